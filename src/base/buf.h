@@ -1,0 +1,26 @@
+/* Reference-counted bytes: what a chunk, a listing or an encoded message is held in, so that a
+ * payload is received once and handed to the cache, to several children and to the kernel without
+ * a copy. The count is atomic: a buffer is filled by one thread and only read afterwards. */
+#ifndef CU_BASE_BUF_H
+#define CU_BASE_BUF_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct cu_buf {
+    uint32_t refs; /* atomic */
+    size_t size;   /* bytes in use, may be set below capacity by the filler */
+    size_t capacity;
+    unsigned char data[];
+};
+
+/* New buffer with one reference, size = capacity, contents undefined; NULL when out of memory. */
+struct cu_buf *cu_buf_new(size_t capacity);
+/* New buffer holding a copy of size bytes; NULL when out of memory. */
+struct cu_buf *cu_buf_copy(const void *bytes, size_t size);
+/* Adds a reference; returns buf. NULL is passed through. */
+struct cu_buf *cu_buf_ref(struct cu_buf *buf);
+/* Drops a reference; the last frees. NULL does nothing. */
+void cu_buf_unref(struct cu_buf *buf);
+
+#endif

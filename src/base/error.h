@@ -1,0 +1,17 @@
+/* Error text for people: one line that names what was wrong, where, and what would be right.
+ * Only start-up and the command line use it; everywhere else a negative errno is enough. */
+#ifndef CU_BASE_ERROR_H
+#define CU_BASE_ERROR_H
+
+#define CU_ERROR_TEXT_MAX 512
+
+struct cu_error {
+    char text[CU_ERROR_TEXT_MAX]; /* NUL-terminated, no newline; cut with "..." when too long */
+};
+
+/* Writes the text into err (which may be NULL) and returns code, so that
+ * `return cu_error_set(err, -EINVAL, "...", ...)` reads as one step. */
+__attribute__((format(printf, 3, 4))) int cu_error_set(struct cu_error *err, int code,
+                                                       const char *format, ...);
+
+#endif

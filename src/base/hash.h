@@ -1,0 +1,12 @@
+/* Hashing: XXH3 (xxHash, https://github.com/Cyan4973/xxHash), 64 bits. Not for secrets. */
+#ifndef CU_BASE_HASH_H
+#define CU_BASE_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Checksum of a payload and hash of a key. The same on every machine of a job. */
+uint64_t cu_hash_bytes(const void *bytes, size_t size);
+uint64_t cu_hash_seeded(const void *bytes, size_t size, uint64_t seed);
+
+#endif

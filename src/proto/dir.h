@@ -1,0 +1,40 @@
+/* A directory listing as bytes: entries sorted by name (memcmp, then length), each
+ *   u64 ino | u8 type | u16 name_len | name
+ * without padding. "." and ".." are not in it. Sorted, so that a name is found by bisection and
+ * readdir order equals the order of `ls`: a process that walks it is seen to walk it. */
+#ifndef CU_PROTO_DIR_H
+#define CU_PROTO_DIR_H
+
+#include "proto/object.h"
+
+#include <stddef.h>
+
+#define CU_DIR_ENTRY_HEAD  11                  /* bytes before the name */
+#define CU_DIR_BYTES_MAX   (64u * 1024 * 1024) /* a longer listing is not cached: E2BIG */
+
+/* Builds a listing. */
+struct cu_dir_builder;
+struct cu_dir_builder *cu_dir_builder_new(void); /* NULL: out of memory */
+/* 0, -ENOMEM, -E2BIG (listing over CU_DIR_BYTES_MAX), -EINVAL (name empty, too long, with '/' or NUL) */
+__attribute__((warn_unused_result)) int cu_dir_builder_add(struct cu_dir_builder *b,
+                                                           const struct cu_dirent *entry);
+/* Sorted listing as a new reference; NULL when out of memory. Frees b in any case. */
+struct cu_buf *cu_dir_builder_finish(struct cu_dir_builder *b);
+void cu_dir_builder_free(struct cu_dir_builder *b);
+
+/* Index over a listing: offsets of its entries. */
+struct cu_dir_index {
+    const struct cu_buf *bytes; /* borrowed */
+    uint32_t count;
+    uint32_t *offsets; /* owned */
+};
+/* Checks every entry and the order. 0, -EINVAL (not a listing), -ENOMEM. Empty bytes may be NULL. */
+__attribute__((warn_unused_result)) int cu_dir_index_build(struct cu_dir_index *index,
+                                                           const struct cu_buf *bytes);
+void cu_dir_index_free(struct cu_dir_index *index);
+/* Entry i < count. */
+struct cu_dirent cu_dir_index_entry(const struct cu_dir_index *index, uint32_t i);
+/* Position of name, or -1. */
+int64_t cu_dir_index_find(const struct cu_dir_index *index, const char *name, size_t name_len);
+
+#endif

@@ -1,0 +1,76 @@
+/* Mutual proof of the job's key, before anything else is parsed. Pure: bytes in, bytes out; the
+ * caller brings 32 random bytes. Three fixed-size steps, drawn in docs/protocol.md:
+ *
+ *   client -> server  HELLO      magic, protocol version, role, flags, rank, job id, nonce
+ *   server -> client  CHALLENGE  magic, protocol version, status, rank, nonce, server's proof
+ *   client -> server  PROOF      client's proof
+ *
+ * A proof is keyed BLAKE2b (libsodium crypto_generichash) over a label and both hellos: the labels
+ * differ, so that a proof cannot be reflected; both nonces are in it, so that it cannot be replayed.
+ * Comparison is constant-time. A version mismatch is told in CHALLENGE's status, then closed. */
+#ifndef CU_PROTO_HANDSHAKE_H
+#define CU_PROTO_HANDSHAKE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CU_KEY_BYTES    32u
+#define CU_JOB_ID_BYTES 16u
+#define CU_NONCE_BYTES  32u
+#define CU_PROOF_BYTES  32u
+#define CU_HELLO_BYTES     64u
+#define CU_CHALLENGE_BYTES 80u
+
+#define CU_RANK_NONE UINT32_MAX /* a client that is no node: the copper command */
+
+enum cu_role {
+    CU_ROLE_PEER = 1,   /* a daemon that becomes the server's child */
+    CU_ROLE_CLIENT = 2, /* the copper command: control messages only */
+};
+
+struct cu_handshake_config {
+    uint8_t key[CU_KEY_BYTES];
+    uint8_t job_id[CU_JOB_ID_BYTES]; /* public: tells jobs apart in error messages */
+    uint8_t nonce[CU_NONCE_BYTES];   /* fresh random bytes for this connection */
+    uint32_t rank;                   /* own rank, or CU_RANK_NONE */
+    enum cu_role role;               /* client side only */
+    bool encrypt;                    /* both sides must agree, else refused */
+};
+
+/* What both ends know when it is done. */
+struct cu_handshake_result {
+    uint32_t peer_rank;
+    enum cu_role role; /* of the client */
+    bool encrypt;
+    uint8_t key_send[32]; /* for encryption of what this side sends */
+    uint8_t key_receive[32];
+};
+
+struct cu_handshake {
+    struct cu_handshake_config config;
+    bool server;
+    unsigned step;
+    uint8_t transcript[CU_HELLO_BYTES + CU_CHALLENGE_BYTES]; /* both hellos, proof zeroed */
+    struct cu_handshake_result result;
+};
+
+/* Client: out receives HELLO. */
+void cu_handshake_client_start(struct cu_handshake *h, const struct cu_handshake_config *config,
+                               uint8_t out[CU_HELLO_BYTES]);
+void cu_handshake_server_start(struct cu_handshake *h, const struct cu_handshake_config *config);
+/* How many bytes the next input must have; 0 when done. */
+size_t cu_handshake_expects(const struct cu_handshake *h);
+/* Feeds exactly that many bytes. out (CU_CHALLENGE_BYTES) receives *out_len bytes to send, also when
+ * the return is an error (then send them and close). Returns 1 when done (result is valid), 0 when
+ * more is needed, or: -EBADMSG not Copper, -EPROTONOSUPPORT other protocol version, -EKEYREJECTED
+ * wrong key or proof, -EXDEV another job, -ENOTSUP encryption wanted by one side only. */
+__attribute__((warn_unused_result)) int cu_handshake_feed(struct cu_handshake *h,
+                                                          const uint8_t *bytes, uint8_t *out,
+                                                          size_t *out_len);
+/* One line for people about an error of cu_handshake_feed; version is the other side's, if known. */
+const char *cu_handshake_strerror(int error);
+/* Wipes the keys. */
+void cu_handshake_wipe(struct cu_handshake *h);
+
+#endif

@@ -1,0 +1,71 @@
+/* The description of a job: every option, the key, and the host list in rank order. The launcher
+ * makes it once, each daemon gets it on standard input, and the launch host keeps it (0600) so that
+ * status, stats and stop find the job. Text, one "name value" a line, the hosts last:
+ *
+ *   copper-job 1
+ *   id 32 hex digits            key 64 hex digits
+ *   mount /tmp/alice/copper     (and all other options, see job.c's table)
+ *   hosts 3
+ *   node1
+ *   ...
+ *
+ * Unknown names are refused: both ends are the same version. */
+#ifndef CU_PROTO_JOB_H
+#define CU_PROTO_JOB_H
+
+#include "base/error.h"
+#include "base/parse.h"
+#include "proto/handshake.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CU_JOB_TEXT_MAX (16u * 1024 * 1024)
+#define CU_JOB_CORES_MAX 1024u
+
+struct cu_job {
+    uint8_t id[CU_JOB_ID_BYTES];
+    uint8_t key[CU_KEY_BYTES];
+    char *mount_dir;               /* -v, normal form */
+    char *log_dir;                 /* -d */
+    int log_level;                 /* -l 1..6 */
+    bool log_to_file, log_to_stdout; /* -t */
+    uint32_t trees;                /* -T 1..CU_TREES_MAX, at most the number of hosts counts */
+    uint64_t max_cacheable_bytes;  /* -M */
+    uint32_t ready_timeout_s;      /* -s 1..86400 */
+    bool cores_given;              /* -b */
+    unsigned cores[CU_JOB_CORES_MAX];
+    uint32_t core_count;
+    uint32_t enoent_ttl_ms;        /* -E 0..86400000 */
+    char *network;                 /* -n: transport, "tcp" or "tcp:INTERFACE" */
+    uint64_t cache_bytes;          /* -m, 0: chosen by the daemon from the node's memory */
+    uint32_t fanout;               /* -k 1..1024, 0: chosen from the number of nodes */
+    uint16_t port;                 /* -p 1024..65535; 0 only before the launcher chose one */
+    bool encrypt;                  /* --encrypt */
+    bool profile;                  /* -P */
+    bool full_paths;               /* -A */
+    uint32_t top_paths;            /* -N */
+    uint32_t snapshot_s;           /* -I, 0: none */
+    struct cu_hosts hosts;         /* rank order */
+};
+
+/* All defaults of the option table; strings are owned. 0 or -ENOMEM. */
+__attribute__((warn_unused_result)) int cu_job_init(struct cu_job *job);
+void cu_job_free(struct cu_job *job);
+/* Sets one option by the name it has in the text ("mount", "fanout", ...). For the command line:
+ * label is how the user wrote it ("-k"), put into the message. 0, or -EINVAL with err:
+ * `-k: "0" is not a fan-out; allowed is 1 to 1024`. */
+__attribute__((warn_unused_result)) int cu_job_set(struct cu_job *job, const char *name,
+                                                   const char *value, const char *label,
+                                                   struct cu_error *err);
+/* New text (with trailing newline), NULL when out of memory. Contains the key: treat as secret. */
+char *cu_job_encode(const struct cu_job *job);
+/* 0, -EINVAL with err, -ENOMEM. On error job is freed. */
+__attribute__((warn_unused_result)) int cu_job_decode(const char *text, size_t size,
+                                                      struct cu_job *job, struct cu_error *err);
+/* Rank of the host called name: the exact name, or else the one entry with the same first label
+ * ("node3" and "node3.site.org"). -ENOENT when none, -ENOTUNIQ when several. */
+__attribute__((warn_unused_result)) int64_t cu_job_rank_of(const struct cu_job *job,
+                                                           const char *name);
+
+#endif

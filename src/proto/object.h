@@ -1,0 +1,84 @@
+/* What travels and is cached: the kinds of object, their keys and their values. Shapes only. */
+#ifndef CU_PROTO_OBJECT_H
+#define CU_PROTO_OBJECT_H
+
+#include "base/buf.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum cu_kind {
+    CU_KIND_ATTR = 1,   /* lstat of a path and, for a symbolic link, its target */
+    CU_KIND_DIR = 2,    /* complete listing of a directory: names, types, inode numbers */
+    CU_KIND_DATA = 3,   /* one chunk of one version of a regular file */
+    CU_KIND_XATTR = 4,  /* all extended attributes of a path */
+    CU_KIND_STATFS = 5, /* statvfs of the file system that holds a path */
+};
+#define CU_KIND_COUNT 6 /* array size when indexed by kind; 0 is no kind */
+
+/* Which state of a file the bytes belong to. Two reads are of one file only when all five agree. */
+struct cu_version {
+    uint64_t dev;
+    uint64_t ino;
+    uint64_t size;
+    int64_t mtime_ns; /* since the epoch, wraps outside 1677-2262: an identity, not a time */
+    int64_t ctime_ns;
+};
+
+struct cu_time {
+    int64_t sec;
+    uint32_t nsec;
+};
+
+/* As stat(2) on storage. */
+struct cu_attr {
+    uint32_t mode;
+    uint32_t nlink;
+    uint32_t uid;
+    uint32_t gid;
+    uint64_t dev;
+    uint64_t ino;
+    uint64_t rdev;
+    uint64_t size;
+    uint64_t blocks; /* of 512 bytes */
+    uint32_t blksize;
+    struct cu_time atime, mtime, ctime;
+};
+
+/* As statvfs(3). */
+struct cu_statfs {
+    uint64_t bsize, frsize, blocks, bfree, bavail, files, ffree, namemax;
+};
+
+/* One entry of a listing. */
+struct cu_dirent {
+    uint64_t ino;
+    uint8_t type; /* DT_* of readdir(3) */
+    uint16_t name_len;
+    const char *name; /* borrowed, not NUL-terminated */
+};
+
+/* The value of an object. Which fields count depends on the kind; buffers are references that the
+ * holder owns. A value with error != 0 has nothing else. */
+struct cu_value {
+    int error;                  /* positive errno: the storage's answer is this error */
+    uint32_t age_ms;            /* time since storage was asked, for what expires */
+    struct cu_version version;  /* DIR: of the directory; DATA: of the file */
+    struct cu_attr attr;        /* ATTR */
+    struct cu_statfs statfs;    /* STATFS */
+    struct cu_buf *bytes;       /* ATTR: link target or NULL; DIR: entries (proto/dir.h);
+                                   DATA: content; XATTR: pairs (proto/xattr.h) */
+    uint64_t hash;              /* XXH3 of bytes, made where storage was read; 0 when no bytes */
+    struct cu_buf *content;     /* ATTR: the whole of a small regular file, or NULL */
+    uint64_t content_hash;      /* XXH3 of content */
+    bool unchanged;             /* DIR: the version the asker holds is still right; no bytes */
+};
+
+struct cu_version cu_version_of(const struct cu_attr *attr);
+bool cu_version_equal(const struct cu_version *a, const struct cu_version *b);
+/* Takes new references to the buffers. */
+void cu_value_copy(struct cu_value *to, const struct cu_value *from);
+/* Drops the references and zeroes the value. */
+void cu_value_clear(struct cu_value *value);
+
+#endif

@@ -1,0 +1,139 @@
+/* The node's logic, pure: inputs in, effects out. It opens nothing, reads no clock, starts no thread,
+ * logs nothing; the daemon and the simulator drive the same code. One thread at a time.
+ *
+ * The driver calls an input function, then takes effects with cu_core_next_effect until there are
+ * none, then arms its timer for cu_core_deadline. */
+#ifndef CU_CORE_CORE_H
+#define CU_CORE_CORE_H
+
+#include "base/error.h"
+#include "core/counters.h"
+#include "proto/msg.h"
+#include "proto/object.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cu_core;
+
+struct cu_core_config {
+    uint32_t rank;       /* < node_count */
+    uint32_t node_count; /* >= 1 */
+    uint32_t fanout;     /* >= 1 */
+    uint32_t tree_count; /* 1..CU_TREES_MAX, <= node_count */
+    uint64_t cache_bytes;         /* budget of cached objects, with their bookkeeping */
+    uint64_t max_cacheable_bytes; /* a larger file is read from storage by this node itself */
+    uint32_t chunk_bytes;         /* power of two, 4 KiB..16 MiB */
+    uint32_t inline_bytes;        /* a file up to this size may travel with its attr; <= chunk_bytes */
+    uint64_t enoent_ttl_ns;       /* how long a negative answer is believed (-E) */
+    uint64_t start_grace_ns;      /* from creation: a parent that does not answer yet is waited for */
+    uint32_t storage_slots;       /* storage operations at once at a root */
+    uint32_t orphan_slots;        /* the same for a node that is root only because its parents died */
+};
+
+/* What a driver asks for. */
+struct cu_request {
+    enum cu_kind kind;
+    uint8_t flags;             /* CU_WANT_CONTENT: have a small file's content ready, too */
+    const char *path;          /* borrowed, normal form */
+    size_t path_len;
+    struct cu_version version; /* DATA: of the file; ATTR: known to be out of date, or zero */
+    uint32_t chunk;            /* DATA */
+};
+
+enum cu_effect_type {
+    CU_EFFECT_REPLY,      /* to a cu_core_want of this driver: exactly one each */
+    CU_EFFECT_SEND,       /* a message to a connected peer */
+    CU_EFFECT_READ,       /* a storage operation; the driver answers with cu_core_storage_done */
+    CU_EFFECT_CONNECT,    /* open a connection to rank; answered by peer_up or peer_down */
+    CU_EFFECT_DISCONNECT, /* close the connection to rank; no peer_down follows */
+    CU_EFFECT_FORGET,     /* the kernel's copies of path (and all below) are out of date */
+    CU_EFFECT_READY,      /* the set of ready ranks known here has changed */
+};
+
+struct cu_effect {
+    enum cu_effect_type type;
+    union {
+        struct {
+            uint64_t cookie;
+            const struct cu_value *value; /* borrowed until the next call into the core */
+        } reply;
+        struct {
+            uint32_t rank;
+            struct cu_msg msg; /* taken: the driver clears it with cu_msg_clear; pointers borrowed
+                                  by the message live until the next call into the core */
+        } send;
+        struct {
+            uint64_t id;
+            struct cu_request request; /* path borrowed until the next call into the core */
+            bool direct;               /* over max_cacheable_bytes, read past the trees */
+        } read;
+        struct {
+            uint32_t rank;
+        } connect, disconnect;
+        struct {
+            const char *path; /* borrowed until the next call into the core */
+            size_t path_len;
+        } forget;
+    };
+};
+
+/* NULL with err when the configuration makes no sense or memory is out. */
+struct cu_core *cu_core_create(const struct cu_core_config *config, uint64_t now_ns,
+                               struct cu_error *err);
+/* Waiting requests are dropped without a reply. NULL does nothing; errno is kept. */
+void cu_core_destroy(struct cu_core *core);
+
+/* A request of this node's kernel. The reply comes as CU_EFFECT_REPLY with the cookie, maybe at once.
+ * A negative or failed answer is a value with error set; ENOMEM when memory is out. */
+void cu_core_want(struct cu_core *core, const struct cu_request *request, uint64_t cookie,
+                  uint64_t now_ns);
+/* Like want, but nobody waits: reads ahead, only within the read-ahead bound. */
+void cu_core_prefetch(struct cu_core *core, const struct cu_request *request, uint64_t now_ns);
+/* The cached value or NULL: never asks anybody. Borrowed until the next call into the core. */
+const struct cu_value *cu_core_peek(struct cu_core *core, const struct cu_request *request,
+                                    uint64_t now_ns);
+/* Is name (in directory dir) known not to exist, from a complete fresh listing held here?
+ * 1: it does not exist; 0: it is in the listing; -ENODATA: no fresh listing here. */
+int cu_core_listed(struct cu_core *core, const char *dir, size_t dir_len, const char *name,
+                   size_t name_len, uint64_t now_ns);
+
+/* A connection is up (handshake done), in either direction; child: the other side opened it. */
+void cu_core_peer_up(struct cu_core *core, uint32_t rank, bool child, uint64_t now_ns);
+/* A connection ended, or could not be opened (error: positive errno, 0: closed). */
+void cu_core_peer_down(struct cu_core *core, uint32_t rank, bool child, int error,
+                       uint64_t now_ns);
+/* A message from rank; child: it came over a connection that rank opened. The core takes what it
+ * needs by reference; the caller clears msg. CONTROL, RESULT are not the core's. */
+void cu_core_message(struct cu_core *core, uint32_t rank, bool child, const struct cu_msg *msg,
+                     uint64_t now_ns);
+/* Result of a CU_EFFECT_READ. The core takes references. ESTALE in value->error says: the file is no
+ * longer of the wanted version. */
+void cu_core_storage_done(struct cu_core *core, uint64_t id, const struct cu_value *value,
+                          uint64_t now_ns);
+/* When cu_core_tick must be called next; UINT64_MAX: no need. */
+uint64_t cu_core_deadline(const struct cu_core *core);
+void cu_core_tick(struct cu_core *core, uint64_t now_ns);
+
+/* This node's mount stands: it counts itself ready as soon as it is joined to its parents. */
+void cu_core_mounted(struct cu_core *core, uint64_t now_ns);
+/* Ranks known to be ready at or below this node: bit r of bits; returns how many. */
+uint32_t cu_core_ready(const struct cu_core *core, const uint8_t **bits);
+/* Children that named this node their parent in a tree; returns how many written (<= max). */
+uint32_t cu_core_children(const struct cu_core *core, uint32_t tree, uint32_t *ranks, uint32_t max);
+/* The parent in use in a tree, own rank when this node is the root there, CU_RANK_NONE when it is
+ * still looking for one. */
+uint32_t cu_core_parent(const struct cu_core *core, uint32_t tree);
+
+/* Drops what is cached at or below path ("/" for all), here only, and has the kernel forget it.
+ * raise: also raises the generation, so that no older copy comes back from a parent. */
+void cu_core_refresh(struct cu_core *core, const char *path, size_t path_len, bool raise,
+                     uint64_t now_ns);
+
+/* Takes the next effect. False when there is none. */
+bool cu_core_next_effect(struct cu_core *core, struct cu_effect *effect);
+
+/* Counters, indexed by enum cu_counter; borrowed, live. The driver adds its own kinds to them. */
+uint64_t *cu_core_counters(struct cu_core *core);
+
+#endif

@@ -1,0 +1,42 @@
+/* What a node counts. One list: the daemon's status, `copper stats`, the ioctl and the simulator all
+ * take names from it. All are monotonic from the daemon's start, except those marked gauge. */
+#ifndef CU_CORE_COUNTERS_H
+#define CU_CORE_COUNTERS_H
+
+#include <stdint.h>
+
+/* clang-format off */
+#define CU_COUNTERS(X) \
+    /* requests from this node's kernel, by operation */ \
+    X(fuse_lookup) X(fuse_getattr) X(fuse_readlink) X(fuse_open) X(fuse_read) X(fuse_opendir) \
+    X(fuse_readdir) X(fuse_getxattr) X(fuse_listxattr) X(fuse_statfs) X(fuse_access) X(fuse_ioctl) \
+    X(fuse_forget) X(fuse_refused) X(fuse_other) \
+    /* objects wanted by this node's kernel, by where the answer was */ \
+    X(hit_here) X(hit_flight) X(hit_parent) X(hit_storage) X(hit_negative) \
+    /* wants from children, by where the answer was */ \
+    X(child_wants) X(child_hit_here) X(child_hit_flight) X(child_hit_parent) X(child_hit_storage) \
+    /* wants this node sent up, and read ahead without anybody asking yet */ \
+    X(asked_parent) X(asked_again) X(read_ahead) \
+    /* storage operations issued by this node, by kind */ \
+    X(storage_stat) X(storage_readdir) X(storage_readlink) X(storage_open) X(storage_read) \
+    X(storage_xattr) X(storage_statfs) X(storage_revalidate) X(storage_bytes) X(storage_errors) \
+    /* bytes */ \
+    X(peer_bytes_in) X(peer_bytes_out) X(kernel_bytes) \
+    /* cache */ \
+    X(cached_bytes /* gauge */) X(cached_objects /* gauge */) X(evictions) X(expired) \
+    X(stale_versions) X(bad_checksums) \
+    /* peers */ \
+    X(parents_lost) X(parents_changed) X(children /* gauge */) X(handshakes_refused) \
+    X(bad_messages) X(refused_busy) X(no_memory)
+/* clang-format on */
+
+enum cu_counter {
+#define X(name) CU_COUNT_##name,
+    CU_COUNTERS(X)
+#undef X
+        CU_COUNTER_COUNT
+};
+
+const char *cu_counter_name(enum cu_counter counter);
+
+#endif

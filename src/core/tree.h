@@ -1,0 +1,37 @@
+/* Tree arithmetic: who is whose parent, from (rank, node count, fan-out, tree) alone.
+ *
+ * A tree over places [lo, hi): the head is lo; the rest is cut into k contiguous blocks of sizes that
+ * differ by at most one, larger first, each a subtree. Places are ranks rotated by the tree's offset,
+ * t * N / T: tree 0 has place = rank. O(log N) each, no tables. */
+#ifndef CU_CORE_TREE_H
+#define CU_CORE_TREE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct cu_tree {
+    uint32_t node_count; /* >= 1 */
+    uint32_t fanout;     /* >= 1 */
+    uint32_t offset;     /* rank of place 0 */
+};
+
+struct cu_tree cu_tree_make(uint32_t node_count, uint32_t fanout, uint32_t tree,
+                            uint32_t tree_count);
+uint32_t cu_tree_place(const struct cu_tree *tree, uint32_t rank);
+uint32_t cu_tree_rank(const struct cu_tree *tree, uint32_t place);
+/* Parent's rank; own rank for the root. */
+uint32_t cu_tree_parent(const struct cu_tree *tree, uint32_t rank);
+/* Ancestors, nearest first, up to the root; returns how many there are (writes at most max). */
+uint32_t cu_tree_ancestors(const struct cu_tree *tree, uint32_t rank, uint32_t *out, uint32_t max);
+/* Children; returns how many there are (writes at most max). */
+uint32_t cu_tree_children(const struct cu_tree *tree, uint32_t rank, uint32_t *out, uint32_t max);
+/* Nodes in rank's subtree, itself included. */
+uint32_t cu_tree_subtree_size(const struct cu_tree *tree, uint32_t rank);
+/* Whom a node may ask, best first: its ancestors, then the nodes of the lowest places below its own
+ * that are not its ancestors. Every candidate has a lower place: no loops, whoever is dead. Returns
+ * how many written (<= max). A node with no living candidate is a root. */
+uint32_t cu_tree_candidates(const struct cu_tree *tree, uint32_t rank, uint32_t *out, uint32_t max);
+/* A fan-out for node_count nodes, when none is given. */
+uint32_t cu_tree_default_fanout(uint32_t node_count);
+
+#endif

@@ -1,0 +1,49 @@
+/* The FUSE front: libfuse 3 low-level API on the loop thread. It turns the kernel's requests into
+ * cu_request and the core's replies into answers, keeps the inode table, and lets the kernel cache
+ * all it can. Read-only: the mount has the flag `ro`, and whatever would change something is
+ * answered EROFS. */
+#ifndef CU_IO_FRONT_H
+#define CU_IO_FRONT_H
+
+#include "base/error.h"
+#include "core/core.h"
+
+#include <stdint.h>
+#include <uv.h>
+
+struct cu_front;
+
+struct cu_front_events {
+    void *context;
+    /* The core was called (it may have effects now): the driver drains them after the batch. */
+    void (*kick)(void *context);
+    /* The mount has gone (unmounted by somebody); the front answers nothing any more. */
+    void (*unmounted)(void *context);
+    /* ioctl COPPER_IOC_DROP on the mount's root, or SIGHUP-like wishes: drop this node's caches. */
+    void (*drop)(void *context);
+};
+
+struct cu_front_config {
+    uv_loop_t *loop;
+    struct cu_core *core;
+    const char *mount_dir;        /* borrowed, exists, normal form */
+    const char *hidden_paths[8];  /* as in cu_storage_config: ENOENT without asking anybody */
+    uint32_t chunk_bytes;
+    uint64_t enoent_ttl_ns;
+    struct cu_front_events events;
+};
+
+/* Mounts (fusermount3 when not root) and starts to serve on the loop. */
+struct cu_front *cu_front_create(const struct cu_front_config *config, struct cu_error *err);
+/* A CU_EFFECT_REPLY whose cookie the front handed to cu_core_want. */
+void cu_front_reply(struct cu_front *front, uint64_t cookie, const struct cu_value *value);
+/* A CU_EFFECT_FORGET: the kernel's entries and pages at and below path are invalidated, on a thread of
+ * its own (the kernel may hold a directory's lock until a lookup in it is answered). */
+void cu_front_forget(struct cu_front *front, const char *path, size_t path_len);
+/* Inodes the kernel holds. */
+uint64_t cu_front_inodes(const struct cu_front *front);
+/* Unmounts (lazily when busy), stops serving. Requests that wait are answered ENOTCONN... by the
+ * kernel, which ends the connection. */
+void cu_front_destroy(struct cu_front *front);
+
+#endif

@@ -15,7 +15,8 @@
 /* Builds a listing. */
 struct cu_dir_builder;
 struct cu_dir_builder *cu_dir_builder_new(void); /* NULL: out of memory */
-/* 0, -ENOMEM, -E2BIG (listing over CU_DIR_BYTES_MAX), -EINVAL (name empty, too long, with '/' or NUL) */
+/* 0, -ENOMEM, -E2BIG (listing over CU_DIR_BYTES_MAX), -EINVAL (type over 15, or name empty, too long,
+ * with '/' or NUL, "." or ".."). Of entries with one name the first stays. */
 __attribute__((warn_unused_result)) int cu_dir_builder_add(struct cu_dir_builder *b,
                                                            const struct cu_dirent *entry);
 /* Sorted listing as a new reference; NULL when out of memory. Frees b in any case. */

@@ -22,6 +22,9 @@
 #define CU_MSG_META_MAX 16384u                       /* two paths and fixed fields */
 #define CU_MSG_BULK_MAX (64u * 1024 * 1024 + 65536u) /* a listing at its bound */
 #define CU_TREES_MAX    64u
+#define CU_MSG_CHUNK_MAX   (16u * 1024 * 1024) /* DATA: bytes of one chunk */
+#define CU_MSG_CONTENT_MAX (1024u * 1024)      /* ATTR: a content that travels along */
+#define CU_MSG_READY_MAX   100000u             /* READY: ranks in one message, and the highest rank */
 
 enum cu_msg_type {
     CU_MSG_WANT = 1,    /* child asks its parent for an object */
@@ -41,7 +44,7 @@ struct cu_msg_want {
     enum cu_kind kind;
     uint8_t flags; /* CU_WANT_* */
     uint8_t tree;
-    uint32_t chunk;            /* DATA */
+    uint32_t chunk;            /* DATA; others zero */
     uint32_t generation;       /* of the asker: what is older must not answer (refresh) */
     struct cu_version version; /* DATA: wanted; DIR: held, all zero when none; ATTR: known to be
                                   out of date, all zero when none; others zero */
@@ -67,10 +70,10 @@ struct cu_msg {
         struct {
             uint32_t first;       /* rank of bit 0 */
             uint32_t count;       /* bits */
-            const uint8_t *bits;  /* (count + 7) / 8 bytes, bit 0 lowest; borrowed */
+            const uint8_t *bits;  /* (count + 7) / 8 bytes, bit 0 lowest, 0 past count; borrowed */
         } ready;
         struct {
-            struct cu_buf *json; /* owned reference; CONTROL and RESULT */
+            struct cu_buf *json; /* owned reference, never empty; CONTROL and RESULT */
         } control;
     };
 };
@@ -85,7 +88,8 @@ struct cu_msg_head {
 };
 
 /* Encodes head and fields into one new buffer (*head, new reference) and names the payload that
- * follows on the wire (*bulk, new reference or NULL). 0, -ENOMEM, -EINVAL (field out of bounds). */
+ * follows on the wire (*bulk, new reference or NULL). 0, -ENOMEM, -EINVAL (a field that the decoder
+ * would refuse; docs/protocol.md has the bounds). On error both are NULL. */
 __attribute__((warn_unused_result)) int cu_msg_encode(const struct cu_msg *msg,
                                                       struct cu_buf **head, struct cu_buf **bulk);
 /* Decodes CU_MSG_HEAD bytes. 0 or -EBADMSG. */
@@ -93,7 +97,8 @@ __attribute__((warn_unused_result)) int cu_msg_decode_head(const void *bytes,
                                                            struct cu_msg_head *head);
 /* Decodes the fields. meta is head->meta_len bytes, borrowed: the paths and bits of the message
  * point into it. bulk is a buffer of head->bulk_len bytes (NULL when 0), borrowed: the message takes
- * references of its own. 0, -EBADMSG, -ENOMEM. On error msg owns nothing. */
+ * references of its own. Hashes are handed on, not verified. 0, -EBADMSG, -ENOMEM. On error msg owns
+ * nothing. */
 __attribute__((warn_unused_result)) int cu_msg_decode(const struct cu_msg_head *head,
                                                       const void *meta, struct cu_buf *bulk,
                                                       struct cu_msg *msg);

@@ -1,0 +1,480 @@
+/* Messages as bytes and back. One set of bounds serves both ways: the encoder refuses with -EINVAL
+ * exactly what the decoder of the other end would refuse with -EBADMSG, so that a mistake shows
+ * where it is made and not as a lost connection elsewhere.
+ *
+ * Invariants: nothing is allocated or believed before the head's lengths are within the bounds of
+ * its type. A payload is referenced, never copied. What is decoded encodes to the same bytes. */
+#include "proto/msg.h"
+
+#include "base/path.h"
+#include "proto/control.h"
+#include "proto/dir.h"
+#include "proto/fields.h"
+#include "proto/wire.h"
+#include "proto/xattr.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define ERRNO_MAX    4095 /* of the kernel */
+#define NSEC_PER_SEC 1000000000u
+
+#define WANT_FIXED        (16u + CU_FIELDS_VERSION_BYTES)
+#define ANSWER_FIXED      12u
+#define ANSWER_META_MAX   (ANSWER_FIXED + CU_FIELDS_ATTR_BYTES + 16u + CU_PATH_MAX - 1u)
+#define READY_FIXED       8u
+#define READY_BYTES(bits) (((bits) + 7u) / 8u)
+
+#define ANSWER_PAYLOAD   1u /* there are bytes (ATTR: a content), perhaps none of them: not NULL */
+#define ANSWER_UNCHANGED 2u
+
+_Static_assert(WANT_FIXED + CU_PATH_MAX - 1 <= CU_MSG_META_MAX, "WANT fits");
+_Static_assert(ANSWER_META_MAX <= CU_MSG_META_MAX, "ANSWER fits");
+_Static_assert(READY_FIXED + READY_BYTES(CU_MSG_READY_MAX) <= CU_MSG_META_MAX, "READY fits");
+_Static_assert(CU_DIR_BYTES_MAX <= CU_MSG_BULK_MAX, "a listing fits");
+
+/* What the head of each type may say. */
+static const struct bounds {
+    const char *name;
+    uint32_t meta_min, meta_max, bulk_min, bulk_max;
+    bool paired; /* has an id */
+} bounds_of[] = {
+    [CU_MSG_WANT] = {"WANT", WANT_FIXED + 1, WANT_FIXED + CU_PATH_MAX - 1, 0, 0, true},
+    [CU_MSG_ANSWER] = {"ANSWER", ANSWER_FIXED, ANSWER_META_MAX, 0, CU_DIR_BYTES_MAX, true},
+    [CU_MSG_JOIN] = {"JOIN", 8, 8, 0, 0, false},
+    [CU_MSG_PING] = {"PING", 0, 0, 0, 0, true},
+    [CU_MSG_PONG] = {"PONG", 0, 0, 0, 0, true},
+    [CU_MSG_READY] = {"READY", READY_FIXED, READY_FIXED + READY_BYTES(CU_MSG_READY_MAX), 0, 0,
+                      false},
+    [CU_MSG_CONTROL] = {"CONTROL", 0, 0, 1, CU_CONTROL_JSON_MAX, true},
+    [CU_MSG_RESULT] = {"RESULT", 0, 0, 1, CU_CONTROL_JSON_MAX, true},
+    [CU_MSG_BYE] = {"BYE", 0, 0, 0, 0, false},
+};
+
+static bool type_is_valid(unsigned type)
+{
+    return type >= CU_MSG_WANT && type <= CU_MSG_BYE;
+}
+
+static bool kind_is_valid(unsigned kind)
+{
+    return kind >= CU_KIND_ATTR && kind < CU_KIND_COUNT;
+}
+
+static bool head_is_valid(const struct cu_msg_head *head)
+{
+    const struct bounds *b;
+
+    if (!type_is_valid(head->type))
+        return false;
+    b = &bounds_of[head->type];
+    if (head->meta_len < b->meta_min || head->meta_len > b->meta_max)
+        return false;
+    if (head->bulk_len < b->bulk_min || head->bulk_len > b->bulk_max)
+        return false;
+    if (head->error > (head->type == CU_MSG_ANSWER ? ERRNO_MAX : 0))
+        return false;
+    return head->id == 0 || b->paired;
+}
+
+static bool want_is_valid(const struct cu_msg_want *want)
+{
+    static const struct cu_version none;
+
+    if (!kind_is_valid(want->kind) || want->tree >= CU_TREES_MAX)
+        return false;
+    if (want->flags & ~(want->kind == CU_KIND_ATTR ? CU_WANT_CONTENT : 0u))
+        return false;
+    if (want->chunk && want->kind != CU_KIND_DATA)
+        return false;
+    if ((want->kind == CU_KIND_XATTR || want->kind == CU_KIND_STATFS) &&
+        !cu_version_equal(&want->version, &none))
+        return false;
+    return want->path_len > 0 && want->path_len < CU_PATH_MAX &&
+           cu_path_is_normal(want->path, want->path_len);
+}
+
+/* The kernel fails a lookup with EIO when the type or the size is impossible. */
+static bool attr_is_valid(const struct cu_value *value)
+{
+    const struct cu_attr *a = &value->attr;
+    const struct cu_buf *target = value->bytes, *content = value->content;
+
+    if (a->mode > (S_IFMT | 07777) || a->size > INT64_MAX)
+        return false;
+    if (!S_ISREG(a->mode) && !S_ISDIR(a->mode) && !S_ISLNK(a->mode) && !S_ISCHR(a->mode) &&
+        !S_ISBLK(a->mode) && !S_ISFIFO(a->mode) && !S_ISSOCK(a->mode))
+        return false;
+    if (a->atime.nsec >= NSEC_PER_SEC || a->mtime.nsec >= NSEC_PER_SEC ||
+        a->ctime.nsec >= NSEC_PER_SEC)
+        return false;
+    if (target && (!S_ISLNK(a->mode) || target->size == 0 || target->size >= CU_PATH_MAX ||
+                   memchr(target->data, '\0', target->size)))
+        return false;
+    if (content &&
+        (!S_ISREG(a->mode) || content->size != a->size || content->size > CU_MSG_CONTENT_MAX))
+        return false;
+    return true;
+}
+
+static bool answer_is_valid(const struct cu_msg_answer *answer)
+{
+    const struct cu_value *v = &answer->value;
+    size_t size = v->bytes ? v->bytes->size : 0;
+
+    if (!kind_is_valid(answer->kind) || v->error < 0 || v->error > ERRNO_MAX)
+        return false;
+    if (v->error)
+        return true;
+    if (v->unchanged && (answer->kind != CU_KIND_DIR || v->bytes))
+        return false;
+    if (v->content && answer->kind != CU_KIND_ATTR)
+        return false;
+    switch (answer->kind) {
+    case CU_KIND_ATTR:
+        return attr_is_valid(v);
+    case CU_KIND_DIR:
+        return size <= CU_DIR_BYTES_MAX;
+    case CU_KIND_DATA:
+        return size <= CU_MSG_CHUNK_MAX;
+    case CU_KIND_XATTR:
+        return size <= CU_XATTR_BYTES_MAX;
+    case CU_KIND_STATFS:
+        return !v->bytes;
+    }
+    return false;
+}
+
+static bool ready_is_valid(uint32_t first, uint32_t count, const uint8_t *bits)
+{
+    if (count > CU_MSG_READY_MAX || first > CU_MSG_READY_MAX - count)
+        return false;
+    return count % 8 == 0 || bits[count / 8] >> (count % 8) == 0;
+}
+
+static bool msg_is_valid(const struct cu_msg *msg)
+{
+    if (!type_is_valid(msg->type) || (msg->id && !bounds_of[msg->type].paired))
+        return false;
+    switch (msg->type) {
+    case CU_MSG_WANT:
+        return want_is_valid(&msg->want);
+    case CU_MSG_ANSWER:
+        return answer_is_valid(&msg->answer);
+    case CU_MSG_READY:
+        return ready_is_valid(msg->ready.first, msg->ready.count, msg->ready.bits);
+    case CU_MSG_CONTROL:
+    case CU_MSG_RESULT:
+        return msg->control.json && msg->control.json->size > 0 &&
+               msg->control.json->size <= CU_CONTROL_JSON_MAX;
+    case CU_MSG_JOIN:
+    case CU_MSG_PING:
+    case CU_MSG_PONG:
+    case CU_MSG_BYE:
+        return true;
+    }
+    return false;
+}
+
+static void put_want(struct cu_writer *w, const struct cu_msg_want *want)
+{
+    cu_wire_put_u8(w, (uint8_t)want->kind);
+    cu_wire_put_u8(w, want->flags);
+    cu_wire_put_u8(w, want->tree);
+    cu_wire_put_u8(w, 0);
+    cu_wire_put_u32(w, want->chunk);
+    cu_wire_put_u32(w, want->generation);
+    cu_wire_put_u16(w, want->path_len);
+    cu_wire_put_u16(w, 0);
+    cu_fields_put_version(w, &want->version);
+    cu_wire_put_bytes(w, want->path, want->path_len);
+}
+
+static int get_want(struct cu_reader *r, struct cu_msg_want *want)
+{
+    unsigned reserved;
+
+    want->kind = (enum cu_kind)cu_wire_get_u8(r);
+    want->flags = cu_wire_get_u8(r);
+    want->tree = cu_wire_get_u8(r);
+    reserved = cu_wire_get_u8(r);
+    want->chunk = cu_wire_get_u32(r);
+    want->generation = cu_wire_get_u32(r);
+    want->path_len = cu_wire_get_u16(r);
+    reserved |= cu_wire_get_u16(r);
+    cu_fields_get_version(r, &want->version);
+    want->path = cu_wire_get_bytes(r, want->path_len);
+    return cu_reader_done(r) && reserved == 0 && want_is_valid(want) ? 0 : -EBADMSG;
+}
+
+/* The one payload of a kind: what is large and travels behind the fields. */
+static struct cu_buf **payload_of(struct cu_msg_answer *answer)
+{
+    return answer->kind == CU_KIND_ATTR ? &answer->value.content : &answer->value.bytes;
+}
+
+static uint64_t hash_of(const struct cu_buf *bytes, uint64_t hash)
+{
+    return bytes ? hash : 0;
+}
+
+static void put_answer(struct cu_writer *w, const struct cu_msg_answer *answer,
+                       const struct cu_buf *payload)
+{
+    const struct cu_value *v = &answer->value;
+    const struct cu_buf *target = !v->error && answer->kind == CU_KIND_ATTR ? v->bytes : NULL;
+    unsigned flags = payload ? ANSWER_PAYLOAD : 0;
+
+    if (!v->error && v->unchanged)
+        flags |= ANSWER_UNCHANGED;
+    cu_wire_put_u8(w, (uint8_t)answer->kind);
+    cu_wire_put_u8(w, (uint8_t)flags);
+    cu_wire_put_u16(w, target ? (uint16_t)target->size : 0);
+    cu_wire_put_u32(w, answer->generation);
+    cu_wire_put_u32(w, v->age_ms);
+    if (v->error)
+        return;
+    switch (answer->kind) {
+    case CU_KIND_ATTR:
+        cu_fields_put_attr(w, &v->attr);
+        cu_wire_put_u64(w, hash_of(v->bytes, v->hash));
+        cu_wire_put_u64(w, hash_of(v->content, v->content_hash));
+        if (target)
+            cu_wire_put_bytes(w, target->data, target->size);
+        break;
+    case CU_KIND_DIR:
+    case CU_KIND_DATA:
+        cu_fields_put_version(w, &v->version);
+        cu_wire_put_u64(w, hash_of(v->bytes, v->hash));
+        break;
+    case CU_KIND_XATTR:
+        cu_wire_put_u64(w, hash_of(v->bytes, v->hash));
+        break;
+    case CU_KIND_STATFS:
+        cu_fields_put_statfs(w, &v->statfs);
+        break;
+    }
+}
+
+static int get_target(struct cu_reader *r, size_t size, struct cu_value *v)
+{
+    const void *target = size ? cu_wire_get_bytes(r, size) : NULL;
+
+    if (!target)
+        return size ? -EBADMSG : 0;
+    v->bytes = cu_buf_copy(target, size);
+    return v->bytes ? 0 : -ENOMEM;
+}
+
+static int get_payload(struct cu_msg_answer *answer, bool there, struct cu_buf *bulk)
+{
+    struct cu_buf **payload = payload_of(answer);
+
+    if (!there)
+        return bulk ? -EBADMSG : 0;
+    if (answer->kind == CU_KIND_STATFS || answer->value.error)
+        return -EBADMSG;
+    *payload = bulk ? cu_buf_ref(bulk) : cu_buf_new(0);
+    return *payload ? 0 : -ENOMEM;
+}
+
+static int get_value(struct cu_reader *r, enum cu_kind kind, size_t target_len, struct cu_value *v)
+{
+    switch (kind) {
+    case CU_KIND_ATTR:
+        cu_fields_get_attr(r, &v->attr);
+        v->hash = cu_wire_get_u64(r);
+        v->content_hash = cu_wire_get_u64(r);
+        return get_target(r, target_len, v);
+    case CU_KIND_DIR:
+    case CU_KIND_DATA:
+        cu_fields_get_version(r, &v->version);
+        v->hash = cu_wire_get_u64(r);
+        break;
+    case CU_KIND_XATTR:
+        v->hash = cu_wire_get_u64(r);
+        break;
+    case CU_KIND_STATFS:
+        cu_fields_get_statfs(r, &v->statfs);
+        break;
+    }
+    return target_len ? -EBADMSG : 0;
+}
+
+static int get_answer(struct cu_reader *r, int error, struct cu_buf *bulk,
+                      struct cu_msg_answer *answer)
+{
+    struct cu_value *v = &answer->value;
+    unsigned flags;
+    size_t target_len;
+    int rc;
+
+    answer->kind = (enum cu_kind)cu_wire_get_u8(r);
+    flags = cu_wire_get_u8(r);
+    target_len = cu_wire_get_u16(r);
+    answer->generation = cu_wire_get_u32(r);
+    v->age_ms = cu_wire_get_u32(r);
+    v->error = error;
+    v->unchanged = flags & ANSWER_UNCHANGED;
+    if (flags & ~(ANSWER_PAYLOAD | ANSWER_UNCHANGED) || !kind_is_valid(answer->kind) ||
+        target_len >= CU_PATH_MAX)
+        return -EBADMSG;
+    if (error && (v->unchanged || target_len))
+        return -EBADMSG;
+    rc = get_payload(answer, flags & ANSWER_PAYLOAD, bulk);
+    if (rc == 0 && !error)
+        rc = get_value(r, answer->kind, target_len, v);
+    if (rc)
+        return rc;
+    if (hash_of(v->bytes, v->hash) != v->hash ||
+        hash_of(v->content, v->content_hash) != v->content_hash)
+        return -EBADMSG;
+    return cu_reader_done(r) && answer_is_valid(answer) ? 0 : -EBADMSG;
+}
+
+static int get_ready(struct cu_reader *r, struct cu_msg *msg)
+{
+    msg->ready.first = cu_wire_get_u32(r);
+    msg->ready.count = cu_wire_get_u32(r);
+    if (msg->ready.count > CU_MSG_READY_MAX)
+        return -EBADMSG;
+    msg->ready.bits = cu_wire_get_bytes(r, READY_BYTES(msg->ready.count));
+    return cu_reader_done(r) && msg_is_valid(msg) ? 0 : -EBADMSG;
+}
+
+/* Writes the fields and names the payload, borrowed. */
+static struct cu_buf *put_meta(struct cu_writer *w, const struct cu_msg *msg)
+{
+    const struct cu_value *v = &msg->answer.value;
+    struct cu_buf *payload = NULL;
+
+    switch (msg->type) {
+    case CU_MSG_WANT:
+        put_want(w, &msg->want);
+        break;
+    case CU_MSG_ANSWER:
+        if (!v->error)
+            payload = msg->answer.kind == CU_KIND_ATTR ? v->content : v->bytes;
+        put_answer(w, &msg->answer, payload);
+        break;
+    case CU_MSG_JOIN:
+        cu_wire_put_u64(w, msg->join.trees);
+        break;
+    case CU_MSG_READY:
+        cu_wire_put_u32(w, msg->ready.first);
+        cu_wire_put_u32(w, msg->ready.count);
+        cu_wire_put_bytes(w, msg->ready.bits, READY_BYTES(msg->ready.count));
+        break;
+    case CU_MSG_CONTROL:
+    case CU_MSG_RESULT:
+        payload = msg->control.json;
+        break;
+    case CU_MSG_PING:
+    case CU_MSG_PONG:
+    case CU_MSG_BYE:
+        break;
+    }
+    return payload && payload->size ? payload : NULL;
+}
+
+int cu_msg_encode(const struct cu_msg *msg, struct cu_buf **head, struct cu_buf **bulk)
+{
+    unsigned char scratch[CU_MSG_HEAD + CU_MSG_META_MAX];
+    struct cu_buf *payload;
+    struct cu_writer w;
+    uint32_t meta_len;
+
+    *head = NULL;
+    *bulk = NULL;
+    if (!msg_is_valid(msg))
+        return -EINVAL;
+    cu_writer_init(&w, scratch + CU_MSG_HEAD, CU_MSG_META_MAX);
+    payload = put_meta(&w, msg);
+    if (w.failed)
+        return -EINVAL;
+    meta_len = (uint32_t)w.at;
+    cu_writer_init(&w, scratch, CU_MSG_HEAD);
+    cu_wire_put_u32(&w, meta_len);
+    cu_wire_put_u32(&w, payload ? (uint32_t)payload->size : 0);
+    cu_wire_put_u8(&w, (uint8_t)msg->type);
+    cu_wire_put_u8(&w, 0);
+    cu_wire_put_u16(&w, msg->type == CU_MSG_ANSWER ? (uint16_t)msg->answer.value.error : 0);
+    cu_wire_put_u32(&w, 0);
+    cu_wire_put_u64(&w, msg->id);
+    *head = cu_buf_copy(scratch, CU_MSG_HEAD + meta_len);
+    if (!*head)
+        return -ENOMEM;
+    *bulk = cu_buf_ref(payload);
+    return 0;
+}
+
+int cu_msg_decode_head(const void *bytes, struct cu_msg_head *head)
+{
+    unsigned flags, reserved;
+    struct cu_reader r;
+
+    cu_reader_init(&r, bytes, CU_MSG_HEAD);
+    head->meta_len = cu_wire_get_u32(&r);
+    head->bulk_len = cu_wire_get_u32(&r);
+    head->type = (enum cu_msg_type)cu_wire_get_u8(&r);
+    flags = cu_wire_get_u8(&r);
+    head->error = cu_wire_get_u16(&r);
+    reserved = cu_wire_get_u32(&r);
+    head->id = cu_wire_get_u64(&r);
+    return flags == 0 && reserved == 0 && head_is_valid(head) ? 0 : -EBADMSG;
+}
+
+int cu_msg_decode(const struct cu_msg_head *head, const void *meta, struct cu_buf *bulk,
+                  struct cu_msg *msg)
+{
+    struct cu_reader r;
+    int rc = 0;
+
+    *msg = (struct cu_msg){0};
+    if (!head_is_valid(head) || (bulk ? bulk->size : 0) != head->bulk_len)
+        return -EBADMSG;
+    msg->type = head->type;
+    msg->id = head->id;
+    cu_reader_init(&r, meta, head->meta_len);
+    switch (head->type) {
+    case CU_MSG_WANT:
+        rc = get_want(&r, &msg->want);
+        break;
+    case CU_MSG_ANSWER:
+        rc = get_answer(&r, head->error, bulk, &msg->answer);
+        break;
+    case CU_MSG_JOIN:
+        msg->join.trees = cu_wire_get_u64(&r);
+        break;
+    case CU_MSG_READY:
+        rc = get_ready(&r, msg);
+        break;
+    case CU_MSG_CONTROL:
+    case CU_MSG_RESULT:
+        msg->control.json = cu_buf_ref(bulk);
+        break;
+    case CU_MSG_PING:
+    case CU_MSG_PONG:
+    case CU_MSG_BYE:
+        break;
+    }
+    if (rc)
+        cu_msg_clear(msg);
+    return rc;
+}
+
+void cu_msg_clear(struct cu_msg *msg)
+{
+    if (msg->type == CU_MSG_ANSWER)
+        cu_value_clear(&msg->answer.value);
+    else if (msg->type == CU_MSG_CONTROL || msg->type == CU_MSG_RESULT)
+        cu_buf_unref(msg->control.json);
+    *msg = (struct cu_msg){0};
+}
+
+const char *cu_msg_type_name(enum cu_msg_type type)
+{
+    return type_is_valid(type) ? bounds_of[type].name : "?";
+}

@@ -2,6 +2,7 @@
 #ifndef CU_BASE_PARSE_H
 #define CU_BASE_PARSE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,7 +13,8 @@ __attribute__((warn_unused_result)) int cu_parse_size(const char *text, uint64_t
 __attribute__((warn_unused_result)) int cu_parse_u64(const char *text, uint64_t min, uint64_t max,
                                                      uint64_t *value);
 /* Core list as in taskset(1): "48-51" or "48,49" or "0-3,8". Fills cores[] (up to cores_max) in the
- * order given without repeats; returns how many, or -EINVAL, -ERANGE (core >= 4,096 or too many). */
+ * order given without repeats; returns how many, or -EINVAL, -ERANGE (core >= 4,096 or too many).
+ */
 __attribute__((warn_unused_result)) int cu_parse_cores(const char *text, unsigned *cores,
                                                        size_t cores_max);
 
@@ -22,18 +24,22 @@ int cu_parse_natural_compare(const char *a, const char *b);
 /* A list of host names: one per line or separated by commas or blanks; "#" starts a comment that
  * runs to the end of the line; "name:slots" and "name slots=2" (machine files) keep the name only;
  * "node[01-03,7]" is expanded. Repeats are dropped, order is natural. A name is letters, digits,
- * '.', '-', '_' and at most 253 bytes. */
+ * '.', '-', '_', does not start with '-' or '.' (it becomes an argument of ssh) and has at most
+ * CU_HOST_NAME_MAX bytes. */
 struct cu_hosts {
     char **names; /* owned */
     size_t count;
 };
-#define CU_HOSTS_MAX 100000 /* guards against a bracket typo that would expand to millions */
+#define CU_HOST_NAME_MAX 253
+#define CU_HOSTS_MAX     100000 /* guards against a bracket typo that would expand to millions */
 
 struct cu_error;
-/* 0, or -EINVAL with err naming line and word; -ENOMEM. On error hosts is empty. */
-__attribute__((warn_unused_result)) int cu_parse_hosts(const char *text, size_t size,
-                                                       struct cu_hosts *hosts,
-                                                       struct cu_error *err);
+/* Is name[0..len) a host name as above? */
+bool cu_parse_is_host(const char *name, size_t len);
+/* 0 (also for an empty list), or -EINVAL with err naming line and word; -ENOMEM. On error hosts is
+ * empty. */
+__attribute__((warn_unused_result)) int
+cu_parse_hosts(const char *text, size_t size, struct cu_hosts *hosts, struct cu_error *err);
 void cu_parse_hosts_free(struct cu_hosts *hosts);
 
 #endif

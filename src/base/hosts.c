@@ -1,0 +1,290 @@
+/* Host lists, whatever wrote them: a person, Slurm (brackets), PBS (one line a slot, so a node
+ * repeats a hundred times) or a machine file of some MPI. The result is the rank order of the job,
+ * therefore it must not depend on the order of the input. Names end up as arguments of ssh and as
+ * names of files: only names that cannot be anything else get through. */
+#include "base/error.h"
+#include "base/parse.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Names are gathered with repeats up to here, then compacted: linear in the size of a PBS file. */
+#define GATHER_MAX       (2u * CU_HOSTS_MAX)
+#define RANGE_DIGITS_MAX 9
+#define SHOWN            64 /* bytes of a word in an error */
+
+struct gather {
+    struct cu_hosts *hosts;
+    size_t capacity;
+    struct cu_error *err;
+    unsigned line;
+    const char *word; /* for errors */
+    int word_len;
+};
+
+static bool is_name_byte(char c)
+{
+    return isalnum((unsigned char)c) || c == '.' || c == '-' || c == '_';
+}
+
+bool cu_parse_is_host(const char *name, size_t len)
+{
+    if (len == 0 || len > CU_HOST_NAME_MAX || name[0] == '-' || name[0] == '.')
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if (!is_name_byte(name[i]))
+            return false;
+    return true;
+}
+
+static int refuse(const struct gather *g, const char *why)
+{
+    return cu_error_set(g->err, -EINVAL, "host list, line %u: \"%.*s%s\" %s", g->line,
+                        g->word_len < SHOWN ? g->word_len : SHOWN, g->word,
+                        g->word_len > SHOWN ? "..." : "", why);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return cu_parse_natural_compare(*(char *const *)a, *(char *const *)b);
+}
+
+static void sort_unique(struct cu_hosts *hosts)
+{
+    size_t kept = 0;
+
+    if (hosts->count == 0)
+        return;
+    qsort(hosts->names, hosts->count, sizeof(*hosts->names), compare_names);
+    for (size_t i = 1; i < hosts->count; i++) {
+        if (strcmp(hosts->names[kept], hosts->names[i]) == 0)
+            free(hosts->names[i]);
+        else
+            hosts->names[++kept] = hosts->names[i];
+    }
+    hosts->count = kept + 1;
+}
+
+static int make_room(struct gather *g)
+{
+    struct cu_hosts *hosts = g->hosts;
+    size_t capacity = g->capacity > 0 ? g->capacity * 2 : 64;
+    char **names;
+
+    if (hosts->count < g->capacity)
+        return 0;
+    if (hosts->count == GATHER_MAX) {
+        sort_unique(hosts);
+        return hosts->count > CU_HOSTS_MAX ? refuse(g, "makes more than 100000 hosts") : 0;
+    }
+    if (capacity > GATHER_MAX)
+        capacity = GATHER_MAX;
+    names = realloc(hosts->names, capacity * sizeof(*names));
+    if (names == NULL)
+        return cu_error_set(g->err, -ENOMEM, "out of memory for the host list");
+    hosts->names = names;
+    g->capacity = capacity;
+    return 0;
+}
+
+static int add_name(struct gather *g, const char *name, size_t len)
+{
+    struct cu_hosts *hosts = g->hosts;
+    const char *last = hosts->count > 0 ? hosts->names[hosts->count - 1] : NULL;
+    int rc;
+
+    if (!cu_parse_is_host(name, len))
+        return refuse(g, "is not a host name; allowed are letters, digits, '.', '-' and '_'");
+    if (last != NULL && strncmp(last, name, len) == 0 && last[len] == '\0')
+        return 0;
+    rc = make_room(g);
+    if (rc != 0)
+        return rc;
+    hosts->names[hosts->count] = strndup(name, len);
+    if (hosts->names[hosts->count] == NULL)
+        return cu_error_set(g->err, -ENOMEM, "out of memory for the host list");
+    hosts->count++;
+    return 0;
+}
+
+struct range {
+    unsigned long first, last;
+    int width; /* of a number written with leading zeros, else 1 */
+};
+
+static int take_number(const char **at, const char *end, unsigned long *value)
+{
+    const char *p = *at;
+    unsigned long v = 0;
+
+    while (p < end && isdigit((unsigned char)*p) && p - *at < RANGE_DIGITS_MAX)
+        v = v * 10 + (unsigned long)(*p++ - '0');
+    if (p == *at)
+        return -EINVAL;
+    *at = p;
+    *value = v;
+    return 0;
+}
+
+/* "N" or "N-M" in brackets; *at is moved behind it and behind a ','. */
+static int take_range(const char **at, const char *end, struct range *range)
+{
+    const char *start = *at;
+
+    if (take_number(at, end, &range->first) != 0)
+        return -EINVAL;
+    range->width = *start == '0' ? (int)(*at - start) : 1;
+    range->last = range->first;
+    if (*at < end && **at == '-') {
+        (*at)++;
+        if (take_number(at, end, &range->last) != 0)
+            return -EINVAL;
+    }
+    if (*at < end) {
+        if (**at != ',' || *at + 1 == end)
+            return -EINVAL;
+        (*at)++;
+    }
+    return range->first <= range->last ? 0 : -EINVAL;
+}
+
+/* name[0..len) is what is expanded so far, rest[0..rest_len) what is not. Each level adds a digit
+ * to the name, so the depth is bounded by the length of a name. */
+static int expand(struct gather *g, char name[CU_HOST_NAME_MAX + 1], size_t len, const char *rest,
+                  size_t rest_len)
+{
+    const char *open = memchr(rest, '[', rest_len);
+    size_t plain = open != NULL ? (size_t)(open - rest) : rest_len;
+    const char *close, *at;
+
+    if (len + plain > CU_HOST_NAME_MAX)
+        return refuse(g, "is too long for a host name");
+    memcpy(name + len, rest, plain);
+    len += plain;
+    if (open == NULL)
+        return add_name(g, name, len);
+    close = memchr(open, ']', rest_len - plain);
+    if (close == NULL || close == open + 1)
+        return refuse(g, "has a '[' without its list");
+    for (at = open + 1; at < close;) {
+        struct range range;
+
+        if (take_range(&at, close, &range) != 0)
+            return refuse(g, "has no list of numbers in its brackets, as in node[01-16,20]");
+        for (unsigned long i = range.first; i <= range.last; i++) {
+            char number[24];
+            int n = snprintf(number, sizeof(number), "%0*lu", range.width, i);
+            int rc;
+
+            if (len + (size_t)n > CU_HOST_NAME_MAX)
+                return refuse(g, "is too long for a host name");
+            memcpy(name + len, number, (size_t)n);
+            rc = expand(g, name, len + (size_t)n, close + 1, rest_len - (size_t)(close + 1 - rest));
+            if (rc != 0)
+                return rc;
+        }
+    }
+    return 0;
+}
+
+static int take_host_word(struct gather *g)
+{
+    char name[CU_HOST_NAME_MAX + 1];
+    size_t len = (size_t)g->word_len;
+    const char *colon = memchr(g->word, ':', len);
+
+    if (colon != NULL) {
+        size_t slots = len - (size_t)(colon + 1 - g->word);
+
+        len = (size_t)(colon - g->word);
+        for (size_t i = 1; i <= slots; i++)
+            if (!isdigit((unsigned char)colon[i]))
+                return refuse(g, "has no number of slots behind the ':'");
+        if (slots == 0)
+            return refuse(g, "has no number of slots behind the ':'");
+    }
+    return expand(g, name, 0, g->word, len);
+}
+
+/* Length of the word at p: up to a blank or a comma, which are part of the word in brackets. */
+static size_t word_length(const char *p, size_t size)
+{
+    bool in_brackets = false;
+    size_t n;
+
+    for (n = 0; n < size; n++) {
+        if (p[n] == '[')
+            in_brackets = true;
+        else if (p[n] == ']')
+            in_brackets = false;
+        else if (isspace((unsigned char)p[n]) || (p[n] == ',' && !in_brackets))
+            break;
+    }
+    return n;
+}
+
+static int take_line(struct gather *g, const char *line, size_t size)
+{
+    bool have_host = false;
+
+    for (size_t at = 0; at < size;) {
+        int rc;
+
+        if (isspace((unsigned char)line[at]) || line[at] == ',') {
+            at++;
+            continue;
+        }
+        g->word = line + at;
+        g->word_len = (int)word_length(line + at, size - at);
+        at += (size_t)g->word_len;
+        /* "slots=2" belongs to the host before it */
+        if (have_host && isalpha((unsigned char)*g->word) &&
+            memchr(g->word, '=', (size_t)g->word_len) != NULL)
+            continue;
+        rc = take_host_word(g);
+        if (rc != 0)
+            return rc;
+        have_host = true;
+    }
+    return 0;
+}
+
+int cu_parse_hosts(const char *text, size_t size, struct cu_hosts *hosts, struct cu_error *err)
+{
+    struct gather g = {.hosts = hosts, .err = err};
+    int rc = 0;
+
+    memset(hosts, 0, sizeof(*hosts));
+    if (size > INT32_MAX)
+        return cu_error_set(err, -EINVAL, "host list: over 2 GiB");
+    while (size > 0 && rc == 0) {
+        const char *end = memchr(text, '\n', size);
+        size_t line = end != NULL ? (size_t)(end - text) : size;
+        const char *comment = memchr(text, '#', line);
+
+        g.line++;
+        rc = take_line(&g, text, comment != NULL ? (size_t)(comment - text) : line);
+        line += end != NULL;
+        text += line;
+        size -= line;
+    }
+    if (rc == 0) {
+        sort_unique(hosts);
+        if (hosts->count > CU_HOSTS_MAX)
+            rc = refuse(&g, "makes more than 100000 hosts");
+    }
+    if (rc != 0)
+        cu_parse_hosts_free(hosts);
+    return rc;
+}
+
+void cu_parse_hosts_free(struct cu_hosts *hosts)
+{
+    for (size_t i = 0; i < hosts->count; i++)
+        free(hosts->names[i]);
+    free(hosts->names);
+    memset(hosts, 0, sizeof(*hosts));
+}

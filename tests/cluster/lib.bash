@@ -1,0 +1,73 @@
+# Functions for the system tests; bats files source this. A test file says
+#   setup_file() { skip_unless_cluster; cluster_up -n 4; }   teardown_file() { cluster_down; }
+# CLUSTER_DIR is exported, so COPPER_RSH="$CLUSTER_BIN/rsh" works. The nodes die with the test.
+# shellcheck shell=bash
+
+CLUSTER_BIN=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+export CLUSTER_BIN
+
+# Skips the test, with the reason, where nodes cannot be had.
+skip_unless_cluster() {
+    local tool
+    [ "$EUID" = 0 ] || skip "needs root: nodes are network namespaces"
+    for tool in ip nft nsenter unshare setpriv; do
+        command -v "$tool" >/dev/null || skip "needs $tool"
+    done
+    unshare --net --uts --ipc --pid --mount --fork true 2>/dev/null ||
+        skip "needs namespaces (unshare fails)"
+}
+
+skip_unless_root_fuse() {
+    skip_unless_cluster
+    [ -c /dev/fuse ] || skip "needs /dev/fuse"
+    command -v fusermount3 >/dev/null || skip "needs fusermount3"
+}
+
+# cluster_up [options of "cluster up"]: sets and exports CLUSTER_DIR.
+cluster_up() {
+    CLUSTER_DIR=$("$CLUSTER_BIN/cluster" up --owner $$ "$@" 3>&-) || return 1
+    export CLUSTER_DIR
+}
+
+cluster_down() {
+    [ -n "${CLUSTER_DIR:-}" ] || return 0
+    "$CLUSTER_BIN/cluster" down "$CLUSTER_DIR"
+    unset CLUSTER_DIR
+}
+
+# on NODE COMMAND...  on_all COMMAND...  as_user NAME NODE COMMAND...
+on() {
+    "$CLUSTER_BIN/cluster" run "$CLUSTER_DIR" "$@"
+}
+
+as_user() {
+    local user=$1
+    shift
+    "$CLUSTER_BIN/cluster" run "$CLUSTER_DIR" --user "$user" "$@"
+}
+
+on_all() {
+    "$CLUSTER_BIN/cluster" all "$CLUSTER_DIR" "$@"
+}
+
+# pfs_up SOURCE MOUNTPOINT [options of pfsemu]: the emulated parallel file system. Before cluster_up:
+# the nodes see the mounts there are when they start (below /tmp with --bind MOUNTPOINT only).
+# pfs COMMAND...: its control commands.
+pfs_up() {
+    local source=$1 mountpoint=$2
+    shift 2
+    PFS_CONTROL=$(mktemp -u "${TMPDIR:-/tmp}/pfs.XXXXXX")
+    PFS_MOUNT=$mountpoint
+    export PFS_CONTROL PFS_MOUNT
+    "${PFSEMU:-pfsemu}" --control "$PFS_CONTROL" --owner $$ "$@" "$source" "$mountpoint" 3>&-
+}
+
+pfs() {
+    "${PFSEMU:-pfsemu}" --ctl "$PFS_CONTROL" "$@"
+}
+
+pfs_down() {
+    [ -n "${PFS_CONTROL:-}" ] || return 0
+    pfs quit
+    unset PFS_CONTROL PFS_MOUNT
+}

@@ -44,27 +44,35 @@ struct cu_job {
     bool encrypt;                  /* --encrypt */
     bool profile;                  /* -P */
     bool full_paths;               /* -A */
-    uint32_t top_paths;            /* -N */
-    uint32_t snapshot_s;           /* -I, 0: none */
+    uint32_t top_paths;            /* -N 0..10000 */
+    uint32_t snapshot_s;           /* -I 0..86400, 0: none */
     struct cu_hosts hosts;         /* rank order */
 };
 
-/* All defaults of the option table; strings are owned. 0 or -ENOMEM. */
+/* All defaults of the option table; strings are owned; id, key and hosts are empty. 0, -ENOMEM, or
+ * the error of cu_control_default_mount or cu_control_run_path (an environment variable that is no
+ * path). On error job is freed. */
 __attribute__((warn_unused_result)) int cu_job_init(struct cu_job *job);
 void cu_job_free(struct cu_job *job);
 /* Sets one option by the name it has in the text ("mount", "fanout", ...). For the command line:
  * label is how the user wrote it ("-k"), put into the message. 0, or -EINVAL with err:
- * `-k: "0" is not a fan-out; allowed is 1 to 1024`. */
+ * `-k: "0" is not a fan-out; allowed is 1 to 1024`. -ENOMEM. On error the option is as before.
+ * Names: mount log_dir log_level log_type trees max_cacheable_bytes ready_timeout_s cores
+ * enoent_ttl_ms network cache_bytes fanout port encrypt profile full_paths top_paths snapshot_s;
+ * the value of a bool is "yes" or "no". What is "chosen" when 0 cannot be set to 0. */
 __attribute__((warn_unused_result)) int cu_job_set(struct cu_job *job, const char *name,
                                                    const char *value, const char *label,
                                                    struct cu_error *err);
 /* New text (with trailing newline), NULL when out of memory. Contains the key: treat as secret. */
 char *cu_job_encode(const struct cu_job *job);
-/* 0, -EINVAL with err, -ENOMEM. On error job is freed. */
+/* Bytes of any origin. id, key, mount, log_dir and hosts must be there, others have their defaults;
+ * the environment has no say. 0, -EINVAL with err (which never shows the key), -ENOMEM. On error
+ * job is freed. */
 __attribute__((warn_unused_result)) int cu_job_decode(const char *text, size_t size,
                                                       struct cu_job *job, struct cu_error *err);
 /* Rank of the host called name: the exact name, or else the one entry with the same first label
- * ("node3" and "node3.site.org"). -ENOENT when none, -ENOTUNIQ when several. */
+ * ("node3" and "node3.site.org"; addresses have no first label). -ENOENT when none,
+ * -ENOTUNIQ when several. */
 __attribute__((warn_unused_result)) int64_t cu_job_rank_of(const struct cu_job *job,
                                                            const char *name);
 

@@ -1,0 +1,114 @@
+/* Where the files of a job are on a node. /tmp is everybody's: another user may have made any name
+ * in it first. So the run directory is made, then opened without following a link, and only then
+ * judged; in a sticky /tmp nobody else can exchange it afterwards. */
+#include "proto/control.h"
+
+#include "base/hash.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+int cu_control_run_path(uid_t uid, char out[CU_PATH_MAX])
+{
+    const char *given = getenv("COPPER_RUN_DIR");
+    int len;
+
+    if (given != NULL && given[0] != '\0') {
+        len = cu_path_normalise(given, out);
+        return len < 0 ? len : 0;
+    }
+    snprintf(out, CU_PATH_MAX, "/tmp/copper-%lu", (unsigned long)uid);
+    return 0;
+}
+
+static int check_run_dir(const char *path, uid_t uid, struct cu_error *err)
+{
+    struct stat st;
+    int fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int rc = 0;
+
+    if (fd < 0) {
+        rc = errno == ELOOP || errno == ENOTDIR ? -EPERM : -errno;
+        return cu_error_set(err, rc, "run directory %s: %s", path,
+                            rc == -EPERM ? "is not a directory; remove it or set COPPER_RUN_DIR"
+                                         : strerror(-rc));
+    }
+    if (fstat(fd, &st) != 0)
+        rc = cu_error_set(err, -errno, "run directory %s: %s", path, strerror(errno));
+    else if (st.st_uid != uid)
+        rc = cu_error_set(err, -EPERM,
+                          "run directory %s: belongs to uid %lu, must be of uid %lu; set "
+                          "COPPER_RUN_DIR to another",
+                          path, (unsigned long)st.st_uid, (unsigned long)uid);
+    else if ((st.st_mode & 077) != 0)
+        rc = cu_error_set(err, -EPERM, "run directory %s: has mode %04o, must be 0700", path,
+                          (unsigned)(st.st_mode & 07777));
+    close(fd);
+    return rc;
+}
+
+int cu_control_run_dir(uid_t uid, char out[CU_PATH_MAX], struct cu_error *err)
+{
+    int rc = cu_control_run_path(uid, out);
+
+    if (rc != 0)
+        return cu_error_set(err, rc, "COPPER_RUN_DIR: \"%.64s\" is not an absolute path",
+                            getenv("COPPER_RUN_DIR"));
+    if (mkdir(out, 0700) != 0 && errno != EEXIST) {
+        rc = -errno;
+        return cu_error_set(err, rc, "run directory %s: cannot make it: %s", out, strerror(-rc));
+    }
+    return check_run_dir(out, uid, err);
+}
+
+int cu_control_file(const char *run_dir, const char *mount_dir, const char *suffix,
+                    char out[CU_PATH_MAX])
+{
+    char mount[CU_PATH_MAX];
+    int len = cu_path_normalise(mount_dir, mount);
+    size_t limit = strcmp(suffix, "sock") == 0 ? sizeof(((struct sockaddr_un *)0)->sun_path)
+                                               : (size_t)CU_PATH_MAX;
+
+    if (len < 0)
+        return len;
+    len = snprintf(out, CU_PATH_MAX, "%s/%016llx.%s", run_dir,
+                   (unsigned long long)cu_hash_bytes(mount, (size_t)len), suffix);
+    return len < 0 || (size_t)len >= limit ? -ENAMETOOLONG : 0;
+}
+
+static bool is_dir_name(const char *name)
+{
+    return name != NULL && name[0] != '\0' && strchr(name, '/') == NULL && strcmp(name, ".") != 0 &&
+           strcmp(name, "..") != 0;
+}
+
+int cu_control_default_mount(uid_t uid, char out[CU_PATH_MAX])
+{
+    const char *given = getenv("COPPER_MOUNT");
+    const char *user = getenv("USER");
+    char entry_text[4096], number[24];
+    struct passwd entry, *found = NULL;
+    int len;
+
+    if (given != NULL && given[0] != '\0') {
+        len = cu_path_normalise(given, out);
+        return len < 0 ? len : 0;
+    }
+    if (!is_dir_name(user)) {
+        snprintf(number, sizeof(number), "%lu", (unsigned long)uid);
+        getpwuid_r(uid, &entry, entry_text, sizeof(entry_text), &found);
+        user = found != NULL && is_dir_name(found->pw_name) ? found->pw_name : number;
+    }
+    if (strlen(user) > CU_NAME_MAX)
+        return -ENAMETOOLONG;
+    snprintf(out, CU_PATH_MAX, "/tmp/%s/copper", user);
+    return 0;
+}

@@ -1,0 +1,360 @@
+/* The options of a job, in one table: name in the text, kind of value, bounds, and what people are
+ * told when a value is wrong. Command line and job text set options through the same row, so a
+ * value that the launcher lets through is one that every daemon takes. */
+#include "proto/job.h"
+
+#include "base/path.h"
+#include "proto/control.h"
+#include "proto/job_options.h"
+#include "proto/msg.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DAY_S      86400u
+#define SHOWN      64 /* bytes of a wrong value in its message */
+#define IFNAME_MAX 15 /* IFNAMSIZ - 1 */
+
+enum kind {
+    KIND_MOUNT,
+    KIND_DIR,
+    KIND_LEVEL,
+    KIND_LOG_TYPE,
+    KIND_U16,
+    KIND_U32,
+    KIND_SIZE,
+    KIND_CORES,
+    KIND_NETWORK,
+    KIND_FLAG,
+};
+
+struct option {
+    const char *name;
+    enum kind kind;
+    size_t offset;
+    uint64_t min, max;   /* numbers and sizes */
+    const char *what;    /* "-k: "0" is not WHAT; allowed ALLOWED" */
+    const char *allowed; /* NULL: the bounds */
+};
+
+#define AT(member)   offsetof(struct cu_job, member)
+#define SIZE_ALLOWED "are bytes or a number with K, M, G, KB, MB or GB"
+
+static const struct option options[] = {
+    {"mount", KIND_MOUNT, AT(mount_dir), 0, 0, "a mount directory",
+     "is an absolute path other than /, without control characters"},
+    {"log_dir", KIND_DIR, AT(log_dir), 0, 0, "a log directory",
+     "is an absolute path, without control characters"},
+    {"log_level", KIND_LEVEL, AT(log_level), 1, 6, "a log level",
+     "is 1 (most) to 5 (least), or 6 (none)"},
+    {"log_type", KIND_LOG_TYPE, 0, 0, 0, "a log type", "is file, stdout or file_and_stdout"},
+    {"trees", KIND_U32, AT(trees), 1, CU_TREES_MAX, "a number of trees", NULL},
+    {"max_cacheable_bytes", KIND_SIZE, AT(max_cacheable_bytes), 0, INT64_MAX, "a size",
+     SIZE_ALLOWED},
+    {"ready_timeout_s", KIND_U32, AT(ready_timeout_s), 1, DAY_S, "a number of seconds", NULL},
+    {"cores", KIND_CORES, 0, 0, 0, "a list of cores",
+     "are up to 1024 cores below 4096, as in 48-51 or 48,49"},
+    {"enoent_ttl_ms", KIND_U32, AT(enoent_ttl_ms), 0, DAY_S * 1000, "a number of milliseconds",
+     NULL},
+    {"network", KIND_NETWORK, AT(network), 0, 0, "a network", "is tcp or tcp:INTERFACE"},
+    {"cache_bytes", KIND_SIZE, AT(cache_bytes), 1, INT64_MAX, "a cache size", SIZE_ALLOWED},
+    {"fanout", KIND_U32, AT(fanout), 1, 1024, "a fan-out", NULL},
+    {"port", KIND_U16, AT(port), 1024, 65535, "a port", NULL},
+    {"encrypt", KIND_FLAG, AT(encrypt), 0, 0, "a switch", "is yes or no"},
+    {"profile", KIND_FLAG, AT(profile), 0, 0, "a switch", "is yes or no"},
+    {"full_paths", KIND_FLAG, AT(full_paths), 0, 0, "a switch", "is yes or no"},
+    {"top_paths", KIND_U32, AT(top_paths), 0, 10000, "a number of paths", NULL},
+    {"snapshot_s", KIND_U32, AT(snapshot_s), 0, DAY_S, "a number of seconds", NULL},
+};
+#define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
+
+static int replace_string(char **at, const char *value)
+{
+    char *copy = strdup(value);
+
+    if (copy == NULL)
+        return -ENOMEM;
+    free(*at);
+    *at = copy;
+    return 0;
+}
+
+/* A line of the job's text ends at a newline, and paths reach terminals: no control characters. */
+static bool has_control(const char *value)
+{
+    for (const unsigned char *p = (const unsigned char *)value; *p != '\0'; p++)
+        if (*p < 0x20 || *p == 0x7f)
+            return true;
+    return false;
+}
+
+static int set_path(char **at, const char *value, bool root_allowed)
+{
+    char path[CU_PATH_MAX];
+    int len = cu_path_normalise(value, path);
+
+    if (len < 0 || has_control(path) || (len == 1 && !root_allowed))
+        return -EINVAL;
+    return replace_string(at, path);
+}
+
+static int set_log_type(struct cu_job *job, const char *value)
+{
+    bool both = strcmp(value, "file_and_stdout") == 0 || strcmp(value, "stdout_and_file") == 0;
+    bool file = both || strcmp(value, "file") == 0;
+    bool to_stdout = both || strcmp(value, "stdout") == 0;
+
+    if (!file && !to_stdout)
+        return -EINVAL;
+    job->log_to_file = file;
+    job->log_to_stdout = to_stdout;
+    return 0;
+}
+
+static int set_cores(struct cu_job *job, const char *value)
+{
+    unsigned cores[CU_JOB_CORES_MAX];
+    int count = cu_parse_cores(value, cores, CU_JOB_CORES_MAX);
+
+    if (count < 0)
+        return -EINVAL;
+    memcpy(job->cores, cores, (size_t)count * sizeof(cores[0]));
+    job->core_count = (uint32_t)count;
+    job->cores_given = true;
+    return 0;
+}
+
+static int set_network(struct cu_job *job, const char *value)
+{
+    const char *interface = value + 4;
+
+    if (strncmp(value, "tcp:", 4) == 0) {
+        size_t len = strlen(interface);
+
+        if (len == 0 || len > IFNAME_MAX || strpbrk(interface, "/: ") != NULL ||
+            has_control(interface))
+            return -EINVAL;
+    } else if (strcmp(value, "tcp") != 0) {
+        return -EINVAL;
+    }
+    return replace_string(&job->network, value);
+}
+
+static int set_flag(bool *at, const char *value)
+{
+    if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
+        return -EINVAL;
+    *at = value[0] == 'y';
+    return 0;
+}
+
+static int set_value(struct cu_job *job, const struct option *o, const char *value)
+{
+    void *at = (char *)job + o->offset;
+    uint64_t n = 0;
+    int rc = 0;
+
+    switch (o->kind) {
+    case KIND_MOUNT:
+    case KIND_DIR:
+        return set_path(at, value, o->kind == KIND_DIR);
+    case KIND_LOG_TYPE:
+        return set_log_type(job, value);
+    case KIND_CORES:
+        return set_cores(job, value);
+    case KIND_NETWORK:
+        return set_network(job, value);
+    case KIND_FLAG:
+        return set_flag(at, value);
+    case KIND_SIZE:
+        rc = cu_parse_size(value, &n);
+        if (rc != 0 || n < o->min)
+            return -EINVAL;
+        *(uint64_t *)at = n;
+        return 0;
+    case KIND_LEVEL:
+    case KIND_U16:
+    case KIND_U32:
+        break;
+    }
+    rc = cu_parse_u64(value, o->min, o->max, &n);
+    if (rc != 0)
+        return -EINVAL;
+    if (o->kind == KIND_U16)
+        *(uint16_t *)at = (uint16_t)n;
+    else if (o->kind == KIND_LEVEL)
+        *(int *)at = (int)n;
+    else
+        *(uint32_t *)at = (uint32_t)n;
+    return 0;
+}
+
+int cu_job_set(struct cu_job *job, const char *name, const char *value, const char *label,
+               struct cu_error *err)
+{
+    int i = cu_job_option_find(name, strlen(name));
+    const char *dots = strlen(value) > SHOWN ? "..." : "";
+    const struct option *o;
+    int rc;
+
+    if (label == NULL)
+        label = name;
+    if (i < 0)
+        return cu_error_set(err, -EINVAL, "%s: there is no option \"%.*s\"", label, SHOWN, name);
+    o = &options[i];
+    rc = set_value(job, o, value);
+    if (rc == -EINVAL && o->allowed != NULL)
+        return cu_error_set(err, rc, "%s: \"%.*s%s\" is not %s; allowed %s", label, SHOWN, value,
+                            dots, o->what, o->allowed);
+    if (rc == -EINVAL)
+        return cu_error_set(err, rc, "%s: \"%.*s%s\" is not %s; allowed is %" PRIu64 " to %" PRIu64,
+                            label, SHOWN, value, dots, o->what, o->min, o->max);
+    if (rc != 0)
+        return cu_error_set(err, rc, "%s: out of memory", label);
+    return 0;
+}
+
+unsigned cu_job_option_count(void)
+{
+    _Static_assert(OPTION_COUNT <= 32, "the decoder keeps a bit for each");
+    return (unsigned)OPTION_COUNT;
+}
+
+const char *cu_job_option_name(unsigned i)
+{
+    return options[i].name;
+}
+
+int cu_job_option_find(const char *name, size_t len)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if (strlen(options[i].name) == len && memcmp(options[i].name, name, len) == 0)
+            return (int)i;
+    return -1;
+}
+
+static bool format_cores(const struct cu_job *job, char out[CU_JOB_VALUE_MAX])
+{
+    size_t len = 0;
+
+    for (uint32_t i = 0; i < job->core_count && i < CU_JOB_CORES_MAX; i++)
+        len += (size_t)snprintf(out + len, CU_JOB_VALUE_MAX - len, "%s%u", i > 0 ? "," : "",
+                                job->cores[i] % 4096u);
+    return job->cores_given && len > 0;
+}
+
+static bool format_number(const struct option *o, uint64_t n, char out[CU_JOB_VALUE_MAX])
+{
+    snprintf(out, CU_JOB_VALUE_MAX, "%" PRIu64, n);
+    return n > 0 || o->min == 0;
+}
+
+bool cu_job_option_format(unsigned i, const struct cu_job *job, char out[CU_JOB_VALUE_MAX])
+{
+    const struct option *o = &options[i];
+    const void *at = (const char *)job + o->offset;
+    const char *text = NULL;
+
+    switch (o->kind) {
+    case KIND_MOUNT:
+    case KIND_DIR:
+    case KIND_NETWORK:
+        text = *(char *const *)at;
+        break;
+    case KIND_LOG_TYPE:
+        text = !job->log_to_stdout ? "file" : job->log_to_file ? "file_and_stdout" : "stdout";
+        break;
+    case KIND_FLAG:
+        text = *(const bool *)at ? "yes" : "no";
+        break;
+    case KIND_CORES:
+        return format_cores(job, out);
+    case KIND_LEVEL:
+        return format_number(o, (uint64_t) * (const int *)at, out);
+    case KIND_U16:
+        return format_number(o, *(const uint16_t *)at, out);
+    case KIND_U32:
+        return format_number(o, *(const uint32_t *)at, out);
+    case KIND_SIZE:
+        return format_number(o, *(const uint64_t *)at, out);
+    }
+    if (text != NULL)
+        snprintf(out, CU_JOB_VALUE_MAX, "%s", text);
+    return text != NULL;
+}
+
+int cu_job_set_constants(struct cu_job *job)
+{
+    memset(job, 0, sizeof(*job));
+    job->log_level = 6;
+    job->log_to_file = true;
+    job->trees = 1;
+    job->max_cacheable_bytes = 10u * 1024 * 1024;
+    job->ready_timeout_s = 20;
+    job->enoent_ttl_ms = 2000;
+    job->top_paths = 10;
+    return replace_string(&job->network, "tcp");
+}
+
+int cu_job_init(struct cu_job *job)
+{
+    char path[CU_PATH_MAX];
+    char logs[CU_PATH_MAX];
+    int rc = cu_job_set_constants(job);
+
+    if (rc != 0)
+        goto out;
+    rc = cu_control_default_mount(getuid(), path);
+    if (rc != 0)
+        goto out;
+    rc = set_path(&job->mount_dir, path, false);
+    if (rc != 0)
+        goto out;
+    /* Not on the home file system: 10,000 daemons would open a file there at once. */
+    rc = cu_control_run_path(getuid(), path);
+    if (rc != 0)
+        goto out;
+    rc = cu_path_join(path, strlen(path), "logs", 4, logs);
+    if (rc < 0)
+        goto out;
+    rc = set_path(&job->log_dir, logs, true);
+out:
+    if (rc < 0)
+        cu_job_free(job);
+    return rc;
+}
+
+void cu_job_free(struct cu_job *job)
+{
+    free(job->mount_dir);
+    free(job->log_dir);
+    free(job->network);
+    cu_parse_hosts_free(&job->hosts);
+    explicit_bzero(job, sizeof(*job));
+}
+
+/* Length of the first label; 0 for an address, whose first number says nothing about the host. */
+static size_t label_length(const char *name)
+{
+    return strspn(name, "0123456789.") == strlen(name) ? 0 : strcspn(name, ".");
+}
+
+int64_t cu_job_rank_of(const struct cu_job *job, const char *name)
+{
+    size_t len = label_length(name);
+    int64_t found = -ENOENT;
+
+    for (size_t i = 0; i < job->hosts.count; i++) {
+        const char *host = job->hosts.names[i];
+
+        if (strcmp(host, name) == 0)
+            return (int64_t)i;
+        if (len > 0 && label_length(host) == len && memcmp(host, name, len) == 0)
+            found = found == -ENOENT ? (int64_t)i : -ENOTUNIQ;
+    }
+    return found;
+}

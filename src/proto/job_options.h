@@ -1,0 +1,18 @@
+/* Inside of proto/job: the option table as its text form needs it. */
+#ifndef CU_PROTO_JOB_OPTIONS_H
+#define CU_PROTO_JOB_OPTIONS_H
+
+#include "proto/job.h"
+
+#define CU_JOB_VALUE_MAX 8192u /* longest value with its NUL: a core list with 1,024 entries */
+
+unsigned cu_job_option_count(void); /* at most 32 */
+const char *cu_job_option_name(unsigned i);
+/* Index of the option called name[0..len), or -1. */
+int cu_job_option_find(const char *name, size_t len);
+/* Value as text into out; false when the option is not given and has no text. */
+bool cu_job_option_format(unsigned i, const struct cu_job *job, char out[CU_JOB_VALUE_MAX]);
+/* Defaults that depend on nothing. 0 or -ENOMEM. */
+__attribute__((warn_unused_result)) int cu_job_set_constants(struct cu_job *job);
+
+#endif

@@ -1,5 +1,5 @@
-/* The node's logic, pure: inputs in, effects out. It opens nothing, reads no clock, starts no thread,
- * logs nothing; the daemon and the simulator drive the same code. One thread at a time.
+/* The node's logic, pure: inputs in, effects out. It opens nothing, reads no clock, starts no
+ * thread, logs nothing; the daemon and the simulator drive the same code. One thread at a time.
  *
  * The driver calls an input function, then takes effects with cu_core_next_effect until there are
  * none, then arms its timer for cu_core_deadline. */
@@ -17,25 +17,25 @@
 struct cu_core;
 
 struct cu_core_config {
-    uint32_t rank;       /* < node_count */
-    uint32_t node_count; /* >= 1 */
-    uint32_t fanout;     /* >= 1 */
-    uint32_t tree_count; /* 1..CU_TREES_MAX, <= node_count */
+    uint32_t rank;                /* < node_count */
+    uint32_t node_count;          /* >= 1 */
+    uint32_t fanout;              /* >= 1 */
+    uint32_t tree_count;          /* 1..CU_TREES_MAX, <= node_count */
     uint64_t cache_bytes;         /* budget of cached objects, with their bookkeeping */
     uint64_t max_cacheable_bytes; /* a larger file is read from storage by this node itself */
     uint32_t chunk_bytes;         /* power of two, 4 KiB..16 MiB */
-    uint32_t inline_bytes;        /* a file up to this size may travel with its attr; <= chunk_bytes */
-    uint64_t enoent_ttl_ns;       /* how long a negative answer is believed (-E) */
-    uint64_t start_grace_ns;      /* from creation: a parent that does not answer yet is waited for */
-    uint32_t storage_slots;       /* storage operations at once at a root */
-    uint32_t orphan_slots;        /* the same for a node that is root only because its parents died */
+    uint32_t inline_bytes;   /* a file up to this size may travel with its attr; <= chunk_bytes */
+    uint64_t enoent_ttl_ns;  /* how long a negative answer is believed (-E) */
+    uint64_t start_grace_ns; /* from creation: a parent that does not answer yet is waited for */
+    uint32_t storage_slots;  /* storage operations at once at a root */
+    uint32_t orphan_slots;   /* the same for a node that is root only because its parents died */
 };
 
 /* What a driver asks for. */
 struct cu_request {
     enum cu_kind kind;
-    uint8_t flags;             /* CU_WANT_CONTENT: have a small file's content ready, too */
-    const char *path;          /* borrowed, normal form */
+    uint8_t flags;    /* CU_WANT_CONTENT: have a small file's content ready, too */
+    const char *path; /* borrowed, normal form */
     size_t path_len;
     struct cu_version version; /* DATA: of the file; ATTR: known to be out of date, or zero */
     uint32_t chunk;            /* DATA */
@@ -60,6 +60,7 @@ struct cu_effect {
         } reply;
         struct {
             uint32_t rank;
+            bool child;        /* over the connection that rank opened */
             struct cu_msg msg; /* taken: the driver clears it with cu_msg_clear; pointers borrowed
                                   by the message live until the next call into the core */
         } send;
@@ -70,7 +71,11 @@ struct cu_effect {
         } read;
         struct {
             uint32_t rank;
-        } connect, disconnect;
+        } connect;
+        struct {
+            uint32_t rank;
+            bool child; /* the connection that rank opened */
+        } disconnect;
         struct {
             const char *path; /* borrowed until the next call into the core */
             size_t path_len;
@@ -84,10 +89,11 @@ struct cu_core *cu_core_create(const struct cu_core_config *config, uint64_t now
 /* Waiting requests are dropped without a reply. NULL does nothing; errno is kept. */
 void cu_core_destroy(struct cu_core *core);
 
-/* A request of this node's kernel. The reply comes as CU_EFFECT_REPLY with the cookie, maybe at once.
- * A negative or failed answer is a value with error set; ENOMEM when memory is out. */
-void cu_core_want(struct cu_core *core, const struct cu_request *request, uint64_t cookie,
-                  uint64_t now_ns);
+/* A request of this node's kernel. The reply comes as CU_EFFECT_REPLY with the cookie, maybe at
+ * once. A negative or failed answer is a value with error set. -ENOMEM: no reply will come. */
+__attribute__((warn_unused_result)) int cu_core_want(struct cu_core *core,
+                                                     const struct cu_request *request,
+                                                     uint64_t cookie, uint64_t now_ns);
 /* Like want, but nobody waits: reads ahead, only within the read-ahead bound. */
 void cu_core_prefetch(struct cu_core *core, const struct cu_request *request, uint64_t now_ns);
 /* The cached value or NULL: never asks anybody. Borrowed until the next call into the core. */
@@ -101,14 +107,13 @@ int cu_core_listed(struct cu_core *core, const char *dir, size_t dir_len, const 
 /* A connection is up (handshake done), in either direction; child: the other side opened it. */
 void cu_core_peer_up(struct cu_core *core, uint32_t rank, bool child, uint64_t now_ns);
 /* A connection ended, or could not be opened (error: positive errno, 0: closed). */
-void cu_core_peer_down(struct cu_core *core, uint32_t rank, bool child, int error,
-                       uint64_t now_ns);
+void cu_core_peer_down(struct cu_core *core, uint32_t rank, bool child, int error, uint64_t now_ns);
 /* A message from rank; child: it came over a connection that rank opened. The core takes what it
  * needs by reference; the caller clears msg. CONTROL, RESULT are not the core's. */
 void cu_core_message(struct cu_core *core, uint32_t rank, bool child, const struct cu_msg *msg,
                      uint64_t now_ns);
-/* Result of a CU_EFFECT_READ. The core takes references. ESTALE in value->error says: the file is no
- * longer of the wanted version. */
+/* Result of a CU_EFFECT_READ. The core takes references. ESTALE in value->error says: the file is
+ * no longer of the wanted version. */
 void cu_core_storage_done(struct cu_core *core, uint64_t id, const struct cu_value *value,
                           uint64_t now_ns);
 /* When cu_core_tick must be called next; UINT64_MAX: no need. */
@@ -132,6 +137,9 @@ void cu_core_refresh(struct cu_core *core, const char *path, size_t path_len, bo
 
 /* Takes the next effect. False when there is none. */
 bool cu_core_next_effect(struct cu_core *core, struct cu_effect *effect);
+
+/* How many refreshes this node knows of. */
+uint32_t cu_core_generation(const struct cu_core *core);
 
 /* Counters, indexed by enum cu_counter; borrowed, live. The driver adds its own kinds to them. */
 uint64_t *cu_core_counters(struct cu_core *core);

@@ -1,5 +1,5 @@
-/* What a node counts. One list: the daemon's status, `copper stats`, the ioctl and the simulator all
- * take names from it. All are monotonic from the daemon's start, except those marked gauge. */
+/* What a node counts. One list: the daemon's status, `copper stats`, the ioctl and the simulator
+ * all take names from it. All are monotonic from the daemon's start, except those marked gauge. */
 #ifndef CU_CORE_COUNTERS_H
 #define CU_CORE_COUNTERS_H
 

@@ -11,6 +11,8 @@
 #ifndef CU_PROTO_HANDSHAKE_H
 #define CU_PROTO_HANDSHAKE_H
 
+#include "proto/object.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,7 +24,6 @@
 #define CU_HELLO_BYTES     64u
 #define CU_CHALLENGE_BYTES 80u
 
-#define CU_RANK_NONE UINT32_MAX /* a client that is no node: the copper command */
 
 enum cu_role {
     CU_ROLE_PEER = 1,   /* a daemon that becomes the server's child */

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define CU_RANK_NONE UINT32_MAX /* no node: the copper command, or nobody */
+
 enum cu_kind {
     CU_KIND_ATTR = 1,   /* lstat of a path and, for a symbolic link, its target */
     CU_KIND_DIR = 2,    /* complete listing of a directory: names, types, inode numbers */

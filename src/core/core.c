@@ -1,0 +1,552 @@
+/* The core's door: inputs are dispatched to the cache, the flights, the peers and readiness;
+ * effects leave through one queue, in the order in which they arose. */
+#include "core/core.h"
+
+#include "base/path.h"
+#include "core/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int check(const struct cu_core_config *c, struct cu_error *err)
+{
+    if (c->node_count == 0 || c->rank >= c->node_count)
+        return cu_error_set(err, -EINVAL, "rank %u of %u nodes", c->rank, c->node_count);
+    if (c->fanout == 0)
+        return cu_error_set(err, -EINVAL, "a fan-out of 0: allowed is 1 and more");
+    if (c->tree_count == 0 || c->tree_count > CU_TREES_MAX || c->tree_count > c->node_count)
+        return cu_error_set(err, -EINVAL, "%u trees on %u nodes", c->tree_count, c->node_count);
+    if (c->chunk_bytes < 4096 || c->chunk_bytes > 16u << 20 ||
+        (c->chunk_bytes & (c->chunk_bytes - 1)) || c->inline_bytes > c->chunk_bytes)
+        return cu_error_set(err, -EINVAL, "chunks of %u bytes, inline up to %u", c->chunk_bytes,
+                            c->inline_bytes);
+    if (c->storage_slots == 0 || c->orphan_slots == 0)
+        return cu_error_set(err, -EINVAL, "no storage operation allowed at a time");
+    return 0;
+}
+
+static void lane_init(struct lane *lane, uint32_t max)
+{
+    cu_list_init(&lane->queue);
+    cu_list_init(&lane->running);
+    lane->max = max;
+}
+
+struct cu_core *cu_core_create(const struct cu_core_config *config, uint64_t now_ns,
+                               struct cu_error *err)
+{
+    struct cu_core *core;
+
+    if (check(config, err) < 0)
+        return NULL;
+    core = calloc(1, sizeof *core);
+    if (!core) {
+        cu_error_set(err, -ENOMEM, "out of memory");
+        return NULL;
+    }
+    core->config = *config;
+    core->created_ns = now_ns;
+    core->now_ns = now_ns;
+    core->slot_free = UINT32_MAX;
+    cu_list_init(&core->pending);
+    cu_list_init(&core->forget.link);
+    lane_init(&core->lanes[0], config->storage_slots);
+    lane_init(&core->lanes[1], config->orphan_slots);
+    if (cu_cache_init(core) < 0 || cu_peers_init(core) < 0 || cu_ready_init(core) < 0) {
+        cu_error_set(err, -ENOMEM, "out of memory");
+        cu_core_destroy(core);
+        return NULL;
+    }
+    cu_peers_tick(core);
+    return core;
+}
+
+static void waiter_free(struct waiter *waiter)
+{
+    if (!waiter)
+        return;
+    cu_value_clear(&waiter->value);
+    free(waiter);
+}
+
+void cu_core_destroy(struct cu_core *core)
+{
+    int saved = errno;
+
+    if (!core)
+        return;
+    waiter_free(core->spent);
+    while (!cu_list_empty(&core->pending)) {
+        struct pending *pending =
+            CU_LIST_ENTRY(cu_list_pop_front(&core->pending), struct pending, link);
+
+        if (pending->kind == PENDING_WAITER)
+            waiter_free(CU_LIST_ENTRY(pending, struct waiter, pending));
+    }
+    cu_cache_free(core);
+    cu_peers_free(core);
+    free(core->slots);
+    free(core->ready_bits);
+    free(core);
+    errno = saved;
+}
+
+/* Every input begins here. */
+static void enter(struct cu_core *core, uint64_t now_ns)
+{
+    waiter_free(core->spent);
+    core->spent = NULL;
+    if (now_ns > core->now_ns)
+        core->now_ns = now_ns;
+}
+
+void cu_pending_add(struct cu_core *core, struct pending *pending, enum pending_kind kind)
+{
+    pending->kind = kind;
+    if (cu_list_empty(&pending->link))
+        cu_list_push_back(&core->pending, &pending->link);
+}
+
+/* --- inputs ----------------------------------------------------------------------------------- */
+
+static struct waiter *waiter_new(struct cu_core *core)
+{
+    struct waiter *waiter = calloc(1, sizeof *waiter);
+
+    if (!waiter) {
+        COUNT(core, no_memory);
+        return NULL;
+    }
+    cu_list_init(&waiter->link);
+    cu_list_init(&waiter->pending.link);
+    return waiter;
+}
+
+int cu_core_want(struct cu_core *core, const struct cu_request *request, uint64_t cookie,
+                 uint64_t now_ns)
+{
+    struct waiter *waiter;
+
+    enter(core, now_ns);
+    waiter = waiter_new(core);
+    if (!waiter)
+        return -ENOMEM;
+    waiter->cookie = cookie;
+    waiter->kind = (uint8_t)request->kind;
+    cu_flight_want(core, request, waiter);
+    cu_flight_pump(core);
+    return 0;
+}
+
+void cu_core_prefetch(struct cu_core *core, const struct cu_request *request, uint64_t now_ns)
+{
+    enter(core, now_ns);
+    cu_flight_want(core, request, NULL);
+    cu_flight_pump(core);
+}
+
+static struct object *find_fresh(struct cu_core *core, const struct cu_request *request)
+{
+    struct object *object = cu_cache_find(core, request);
+
+    if (!object || object->state != CU_FLIGHT_FILLED || !cu_flight_fresh(core, object))
+        return NULL;
+    return object;
+}
+
+const struct cu_value *cu_core_peek(struct cu_core *core, const struct cu_request *request,
+                                    uint64_t now_ns)
+{
+    struct object *object;
+
+    enter(core, now_ns);
+    object = find_fresh(core, request);
+    if (!object || (object->value.bytes && !object->verified))
+        return NULL;
+    object->value.age_ms = cu_flight_age_ms(core, object);
+    return &object->value;
+}
+
+int cu_core_listed(struct cu_core *core, const char *dir, size_t dir_len, const char *name,
+                   size_t name_len, uint64_t now_ns)
+{
+    struct cu_request request = {.kind = CU_KIND_DIR, .path = dir, .path_len = dir_len};
+    struct object *object;
+
+    enter(core, now_ns);
+    object = find_fresh(core, &request);
+    if (!object || object->value.error || (object->value.bytes && !object->verified))
+        return -ENODATA;
+    if (!object->indexed) {
+        if (cu_dir_index_build(&object->index, object->value.bytes) < 0)
+            return -ENODATA;
+        object->indexed = true;
+        cu_cache_unkeep(core, object);
+        cu_cache_keep(core, object);
+    } else {
+        cu_cache_touch(core, object);
+    }
+    return cu_dir_index_find(&object->index, name, name_len) < 0 ? 1 : 0;
+}
+
+void cu_core_peer_up(struct cu_core *core, uint32_t rank, bool child, uint64_t now_ns)
+{
+    enter(core, now_ns);
+    if (rank < core->config.node_count && rank != core->config.rank)
+        cu_peers_up(core, rank, child);
+    cu_flight_pump(core);
+}
+
+void cu_core_peer_down(struct cu_core *core, uint32_t rank, bool child, int error, uint64_t now_ns)
+{
+    enter(core, now_ns);
+    cu_peers_down(core, rank, child, error);
+    cu_flight_pump(core);
+}
+
+static void refresh(struct cu_core *core, const char *path, size_t path_len)
+{
+    for (uint32_t i = 0; i < core->bucket_count; i++) {
+        for (struct object *object = core->buckets[i], *next; object; object = next) {
+            next = object->hash_next;
+            if (cu_path_within(object->path, object->path_len, path, path_len))
+                cu_flight_drop(core, object);
+        }
+    }
+    /* Two paths at once become "/": forgetting more than was asked is slower, never wrong. */
+    if (core->forget_len &&
+        (core->forget_len != path_len || memcmp(core->forget_path, path, path_len) != 0))
+        path_len = 1;
+    memcpy(core->forget_path, path, path_len);
+    core->forget_len = path_len;
+    cu_pending_add(core, &core->forget, PENDING_FORGET);
+}
+
+void cu_core_refresh(struct cu_core *core, const char *path, size_t path_len, bool raise,
+                     uint64_t now_ns)
+{
+    enter(core, now_ns);
+    if (raise)
+        core->generation++;
+    refresh(core, path, path_len);
+    cu_flight_pump(core);
+}
+
+/* Another node has seen a refresh that this one missed. */
+static void catch_up(struct cu_core *core, uint32_t generation)
+{
+    if (generation <= core->generation)
+        return;
+    core->generation = generation;
+    refresh(core, "/", 1);
+}
+
+static void message_want(struct cu_core *core, uint32_t rank, const struct cu_msg *msg)
+{
+    const struct cu_msg_want *want = &msg->want;
+    struct cu_request request = {
+        .kind = want->kind,
+        .flags = want->flags,
+        .path = want->path,
+        .path_len = want->path_len,
+        .chunk = want->chunk,
+    };
+    struct waiter *waiter = waiter_new(core);
+
+    COUNT(core, child_wants);
+    if (!waiter) { /* not even memory to say so: the child finds another parent */
+        struct peer *peer = cu_peers_find(core, rank);
+
+        if (peer)
+            cu_peers_todo(core, peer, SEND_DISCONNECT_CHILD);
+        cu_peers_down(core, rank, true, ENOMEM);
+        return;
+    }
+    catch_up(core, want->generation);
+    waiter->child = true;
+    waiter->rank = rank;
+    waiter->cookie = msg->id;
+    waiter->kind = (uint8_t)want->kind;
+    waiter->content = want->kind == CU_KIND_ATTR && (want->flags & CU_WANT_CONTENT);
+    if (want->kind == CU_KIND_DIR)
+        waiter->held = want->version;
+    else
+        request.version = want->version;
+    cu_flight_want(core, &request, waiter);
+}
+
+static void message_from_child(struct cu_core *core, uint32_t rank, const struct cu_msg *msg)
+{
+    struct peer *peer = cu_peers_find(core, rank);
+
+    if (!peer || !peer->child)
+        return;
+    switch (msg->type) {
+    case CU_MSG_WANT:
+        message_want(core, rank, msg);
+        break;
+    case CU_MSG_JOIN:
+        peer->child_trees = msg->join.trees;
+        break;
+    case CU_MSG_PING:
+        peer->pong_id = msg->id;
+        cu_peers_todo(core, peer, SEND_PONG);
+        break;
+    case CU_MSG_READY:
+        cu_ready_merge(core, msg->ready.first, msg->ready.count, msg->ready.bits);
+        break;
+    case CU_MSG_BYE:
+        break; /* the connection's end follows */
+    case CU_MSG_ANSWER:
+    case CU_MSG_PONG:
+    case CU_MSG_CONTROL:
+    case CU_MSG_RESULT:
+        COUNT(core, bad_messages);
+        break;
+    }
+}
+
+static void message_from_parent(struct cu_core *core, uint32_t rank, const struct cu_msg *msg)
+{
+    switch (msg->type) {
+    case CU_MSG_ANSWER:
+        catch_up(core, msg->answer.generation);
+        cu_flight_answer(core, rank, msg->id, &msg->answer.value);
+        break;
+    case CU_MSG_PONG:
+    case CU_MSG_BYE:
+        break;
+    case CU_MSG_WANT:
+    case CU_MSG_JOIN:
+    case CU_MSG_PING:
+    case CU_MSG_READY:
+    case CU_MSG_CONTROL:
+    case CU_MSG_RESULT:
+        COUNT(core, bad_messages);
+        break;
+    }
+}
+
+void cu_core_message(struct cu_core *core, uint32_t rank, bool child, const struct cu_msg *msg,
+                     uint64_t now_ns)
+{
+    enter(core, now_ns);
+    cu_peers_heard(core, rank, child);
+    if (child)
+        message_from_child(core, rank, msg);
+    else
+        message_from_parent(core, rank, msg);
+    cu_flight_pump(core);
+}
+
+void cu_core_storage_done(struct cu_core *core, uint64_t id, const struct cu_value *value,
+                          uint64_t now_ns)
+{
+    enter(core, now_ns);
+    cu_flight_stored(core, id, value);
+    cu_flight_pump(core);
+}
+
+uint64_t cu_core_deadline(const struct cu_core *core)
+{
+    uint64_t at = cu_peers_deadline(core);
+
+    return core->ready_ns && core->ready_ns < at ? core->ready_ns : at;
+}
+
+void cu_core_tick(struct cu_core *core, uint64_t now_ns)
+{
+    enter(core, now_ns);
+    cu_peers_tick(core);
+    cu_ready_tick(core);
+    cu_flight_pump(core);
+}
+
+void cu_core_mounted(struct cu_core *core, uint64_t now_ns)
+{
+    enter(core, now_ns);
+    core->mounted = true;
+    cu_ready_check_self(core);
+}
+
+uint32_t cu_core_ready(const struct cu_core *core, const uint8_t **bits)
+{
+    if (bits)
+        *bits = core->ready_bits;
+    return core->ready_count;
+}
+
+uint32_t cu_core_children(const struct cu_core *core, uint32_t tree, uint32_t *ranks, uint32_t max)
+{
+    uint32_t count = 0;
+
+    cu_list_for_each (link, &core->peers) {
+        const struct peer *peer = CU_LIST_ENTRY(link, struct peer, link);
+
+        if (count < max && peer->child && (peer->child_trees & 1ull << tree))
+            ranks[count++] = peer->rank;
+    }
+    return count;
+}
+
+uint32_t cu_core_parent(const struct cu_core *core, uint32_t tree)
+{
+    return core->routes[tree].parent;
+}
+
+uint32_t cu_core_generation(const struct cu_core *core)
+{
+    return core->generation;
+}
+
+uint64_t *cu_core_counters(struct cu_core *core)
+{
+    return core->counters;
+}
+
+/* --- effects ---------------------------------------------------------------------------------- */
+
+static void effect_of_waiter(struct cu_core *core, struct waiter *waiter, struct cu_effect *effect)
+{
+    core->spent = waiter;
+    if (!waiter->child) {
+        effect->type = CU_EFFECT_REPLY;
+        effect->reply.cookie = waiter->cookie;
+        effect->reply.value = &waiter->value;
+        return;
+    }
+    effect->type = CU_EFFECT_SEND;
+    effect->send.rank = waiter->rank;
+    effect->send.child = true;
+    effect->send.msg = (struct cu_msg){.type = CU_MSG_ANSWER, .id = waiter->cookie};
+    effect->send.msg.answer.kind = (enum cu_kind)waiter->kind;
+    effect->send.msg.answer.generation = core->generation;
+    effect->send.msg.answer.value = waiter->value; /* references move */
+    waiter->value = (struct cu_value){0};
+}
+
+static void effect_of_object(struct cu_core *core, const struct object *object,
+                             struct cu_effect *effect)
+{
+    struct cu_request request = cu_cache_request(object);
+    struct cu_msg_want *want;
+
+    if (object->state == CU_FLIGHT_READING) {
+        effect->type = CU_EFFECT_READ;
+        effect->read.id = cu_slot_id(core, object);
+        effect->read.request = request;
+        effect->read.direct = object->direct;
+        return;
+    }
+    effect->type = CU_EFFECT_SEND;
+    effect->send.rank = object->asked;
+    effect->send.child = false;
+    effect->send.msg = (struct cu_msg){.type = CU_MSG_WANT, .id = cu_slot_id(core, object)};
+    want = &effect->send.msg.want;
+    want->kind = request.kind;
+    want->flags = request.flags;
+    want->tree = object->tree;
+    want->chunk = request.chunk;
+    want->generation = core->generation;
+    want->version = request.version;
+    want->path = object->path;
+    want->path_len = object->path_len;
+}
+
+static void message_of_peer(struct cu_core *core, struct peer *peer, unsigned what,
+                            struct cu_effect *effect)
+{
+    struct cu_msg *msg = &effect->send.msg;
+
+    effect->type = CU_EFFECT_SEND;
+    effect->send.rank = peer->rank;
+    effect->send.child = what == SEND_PONG;
+    *msg = (struct cu_msg){0};
+    if (what == SEND_JOIN) {
+        msg->type = CU_MSG_JOIN;
+        for (uint32_t t = 0; t < core->config.tree_count; t++)
+            if (core->routes[t].parent == peer->rank)
+                msg->join.trees |= 1ull << t;
+        peer->joined = msg->join.trees;
+    } else if (what == SEND_READY) {
+        msg->type = CU_MSG_READY;
+        msg->ready.count = core->config.node_count;
+        msg->ready.bits = core->ready_bits;
+    } else if (what == SEND_PING) {
+        msg->type = CU_MSG_PING;
+        msg->id = core->now_ns;
+    } else {
+        msg->type = CU_MSG_PONG;
+        msg->id = peer->pong_id;
+    }
+}
+
+/* One thing at a time, lowest bit first: an old connection is closed before a new one is opened. */
+static void effect_of_peer(struct cu_core *core, struct peer *peer, struct cu_effect *effect)
+{
+    unsigned what = peer->todo & -peer->todo;
+
+    peer->todo &= ~what;
+    if (peer->todo)
+        cu_pending_add(core, &peer->pending, PENDING_PEER);
+    if (what == SEND_DISCONNECT_PARENT || what == SEND_DISCONNECT_CHILD) {
+        effect->type = CU_EFFECT_DISCONNECT;
+        effect->disconnect.rank = peer->rank;
+        effect->disconnect.child = what == SEND_DISCONNECT_CHILD;
+    } else if (what == SEND_CONNECT) {
+        effect->type = CU_EFFECT_CONNECT;
+        effect->connect.rank = peer->rank;
+    } else {
+        message_of_peer(core, peer, what, effect);
+    }
+}
+
+/* The core's own news: readiness, and what the kernel should forget. */
+static void effect_of_core(struct cu_core *core, struct cu_effect *effect)
+{
+    if (core->forget_len) {
+        effect->type = CU_EFFECT_FORGET;
+        effect->forget.path = core->forget_path;
+        effect->forget.path_len = core->forget_len;
+        core->forget_len = 0;
+        if (core->ready_changed)
+            cu_pending_add(core, &core->forget, PENDING_FORGET);
+    } else {
+        effect->type = CU_EFFECT_READY;
+        core->ready_changed = false;
+    }
+}
+
+bool cu_core_next_effect(struct cu_core *core, struct cu_effect *effect)
+{
+    struct cu_list *link;
+    struct pending *pending;
+
+    waiter_free(core->spent);
+    core->spent = NULL;
+    for (;;) {
+        link = cu_list_pop_front(&core->pending);
+        if (!link)
+            return false;
+        pending = CU_LIST_ENTRY(link, struct pending, link);
+        if (pending->kind != PENDING_PEER ||
+            CU_LIST_ENTRY(pending, struct peer, pending)->todo != 0)
+            break;
+    }
+    switch (pending->kind) {
+    case PENDING_WAITER:
+        effect_of_waiter(core, CU_LIST_ENTRY(pending, struct waiter, pending), effect);
+        break;
+    case PENDING_OBJECT:
+        effect_of_object(core, CU_LIST_ENTRY(pending, struct object, pending), effect);
+        break;
+    case PENDING_PEER:
+        effect_of_peer(core, CU_LIST_ENTRY(pending, struct peer, pending), effect);
+        break;
+    case PENDING_FORGET:
+        effect_of_core(core, effect);
+        break;
+    }
+    return true;
+}

@@ -1,0 +1,240 @@
+/* Shapes shared inside the core. Nobody outside src/core includes this (tests/unit/core_* may).
+ *
+ * Whatever waits to become an effect carries its own link in core->pending: a waiter (its reply),
+ * an object (its ask or its read), a peer (its control messages). So no effect needs memory of its
+ * own, and one that became pointless is taken off the queue. */
+#ifndef CU_CORE_INTERNAL_H
+#define CU_CORE_INTERNAL_H
+
+#include "base/list.h"
+#include "core/core.h"
+#include "core/flight.h"
+#include "core/tree.h"
+#include "proto/dir.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define MS_NS 1000000ull
+#define S_NS  1000000000ull
+
+enum pending_kind {
+    PENDING_WAITER = 1,
+    PENDING_OBJECT,
+    PENDING_PEER,
+    PENDING_FORGET,
+};
+
+struct pending {
+    struct cu_list link;
+    enum pending_kind kind;
+};
+
+/* Somebody who wants an object: this node's kernel, or a child. */
+struct waiter {
+    struct pending pending;
+    struct cu_list link; /* in object->waiters */
+    bool child;
+    bool content;           /* a child that wants a small file's content with its attr */
+    bool has_attr;          /* waits for that content; value holds the attr to send */
+    uint8_t kind;           /* of the object first wanted */
+    uint32_t rank;          /* child */
+    uint64_t cookie;        /* kernel's cookie or child's message id */
+    struct cu_version held; /* DIR: version that the child holds */
+    struct cu_value value;  /* filled when answered */
+};
+
+struct object {
+    struct pending pending; /* ASKING: message to send; READING: operation to issue */
+    struct object *hash_next;
+    struct cu_list link;    /* FILLED: core->lru; ASKING: core->routes[].flights; READING: lane */
+    struct cu_list waiters; /* struct waiter */
+    uint64_t hash;
+    uint32_t charge; /* bytes accounted */
+    enum cu_kind kind;
+    enum cu_flight_state state;
+    uint8_t tree;
+    bool direct;    /* read here whatever the tree: too large, or the parent cannot */
+    bool orphan;    /* this read runs under the orphans' budget */
+    bool again;     /* dropped while READING: read once more */
+    bool content;   /* ATTR: ask for the content along */
+    bool verified;  /* checksum seen to be right on this node */
+    bool issued;    /* READING: the operation is under way */
+    bool ahead;     /* started by read-ahead */
+    uint32_t asked; /* ASKING: rank, or CU_RANK_NONE while there is no parent to ask */
+    uint32_t slot;  /* index in core->slots while in flight */
+    uint64_t asked_ns;
+    uint64_t valid_ns;         /* when storage was asked */
+    struct cu_version stale;   /* ATTR: known to be out of date */
+    struct cu_version version; /* DATA: part of the key */
+    uint32_t chunk;
+    struct cu_value value;
+    struct cu_dir_index index; /* DIR, built when first looked into */
+    bool indexed;
+    uint16_t path_len;
+    char path[];
+};
+
+/* Maps ids of asks and reads to objects; an id is generation << 32 | index, so late answers miss.
+ */
+struct slot {
+    struct object *object; /* NULL: free */
+    uint32_t generation;
+    uint32_t next_free;
+};
+
+enum peer_state {
+    PEER_NONE = 1,
+    PEER_CONNECTING,
+    PEER_UP,
+};
+
+#define SEND_DISCONNECT_PARENT 1u
+#define SEND_DISCONNECT_CHILD  2u
+#define SEND_CONNECT           4u
+#define SEND_JOIN              8u
+#define SEND_READY             16u
+#define SEND_PING              32u
+#define SEND_PONG              64u
+
+struct peer {
+    struct pending pending;
+    struct cu_list link; /* core->peers */
+    uint32_t rank;
+    unsigned todo; /* SEND_* */
+    /* as a parent: the connection that this node opened */
+    enum peer_state state;
+    bool dead; /* not considered until it is up again */
+    bool ever_up;
+    uint32_t failures;
+    uint64_t retry_ns; /* when to connect again; 0: at once when wanted */
+    uint64_t heard_ns;
+    uint64_t pinged_ns; /* 0: no ping out */
+    uint32_t inflight;  /* asks without answer */
+    uint64_t joined;    /* trees told in the last JOIN */
+    /* as a child: the connection that it opened */
+    bool child;
+    uint64_t child_trees;
+    uint64_t child_heard_ns;
+    uint64_t pong_id;
+};
+
+#define CANDIDATES_MAX 12u
+
+struct route {
+    struct cu_tree tree;
+    uint32_t candidates[CANDIDATES_MAX]; /* best first */
+    uint32_t candidate_count;
+    uint32_t parent;        /* rank in use; own rank: root; CU_RANK_NONE: looking for one */
+    bool joined;            /* had a parent, or is the tree's root */
+    struct cu_list flights; /* struct object, ASKING */
+};
+
+/* A budget of storage operations at once. */
+struct lane {
+    struct cu_list queue;   /* struct object, READING, not issued */
+    struct cu_list running; /* struct object, READING, issued */
+    uint32_t used;
+    uint32_t max;
+};
+
+struct cu_core {
+    struct cu_core_config config;
+    uint64_t created_ns;
+    uint64_t now_ns; /* of the input under way */
+    uint32_t generation;
+
+    struct object **buckets;
+    uint32_t bucket_count; /* power of two */
+    uint32_t object_count;
+    struct cu_list lru; /* struct object, oldest first */
+
+    struct slot *slots;
+    uint32_t slot_count;
+    uint32_t slot_free; /* UINT32_MAX: none */
+
+    struct cu_list peers; /* struct peer */
+    struct route *routes; /* tree_count */
+    struct lane lanes[2]; /* 0: as a root or for itself, 1: as an orphan */
+    uint32_t ahead_count; /* flights started by read-ahead */
+
+    uint8_t *ready_bits;
+    uint32_t ready_count;
+    bool mounted;
+    bool ready_changed;
+    uint64_t ready_ns; /* when to send READY up; 0: nothing to send */
+
+    struct cu_list pending; /* struct pending */
+    struct pending forget;
+    char forget_path[4097];
+    size_t forget_len;
+    struct waiter *spent; /* freed at the next call: its value is borrowed by the driver */
+
+    uint64_t counters[CU_COUNTER_COUNT];
+};
+
+#define COUNT(core, name) ((core)->counters[CU_COUNT_##name]++)
+
+/* cache.c: the objects. */
+int cu_cache_init(struct cu_core *core);
+void cu_cache_free(struct cu_core *core);
+uint64_t cu_cache_hash(const struct cu_request *request);
+struct object *cu_cache_find(struct cu_core *core, const struct cu_request *request);
+/* Finds or makes an ABSENT one; NULL when out of memory. */
+struct object *cu_cache_get(struct cu_core *core, const struct cu_request *request);
+void cu_cache_touch(struct cu_core *core, struct object *object);
+/* FILLED now: accounts for it and puts it on the list of what may be evicted. */
+void cu_cache_keep(struct cu_core *core, struct object *object);
+/* Not FILLED any more: takes it off the list and drops its value. */
+void cu_cache_unkeep(struct cu_core *core, struct object *object);
+/* Frees an ABSENT object without waiters. */
+void cu_cache_remove(struct cu_core *core, struct object *object);
+void cu_cache_evict(struct cu_core *core, const struct object *but);
+struct cu_request cu_cache_request(const struct object *object);
+
+/* flight.c */
+int cu_slot_take(struct cu_core *core, struct object *object);
+void cu_slot_give(struct cu_core *core, struct object *object);
+uint64_t cu_slot_id(const struct cu_core *core, const struct object *object);
+struct object *cu_slot_find(const struct cu_core *core, uint64_t id);
+/* A want; waiter NULL: read ahead. The waiter is owned by the core from here on. */
+void cu_flight_want(struct cu_core *core, const struct cu_request *request, struct waiter *waiter);
+void cu_flight_answer(struct cu_core *core, uint32_t rank, uint64_t id,
+                      const struct cu_value *value);
+void cu_flight_stored(struct cu_core *core, uint64_t id, const struct cu_value *value);
+/* The route of a tree has changed: flights that were asked of `lost` (or of nobody yet) start anew.
+ */
+void cu_flight_reroute(struct cu_core *core, struct route *route, uint32_t lost);
+void cu_flight_drop(struct cu_core *core, struct object *object);
+void cu_flight_child_lost(struct cu_core *core, uint32_t rank);
+void cu_flight_fail_waiter(struct cu_core *core, struct waiter *waiter, int error);
+/* Is a FILLED object still to be believed? */
+bool cu_flight_fresh(const struct cu_core *core, const struct object *object);
+/* Issues reads while there are slots. */
+void cu_flight_pump(struct cu_core *core);
+uint32_t cu_flight_age_ms(const struct cu_core *core, const struct object *object);
+
+/* peers.c */
+int cu_peers_init(struct cu_core *core);
+void cu_peers_free(struct cu_core *core);
+struct peer *cu_peers_find(const struct cu_core *core, uint32_t rank);
+void cu_peers_up(struct cu_core *core, uint32_t rank, bool child);
+void cu_peers_down(struct cu_core *core, uint32_t rank, bool child, int error);
+void cu_peers_heard(struct cu_core *core, uint32_t rank, bool child);
+void cu_peers_todo(struct cu_core *core, struct peer *peer, unsigned what);
+void cu_peers_tick(struct cu_core *core);
+uint64_t cu_peers_deadline(const struct cu_core *core);
+/* Counts asks under way at a parent. */
+void cu_peers_asked(struct cu_core *core, uint32_t rank, int change);
+
+/* ready.c */
+int cu_ready_init(struct cu_core *core);
+void cu_ready_check_self(struct cu_core *core);
+void cu_ready_merge(struct cu_core *core, uint32_t first, uint32_t count, const uint8_t *bits);
+/* The parent in tree 0 is new: it must learn all that is known here. */
+void cu_ready_resend(struct cu_core *core);
+void cu_ready_tick(struct cu_core *core);
+
+void cu_pending_add(struct cu_core *core, struct pending *pending, enum pending_kind kind);
+
+#endif

@@ -1,5 +1,6 @@
 /* Mutual proof of the job's key, before anything else is parsed. Pure: bytes in, bytes out; the
- * caller brings 32 random bytes. Three fixed-size steps, drawn in docs/protocol.md:
+ * caller brings 32 random bytes and has called sodium_init() once. Three fixed-size steps, drawn in
+ * docs/protocol.md:
  *
  *   client -> server  HELLO      magic, protocol version, role, flags, rank, job id, nonce
  *   server -> client  CHALLENGE  magic, protocol version, status, rank, nonce, server's proof
@@ -7,23 +8,25 @@
  *
  * A proof is keyed BLAKE2b (libsodium crypto_generichash) over a label and both hellos: the labels
  * differ, so that a proof cannot be reflected; both nonces are in it, so that it cannot be replayed.
- * Comparison is constant-time. A version mismatch is told in CHALLENGE's status, then closed. */
+ * Comparison is constant-time. Another version, another job or a disagreement about encryption is told
+ * in CHALLENGE's status, then closed. The rank that an end names is proven with the rest: who connects
+ * compares peer_rank with the rank that it meant to reach, who accepts with the number of nodes. */
 #ifndef CU_PROTO_HANDSHAKE_H
 #define CU_PROTO_HANDSHAKE_H
 
+#include "base/error.h"
 #include "proto/object.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define CU_KEY_BYTES    32u
-#define CU_JOB_ID_BYTES 16u
-#define CU_NONCE_BYTES  32u
-#define CU_PROOF_BYTES  32u
-#define CU_HELLO_BYTES     64u
+#define CU_KEY_BYTES       32u
+#define CU_JOB_ID_BYTES    16u
+#define CU_NONCE_BYTES     32u
+#define CU_PROOF_BYTES     32u
+#define CU_HELLO_BYTES     64u /* these two sizes hold for all versions */
 #define CU_CHALLENGE_BYTES 80u
-
 
 enum cu_role {
     CU_ROLE_PEER = 1,   /* a daemon that becomes the server's child */
@@ -42,6 +45,7 @@ struct cu_handshake_config {
 /* What both ends know when it is done. */
 struct cu_handshake_result {
     uint32_t peer_rank;
+    uint16_t peer_version; /* also valid after an error, 0 when not told */
     enum cu_role role; /* of the client */
     bool encrypt;
     uint8_t key_send[32]; /* for encryption of what this side sends */
@@ -60,17 +64,20 @@ struct cu_handshake {
 void cu_handshake_client_start(struct cu_handshake *h, const struct cu_handshake_config *config,
                                uint8_t out[CU_HELLO_BYTES]);
 void cu_handshake_server_start(struct cu_handshake *h, const struct cu_handshake_config *config);
-/* How many bytes the next input must have; 0 when done. */
+/* How many bytes the next input must have; 0 when done or failed. */
 size_t cu_handshake_expects(const struct cu_handshake *h);
 /* Feeds exactly that many bytes. out (CU_CHALLENGE_BYTES) receives *out_len bytes to send, also when
- * the return is an error (then send them and close). Returns 1 when done (result is valid), 0 when
- * more is needed, or: -EBADMSG not Copper, -EPROTONOSUPPORT other protocol version, -EKEYREJECTED
- * wrong key or proof, -EXDEV another job, -ENOTSUP encryption wanted by one side only. */
+ * the return is an error (then send them and close). Returns 1 when done (result is valid; the client
+ * still sends out), 0 when more is needed, or: -EBADMSG not Copper, or fed when nothing was expected,
+ * -EPROTONOSUPPORT other protocol version, -EKEYREJECTED wrong key or proof, -EXDEV another job,
+ * -ENOTSUP encryption wanted by one side only. */
 __attribute__((warn_unused_result)) int cu_handshake_feed(struct cu_handshake *h,
                                                           const uint8_t *bytes, uint8_t *out,
                                                           size_t *out_len);
-/* One line for people about an error of cu_handshake_feed; version is the other side's, if known. */
+/* One line for people about an error of cu_handshake_feed. */
 const char *cu_handshake_strerror(int error);
+/* The same with the versions of both ends where they differ; returns error. */
+int cu_handshake_explain(const struct cu_handshake *h, int error, struct cu_error *err);
 /* Wipes the keys. */
 void cu_handshake_wipe(struct cu_handshake *h);
 

@@ -59,11 +59,11 @@ pfs_up() {
     PFS_CONTROL=$(mktemp -u "${TMPDIR:-/tmp}/pfs.XXXXXX")
     PFS_MOUNT=$mountpoint
     export PFS_CONTROL PFS_MOUNT
-    "${PFSEMU:-pfsemu}" --control "$PFS_CONTROL" --owner $$ "$@" "$source" "$mountpoint" 3>&-
+    "${PFS_BIN:+$PFS_BIN/}pfsemu" --control "$PFS_CONTROL" --owner $$ "$@" "$source" "$mountpoint" 3>&-
 }
 
 pfs() {
-    "${PFSEMU:-pfsemu}" --ctl "$PFS_CONTROL" "$@"
+    "${PFS_BIN:+$PFS_BIN/}pfsctl" "$PFS_CONTROL" "$@"
 }
 
 pfs_down() {

@@ -1,0 +1,220 @@
+/* How slow and how broken the emulated storage is.
+ *
+ * Two queues, one for metadata operations, one for bytes: each is the time at which its server will
+ * be idle. An operation takes its slot with one compare-and-swap and sleeps until the slot's end
+ * and the latency are over: a bounded service rate that all threads, and all processes that map the
+ * same file, share. A lookup or fstat that succeeds is free: a storage client has the inner
+ * components and open files at hand; what it asks the server is the operation itself. */
+#include "pfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+struct queues {
+    _Atomic uint64_t op_idle_ns; /* CLOCK_MONOTONIC */
+    _Atomic uint64_t data_idle_ns;
+};
+
+struct fault {
+    struct fault *next;
+    enum cu_pfs_kind kind; /* CU_PFS_KINDS: all */
+    int error;             /* 0: hang */
+    char path[];
+};
+
+static struct queues *queues;
+static _Atomic uint64_t latency_us;
+static _Atomic uint64_t data_latency_us;
+static _Atomic uint64_t rate_ops;
+static _Atomic uint64_t bandwidth_bytes;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static struct fault *faults; /* guarded by lock */
+static _Atomic unsigned n_faults;
+static unsigned hanging; /* guarded by lock */
+
+int cu_pfs_shape_init(const char *file)
+{
+    int flags = MAP_SHARED;
+    int fd = -1;
+
+    if (file) {
+        fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        if (fd < 0)
+            return -errno;
+        if (ftruncate(fd, sizeof *queues) != 0) {
+            int error = errno;
+            close(fd);
+            return -error;
+        }
+    } else {
+        flags |= MAP_ANONYMOUS;
+    }
+    queues = mmap(NULL, sizeof *queues, PROT_READ | PROT_WRITE, flags, fd, 0);
+    if (fd >= 0)
+        close(fd);
+    return queues == MAP_FAILED ? -errno : 0;
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+static void wait_until(uint64_t end_ns)
+{
+    struct timespec end = {.tv_sec = (time_t)(end_ns / 1000000000U),
+                           .tv_nsec = (long)(end_ns % 1000000000U)};
+
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == EINTR)
+        ;
+}
+
+/* The end of a slot of service_ns in the queue. */
+static uint64_t take_slot(_Atomic uint64_t *idle_ns, uint64_t service_ns)
+{
+    uint64_t idle = atomic_load(idle_ns);
+    uint64_t end;
+
+    do {
+        uint64_t now = now_ns();
+        end = (idle > now ? idle : now) + service_ns;
+    } while (!atomic_compare_exchange_weak(idle_ns, &idle, end));
+    return end;
+}
+
+static const struct fault *find_fault(enum cu_pfs_kind kind, const char *path)
+{
+    const struct fault *fault = faults;
+
+    while (fault &&
+           ((fault->kind != CU_PFS_KINDS && fault->kind != kind) || strcmp(fault->path, path) != 0))
+        fault = fault->next;
+    return fault;
+}
+
+static int pass_faults(enum cu_pfs_kind kind, const char *path)
+{
+    const struct fault *fault;
+    int error = 0;
+
+    if (atomic_load(&n_faults) == 0)
+        return 0;
+    pthread_mutex_lock(&lock);
+    while ((fault = find_fault(kind, path)) && fault->error == 0) {
+        hanging++;
+        pthread_cond_wait(&changed, &lock);
+        hanging--;
+    }
+    if (fault)
+        error = fault->error;
+    pthread_mutex_unlock(&lock);
+    return -error;
+}
+
+int cu_pfs_gate(enum cu_pfs_kind kind, const char *path)
+{
+    uint64_t rate = atomic_load(&rate_ops);
+    bool data = kind == CU_PFS_READ;
+    uint64_t delay_us = atomic_load(data ? &data_latency_us : &latency_us);
+    bool is_free = kind == CU_PFS_LOOKUP || kind == CU_PFS_FSTAT;
+
+    if (!is_free && (delay_us > 0 || (rate > 0 && !data))) {
+        uint64_t start =
+            rate > 0 && !data ? take_slot(&queues->op_idle_ns, 1000000000U / rate) : now_ns();
+        wait_until(start + delay_us * 1000U);
+    }
+    return pass_faults(kind, path);
+}
+
+void cu_pfs_pace(uint64_t bytes)
+{
+    uint64_t bandwidth = atomic_load(&bandwidth_bytes);
+
+    if (bandwidth > 0)
+        wait_until(take_slot(&queues->data_idle_ns, bytes * 1000000000U / bandwidth));
+}
+
+int cu_pfs_set(const char *name, uint64_t value)
+{
+    static const struct {
+        const char *name;
+        _Atomic uint64_t *value;
+    } settings[] = {
+        {"latency_us", &latency_us},
+        {"data_latency_us", &data_latency_us},
+        {"rate_ops", &rate_ops},
+        {"bandwidth_bytes", &bandwidth_bytes},
+    };
+
+    if (strcmp(name, "paths") == 0) {
+        cu_pfs_count_set_paths(value != 0);
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        if (strcmp(name, settings[i].name) == 0) {
+            atomic_store(settings[i].value, value);
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+int cu_pfs_fault_add(const char *path, enum cu_pfs_kind kind, int error)
+{
+    size_t size = strlen(path) + 1;
+    struct fault *fault = calloc(1, sizeof *fault + size);
+
+    if (!fault)
+        return -ENOMEM;
+    fault->kind = kind;
+    fault->error = error;
+    memcpy(fault->path, path, size);
+    pthread_mutex_lock(&lock);
+    fault->next = faults; /* the newest is found first, so it replaces older ones */
+    faults = fault;
+    atomic_fetch_add(&n_faults, 1);
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+    return 0;
+}
+
+void cu_pfs_fault_remove(const char *path, bool hang)
+{
+    struct fault **link = &faults;
+
+    pthread_mutex_lock(&lock);
+    while (*link) {
+        struct fault *fault = *link;
+        if ((fault->error == 0) == hang && (!path || strcmp(fault->path, path) == 0)) {
+            *link = fault->next;
+            free(fault);
+            atomic_fetch_sub(&n_faults, 1);
+        } else {
+            link = &fault->next;
+        }
+    }
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+}
+
+unsigned cu_pfs_hanging(void)
+{
+    unsigned n;
+
+    pthread_mutex_lock(&lock);
+    n = hanging;
+    pthread_mutex_unlock(&lock);
+    return n;
+}

@@ -68,6 +68,17 @@ static void sort_unique(struct cu_hosts *hosts)
     hosts->count = kept + 1;
 }
 
+static char *copy_name(const char *name, size_t len)
+{
+    char *copy = malloc(len + 1);
+
+    if (copy != NULL) {
+        memcpy(copy, name, len);
+        copy[len] = '\0';
+    }
+    return copy;
+}
+
 static int make_room(struct gather *g)
 {
     struct cu_hosts *hosts = g->hosts;
@@ -103,7 +114,7 @@ static int add_name(struct gather *g, const char *name, size_t len)
     rc = make_room(g);
     if (rc != 0)
         return rc;
-    hosts->names[hosts->count] = strndup(name, len);
+    hosts->names[hosts->count] = copy_name(name, len);
     if (hosts->names[hosts->count] == NULL)
         return cu_error_set(g->err, -ENOMEM, "out of memory for the host list");
     hosts->count++;

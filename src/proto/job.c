@@ -74,10 +74,12 @@ static const struct option options[] = {
 
 static int replace_string(char **at, const char *value)
 {
-    char *copy = strdup(value);
+    size_t size = strlen(value) + 1;
+    char *copy = malloc(size);
 
     if (copy == NULL)
         return -ENOMEM;
+    memcpy(copy, value, size);
     free(*at);
     *at = copy;
     return 0;

@@ -225,10 +225,11 @@ static int take_hosts(struct decoder *d, uint64_t count)
             return -EINVAL;
         if (!cu_parse_is_host(line, len))
             return refuse(d, "is not a host name");
-        hosts->names[hosts->count] = strndup(line, len);
+        hosts->names[hosts->count] = malloc(len + 1);
         if (hosts->names[hosts->count] == NULL)
             return cu_error_set(d->err, -ENOMEM, "job description: out of memory");
-        hosts->count++;
+        memcpy(hosts->names[hosts->count], line, len);
+        hosts->names[hosts->count++][len] = '\0';
     }
     if (d->at != d->end)
         return refuse(d, "there is text behind the last host");

@@ -1,0 +1,78 @@
+/* Counted bytes. Leaks and use after free show under the address sanitizer. */
+#include "base/buf.h"
+#include "fail_alloc.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+static void new_has_capacity_and_one_reference(void **state)
+{
+    struct cu_buf *buf = cu_buf_new(100);
+
+    (void)state;
+    assert_non_null(buf);
+    assert_int_equal(buf->refs, 1);
+    assert_int_equal(buf->size, 100);
+    assert_int_equal(buf->capacity, 100);
+    memset(buf->data, 7, 100);
+    buf->size = 3;
+    cu_buf_unref(buf);
+}
+
+static void copy_holds_the_bytes(void **state)
+{
+    struct cu_buf *buf = cu_buf_copy("abc", 3);
+    struct cu_buf *empty = cu_buf_copy(NULL, 0);
+
+    (void)state;
+    assert_int_equal(buf->size, 3);
+    assert_memory_equal(buf->data, "abc", 3);
+    assert_int_equal(empty->size, 0);
+    cu_buf_unref(buf);
+    cu_buf_unref(empty);
+}
+
+static void last_reference_frees(void **state)
+{
+    struct cu_buf *buf = cu_buf_copy("abc", 3);
+
+    (void)state;
+    assert_ptr_equal(cu_buf_ref(buf), buf);
+    cu_buf_unref(buf);
+    assert_int_equal(buf->refs, 1);
+    assert_memory_equal(buf->data, "abc", 3);
+    cu_buf_unref(buf);
+    assert_null(cu_buf_ref(NULL));
+    cu_buf_unref(NULL);
+}
+
+static void no_memory_is_null(void **state)
+{
+    struct cu_buf *buf;
+
+    (void)state;
+    assert_null(cu_buf_new(SIZE_MAX));
+    assert_null(cu_buf_new(SIZE_MAX - sizeof(struct cu_buf)));
+    fail_alloc_at(0);
+    buf = cu_buf_copy("abc", 3);
+    assert_true(fail_alloc_hit());
+    assert_null(buf);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(new_has_capacity_and_one_reference),
+        cmocka_unit_test(copy_holds_the_bytes),
+        cmocka_unit_test(last_reference_frees),
+        cmocka_unit_test(no_memory_is_null),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

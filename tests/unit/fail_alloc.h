@@ -1,0 +1,74 @@
+/* Makes one allocation fail: a test that includes this is linked with --wrap
+ * (tests/unit/CMakeLists.txt). For one file of a program. Loop until nothing failed:
+ *
+ *   for (long n = 0; fail_alloc_at(n), rc = work(), fail_alloc_hit(); n++)
+ *       assert_int_equal(rc, -ENOMEM);
+ */
+#ifndef CU_TEST_FAIL_ALLOC_H
+#define CU_TEST_FAIL_ALLOC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+static long fail_alloc_countdown = -1; /* -1: none fails */
+static bool fail_alloc_done;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+char *__real_strdup(const char *text);
+char *__real_strndup(const char *text, size_t max);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+char *__wrap_strdup(const char *text);
+char *__wrap_strndup(const char *text, size_t max);
+
+/* Allocation n from now on fails, once. */
+static void fail_alloc_at(long n)
+{
+    fail_alloc_countdown = n;
+    fail_alloc_done = false;
+}
+
+/* Did one fail? Switches off. */
+static bool fail_alloc_hit(void)
+{
+    fail_alloc_countdown = -1;
+    return fail_alloc_done;
+}
+
+static bool fail_alloc_now(void)
+{
+    if (fail_alloc_countdown < 0 || fail_alloc_countdown-- > 0)
+        return false;
+    fail_alloc_done = true;
+    return true;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return fail_alloc_now() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return fail_alloc_now() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+    return fail_alloc_now() ? NULL : __real_realloc(old, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+    return fail_alloc_now() ? NULL : __real_strdup(text);
+}
+
+char *__wrap_strndup(const char *text, size_t max)
+{
+    return fail_alloc_now() ? NULL : __real_strndup(text, max);
+}
+
+#endif

@@ -162,8 +162,8 @@ const struct cu_value *cu_core_peek(struct cu_core *core, const struct cu_reques
 
     enter(core, now_ns);
     object = find_fresh(core, request);
-    if (!object || (object->value.bytes && !object->verified))
-        return NULL;
+    if (!object || !cu_flight_verify(object))
+        return NULL; /* wrong bytes: the next want finds out and reads again */
     object->value.age_ms = cu_flight_age_ms(core, object);
     return &object->value;
 }
@@ -176,7 +176,7 @@ int cu_core_listed(struct cu_core *core, const char *dir, size_t dir_len, const 
 
     enter(core, now_ns);
     object = find_fresh(core, &request);
-    if (!object || object->value.error || (object->value.bytes && !object->verified))
+    if (!object || object->value.error || !cu_flight_verify(object))
         return -ENODATA;
     if (!object->indexed) {
         if (cu_dir_index_build(&object->index, object->value.bytes) < 0)

@@ -253,7 +253,6 @@ static int start(struct cu_core *core, struct object *object)
 
     if (rc < 0)
         return rc;
-    object->verified = false;
     object->again = false;
     object->direct =
         object->kind == CU_KIND_DATA && object->version.size > core->config.max_cacheable_bytes;
@@ -340,7 +339,8 @@ static void fill(struct cu_core *core, struct object *object, const struct cu_va
     struct cu_buf *content;
     uint64_t content_hash;
 
-    object->verified = object->state == CU_FLIGHT_READING && !value->unchanged;
+    if (!value->unchanged)
+        object->verified = object->state == CU_FLIGHT_READING;
     leave_flight(core, object);
     take_value(core, object, value);
     content = object->value.content;
@@ -405,8 +405,7 @@ static void count_want(struct cu_core *core, const struct waiter *waiter, enum l
     core->counters[waiter->child ? child[level] : kernel[level]]++;
 }
 
-/* Is the checksum of what is about to go to this node's kernel right? */
-static bool verify(struct object *object)
+bool cu_flight_verify(struct object *object)
 {
     const struct cu_buf *bytes = object->value.bytes;
 
@@ -457,7 +456,7 @@ static void serve(struct cu_core *core, struct object *object, struct waiter *wa
     if (!waiter)
         return;
     cu_list_push_back(&object->waiters, &waiter->link);
-    if (!waiter->child && !verify(object)) {
+    if (!waiter->child && !cu_flight_verify(object)) {
         corrupt(core, object);
         return;
     }

@@ -210,6 +210,8 @@ void cu_flight_child_lost(struct cu_core *core, uint32_t rank);
 void cu_flight_fail_waiter(struct cu_core *core, struct waiter *waiter, int error);
 /* Is a FILLED object still to be believed? */
 bool cu_flight_fresh(const struct cu_core *core, const struct object *object);
+/* Is the checksum of what is about to go to this node's kernel right? Looked at once. */
+bool cu_flight_verify(struct object *object);
 /* Issues reads while there are slots. */
 void cu_flight_pump(struct cu_core *core);
 uint32_t cu_flight_age_ms(const struct cu_core *core, const struct object *object);

@@ -1,0 +1,615 @@
+/* The flight machine: the table entry by entry, and its effects on one node, driven by hand. */
+#include "core/flight.h"
+
+#include "base/hash.h"
+#include "core/internal.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define TTL (2 * S_NS)
+
+/* --- the table -------------------------------------------------------------------------------- */
+
+static void table_is_as_designed(void **state)
+{
+    /* clang-format off */
+    static const enum cu_flight_action expected[CU_FLIGHT_STATES][CU_FLIGHT_EVENTS] = {
+        [CU_FLIGHT_ABSENT] = {
+            [CU_EVENT_WANT] = CU_ACTION_START,     [CU_EVENT_EXPIRED] = CU_ACTION_START,
+            [CU_EVENT_REROUTE] = CU_ACTION_IGNORE, [CU_EVENT_ANSWER] = CU_ACTION_IGNORE,
+            [CU_EVENT_BUSY] = CU_ACTION_IGNORE,    [CU_EVENT_STORED] = CU_ACTION_IGNORE,
+            [CU_EVENT_FAILED] = CU_ACTION_IGNORE,  [CU_EVENT_CORRUPT] = CU_ACTION_IGNORE,
+            [CU_EVENT_DROP] = CU_ACTION_IGNORE,    [CU_EVENT_EVICT] = CU_ACTION_REMOVE,
+        },
+        [CU_FLIGHT_ASKING] = {
+            [CU_EVENT_WANT] = CU_ACTION_WAIT,       [CU_EVENT_EXPIRED] = CU_ACTION_WAIT,
+            [CU_EVENT_REROUTE] = CU_ACTION_RESTART, [CU_EVENT_ANSWER] = CU_ACTION_FILL,
+            [CU_EVENT_BUSY] = CU_ACTION_READ,       [CU_EVENT_STORED] = CU_ACTION_IGNORE,
+            [CU_EVENT_FAILED] = CU_ACTION_FAIL,     [CU_EVENT_CORRUPT] = CU_ACTION_READ,
+            [CU_EVENT_DROP] = CU_ACTION_RESTART,    [CU_EVENT_EVICT] = CU_ACTION_IGNORE,
+        },
+        [CU_FLIGHT_READING] = {
+            [CU_EVENT_WANT] = CU_ACTION_WAIT,      [CU_EVENT_EXPIRED] = CU_ACTION_WAIT,
+            [CU_EVENT_REROUTE] = CU_ACTION_IGNORE, [CU_EVENT_ANSWER] = CU_ACTION_IGNORE,
+            [CU_EVENT_BUSY] = CU_ACTION_IGNORE,    [CU_EVENT_STORED] = CU_ACTION_FILL,
+            [CU_EVENT_FAILED] = CU_ACTION_FAIL,    [CU_EVENT_CORRUPT] = CU_ACTION_FAIL,
+            [CU_EVENT_DROP] = CU_ACTION_AGAIN,     [CU_EVENT_EVICT] = CU_ACTION_IGNORE,
+        },
+        [CU_FLIGHT_FILLED] = {
+            [CU_EVENT_WANT] = CU_ACTION_SERVE,     [CU_EVENT_EXPIRED] = CU_ACTION_START,
+            [CU_EVENT_REROUTE] = CU_ACTION_IGNORE, [CU_EVENT_ANSWER] = CU_ACTION_IGNORE,
+            [CU_EVENT_BUSY] = CU_ACTION_IGNORE,    [CU_EVENT_STORED] = CU_ACTION_IGNORE,
+            [CU_EVENT_FAILED] = CU_ACTION_IGNORE,  [CU_EVENT_CORRUPT] = CU_ACTION_READ,
+            [CU_EVENT_DROP] = CU_ACTION_REMOVE,    [CU_EVENT_EVICT] = CU_ACTION_REMOVE,
+        },
+    };
+    /* clang-format on */
+
+    (void)state;
+    for (unsigned s = 0; s < CU_FLIGHT_STATES; s++)
+        for (unsigned e = 0; e < CU_FLIGHT_EVENTS; e++)
+            assert_int_equal(cu_flight_action(s, e), expected[s][e]);
+}
+
+/* --- one node by hand ------------------------------------------------------------------------- */
+
+struct node {
+    struct cu_core *core;
+    uint64_t now;
+    /* what came out, last of each */
+    unsigned replies, reads, wants, answers, forgets, connects;
+    uint64_t cookie, read_id, want_id;
+    int error;
+    struct cu_value value; /* of the last reply or answer */
+    struct cu_request read;
+    struct cu_msg_want want;
+    char path[CU_KIND_COUNT * 16];
+};
+
+static void drain(struct node *n)
+{
+    struct cu_effect e;
+
+    while (cu_core_next_effect(n->core, &e)) {
+        switch (e.type) {
+        case CU_EFFECT_REPLY:
+            n->replies++;
+            n->cookie = e.reply.cookie;
+            n->error = e.reply.value->error;
+            cu_value_clear(&n->value);
+            cu_value_copy(&n->value, e.reply.value);
+            break;
+        case CU_EFFECT_SEND:
+            if (e.send.msg.type == CU_MSG_WANT) {
+                n->wants++;
+                n->want_id = e.send.msg.id;
+                n->want = e.send.msg.want;
+                n->want.path = NULL;
+            } else if (e.send.msg.type == CU_MSG_ANSWER) {
+                n->answers++;
+                n->error = e.send.msg.answer.value.error;
+                cu_value_clear(&n->value);
+                cu_value_copy(&n->value, &e.send.msg.answer.value);
+            }
+            cu_msg_clear(&e.send.msg);
+            break;
+        case CU_EFFECT_READ:
+            n->reads++;
+            n->read_id = e.read.id;
+            n->read = e.read.request;
+            n->read.path = NULL;
+            break;
+        case CU_EFFECT_CONNECT:
+            n->connects++;
+            break;
+        case CU_EFFECT_FORGET:
+            n->forgets++;
+            break;
+        case CU_EFFECT_DISCONNECT:
+        case CU_EFFECT_READY:
+            break;
+        }
+    }
+}
+
+static struct node *node_new(uint32_t rank, uint32_t count)
+{
+    struct node *n = calloc(1, sizeof *n);
+    struct cu_core_config config = {
+        .rank = rank,
+        .node_count = count,
+        .fanout = 1,
+        .tree_count = 1,
+        .cache_bytes = 1 << 20,
+        .max_cacheable_bytes = 10 << 20,
+        .chunk_bytes = 64 << 10,
+        .inline_bytes = 16 << 10,
+        .enoent_ttl_ns = TTL,
+        .start_grace_ns = 20 * S_NS,
+        .storage_slots = 4,
+        .orphan_slots = 1,
+    };
+    struct cu_error err;
+
+    n->now = 100 * S_NS;
+    n->core = cu_core_create(&config, n->now, &err);
+    assert_non_null(n->core);
+    drain(n);
+    return n;
+}
+
+static void node_free(struct node *n)
+{
+    cu_value_clear(&n->value);
+    cu_core_destroy(n->core);
+    free(n);
+}
+
+static struct cu_request request_of(enum cu_kind kind, const char *path)
+{
+    return (struct cu_request){.kind = kind, .path = path, .path_len = strlen(path)};
+}
+
+static void want(struct node *n, enum cu_kind kind, const char *path, uint64_t cookie)
+{
+    struct cu_request r = request_of(kind, path);
+
+    assert_int_equal(cu_core_want(n->core, &r, cookie, n->now), 0);
+    drain(n);
+}
+
+static void stored(struct node *n, const struct cu_value *value)
+{
+    cu_core_storage_done(n->core, n->read_id, value, n->now);
+    drain(n);
+}
+
+static struct cu_value attr_value(uint64_t size, int64_t mtime)
+{
+    struct cu_value v = {0};
+
+    v.attr.mode = S_IFREG | 0644;
+    v.attr.ino = 7;
+    v.attr.size = size;
+    v.attr.mtime.sec = mtime;
+    return v;
+}
+
+static struct cu_value bytes_value(const char *text)
+{
+    struct cu_value v = {0};
+
+    v.bytes = cu_buf_copy(text, strlen(text));
+    v.hash = cu_hash_bytes(text, strlen(text));
+    return v;
+}
+
+static void child_want(struct node *n, uint32_t rank, enum cu_kind kind, const char *path,
+                       uint8_t flags, uint64_t id)
+{
+    struct cu_msg msg = {.type = CU_MSG_WANT, .id = id};
+
+    msg.want.kind = kind;
+    msg.want.flags = flags;
+    msg.want.path = path;
+    msg.want.path_len = (uint16_t)strlen(path);
+    cu_core_message(n->core, rank, true, &msg, n->now);
+    drain(n);
+}
+
+static void answer(struct node *n, uint32_t rank, enum cu_kind kind, uint64_t id,
+                   const struct cu_value *value)
+{
+    struct cu_msg msg = {.type = CU_MSG_ANSWER, .id = id};
+
+    msg.answer.kind = kind;
+    msg.answer.value = *value;
+    cu_core_message(n->core, rank, false, &msg, n->now);
+    drain(n);
+}
+
+static void many_wants_are_one_read(void **state)
+{
+    struct node *n = node_new(0, 2);
+    struct cu_value v = attr_value(5, 1);
+
+    (void)state;
+    cu_core_peer_up(n->core, 1, true, n->now);
+    want(n, CU_KIND_ATTR, "/a", 1);
+    want(n, CU_KIND_ATTR, "/a", 2);
+    child_want(n, 1, CU_KIND_ATTR, "/a", 0, 77);
+    assert_int_equal(n->reads, 1);
+    assert_int_equal(n->replies, 0);
+    stored(n, &v);
+    assert_int_equal(n->replies, 2);
+    assert_int_equal(n->answers, 1);
+    want(n, CU_KIND_ATTR, "/a", 3);
+    assert_int_equal(n->reads, 1);
+    assert_int_equal(n->replies, 3);
+    assert_int_equal(n->value.attr.size, 5);
+    stored(n, &v); /* a repeated result changes nothing */
+    assert_int_equal(n->replies, 3);
+    node_free(n);
+}
+
+static void passing_error_reaches_all_and_is_not_kept(void **state)
+{
+    struct node *n = node_new(0, 1);
+    struct cu_value eio = {.error = EIO};
+
+    (void)state;
+    want(n, CU_KIND_ATTR, "/a", 1);
+    want(n, CU_KIND_ATTR, "/a", 2);
+    stored(n, &eio);
+    assert_int_equal(n->replies, 2);
+    assert_int_equal(n->error, EIO);
+    want(n, CU_KIND_ATTR, "/a", 3);
+    assert_int_equal(n->reads, 2);
+    node_free(n);
+}
+
+static void negative_answer_lives_for_its_time(void **state)
+{
+    struct node *n = node_new(0, 1);
+    struct cu_value enoent = {.error = ENOENT};
+
+    (void)state;
+    want(n, CU_KIND_ATTR, "/no", 1);
+    stored(n, &enoent);
+    n->now += TTL - 1;
+    want(n, CU_KIND_ATTR, "/no", 2);
+    assert_int_equal(n->reads, 1);
+    assert_int_equal(n->error, ENOENT);
+    assert_int_equal(n->value.age_ms, 1999);
+    n->now += 1;
+    want(n, CU_KIND_ATTR, "/no", 3);
+    assert_int_equal(n->reads, 2);
+    node_free(n);
+}
+
+static void expired_listing_is_asked_for_by_its_version(void **state)
+{
+    struct node *n = node_new(0, 1);
+    struct cu_dir_builder *b = cu_dir_builder_new();
+    struct cu_dirent entry = {.ino = 1, .type = 8, .name_len = 1, .name = "x"};
+    struct cu_value v = {.version = {.ino = 9, .mtime_ns = 5}}, same = {.unchanged = true};
+
+    (void)state;
+    assert_int_equal(cu_dir_builder_add(b, &entry), 0);
+    v.bytes = cu_dir_builder_finish(b);
+    v.hash = cu_hash_bytes(v.bytes->data, v.bytes->size);
+    want(n, CU_KIND_DIR, "/d", 1);
+    stored(n, &v);
+    assert_int_equal(cu_core_listed(n->core, "/d", 2, "x", 1, n->now), 0);
+    assert_int_equal(cu_core_listed(n->core, "/d", 2, "y", 1, n->now), 1);
+    n->now += TTL;
+    assert_int_equal(cu_core_listed(n->core, "/d", 2, "y", 1, n->now), -ENODATA);
+    want(n, CU_KIND_DIR, "/d", 2);
+    assert_int_equal(n->reads, 2);
+    assert_int_equal(n->read.version.ino, 9);
+    same.version = v.version;
+    stored(n, &same);
+    assert_int_equal(n->replies, 2);
+    assert_int_equal(n->value.bytes->size, v.bytes->size);
+    assert_int_equal(cu_core_listed(n->core, "/d", 2, "y", 1, n->now), 1);
+    cu_value_clear(&v);
+    node_free(n);
+}
+
+static void content_travels_with_the_attr(void **state)
+{
+    struct node *n = node_new(0, 2);
+    struct cu_value v = attr_value(5, 1);
+    struct cu_request data = request_of(CU_KIND_DATA, "/a");
+
+    (void)state;
+    cu_core_peer_up(n->core, 1, true, n->now);
+    child_want(n, 1, CU_KIND_ATTR, "/a", CU_WANT_CONTENT, 5);
+    assert_int_equal(n->read.flags, CU_WANT_CONTENT);
+    v.content = cu_buf_copy("hello", 5);
+    v.content_hash = cu_hash_bytes("hello", 5);
+    stored(n, &v);
+    assert_int_equal(n->answers, 1);
+    assert_non_null(n->value.content);
+    data.version = cu_version_of(&v.attr);
+    assert_non_null(cu_core_peek(n->core, &data, n->now));
+    cu_value_clear(&v);
+    node_free(n);
+}
+
+static void content_that_is_missing_is_read_for_the_child(void **state)
+{
+    struct node *n = node_new(0, 2);
+    struct cu_value v = attr_value(5, 1), d = bytes_value("hello");
+
+    (void)state;
+    cu_core_peer_up(n->core, 1, true, n->now);
+    want(n, CU_KIND_ATTR, "/a", 1);
+    stored(n, &v);
+    child_want(n, 1, CU_KIND_ATTR, "/a", CU_WANT_CONTENT, 5);
+    assert_int_equal(n->answers, 0);
+    assert_int_equal(n->read.kind, CU_KIND_DATA);
+    stored(n, &d);
+    assert_int_equal(n->answers, 1);
+    assert_int_equal(n->value.attr.size, 5);
+    assert_memory_equal(n->value.content->data, "hello", 5);
+    cu_value_clear(&d);
+    node_free(n);
+}
+
+static void unreadable_content_sends_the_attr_alone(void **state)
+{
+    struct node *n = node_new(0, 2);
+    struct cu_value v = attr_value(5, 1), e = {.error = EACCES};
+
+    (void)state;
+    cu_core_peer_up(n->core, 1, true, n->now);
+    want(n, CU_KIND_ATTR, "/a", 1);
+    stored(n, &v);
+    child_want(n, 1, CU_KIND_ATTR, "/a", CU_WANT_CONTENT, 5);
+    stored(n, &e);
+    assert_int_equal(n->answers, 1);
+    assert_int_equal(n->error, 0);
+    assert_int_equal(n->value.attr.size, 5);
+    assert_null(n->value.content);
+    node_free(n);
+}
+
+static void stale_data_drops_the_attr(void **state)
+{
+    struct node *n = node_new(0, 1);
+    struct cu_value v = attr_value(5, 1), e = {.error = ESTALE};
+    struct cu_request data = request_of(CU_KIND_DATA, "/a");
+
+    (void)state;
+    want(n, CU_KIND_ATTR, "/a", 1);
+    stored(n, &v);
+    data.version = cu_version_of(&v.attr);
+    assert_int_equal(cu_core_want(n->core, &data, 2, n->now), 0);
+    drain(n);
+    stored(n, &e);
+    assert_int_equal(n->error, ESTALE);
+    want(n, CU_KIND_ATTR, "/a", 3);
+    assert_int_equal(n->reads, 3);
+    node_free(n);
+}
+
+static void attr_known_to_be_wrong_is_read_again(void **state)
+{
+    struct node *n = node_new(0, 1);
+    struct cu_value v = attr_value(5, 1), fresh = attr_value(6, 2);
+    struct cu_request r = request_of(CU_KIND_ATTR, "/a");
+
+    (void)state;
+    want(n, CU_KIND_ATTR, "/a", 1);
+    stored(n, &v);
+    r.version = cu_version_of(&v.attr);
+    assert_int_equal(cu_core_want(n->core, &r, 2, n->now), 0);
+    drain(n);
+    assert_int_equal(n->reads, 2);
+    stored(n, &fresh);
+    assert_int_equal(n->value.attr.size, 6);
+    assert_int_equal(cu_core_want(n->core, &r, 3, n->now), 0);
+    drain(n);
+    assert_int_equal(n->reads, 2);
+    assert_int_equal(n->value.attr.size, 6);
+    node_free(n);
+}
+
+static struct node *leaf_new(void)
+{
+    struct node *n = node_new(1, 2);
+
+    assert_int_equal(n->connects, 1);
+    cu_core_peer_up(n->core, 0, false, n->now);
+    drain(n);
+    return n;
+}
+
+static void leaf_asks_once_and_ignores_late_answers(void **state)
+{
+    struct node *n = leaf_new();
+    struct cu_value v = attr_value(5, 1), other = attr_value(9, 9);
+    uint64_t id;
+
+    (void)state;
+    want(n, CU_KIND_ATTR, "/a", 1);
+    want(n, CU_KIND_ATTR, "/a", 2);
+    assert_int_equal(n->wants, 1);
+    assert_int_equal(n->reads, 0);
+    id = n->want_id;
+    answer(n, 0, CU_KIND_ATTR, id, &v);
+    assert_int_equal(n->replies, 2);
+    answer(n, 0, CU_KIND_ATTR, id, &other);
+    want(n, CU_KIND_ATTR, "/a", 3);
+    assert_int_equal(n->value.attr.size, 5);
+    node_free(n);
+}
+
+static void lost_parent_makes_the_leaf_a_root(void **state)
+{
+    struct node *n = leaf_new();
+    struct cu_value v = attr_value(5, 1);
+
+    (void)state;
+    want(n, CU_KIND_ATTR, "/a", 1);
+    cu_core_peer_down(n->core, 0, false, 0, n->now);
+    drain(n);
+    assert_int_equal(n->reads, 1);
+    stored(n, &v);
+    assert_int_equal(n->replies, 1);
+    assert_int_equal(cu_core_parent(n->core, 0), 1);
+    n->now += S_NS;
+    cu_core_tick(n->core, n->now);
+    drain(n);
+    assert_int_equal(n->connects, 2); /* it looks for its parent in the background */
+    cu_core_peer_up(n->core, 0, false, n->now);
+    drain(n);
+    assert_int_equal(cu_core_parent(n->core, 0), 0);
+    node_free(n);
+}
+
+static void silent_parent_is_lost(void **state)
+{
+    struct node *n = leaf_new();
+
+    (void)state;
+    want(n, CU_KIND_ATTR, "/a", 1);
+    for (unsigned i = 0; i < 40 && n->reads == 0; i++) {
+        n->now += S_NS / 10;
+        if (cu_core_deadline(n->core) <= n->now)
+            cu_core_tick(n->core, n->now);
+        drain(n);
+    }
+    assert_int_equal(n->reads, 1);
+    node_free(n);
+}
+
+static void busy_parent_is_passed_by(void **state)
+{
+    struct node *n = leaf_new();
+    struct cu_value busy = {.error = ENOMEM};
+
+    (void)state;
+    want(n, CU_KIND_ATTR, "/a", 1);
+    answer(n, 0, CU_KIND_ATTR, n->want_id, &busy);
+    assert_int_equal(n->replies, 0);
+    assert_int_equal(n->reads, 1);
+    node_free(n);
+}
+
+static void wrong_checksum_is_read_here(void **state)
+{
+    struct node *n = leaf_new();
+    struct cu_request data = request_of(CU_KIND_DATA, "/a");
+    struct cu_value bad = bytes_value("hello"), good = bytes_value("hello");
+
+    (void)state;
+    bad.hash ^= 1;
+    data.version.size = 5;
+    assert_int_equal(cu_core_want(n->core, &data, 1, n->now), 0);
+    drain(n);
+    answer(n, 0, CU_KIND_DATA, n->want_id, &bad);
+    assert_int_equal(n->replies, 0);
+    assert_int_equal(n->reads, 1);
+    stored(n, &good);
+    assert_int_equal(n->replies, 1);
+    assert_int_equal(n->error, 0);
+    assert_int_equal(cu_core_counters(n->core)[CU_COUNT_bad_checksums], 1);
+    cu_value_clear(&bad);
+    cu_value_clear(&good);
+    node_free(n);
+}
+
+static void large_file_is_read_past_the_tree(void **state)
+{
+    struct node *n = leaf_new();
+    struct cu_request data = request_of(CU_KIND_DATA, "/big");
+
+    (void)state;
+    data.version.size = 11 << 20;
+    assert_int_equal(cu_core_want(n->core, &data, 1, n->now), 0);
+    drain(n);
+    assert_int_equal(n->wants, 0);
+    assert_int_equal(n->reads, 1);
+    node_free(n);
+}
+
+static void refresh_forgets_and_reads_again(void **state)
+{
+    struct node *n = node_new(0, 1);
+    struct cu_value v = attr_value(5, 1), fresh = attr_value(6, 2);
+
+    (void)state;
+    want(n, CU_KIND_ATTR, "/a/b", 1);
+    stored(n, &v);
+    want(n, CU_KIND_ATTR, "/a/c", 2);
+    cu_core_refresh(n->core, "/a", 2, true, n->now); /* one is FILLED, one is READING */
+    drain(n);
+    assert_int_equal(n->forgets, 1);
+    stored(n, &v);
+    assert_int_equal(n->replies, 1); /* read before the refresh: does not count */
+    stored(n, &fresh);
+    assert_int_equal(n->replies, 2);
+    assert_int_equal(n->value.attr.size, 6);
+    want(n, CU_KIND_ATTR, "/a/b", 3);
+    assert_int_equal(n->reads, 4);
+    node_free(n);
+}
+
+static void cache_stays_within_its_budget(void **state)
+{
+    struct node *n = node_new(0, 1);
+    char text[20001];
+    struct cu_value v;
+
+    (void)state;
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = 0;
+    v = bytes_value(text);
+    for (uint32_t i = 0; i < 200; i++) {
+        struct cu_request data = request_of(CU_KIND_DATA, "/f");
+
+        data.version.size = 5u << 20;
+        data.chunk = i;
+        assert_int_equal(cu_core_want(n->core, &data, i, n->now), 0);
+        drain(n);
+        stored(n, &v);
+        assert_true(cu_core_counters(n->core)[CU_COUNT_cached_bytes] <= 1 << 20);
+    }
+    assert_int_equal(n->replies, 200);
+    assert_true(cu_core_counters(n->core)[CU_COUNT_evictions] > 100);
+    cu_value_clear(&v);
+    node_free(n);
+}
+
+static void storage_slots_bound_the_reads(void **state)
+{
+    struct node *n = node_new(0, 1);
+    struct cu_value v = attr_value(5, 1);
+    char path[16] = "/f0";
+
+    (void)state;
+    for (char c = 'a'; c < 'a' + 10; c++) {
+        path[2] = c;
+        want(n, CU_KIND_ATTR, path, 1);
+    }
+    assert_int_equal(n->reads, 4);
+    stored(n, &v);
+    assert_int_equal(n->reads, 5);
+    node_free(n);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(table_is_as_designed),
+        cmocka_unit_test(many_wants_are_one_read),
+        cmocka_unit_test(passing_error_reaches_all_and_is_not_kept),
+        cmocka_unit_test(negative_answer_lives_for_its_time),
+        cmocka_unit_test(expired_listing_is_asked_for_by_its_version),
+        cmocka_unit_test(content_travels_with_the_attr),
+        cmocka_unit_test(content_that_is_missing_is_read_for_the_child),
+        cmocka_unit_test(unreadable_content_sends_the_attr_alone),
+        cmocka_unit_test(stale_data_drops_the_attr),
+        cmocka_unit_test(attr_known_to_be_wrong_is_read_again),
+        cmocka_unit_test(leaf_asks_once_and_ignores_late_answers),
+        cmocka_unit_test(lost_parent_makes_the_leaf_a_root),
+        cmocka_unit_test(silent_parent_is_lost),
+        cmocka_unit_test(busy_parent_is_passed_by),
+        cmocka_unit_test(wrong_checksum_is_read_here),
+        cmocka_unit_test(large_file_is_read_past_the_tree),
+        cmocka_unit_test(refresh_forgets_and_reads_again),
+        cmocka_unit_test(cache_stays_within_its_budget),
+        cmocka_unit_test(storage_slots_bound_the_reads),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,142 @@
+/* Trees: every node has one parent of a lower place, children and parents agree, all N, k, T. */
+#include "core/tree.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdlib.h>
+
+static const uint32_t counts[] = {1, 2, 3, 7, 8, 9, 64, 100, 1000, 10624};
+static const uint32_t fanouts[] = {1, 2, 3, 7, 16, 20000};
+
+#define LENGTH(array) (sizeof(array) / sizeof *(array))
+
+static void check_tree(const struct cu_tree *tree)
+{
+    uint32_t n = tree->node_count, *seen = calloc(n, sizeof *seen), total = 0;
+    uint32_t *children = malloc(n * sizeof *children);
+
+    assert_non_null(seen);
+    assert_non_null(children);
+    for (uint32_t rank = 0; rank < n; rank++) {
+        uint32_t count = cu_tree_children(tree, rank, children, n), size = 1;
+
+        assert_true(count <= tree->fanout);
+        assert_int_equal(cu_tree_rank(tree, cu_tree_place(tree, rank)), rank);
+        for (uint32_t i = 0; i < count; i++) {
+            assert_int_equal(cu_tree_parent(tree, children[i]), rank);
+            assert_true(cu_tree_place(tree, children[i]) > cu_tree_place(tree, rank));
+            size += cu_tree_subtree_size(tree, children[i]);
+            seen[children[i]]++;
+            total++;
+        }
+        assert_int_equal(size, cu_tree_subtree_size(tree, rank));
+    }
+    assert_int_equal(total, n - 1);
+    for (uint32_t rank = 0; rank < n; rank++)
+        assert_int_equal(seen[rank], cu_tree_place(tree, rank) == 0 ? 0 : 1);
+    free(seen);
+    free(children);
+}
+
+static void every_tree_is_a_tree(void **state)
+{
+    (void)state;
+    for (size_t c = 0; c < LENGTH(counts); c++) {
+        for (size_t f = 0; f < LENGTH(fanouts); f++) {
+            for (uint32_t t = 0; t < 3 && t < counts[c]; t++) {
+                struct cu_tree tree = cu_tree_make(counts[c], fanouts[f], t, 3);
+
+                if (counts[c] > 1000 && fanouts[f] == 1)
+                    continue; /* a chain: quadratic to check */
+                check_tree(&tree);
+            }
+        }
+    }
+}
+
+static void trees_have_different_roots(void **state)
+{
+    (void)state;
+    for (uint32_t t = 0; t < 8; t++) {
+        struct cu_tree tree = cu_tree_make(8, 2, t, 8);
+
+        assert_int_equal(cu_tree_rank(&tree, 0), t);
+        assert_int_equal(cu_tree_parent(&tree, t), t);
+    }
+}
+
+static void ancestors_follow_parents(void **state)
+{
+    (void)state;
+    struct cu_tree tree = cu_tree_make(1000, 3, 1, 2);
+
+    for (uint32_t rank = 0; rank < 1000; rank++) {
+        uint32_t out[32], count = cu_tree_ancestors(&tree, rank, out, 32), at = rank;
+
+        for (uint32_t i = 0; i < count; i++) {
+            at = cu_tree_parent(&tree, at);
+            assert_int_equal(out[i], at);
+        }
+        assert_int_equal(cu_tree_parent(&tree, at), at);
+        assert_true(count <= 8);
+    }
+}
+
+static void candidates_have_lower_places_and_no_repeats(void **state)
+{
+    (void)state;
+    struct cu_tree tree = cu_tree_make(100, 2, 1, 2);
+
+    for (uint32_t rank = 0; rank < 100; rank++) {
+        uint32_t out[12], count = cu_tree_candidates(&tree, rank, out, 12);
+        uint32_t place = cu_tree_place(&tree, rank);
+
+        assert_int_equal(count, place < 12 ? place : 12);
+        for (uint32_t i = 0; i < count; i++) {
+            assert_true(cu_tree_place(&tree, out[i]) < place);
+            for (uint32_t j = 0; j < i; j++)
+                assert_int_not_equal(out[i], out[j]);
+        }
+        if (place)
+            assert_int_equal(out[0], cu_tree_parent(&tree, rank));
+    }
+}
+
+static void subtrees_are_contiguous(void **state)
+{
+    (void)state;
+    struct cu_tree tree = cu_tree_make(10624, 12, 0, 1);
+    uint32_t children[12], count = cu_tree_children(&tree, 0, children, 12);
+
+    for (uint32_t i = 0, next = 1; i < count; i++) {
+        assert_int_equal(children[i], next);
+        next += cu_tree_subtree_size(&tree, children[i]);
+    }
+}
+
+static void default_fanout_keeps_trees_flat(void **state)
+{
+    (void)state;
+    for (uint32_t n = 1; n < 11000; n += 97) {
+        struct cu_tree tree = cu_tree_make(n, cu_tree_default_fanout(n), 0, 1);
+
+        for (uint32_t rank = 0; rank < n; rank += 13)
+            assert_true(cu_tree_ancestors(&tree, rank, NULL, 0) <= 4);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_tree_is_a_tree),
+        cmocka_unit_test(trees_have_different_roots),
+        cmocka_unit_test(ancestors_follow_parents),
+        cmocka_unit_test(candidates_have_lower_places_and_no_repeats),
+        cmocka_unit_test(subtrees_are_contiguous),
+        cmocka_unit_test(default_fanout_keeps_trees_flat),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -9,14 +9,14 @@
 
 #include <stddef.h>
 
-#define CU_DIR_ENTRY_HEAD  11                  /* bytes before the name */
-#define CU_DIR_BYTES_MAX   (64u * 1024 * 1024) /* a longer listing is not cached: E2BIG */
+#define CU_DIR_ENTRY_HEAD 11                  /* bytes before the name */
+#define CU_DIR_BYTES_MAX  (64u * 1024 * 1024) /* a longer listing is not cached: E2BIG */
 
 /* Builds a listing. */
 struct cu_dir_builder;
 struct cu_dir_builder *cu_dir_builder_new(void); /* NULL: out of memory */
-/* 0, -ENOMEM, -E2BIG (listing over CU_DIR_BYTES_MAX), -EINVAL (type over 15, or name empty, too long,
- * with '/' or NUL, "." or ".."). Of entries with one name the first stays. */
+/* 0, -ENOMEM, -E2BIG (listing over CU_DIR_BYTES_MAX), -EINVAL (type over 15, or name empty, too
+ * long, with '/' or NUL, "." or ".."). Of entries with one name the first stays. */
 __attribute__((warn_unused_result)) int cu_dir_builder_add(struct cu_dir_builder *b,
                                                            const struct cu_dirent *entry);
 /* Sorted listing as a new reference; NULL when out of memory. Frees b in any case. */
@@ -29,7 +29,7 @@ struct cu_dir_index {
     uint32_t count;
     uint32_t *offsets; /* owned */
 };
-/* Checks every entry and the order. 0, -EINVAL (not a listing), -ENOMEM. Empty bytes may be NULL. */
+/* Checks every entry and the order. 0, -EINVAL (no listing), -ENOMEM. Empty bytes may be NULL. */
 __attribute__((warn_unused_result)) int cu_dir_index_build(struct cu_dir_index *index,
                                                            const struct cu_buf *bytes);
 void cu_dir_index_free(struct cu_dir_index *index);

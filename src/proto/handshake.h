@@ -7,10 +7,11 @@
  *   client -> server  PROOF      client's proof
  *
  * A proof is keyed BLAKE2b (libsodium crypto_generichash) over a label and both hellos: the labels
- * differ, so that a proof cannot be reflected; both nonces are in it, so that it cannot be replayed.
- * Comparison is constant-time. Another version, another job or a disagreement about encryption is told
- * in CHALLENGE's status, then closed. The rank that an end names is proven with the rest: who connects
- * compares peer_rank with the rank that it meant to reach, who accepts with the number of nodes. */
+ * differ, so that a proof cannot be reflected; both nonces are in it, so that it cannot be
+ * replayed. Comparison is constant-time. Another version, another job or a disagreement about
+ * encryption is told in CHALLENGE's status, then closed. The rank that an end names is proven with
+ * the rest: who connects compares peer_rank with the rank that it meant to reach, who accepts with
+ * the number of nodes. */
 #ifndef CU_PROTO_HANDSHAKE_H
 #define CU_PROTO_HANDSHAKE_H
 
@@ -46,7 +47,7 @@ struct cu_handshake_config {
 struct cu_handshake_result {
     uint32_t peer_rank;
     uint16_t peer_version; /* also valid after an error, 0 when not told */
-    enum cu_role role; /* of the client */
+    enum cu_role role;     /* of the client */
     bool encrypt;
     uint8_t key_send[32]; /* for encryption of what this side sends */
     uint8_t key_receive[32];
@@ -66,14 +67,13 @@ void cu_handshake_client_start(struct cu_handshake *h, const struct cu_handshake
 void cu_handshake_server_start(struct cu_handshake *h, const struct cu_handshake_config *config);
 /* How many bytes the next input must have; 0 when done or failed. */
 size_t cu_handshake_expects(const struct cu_handshake *h);
-/* Feeds exactly that many bytes. out (CU_CHALLENGE_BYTES) receives *out_len bytes to send, also when
- * the return is an error (then send them and close). Returns 1 when done (result is valid; the client
- * still sends out), 0 when more is needed, or: -EBADMSG not Copper, or fed when nothing was expected,
- * -EPROTONOSUPPORT other protocol version, -EKEYREJECTED wrong key or proof, -EXDEV another job,
- * -ENOTSUP encryption wanted by one side only. */
-__attribute__((warn_unused_result)) int cu_handshake_feed(struct cu_handshake *h,
-                                                          const uint8_t *bytes, uint8_t *out,
-                                                          size_t *out_len);
+/* Feeds exactly that many bytes. out (CU_CHALLENGE_BYTES) receives *out_len bytes to send, also
+ * when the return is an error (then send them and close). Returns 1 when done (result is valid; the
+ * client still sends out), 0 when more is needed, or: -EBADMSG not Copper, or fed when nothing was
+ * expected, -EPROTONOSUPPORT other protocol version, -EKEYREJECTED wrong key or proof, -EXDEV
+ * another job, -ENOTSUP encryption wanted by one side only. */
+__attribute__((warn_unused_result)) int
+cu_handshake_feed(struct cu_handshake *h, const uint8_t *bytes, uint8_t *out, size_t *out_len);
 /* One line for people about an error of cu_handshake_feed. */
 const char *cu_handshake_strerror(int error);
 /* The same with the versions of both ends where they differ; returns error. */

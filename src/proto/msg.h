@@ -1,12 +1,12 @@
-/* The messages between daemons, after the handshake (proto/handshake.h). docs/protocol.md draws each
- * byte by byte.
+/* The messages between daemons, after the handshake (proto/handshake.h). docs/protocol.md draws
+ * each byte by byte.
  *
- * A frame is a fixed head of CU_MSG_HEAD bytes, then `meta_len` bytes of fields, then `bulk_len` bytes
- * of payload. The payload stands last and has its length in the head, so that a receiver can read it
- * straight into the buffer in which it will be cached:
+ * A frame is a fixed head of CU_MSG_HEAD bytes, then `meta_len` bytes of fields, then `bulk_len`
+ * bytes of payload. The payload stands last and has its length in the head, so that a receiver can
+ * read it straight into the buffer in which it will be cached:
  *
- *   0 u32 meta_len   4 u32 bulk_len   8 u8 type   9 u8 flags (0)   10 u16 error   12 u32 reserved (0)
- *   16 u64 id
+ *   0 u32 meta_len   4 u32 bulk_len   8 u8 type   9 u8 flags (0)
+ *   10 u16 error   12 u32 reserved (0)   16 u64 id
  *
  * Requests go from child to parent (WANT) and are answered once with the same id (ANSWER). */
 #ifndef CU_PROTO_MSG_H
@@ -18,13 +18,13 @@
 #include <stdint.h>
 
 #define CU_PROTOCOL_VERSION 1u
-#define CU_MSG_HEAD     24u
-#define CU_MSG_META_MAX 16384u                       /* two paths and fixed fields */
-#define CU_MSG_BULK_MAX (64u * 1024 * 1024 + 65536u) /* a listing at its bound */
-#define CU_TREES_MAX    64u
-#define CU_MSG_CHUNK_MAX   (16u * 1024 * 1024) /* DATA: bytes of one chunk */
-#define CU_MSG_CONTENT_MAX (1024u * 1024)      /* ATTR: a content that travels along */
-#define CU_MSG_READY_MAX   100000u             /* READY: ranks in one message, and the highest rank */
+#define CU_MSG_HEAD         24u
+#define CU_MSG_META_MAX     16384u                       /* two paths and fixed fields */
+#define CU_MSG_BULK_MAX     (64u * 1024 * 1024 + 65536u) /* a listing at its bound */
+#define CU_TREES_MAX        64u
+#define CU_MSG_CHUNK_MAX    (16u * 1024 * 1024) /* DATA: bytes of one chunk */
+#define CU_MSG_CONTENT_MAX  (1024u * 1024)      /* ATTR: a content that travels along */
+#define CU_MSG_READY_MAX    100000u /* READY: ranks in one message, and the highest rank */
 
 enum cu_msg_type {
     CU_MSG_WANT = 1,    /* child asks its parent for an object */
@@ -48,7 +48,7 @@ struct cu_msg_want {
     uint32_t generation;       /* of the asker: what is older must not answer (refresh) */
     struct cu_version version; /* DATA: wanted; DIR: held, all zero when none; ATTR: known to be
                                   out of date, all zero when none; others zero */
-    const char *path; /* borrowed, in normal form, not NUL-terminated */
+    const char *path;          /* borrowed, in normal form, not NUL-terminated */
     uint16_t path_len;
 };
 
@@ -68,9 +68,9 @@ struct cu_msg {
             uint64_t trees; /* bit t: parent in tree t */
         } join;
         struct {
-            uint32_t first;       /* rank of bit 0 */
-            uint32_t count;       /* bits */
-            const uint8_t *bits;  /* (count + 7) / 8 bytes, bit 0 lowest, 0 past count; borrowed */
+            uint32_t first;      /* rank of bit 0 */
+            uint32_t count;      /* bits */
+            const uint8_t *bits; /* (count + 7) / 8 bytes, bit 0 lowest, 0 past count; borrowed */
         } ready;
         struct {
             struct cu_buf *json; /* owned reference, never empty; CONTROL and RESULT */
@@ -96,9 +96,9 @@ __attribute__((warn_unused_result)) int cu_msg_encode(const struct cu_msg *msg,
 __attribute__((warn_unused_result)) int cu_msg_decode_head(const void *bytes,
                                                            struct cu_msg_head *head);
 /* Decodes the fields. meta is head->meta_len bytes, borrowed: the paths and bits of the message
- * point into it. bulk is a buffer of head->bulk_len bytes (NULL when 0), borrowed: the message takes
- * references of its own. Hashes are handed on, not verified. 0, -EBADMSG, -ENOMEM. On error msg owns
- * nothing. */
+ * point into it. bulk is a buffer of head->bulk_len bytes (NULL when 0), borrowed: the message
+ * takes references of its own. Hashes are handed on, not verified. 0, -EBADMSG, -ENOMEM. On error
+ * msg owns nothing. */
 __attribute__((warn_unused_result)) int cu_msg_decode(const struct cu_msg_head *head,
                                                       const void *meta, struct cu_buf *bulk,
                                                       struct cu_msg *msg);

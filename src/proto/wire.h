@@ -1,5 +1,6 @@
-/* Bounds-checked little-endian cursor. Reading past the end, or writing past capacity, sets `failed`
- * and yields zeros: a decoder reads all its fields and checks once. Floats are not on the wire. */
+/* Bounds-checked little-endian cursor. Reading past the end, or writing past capacity, sets
+ * `failed` and yields zeros: a decoder reads all its fields and checks once. Floats are not on the
+ * wire. */
 #ifndef CU_PROTO_WIRE_H
 #define CU_PROTO_WIRE_H
 

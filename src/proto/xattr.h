@@ -19,11 +19,13 @@ struct cu_xattr {
     uint32_t value_len;
 };
 
-/* Appends a pair to *bytes (grown as needed; *bytes may be NULL, else the caller is its only holder).
- * 0, -ENOMEM, -E2BIG (value or all together), -EINVAL (name empty, over 255 bytes, with NUL). */
+/* Appends a pair to *bytes (grown as needed; *bytes may be NULL, else the caller is its only
+ * holder). 0, -ENOMEM, -E2BIG (value or all together), -EINVAL (name empty, over 255 bytes, with
+ * NUL). */
 __attribute__((warn_unused_result)) int cu_xattr_append(struct cu_buf **bytes,
                                                         const struct cu_xattr *pair);
-/* Walks: *at starts at 0, bytes may be NULL. 1 with pair filled, 0 at the end, -EINVAL when malformed. */
+/* Walks: *at starts at 0, bytes may be NULL. 1 with pair filled, 0 at the end, -EINVAL when
+ * malformed. */
 __attribute__((warn_unused_result)) int cu_xattr_next(const struct cu_buf *bytes, size_t *at,
                                                       struct cu_xattr *pair);
 

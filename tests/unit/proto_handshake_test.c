@@ -8,7 +8,6 @@
 #include <setjmp.h>
 #include <sodium.h>
 #include <stdarg.h>
-#include <stdint.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -100,7 +99,6 @@ static void both_ends_agree(void **state)
     assert_int_equal(t.client.result.role, CU_ROLE_PEER);
     assert_int_equal(t.server.result.role, CU_ROLE_PEER);
     assert_int_equal(t.client.result.peer_version, CU_PROTOCOL_VERSION);
-    assert_int_equal(t.server.result.peer_version, CU_PROTOCOL_VERSION);
     assert_true(t.client.result.encrypt);
     assert_true(t.server.result.encrypt);
     assert_memory_equal(t.client.result.key_send, t.server.result.key_receive, 32);

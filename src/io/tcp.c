@@ -1,0 +1,248 @@
+/* TCP transport: the listening socket, the time limits of links that are not up yet, and the end of
+ * the loop turn, at which all links with something to do are served.
+ *
+ * Invariants: all on the loop thread. A link is in `links` until it is closed, in `waiting` until
+ * it is up, in `dirty` while it has messages to flush or an end to tell. Memory of the transport
+ * and of a link goes only when libuv holds none of its handles (`open`, `socket_open`,
+ * `resolve_open`). Socket buffers are left to the kernel: setting them would switch off its own,
+ * larger, tuning. */
+#include "io/tcp.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BACKLOG              1024
+#define UNPROVEN_MAX         256u
+#define HANDSHAKE_TIMEOUT_MS 5000u
+#define SEND_QUEUE_MAX_BYTES (256u * 1024 * 1024)
+#define NS_PER_MS            1000000u
+
+static struct cu_tcp *tcp_of(const struct cu_transport *transport)
+{
+    return (struct cu_tcp *)transport;
+}
+
+void cu_tcp_count(struct cu_tcp *tcp, enum cu_counter counter, uint64_t n)
+{
+    if (tcp->config.counters)
+        tcp->config.counters[counter] += n;
+}
+
+void cu_tcp_unhold(struct cu_tcp *tcp)
+{
+    if (--tcp->open > 0)
+        return;
+    sodium_memzero(&tcp->config.identity, sizeof(tcp->config.identity));
+    free(tcp->rx);
+    free(tcp);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    cu_tcp_unhold(handle->data);
+}
+
+static void on_turn_closed(void *context)
+{
+    cu_tcp_unhold(context);
+}
+
+static void on_turn(void *context)
+{
+    struct cu_tcp *tcp = context;
+    struct cu_list now;
+    struct cu_list *entry;
+
+    cu_list_init(&now);
+    cu_list_splice_back(&now, &tcp->dirty);
+    while ((entry = cu_list_pop_front(&now))) {
+        struct cu_tcp_link *link = CU_LIST_ENTRY(entry, struct cu_tcp_link, in_dirty);
+
+        if (link->doom)
+            cu_tcp_end(link, link->doom);
+        else
+            cu_tcp_flush(link);
+    }
+}
+
+static uint64_t link_deadline(const struct cu_tcp_link *link)
+{
+    return link->attempt_deadline_ns < link->deadline_ns ? link->attempt_deadline_ns
+                                                         : link->deadline_ns;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct cu_tcp *tcp = timer->data;
+    uint64_t now = uv_hrtime();
+    struct cu_list expired;
+    struct cu_list *entry;
+
+    cu_list_init(&expired);
+    cu_list_for_each_safe (it, &tcp->waiting) {
+        struct cu_tcp_link *link = CU_LIST_ENTRY(it, struct cu_tcp_link, in_waiting);
+
+        if (link_deadline(link) <= now) {
+            cu_list_remove(it);
+            cu_list_push_back(&expired, it);
+        }
+    }
+    /* One by one: the callbacks of an end may close any other link, which takes it out of here. */
+    while ((entry = cu_list_pop_front(&expired))) {
+        cu_list_push_back(&tcp->waiting, entry);
+        cu_tcp_expire(CU_LIST_ENTRY(entry, struct cu_tcp_link, in_waiting), now);
+    }
+    if (!tcp->destroyed)
+        cu_tcp_watch(tcp);
+}
+
+void cu_tcp_watch(struct cu_tcp *tcp)
+{
+    uint64_t first = UINT64_MAX, now = uv_hrtime();
+
+    cu_list_for_each (it, &tcp->waiting) {
+        uint64_t deadline = link_deadline(CU_LIST_ENTRY(it, struct cu_tcp_link, in_waiting));
+
+        if (deadline < first)
+            first = deadline;
+    }
+    if (first == UINT64_MAX) {
+        uv_timer_stop(&tcp->timer);
+        return;
+    }
+    uv_update_time(tcp->config.loop);
+    uv_timer_start(&tcp->timer, on_timer, first > now ? (first - now) / NS_PER_MS + 1 : 0, 0);
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+    struct cu_tcp *tcp = listener->data;
+
+    if (status < 0) {
+        cu_log_warn("cannot accept a connection: %s", uv_strerror(status));
+        return;
+    }
+    if (tcp->unproven >= tcp->config.unproven_max) {
+        cu_list_for_each (it, &tcp->waiting) {
+            struct cu_tcp_link *oldest = CU_LIST_ENTRY(it, struct cu_tcp_link, in_waiting);
+
+            if (oldest->accepted) {
+                cu_tcp_end(oldest, -ECONNABORTED);
+                break;
+            }
+        }
+    }
+    cu_tcp_accept(tcp);
+}
+
+static uint16_t tcp_port(const struct cu_transport *transport)
+{
+    union cu_tcp_address address;
+    int size = sizeof(address);
+
+    memset(&address, 0, sizeof(address));
+    if (uv_tcp_getsockname(&tcp_of(transport)->listener, &address.any, &size))
+        return 0;
+    return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
+}
+
+static void tcp_destroy(struct cu_transport *transport)
+{
+    struct cu_tcp *tcp = tcp_of(transport);
+
+    if (tcp->destroyed)
+        return;
+    tcp->destroyed = true;
+    while (!cu_list_empty(&tcp->links))
+        cu_tcp_drop(CU_LIST_ENTRY(tcp->links.next, struct cu_tcp_link, in_links));
+    uv_close((uv_handle_t *)&tcp->listener, on_handle_closed);
+    uv_close((uv_handle_t *)&tcp->timer, on_handle_closed);
+    cu_turn_close(&tcp->turn, on_turn_closed);
+}
+
+static const struct cu_transport_ops tcp_ops = {
+    .port = tcp_port,
+    .connect = cu_tcp_connect,
+    .destroy = tcp_destroy,
+};
+
+/* Binds to all addresses, of both families where the host has both. */
+static int bind_any(struct cu_tcp *tcp)
+{
+    union cu_tcp_address address;
+    int r;
+
+    (void)uv_ip6_addr("::", tcp->config.port, &address.v6);
+    r = uv_tcp_bind(&tcp->listener, &address.any, 0);
+    if (r == UV_EAFNOSUPPORT) {
+        (void)uv_ip4_addr("0.0.0.0", tcp->config.port, &address.v4);
+        r = uv_tcp_bind(&tcp->listener, &address.any, 0);
+    }
+    return r;
+}
+
+static int listen_on(struct cu_tcp *tcp, const char *bind_address, struct cu_error *err)
+{
+    union cu_tcp_address address;
+    int r;
+
+    if (!bind_address)
+        r = bind_any(tcp);
+    else if (uv_ip4_addr(bind_address, tcp->config.port, &address.v4) == 0 ||
+             uv_ip6_addr(bind_address, tcp->config.port, &address.v6) == 0)
+        r = uv_tcp_bind(&tcp->listener, &address.any, 0);
+    else
+        return cu_error_set(err, -EINVAL, "\"%s\" is not a network address to listen on",
+                            bind_address);
+    if (r == 0)
+        r = uv_listen((uv_stream_t *)&tcp->listener, BACKLOG, on_connection);
+    if (r == UV_EADDRINUSE)
+        return cu_error_set(err, r, "port %u is in use on this host: choose another with -p",
+                            tcp->config.port);
+    if (r)
+        return cu_error_set(err, r, "cannot listen on %s port %u: %s",
+                            bind_address ? bind_address : "any address", tcp->config.port,
+                            uv_strerror(r));
+    return 0;
+}
+
+struct cu_transport *cu_transport_tcp_create(const struct cu_transport_config *config,
+                                             struct cu_error *err)
+{
+    struct cu_tcp *tcp = calloc(1, sizeof(*tcp));
+
+    if (!tcp || !(tcp->rx = malloc(CU_TCP_RX_BYTES)) || sodium_init() < 0) {
+        if (tcp)
+            free(tcp->rx);
+        free(tcp);
+        (void)cu_error_set(err, -ENOMEM, "no memory for the network");
+        return NULL;
+    }
+    tcp->base.ops = &tcp_ops;
+    tcp->config = *config;
+    tcp->config.bind_address = NULL;
+    if (!tcp->config.handshake_timeout_ms)
+        tcp->config.handshake_timeout_ms = HANDSHAKE_TIMEOUT_MS;
+    if (!tcp->config.unproven_max)
+        tcp->config.unproven_max = UNPROVEN_MAX;
+    if (!tcp->config.send_queue_max_bytes)
+        tcp->config.send_queue_max_bytes = SEND_QUEUE_MAX_BYTES;
+    cu_list_init(&tcp->links);
+    cu_list_init(&tcp->waiting);
+    cu_list_init(&tcp->dirty);
+    (void)uv_tcp_init(config->loop, &tcp->listener); /* no socket yet: cannot fail */
+    (void)uv_timer_init(config->loop, &tcp->timer);
+    tcp->listener.data = tcp;
+    tcp->timer.data = tcp;
+    cu_turn_init(&tcp->turn, config->loop, tcp, on_turn);
+    tcp->open = 3;
+    if (listen_on(tcp, config->bind_address, err)) {
+        tcp_destroy(&tcp->base);
+        return NULL;
+    }
+    return &tcp->base;
+}

@@ -1,0 +1,119 @@
+/* The TCP transport's own structures, shared by tcp.c (transport, accepting, time limits),
+ * tcp_link.c (connecting, handshake, life and death of a link) and tcp_io.c (messages in and out).
+ */
+#ifndef CU_IO_TCP_H
+#define CU_IO_TCP_H
+
+#include "base/list.h"
+#include "core/counters.h"
+#include "io/frame.h"
+#include "io/link.h"
+#include "io/seal.h"
+#include "io/turn.h"
+#include "io/txq.h"
+
+#include <netinet/in.h>
+
+#define CU_TCP_ADDRESSES_MAX 8u            /* of one host name: more would only prolong a failure */
+#define CU_TCP_RX_BYTES      (256u * 1024) /* shared: libuv reads and hands over in one step */
+
+union cu_tcp_address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+struct cu_tcp {
+    struct cu_transport base;
+    struct cu_transport_config config; /* bind_address is not kept */
+    uv_tcp_t listener;
+    uv_timer_t timer; /* armed for the earliest deadline of a link that is not up */
+    struct cu_turn turn;
+    unsigned open;          /* handles and links that still need this memory */
+    struct cu_list links;   /* every link */
+    struct cu_list waiting; /* links that are not up yet, oldest first */
+    unsigned unproven;      /* accepted ones among them */
+    struct cu_list dirty;   /* links with something to do at the end of this turn */
+    bool destroyed;
+    unsigned char *rx; /* CU_TCP_RX_BYTES */
+};
+
+enum cu_tcp_state {
+    CU_TCP_RESOLVING,
+    CU_TCP_CONNECTING,
+    CU_TCP_HANDSHAKE,
+    CU_TCP_UP,
+    CU_TCP_CLOSED, /* waits for libuv to let go of the handles */
+};
+
+struct cu_tcp_link {
+    struct cu_link base;
+    struct cu_tcp *tcp;
+    enum cu_tcp_state state;
+    bool accepted;
+    bool socket_open;  /* `socket` is known to libuv */
+    bool resolve_open; /* `resolve` is */
+    bool writing;      /* `write` is, for the first write_bytes of the send queue */
+    bool small_read;   /* a payload just ended: expect the head of another, do not overread it */
+    uint32_t rank;
+    int doom;                     /* negative errno to end with at the end of this turn */
+    uint64_t deadline_ns;         /* of all until up */
+    uint64_t attempt_deadline_ns; /* of the address being tried */
+    struct cu_list in_links, in_waiting, in_dirty;
+    uv_tcp_t socket;
+    uv_write_t write;
+    uint64_t write_bytes;
+    struct cu_txq plain;  /* messages */
+    struct cu_txq sealed; /* records made of them; only with seal */
+    struct cu_seal *seal; /* NULL: not encrypted */
+    struct cu_frame frame;
+    struct cu_tcp_opening *opening; /* until up */
+};
+
+/* What a link needs only until it is up. */
+struct cu_tcp_opening {
+    struct cu_handshake handshake;
+    uint8_t in[CU_CHALLENGE_BYTES]; /* the largest step */
+    size_t in_size;
+    uv_getaddrinfo_t resolve;
+    uv_connect_t connect;
+    union cu_tcp_address addresses[CU_TCP_ADDRESSES_MAX];
+    unsigned address_count, address_next;
+    int last_error; /* of the address tried before */
+    char host[CU_LINK_NAME_MAX];
+};
+
+static inline struct cu_tcp_link *cu_tcp_link_of(const struct cu_link *link)
+{
+    return (struct cu_tcp_link *)link;
+}
+
+/* tcp.c */
+void cu_tcp_unhold(struct cu_tcp *tcp); /* one less user of its memory */
+void cu_tcp_watch(struct cu_tcp *tcp);  /* deadlines have changed */
+void cu_tcp_count(struct cu_tcp *tcp, enum cu_counter counter, uint64_t n);
+
+/* tcp_link.c */
+struct cu_link *cu_tcp_connect(struct cu_transport *transport, uint32_t rank, const char *host,
+                               uint16_t port, uint32_t timeout_ms);
+void cu_tcp_accept(struct cu_tcp *tcp);
+/* Ends a link with error (negative errno or 0) and tells so; not from inside a user's call. */
+void cu_tcp_end(struct cu_tcp_link *link, int error);
+/* The same at the end of this turn. */
+void cu_tcp_doom(struct cu_tcp_link *link, int error);
+/* Ends a link and tells nobody. */
+void cu_tcp_drop(struct cu_tcp_link *link);
+/* A deadline has passed. */
+void cu_tcp_expire(struct cu_tcp_link *link, uint64_t now_ns);
+
+/* tcp_io.c */
+extern const struct cu_link_ops cu_tcp_link_ops;
+/* Starts to read: handshake, then messages. */
+__attribute__((warn_unused_result)) int cu_tcp_read_start(struct cu_tcp_link *link);
+/* Writes what the kernel takes; the rest follows when it takes more. */
+void cu_tcp_flush(struct cu_tcp_link *link);
+void cu_tcp_mark(struct cu_tcp_link *link); /* to be flushed at the end of this turn */
+/* Bytes of the handshake have come in. */
+void cu_tcp_opening_read(struct cu_tcp_link *link, size_t size);
+
+#endif

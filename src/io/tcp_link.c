@@ -1,0 +1,461 @@
+/* The life of a TCP link: resolve, try the addresses one after the other, prove the key, up, end.
+ *
+ * Invariants: `down` is told at most once, never from inside a user's call, and only for links that
+ * the user knows (up, or asked for by connect). After cu_tcp_drop or cu_tcp_end the state is
+ * CLOSED, the link is in no list, and no callback of libuv does more than let go of memory. */
+#include "io/tcp.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NS_PER_MS UINT64_C(1000000)
+
+static void try_next_address(struct cu_tcp_link *link);
+
+static void opening_free(struct cu_tcp_link *link)
+{
+    if (!link->opening)
+        return;
+    sodium_memzero(link->opening, sizeof(*link->opening));
+    free(link->opening);
+    link->opening = NULL;
+}
+
+/* Frees the link when it is closed and libuv holds nothing of it. */
+static void release(struct cu_tcp_link *link)
+{
+    struct cu_tcp *tcp = link->tcp;
+
+    if (link->state != CU_TCP_CLOSED || link->socket_open || link->resolve_open)
+        return;
+    opening_free(link);
+    cu_txq_clear(&link->plain);
+    cu_txq_clear(&link->sealed);
+    cu_seal_free(link->seal);
+    cu_frame_clear(&link->frame);
+    free(link);
+    cu_tcp_unhold(tcp);
+}
+
+static void on_socket_closed(uv_handle_t *handle)
+{
+    struct cu_tcp_link *link = handle->data;
+
+    link->socket_open = false;
+    release(link);
+}
+
+/* To CLOSED: out of all lists, handles closing. The memory lives until release. */
+static void shut(struct cu_tcp_link *link)
+{
+    if (link->accepted && link->state != CU_TCP_UP)
+        link->tcp->unproven--;
+    link->state = CU_TCP_CLOSED;
+    cu_list_remove(&link->in_links);
+    cu_list_remove(&link->in_waiting);
+    cu_list_remove(&link->in_dirty);
+    if (link->resolve_open)
+        (void)uv_cancel((uv_req_t *)&link->opening->resolve);
+    if (link->socket_open && !uv_is_closing((uv_handle_t *)&link->socket))
+        uv_close((uv_handle_t *)&link->socket, on_socket_closed);
+}
+
+void cu_tcp_drop(struct cu_tcp_link *link)
+{
+    if (link->state == CU_TCP_CLOSED)
+        return;
+    if (link->state == CU_TCP_UP && !link->doom)
+        cu_tcp_flush(link); /* a farewell that the kernel takes at once still goes out */
+    if (link->state == CU_TCP_CLOSED)
+        return;
+    shut(link);
+    release(link);
+}
+
+static const char *reason(enum cu_tcp_state state, int error)
+{
+    switch (error) {
+    case -EREMCHG:
+        return "another rank than the host list says answers there";
+    case -ETIMEDOUT:
+        return state == CU_TCP_HANDSHAKE ? "no proof of the job's key in time" : "timed out";
+    case -ENOBUFS:
+        return "does not take what is sent to it";
+    case -EBADMSG:
+        return state == CU_TCP_UP ? "sent what is no message" : cu_handshake_strerror(error);
+    case -EPROTONOSUPPORT:
+    case -EKEYREJECTED:
+    case -EXDEV:
+    case -ENOTSUP:
+        return cu_handshake_strerror(error);
+    default:
+        return strerror(-error);
+    }
+}
+
+static void log_end(const struct cu_tcp_link *link, int error)
+{
+    const char *why = reason(link->state, error);
+
+    if (link->state == CU_TCP_UP && error)
+        cu_log_warn("connection to %s ended: %s", link->base.name, why);
+    else if (link->state == CU_TCP_UP)
+        cu_log_debug("connection to %s ended", link->base.name);
+    else if (link->accepted)
+        cu_log_warn("refused a connection from %s: %s", link->opening->host, why);
+    else if (link->state == CU_TCP_HANDSHAKE)
+        cu_log_warn("cannot join %s: %s", link->base.name, why);
+    else
+        cu_log_info("cannot connect to %s: %s", link->base.name, why);
+}
+
+void cu_tcp_end(struct cu_tcp_link *link, int error)
+{
+    const struct cu_transport_events *events = &link->tcp->config.events;
+    bool known = link->state == CU_TCP_UP || !link->accepted;
+    bool handshake = link->state == CU_TCP_HANDSHAKE;
+
+    if (link->state == CU_TCP_CLOSED)
+        return;
+    log_end(link, error);
+    if (handshake)
+        cu_tcp_count(link->tcp, CU_COUNT_handshakes_refused, 1);
+    shut(link);
+    if (known)
+        events->down(events->context, &link->base, link->rank, link->accepted, -error);
+    release(link);
+}
+
+void cu_tcp_doom(struct cu_tcp_link *link, int error)
+{
+    if (link->state == CU_TCP_CLOSED || link->doom)
+        return;
+    link->doom = error;
+    cu_tcp_mark(link);
+}
+
+static struct cu_tcp_link *link_new(struct cu_tcp *tcp, uint32_t timeout_ms)
+{
+    struct cu_tcp_link *link = calloc(1, sizeof(*link));
+    struct cu_tcp_opening *opening = calloc(1, sizeof(*opening));
+
+    if (!link || !opening) {
+        free(link);
+        free(opening);
+        return NULL;
+    }
+    link->base.ops = &cu_tcp_link_ops;
+    link->base.heard_ns = uv_hrtime();
+    link->tcp = tcp;
+    link->rank = CU_RANK_NONE;
+    link->opening = opening;
+    link->deadline_ns = link->base.heard_ns + timeout_ms * NS_PER_MS;
+    link->attempt_deadline_ns = link->deadline_ns;
+    link->socket.data = link;
+    opening->resolve.data = link;
+    opening->connect.data = link;
+    cu_frame_init(&link->frame);
+    cu_list_init(&link->in_dirty);
+    cu_list_init(&link->in_links);
+    cu_list_init(&link->in_waiting);
+    cu_list_push_back(&tcp->links, &link->in_links);
+    cu_list_push_back(&tcp->waiting, &link->in_waiting);
+    tcp->open++;
+    return link;
+}
+
+/* "10.0.0.3" and port of the socket's other end; an IPv4 address is shown as such. */
+static void peer_text(const struct cu_tcp_link *link, char *text, size_t size, unsigned *port)
+{
+    union cu_tcp_address address;
+    int length = sizeof(address);
+
+    memset(&address, 0, sizeof(address));
+    snprintf(text, size, "unknown");
+    *port = 0;
+    if (uv_tcp_getpeername(&link->socket, &address.any, &length))
+        return;
+    if (address.any.sa_family == AF_INET6) {
+        (void)uv_ip6_name(&address.v6, text, size);
+        *port = ntohs(address.v6.sin6_port);
+        if (strncmp(text, "::ffff:", 7) == 0)
+            memmove(text, text + 7, strlen(text + 7) + 1);
+    } else {
+        (void)uv_ip4_name(&address.v4, text, size);
+        *port = ntohs(address.v4.sin_port);
+    }
+}
+
+/* Names the link after its other end, now that it is known. */
+static void name_link(struct cu_tcp_link *link)
+{
+    char text[INET6_ADDRSTRLEN + 8];
+    unsigned port;
+
+    peer_text(link, text, sizeof(text), &port);
+    if (link->accepted && link->state == CU_TCP_UP && link->rank != CU_RANK_NONE)
+        snprintf(link->base.name, sizeof(link->base.name), "rank %u at %s:%u", link->rank, text,
+                 port);
+    else if (link->accepted || strcmp(text, link->opening->host) == 0)
+        snprintf(link->base.name, sizeof(link->base.name), "%s:%u", text, port);
+    else
+        snprintf(link->base.name, sizeof(link->base.name), "%.100s %s:%u", link->opening->host,
+                 text, port);
+    if (link->accepted) /* without the port, so that the log knows a repeated refusal for one */
+        snprintf(link->opening->host, sizeof(link->opening->host), "%s", text);
+}
+
+static int send_opening(struct cu_tcp_link *link, const uint8_t *bytes, size_t size)
+{
+    uv_buf_t buf = {.base = (char *)bytes, .len = size};
+    int sent = size ? uv_try_write((uv_stream_t *)&link->socket, &buf, 1) : 0;
+
+    /* The socket's buffer is empty: what does not fit now never will. */
+    if (sent >= 0 && (size_t)sent != size)
+        return -ECONNABORTED;
+    return sent < 0 ? sent : 0;
+}
+
+static int start_handshake(struct cu_tcp_link *link)
+{
+    struct cu_handshake_config identity = link->tcp->config.identity;
+    uint8_t hello[CU_HELLO_BYTES];
+    int r;
+
+    link->state = CU_TCP_HANDSHAKE;
+    link->attempt_deadline_ns = link->deadline_ns;
+    (void)uv_tcp_nodelay(&link->socket, 1);
+    name_link(link);
+    randombytes_buf(identity.nonce, sizeof(identity.nonce));
+    if (link->accepted) {
+        cu_handshake_server_start(&link->opening->handshake, &identity);
+        r = 0;
+    } else {
+        cu_handshake_client_start(&link->opening->handshake, &identity, hello);
+        r = send_opening(link, hello, sizeof(hello));
+    }
+    sodium_memzero(&identity, sizeof(identity));
+    return r ? r : cu_tcp_read_start(link);
+}
+
+/* The handshake is done: from here on, messages. */
+static void go_up(struct cu_tcp_link *link)
+{
+    const struct cu_transport_events *events = &link->tcp->config.events;
+    struct cu_handshake_result who = link->opening->handshake.result;
+    struct cu_buf *header = NULL;
+    int r = 0;
+
+    if (!link->accepted && link->rank != CU_RANK_NONE && who.peer_rank != link->rank)
+        r = -EREMCHG; /* the host list and the network do not agree on who lives where */
+    if (!r && who.encrypt) {
+        link->seal = cu_seal_new(who.key_send, who.key_receive, &header);
+        r = link->seal ? cu_txq_push(&link->sealed, header, NULL) : -ENOMEM;
+        if (r)
+            cu_buf_unref(header);
+    }
+    if (r) {
+        sodium_memzero(&who, sizeof(who));
+        cu_tcp_end(link, r);
+        return;
+    }
+    if (link->accepted) {
+        link->tcp->unproven--;
+        link->rank = who.peer_rank;
+    }
+    link->state = CU_TCP_UP;
+    name_link(link);
+    cu_handshake_wipe(&link->opening->handshake);
+    opening_free(link);
+    cu_list_remove(&link->in_waiting);
+    if (link->seal)
+        cu_tcp_mark(link);
+    sodium_memzero(who.key_send, sizeof(who.key_send));
+    sodium_memzero(who.key_receive, sizeof(who.key_receive));
+    events->up(events->context, &link->base, &who, link->accepted);
+}
+
+void cu_tcp_opening_read(struct cu_tcp_link *link, size_t size)
+{
+    struct cu_tcp_opening *opening = link->opening;
+    uint8_t out[CU_CHALLENGE_BYTES];
+    size_t out_size = 0;
+    int r, sent;
+
+    opening->in_size += size;
+    if (opening->in_size < cu_handshake_expects(&opening->handshake))
+        return;
+    opening->in_size = 0;
+    r = cu_handshake_feed(&opening->handshake, opening->in, out, &out_size);
+    sent = send_opening(link, out, out_size);
+    if (r >= 0 && sent < 0)
+        r = sent;
+    if (r < 0)
+        cu_tcp_end(link, r);
+    else if (r > 0)
+        go_up(link);
+}
+
+void cu_tcp_accept(struct cu_tcp *tcp)
+{
+    struct cu_tcp_link *link = link_new(tcp, tcp->config.handshake_timeout_ms);
+    int r;
+
+    if (!link) {
+        /* Not accepted, libuv would call for this connection no more and stop listening. */
+        uv_tcp_t *refused = malloc(sizeof(*refused));
+
+        cu_tcp_count(tcp, CU_COUNT_no_memory, 1);
+        if (!refused)
+            return;
+        (void)uv_tcp_init(tcp->config.loop, refused);
+        (void)uv_accept((uv_stream_t *)&tcp->listener, (uv_stream_t *)refused);
+        uv_close((uv_handle_t *)refused, (uv_close_cb)free);
+        return;
+    }
+    link->accepted = true;
+    tcp->unproven++;
+    (void)uv_tcp_init(tcp->config.loop, &link->socket);
+    link->socket_open = true;
+    r = uv_accept((uv_stream_t *)&tcp->listener, (uv_stream_t *)&link->socket);
+    if (r == 0)
+        r = start_handshake(link);
+    if (r)
+        cu_tcp_drop(link);
+    else
+        cu_tcp_watch(tcp);
+}
+
+static void on_attempt_closed(uv_handle_t *handle)
+{
+    struct cu_tcp_link *link = handle->data;
+
+    link->socket_open = false;
+    if (link->state == CU_TCP_CLOSED)
+        release(link);
+    else
+        try_next_address(link);
+}
+
+static void attempt_failed(struct cu_tcp_link *link, int error)
+{
+    link->opening->last_error = error;
+    link->attempt_deadline_ns = link->deadline_ns;
+    if (!uv_is_closing((uv_handle_t *)&link->socket))
+        uv_close((uv_handle_t *)&link->socket, on_attempt_closed);
+}
+
+static void on_connect(uv_connect_t *request, int status)
+{
+    struct cu_tcp_link *link = request->data;
+    int r = status;
+
+    if (link->state != CU_TCP_CONNECTING || uv_is_closing((uv_handle_t *)&link->socket))
+        return;
+    if (r == 0) {
+        r = start_handshake(link);
+        if (r)
+            cu_tcp_end(link, r);
+        return;
+    }
+    attempt_failed(link, r);
+}
+
+/* Each address gets its share of the time that is left: one that drops packets must not use up all.
+ */
+static void try_next_address(struct cu_tcp_link *link)
+{
+    struct cu_tcp_opening *opening = link->opening;
+    uint64_t now = uv_hrtime(), left;
+    int r;
+
+    if (opening->address_next == opening->address_count) {
+        cu_tcp_doom(link, opening->last_error);
+        return;
+    }
+    link->state = CU_TCP_CONNECTING;
+    left = link->deadline_ns > now ? link->deadline_ns - now : 0;
+    link->attempt_deadline_ns = now + left / (opening->address_count - opening->address_next);
+    (void)uv_tcp_init(link->tcp->config.loop, &link->socket);
+    link->socket_open = true;
+    r = uv_tcp_connect(&opening->connect, &link->socket,
+                       &opening->addresses[opening->address_next++].any, on_connect);
+    if (r)
+        attempt_failed(link, r);
+    cu_tcp_watch(link->tcp);
+}
+
+void cu_tcp_expire(struct cu_tcp_link *link, uint64_t now_ns)
+{
+    if (link->state == CU_TCP_CONNECTING && now_ns < link->deadline_ns)
+        attempt_failed(link, -ETIMEDOUT);
+    else
+        cu_tcp_end(link, -ETIMEDOUT);
+}
+
+static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
+{
+    struct cu_tcp_link *link = request->data;
+    struct cu_tcp_opening *opening = link->opening;
+
+    link->resolve_open = false;
+    if (link->state == CU_TCP_CLOSED) {
+        uv_freeaddrinfo(found);
+        release(link);
+        return;
+    }
+    for (struct addrinfo *a = status ? NULL : found; a; a = a->ai_next) {
+        if (opening->address_count < CU_TCP_ADDRESSES_MAX &&
+            a->ai_addrlen <= sizeof(opening->addresses[0]))
+            memcpy(&opening->addresses[opening->address_count++], a->ai_addr, a->ai_addrlen);
+    }
+    uv_freeaddrinfo(found);
+    if (opening->address_count == 0) {
+        cu_log_info("no address for host %s: %s", opening->host,
+                    status ? uv_strerror(status) : "none found");
+        cu_tcp_end(link, -EHOSTUNREACH);
+        return;
+    }
+    try_next_address(link);
+}
+
+struct cu_link *cu_tcp_connect(struct cu_transport *transport, uint32_t rank, const char *host,
+                               uint16_t port, uint32_t timeout_ms)
+{
+    struct cu_tcp *tcp = (struct cu_tcp *)transport;
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct cu_tcp_opening *opening;
+    struct cu_tcp_link *link;
+    char service[8];
+    int r;
+
+    if (tcp->destroyed)
+        return NULL;
+    link = link_new(tcp, timeout_ms ? timeout_ms : tcp->config.handshake_timeout_ms);
+    if (!link)
+        return NULL;
+    opening = link->opening;
+    link->rank = rank;
+    snprintf(link->base.name, sizeof(link->base.name), "%.100s:%u", host, port);
+    snprintf(opening->host, sizeof(opening->host), "%.100s", host);
+    /* An address needs no resolver, which shares its threads with storage that may hang. */
+    if (uv_ip4_addr(host, port, &opening->addresses[0].v4) == 0 ||
+        uv_ip6_addr(host, port, &opening->addresses[0].v6) == 0) {
+        opening->address_count = 1;
+        try_next_address(link);
+        return &link->base;
+    }
+    snprintf(service, sizeof(service), "%u", port);
+    r = uv_getaddrinfo(tcp->config.loop, &opening->resolve, on_resolved, host, service, &hints);
+    if (r)
+        cu_tcp_doom(link, r == UV_ENOMEM ? -ENOMEM : -EHOSTUNREACH);
+    else
+        link->resolve_open = true;
+    cu_tcp_watch(tcp);
+    return &link->base;
+}

@@ -1,0 +1,265 @@
+/* Writes one input of every shape for every harness, so that the fuzzer starts from messages and
+ * not from noise. Run it again after a change of the wire format: fuzz_seeds tests/fuzz/corpus */
+#include "fuzz.h"
+
+#include "handshake_fixture.h"
+#include "proto/dir.h"
+#include "proto/job.h"
+#include "proto/msg.h"
+#include "proto/xattr.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <sys/stat.h>
+
+static const char *corpus;
+
+/* CORPUS/HARNESS/seed-NAME */
+static void write_seed(const char *harness, const char *name, const void *a, size_t a_size,
+                       const void *b, size_t b_size)
+{
+    char path[4096];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/%s", corpus, harness);
+    FUZZ_CHECK(mkdir(path, 0777) == 0 || errno == EEXIST);
+    snprintf(path, sizeof(path), "%s/%s/seed-%s", corpus, harness, name);
+    file = fopen(path, "wb");
+    FUZZ_CHECK(file);
+    FUZZ_CHECK(fwrite(a, 1, a_size, file) == a_size);
+    FUZZ_CHECK(b_size == 0 || fwrite(b, 1, b_size, file) == b_size);
+    FUZZ_CHECK(fclose(file) == 0);
+}
+
+static void write_text(const char *harness, const char *name, const char *text)
+{
+    write_seed(harness, name, text, strlen(text), NULL, 0);
+}
+
+static void write_msg(const char *name, const struct cu_msg *msg)
+{
+    struct cu_buf *head, *bulk;
+
+    FUZZ_CHECK(cu_msg_encode(msg, &head, &bulk) == 0);
+    write_seed("msg", name, head->data, head->size, bulk ? bulk->data : NULL,
+               bulk ? bulk->size : 0);
+    cu_buf_unref(head);
+    cu_buf_unref(bulk);
+}
+
+static struct cu_buf *listing(void)
+{
+    static const struct cu_dirent entries[] = {
+        {.ino = 11, .type = DT_DIR, .name_len = 5, .name = "numpy"},
+        {.ino = 12, .type = DT_REG, .name_len = 6, .name = "six.py"},
+        {.ino = UINT64_MAX, .type = DT_LNK, .name_len = 3, .name = "..."},
+        {.ino = 0, .type = DT_UNKNOWN, .name_len = 2, .name = "\xc3\xa4"},
+    };
+    struct cu_dir_builder *b = cu_dir_builder_new();
+    struct cu_buf *bytes;
+
+    FUZZ_CHECK(b);
+    for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++)
+        FUZZ_CHECK(cu_dir_builder_add(b, &entries[i]) == 0);
+    bytes = cu_dir_builder_finish(b);
+    FUZZ_CHECK(bytes);
+    return bytes;
+}
+
+static struct cu_buf *attributes(void)
+{
+    static const struct cu_xattr pairs[] = {
+        {.name = "user.origin", .name_len = 11, .value = "conda", .value_len = 5},
+        {.name = "security.selinux", .name_len = 16, .value = "a\0b", .value_len = 3},
+        {.name = "user.empty", .name_len = 10, .value = "", .value_len = 0},
+    };
+    struct cu_buf *bytes = NULL;
+
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+        FUZZ_CHECK(cu_xattr_append(&bytes, &pairs[i]) == 0);
+    return bytes;
+}
+
+static void seed_wants(void)
+{
+    static const char *const names[] = {"",          "want-attr",  "want-dir",
+                                        "want-data", "want-xattr", "want-statfs"};
+    static const char path[] = "/lus/flare/projects/py/lib/python3.11/site-packages";
+
+    for (enum cu_kind kind = CU_KIND_ATTR; kind <= CU_KIND_STATFS; kind++) {
+        struct cu_msg msg = {.type = CU_MSG_WANT, .id = kind};
+
+        msg.want = (struct cu_msg_want){
+            .kind = kind, .tree = 1, .generation = 2, .path = path, .path_len = sizeof(path) - 1};
+        if (kind == CU_KIND_ATTR)
+            msg.want.flags = CU_WANT_CONTENT;
+        if (kind == CU_KIND_DATA)
+            msg.want.chunk = 3;
+        if (kind <= CU_KIND_DATA)
+            msg.want.version = (struct cu_version){1, 2, 3, 4, 5};
+        write_msg(names[kind], &msg);
+    }
+}
+
+static void write_answer(const char *name, enum cu_kind kind, const struct cu_value *value)
+{
+    struct cu_msg msg = {.type = CU_MSG_ANSWER, .id = 9};
+
+    msg.answer = (struct cu_msg_answer){.kind = kind, .generation = 2, .value = *value};
+    write_msg(name, &msg);
+    cu_msg_clear(&msg);
+}
+
+static void seed_answers(void)
+{
+    const struct cu_attr file = {.mode = S_IFREG | 0644,
+                                 .nlink = 1,
+                                 .uid = 1000,
+                                 .gid = 1000,
+                                 .dev = 1,
+                                 .ino = 2,
+                                 .size = 10,
+                                 .blocks = 8,
+                                 .blksize = 4096,
+                                 .mtime = {.sec = 1700000000, .nsec = 5}};
+    struct cu_attr link = file;
+    const struct cu_version version = cu_version_of(&file);
+
+    link.mode = S_IFLNK | 0777;
+    write_answer("answer-attr", CU_KIND_ATTR, &(struct cu_value){.attr = file});
+    write_answer("answer-content", CU_KIND_ATTR,
+                 &(struct cu_value){
+                     .attr = file, .content = cu_buf_copy("import os\n", 10), .content_hash = 77});
+    write_answer("answer-link", CU_KIND_ATTR,
+                 &(struct cu_value){.attr = link, .bytes = cu_buf_copy("../lib64", 8), .hash = 78});
+    write_answer("answer-dir", CU_KIND_DIR,
+                 &(struct cu_value){.version = version, .bytes = listing(), .hash = 79});
+    write_answer("answer-unchanged", CU_KIND_DIR,
+                 &(struct cu_value){.version = version, .unchanged = true});
+    write_answer("answer-data", CU_KIND_DATA,
+                 &(struct cu_value){
+                     .version = version, .bytes = cu_buf_copy("\177ELF\2\1\1", 7), .hash = 80});
+    write_answer("answer-empty", CU_KIND_DATA,
+                 &(struct cu_value){.version = version, .bytes = cu_buf_new(0), .hash = 81});
+    write_answer("answer-xattr", CU_KIND_XATTR,
+                 &(struct cu_value){.bytes = attributes(), .hash = 82});
+    write_answer("answer-statfs", CU_KIND_STATFS,
+                 &(struct cu_value){.statfs = {4096, 4096, 1000, 500, 400, 100, 50, 255}});
+    write_answer("answer-error", CU_KIND_ATTR, &(struct cu_value){.error = ENOENT, .age_ms = 3});
+}
+
+static void seed_other_messages(void)
+{
+    static const uint8_t bits[] = {0xff, 0x03};
+    struct cu_msg msg = {.type = CU_MSG_JOIN, .join = {.trees = 5}};
+
+    write_msg("join", &msg);
+    write_msg("ping", &(struct cu_msg){.type = CU_MSG_PING, .id = 4});
+    write_msg("pong", &(struct cu_msg){.type = CU_MSG_PONG, .id = 4});
+    write_msg("bye", &(struct cu_msg){.type = CU_MSG_BYE});
+    msg = (struct cu_msg){.type = CU_MSG_READY, .ready = {.first = 8, .count = 10, .bits = bits}};
+    write_msg("ready", &msg);
+    for (enum cu_msg_type type = CU_MSG_CONTROL; type <= CU_MSG_RESULT; type++) {
+        msg = (struct cu_msg){.type = type, .id = 6};
+        msg.control.json = cu_buf_copy("{\"op\": \"status\"}", 16);
+        write_msg(type == CU_MSG_CONTROL ? "control" : "result", &msg);
+        cu_msg_clear(&msg);
+    }
+}
+
+static void seed_payloads(void)
+{
+    struct cu_buf *dir = listing(), *xattr = attributes();
+
+    write_seed("dir", "listing", dir->data, dir->size, NULL, 0);
+    write_seed("dir", "empty", "", 0, NULL, 0);
+    write_seed("xattr", "pairs", xattr->data, xattr->size, NULL, 0);
+    cu_buf_unref(dir);
+    cu_buf_unref(xattr);
+}
+
+/* A whole honest handshake; the server's end may want something else. */
+static void seed_handshake(const char *name, bool encrypt, bool server_encrypts, bool other_job)
+{
+    struct cu_handshake_config client_config = fixture_config(false, encrypt);
+    struct cu_handshake_config server_config = fixture_config(true, server_encrypts);
+    uint8_t hello[1 + CU_HELLO_BYTES], challenge[1 + CU_CHALLENGE_BYTES];
+    uint8_t proof[CU_CHALLENGE_BYTES] = {0};
+    struct cu_handshake client, server;
+    size_t out_len;
+    int rc;
+
+    if (other_job)
+        client_config.job_id[0]++;
+    hello[0] = server_encrypts;
+    challenge[0] = encrypt;
+    cu_handshake_client_start(&client, &client_config, hello + 1);
+    cu_handshake_server_start(&server, &server_config);
+    rc = cu_handshake_feed(&server, hello + 1, challenge + 1, &out_len);
+    FUZZ_CHECK((rc == 0) == (encrypt == server_encrypts && !other_job));
+    FUZZ_CHECK(out_len == CU_CHALLENGE_BYTES);
+    rc = cu_handshake_feed(&client, challenge + 1, proof, &out_len);
+    FUZZ_CHECK((rc == 1) == (encrypt == server_encrypts && !other_job));
+    write_seed("handshake_server", name, hello, sizeof(hello), proof, CU_PROOF_BYTES);
+    write_seed("handshake_client", name, challenge, sizeof(challenge), NULL, 0);
+}
+
+static void seed_texts(void)
+{
+    write_text("job", "small",
+               "copper-job 1\n"
+               "id 000102030405060708090a0b0c0d0e0f\n"
+               "key 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
+               "mount /tmp/alice/copper\nlog_dir /tmp/alice/logs\n"
+               "hosts 2\nnode1\nnode2\n");
+    write_text("hosts", "lines", "node10\nnode9\nnode10\n");
+    write_text("hosts", "brackets", "x1000c[0-3]s[00-02,7]b0n0,login-1.site.org\n");
+    write_text("hosts", "machinefile", "# a comment\nnode1:8 node2 slots=4\n\tnode3\r\n");
+    write_text("values", "size", "10MB");
+    write_text("values", "kibibytes", "512KiB");
+    write_text("values", "bytes", "9223372036854775807");
+    write_text("values", "cores", "0-3,8,48-51");
+    write_text("values", "path", "/lus//flare/./a/../b-c/");
+}
+
+static void seed_job(void)
+{
+    static const char *const options[][2] = {
+        {"trees", "2"},           {"cores", "48-51"},   {"fanout", "3"},
+        {"network", "tcp:hsn0"},  {"port", "20000"},    {"log_type", "file_and_stdout"},
+        {"cache_bytes", "512MB"}, {"log_dir", "/logs"}, {"mount", "/tmp/alice/copper"},
+    };
+    struct cu_error err;
+    struct cu_job job;
+    char *text;
+
+    FUZZ_CHECK(cu_job_init(&job) == 0);
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+        FUZZ_CHECK(cu_job_set(&job, options[i][0], options[i][1], "seed", &err) == 0);
+    FUZZ_CHECK(cu_parse_hosts("node[1-3]", 9, &job.hosts, &err) == 0);
+    text = cu_job_encode(&job);
+    FUZZ_CHECK(text);
+    write_text("job", "options", text);
+    free(text);
+    cu_job_free(&job);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) {
+        fprintf(stderr, "usage: %s CORPUS_DIRECTORY\n", argv[0]);
+        return 2;
+    }
+    corpus = argv[1];
+    seed_wants();
+    seed_answers();
+    seed_other_messages();
+    seed_payloads();
+    seed_handshake("plain", false, false, false);
+    seed_handshake("encrypted", true, true, false);
+    seed_handshake("mismatch", true, false, false);
+    seed_handshake("other-job", false, false, true);
+    seed_texts();
+    seed_job();
+    return 0;
+}

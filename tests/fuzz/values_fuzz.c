@@ -1,0 +1,61 @@
+/* Single values of the command line: sizes, numbers, core lists, paths. */
+#include "fuzz.h"
+
+#include "base/parse.h"
+#include "base/path.h"
+
+#define CORES_MAX 64
+
+static void check_numbers(const char *text)
+{
+    uint64_t bytes, number;
+    char again[32];
+
+    if (cu_parse_size(text, &bytes) == 0) {
+        FUZZ_CHECK(bytes <= INT64_MAX);
+        snprintf(again, sizeof(again), "%llu", (unsigned long long)bytes);
+        FUZZ_CHECK(cu_parse_size(again, &number) == 0 && number == bytes);
+    }
+    if (cu_parse_u64(text, 10, 1000000, &number) == 0)
+        FUZZ_CHECK(number >= 10 && number <= 1000000);
+}
+
+static void check_cores(const char *text)
+{
+    unsigned cores[CORES_MAX];
+    int count = cu_parse_cores(text, cores, CORES_MAX);
+
+    FUZZ_CHECK(count <= CORES_MAX);
+    for (int i = 0; i < count; i++) {
+        FUZZ_CHECK(cores[i] < 4096);
+        for (int j = 0; j < i; j++)
+            FUZZ_CHECK(cores[i] != cores[j]);
+    }
+}
+
+static void check_path(const char *text)
+{
+    char once[CU_PATH_MAX], twice[CU_PATH_MAX];
+    int len = cu_path_normalise(text, once);
+
+    if (len < 0) {
+        FUZZ_CHECK(!cu_path_is_normal(text, strlen(text)));
+        return;
+    }
+    FUZZ_CHECK((size_t)len == strlen(once) && cu_path_is_normal(once, (size_t)len));
+    FUZZ_CHECK(cu_path_normalise(once, twice) == len && strcmp(once, twice) == 0);
+    FUZZ_CHECK(cu_path_is_normal(text, strlen(text)) == (strcmp(text, once) == 0));
+    FUZZ_CHECK(cu_path_within(once, (size_t)len, once, cu_path_parent_len(once, (size_t)len)));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *text = fuzz_text(data, size);
+
+    check_numbers(text);
+    check_cores(text);
+    check_path(text);
+    FUZZ_CHECK(cu_parse_natural_compare(text, text) == 0);
+    free(text);
+    return 0;
+}

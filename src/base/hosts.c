@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* Names are gathered with repeats up to here, then compacted: linear in the size of a PBS file. */
-#define GATHER_MAX       (2u * CU_HOSTS_MAX)
+#define GATHER_MAX       ((size_t)2 * CU_HOSTS_MAX)
 #define RANGE_DIGITS_MAX 9
 #define SHOWN            64 /* bytes of a word in an error */
 

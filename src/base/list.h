@@ -1,4 +1,5 @@
-/* Intrusive doubly linked list. The head is a link of its own; an unlinked element points to itself. */
+/* Intrusive doubly linked list. The head is a link of its own; an unlinked element points to
+ * itself. */
 #ifndef CU_BASE_LIST_H
 #define CU_BASE_LIST_H
 
@@ -10,7 +11,7 @@ struct cu_list {
     struct cu_list *next;
 };
 
-#define CU_LIST_ENTRY(link, type, member) ((type *)((char *)(link) - offsetof(type, member)))
+#define CU_LIST_ENTRY(link, type, member) ((type *)((char *)(link)-offsetof(type, member)))
 
 static inline void cu_list_init(struct cu_list *list)
 {

@@ -1,6 +1,7 @@
 /* The log of a daemon: one line an event, to a file, to standard output or to both. Levels as on
- * the command line: 5 says least (fatal), 1 most (debug), 6 nothing. The core and proto layers never
- * log. A line that repeats is written again only when it changes or after a minute, with a count. */
+ * the command line: 5 says least (fatal), 1 most (debug), 6 nothing. The core and proto layers
+ * never log. A line that repeats is written again only when it changes or after a minute, with a
+ * count. */
 #ifndef CU_BASE_LOG_H
 #define CU_BASE_LOG_H
 
@@ -29,8 +30,8 @@ __attribute__((warn_unused_result)) int cu_log_open(const struct cu_log_config *
 void cu_log_close(void);
 bool cu_log_enabled(enum cu_log_level level);
 /* Any thread. Adds time (UTC, ms), level and host. */
-__attribute__((format(printf, 2, 3))) void cu_log_write(enum cu_log_level level,
-                                                        const char *format, ...);
+__attribute__((format(printf, 2, 3))) void cu_log_write(enum cu_log_level level, const char *format,
+                                                        ...);
 #define cu_log_debug(...) cu_log_write(CU_LOG_DEBUG, __VA_ARGS__)
 #define cu_log_info(...)  cu_log_write(CU_LOG_INFO, __VA_ARGS__)
 #define cu_log_warn(...)  cu_log_write(CU_LOG_WARN, __VA_ARGS__)

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DAY_S      86400u
+#define DAY_S      UINT64_C(86400)
 #define SHOWN      64 /* bytes of a wrong value in its message */
 #define IFNAME_MAX 15 /* IFNAMSIZ - 1 */
 
@@ -295,7 +295,7 @@ int cu_job_set_constants(struct cu_job *job)
     job->log_level = 6;
     job->log_to_file = true;
     job->trees = 1;
-    job->max_cacheable_bytes = 10u * 1024 * 1024;
+    job->max_cacheable_bytes = UINT64_C(10) << 20;
     job->ready_timeout_s = 20;
     job->enoent_ttl_ms = 2000;
     job->top_paths = 10;

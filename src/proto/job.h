@@ -20,33 +20,33 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CU_JOB_TEXT_MAX (16u * 1024 * 1024)
+#define CU_JOB_TEXT_MAX  16777216u /* 16 MiB */
 #define CU_JOB_CORES_MAX 1024u
 
 struct cu_job {
     uint8_t id[CU_JOB_ID_BYTES];
     uint8_t key[CU_KEY_BYTES];
-    char *mount_dir;               /* -v, normal form */
-    char *log_dir;                 /* -d */
-    int log_level;                 /* -l 1..6 */
+    char *mount_dir;                 /* -v, normal form */
+    char *log_dir;                   /* -d */
+    int log_level;                   /* -l 1..6 */
     bool log_to_file, log_to_stdout; /* -t */
-    uint32_t trees;                /* -T 1..CU_TREES_MAX, at most the number of hosts counts */
-    uint64_t max_cacheable_bytes;  /* -M */
-    uint32_t ready_timeout_s;      /* -s 1..86400 */
-    bool cores_given;              /* -b */
+    uint32_t trees;                  /* -T 1..CU_TREES_MAX, at most the number of hosts counts */
+    uint64_t max_cacheable_bytes;    /* -M */
+    uint32_t ready_timeout_s;        /* -s 1..86400 */
+    bool cores_given;                /* -b */
     unsigned cores[CU_JOB_CORES_MAX];
     uint32_t core_count;
-    uint32_t enoent_ttl_ms;        /* -E 0..86400000 */
-    char *network;                 /* -n: transport, "tcp" or "tcp:INTERFACE" */
-    uint64_t cache_bytes;          /* -m, 0: chosen by the daemon from the node's memory */
-    uint32_t fanout;               /* -k 1..1024, 0: chosen from the number of nodes */
-    uint16_t port;                 /* -p 1024..65535; 0 only before the launcher chose one */
-    bool encrypt;                  /* --encrypt */
-    bool profile;                  /* -P */
-    bool full_paths;               /* -A */
-    uint32_t top_paths;            /* -N 0..10000 */
-    uint32_t snapshot_s;           /* -I 0..86400, 0: none */
-    struct cu_hosts hosts;         /* rank order */
+    uint32_t enoent_ttl_ms; /* -E 0..86400000 */
+    char *network;          /* -n: transport, "tcp" or "tcp:INTERFACE" */
+    uint64_t cache_bytes;   /* -m, 0: chosen by the daemon from the node's memory */
+    uint32_t fanout;        /* -k 1..1024, 0: chosen from the number of nodes */
+    uint16_t port;          /* -p 1024..65535; 0 only before the launcher chose one */
+    bool encrypt;           /* --encrypt */
+    bool profile;           /* -P */
+    bool full_paths;        /* -A */
+    uint32_t top_paths;     /* -N 0..10000 */
+    uint32_t snapshot_s;    /* -I 0..86400, 0: none */
+    struct cu_hosts hosts;  /* rank order */
 };
 
 /* All defaults of the option table; strings are owned; id, key and hosts are empty. 0, -ENOMEM, or

@@ -212,7 +212,7 @@ static int take_hosts(struct decoder *d, uint64_t count)
 {
     struct cu_hosts *hosts = &d->job->hosts;
 
-    if (count > (uint64_t)(d->end - d->at) / 2) /* a letter and a newline each */
+    if (count == 0 || count > (uint64_t)(d->end - d->at) / 2) /* a letter and a newline each */
         return refuse(d, "hosts: there are fewer");
     hosts->names = calloc((size_t)count, sizeof(*hosts->names));
     if (hosts->names == NULL)

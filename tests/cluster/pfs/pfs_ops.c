@@ -205,7 +205,7 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
     if (!begin(req, CU_PFS_READDIR, node))
         return;
     cu_pfs_user_enter(req);
-    fd = openat(node->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    fd = open(cu_pfs_proc(node).path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     cu_pfs_user_leave(req);
     if (fd < 0) {
         fuse_reply_err(req, errno);
@@ -282,7 +282,22 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
         fuse_reply_statfs(req, &st);
 }
 
-/* name NULL: the list of names. */
+/* As the kernel does for file systems of its own: trusted.* is for root only. */
+static size_t drop_trusted(char *list, size_t size)
+{
+    size_t kept = 0;
+
+    for (size_t at = 0, len; at < size; at += len) {
+        len = strlen(list + at) + 1;
+        if (strncmp(list + at, "trusted.", 8) != 0) {
+            memmove(list + kept, list + at, len);
+            kept += len;
+        }
+    }
+    return kept;
+}
+
+/* name NULL: the list of names. A user's length may be an upper bound. */
 static void reply_xattr(fuse_req_t req, const struct cu_pfs_node *node, const char *name,
                         size_t size)
 {
@@ -298,6 +313,8 @@ static void reply_xattr(fuse_req_t req, const struct cu_pfs_node *node, const ch
     cu_pfs_user_enter(req);
     got = name ? getxattr(proc.path, name, value, max) : listxattr(proc.path, value, max);
     cu_pfs_user_leave(req);
+    if (got > 0 && size > 0 && !name && fuse_req_ctx(req)->uid != 0)
+        got = (ssize_t)drop_trusted(value, (size_t)got);
     if (got < 0)
         fuse_reply_err(req, errno);
     else if (size == 0)

@@ -1,0 +1,332 @@
+# The test bed itself: nodes, the emulated file system, the tree and its comparison.
+# Wants pfsemu and pfsctl in PFS_BIN (the build directory's tests/cluster) or PATH.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+    load lib.bash
+    skip_unless_root_fuse
+    if [ -z "${PFS_BIN:-}" ] && ! command -v pfsemu >/dev/null; then
+        skip "needs pfsemu: PFS_BIN=BUILD/tests/cluster"
+    fi
+    work=$(mktemp -d /srv/testbed.XXXXXX)
+    mkdir "$work/source" "$work/pfs"
+}
+
+teardown() {
+    pfs_down
+    cluster_down
+    [ -z "${work:-}" ] || rm -rf --one-file-system "$work"
+}
+
+# connects FROM TO: whether packets pass (nobody listens: refused is an answer, silence is not).
+connects() {
+    local said
+    said=$(on "$1" timeout 2 bash -c "true >/dev/tcp/$2/9" 2>&1) || true
+    [[ $said == *refused* ]]
+}
+
+count() {
+    pfs counts | python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"
+}
+
+@test "nodes have names, addresses and a private /tmp" {
+    cluster_up -n 3
+    run -0 "$CLUSTER_BIN/cluster" hosts "$CLUSTER_DIR"
+    [ "$output" = $'node1\nnode2\nnode3' ]
+    run -0 on node2 sh -c 'hostname 2>/dev/null || cat /proc/sys/kernel/hostname'
+    [ "$output" = node2 ]
+    run -0 on node2 getent hosts node3
+    [[ $output == 10.77.0.3* ]]
+    connects node1 node3
+    connects login node2
+    on node1 sh -c 'touch /tmp/x /var/tmp/x /run/x /dev/shm/x'
+    run -0 on node2 sh -c 'ls /tmp/x /var/tmp/x /run/x /dev/shm/x 2>/dev/null; true'
+    [ -z "$output" ]
+    [ ! -e /run/x ]
+    run -0 on node1 stat -c %a /tmp
+    [ "$output" = 1777 ]
+}
+
+@test "a prefix names the nodes, --bind shows a path below /tmp" {
+    mkdir -p "$BATS_TEST_TMPDIR/shown"
+    echo text >"$BATS_TEST_TMPDIR/shown/file"
+    cluster_up -n 2 -p nid --bind "$BATS_TEST_TMPDIR/shown"
+    run -0 on nid2 cat "$BATS_TEST_TMPDIR/shown/file"
+    [ "$output" = text ]
+}
+
+@test "run passes stdin, status, and becomes an ordinary user" {
+    cluster_up -n 1
+    run -0 on node1 cat <<<"through"
+    [ "$output" = through ]
+    run -9 on node1 sh -c 'exit 9'
+    run -0 as_user alice node1 sh -c 'id -un; cd; pwd; stat -c %U .'
+    [ "$output" = $'alice\n'"$CLUSTER_DIR/home/alice"$'\nalice' ]
+    run -0 as_user alice node1 sh -c 'test -r /dev/fuse && test -w /dev/fuse'
+    run -2 on nosuch true
+}
+
+@test "all runs everywhere and fails when one fails" {
+    cluster_up -n 3
+    run -0 on_all sh -c 'echo here'
+    [ "$(sort <<<"$output")" = $'node1: here\nnode2: here\nnode3: here' ]
+    run -1 on_all sh -c '[ "$(cat /proc/sys/kernel/hostname)" != node2 ]'
+}
+
+@test "rsh is as ssh, from outside and from inside, also as a user" {
+    local rsh=$CLUSTER_BIN/rsh
+    cluster_up -n 2
+    SECRET=x run -0 "$rsh" node1 'echo "[$SECRET]";' cat '|' wc -c <<<"four5"
+    [ "$output" = $'[]\n6' ]
+    run -3 "$rsh" node2 'exit 3'
+    run -0 on node1 "$rsh" node2 'cat /proc/sys/kernel/hostname'
+    [ "$output" = node2 ]
+    run -0 as_user alice node1 "$rsh" node2 'id -un; cat' <<<"in"
+    [ "$output" = $'alice\nin' ]
+    CLUSTER_USER=root run -0 as_user alice node1 env CLUSTER_USER=root "$rsh" node2 'id -un'
+    [ "$output" = alice ]
+    run -5 as_user alice login "$rsh" node1 'exit 5'
+    run -255 "$rsh" node7 true
+    [ "${#lines[@]}" = 1 ]
+    "$CLUSTER_BIN/cluster" kill "$CLUSTER_DIR" node2
+    run -255 "$rsh" node2 true
+    [ "${#lines[@]}" = 1 ]
+    run -255 as_user alice node1 "$rsh" node2 true
+}
+
+@test "a killed node is silent, a restarted one is as new" {
+    cluster_up -n 2
+    on node1 sh -c 'touch /tmp/old; sleep 1000 >/dev/null 2>&1 &'
+    run -0 "$CLUSTER_BIN/cluster" kill "$CLUSTER_DIR" node1
+    run -255 on node1 true
+    run connects node2 node1
+    [ "$status" != 0 ]
+    "$CLUSTER_BIN/cluster" restart "$CLUSTER_DIR" node1
+    connects node2 node1
+    run -1 on node1 test -e /tmp/old
+}
+
+@test "orphans are reaped" {
+    cluster_up -n 1
+    on node1 sh -c '(true &) ; (sh -c "exit 3" &)'
+    run -0 on node1 sh -c 'for i in 1 2 3 4 5; do ps -eo stat | grep -q ^Z || exit 0; done; exit 1'
+}
+
+@test "cut and heal, one node and one pair" {
+    cluster_up -n 3
+    "$CLUSTER_BIN/cluster" cut "$CLUSTER_DIR" node1 node2
+    run connects node1 node2
+    [ "$status" != 0 ]
+    run connects node2 node1
+    [ "$status" != 0 ]
+    connects node1 node3
+    "$CLUSTER_BIN/cluster" heal "$CLUSTER_DIR" node1 node2
+    connects node1 node2
+    "$CLUSTER_BIN/cluster" cut "$CLUSTER_DIR" node3
+    run connects node3 node1
+    [ "$status" != 0 ]
+    connects node1 node2
+    "$CLUSTER_BIN/cluster" heal "$CLUSTER_DIR" node3
+    connects node3 node1
+}
+
+@test "down leaves nothing, twice is fine" {
+    local dir pids=() node pid
+    cluster_up -n 4
+    dir=$CLUSTER_DIR
+    on node2 sh -c 'setsid sleep 1000 >/dev/null 2>&1 &'
+    for node in switch node1 node2 login; do
+        read -r pid _ <"$dir/pid/$node"
+        mapfile -t -O "${#pids[@]}" pids < <(pgrep --ns "$pid" --nslist pid .)
+    done
+    [ "${#pids[@]}" -ge 5 ]
+    run -0 "$CLUSTER_BIN/cluster" down "$dir"
+    "$CLUSTER_BIN/keeper" wait 0 "${pids[@]}"
+    run -0 "$CLUSTER_BIN/cluster" down "$dir"
+    [ ! -e "$dir" ]
+    run -1 pgrep -f "$dir"
+    run -1 grep -F "$dir" /proc/self/mountinfo
+}
+
+@test "the cluster goes when its owner is killed" {
+    local dir owner keeper switch
+    # The owner says where the cluster is, then waits for a line that never comes.
+    mkfifo "$BATS_TEST_TMPDIR/said" "$BATS_TEST_TMPDIR/never"
+    bash -c '"$0/cluster" up -n 2 --owner $$ >"$1/said"; read -r _ <"$1/never"' \
+        "$CLUSTER_BIN" "$BATS_TEST_TMPDIR" 3>&- &
+    owner=$!
+    read -r dir <"$BATS_TEST_TMPDIR/said"
+    read -r keeper _ <"$dir/pid/keeper"
+    read -r switch _ <"$dir/pid/switch"
+    kill -9 "$owner"
+    "$CLUSTER_BIN/keeper" wait 10 "$keeper" "$switch"
+    [ ! -e "$dir" ]
+}
+
+@test "up that is interrupted leaves nothing" {
+    local dir=$BATS_TEST_TMPDIR/c up
+    "$CLUSTER_BIN/cluster" up -n 32 -d "$dir" 3>&- &
+    up=$!
+    kill -TERM "$up"
+    wait "$up" || true
+    [ ! -e "$dir" ] || "$CLUSTER_BIN/cluster" down "$dir"
+    run -1 pgrep -f "$dir"
+}
+
+@test "pfsemu counts each operation once, by path" {
+    mkdir -p "$work/source/a/b"
+    head -c 100000 /dev/urandom >"$work/source/a/b/f"
+    ln -s f "$work/source/a/b/l"
+    pfs_up "$work/source" "$work/pfs"
+    cluster_up -n 2
+    pfs reset
+    on node1 /usr/bin/python3 -IS -c "import os; os.lstat('$work/pfs/a/b/f')"
+    [ "$(count stat) $(count fstat) $(count lookup) $(count open)" = "1 0 $((3)) 0" ]
+    run -0 pfs paths
+    [[ $output == *$'stat\t1\t0\t0\t/a/b/f'* ]]
+    pfs reset
+    on node2 /usr/bin/python3 -IS -c "
+import os
+fd = os.open('$work/pfs/a/b/f', os.O_RDONLY)
+os.fstat(fd)
+os.pread(fd, 65536, 0); os.pread(fd, 65536, 65536)
+os.readlink('$work/pfs/a/b/l')
+os.listdir('$work/pfs/a')
+os.statvfs('$work/pfs/a')
+try: os.lstat('$work/pfs/a/none')
+except FileNotFoundError: pass
+"
+    [ "$(count open) $(count read) $(count read_bytes)" = "1 2 100000" ]
+    [ "$(count readlink) $(count readdir) $(count statfs) $(count miss)" = "1 1 1 1" ]
+    [ "$(count stat)" = 0 ]
+    run -0 pfs paths
+    [[ $output == *$'read\t1\t65536\t34464\t/a/b/f'* ]]
+    [[ $output == *$'miss\t1\t0\t0\t/a/none'* ]]
+    on node1 /usr/bin/python3 -IS -c "
+import os
+fd = os.open('$work/pfs/a/b/f', os.O_RDONLY)
+os.pread(fd, 65536, 65536)"
+    run -0 pfs twice
+    [[ $output == *$'read\t2\t65536\t34464\t/a/b/f'* ]]
+}
+
+@test "pfsemu shows changes at once and writes through" {
+    echo one >"$work/source/f"
+    pfs_up "$work/source" "$work/pfs"
+    [ "$(cat "$work/pfs/f")" = one ]
+    echo longer >"$work/source/f"
+    [ "$(cat "$work/pfs/f")" = longer ]
+    rm "$work/source/f"
+    [ ! -e "$work/pfs/f" ]
+    mkdir "$work/pfs/d"
+    echo new >"$work/pfs/d/g"
+    mv "$work/pfs/d/g" "$work/pfs/h"
+    chmod 640 "$work/pfs/h"
+    ln "$work/pfs/h" "$work/pfs/i"
+    [ "$(cat "$work/source/h")" = new ]
+    [ "$(stat -c '%a %h %i' "$work/source/h")" = "$(stat -c '%a %h %i' "$work/pfs/h")" ]
+    cp /bin/true "$work/pfs/true"
+    "$work/pfs/true"
+}
+
+@test "pfsemu fails and hangs as told" {
+    echo text >"$work/source/f"
+    pfs_up "$work/source" "$work/pfs"
+    pfs fail /f EIO read
+    [ "$(stat -c %s "$work/pfs/f")" = 5 ]
+    run -1 cat "$work/pfs/f"
+    [[ $output == *"Input/output error"* ]]
+    pfs unfail /f
+    [ "$(cat "$work/pfs/f")" = text ]
+    pfs fail /f ESTALE
+    run -1 stat "$work/pfs/f"
+    [[ $output == *"Stale file handle"* ]]
+    pfs unfail
+    pfs hang /f open
+    cat "$work/pfs/f" >"$work/read" 3>&- &
+    until [ "$(pfs hanging)" = 1 ]; do :; done
+    [ "$(stat -c %s "$work/pfs/f")" = 5 ]
+    [ ! -s "$work/read" ]
+    pfs unhang /f
+    wait $!
+    [ "$(cat "$work/read")" = text ]
+    run -2 pfs fail /f ENOSUCHERRNO
+    run -2 pfs nonsense
+}
+
+@test "pfsemu serves metadata at a bounded rate, latencies overlap" {
+    mkdir "$work/source/d"
+    touch "$work/source/d/"{1..20}
+    pfs_up "$work/source" "$work/pfs"
+    # 50 a second, 20 at once: no less than 0.4 s whoever asks; a lower bound holds on any machine.
+    pfs set rate_ops 50
+    run -0 python3 - "$work/pfs/d" <<'END'
+import concurrent.futures, os, sys, time
+start = time.monotonic()
+with concurrent.futures.ThreadPoolExecutor(20) as pool:
+    list(pool.map(lambda n: os.lstat("%s/%d" % (sys.argv[1], n)), range(1, 21)))
+assert time.monotonic() - start >= 0.38
+END
+    pfs set rate_ops 0
+    # A hundred latencies, all at once: far less than their sum.
+    pfs set latency_us 200000
+    run -0 python3 - "$work/pfs/d" <<'END'
+import concurrent.futures, os, sys, time
+start = time.monotonic()
+with concurrent.futures.ThreadPoolExecutor(20) as pool:
+    list(pool.map(lambda n: os.lstat("%s/%d" % (sys.argv[1], n)), range(1, 21)))
+assert 0.2 <= time.monotonic() - start < 20 * 0.2
+END
+    run -2 pfs set nonsense 1
+}
+
+@test "pfsemu goes with its owner and on quit, though nodes have it mounted" {
+    pfs_up "$work/source" "$work/pfs"
+    cluster_up -n 1
+    pfs_down
+    run -32 mountpoint -q "$work/pfs"
+    mkfifo "$BATS_TEST_TMPDIR/said" "$BATS_TEST_TMPDIR/never"
+    bash -c '"${PFS_BIN:+$PFS_BIN/}pfsemu" --owner $$ "$1" "$2"; echo up >"$3/said"
+        read -r _ <"$3/never"' bash "$work/source" "$work/pfs" "$BATS_TEST_TMPDIR" 3>&- &
+    owner=$!
+    read -r _ <"$BATS_TEST_TMPDIR/said"
+    mountpoint -q "$work/pfs"
+    pfsemu=$(pgrep -f "pfsemu --owner $owner ")
+    kill -9 "$owner"
+    "$CLUSTER_BIN/keeper" wait 10 "$pfsemu"
+    run mountpoint -q "$work/pfs"
+    [ "$status" != 0 ]
+}
+
+@test "a tree equals itself through pfsemu; planted differences are found" {
+    "$CLUSTER_BIN/mktree" --entries 300 "$work/source/tree"
+    pfs_up "$work/source" "$work/pfs"
+    # Shared maps need the page cache, which pfsemu has with --cache only.
+    "$CLUSTER_BIN/cmptree" --ignore shared "$work/source/tree" "$work/pfs/tree"
+    chmod 0777 "$work"
+    "$CLUSTER_BIN/cmptree" --ignore shared --via-user daemon "$work/source/tree" "$work/pfs/tree"
+    cp -a "$work/source/tree" "$work/copy"
+    ignore=ino,ctime_ns,blocks,holes,nlink
+    "$CLUSTER_BIN/cmptree" --ignore-top --ignore "$ignore,size,xattrs" \
+        "$work/source/tree" "$work/copy"
+    cd "$work/copy"
+    printf X | dd of=sizes/262145 bs=1 seek=262000 conv=notrunc status=none
+    touch -r "$work/source/tree/sizes/262145" sizes/262145
+    chmod 0601 modes/file0600
+    touch -d @1600000000.123456788 times/t5
+    rm names/-rf
+    ln -sfn elsewhere links/dangling
+    touch -hr "$work/source/tree/links/dangling" links/dangling
+    setfattr -n user.short -v w xattrs/user.short 2>/dev/null ||
+        python3 -c 'import os; os.setxattr("xattrs/user.short", "user.short", b"w")'
+    run -1 "$CLUSTER_BIN/cmptree" --ignore-top --ignore "$ignore,size" \
+        "$work/source/tree" "$work/copy"
+    [[ $output == *"sizes/262145': read"* ]]
+    [[ $output == *"sizes/262145': shared mmap"* ]]
+    [[ $output == *"modes/file0600': st_mode"* ]]
+    [[ $output == *"times/t5': st_mtime_ns"* ]]
+    [[ $output == *"names/-rf': listed"* ]]
+    [[ $output == *"links/dangling': target"* ]]
+    [[ $output == *"user.short': xattrs"* ]]
+}

@@ -1,0 +1,327 @@
+/* The mount: its beginning, the loop that takes requests from the kernel, what the kernel is told
+ * to forget, and its end. The operations are in front_*.c.
+ *
+ * Everything runs on the loop thread, except the notifications to the kernel (io/invalidate.h).
+ * Invariants: no call here touches a path below the mount, which would wait for this very thread;
+ * each request is answered exactly once, also when the mount ends. */
+#include "io/front_internal.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define BATCH_MAX     64 /* requests taken before the core's effects are carried out */
+#define READ_AHEAD_KB "1024"
+
+/* --- libfuse's messages ----------------------------------------------------------------------- */
+
+static _Thread_local char fuse_said[256]; /* last message, for the text of a failed mount */
+
+__attribute__((format(printf, 2, 0))) static void on_fuse_log(enum fuse_log_level level,
+                                                              const char *format, va_list args)
+{
+    size_t len;
+
+    (void)level;
+    vsnprintf(fuse_said, sizeof(fuse_said), format, args);
+    len = strlen(fuse_said);
+    if (len > 0 && fuse_said[len - 1] == '\n')
+        fuse_said[len - 1] = '\0';
+    cu_log_warn("%s", fuse_said);
+}
+
+/* --- the kernel's caches ---------------------------------------------------------------------- */
+
+static void notify(void *context, uint64_t node, const char *name, size_t name_len)
+{
+    struct fuse_session *session = context;
+
+    /* ENOENT says that the kernel has forgotten already. */
+    if (name)
+        fuse_lowlevel_notify_inval_entry(session, node, name, name_len);
+    else
+        fuse_lowlevel_notify_inval_inode(session, node, 0, 0);
+}
+
+struct forget {
+    struct cu_front *front;
+    const struct cu_inode *base;
+};
+
+static void forget_inode(void *context, struct cu_inode *inode)
+{
+    struct forget *f = context;
+    struct cu_front *front = f->front;
+    int rc = 0;
+
+    if (!cu_inode_within(inode, f->base))
+        return;
+    if (inode->parent)
+        rc = cu_invalidator_entry(front->invalidator, inode->parent->nodeid, inode->name,
+                                  inode->name_len);
+    else
+        inode->has_attr = false;
+    if (rc == 0)
+        rc = cu_invalidator_inode(front->invalidator, inode->nodeid);
+    if (rc < 0)
+        CU_FRONT_COUNT(front, no_memory);
+    if (S_ISDIR(inode->attr.mode)) {
+        cu_front_held_drop(front, inode->dir.held);
+        inode->negative_seen = false;
+        inode->dir.listing_retry_ns = 0;
+        inode->dir.positives = 0;
+    }
+}
+
+void cu_front_forget(struct cu_front *front, const char *path, size_t path_len)
+{
+    const struct cu_inode *base = front->inodes.root, *next;
+    struct forget f = {.front = front};
+    size_t at = 1;
+
+    while (at < path_len) {
+        const char *slash = memchr(path + at, '/', path_len - at);
+        size_t len = (slash ? (size_t)(slash - path) : path_len) - at;
+
+        next = cu_inodes_find(&front->inodes, base, path + at, len);
+        if (!next) {
+            /* Perhaps the kernel knows that it does not exist. */
+            if (cu_invalidator_entry(front->invalidator, base->nodeid, path + at, len) < 0)
+                CU_FRONT_COUNT(front, no_memory);
+            return;
+        }
+        base = next;
+        at += len + 1;
+    }
+    f.base = base;
+    cu_inodes_each(&front->inodes, forget_inode, &f);
+}
+
+/* --- the loop --------------------------------------------------------------------------------- */
+
+/* As root: a sequential reader gets large reads. Must come after the answer to FUSE_INIT, which
+ * sets the kernel's own limit, and must not make the kernel ask for the root's attributes. */
+static void tune(struct cu_front *front)
+{
+    char path[64];
+    struct statx st;
+    int fd;
+
+    front->tuned = true;
+    if (geteuid() != 0 ||
+        statx(AT_FDCWD, front->config.mount_dir, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, 0, &st) < 0)
+        return;
+    snprintf(path, sizeof(path), "/sys/class/bdi/%u:%u/read_ahead_kb", st.stx_dev_major,
+             st.stx_dev_minor);
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (write(fd, READ_AHEAD_KB, sizeof(READ_AHEAD_KB) - 1) < 0)
+        cu_log_debug("%s: %s", path, strerror(errno));
+    close(fd);
+}
+
+/* Takes one request; 1, 0 when there is none, or -ENODEV when the mount has gone. */
+static int take(struct cu_front *front)
+{
+    int rc = fuse_session_receive_buf(front->session, &front->buffer);
+
+    if (rc == -EINTR)
+        return 1;
+    if (rc == -EAGAIN)
+        return 0;
+    if (rc <= 0)
+        return -ENODEV;
+    fuse_session_process_buf(front->session, &front->buffer);
+    return fuse_session_exited(front->session) ? -ENODEV : 1;
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    struct cu_front *front = poll->data;
+    int rc = 1;
+
+    (void)status, (void)events; /* an error of the descriptor shows when it is read */
+    for (int i = 0; i < BATCH_MAX && rc == 1; i++)
+        rc = take(front);
+    if (front->initialised && !front->tuned)
+        tune(front);
+    cu_front_requests_interrupt(front);
+    if (rc < 0) {
+        front->gone = true;
+        uv_poll_stop(poll);
+    }
+    front->config.events.kick(front->config.events.context);
+    if (rc < 0 && front->config.events.unmounted)
+        front->config.events.unmounted(front->config.events.context);
+}
+
+/* --- create and destroy ----------------------------------------------------------------------- */
+
+static void free_config(struct cu_front *front)
+{
+    free((char *)front->config.mount_dir);
+    for (size_t i = 0; i < CU_FRONT_HIDDEN_MAX; i++)
+        free((char *)front->config.hidden_paths[i]);
+}
+
+static int copy_config(struct cu_front *front, const struct cu_front_config *config)
+{
+    front->config = *config;
+    memset(front->config.hidden_paths, 0, sizeof(front->config.hidden_paths));
+    front->config.mount_dir = strdup(config->mount_dir);
+    if (!front->config.mount_dir)
+        return -ENOMEM;
+    for (size_t i = 0; i < CU_FRONT_HIDDEN_MAX && config->hidden_paths[i]; i++) {
+        front->config.hidden_paths[i] = strdup(config->hidden_paths[i]);
+        if (!front->config.hidden_paths[i])
+            return -ENOMEM;
+        front->hidden_len[i] = strlen(config->hidden_paths[i]);
+    }
+    return 0;
+}
+
+static void on_inode_free(void *context, struct cu_inode *inode)
+{
+    if (S_ISDIR(inode->attr.mode))
+        cu_front_held_drop(context, inode->dir.held);
+}
+
+static int open_session(struct cu_front *front, struct cu_error *err)
+{
+    char *argv[] = {(char *)"copperd", (char *)"-o",
+                    (char *)"ro,nosuid,nodev,default_permissions,fsname=copper,subtype=copper",
+                    NULL};
+    struct fuse_args args = FUSE_ARGS_INIT(3, argv);
+    int flags;
+
+    fuse_said[0] = '\0';
+    fuse_set_log_func(on_fuse_log);
+    front->session = fuse_session_new(&args, &cu_front_ops, sizeof(cu_front_ops), front);
+    fuse_opt_free_args(&args);
+    if (!front->session)
+        return cu_error_set(err, -EINVAL, "libfuse refuses the mount's options: %s", fuse_said);
+    if (fuse_session_mount(front->session, front->config.mount_dir) != 0)
+        return cu_error_set(err, -EIO, "cannot mount on %s: %s", front->config.mount_dir,
+                            fuse_said[0] ? fuse_said : "fusermount3 failed");
+    front->fd = fuse_session_fd(front->session);
+    flags = fcntl(front->fd, F_GETFL);
+    if (flags < 0 || fcntl(front->fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return cu_error_set(err, -errno, "cannot set up the FUSE device: %s", strerror(errno));
+    return 0;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+/* All but the front itself, which holds libuv's handle. */
+static void free_parts(struct cu_front *front)
+{
+    if (front->session) {
+        fuse_session_unmount(front->session);
+        fuse_session_destroy(front->session);
+    }
+    free(front->buffer.mem);
+    if (front->inodes.by_id) {
+        cu_front_stale_free(front);
+        cu_inodes_free(&front->inodes);
+    }
+    free(front->scratch);
+    free_config(front);
+}
+
+struct cu_front *cu_front_create(const struct cu_front_config *config, struct cu_error *err)
+{
+    struct cu_front *front = calloc(1, sizeof(*front));
+    int rc;
+
+    if (!front) {
+        cu_error_set(err, -ENOMEM, "out of memory");
+        return NULL;
+    }
+    front->fd = -1;
+    front->counters = cu_core_counters(config->core);
+    cu_list_init(&front->held);
+    cu_list_init(&front->stale);
+    cu_front_requests_init(&front->requests);
+    if (copy_config(front, config) < 0 ||
+        cu_inodes_init(&front->inodes, on_inode_free, front) < 0) {
+        cu_error_set(err, -ENOMEM, "out of memory");
+        goto fail;
+    }
+    if (open_session(front, err) < 0)
+        goto fail;
+    front->invalidator = cu_invalidator_create(notify, front->session);
+    if (!front->invalidator) {
+        cu_error_set(err, -ENOMEM, "cannot start a thread");
+        goto fail;
+    }
+    rc = uv_poll_init(config->loop, &front->poll, front->fd);
+    if (rc < 0) {
+        cu_error_set(err, rc, "cannot watch the FUSE device: %s", uv_strerror(rc));
+        goto fail;
+    }
+    front->poll.data = front;
+    rc = uv_poll_start(&front->poll, UV_READABLE, on_readable);
+    if (rc == 0)
+        return front;
+    cu_error_set(err, rc, "cannot watch the FUSE device: %s", uv_strerror(rc));
+    cu_front_destroy(front);
+    return NULL;
+fail:
+    cu_invalidator_destroy(front->invalidator);
+    free_parts(front);
+    free(front);
+    return NULL;
+}
+
+uint64_t cu_front_inodes(const struct cu_front *front)
+{
+    return front->inodes.count;
+}
+
+/* The thread may be inside a notification that waits for a directory's lock, held by a process that
+ * waits for us: requests are answered (with ENOTCONN) until the thread is through. */
+static void end_invalidator(struct cu_front *front)
+{
+    struct pollfd fds[2] = {
+        {.fd = cu_invalidator_stop(front->invalidator), .events = POLLIN},
+        {.fd = front->gone ? -1 : front->fd, .events = POLLIN},
+    };
+
+    for (;;) {
+        if (poll(fds, 2, -1) < 0)
+            continue;
+        if (fds[0].revents)
+            break;
+        if (fds[1].revents && take(front) < 0)
+            fds[1].fd = -1;
+    }
+    cu_invalidator_destroy(front->invalidator);
+}
+
+void cu_front_destroy(struct cu_front *front)
+{
+    int saved = errno;
+
+    if (!front)
+        return;
+    front->closing = true;
+    uv_poll_stop(&front->poll);
+    cu_front_requests_free(front);
+    end_invalidator(front);
+    cu_front_requests_free(front);
+    uv_close((uv_handle_t *)&front->poll, on_closed); /* before the descriptor is */
+    free_parts(front);
+    errno = saved;
+}

@@ -1,0 +1,215 @@
+/* Shapes shared by the files of the FUSE front, front*.c; nobody else includes this. All of it
+ * lives on the loop thread.
+ *
+ * A request of the kernel that the front cannot answer by itself becomes a struct cu_front_request:
+ * it asks the core for one object or more (cu_front_want), its handler in the table of kinds gets
+ * each value, and answers the kernel exactly once when it has all it needs. */
+#ifndef CU_IO_FRONT_INTERNAL_H
+#define CU_IO_FRONT_INTERNAL_H
+
+#define FUSE_USE_VERSION 35
+
+#include "base/list.h"
+#include "base/path.h"
+#include "io/front.h"
+#include "io/inode.h"
+#include "io/invalidate.h"
+#include "io/predict.h"
+#include "proto/dir.h"
+
+#include <fuse_lowlevel.h>
+
+#define CU_FRONT_FOREVER_S  (365.0 * 24 * 3600) /* longer than any job */
+#define CU_FRONT_READ_BUFS  3u                  /* chunks of a read held without an allocation */
+#define CU_FRONT_HIDDEN_MAX 8u
+#define CU_FRONT_TRANSFER_MAX                                                                      \
+    (1024u * 1024) /* the kernel's limit for one read: bounds its chunks */
+
+enum cu_front_kind {
+    CU_FRONT_LOOKUP_LISTING, /* a lookup that waits for the directory's listing */
+    CU_FRONT_LOOKUP,
+    CU_FRONT_GETATTR, /* of the root, once */
+    CU_FRONT_READLINK,
+    CU_FRONT_READDIR,
+    CU_FRONT_READ,
+    CU_FRONT_GETXATTR,
+    CU_FRONT_LISTXATTR,
+    CU_FRONT_STATFS,
+};
+
+struct cu_front_request {
+    struct cu_list link;    /* front->requests.busy or .idle */
+    fuse_req_t fuse;        /* NULL: the kernel has its answer */
+    struct cu_inode *inode; /* reference */
+    uint32_t index;         /* in front->requests.blocks */
+    uint32_t generation;    /* an answer to what used this place before is told by it */
+    uint32_t waiting;       /* values the core still owes */
+    enum cu_front_kind kind;
+    bool interrupted;
+    union {
+        struct {
+            uint16_t name_len;
+            char name[CU_NAME_MAX + 1];
+        } lookup; /* inode: the directory */
+        struct {
+            uint64_t offset;
+            size_t size;
+            bool plus;
+        } dir;
+        struct {
+            uint64_t offset; /* in the file */
+            size_t size;     /* clipped to the file's end */
+            uint32_t first;  /* chunk */
+            uint32_t count;
+            int error;
+            struct cu_buf **bufs; /* count references; few, or allocated */
+            struct cu_buf *few[CU_FRONT_READ_BUFS];
+        } read;
+        struct {
+            size_t size; /* 0: only the length is asked for */
+            char name[CU_NAME_MAX + 1];
+        } xattr;
+    };
+};
+
+#define CU_FRONT_BLOCK 32u /* requests allocated at once */
+
+struct cu_front_requests {
+    struct cu_front_request **blocks;
+    uint32_t block_count;
+    struct cu_list idle;
+    struct cu_list busy;
+    bool interrupted; /* some request in busy is */
+};
+
+/* Somebody who goes through a listing name by name. */
+struct cu_front_walk {
+    uint32_t last;   /* position of the last name */
+    uint32_t run;    /* how many in a row were neighbours */
+    uint32_t window; /* names to ask for ahead */
+    uint32_t ahead;  /* first position not asked for */
+};
+
+/* A directory's listing with its index, kept for the walks of the few latest directories. */
+struct cu_front_held {
+    struct cu_list link; /* front->held, latest last */
+    struct cu_inode *dir;
+    struct cu_buf *bytes; /* reference; NULL: empty */
+    struct cu_dir_index index;
+    struct cu_front_walk attrs;
+    struct cu_front_walk xattrs;
+};
+
+struct cu_front {
+    struct cu_front_config config; /* its strings are the front's own */
+    size_t hidden_len[CU_FRONT_HIDDEN_MAX];
+    uint64_t *counters;
+    struct fuse_session *session;
+    int fd;
+    uv_poll_t poll;
+    struct fuse_buf buffer;
+    bool initialised; /* FUSE_INIT is answered */
+    bool tuned;
+    bool gone;    /* the kernel has ended the connection */
+    bool closing; /* nobody answers any more */
+    bool posix_acl;
+    struct cu_inodes inodes;
+    struct cu_invalidator *invalidator;
+    struct cu_predict predict;
+    struct cu_front_requests requests;
+    struct cu_list held;
+    uint32_t held_count;
+    struct cu_list stale; /* struct stale_mark, oldest first */
+    uint32_t stale_count;
+    char *scratch; /* where listings for the kernel are put together */
+    size_t scratch_size;
+};
+
+#define CU_FRONT_COUNT(front, name) ((front)->counters[CU_COUNT_##name]++)
+
+extern const struct fuse_lowlevel_ops cu_front_ops;
+
+/* front_request.c */
+void cu_front_requests_init(struct cu_front_requests *r);
+/* Answers ENOTCONN to all that wait, and frees all. */
+void cu_front_requests_free(struct cu_front *front);
+/* Of an operation on inode; NULL: out of memory, and the kernel was told so. */
+struct cu_front_request *cu_front_request_new(struct cu_front *front, fuse_req_t fuse,
+                                              struct cu_inode *inode, enum cu_front_kind kind);
+/* Asks the core for an object of the request's path; sub comes back with the value. When it cannot
+ * be asked for, the handler is given a value with the error at once: the request may be gone then.
+ */
+void cu_front_want(struct cu_front *front, struct cu_front_request *r,
+                   const struct cu_request *what, uint32_t sub);
+/* The same with kind and the path of the request's inode filled in. */
+void cu_front_want_own(struct cu_front *front, struct cu_front_request *r, enum cu_kind kind);
+/* The request was answered (fuse is not valid any more) or gets error as its answer. */
+void cu_front_request_end(struct cu_front *front, struct cu_front_request *r);
+void cu_front_request_fail(struct cu_front *front, struct cu_front_request *r, int error);
+/* Lets those go whose process is being killed. */
+void cu_front_requests_interrupt(struct cu_front *front);
+
+/* front_lookup.c */
+void cu_front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+void cu_front_listing_done(struct cu_front *front, struct cu_front_request *r,
+                           const struct cu_value *value);
+void cu_front_lookup_done(struct cu_front *front, struct cu_front_request *r,
+                          const struct cu_value *value);
+/* The inode for an answer about name in dir, one more kernel reference counted, and what to tell
+ * the kernel. NULL: out of memory. */
+struct cu_inode *cu_front_enter(struct cu_front *front, struct cu_inode *dir, const char *name,
+                                size_t name_len, const struct cu_value *value,
+                                struct fuse_entry_param *entry);
+void cu_front_stat(const struct cu_attr *attr, struct stat *st);
+/* Storage has another version of this file: the kernel forgets the name, and the next lookup asks
+ * for what is newer. */
+void cu_front_mark_stale(struct cu_front *front, struct cu_inode *inode);
+void cu_front_stale_free(struct cu_front *front);
+
+/* front_read.c */
+void cu_front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+                      struct fuse_file_info *fi);
+void cu_front_read_done(struct cu_front *front, struct cu_front_request *r, uint32_t sub,
+                        const struct cu_value *value);
+/* Drops the references of a read. */
+void cu_front_read_clear(struct cu_front_request *r);
+
+/* front_dir.c */
+void cu_front_op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+                         struct fuse_file_info *fi);
+void cu_front_op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+                             struct fuse_file_info *fi);
+void cu_front_readdir_done(struct cu_front *front, struct cu_front_request *r,
+                           const struct cu_value *value);
+
+/* front_walk.c */
+/* Keeps value's listing for dir. 0, -ENOMEM, -EIO (not a listing). */
+__attribute__((warn_unused_result)) int cu_front_hold(struct cu_front *front, struct cu_inode *dir,
+                                                      const struct cu_value *value);
+/* dir was used: it is the latest. */
+void cu_front_held_touch(struct cu_front *front, struct cu_front_held *held);
+void cu_front_held_drop(struct cu_front *front, struct cu_front_held *held);
+/* name in dir was asked for: reads ahead when somebody goes through the listing. */
+void cu_front_walk_step(struct cu_front *front, struct cu_inode *dir, enum cu_kind kind,
+                        const char *name, size_t name_len);
+/* Reads attributes ahead of positions [from, from + count) of a held listing. */
+void cu_front_walk_ahead(struct cu_front *front, struct cu_front_held *held, enum cu_kind kind,
+                         uint32_t from, uint32_t count);
+
+/* front_xattr.c */
+void cu_front_op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
+void cu_front_op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size);
+void cu_front_getxattr_done(struct cu_front *front, struct cu_front_request *r,
+                            const struct cu_value *value);
+void cu_front_listxattr_done(struct cu_front *front, struct cu_front_request *r,
+                             const struct cu_value *value);
+
+/* front_ops.c */
+void cu_front_getattr_done(struct cu_front *front, struct cu_front_request *r,
+                           const struct cu_value *value);
+void cu_front_readlink_done(struct cu_front *front, struct cu_front_request *r,
+                            const struct cu_value *value);
+void cu_front_statfs_done(struct cu_front *front, struct cu_front_request *r,
+                          const struct cu_value *value);
+
+#endif

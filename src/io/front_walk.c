@@ -1,0 +1,143 @@
+/* Walks: a process that goes through a directory name by name (`ls -l`, find, a loader of data
+ * sets) asks for one name after the other, and each would be a trip through the tree. The listing
+ * says what comes next, so after a few neighbours in a row the next ones are asked for ahead, ever
+ * more of them.
+ *
+ * Invariant: at most HELD_MAX listings are held, each by exactly one directory's inode. */
+#include "io/front_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HELD_MAX   8u
+#define RUN_MIN    3u /* neighbours in a row before anything is asked for ahead */
+#define GAP_MAX    4u /* names between neighbours: subdirectories, names the kernel knows */
+#define WINDOW_MIN 16u
+#define WINDOW_MAX 1024u /* half of what the core reads ahead at once */
+
+void cu_front_held_drop(struct cu_front *front, struct cu_front_held *held)
+{
+    if (!held)
+        return;
+    cu_list_remove(&held->link);
+    held->dir->dir.held = NULL;
+    cu_dir_index_free(&held->index);
+    cu_buf_unref(held->bytes);
+    free(held);
+    front->held_count--;
+}
+
+void cu_front_held_touch(struct cu_front *front, struct cu_front_held *held)
+{
+    cu_list_remove(&held->link);
+    cu_list_push_back(&front->held, &held->link);
+}
+
+int cu_front_hold(struct cu_front *front, struct cu_inode *dir, const struct cu_value *value)
+{
+    struct cu_front_held *held = dir->dir.held;
+    int rc;
+
+    if (held && held->bytes == value->bytes) {
+        cu_front_held_touch(front, held);
+        return 0;
+    }
+    cu_front_held_drop(front, held);
+    held = calloc(1, sizeof(*held));
+    if (!held)
+        return -ENOMEM;
+    rc = cu_dir_index_build(&held->index, value->bytes);
+    if (rc < 0) {
+        free(held);
+        return rc == -EINVAL ? -EIO : rc;
+    }
+    held->bytes = cu_buf_ref(value->bytes);
+    held->dir = dir;
+    dir->dir.held = held;
+    dir->dir.positives = 0;
+    cu_list_push_back(&front->held, &held->link);
+    if (++front->held_count > HELD_MAX)
+        cu_front_held_drop(front, CU_LIST_ENTRY(front->held.next, struct cu_front_held, link));
+    return 0;
+}
+
+void cu_front_walk_ahead(struct cu_front *front, struct cu_front_held *held, enum cu_kind kind,
+                         uint32_t from, uint32_t count)
+{
+    struct cu_front_walk *walk = kind == CU_KIND_ATTR ? &held->attrs : &held->xattrs;
+    uint64_t end = (uint64_t)from + count, now_ns = uv_hrtime();
+    struct cu_request what = {.kind = kind};
+    char dir[CU_PATH_MAX], path[CU_PATH_MAX];
+    int dir_len = cu_inode_path(held->dir, dir), len;
+
+    if (dir_len < 0 || front->closing)
+        return;
+    if (walk->ahead < from)
+        walk->ahead = from;
+    if (end > held->index.count)
+        end = held->index.count;
+    for (; walk->ahead < end; walk->ahead++) {
+        struct cu_dirent e = cu_dir_index_entry(&held->index, walk->ahead);
+
+        len = cu_path_join(dir, (size_t)dir_len, e.name, e.name_len, path);
+        if (len < 0)
+            continue;
+        what.path = path;
+        what.path_len = (size_t)len;
+        cu_core_prefetch(front->config.core, &what, now_ns);
+    }
+}
+
+/* Several names of the directory were found, but its listing is not held: is it here anyway? */
+static struct cu_front_held *held_of(struct cu_front *front, struct cu_inode *dir)
+{
+    struct cu_request what = {.kind = CU_KIND_DIR};
+    const struct cu_value *value;
+    char path[CU_PATH_MAX];
+    int len;
+
+    if (dir->dir.held || ++dir->dir.positives != RUN_MIN)
+        return dir->dir.held;
+    len = cu_inode_path(dir, path);
+    if (len < 0)
+        return NULL;
+    what.path = path;
+    what.path_len = (size_t)len;
+    value = cu_core_peek(front->config.core, &what, uv_hrtime());
+    if (!value || value->error || cu_front_hold(front, dir, value) < 0)
+        return NULL;
+    return dir->dir.held;
+}
+
+void cu_front_walk_step(struct cu_front *front, struct cu_inode *dir, enum cu_kind kind,
+                        const char *name, size_t name_len)
+{
+    struct cu_front_held *held = held_of(front, dir);
+    struct cu_front_walk *walk;
+    int64_t found;
+    uint32_t at;
+
+    if (!held)
+        return;
+    found = cu_dir_index_find(&held->index, name, name_len);
+    if (found < 0)
+        return;
+    at = (uint32_t)found;
+    walk = kind == CU_KIND_ATTR ? &held->attrs : &held->xattrs;
+    if (at <= walk->last || at - walk->last > GAP_MAX) {
+        *walk = (struct cu_front_walk){.last = at, .run = 1};
+        return;
+    }
+    walk->last = at;
+    if (++walk->run < RUN_MIN)
+        return;
+    /* Ask again only when half the window is used up: one batch goes up in few messages. */
+    if (walk->window && walk->ahead > at + walk->window / 2)
+        return;
+    walk->window = walk->window ? walk->window * 2 : WINDOW_MIN;
+    if (walk->window > WINDOW_MAX)
+        walk->window = WINDOW_MAX;
+    cu_front_held_touch(front, held);
+    cu_front_walk_ahead(front, held, kind, at + 1, walk->window);
+}

@@ -1,0 +1,287 @@
+/* The kernel speaks of numbers, the core of paths; this table is between them. Invariants: a node
+ * lives as long as the kernel's references and ours together; each child holds its parent, so that
+ * a path can always be built by walking up; both hash chains hold every node but the root, which is
+ * in by_id only. */
+#include "io/inode.h"
+
+#include "base/hash.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define BUCKETS_MIN 256u
+
+static size_t id_bucket(const struct cu_inodes *t, uint64_t nodeid)
+{
+    return (size_t)nodeid & (t->bucket_count - 1); /* numbers are consecutive: no hash needed */
+}
+
+static size_t name_bucket(const struct cu_inodes *t, uint64_t parent_id, const char *name,
+                          size_t name_len)
+{
+    return (size_t)cu_hash_seeded(name, name_len, parent_id) & (t->bucket_count - 1);
+}
+
+static bool named(const struct cu_inode *inode, const struct cu_inode *parent, const char *name,
+                  size_t name_len)
+{
+    return inode->parent == parent && inode->name_len == name_len &&
+           memcmp(inode->name, name, name_len) == 0;
+}
+
+/* A directory stays itself when entries come and go: a process may sit in it. */
+static bool same_identity(const struct cu_attr *a, const struct cu_attr *b)
+{
+    struct cu_version va = cu_version_of(a), vb = cu_version_of(b);
+
+    if ((a->mode & S_IFMT) != (b->mode & S_IFMT))
+        return false;
+    if (S_ISDIR(a->mode))
+        return a->dev == b->dev && a->ino == b->ino;
+    return cu_version_equal(&va, &vb);
+}
+
+/* --- table ------------------------------------------------------------------------------------ */
+
+static void link_in(struct cu_inodes *t, struct cu_inode *inode)
+{
+    size_t i = id_bucket(t, inode->nodeid);
+
+    inode->id_next = t->by_id[i];
+    t->by_id[i] = inode;
+    if (!inode->parent)
+        return;
+    i = name_bucket(t, inode->parent->nodeid, inode->name, inode->name_len);
+    inode->name_next = t->by_name[i];
+    t->by_name[i] = inode;
+}
+
+static void link_out(struct cu_inodes *t, struct cu_inode *inode)
+{
+    struct cu_inode **at = &t->by_id[id_bucket(t, inode->nodeid)];
+
+    while (*at != inode)
+        at = &(*at)->id_next;
+    *at = inode->id_next;
+    if (!inode->parent)
+        return;
+    at = &t->by_name[name_bucket(t, inode->parent->nodeid, inode->name, inode->name_len)];
+    while (*at != inode)
+        at = &(*at)->name_next;
+    *at = inode->name_next;
+}
+
+/* Failing to grow only makes the chains longer. */
+static void grow(struct cu_inodes *t)
+{
+    struct cu_inodes larger = *t;
+
+    larger.bucket_count *= 2;
+    larger.by_id = calloc(larger.bucket_count, sizeof(*larger.by_id));
+    larger.by_name = calloc(larger.bucket_count, sizeof(*larger.by_name));
+    if (!larger.by_id || !larger.by_name) {
+        free(larger.by_id);
+        free(larger.by_name);
+        return;
+    }
+    for (size_t i = 0; i < t->bucket_count; i++) {
+        for (struct cu_inode *inode = t->by_id[i], *next; inode; inode = next) {
+            next = inode->id_next;
+            link_in(&larger, inode);
+        }
+    }
+    free(t->by_id);
+    free(t->by_name);
+    *t = larger;
+}
+
+static struct cu_inode *make(struct cu_inodes *t, struct cu_inode *parent, const char *name,
+                             size_t name_len)
+{
+    struct cu_inode *inode = calloc(1, sizeof(*inode) + name_len + 1);
+
+    if (!inode)
+        return NULL;
+    inode->nodeid = t->next_id++;
+    inode->parent = cu_inode_ref(parent);
+    inode->name_len = (uint16_t)name_len;
+    memcpy(inode->name, name, name_len);
+    if (t->count >= t->bucket_count)
+        grow(t);
+    link_in(t, inode);
+    t->count++;
+    return inode;
+}
+
+int cu_inodes_init(struct cu_inodes *t, void (*on_free)(void *context, struct cu_inode *inode),
+                   void *context)
+{
+    *t = (struct cu_inodes){.bucket_count = BUCKETS_MIN,
+                            .next_id = CU_INODE_ROOT,
+                            .on_free = on_free,
+                            .context = context};
+    t->by_id = calloc(t->bucket_count, sizeof(*t->by_id));
+    t->by_name = calloc(t->bucket_count, sizeof(*t->by_name));
+    if (t->by_id && t->by_name)
+        t->root = make(t, NULL, "", 0);
+    if (!t->root) {
+        cu_inodes_free(t);
+        return -ENOMEM;
+    }
+    t->root->refs = 1;
+    t->root->attr.mode = S_IFDIR | 0555;
+    return 0;
+}
+
+static void free_node(struct cu_inodes *t, struct cu_inode *inode)
+{
+    if (t->on_free)
+        t->on_free(t->context, inode);
+    if (S_ISLNK(inode->attr.mode))
+        cu_buf_unref(inode->link.target);
+    free(inode);
+}
+
+void cu_inodes_free(struct cu_inodes *t)
+{
+    for (size_t i = 0; t->by_id && i < t->bucket_count; i++) {
+        for (struct cu_inode *inode = t->by_id[i], *next; inode; inode = next) {
+            next = inode->id_next;
+            free_node(t, inode);
+        }
+    }
+    free(t->by_id);
+    free(t->by_name);
+    *t = (struct cu_inodes){0};
+}
+
+/* --- nodes ------------------------------------------------------------------------------------ */
+
+struct cu_inode *cu_inodes_get(const struct cu_inodes *t, uint64_t nodeid)
+{
+    struct cu_inode *inode = t->by_id[id_bucket(t, nodeid)];
+
+    while (inode && inode->nodeid != nodeid)
+        inode = inode->id_next;
+    return inode;
+}
+
+static struct cu_inode *chain_of(const struct cu_inodes *t, const struct cu_inode *parent,
+                                 const char *name, size_t name_len)
+{
+    return t->by_name[name_bucket(t, parent->nodeid, name, name_len)];
+}
+
+struct cu_inode *cu_inodes_enter(struct cu_inodes *t, struct cu_inode *parent, const char *name,
+                                 size_t name_len, const struct cu_attr *attr)
+{
+    struct cu_inode *inode = chain_of(t, parent, name, name_len);
+
+    while (inode && (!named(inode, parent, name, name_len) || !same_identity(&inode->attr, attr)))
+        inode = inode->name_next;
+    if (!inode)
+        inode = make(t, parent, name, name_len);
+    if (!inode)
+        return NULL;
+    inode->attr = *attr;
+    inode->has_attr = true;
+    return inode;
+}
+
+struct cu_inode *cu_inodes_find_stale(const struct cu_inodes *t, const struct cu_inode *parent,
+                                      const char *name, size_t name_len)
+{
+    struct cu_inode *inode = chain_of(t, parent, name, name_len);
+
+    while (inode && (!inode->stale || !named(inode, parent, name, name_len)))
+        inode = inode->name_next;
+    return inode;
+}
+
+struct cu_inode *cu_inodes_find(const struct cu_inodes *t, const struct cu_inode *parent,
+                                const char *name, size_t name_len)
+{
+    struct cu_inode *inode = chain_of(t, parent, name, name_len);
+
+    while (inode && !named(inode, parent, name, name_len))
+        inode = inode->name_next;
+    return inode;
+}
+
+struct cu_inode *cu_inode_ref(struct cu_inode *inode)
+{
+    if (inode)
+        inode->refs++;
+    return inode;
+}
+
+static void free_unused(struct cu_inodes *t, struct cu_inode *inode)
+{
+    while (inode && inode->refs == 0 && inode->lookups == 0) {
+        struct cu_inode *parent = inode->parent;
+
+        link_out(t, inode);
+        t->count--;
+        free_node(t, inode);
+        inode = parent;
+        if (inode)
+            inode->refs--;
+    }
+}
+
+void cu_inodes_forget(struct cu_inodes *t, uint64_t nodeid, uint64_t count)
+{
+    struct cu_inode *inode = cu_inodes_get(t, nodeid);
+
+    if (!inode)
+        return;
+    inode->lookups -= count < inode->lookups ? count : inode->lookups;
+    free_unused(t, inode);
+}
+
+void cu_inodes_unref(struct cu_inodes *t, struct cu_inode *inode)
+{
+    if (!inode)
+        return;
+    inode->refs--;
+    free_unused(t, inode);
+}
+
+int cu_inode_path(const struct cu_inode *inode, char *out)
+{
+    size_t len = 0, at;
+
+    for (const struct cu_inode *i = inode; i->parent; i = i->parent)
+        len += (size_t)i->name_len + 1;
+    if (len == 0) {
+        memcpy(out, "/", 2);
+        return 1;
+    }
+    if (len >= CU_PATH_MAX)
+        return -ENAMETOOLONG;
+    out[len] = '\0';
+    at = len;
+    for (const struct cu_inode *i = inode; i->parent; i = i->parent) {
+        at -= i->name_len;
+        memcpy(out + at, i->name, i->name_len);
+        out[--at] = '/';
+    }
+    return (int)len;
+}
+
+bool cu_inode_within(const struct cu_inode *inode, const struct cu_inode *base)
+{
+    while (inode && inode != base)
+        inode = inode->parent;
+    return inode != NULL;
+}
+
+void cu_inodes_each(const struct cu_inodes *t, void (*fn)(void *context, struct cu_inode *inode),
+                    void *context)
+{
+    for (size_t i = 0; i < t->bucket_count; i++)
+        for (struct cu_inode *inode = t->by_id[i]; inode; inode = inode->id_next)
+            fn(context, inode);
+}

@@ -1,0 +1,92 @@
+/* The inode table: what the kernel's node numbers stand for. A node is (parent, name, version): two
+ * versions of one path are two nodes, so that an open file never mixes them; a directory is the
+ * same node as long as it is the same directory. Node numbers are never given out twice. One
+ * thread. */
+#ifndef CU_IO_INODE_H
+#define CU_IO_INODE_H
+
+#include "base/path.h"
+#include "proto/object.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CU_INODE_ROOT 1u /* the kernel's number for the mount's root */
+
+struct cu_front_held;
+
+struct cu_inode {
+    struct cu_inode *id_next;
+    struct cu_inode *name_next;
+    struct cu_inode *parent; /* holds a reference; NULL: the root */
+    uint64_t nodeid;
+    uint64_t lookups; /* the kernel's references */
+    uint32_t refs;    /* ours: children, requests under way, pins */
+    uint16_t name_len;
+    bool has_attr;      /* false: the root before it was asked for */
+    bool stale;         /* storage has another version by now */
+    bool negative_seen; /* directory: a name in it was found not to exist */
+    bool read_before;   /* file */
+    struct cu_attr attr;
+    union {
+        struct {
+            struct cu_front_held *held; /* the listing, for a walk; owned by the front */
+            uint64_t listing_retry_ns;  /* the listing failed: not again before */
+            uint32_t positives;         /* names looked up and found while no listing was held */
+        } dir;
+        struct {
+            uint64_t next;   /* where the last read ended */
+            uint32_t window; /* chunks to read ahead; 0: not seen to be sequential */
+            uint32_t ahead;  /* first chunk not yet read ahead */
+        } file;
+        struct {
+            struct cu_buf *target; /* reference, or NULL */
+        } link;
+    };
+    char name[]; /* name_len bytes, then NUL */
+};
+
+struct cu_inodes {
+    struct cu_inode **by_id;
+    struct cu_inode **by_name;
+    size_t bucket_count; /* power of two */
+    uint64_t count;
+    uint64_t next_id;
+    struct cu_inode *root;
+    void (*on_free)(void *context, struct cu_inode *inode); /* may be NULL */
+    void *context;
+};
+
+/* A table with the root in it. 0 or -ENOMEM. */
+__attribute__((warn_unused_result)) int
+cu_inodes_init(struct cu_inodes *t, void (*on_free)(void *context, struct cu_inode *inode),
+               void *context);
+/* Frees all, referenced or not. */
+void cu_inodes_free(struct cu_inodes *t);
+/* Borrowed; NULL: no such node. */
+struct cu_inode *cu_inodes_get(const struct cu_inodes *t, uint64_t nodeid);
+/* The node of this name and version, made if needed, with the attributes set; NULL: out of memory.
+ * Counts no reference: the caller adds to lookups, or calls cu_inodes_unref after cu_inode_ref. */
+struct cu_inode *cu_inodes_enter(struct cu_inodes *t, struct cu_inode *parent, const char *name,
+                                 size_t name_len, const struct cu_attr *attr);
+/* A node of this name that is known to be out of date, or NULL. */
+struct cu_inode *cu_inodes_find_stale(const struct cu_inodes *t, const struct cu_inode *parent,
+                                      const char *name, size_t name_len);
+/* Any node of this name, or NULL. */
+struct cu_inode *cu_inodes_find(const struct cu_inodes *t, const struct cu_inode *parent,
+                                const char *name, size_t name_len);
+/* The kernel drops count references. Unknown nodes are ignored. */
+void cu_inodes_forget(struct cu_inodes *t, uint64_t nodeid, uint64_t count);
+struct cu_inode *cu_inode_ref(struct cu_inode *inode);
+/* Drops a reference; frees the node, and its parents, when that was the last. NULL does nothing. */
+void cu_inodes_unref(struct cu_inodes *t, struct cu_inode *inode);
+/* Writes the normal path (CU_PATH_MAX bytes) and a NUL; its length or -ENAMETOOLONG. */
+__attribute__((warn_unused_result)) int cu_inode_path(const struct cu_inode *inode, char *out);
+/* Is inode equal to base or below it? */
+bool cu_inode_within(const struct cu_inode *inode, const struct cu_inode *base);
+/* Calls fn for each node; fn must not change the table. */
+void cu_inodes_each(const struct cu_inodes *t, void (*fn)(void *context, struct cu_inode *inode),
+                    void *context);
+
+#endif

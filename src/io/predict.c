@@ -1,0 +1,50 @@
+/* See predict.h. Invariant: reads <= lookups in every slot, and old habits fade: both are halved
+ * when lookups reach LOOKUPS_MAX. Two suffixes in one slot only make the guess worse, never an
+ * answer. */
+#include "io/predict.h"
+
+#include "base/hash.h"
+
+#define SUFFIX_MAX  8u
+#define LOOKUPS_MIN 4u
+#define LOOKUPS_MAX 1024u
+
+/* The part from the last dot on, at most its last SUFFIX_MAX bytes; a leading dot is no suffix. */
+static size_t slot_of(const char *name, size_t name_len)
+{
+    size_t dot = name_len;
+
+    while (dot > 1 && name[dot - 1] != '.')
+        dot--;
+    if (dot <= 1)
+        return 0;
+    if (name_len - dot > SUFFIX_MAX)
+        dot = name_len - SUFFIX_MAX;
+    return 1 + (size_t)(cu_hash_bytes(name + dot, name_len - dot) % (CU_PREDICT_SLOTS - 1));
+}
+
+void cu_predict_lookup(struct cu_predict *p, const char *name, size_t name_len)
+{
+    size_t i = slot_of(name, name_len);
+
+    if (p->slots[i].lookups >= LOOKUPS_MAX) {
+        p->slots[i].lookups /= 2;
+        p->slots[i].reads /= 2;
+    }
+    p->slots[i].lookups++;
+}
+
+void cu_predict_read(struct cu_predict *p, const char *name, size_t name_len)
+{
+    size_t i = slot_of(name, name_len);
+
+    if (p->slots[i].reads < p->slots[i].lookups)
+        p->slots[i].reads++;
+}
+
+bool cu_predict_content(const struct cu_predict *p, const char *name, size_t name_len)
+{
+    size_t i = slot_of(name, name_len);
+
+    return p->slots[i].lookups >= LOOKUPS_MIN && p->slots[i].reads * 4u >= p->slots[i].lookups * 3u;
+}

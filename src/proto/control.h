@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define CU_CONTROL_JSON_MAX (32u * 1024 * 1024)
+#define CU_CONTROL_JSON_MAX (32u << 20)
 
 /* Name of the user's run directory on a node: $COPPER_RUN_DIR, else /tmp/copper-UID. Makes nothing.
  * 0, -EINVAL when the variable is not an absolute path, -ENAMETOOLONG. */

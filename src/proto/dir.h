@@ -9,8 +9,8 @@
 
 #include <stddef.h>
 
-#define CU_DIR_ENTRY_HEAD 11                  /* bytes before the name */
-#define CU_DIR_BYTES_MAX  (64u * 1024 * 1024) /* a longer listing is not cached: E2BIG */
+#define CU_DIR_ENTRY_HEAD 11          /* bytes before the name */
+#define CU_DIR_BYTES_MAX  (64u << 20) /* a longer listing is not cached: E2BIG */
 
 /* Builds a listing. */
 struct cu_dir_builder;

@@ -19,12 +19,12 @@
 
 #define CU_PROTOCOL_VERSION 1u
 #define CU_MSG_HEAD         24u
-#define CU_MSG_META_MAX     16384u                       /* two paths and fixed fields */
-#define CU_MSG_BULK_MAX     (64u * 1024 * 1024 + 65536u) /* a listing at its bound */
+#define CU_MSG_META_MAX     16384u                 /* two paths and fixed fields */
+#define CU_MSG_BULK_MAX     ((64u << 20) + 65536u) /* a listing at its bound */
 #define CU_TREES_MAX        64u
-#define CU_MSG_CHUNK_MAX    (16u * 1024 * 1024) /* DATA: bytes of one chunk */
-#define CU_MSG_CONTENT_MAX  (1024u * 1024)      /* ATTR: a content that travels along */
-#define CU_MSG_READY_MAX    100000u /* READY: ranks in one message, and the highest rank */
+#define CU_MSG_CHUNK_MAX    (16u << 20) /* DATA: bytes of one chunk */
+#define CU_MSG_CONTENT_MAX  (1u << 20)  /* ATTR: a content that travels along */
+#define CU_MSG_READY_MAX    100000u     /* READY: ranks in one message, and the highest rank */
 
 enum cu_msg_type {
     CU_MSG_WANT = 1,    /* child asks its parent for an object */

@@ -19,33 +19,32 @@ static bool name_is_valid(const char *name, size_t len)
     return len > 0 && len <= NAME_LEN_MAX && !memchr(name, '\0', len);
 }
 
-/* Makes room for size more bytes behind *bytes. */
-static int grow(struct cu_buf **bytes, size_t size)
+/* bytes, or a larger one in its place, with room for size more; NULL when out of memory. */
+static struct cu_buf *make_room(struct cu_buf *bytes, size_t size)
 {
-    size_t used = *bytes ? (*bytes)->size : 0;
-    size_t capacity = *bytes ? (*bytes)->capacity : 0;
+    size_t used = bytes ? bytes->size : 0;
+    size_t capacity = 128;
     struct cu_buf *larger;
 
-    if (size <= capacity - used)
-        return 0;
-    capacity = capacity > 128 ? capacity : 128;
+    if (bytes && size <= bytes->capacity - used)
+        return bytes;
     while (capacity < used + size)
         capacity *= 2;
     larger = cu_buf_new(capacity);
     if (!larger)
-        return -ENOMEM;
+        return NULL;
     larger->size = used;
-    if (used)
-        memcpy(larger->data, (*bytes)->data, used);
-    cu_buf_unref(*bytes);
-    *bytes = larger;
-    return 0;
+    if (bytes)
+        memcpy(larger->data, bytes->data, used);
+    cu_buf_unref(bytes);
+    return larger;
 }
 
 int cu_xattr_append(struct cu_buf **bytes, const struct cu_xattr *pair)
 {
     size_t used = *bytes ? (*bytes)->size : 0;
     size_t size = PAIR_HEAD + (size_t)pair->name_len + pair->value_len;
+    struct cu_buf *room;
     struct cu_writer w;
 
     if (!name_is_valid(pair->name, pair->name_len))
@@ -53,14 +52,16 @@ int cu_xattr_append(struct cu_buf **bytes, const struct cu_xattr *pair)
     if (pair->value_len > VALUE_LEN_MAX || used > CU_XATTR_BYTES_MAX ||
         size > CU_XATTR_BYTES_MAX - used)
         return -E2BIG;
-    if (grow(bytes, size))
+    room = make_room(*bytes, size);
+    if (!room)
         return -ENOMEM;
-    cu_writer_init(&w, (*bytes)->data + used, size);
+    *bytes = room;
+    cu_writer_init(&w, room->data + used, size);
     cu_wire_put_u16(&w, pair->name_len);
     cu_wire_put_u32(&w, pair->value_len);
     cu_wire_put_bytes(&w, pair->name, pair->name_len);
     cu_wire_put_bytes(&w, pair->value, pair->value_len);
-    (*bytes)->size = used + size;
+    room->size = used + size;
     return 0;
 }
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define CU_XATTR_BYTES_MAX (1024u * 1024)
+#define CU_XATTR_BYTES_MAX (1u << 20)
 
 struct cu_xattr {
     const char *name; /* borrowed, not NUL-terminated */

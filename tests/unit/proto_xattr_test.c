@@ -1,4 +1,5 @@
 /* Attribute pairs: append and walk agree, and a walk stays inside. */
+#include "fail_alloc.h"
 #include "proto/xattr.h"
 
 #include <errno.h>
@@ -135,6 +136,27 @@ static void walk_refuses_more_than_the_bound(void **state)
     cu_buf_unref(bytes);
 }
 
+/* What was there before stays. */
+static void a_failing_append_changes_nothing(void **state)
+{
+    static unsigned char value[1000];
+    struct cu_buf *bytes = NULL, *before;
+
+    (void)state;
+    fail_alloc_at(0);
+    assert_int_equal(append(&bytes, "user.a", "x", 1), -ENOMEM);
+    assert_true(fail_alloc_hit());
+    assert_null(bytes);
+    assert_int_equal(append(&bytes, "user.a", "x", 1), 0);
+    before = bytes;
+    fail_alloc_at(0);
+    assert_int_equal(append(&bytes, "user.b", value, sizeof(value)), -ENOMEM);
+    assert_true(fail_alloc_hit());
+    assert_ptr_equal(bytes, before);
+    assert_int_equal(bytes->size, 6 + 6 + 1);
+    cu_buf_unref(bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +165,7 @@ int main(void)
         cmocka_unit_test(append_keeps_the_bounds),
         cmocka_unit_test(walk_refuses_what_is_malformed),
         cmocka_unit_test(walk_refuses_more_than_the_bound),
+        cmocka_unit_test(a_failing_append_changes_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,27 @@
-/* Storage: the calls that may block, on libuv's worker threads. Each operation becomes a cu_value
- * with checksums, or its errno. What is read is checked against the version that was asked for: open
- * once per file and node (a small cache of descriptors), fstat before and after each chunk, ESTALE
- * when the file is not (any longer) of that version; a short read inside the file's size is ESTALE,
- * too, never zeros. Never follows a symbolic link in the last component; opens with O_NONBLOCK, so
- * that a fifo cannot hang it. */
+/* Storage: the calls that may block, on libuv's worker threads (all but one of UV_THREADPOOL_SIZE,
+ * so that host names are still resolved when storage hangs). Each operation becomes a cu_value
+ * with checksums, or its errno.
+ *
+ * What is read is checked against the version that was asked for: a file is opened once per node
+ * (a small cache of descriptors), its version is checked then and after each chunk; ESTALE when
+ * the file is not (any longer) of that version or has gone; a short read inside the file's size is
+ * ESTALE, too, never zeros. Never follows a symbolic link in the last component; opens with
+ * O_NONBLOCK, so that a fifo cannot hang it.
+ *
+ * File systems stamp changes with a clock that moves in ticks of up to 10 ms. A file that was
+ * changed less than 20 ms ago is therefore given that time before it is opened for good: what
+ * changes it later shows in its stamp. A listing of such a directory gets a version that no later
+ * state can equal, so that the next check lists it again. What remains: where stamps are whole
+ * seconds, or the node's clock is off by more than 20 ms, two states of a file with the same size
+ * within one tick cannot be told apart; and stores through a writer's shared mapping show in the
+ * stamp only when the kernel writes the page back.
+ *
+ * Counters: storage_stat lstat(2) of a path; storage_readlink readlink(2); storage_open files
+ * opened; storage_read pread(2) and storage_bytes what they yielded; storage_readdir complete
+ * listings; storage_revalidate lstat(2) of a directory that found the version held still right;
+ * storage_xattr and storage_statfs operations; storage_errors failed operations, but for ENOENT,
+ * ENOTDIR, ESTALE and EOPNOTSUPP, which are answers. Calls on an open descriptor (fstat, close)
+ * are not counted. */
 #ifndef CU_IO_STORAGE_H
 #define CU_IO_STORAGE_H
 
@@ -19,11 +37,11 @@ struct cu_storage_config {
     uv_loop_t *loop;
     uint32_t chunk_bytes;
     uint32_t inline_bytes;
-    uint32_t open_files_max;   /* descriptors kept; 0: 64 */
+    uint32_t open_files_max;     /* descriptors kept; 0: 64 */
     const char *hidden_paths[8]; /* borrowed; served as ENOENT at and below, absent from listings;
                                     NULL ends the list */
-    const char *root;          /* borrowed; prefix put before every path (tests); NULL: none */
-    uint64_t *counters;        /* enum cu_counter, storage_*; written on the loop thread only */
+    const char *root;            /* borrowed; prefix put before every path (tests); NULL: none */
+    uint64_t *counters;          /* enum cu_counter, storage_*; written on the loop thread only */
 };
 
 /* done: on the loop thread, never from inside submit. value is cleared by the storage after it. */
@@ -31,21 +49,26 @@ typedef void (*cu_storage_done_fn)(void *context, uint64_t id, const struct cu_v
 
 struct cu_storage *cu_storage_create(const struct cu_storage_config *config, void *context,
                                      cu_storage_done_fn done, struct cu_error *err);
-/* Submits the operation of a CU_EFFECT_READ. The path is copied. When it cannot even be queued, done
- * is called with ENOMEM in a later loop turn; 0 or -ENOMEM when not even that is possible.
- *   ATTR    lstat, and readlink for a link. With CU_WANT_CONTENT and a regular file of 1..inline_bytes:
- *           its content, too; if that fails, the attr alone.
- *   DIR     complete listing with the directory's version, taken before and after (changed during it:
- *           again, at most 3 times, then ESTALE... the last listing is served with age at the limit).
+/* Submits the operation of a CU_EFFECT_READ. The path is copied. 0 (done will be called), or
+ * -ENOMEM (it will not).
+ *   ATTR    lstat, and readlink for a link. With CU_WANT_CONTENT and a regular file of
+ *           1..inline_bytes: its content, too; if that fails, the attr alone.
+ *   DIR     complete listing with the directory's version, taken before and after. Changed during
+ *           it: again, at most 3 times in all; then the last listing with age_ms UINT32_MAX.
  *           request.version not zero: if the directory still has it, `unchanged` and no listing.
- *   DATA    chunk `request.chunk` of request.version.
- *   XATTR, STATFS. */
+ *   DATA    chunk `request.chunk` of request.version; EINVAL past its end.
+ *   XATTR   all attributes that this user may read.
+ *   STATFS  of the file system that holds the path itself, link or not.
+ * EINVAL for a path that is not in normal form. */
 __attribute__((warn_unused_result)) int cu_storage_submit(struct cu_storage *storage, uint64_t id,
                                                           const struct cu_request *request);
 /* Operations under way, and the age and path of the oldest (for `copper doctor`). */
 uint32_t cu_storage_pending(const struct cu_storage *storage, uint64_t now_ns, uint64_t *oldest_ns,
                             const char **oldest_path);
-/* Waits for nobody: operations that hang keep their memory until they return. */
+/* Waits for nobody; done is not called any more. The memory goes when the operations under way
+ * have returned and the loop has run until then; those that hang keep it. (Ending the process with
+ * exit(3) would wait for them: libuv joins its threads there. _exit(2) does not.) NULL does
+ * nothing. */
 void cu_storage_destroy(struct cu_storage *storage);
 
 #endif

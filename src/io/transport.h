@@ -1,6 +1,6 @@
 /* Transport between daemons: connections that carry whole messages (proto/msg.h), after the mutual
- * handshake (proto/handshake.h). Implementations: tcp.c (libuv), pair.c (in one process, for tests).
- * All calls and callbacks are on the loop thread. */
+ * handshake (proto/handshake.h). Implementations: tcp.c (libuv), pair.c (in one process, for
+ * tests). All calls and callbacks are on the loop thread. */
 #ifndef CU_IO_TRANSPORT_H
 #define CU_IO_TRANSPORT_H
 
@@ -31,33 +31,37 @@ struct cu_transport_events {
 struct cu_transport_config {
     uv_loop_t *loop;
     struct cu_handshake_config identity; /* nonce is filled per connection */
-    const char *bind_address;            /* NULL: all */
+    const char *bind_address;            /* a numeric address; NULL: all */
     uint16_t port;                       /* 0: any (tests) */
     struct cu_transport_events events;
-    uint64_t *counters;                  /* enum cu_counter: bytes, refused handshakes, bad messages */
-    uint32_t handshake_timeout_ms;       /* unproven connections are closed after this; 0: 5,000 */
-    uint32_t unproven_max;               /* at most so many unproven at once, oldest goes; 0: 256 */
-    uint64_t send_queue_max_bytes;       /* a link with more queued is slow and gets closed
-                                            with ENOBUFS; 0: 256 MiB */
+    uint64_t *counters;            /* enum cu_counter: bytes, refused handshakes, bad messages */
+    uint32_t handshake_timeout_ms; /* unproven connections are closed after this; 0: 5,000 */
+    uint32_t unproven_max;         /* at most so many unproven at once, oldest goes; 0: 256 */
+    uint64_t send_queue_max_bytes; /* a link with more queued is slow and gets closed
+                                      with ENOBUFS; 0: 256 MiB */
 };
 
+/* Listens at once. NULL with err when the port is taken, the address is not this host's, or memory
+ * is out; the loop must still run once more then, to let go of what was begun. */
 struct cu_transport *cu_transport_tcp_create(const struct cu_transport_config *config,
                                              struct cu_error *err);
 /* Port in use. */
 uint16_t cu_transport_port(const struct cu_transport *transport);
 /* Starts connecting; up or down follows, never from inside this call. NULL: out of memory.
- * host: name or address, resolved without blocking the loop. timeout_ms covers all until `up`. */
+ * host: name or address, resolved without blocking the loop; all its addresses are tried.
+ * timeout_ms covers all until `up`; 0: as handshake_timeout_ms. When another rank than this one
+ * (CU_RANK_NONE: any) answers there, connecting fails with EREMCHG. */
 struct cu_link *cu_transport_connect(struct cu_transport *transport, uint32_t rank,
                                      const char *host, uint16_t port, uint32_t timeout_ms);
-/* Queues a message; the caller keeps msg. Small messages sent in one loop turn leave in one write.
- * 0, -ENOMEM, -ENOTCONN, -EINVAL. */
+/* Queues a message; the caller keeps msg. Messages sent in one loop turn leave in one write at its
+ * end. 0, -ENOMEM, -EINVAL, -ENOTCONN (not up, or about to end: then `down` follows). */
 __attribute__((warn_unused_result)) int cu_link_send(struct cu_link *link,
                                                      const struct cu_msg *msg);
 /* Bytes queued and not yet taken by the kernel. */
 uint64_t cu_link_queued(const struct cu_link *link);
 /* When bytes last arrived (uv_hrtime). */
 uint64_t cu_link_heard_ns(const struct cu_link *link);
-/* Closes without a `down`. */
+/* Closes without a `down`. What is queued and the kernel takes at once still goes out. */
 void cu_link_close(struct cu_link *link);
 void *cu_link_data(const struct cu_link *link);
 void cu_link_set_data(struct cu_link *link, void *data);
@@ -67,7 +71,9 @@ const char *cu_link_name(const struct cu_link *link);
  * handles (run the loop until it is empty). NULL does nothing. */
 void cu_transport_destroy(struct cu_transport *transport);
 
-/* In-process pair for tests: two ends on one loop, messages are encoded and decoded as on a wire. */
+/* In-process pair for tests: two ends on one loop; messages are encoded and decoded as on a wire.
+ * `up` is told in the next loop turn, on a as the one that connected. The memory goes when both
+ * ends are closed (by cu_link_close or after `down`). 0 or -ENOMEM. */
 int cu_transport_pair(uv_loop_t *loop, const struct cu_transport_events *a_events, uint32_t a_rank,
                       const struct cu_transport_events *b_events, uint32_t b_rank,
                       struct cu_link **a, struct cu_link **b);

@@ -1,0 +1,226 @@
+/* Reading regular files: every byte that leaves here was read from a descriptor that showed the
+ * wanted version before (when it was opened) and after. A ctime only moves forward, so that the
+ * check after a chunk covers all time since the opening; one more before each chunk would prove
+ * nothing new and costs a round trip on some file systems.
+ *
+ * A stamp moves in ticks, so that equal stamps prove nothing about a file that was changed within
+ * the current tick. Such a file is given CU_STORAGE_TICK_NS to grow old before its version is
+ * checked and the first byte is read: whatever changes it later changes the stamp, too. What
+ * remains is told in io/storage.h. */
+#include "io/storage_ops.h"
+
+#include "base/hash.h"
+#include "proto/msg.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NS_PER_S INT64_C(1000000000)
+
+static struct cu_time time_of(struct timespec t)
+{
+    return (struct cu_time){.sec = t.tv_sec, .nsec = (uint32_t)t.tv_nsec};
+}
+
+struct cu_attr cu_storage_attr_of(const struct stat *st)
+{
+    return (struct cu_attr){
+        .mode = st->st_mode,
+        .nlink = (uint32_t)st->st_nlink,
+        .uid = st->st_uid,
+        .gid = st->st_gid,
+        .dev = st->st_dev,
+        .ino = st->st_ino,
+        .rdev = st->st_rdev,
+        .size = (uint64_t)st->st_size,
+        .blocks = (uint64_t)st->st_blocks,
+        .blksize = (uint32_t)st->st_blksize,
+        .atime = time_of(st->st_atim),
+        .mtime = time_of(st->st_mtim),
+        .ctime = time_of(st->st_ctim),
+    };
+}
+
+struct cu_version cu_storage_version_of(const struct stat *st)
+{
+    struct cu_attr attr = cu_storage_attr_of(st);
+
+    return cu_version_of(&attr);
+}
+
+int64_t cu_storage_age_ns(const struct stat *st)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (now.tv_sec - st->st_ctim.tv_sec) * NS_PER_S + now.tv_nsec - st->st_ctim.tv_nsec;
+}
+
+/* 0 when fd is the regular file of that version, else -ESTALE. */
+static int check_version(int fd, const struct cu_version *version)
+{
+    struct cu_version is;
+    struct stat st;
+
+    if (fstat(fd, &st))
+        return -errno;
+    is = cu_storage_version_of(&st);
+    return S_ISREG(st.st_mode) && cu_version_equal(&is, version) ? 0 : -ESTALE;
+}
+
+/* Lets a file that has just been changed grow old. A ctime further in the future says that the
+ * clocks differ: no time to wait follows from it. */
+static void settle(int fd)
+{
+    struct timespec pause = {0};
+    struct stat st;
+    int64_t age;
+
+    if (fstat(fd, &st))
+        return;
+    age = cu_storage_age_ns(&st);
+    if (age >= CU_STORAGE_TICK_NS || age < -CU_STORAGE_TICK_NS)
+        return;
+    pause.tv_nsec = CU_STORAGE_TICK_NS - (age > 0 ? age : 0);
+    while (nanosleep(&pause, &pause) && errno == EINTR)
+        continue;
+}
+
+/* Counts once whether or not O_NOATIME had to be left out: the kernel refuses that before it asks
+ * storage. */
+static int open_file(struct cu_storage_env *env, struct cu_storage_counts *counts,
+                     const char *on_disk)
+{
+    const int flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+    int fd, extra;
+
+    counts->open++;
+    extra = __atomic_load_n(&env->no_atime_refused, __ATOMIC_RELAXED) ? 0 : O_NOATIME;
+    do {
+        fd = open(on_disk, flags | extra);
+        if (fd < 0 && errno == EPERM && extra) {
+            __atomic_store_n(&env->no_atime_refused, 1, __ATOMIC_RELAXED);
+            extra = 0;
+            errno = EINTR;
+        }
+    } while (fd < 0 && errno == EINTR);
+    return fd < 0 ? -errno : fd;
+}
+
+static int open_version(struct cu_storage_env *env, struct cu_storage_counts *counts,
+                        const char *on_disk, const struct cu_version *version)
+{
+    int fd = open_file(env, counts, on_disk), r;
+
+    if (fd < 0)
+        return fd;
+    settle(fd);
+    r = check_version(fd, version);
+    if (r) {
+        close(fd);
+        return r;
+    }
+    return fd;
+}
+
+/* size bytes at offset. -ESTALE when the file ends before. */
+static int read_all(struct cu_storage_counts *counts, int fd, unsigned char *to, size_t size,
+                    uint64_t offset)
+{
+    size_t at = 0;
+
+    while (at < size) {
+        ssize_t n = pread(fd, to + at, size - at, (off_t)(offset + at));
+
+        counts->read++;
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            return -ESTALE;
+        counts->bytes += (uint64_t)n;
+        at += (size_t)n;
+    }
+    return 0;
+}
+
+/* New buffer with that part of the file, which had the version before and after. */
+static int read_part(struct cu_storage_counts *counts, int fd, const struct cu_version *version,
+                     uint64_t offset, size_t size, struct cu_buf **out)
+{
+    struct cu_buf *buf = cu_buf_new(size);
+    int r;
+
+    if (!buf)
+        return -ENOMEM;
+    r = read_all(counts, fd, buf->data, size, offset);
+    if (r == 0)
+        r = check_version(fd, version);
+    if (r) {
+        cu_buf_unref(buf);
+        return r;
+    }
+    *out = buf;
+    return 0;
+}
+
+int cu_storage_read_inline(struct cu_storage_env *env, struct cu_storage_job *job,
+                           const char *on_disk)
+{
+    struct cu_version version = cu_version_of(&job->value.attr);
+    int fd = open_version(env, &job->counts, on_disk, &version), r;
+
+    if (fd < 0)
+        return fd;
+    r = read_part(&job->counts, fd, &version, 0, (size_t)version.size, &job->value.content);
+    if (r == 0)
+        job->value.content_hash = cu_hash_bytes(job->value.content->data, job->value.content->size);
+    close(fd);
+    return r;
+}
+
+struct open_context {
+    struct cu_storage_env *env;
+    struct cu_storage_counts *counts;
+};
+
+static int open_for_cache(void *context, const char *path, const struct cu_version *version)
+{
+    struct open_context *c = context;
+
+    return open_version(c->env, c->counts, path, version);
+}
+
+/* An error that says: what was at this path is there no more. */
+static int stale_if_gone(int error)
+{
+    return error == -ENOENT || error == -ENOTDIR || error == -ELOOP || error == -ENXIO ? -ESTALE
+                                                                                       : error;
+}
+
+int cu_storage_read_chunk(struct cu_storage_env *env, struct cu_storage_job *job,
+                          const char *on_disk)
+{
+    struct open_context context = {.env = env, .counts = &job->counts};
+    uint64_t offset = (uint64_t)job->chunk * env->chunk_bytes, left;
+    struct cu_fdcache_file *file;
+    int r;
+
+    if (offset >= job->version.size)
+        return -EINVAL;
+    left = job->version.size - offset;
+    r = cu_fdcache_acquire(env->files, on_disk, &job->version, open_for_cache, &context, &file);
+    if (r)
+        return stale_if_gone(r);
+    r = read_part(&job->counts, cu_fdcache_fd(file), &job->version, offset,
+                  left < env->chunk_bytes ? (size_t)left : env->chunk_bytes, &job->value.bytes);
+    cu_fdcache_release(env->files, file, r == 0);
+    if (r)
+        return r;
+    job->value.version = job->version;
+    job->value.hash = cu_hash_bytes(job->value.bytes->data, job->value.bytes->size);
+    return 0;
+}

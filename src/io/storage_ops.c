@@ -1,0 +1,354 @@
+/* One storage operation from request to value. A failure is a value with its errno, and nothing
+ * else in it.
+ *
+ * Invariants: every path goes through on_disk_path and the hidden check; the last component is
+ * never followed when it is a link. Calls are counted as they are made. */
+#include "io/storage_ops.h"
+
+#include "base/hash.h"
+#include "proto/dir.h"
+#include "proto/msg.h"
+#include "proto/xattr.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#define LIST_TRIES     3
+#define LINK_TRIES     3
+#define GETDENTS_BYTES 65536u
+#define XATTR_BYTES    65536u              /* the kernel's bound of a list and of a value */
+#define COARSE_NS      INT64_C(2000000000) /* of file systems whose stamps are whole seconds */
+
+static bool is_hidden(const struct cu_storage_env *env, const char *path, size_t len)
+{
+    for (size_t i = 0; i < env->hidden_count; i++) {
+        if (cu_path_within(path, len, env->hidden[i], strlen(env->hidden[i])))
+            return true;
+    }
+    return false;
+}
+
+/* Target of a link into value.bytes. -ESTALE when it is not the link any more that st shows;
+ * strict: by the length of the target, too, which some file systems do not tell in advance. */
+static int read_link(struct cu_storage_job *job, const char *on_disk, const struct stat *st,
+                     bool strict)
+{
+    char target[PATH_MAX];
+    ssize_t n;
+
+    job->counts.readlink++;
+    n = readlink(on_disk, target, sizeof(target));
+    if (n < 0)
+        return errno == EINVAL || errno == ENOENT ? -ESTALE : -errno;
+    if (n == 0 || (strict && n != st->st_size))
+        return -ESTALE;
+    job->value.bytes = cu_buf_copy(target, (size_t)n);
+    if (!job->value.bytes)
+        return -ENOMEM;
+    job->value.hash = cu_hash_bytes(target, (size_t)n);
+    return 0;
+}
+
+static int run_attr(struct cu_storage_env *env, struct cu_storage_job *job, const char *on_disk)
+{
+    struct stat st;
+    int r = -ESTALE;
+
+    for (int left = LINK_TRIES; left > 0 && r == -ESTALE; left--) {
+        job->counts.stat++;
+        if (lstat(on_disk, &st))
+            return -errno;
+        r = S_ISLNK(st.st_mode) ? read_link(job, on_disk, &st, left > 1) : 0;
+    }
+    if (r)
+        return r;
+    job->value.attr = cu_storage_attr_of(&st);
+    if (S_ISREG(st.st_mode) && (job->flags & CU_WANT_CONTENT) && st.st_size > 0 &&
+        (uint64_t)st.st_size <= env->inline_bytes)
+        (void)cu_storage_read_inline(env, job, on_disk); /* the attr alone is an answer, too */
+    return 0;
+}
+
+/* Names of hidden paths that are entries of the directory. */
+struct omitted {
+    const char *names[CU_STORAGE_HIDDEN_MAX];
+    size_t count;
+};
+
+static struct omitted find_omitted(const struct cu_storage_env *env,
+                                   const struct cu_storage_job *job)
+{
+    struct omitted omitted = {.count = 0};
+
+    for (size_t i = 0; i < env->hidden_count; i++) {
+        const char *hidden = env->hidden[i];
+        size_t parent = cu_path_parent_len(hidden, strlen(hidden));
+
+        if (parent == job->path_len && memcmp(hidden, job->path, parent) == 0)
+            omitted.names[omitted.count++] = strrchr(hidden, '/') + 1;
+    }
+    return omitted;
+}
+
+static bool is_listed(const struct omitted *omitted, const char *name)
+{
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        return false;
+    for (size_t i = 0; i < omitted->count; i++) {
+        if (strcmp(name, omitted->names[i]) == 0)
+            return false;
+    }
+    return true;
+}
+
+/* As getdents64(2) fills it in: glibc's readdir would do the same in half as large steps. */
+struct kernel_dirent {
+    uint64_t ino;
+    int64_t offset;
+    unsigned short record_len;
+    unsigned char type;
+    char name[];
+};
+
+static int list_entries(int fd, const struct omitted *omitted, char *buffer,
+                        struct cu_dir_builder *builder)
+{
+    for (;;) {
+        long n = syscall(SYS_getdents64, fd, buffer, GETDENTS_BYTES);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : 0;
+        for (long at = 0; at < n;) {
+            const struct kernel_dirent *d = (const void *)(buffer + at);
+            struct cu_dirent entry = {.ino = d->ino, .type = d->type, .name = d->name};
+            int r = 0;
+
+            entry.name_len = (uint16_t)strlen(d->name);
+            if (is_listed(omitted, d->name))
+                r = cu_dir_builder_add(builder, &entry);
+            if (r)
+                return r;
+            at += d->record_len;
+        }
+    }
+}
+
+static int list_once(int fd, const struct omitted *omitted, struct cu_buf **out)
+{
+    struct cu_dir_builder *builder = cu_dir_builder_new();
+    char *buffer = malloc(GETDENTS_BYTES);
+    int r = -ENOMEM;
+
+    if (!builder || !buffer)
+        goto out;
+    r = lseek(fd, 0, SEEK_SET) < 0 ? -errno : 0;
+    if (r == 0)
+        r = list_entries(fd, omitted, buffer, builder);
+    if (r)
+        goto out;
+    *out = cu_dir_builder_finish(builder);
+    builder = NULL;
+    r = *out ? 0 : -ENOMEM;
+out:
+    free(buffer);
+    cu_dir_builder_free(builder);
+    return r;
+}
+
+/* Will every change from now on show in the stamp? */
+static bool stamp_is_proof(const struct stat *st)
+{
+    int64_t age = cu_storage_age_ns(st);
+
+    return age >= (st->st_ctim.tv_nsec == 0 ? COARSE_NS : CU_STORAGE_TICK_NS);
+}
+
+/* A directory changed within the current tick may change again under the same stamp. Its listing is
+ * right, but its version must not pass for that of a later state: it gets one of its own, that
+ * equals only that of the same listing and no real one. */
+static struct cu_version listing_version(const struct stat *st, bool proven, uint64_t hash)
+{
+    struct cu_version version = cu_storage_version_of(st);
+
+    if (!proven) {
+        version.mtime_ns = INT64_MIN;
+        version.ctime_ns = (int64_t)hash;
+    }
+    return version;
+}
+
+static int list_open(int fd, struct cu_storage_env *env, struct cu_storage_job *job)
+{
+    struct omitted omitted = find_omitted(env, job);
+    struct stat before, after;
+    bool changed = true, proven = false;
+
+    if (fstat(fd, &after))
+        return -errno;
+    for (int left = LIST_TRIES; left > 0 && changed; left--) {
+        struct cu_version was, is;
+        int r;
+
+        before = after;
+        proven = stamp_is_proof(&before);
+        cu_buf_unref(job->value.bytes);
+        job->value.bytes = NULL;
+        r = list_once(fd, &omitted, &job->value.bytes);
+        if (r)
+            return r;
+        job->counts.readdir++;
+        if (fstat(fd, &after))
+            return -errno;
+        was = cu_storage_version_of(&before);
+        is = cu_storage_version_of(&after);
+        changed = !cu_version_equal(&was, &is);
+    }
+    job->value.hash = cu_hash_bytes(job->value.bytes->data, job->value.bytes->size);
+    job->value.version = listing_version(&before, proven && !changed, job->value.hash);
+    if (changed) /* it changes faster than it can be listed: to be believed by nobody for long */
+        job->value.age_ms = UINT32_MAX;
+    return 0;
+}
+
+static int run_dir(struct cu_storage_env *env, struct cu_storage_job *job, const char *on_disk)
+{
+    static const struct cu_version none;
+    int fd, r;
+
+    if (!cu_version_equal(&job->version, &none)) {
+        struct cu_version version;
+        struct stat st;
+
+        if (lstat(on_disk, &st)) {
+            job->counts.stat++;
+            return -errno;
+        }
+        version = cu_storage_version_of(&st);
+        if (S_ISDIR(st.st_mode) && cu_version_equal(&version, &job->version)) {
+            job->counts.revalidate++;
+            job->value.version = version;
+            job->value.unchanged = true;
+            return 0;
+        }
+        job->counts.stat++;
+    }
+    do
+        fd = open(on_disk, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    while (fd < 0 && errno == EINTR);
+    if (fd < 0)
+        return errno == ELOOP ? -ENOTDIR : -errno;
+    r = list_open(fd, env, job);
+    close(fd);
+    return r;
+}
+
+/* One attribute onto value.bytes. One that has gone, or that this user may not read, is left out.
+ */
+static int add_xattr(struct cu_storage_job *job, const char *on_disk, const char *name, char *value)
+{
+    struct cu_xattr pair = {.name = name, .name_len = (uint16_t)strlen(name), .value = value};
+    ssize_t n = lgetxattr(on_disk, name, value, XATTR_BYTES);
+
+    if (n < 0 && (errno == ENODATA || errno == EACCES || errno == EPERM || errno == EOPNOTSUPP))
+        return 0;
+    if (n < 0)
+        return -errno;
+    pair.value_len = (uint32_t)n;
+    return cu_xattr_append(&job->value.bytes, &pair);
+}
+
+static int run_xattr(struct cu_storage_job *job, const char *on_disk)
+{
+    char *names = malloc(2 * XATTR_BYTES), *value;
+    ssize_t n;
+    int r = 0;
+
+    if (!names)
+        return -ENOMEM;
+    value = names + XATTR_BYTES;
+    job->counts.xattr++;
+    n = llistxattr(on_disk, names, XATTR_BYTES);
+    if (n < 0)
+        r = -errno;
+    for (ssize_t at = 0; at < n && r == 0; at += (ssize_t)strlen(names + at) + 1)
+        r = add_xattr(job, on_disk, names + at, value);
+    if (r == 0 && job->value.bytes)
+        job->value.hash = cu_hash_bytes(job->value.bytes->data, job->value.bytes->size);
+    free(names);
+    return r;
+}
+
+static int run_statfs(struct cu_storage_job *job, const char *on_disk)
+{
+    struct statvfs vfs;
+    int fd, r;
+
+    job->counts.statfs++;
+    fd = open(on_disk, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    do
+        r = fstatvfs(fd, &vfs) ? -errno : 0;
+    while (r == -EINTR);
+    close(fd);
+    if (r)
+        return r;
+    job->value.statfs = (struct cu_statfs){
+        .bsize = vfs.f_bsize,
+        .frsize = vfs.f_frsize,
+        .blocks = vfs.f_blocks,
+        .bfree = vfs.f_bfree,
+        .bavail = vfs.f_bavail,
+        .files = vfs.f_files,
+        .ffree = vfs.f_ffree,
+        .namemax = vfs.f_namemax,
+    };
+    return 0;
+}
+
+static int run(struct cu_storage_env *env, struct cu_storage_job *job)
+{
+    char on_disk[2 * CU_PATH_MAX];
+
+    if (is_hidden(env, job->path, job->path_len))
+        return -ENOENT;
+    if ((size_t)snprintf(on_disk, sizeof(on_disk), "%s%s", env->root, job->path) >= sizeof(on_disk))
+        return -ENAMETOOLONG;
+    switch (job->kind) {
+    case CU_KIND_ATTR:
+        return run_attr(env, job, on_disk);
+    case CU_KIND_DIR:
+        return run_dir(env, job, on_disk);
+    case CU_KIND_DATA:
+        return cu_storage_read_chunk(env, job, on_disk);
+    case CU_KIND_XATTR:
+        return run_xattr(job, on_disk);
+    case CU_KIND_STATFS:
+        return run_statfs(job, on_disk);
+    }
+    return -EINVAL;
+}
+
+void cu_storage_run(struct cu_storage_env *env, struct cu_storage_job *job)
+{
+    int r = run(env, job);
+
+    if (r == 0)
+        return;
+    cu_value_clear(&job->value);
+    job->value.error = -r;
+    /* What is not there, has changed, or cannot have attributes is an answer, not a failure. */
+    if (r != -ENOENT && r != -ENOTDIR && r != -ESTALE && r != -EOPNOTSUPP)
+        job->counts.errors++;
+}

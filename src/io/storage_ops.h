@@ -1,0 +1,62 @@
+/* The blocking half of storage: one operation from request to value, on a worker thread. */
+#ifndef CU_IO_STORAGE_OPS_H
+#define CU_IO_STORAGE_OPS_H
+
+#include "base/path.h"
+#include "io/fdcache.h"
+#include "proto/object.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#define CU_STORAGE_HIDDEN_MAX 8u
+/* File systems stamp changes with a clock that moves in ticks (1 to 10 ms): two changes within this
+ * time may carry the same stamp. */
+#define CU_STORAGE_TICK_NS 20000000
+
+/* What all operations share; constant while workers run. */
+struct cu_storage_env {
+    uint32_t chunk_bytes;
+    uint32_t inline_bytes;
+    char *root;                          /* owned; "" when none */
+    char *hidden[CU_STORAGE_HIDDEN_MAX]; /* owned */
+    size_t hidden_count;
+    struct cu_fdcache *files; /* owned */
+    int no_atime_refused;     /* atomic: the user may not ask for O_NOATIME */
+};
+
+/* System calls made, as the counters of the same names. */
+struct cu_storage_counts {
+    uint32_t stat, readdir, readlink, open, read, xattr, statfs, revalidate, errors;
+    uint64_t bytes;
+};
+
+struct cu_storage_job {
+    enum cu_kind kind;
+    uint8_t flags;
+    uint32_t chunk;
+    struct cu_version version;
+    struct cu_value value; /* result */
+    struct cu_storage_counts counts;
+    const char *path; /* NUL-terminated, normal form, without the root */
+    size_t path_len;
+};
+
+/* Runs job; its value and counts are set. May block for as long as storage does. */
+void cu_storage_run(struct cu_storage_env *env, struct cu_storage_job *job);
+
+/* Pieces of it, shared by storage_ops.c and storage_file.c. on_disk is the path with the root
+ * before it. Results are 0 or a negative errno. */
+struct cu_attr cu_storage_attr_of(const struct stat *st);
+/* The version that st shows. */
+struct cu_version cu_storage_version_of(const struct stat *st);
+/* Time since the last change that st shows, against this node's clock; negative: in the future. */
+int64_t cu_storage_age_ns(const struct stat *st);
+int cu_storage_read_inline(struct cu_storage_env *env, struct cu_storage_job *job,
+                           const char *on_disk);
+int cu_storage_read_chunk(struct cu_storage_env *env, struct cu_storage_job *job,
+                          const char *on_disk);
+
+#endif

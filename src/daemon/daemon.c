@@ -1,0 +1,249 @@
+/* Everything that a node consists of is put together here, in the order in which it depends on each
+ * other; the mount comes last, so that nothing before it needs an unmount to be undone. */
+#include "daemon/daemon.h"
+
+#include "base/log.h"
+#include "daemon/process.h"
+#include "daemon/snapshot.h"
+#include "daemon/state.h"
+
+#include "core/tree.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK_BYTES   (256u * 1024)
+#define INLINE_BYTES  (64u * 1024)
+#define STORAGE_SLOTS 16u
+#define ORPHAN_SLOTS  4u
+#define NS_PER_MS     1000000ull
+#define NS_PER_S      1000000000ull
+
+static struct cu_core_config core_config(const struct cu_daemon_config *config)
+{
+    const struct cu_job *job = config->job;
+    uint32_t nodes = (uint32_t)job->hosts.count;
+
+    return (struct cu_core_config){
+        .rank = config->rank,
+        .node_count = nodes,
+        .fanout = job->fanout != 0 ? job->fanout : cu_tree_default_fanout(nodes),
+        .tree_count = job->trees < nodes ? job->trees : nodes,
+        .cache_bytes = config->cache_bytes,
+        .max_cacheable_bytes = job->max_cacheable_bytes,
+        .chunk_bytes = CHUNK_BYTES,
+        .inline_bytes = INLINE_BYTES,
+        .enoent_ttl_ns = job->enoent_ttl_ms * NS_PER_MS,
+        .start_grace_ns = job->ready_timeout_s * NS_PER_S,
+        .storage_slots = STORAGE_SLOTS,
+        .orphan_slots = ORPHAN_SLOTS,
+    };
+}
+
+static void on_storage_done(void *context, uint64_t id, const struct cu_value *value)
+{
+    struct cu_daemon *daemon = context;
+
+    cu_core_storage_done(daemon->core, id, value, uv_hrtime());
+    cu_daemon_drain(daemon);
+}
+
+static void on_front_kick(void *context)
+{
+    cu_daemon_drain(context);
+}
+
+static void on_front_unmounted(void *context)
+{
+    struct cu_daemon *daemon = context;
+
+    if (daemon->phase != CU_PHASE_SERVING)
+        return;
+    cu_log_warn("%s was unmounted by somebody", daemon->config.job->mount_dir);
+    cu_daemon_stop(daemon, NULL, NULL);
+}
+
+static void on_front_drop(void *context)
+{
+    struct cu_daemon *daemon = context;
+
+    cu_core_refresh(daemon->core, "/", 1, false, uv_hrtime());
+    cu_daemon_drain(daemon);
+    cu_process_trim();
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    cu_log_info("signal %d", number);
+    cu_daemon_stop(handle->data, NULL, NULL);
+}
+
+static struct cu_buf *make_snapshot(void *context)
+{
+    struct cu_daemon *daemon = context;
+    json_t *line = cu_commands_counters(daemon->commands);
+    struct cu_buf *text;
+    uv_timeval64_t now;
+
+    if (line == NULL)
+        return NULL;
+    uv_gettimeofday(&now);
+    json_object_set_new(line, "time_ms",
+                        json_integer((json_int_t)now.tv_sec * 1000 + now.tv_usec / 1000));
+    text = cu_commands_encode(line);
+    json_decref(line);
+    return text;
+}
+
+static int start_loop(struct cu_daemon *daemon, struct cu_error *err)
+{
+    int rc = uv_loop_init(&daemon->loop);
+
+    if (rc < 0)
+        return cu_error_set(err, rc, "no event loop: %s", uv_strerror(rc));
+    uv_timer_init(&daemon->loop, &daemon->timer);
+    uv_timer_init(&daemon->loop, &daemon->stop_timer);
+    uv_signal_init(&daemon->loop, &daemon->sigterm);
+    uv_signal_init(&daemon->loop, &daemon->sigint);
+    daemon->timer.data = daemon;
+    daemon->stop_timer.data = daemon;
+    daemon->sigterm.data = daemon;
+    daemon->sigint.data = daemon;
+    rc = uv_signal_start(&daemon->sigterm, on_signal, SIGTERM);
+    if (rc == 0)
+        rc = uv_signal_start(&daemon->sigint, on_signal, SIGINT);
+    return rc == 0 ? 0 : cu_error_set(err, rc, "no signal handler: %s", uv_strerror(rc));
+}
+
+static int start_logic(struct cu_daemon *daemon, const struct cu_core_config *limits,
+                       struct cu_error *err)
+{
+    struct cu_commands_config config = {
+        .job = daemon->config.job,
+        .limits = *limits,
+        .started_ns = uv_hrtime(),
+        .hooks = cu_daemon_commands_hooks,
+    };
+
+    daemon->core = cu_core_create(limits, uv_hrtime(), err);
+    if (daemon->core == NULL)
+        return -EINVAL;
+    config.core = daemon->core;
+    config.hooks.context = daemon;
+    daemon->commands = cu_commands_create(&config);
+    if (daemon->commands == NULL || cu_links_init(&daemon->links, limits->node_count) < 0)
+        return cu_error_set(err, -ENOMEM, "out of memory");
+    return 0;
+}
+
+static int start_network(struct cu_daemon *daemon, struct cu_error *err)
+{
+    const struct cu_job *job = daemon->config.job;
+    struct cu_transport_config config = {
+        .loop = &daemon->loop,
+        .bind_address = daemon->config.bind_address,
+        .port = job->port,
+        .events = cu_daemon_transport_events,
+        .counters = cu_core_counters(daemon->core),
+    };
+    struct cu_socket_events events = cu_daemon_socket_events;
+
+    config.events.context = daemon;
+    memcpy(config.identity.key, job->key, CU_KEY_BYTES);
+    memcpy(config.identity.job_id, job->id, CU_JOB_ID_BYTES);
+    config.identity.rank = daemon->config.rank;
+    config.identity.role = CU_ROLE_PEER;
+    config.identity.encrypt = job->encrypt;
+    daemon->transport = cu_transport_tcp_create(&config, err);
+    if (daemon->transport == NULL)
+        return -EADDRINUSE;
+    events.context = daemon;
+    daemon->socket = cu_socket_create(&daemon->loop, daemon->config.socket_path,
+                                      CU_COMMANDS_REQUEST_MAX, &events, err);
+    return daemon->socket != NULL ? 0 : -EADDRINUSE;
+}
+
+static int start_files(struct cu_daemon *daemon, const struct cu_core_config *limits,
+                       struct cu_error *err)
+{
+    static char real_mount[PATH_MAX]; /* the storage borrows it */
+    const char *hidden[8] = {daemon->config.job->mount_dir, "/proc", "/sys", "/dev"};
+    struct cu_storage_config storage = {
+        .loop = &daemon->loop,
+        .chunk_bytes = limits->chunk_bytes,
+        .inline_bytes = limits->inline_bytes,
+        .counters = cu_core_counters(daemon->core),
+    };
+    struct cu_front_config front = {
+        .loop = &daemon->loop,
+        .core = daemon->core,
+        .mount_dir = daemon->config.job->mount_dir,
+        .chunk_bytes = limits->chunk_bytes,
+        .enoent_ttl_ns = limits->enoent_ttl_ns,
+        .events = {.context = daemon,
+                   .kick = on_front_kick,
+                   .unmounted = on_front_unmounted,
+                   .drop = on_front_drop},
+    };
+
+    /* Storage reaches the mount by its real name, too. */
+    if (realpath(front.mount_dir, real_mount) != NULL && strcmp(real_mount, hidden[0]) != 0)
+        hidden[4] = real_mount;
+    memcpy(storage.hidden_paths, hidden, sizeof(hidden));
+    memcpy(front.hidden_paths, hidden, sizeof(hidden));
+    daemon->storage = cu_storage_create(&storage, daemon, on_storage_done, err);
+    if (daemon->storage == NULL)
+        return -ENOMEM;
+    daemon->front = cu_front_create(&front, err);
+    return daemon->front != NULL ? 0 : -EIO;
+}
+
+static void start_snapshots(struct cu_daemon *daemon)
+{
+    const struct cu_job *job = daemon->config.job;
+    char path[CU_PATH_MAX];
+
+    if (job->snapshot_s == 0)
+        return;
+    snprintf(path, sizeof(path), "%s/%s.stats.jsonl", job->log_dir,
+             job->hosts.names[daemon->config.rank]);
+    if (cu_snapshot_create(&daemon->loop, path, job->snapshot_s, make_snapshot, daemon) == NULL)
+        cu_log_warn("no snapshots: out of memory");
+}
+
+struct cu_daemon *cu_daemon_create(const struct cu_daemon_config *config, struct cu_error *err)
+{
+    struct cu_daemon *daemon = calloc(1, sizeof(*daemon));
+    struct cu_core_config limits = core_config(config);
+
+    if (daemon == NULL) {
+        cu_error_set(err, -ENOMEM, "out of memory");
+        return NULL;
+    }
+    daemon->config = *config;
+    daemon->timer_at_ns = UINT64_MAX;
+    if (start_loop(daemon, err) < 0 || start_logic(daemon, &limits, err) < 0 ||
+        start_network(daemon, err) < 0 || start_files(daemon, &limits, err) < 0) {
+        /* The process ends now; only what outlives it must go. */
+        if (daemon->socket != NULL)
+            cu_socket_unlisten(daemon->socket);
+        return NULL;
+    }
+    start_snapshots(daemon);
+    cu_log_info("copperd " CU_VERSION
+                ": rank %u of %u, port %u, fan-out %u, %u trees, cache %llu MiB",
+                limits.rank, limits.node_count, cu_transport_port(daemon->transport), limits.fanout,
+                limits.tree_count, (unsigned long long)(limits.cache_bytes >> 20));
+    return daemon;
+}
+
+void cu_daemon_run(struct cu_daemon *daemon)
+{
+    cu_core_mounted(daemon->core, uv_hrtime());
+    cu_daemon_drain(daemon);
+    uv_run(&daemon->loop, UV_RUN_DEFAULT);
+}

@@ -1,0 +1,31 @@
+/* The daemon: one loop that wires the core to the transport, the storage, the FUSE front and the
+ * control plane. */
+#ifndef CU_DAEMON_DAEMON_H
+#define CU_DAEMON_DAEMON_H
+
+#include "base/error.h"
+#include "daemon/mountdir.h"
+#include "proto/job.h"
+
+#include <stdint.h>
+
+struct cu_daemon;
+
+struct cu_daemon_config {
+    const struct cu_job *job; /* borrowed */
+    uint32_t rank;            /* of this node */
+    const char *socket_path;  /* borrowed: control socket */
+    const char *bind_address; /* borrowed; NULL: all */
+    uint64_t cache_bytes;
+    struct cu_mountdir *mountdir; /* borrowed; removed when the mount has gone */
+};
+
+/* Listens, mounts and serves as soon as cu_daemon_run is called. NULL with err, and nothing is left
+ * behind but mountdir. */
+struct cu_daemon *cu_daemon_create(const struct cu_daemon_config *config, struct cu_error *err);
+/* Serves until the node is stopped by a signal, a request or the end of its mount. Then mount,
+ * mount directory and control socket have gone. The process must end then: threads may still hang
+ * in storage, so nothing is freed. */
+void cu_daemon_run(struct cu_daemon *daemon);
+
+#endif

@@ -1,0 +1,204 @@
+/* One request down the tree, one result up: a node asks its children, does its own part, and
+ * answers when all children have, or with what has come when the time is over. A child's limit is
+ * shorter than its parent's, so that one silent node far below costs itself, not the branch above
+ * it.
+ *
+ * A stop is complete for a child when its connection has ended, too: then its process has. */
+#include "daemon/task.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void child_done(struct cu_task *task, struct cu_task_child *child)
+{
+    if (child->done)
+        return;
+    child->done = true;
+    task->child_open--;
+}
+
+static struct cu_task_child *child_of(struct cu_task *task, uint32_t rank)
+{
+    for (uint32_t i = 0; i < task->child_count; i++) {
+        if (task->children[i].rank == rank)
+            return &task->children[i];
+    }
+    return NULL;
+}
+
+/* What is sent to the children: the request, for what is below, with less time. */
+static struct cu_buf *request_below(const struct cu_task *task)
+{
+    json_t *request = json_copy(task->request);
+    uint64_t limit_ms = task->timeout_ms - task->timeout_ms / 8;
+    struct cu_buf *text;
+
+    if (request == NULL)
+        return NULL;
+    json_object_del(request, "all");
+    json_object_del(request, "root");
+    json_object_set_new(request, "below", json_true());
+    json_object_set_new(request, "timeout_ms", json_integer((json_int_t)limit_ms));
+    text = cu_commands_encode(request);
+    json_decref(request);
+    return text;
+}
+
+static void own_part(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns)
+{
+    if (task->op == CU_OP_STATS) {
+        task->nodes = json_array();
+        json_array_append_new(task->nodes, cu_answer_node_stats(commands));
+    }
+    if (task->op == CU_OP_REFRESH) {
+        const char *path = json_string_value(json_object_get(task->request, "path"));
+
+        cu_core_refresh(commands->config.core, path, strlen(path), true, now_ns);
+        commands->config.hooks.dropped(commands->config.hooks.context);
+    }
+}
+
+void cu_gather_start(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns)
+{
+    const struct cu_commands_config *config = &commands->config;
+    uint32_t max = config->limits.node_count;
+    uint32_t *ranks = malloc((size_t)max * sizeof(*ranks));
+    struct cu_buf *text = request_below(task);
+    uint32_t count = 0;
+
+    task->state = CU_TASK_GATHERING;
+    if (ranks != NULL && task->scope != CU_SCOPE_HERE)
+        count = cu_core_children(config->core, 0, ranks, max);
+    task->children = calloc((size_t)count + 1, sizeof(*task->children));
+    if (ranks == NULL || text == NULL || task->children == NULL ||
+        cu_rankset_init(&task->seen, max) < 0) {
+        cu_buf_unref(text);
+        free(ranks);
+        cu_task_fail(commands, task, "out of memory");
+        return;
+    }
+    cu_rankset_add(&task->seen, config->limits.rank);
+    own_part(commands, task, now_ns);
+    task->child_count = count;
+    task->child_open = count;
+    for (uint32_t i = 0; i < count; i++) {
+        task->children[i].rank = ranks[i];
+        if (config->hooks.ask(config->hooks.context, ranks[i], true, task->id, text) < 0)
+            child_done(task, &task->children[i]);
+    }
+    cu_buf_unref(text);
+    free(ranks);
+    if (task->child_open == 0)
+        cu_gather_finish(commands, task);
+}
+
+/* Ranks that a child's result speaks for, and their figures. */
+static void merge(struct cu_task *task, uint32_t rank, json_t *result)
+{
+    const char *ranks = json_string_value(json_object_get(result, "ranks"));
+    json_t *nodes = json_object_get(result, "nodes");
+
+    if (!json_is_true(json_object_get(result, "ok")))
+        return;
+    if (ranks == NULL || cu_rankset_add_text(&task->seen, ranks) < 0)
+        cu_rankset_add(&task->seen, rank);
+    if (task->nodes != NULL && json_is_array(nodes))
+        json_array_extend(task->nodes, nodes);
+}
+
+void cu_gather_result(struct cu_commands *commands, struct cu_task *task, uint32_t rank,
+                      json_t *result)
+{
+    struct cu_task_child *child = child_of(task, rank);
+
+    if (child == NULL || child->answered || child->done)
+        return;
+    child->answered = true;
+    merge(task, rank, result);
+    if (task->op != CU_OP_STOP || json_is_true(json_object_get(result, "lingers")) ||
+        !json_is_true(json_object_get(result, "ok")))
+        child_done(task, child);
+    if (task->child_open == 0)
+        cu_gather_finish(commands, task);
+}
+
+void cu_gather_child_down(struct cu_commands *commands, struct cu_task *task, uint32_t rank)
+{
+    struct cu_task_child *child = child_of(task, rank);
+
+    if (child == NULL || child->done)
+        return;
+    child_done(task, child);
+    if (task->child_open == 0)
+        cu_gather_finish(commands, task);
+}
+
+/* The sum over all nodes, each once: a node that changed its parent meanwhile may have been asked
+ * by both. */
+static json_t *sum_of(const struct cu_commands *commands, const json_t *nodes)
+{
+    json_t *sum = json_object();
+    struct cu_rankset added;
+    const json_t *node;
+    size_t i;
+
+    if (cu_rankset_init(&added, commands->config.limits.node_count) < 0)
+        return sum;
+    json_array_foreach(nodes, i, node)
+    {
+        json_t *counters = json_object_get(node, "counters");
+        json_int_t rank = json_integer_value(json_object_get(node, "rank"));
+        const char *name;
+        json_t *value;
+
+        if (rank < 0 || rank > UINT32_MAX || !cu_rankset_add(&added, (uint32_t)rank))
+            continue;
+        json_object_foreach(counters, name, value)
+        {
+            uint64_t total = (uint64_t)json_integer_value(json_object_get(sum, name)) +
+                             (uint64_t)json_integer_value(value);
+
+            json_object_set_new(sum, name, json_integer((json_int_t)total));
+        }
+    }
+    cu_rankset_free(&added);
+    return sum;
+}
+
+/* For the asker's eyes, at the root or where only this node was meant. */
+static void add_totals(struct cu_commands *commands, struct cu_task *task, json_t *result)
+{
+    if (task->op == CU_OP_STATS)
+        json_object_set_new(result, "sum", sum_of(commands, task->nodes));
+    else
+        json_object_set_new(result, task->op == CU_OP_STOP ? "stopped" : "nodes",
+                            json_integer(task->seen.count));
+    if (task->scope == CU_SCOPE_ROOT)
+        cu_answer_add_missing(commands, result, "silent", task->seen.bits);
+}
+
+void cu_gather_finish(struct cu_commands *commands, struct cu_task *task)
+{
+    json_t *result = json_object();
+    char *ranks;
+
+    json_object_set_new(result, "ok", json_true());
+    if (task->nodes != NULL)
+        json_object_set(result, "nodes", task->nodes);
+    if (task->scope == CU_SCOPE_BELOW) {
+        ranks = cu_rankset_text(&task->seen);
+        json_object_set_new(result, "ranks", json_string(ranks != NULL ? ranks : ""));
+        free(ranks);
+    } else {
+        add_totals(commands, task, result);
+    }
+    if (task->op == CU_OP_STOP) {
+        struct cu_commands_origin origin = task->origin;
+
+        cu_task_free(commands, task);
+        commands->config.hooks.stop(commands->config.hooks.context, &origin, result);
+        json_decref(result);
+        return;
+    }
+    cu_task_finish(commands, task, result);
+}

@@ -1,0 +1,35 @@
+/* Which connection leads to which rank. Two daemons can have two: one that we opened (the other
+ * side is our parent) and one that it opened (it is our child). */
+#ifndef CU_DAEMON_LINKS_H
+#define CU_DAEMON_LINKS_H
+
+#include "io/transport.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cu_links_slot {
+    struct cu_link *link; /* borrowed from the transport; NULL: none */
+    bool up;              /* proven; false while it is being opened */
+};
+
+struct cu_links {
+    uint32_t node_count;
+    uint32_t up_count;
+    struct cu_links_slot *slots; /* owned: [rank * 2 + child]; untouched pages cost nothing */
+};
+
+__attribute__((warn_unused_result)) int cu_links_init(struct cu_links *links, uint32_t node_count);
+void cu_links_free(struct cu_links *links);
+/* rank < node_count. Puts the slot into the link's data, so that cu_links_who finds it. */
+void cu_links_set(struct cu_links *links, uint32_t rank, bool child, struct cu_link *link, bool up);
+void cu_links_clear(struct cu_links *links, uint32_t rank, bool child);
+/* The link that is up, or NULL. */
+struct cu_link *cu_links_get(const struct cu_links *links, uint32_t rank, bool child);
+/* The link, up or being opened, or NULL. */
+struct cu_link *cu_links_any(const struct cu_links *links, uint32_t rank, bool child);
+/* Whose link it is. False for one that is in no slot (a client's). */
+bool cu_links_who(const struct cu_links *links, const struct cu_link *link, uint32_t *rank,
+                  bool *child);
+
+#endif

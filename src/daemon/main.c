@@ -1,0 +1,7 @@
+/* Everything is in the library, so that tests can link it. */
+#include "daemon/start.h"
+
+int main(int argc, char **argv)
+{
+    return cu_start_main(argc, argv);
+}

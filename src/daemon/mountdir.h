@@ -1,0 +1,25 @@
+/* The directory to mount on: made when it is not there, removed in the end when we made it. */
+#ifndef CU_DAEMON_MOUNTDIR_H
+#define CU_DAEMON_MOUNTDIR_H
+
+#include "base/error.h"
+#include "base/path.h"
+
+#include <stdint.h>
+
+struct cu_mountdir {
+    char path[CU_PATH_MAX];
+    uint32_t made; /* how many of the last components are ours to remove */
+};
+
+/* Makes path (normal form, not "/") and what lacks above it, mode 0700. What is there already must
+ * be safe: in a directory that anybody may write to, neither a link nor another user's.
+ * made_before: as noted by a killed daemon for the same path. -errno with err; then nothing that it
+ * made is left. */
+__attribute__((warn_unused_result)) int cu_mountdir_make(struct cu_mountdir *dir, const char *path,
+                                                         uint32_t made_before,
+                                                         struct cu_error *err);
+/* Removes what was made, as far as it is empty. May be called again. */
+void cu_mountdir_remove(struct cu_mountdir *dir);
+
+#endif

@@ -1,0 +1,194 @@
+/* What comes in over links and the control socket. A link that is no node's is the copper
+ * command's: it may send CONTROL and nothing else. A node may open its connection anew before we
+ * saw the old one end: the new one counts. */
+#include "base/log.h"
+#include "daemon/process.h"
+#include "daemon/state.h"
+
+#include <errno.h>
+#include <string.h>
+
+void cu_daemon_gone(struct cu_daemon *daemon, const void *owner)
+{
+    cu_commands_gone(daemon->commands, owner);
+    if (daemon->stop_origin.owner == owner)
+        daemon->stop_origin.owner = NULL;
+}
+
+static void on_up(void *context, struct cu_link *link, const struct cu_handshake_result *who,
+                  bool child)
+{
+    struct cu_daemon *daemon = context;
+    uint32_t rank = who->peer_rank;
+
+    if (child && who->role == CU_ROLE_CLIENT) {
+        cu_link_set_data(link, NULL);
+        return;
+    }
+    if (rank >= daemon->links.node_count || rank == daemon->config.rank) {
+        cu_log_warn("%s: says it is rank %u; refused", cu_link_name(link), rank);
+        cu_link_close(link);
+        return;
+    }
+    if (child && cu_links_any(&daemon->links, rank, true) != NULL)
+        cu_daemon_lose(daemon, rank, true, 0);
+    cu_links_set(&daemon->links, rank, child, link, true);
+    cu_log_info("%s: connected as %s", cu_link_name(link), child ? "child" : "parent");
+    cu_core_peer_up(daemon->core, rank, child, uv_hrtime());
+    cu_daemon_drain(daemon);
+}
+
+static void on_control(struct cu_daemon *daemon, struct cu_link *link, const struct cu_msg *msg)
+{
+    const struct cu_commands_origin origin = {.owner = link, .id = msg->id, .is_link = true};
+    uint32_t rank;
+    bool child;
+
+    if (msg->type == CU_MSG_CONTROL)
+        cu_commands_request(daemon->commands, &origin, msg->control.json->data,
+                            msg->control.json->size, uv_hrtime());
+    else if (cu_links_who(&daemon->links, link, &rank, &child))
+        cu_commands_result(daemon->commands, rank, child, msg->id, msg->control.json->data,
+                           msg->control.json->size, uv_hrtime());
+}
+
+static void on_message(void *context, struct cu_link *link, const struct cu_msg *msg)
+{
+    struct cu_daemon *daemon = context;
+    uint32_t rank;
+    bool child;
+
+    if (msg->type == CU_MSG_CONTROL || msg->type == CU_MSG_RESULT) {
+        on_control(daemon, link, msg);
+    } else if (cu_links_who(&daemon->links, link, &rank, &child)) {
+        cu_core_message(daemon->core, rank, child, msg, uv_hrtime());
+    } else {
+        cu_log_warn("%s: a client sent %s; closed", cu_link_name(link),
+                    cu_msg_type_name(msg->type));
+        cu_daemon_gone(daemon, link);
+        cu_link_close(link);
+    }
+    cu_daemon_drain(daemon);
+}
+
+static void on_down(void *context, struct cu_link *link, uint32_t rank, bool child, int error)
+{
+    struct cu_daemon *daemon = context;
+    uint32_t slot_rank;
+    bool slot_child;
+
+    cu_daemon_gone(daemon, link);
+    if (cu_links_who(&daemon->links, link, &slot_rank, &slot_child)) {
+        cu_links_clear(&daemon->links, slot_rank, slot_child);
+        cu_log_info("%s: %s connection ended: %s", daemon->config.job->hosts.names[rank],
+                    child ? "child's" : "parent's", error != 0 ? strerror(error) : "closed");
+        cu_commands_peer_down(daemon->commands, rank, child, uv_hrtime());
+        cu_core_peer_down(daemon->core, rank, child, error, uv_hrtime());
+    }
+    cu_daemon_drain(daemon);
+}
+
+const struct cu_transport_events cu_daemon_transport_events = {
+    .up = on_up,
+    .message = on_message,
+    .down = on_down,
+};
+
+static void on_socket_request(void *context, struct cu_socket_conn *conn, const char *text,
+                              size_t size)
+{
+    struct cu_daemon *daemon = context;
+    const struct cu_commands_origin origin = {.owner = conn};
+
+    cu_commands_request(daemon->commands, &origin, text, size, uv_hrtime());
+    cu_daemon_drain(daemon);
+}
+
+static void on_socket_gone(void *context, struct cu_socket_conn *conn)
+{
+    cu_daemon_gone(context, conn);
+}
+
+const struct cu_socket_events cu_daemon_socket_events = {
+    .request = on_socket_request,
+    .gone = on_socket_gone,
+};
+
+static void hook_reply(void *context, const struct cu_commands_origin *origin, struct cu_buf *json)
+{
+    struct cu_msg msg = {.type = CU_MSG_RESULT, .id = origin->id, .control = {.json = json}};
+
+    (void)context;
+    if (!origin->is_link) {
+        cu_socket_reply(origin->owner, json);
+        return;
+    }
+    if (cu_link_send(origin->owner, &msg) < 0)
+        cu_log_warn("%s: result not sent", cu_link_name(origin->owner));
+}
+
+static int hook_ask(void *context, uint32_t rank, bool child, uint64_t id, struct cu_buf *json)
+{
+    struct cu_daemon *daemon = context;
+    struct cu_msg msg = {.type = CU_MSG_CONTROL, .id = id, .control = {.json = json}};
+    struct cu_link *link = cu_links_get(&daemon->links, rank, child);
+
+    return link != NULL ? cu_link_send(link, &msg) : -ENOTCONN;
+}
+
+static void hook_stop(void *context, const struct cu_commands_origin *origin, json_t *result)
+{
+    struct cu_daemon *daemon = context;
+
+    if (daemon->stop_wanted)
+        return;
+    daemon->stop_wanted = true;
+    daemon->stop_origin = *origin;
+    daemon->stop_result = json_incref(result);
+}
+
+static void hook_describe(void *context, json_t *result)
+{
+    struct cu_daemon *daemon = context;
+    json_t *storage = json_object(), *peers = json_array();
+    const char *path = NULL;
+    uint64_t age_ns = 0, now_ns = uv_hrtime();
+    uint32_t pending = cu_storage_pending(daemon->storage, now_ns, &age_ns, &path);
+
+    json_object_set_new(storage, "pending", json_integer(pending));
+    if (pending > 0) {
+        json_object_set_new(storage, "oldest_ms", json_integer((json_int_t)(age_ns / 1000000)));
+        json_object_set_new(storage, "oldest_path", json_string(path != NULL ? path : ""));
+    }
+    json_object_set_new(result, "storage", storage);
+    for (uint32_t i = 0; i < 2 * daemon->links.node_count; i++) {
+        const struct cu_links_slot *slot = &daemon->links.slots[i];
+
+        if (!slot->up || json_array_size(peers) >= CU_COMMANDS_NAMES_MAX)
+            continue;
+        json_array_append_new(
+            peers, json_pack("{s:s, s:s, s:I, s:I}", "name", cu_link_name(slot->link), "is",
+                             i % 2 != 0 ? "child" : "parent", "queued_bytes",
+                             (json_int_t)cu_link_queued(slot->link), "silent_ms",
+                             (json_int_t)((now_ns - cu_link_heard_ns(slot->link)) / 1000000)));
+    }
+    json_object_set_new(result, "peers", peers);
+    json_object_set_new(result, "peer_count", json_integer(daemon->links.up_count));
+    if (daemon->front != NULL)
+        json_object_set_new(result, "inodes",
+                            json_integer((json_int_t)cu_front_inodes(daemon->front)));
+}
+
+static void hook_dropped(void *context)
+{
+    (void)context;
+    cu_process_trim();
+}
+
+const struct cu_commands_hooks cu_daemon_commands_hooks = {
+    .reply = hook_reply,
+    .ask = hook_ask,
+    .stop = hook_stop,
+    .describe = hook_describe,
+    .dropped = hook_dropped,
+};

@@ -1,0 +1,21 @@
+/* What the process as a whole is set to before anything else happens. */
+#ifndef CU_DAEMON_PROCESS_H
+#define CU_DAEMON_PROCESS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define CU_PROCESS_WORKERS 24 /* libuv's threads: storage slots, and some for name resolution */
+
+/* Closes what was inherited above 2, sets limits, the allocator, signals and libuv's thread count.
+ * To be called first, before any thread or descriptor of our own. */
+void cu_process_prepare(void);
+/* fd (0, 1 or 2) becomes /dev/null. */
+void cu_process_silence(int fd);
+/* Resident memory, 0 when not known. */
+uint64_t cu_process_resident_bytes(void);
+void cu_process_cpu_ms(uint64_t *user_ms, uint64_t *system_ms);
+/* Gives freed memory back to the kernel. */
+void cu_process_trim(void);
+
+#endif

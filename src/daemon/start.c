@@ -1,0 +1,337 @@
+/* The order matters: what was inherited is closed before anything of ours is opened; the job is
+ * read and checked before the fork, so that a bad one fails at once; the lock comes before anything
+ * that a second daemon could disturb; each step undoes itself when a later one fails. */
+#include "daemon/start.h"
+
+#include "base/log.h"
+#include "daemon/cores.h"
+#include "daemon/daemon.h"
+#include "daemon/detach.h"
+#include "daemon/lock.h"
+#include "daemon/memory.h"
+#include "daemon/mountdir.h"
+#include "daemon/mounts.h"
+#include "daemon/options.h"
+#include "daemon/process.h"
+#include "daemon/roster.h"
+#include "proto/control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What one start holds. */
+struct start {
+    struct cu_options options;
+    struct cu_job job;
+    char host[256]; /* for messages: the name in the host list once it is known */
+    uint32_t rank;
+    char run_dir[CU_PATH_MAX];
+    char socket_path[CU_PATH_MAX];
+    char bind_address[CU_ROSTER_ADDRESS_MAX];
+    struct cu_lock lock;
+    struct cu_mountdir mountdir;
+    struct cu_cores cores;
+    bool bound;
+};
+
+static int complain(const struct start *start, const struct cu_error *err)
+{
+    fprintf(stderr, "copperd: %s: %s\n", start->host, err->text);
+    return 1;
+}
+
+/* The whole of fd, new memory. */
+static int read_all(int fd, char **text, size_t *size, struct cu_error *err)
+{
+    size_t capacity = 64 * 1024, at = 0;
+    char *buf = malloc(capacity);
+    int rc = 0;
+
+    while (buf != NULL) {
+        ssize_t got = read(fd, buf + at, capacity - at);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            rc = cu_error_set(err, -errno, "the job description cannot be read: %s",
+                              strerror(errno));
+        if (got <= 0)
+            break;
+        at += (size_t)got;
+        if (at > CU_JOB_TEXT_MAX) {
+            rc = cu_error_set(err, -E2BIG, "the job description is over %u bytes", CU_JOB_TEXT_MAX);
+            break;
+        }
+        if (at == capacity) {
+            char *bigger = malloc(2 * capacity);
+
+            if (bigger != NULL)
+                memcpy(bigger, buf, at);
+            sodium_memzero(buf, at); /* the key is in it */
+            free(buf);
+            buf = bigger;
+            capacity *= 2;
+        }
+    }
+    if (buf == NULL)
+        return cu_error_set(err, -ENOMEM, "out of memory");
+    if (rc < 0) {
+        sodium_memzero(buf, at);
+        free(buf);
+        return rc;
+    }
+    *text = buf;
+    *size = at;
+    return 0;
+}
+
+static int read_job(struct start *start, struct cu_error *err)
+{
+    const char *path = start->options.job_path;
+    int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : 0;
+    char *text = NULL;
+    size_t size = 0;
+    int rc;
+
+    if (fd < 0)
+        return cu_error_set(err, -errno, "%s: %s", path, strerror(errno));
+    rc = read_all(fd, &text, &size, err);
+    if (path != NULL)
+        close(fd);
+    cu_process_silence(0);
+    if (rc < 0)
+        return rc;
+    rc = cu_job_decode(text, size, &start->job, err);
+    sodium_memzero(text, size);
+    free(text);
+    if (rc == -ENOMEM)
+        return cu_error_set(err, rc, "out of memory");
+    if (rc == 0 && start->job.port == 0)
+        return cu_error_set(err, -EINVAL, "the job description has no port");
+    return rc;
+}
+
+static int find_rank(struct start *start, struct cu_error *err)
+{
+    int64_t rank =
+        cu_roster_rank(&start->job, start->options.node, start->host, getenv("COPPER_NODE"), err);
+
+    if (rank < 0)
+        return (int)rank;
+    start->rank = (uint32_t)rank;
+    snprintf(start->host, sizeof(start->host), "%s", start->job.hosts.names[rank]);
+    return 0;
+}
+
+/* Makes dir and what lacks above it. */
+static int make_dirs(const char *dir)
+{
+    char path[CU_PATH_MAX];
+
+    if (snprintf(path, sizeof(path), "%s", dir) >= (int)sizeof(path))
+        return -ENAMETOOLONG;
+    for (char *end = path + 1; *end != '\0'; end++) {
+        if (*end != '/')
+            continue;
+        *end = '\0';
+        if (mkdir(path, 0755) < 0 && errno != EEXIST)
+            return -errno;
+        *end = '/';
+    }
+    return mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int open_log(const struct start *start, const char *job_id, struct cu_error *err)
+{
+    const struct cu_job *job = &start->job;
+    char path[CU_PATH_MAX];
+    struct cu_log_config config = {
+        .level = (enum cu_log_level)job->log_level,
+        .to_stdout = job->log_to_stdout && start->options.foreground,
+        .host = start->host,
+    };
+    bool file = job->log_to_file && job->log_level < CU_LOG_NONE;
+    int rc = 0;
+
+    if (file || job->snapshot_s != 0)
+        rc = make_dirs(job->log_dir);
+    if (rc < 0)
+        return cu_error_set(err, rc, "-d: %s: %s", job->log_dir, strerror(-rc));
+    if (file) {
+        rc = snprintf(path, sizeof(path), "%s/copperd-%s-%.8s.log", job->log_dir, start->host,
+                      job_id);
+        if (rc < 0 || (size_t)rc >= sizeof(path))
+            return cu_error_set(err, -ENAMETOOLONG, "-d: %s: name too long", job->log_dir);
+        config.file_path = path;
+    }
+    return cu_log_open(&config, err);
+}
+
+static int bind_cores(struct start *start, struct cu_error *err)
+{
+    const struct cu_cores wish = {
+        .given = start->job.cores_given,
+        .cores = start->job.cores,
+        .count = start->job.core_count,
+    };
+    int rc = cu_cores_choose(&wish, NULL, &start->cores, err);
+
+    if (rc < 0)
+        return rc;
+    start->bound = rc == 1;
+    if (rc == 0)
+        return 0;
+    rc = cu_cores_bind(&start->cores);
+    if (rc < 0 && wish.given)
+        return cu_error_set(err, rc, "-b: this process may not run on these cores: %s",
+                            strerror(-rc));
+    if (rc < 0) {
+        start->bound = false;
+        cu_error_set(err, 0, "no core binding: cores 48-51 are not given to this job step");
+    }
+    return 0;
+}
+
+/* Lock and mount directory. */
+static int take_place(struct start *start, const char *job_id, struct cu_error *err)
+{
+    const char *mount = start->job.mount_dir;
+    char path[CU_PATH_MAX];
+    int rc = cu_control_run_dir(getuid(), start->run_dir, err);
+
+    if (rc < 0)
+        return rc;
+    if (cu_control_file(start->run_dir, mount, "lock", path) < 0 ||
+        cu_control_file(start->run_dir, mount, "sock", start->socket_path) < 0)
+        return cu_error_set(err, -ENAMETOOLONG, "run directory %s: name too long", start->run_dir);
+    rc = cu_lock_take(&start->lock, path, job_id, err);
+    if (rc < 0)
+        return rc;
+    rc = cu_mounts_clean(mount, err);
+    if (rc < 0)
+        return rc;
+    rc = cu_mountdir_make(&start->mountdir, mount, start->lock.dirs_left, err);
+    if (rc < 0)
+        return rc;
+    rc = cu_lock_note(&start->lock, start->mountdir.made);
+    return rc < 0 ? cu_error_set(err, rc, "%s: %s", start->lock.path, strerror(-rc)) : 0;
+}
+
+static void leave_place(struct start *start)
+{
+    cu_mountdir_remove(&start->mountdir);
+    cu_lock_release(&start->lock);
+    /* The launch host keeps the job description there; a directory of the user's own choice stays.
+     */
+    if (start->run_dir[0] != '\0' && getenv("COPPER_RUN_DIR") == NULL)
+        rmdir(start->run_dir);
+}
+
+static void log_start(const struct start *start, const char *job_id, const struct cu_error *note)
+{
+    char cores[256];
+
+    cu_log_info("job %s, mount %s", job_id, start->job.mount_dir);
+    if (start->bound) {
+        cu_cores_text(&start->cores, cores, sizeof(cores));
+        cu_log_info("bound to cores %s", cores);
+    } else {
+        cu_log_info("%s", note->text);
+    }
+}
+
+/* Everything from the lock to the lock's release. Does not return when it served. */
+static int serve(struct start *start, struct cu_detach *detach, struct cu_error *err)
+{
+    struct cu_daemon_config config = {
+        .job = &start->job,
+        .rank = start->rank,
+        .socket_path = start->socket_path,
+        .mountdir = &start->mountdir,
+    };
+    struct cu_daemon *daemon = NULL;
+    char job_id[2 * CU_JOB_ID_BYTES + 1];
+    struct cu_error note = {""};
+    int rc;
+
+    sodium_bin2hex(job_id, sizeof(job_id), start->job.id, sizeof(start->job.id));
+    rc = bind_cores(start, &note);
+    if (rc < 0) {
+        *err = note;
+        goto out;
+    }
+    rc = cu_roster_bind_address(start->job.network, start->bind_address, err);
+    if (rc < 0)
+        goto out;
+    if (start->bind_address[0] != '\0')
+        config.bind_address = start->bind_address;
+    config.cache_bytes = start->job.cache_bytes;
+    if (config.cache_bytes == 0)
+        config.cache_bytes = cu_memory_default_cache(NULL);
+    rc = take_place(start, job_id, err);
+    if (rc < 0)
+        goto out;
+    rc = open_log(start, job_id, err);
+    if (rc < 0)
+        goto out;
+    log_start(start, job_id, &note);
+    daemon = cu_daemon_create(&config, err);
+    if (daemon == NULL) {
+        rc = -EIO;
+        goto out;
+    }
+    if (!start->options.foreground)
+        cu_detach_ready(detach);
+    cu_daemon_run(daemon);
+    cu_log_info("stopped");
+out:
+    leave_place(start);
+    if (daemon != NULL)
+        _exit(0); /* threads may hang in storage */
+    return rc;
+}
+
+int cu_start_main(int argc, char **argv)
+{
+    static struct start start = {.lock = {.fd = -1}};
+    struct cu_detach detach = {.pipe_fd = -1};
+    struct cu_error err = {""};
+
+    gethostname(start.host, sizeof(start.host) - 1);
+    if (cu_options_parse(argc, argv, &start.options, &err) < 0) {
+        complain(&start, &err);
+        return 2;
+    }
+    if (start.options.help || start.options.version) {
+        fputs(start.options.help ? cu_options_usage : "copperd " CU_VERSION "\n", stdout);
+        return fflush(stdout) == 0 ? 0 : 1;
+    }
+    cu_process_prepare();
+    umask(077);
+    if (sodium_init() < 0) {
+        cu_error_set(&err, -EIO, "the cryptographic library does not start");
+        return complain(&start, &err);
+    }
+    if (read_job(&start, &err) < 0 || find_rank(&start, &err) < 0)
+        return complain(&start, &err);
+    if (!start.options.foreground) {
+        if (cu_detach_fork(&detach, &err) < 0)
+            return complain(&start, &err);
+        if (detach.child != 0) {
+            sodium_memzero(start.job.key, sizeof(start.job.key));
+            return cu_detach_wait(&detach, &err) < 0 ? complain(&start, &err) : 0;
+        }
+    }
+    if (chdir("/") < 0 || serve(&start, &detach, &err) < 0) {
+        if (start.options.foreground)
+            return complain(&start, &err);
+        cu_detach_failed(&detach, &err);
+    }
+    _exit(1);
+}

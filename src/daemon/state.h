@@ -1,0 +1,68 @@
+/* Inside of the daemon: what the loop thread owns. */
+#ifndef CU_DAEMON_STATE_H
+#define CU_DAEMON_STATE_H
+
+#include "core/core.h"
+#include "daemon/commands.h"
+#include "daemon/daemon.h"
+#include "daemon/links.h"
+#include "daemon/socket.h"
+#include "io/front.h"
+#include "io/storage.h"
+#include "io/transport.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <uv.h>
+
+enum cu_daemon_phase {
+    CU_PHASE_SERVING,
+    CU_PHASE_LINGERING, /* unmounted; a `stop` that was handed up waits for its answer */
+    CU_PHASE_FLUSHING,  /* last messages are on their way */
+};
+
+struct cu_daemon {
+    struct cu_daemon_config config;
+    uv_loop_t loop;
+    struct cu_core *core;
+    struct cu_transport *transport;
+    struct cu_storage *storage;
+    struct cu_front *front; /* NULL before the mount stands and after it has gone */
+    struct cu_socket *socket;
+    struct cu_commands *commands;
+    struct cu_links links;
+    uv_signal_t sigterm, sigint;
+    uv_timer_t timer;     /* for the core's and the control plane's deadlines */
+    uint64_t timer_at_ns; /* UINT64_MAX: not armed */
+    bool draining;
+    enum cu_daemon_phase phase;
+    uv_timer_t stop_timer;
+    uint64_t stop_limit_ns; /* the phase ends then, come what may */
+    /* A `stop` request to be carried out when the effects are drained. */
+    bool stop_wanted;
+    struct cu_commands_origin stop_origin;
+    json_t *stop_result; /* owned */
+};
+
+/* effects.c */
+/* To be called after every input: carries out the core's effects, goes on with waiting requests,
+ * and arms the timer. May be called from inside itself. */
+void cu_daemon_drain(struct cu_daemon *daemon);
+/* Closes what leads to rank and tells everybody. */
+void cu_daemon_lose(struct cu_daemon *daemon, uint32_t rank, bool child, int error);
+
+/* peers.c */
+/* A connection (link or control socket) is no more: no reply goes there. */
+void cu_daemon_gone(struct cu_daemon *daemon, const void *owner);
+/* The transport's events and the control plane's hooks */
+extern const struct cu_transport_events cu_daemon_transport_events;
+extern const struct cu_socket_events cu_daemon_socket_events;
+extern const struct cu_commands_hooks cu_daemon_commands_hooks;
+
+/* stop.c */
+/* Begins the orderly end. origin: who asked, NULL: nobody; result is borrowed. A second call ends
+ * at once. */
+void cu_daemon_stop(struct cu_daemon *daemon, const struct cu_commands_origin *origin,
+                    json_t *result);
+
+#endif

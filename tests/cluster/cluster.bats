@@ -174,6 +174,39 @@ count() {
     run -1 pgrep -f "$dir"
 }
 
+@test "slurm runs jobs of an ordinary user, and ends" {
+    for tool in munged slurmctld slurmd srun; do
+        command -v "$tool" >/dev/null || skip "needs $tool"
+    done
+    cluster_up -n 3
+    name=$(basename "$CLUSTER_DIR")
+    "$CLUSTER_BIN/cluster" slurm up "$CLUSTER_DIR" KillWait=2
+    run -0 as_user alice login srun -N3 sh -c 'echo "$(id -un)@$SLURMD_NODENAME"'
+    [ "$(sort <<<"$output")" = $'alice@node1\nalice@node2\nalice@node3' ]
+    printf '#!/bin/sh\nsrun -N2 true && echo "done on $SLURM_JOB_NODELIST" >$HOME/out\n' |
+        as_user alice login sbatch -W -N2 -o /dev/null
+    run -0 cat "$CLUSTER_DIR/home/alice/out"
+    [[ $output == "done on node"* ]]
+    run -0 as_user alice login squeue -h
+    [ -z "$output" ]
+    "$CLUSTER_BIN/cluster" slurm down "$CLUSTER_DIR"
+    run -1 on_all sh -c 'pgrep "slurmd|munged"'
+    [ -z "$(find /sys/fs/cgroup -maxdepth 2 -name "$name")" ]
+}
+
+@test "down takes slurm and its running job along" {
+    command -v slurmctld >/dev/null || skip "needs slurmctld"
+    cluster_up -n 2
+    name=$(basename "$CLUSTER_DIR")
+    "$CLUSTER_BIN/cluster" slurm up "$CLUSTER_DIR"
+    printf '#!/bin/sh\nmkfifo $HOME/never\necho >$HOME/started\nread x <$HOME/never\n' |
+        (mkfifo "$CLUSTER_DIR/home/alice/started"; chmod 666 "$CLUSTER_DIR/home/alice/started"
+            as_user alice login sbatch -o /dev/null)
+    read -r _ <"$CLUSTER_DIR/home/alice/started"
+    cluster_down
+    [ -z "$(find /sys/fs/cgroup -maxdepth 2 -name "$name")" ]
+}
+
 @test "pfsemu counts each operation once, by path" {
     mkdir -p "$work/source/a/b"
     head -c 100000 /dev/urandom >"$work/source/a/b/f"

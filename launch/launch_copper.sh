@@ -1,0 +1,12 @@
+#!/bin/sh
+# Mounts Copper on all nodes of the job: launch_copper.sh --help, launch_copper.sh(1).
+# All the work is done by the copper program, which this finds, wherever it was installed.
+set -u
+
+here=$(dirname -- "$(readlink -f -- "$0")")
+for parts in "$here/../libexec/copper" "$here/../lib/copper" "$here/launch"; do
+    [ -f "$parts/rsh.sh" ] && break
+done
+parts=$(cd -- "$parts" && pwd) || exit 1
+exec "$here/copper" job launch \
+    --parts "$parts" --copperd "$here/copperd" --copper "$here/copper" "$@"

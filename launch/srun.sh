@@ -1,0 +1,72 @@
+#!/bin/sh
+# Launcher inside of a Slurm job. What it reads, runs and writes: see rsh.sh. A line "- - TEXT" is about
+# no host: srun's own trouble.
+#
+# A daemon that leaves its step is killed with the step where Slurm tracks processes by cgroup, and
+# outlives the job where it does not. So the daemons stay in the foreground of one step of their own,
+# and srun stays here, until the job ends or Copper is stopped.
+set -u
+
+here=$(dirname -- "$(readlink -f -- "$0")")
+mode=$1
+
+# The job's own options and the site's defaults must not change what these steps are: one task a
+# node, which shares the node with all others and is not ended because another one has ended.
+unset SLURM_NTASKS SLURM_NPROCS SLURM_NTASKS_PER_NODE SLURM_NTASKS_PER_CORE SLURM_NTASKS_PER_GPU \
+    SLURM_NTASKS_PER_SOCKET SLURM_CPUS_PER_TASK SRUN_CPUS_PER_TASK SLURM_CPUS_PER_GPU \
+    SLURM_MEM_PER_CPU SLURM_MEM_PER_GPU SLURM_MEM_PER_NODE SLURM_GPUS SLURM_GPUS_PER_NODE \
+    SLURM_GPUS_PER_TASK SLURM_GRES SLURM_EXCLUSIVE SLURM_EXACT SLURM_HOSTFILE SLURM_HINT \
+    SLURM_THREADS_PER_CORE SLURM_TIMELIMIT SLURM_IMMEDIATE SLURM_SRUN_REDUCE_TASK_EXIT_MSG
+share="--overlap --export=ALL -c 1 --mem=0 -m block --cpu-bind=none --mpi=none \
+--kill-on-bad-exit=0 --wait=0 --no-kill --job-name=copper"
+
+if [ "$mode" = run ]; then
+    # A step a node: a dead node then holds up nobody else.
+    COPPER_RSH="srun $share -N 1 -n 1 -w" exec "$here/rsh.sh" "$@"
+fi
+
+program=$2
+hosts=$(cat)
+# Task i runs on the i-th of these: Slurm's order, not that of our list.
+placed=$(scontrol show hostnames "${SLURM_JOB_NODELIST:-${SLURM_NODELIST:-}}" |
+    grep -Fx -e "$hosts")
+outside=$(printf '%s\n' "$hosts" | grep -Fxv -e "$placed")
+if [ -z "$placed" ] || [ -n "$outside" ]; then
+    for host in ${outside:-$hosts}; do
+        printf '%s 1 not a node of the Slurm job %s\n' "$host" "$SLURM_JOB_ID"
+    done
+    exit 0
+fi
+count=$(printf '%s\n' "$placed" | wc -l)
+list=$(printf '%s\n' "$placed" | paste -s -d , -)
+
+# "3: text" is said by task 3; "srun: error: n[2-3]: tasks 1-2: Exited with exit code 1" by srun.
+report() {
+    while IFS= read -r line; do
+        case $line in
+        "srun: error: "*": task"*)
+            hosts=${line#srun: error: }
+            for host in $(scontrol show hostnames "${hosts%%: task*}"); do
+                printf '%s 1 \n' "$host"
+            done
+            ;;
+        "srun: "*)
+            printf -- '- - %s\n' "$line"
+            ;;
+        *[0-9]": "?*)
+            task=${line%%: *}
+            task=${task##* }
+            host=$(printf '%s\n' "$placed" | sed -n "$((task + 1))p")
+            printf '%s - %s\n' "$host" "${line#*: }"
+            ;;
+        esac
+    done
+}
+
+trap '' PIPE # the reader may have had enough
+echo stay
+[ "$COPPER_OUTPUT" = yes ] || exec 3>/dev/null
+# shellcheck disable=SC2016,SC2086 # the node's own name; options are words
+srun $share --label -N "$count" -n "$count" -w "$list" \
+    sh -c 'exec "$0" --foreground --node "$SLURMD_NODENAME"' "$program" \
+    <"$COPPER_INPUT" 2>&1 >&3 3>&- | report

@@ -1,0 +1,11 @@
+#!/bin/sh
+# Stops Copper on all nodes of the job: stop_copper.sh --help, stop_copper.sh(1).
+# All the work is done by the copper program, which this finds, wherever it was installed.
+set -u
+
+here=$(dirname -- "$(readlink -f -- "$0")")
+for parts in "$here/../libexec/copper" "$here/../lib/copper" "$here/launch"; do
+    [ -f "$parts/rsh.sh" ] && break
+done
+parts=$(cd -- "$parts" && pwd) || exit 1
+exec "$here/copper" job stop --parts "$parts" --copper "$here/copper" "$@"

@@ -1,0 +1,21 @@
+#%Module1.0
+# Environment Modules: Copper from the tree in which this file lies:
+# PREFIX/share/modulefiles/copper/VERSION.
+set prefix [file normalize [file join [file dirname $ModulesCurrentModulefile] .. .. ..]]
+
+proc ModulesHelp {} {
+    puts stderr {
+Copper: a read-only cooperative caching file system for the nodes of a job.
+
+    launch_copper.sh      mounts it on all nodes of the job at /tmp/$USER/copper
+    copper status         shows it
+    stop_copper.sh        ends it
+
+A path P on storage is read through Copper as /tmp/$USER/copper/P. See launch_copper.sh(1).
+}
+}
+module-whatis {Copper: read-only cooperative caching file system for HPC jobs}
+
+conflict copper
+prepend-path PATH [file join $prefix bin]
+prepend-path MANPATH [file join $prefix share man]

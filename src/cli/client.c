@@ -1,0 +1,406 @@
+/* Who there is to speak to, and how requests and results are framed. A daemon that does not answer
+ * in time is as good as none: every step has a limit, the whole conversation too. */
+#include "cli/client.h"
+
+#include "base/path.h"
+#include "proto/control.h"
+#include "proto/msg.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <poll.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define ANY_MAX 32 /* ranks tried at once: some of a live job's answer */
+
+void cu_client_close(struct cu_client *client)
+{
+    cu_channel_close(&client->channel);
+}
+
+int cu_client_open_here(const char *mount_dir, struct cu_client *client, struct cu_error *err)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char run_dir[CU_PATH_MAX], path[CU_PATH_MAX];
+    int rc;
+
+    *client = (struct cu_client){.channel.fd = -1};
+    snprintf(client->name, sizeof(client->name), "the daemon of this node");
+    rc = cu_control_run_dir(getuid(), run_dir, err);
+    if (rc != 0)
+        return rc;
+    if (cu_control_file(run_dir, mount_dir, "sock", path) != 0 ||
+        strlen(path) >= sizeof(address.sun_path))
+        return cu_error_set(err, -ENAMETOOLONG, "run directory %s: the name is too long", run_dir);
+    memcpy(address.sun_path, path, strlen(path));
+    client->channel.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (client->channel.fd < 0)
+        return cu_error_set(err, -errno, "socket: %s", strerror(errno));
+    if (connect(client->channel.fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+        rc = errno == ECONNREFUSED ? -ENOENT : -errno;
+        cu_client_close(client);
+        return cu_error_set(err, rc, "%s: %s", path, strerror(-rc));
+    }
+    return 0;
+}
+
+/* A connection under way, not blocking; -1 with err. */
+static int start_connect(const char *host, uint16_t port, struct cu_error *err)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+    struct addrinfo *list = NULL;
+    char service[8];
+    int fd = -1, rc;
+
+    snprintf(service, sizeof(service), "%u", (unsigned)port);
+    rc = getaddrinfo(host, service, &hints, &list);
+    if (rc != 0) {
+        (void)cu_error_set(err, -EHOSTUNREACH, "%s: %s", host, gai_strerror(rc));
+        return -1;
+    }
+    for (struct addrinfo *a = list; a != NULL && fd < 0; a = a->ai_next) {
+        fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
+        if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) != 0 && errno != EINPROGRESS) {
+            (void)cu_error_set(err, -errno, "%s port %u: %s", host, (unsigned)port,
+                               strerror(errno));
+            close(fd);
+            fd = -1;
+        }
+    }
+    freeaddrinfo(list);
+    return fd;
+}
+
+/* How a connect ended: 0 or -errno. */
+static int connect_result(int fd)
+{
+    int error = 0;
+    socklen_t size = sizeof(error);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
+        return -errno;
+    return -error;
+}
+
+/* The handshake on a connected channel, and encryption from there on where the job wants it. */
+static int prove_key(struct cu_channel *channel, const struct cu_job *job, int64_t deadline_ms)
+{
+    struct cu_handshake_config config = {
+        .rank = CU_RANK_NONE, .role = CU_ROLE_CLIENT, .encrypt = job->encrypt};
+    struct cu_handshake h;
+    uint8_t hello[CU_HELLO_BYTES], in[CU_CHALLENGE_BYTES], out[CU_CHALLENGE_BYTES];
+    size_t out_len;
+    int rc;
+
+    if (sodium_init() < 0)
+        return -EIO;
+    memcpy(config.key, job->key, sizeof(config.key));
+    memcpy(config.job_id, job->id, sizeof(config.job_id));
+    randombytes_buf(config.nonce, sizeof(config.nonce));
+    cu_handshake_client_start(&h, &config, hello);
+    rc = cu_channel_write(channel, hello, sizeof(hello), deadline_ms);
+    while (rc == 0 && cu_handshake_expects(&h) > 0) {
+        int fed;
+
+        rc = cu_channel_read_all(channel, in, cu_handshake_expects(&h), deadline_ms);
+        if (rc != 0)
+            break;
+        out_len = 0;
+        fed = cu_handshake_feed(&h, in, out, &out_len);
+        rc = cu_channel_write(channel, out, out_len, deadline_ms);
+        if (fed < 0)
+            rc = fed;
+    }
+    if (rc == 0 && h.result.encrypt)
+        rc = cu_channel_encrypt(channel, h.result.key_send, h.result.key_receive, deadline_ms);
+    cu_handshake_wipe(&h);
+    explicit_bzero(&config, sizeof(config));
+    return rc;
+}
+
+static const char *connect_strerror(int error)
+{
+    switch (error) {
+    case -EBADMSG:
+    case -EPROTONOSUPPORT:
+    case -EKEYREJECTED:
+    case -EXDEV:
+    case -ENOTSUP:
+        return cu_handshake_strerror(error);
+    default:
+        return strerror(-error);
+    }
+}
+
+int cu_client_open_rank(const struct cu_job *job, uint32_t rank, int timeout_ms,
+                        struct cu_client *client, struct cu_error *err)
+{
+    int64_t deadline_ms = cu_channel_now_ms() + timeout_ms;
+    const char *host = job->hosts.names[rank];
+    int rc;
+
+    *client = (struct cu_client){.channel.fd = -1, .peer = true};
+    snprintf(client->name, sizeof(client->name), "%s port %u", host, (unsigned)job->port);
+    client->channel.fd = start_connect(host, job->port, err);
+    if (client->channel.fd < 0)
+        return -EHOSTUNREACH;
+    rc = cu_channel_wait(client->channel.fd, POLLOUT, deadline_ms);
+    if (rc == 0)
+        rc = connect_result(client->channel.fd);
+    if (rc == 0)
+        rc = prove_key(&client->channel, job, deadline_ms);
+    if (rc != 0) {
+        cu_client_close(client);
+        return cu_error_set(err, rc, "%s: %s", client->name, connect_strerror(rc));
+    }
+    return 0;
+}
+
+/* Of up to ANY_MAX ranks, spread over the job, the first that proves the key. */
+int cu_client_open_any(const struct cu_job *job, struct cu_client *client, struct cu_error *err)
+{
+    int64_t deadline_ms = cu_channel_now_ms() + CU_CLIENT_OPEN_MS;
+    size_t count = job->hosts.count < ANY_MAX ? job->hosts.count : ANY_MAX;
+    struct pollfd polls[ANY_MAX];
+    size_t open = 0, rank = 0;
+
+    *client = (struct cu_client){.channel.fd = -1, .peer = true};
+    for (size_t i = 0; i < count; i++) {
+        rank = i * job->hosts.count / count;
+        polls[i].fd = start_connect(job->hosts.names[rank], job->port, NULL);
+        polls[i].events = POLLOUT;
+        open += polls[i].fd >= 0;
+    }
+    while (client->channel.fd < 0 && open > 0 &&
+           poll(polls, count, cu_channel_left_ms(deadline_ms)) > 0) {
+        for (size_t i = 0; i < count && client->channel.fd < 0; i++) {
+            if (polls[i].fd < 0 || polls[i].revents == 0)
+                continue;
+            rank = i * job->hosts.count / count;
+            client->channel.fd = polls[i].fd;
+            polls[i].fd = -1;
+            open--;
+            if (connect_result(client->channel.fd) != 0 ||
+                prove_key(&client->channel, job, deadline_ms) != 0)
+                cu_channel_close(&client->channel);
+        }
+    }
+    for (size_t i = 0; i < count; i++)
+        if (polls[i].fd >= 0)
+            close(polls[i].fd);
+    if (client->channel.fd < 0)
+        return cu_error_set(err, -ENOENT, "no daemon of the job answers");
+    snprintf(client->name, sizeof(client->name), "%s port %u", job->hosts.names[rank],
+             (unsigned)job->port);
+    return 0;
+}
+
+int cu_client_read_job(const char *path, struct cu_job *job, struct cu_error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    struct stat st;
+    char *text = NULL;
+    ssize_t n = 0;
+    int rc;
+
+    if (fd < 0)
+        return cu_error_set(err, -errno, "%s: %s", path, strerror(errno));
+    if (fstat(fd, &st) != 0 || st.st_size > CU_JOB_TEXT_MAX) {
+        rc = cu_error_set(err, -EINVAL, "%s: is not a job description", path);
+        goto out;
+    }
+    text = malloc((size_t)st.st_size + 1);
+    if (text == NULL) {
+        rc = cu_error_set(err, -ENOMEM, "out of memory");
+        goto out;
+    }
+    n = read(fd, text, (size_t)st.st_size);
+    rc = n < 0 ? cu_error_set(err, -errno, "%s: %s", path, strerror(errno))
+               : cu_job_decode(text, (size_t)n, job, err);
+    explicit_bzero(text, (size_t)st.st_size);
+out:
+    free(text);
+    close(fd);
+    return rc;
+}
+
+int cu_client_open(const char *mount_dir, struct cu_client *client, struct cu_error *err)
+{
+    char run_dir[CU_PATH_MAX], path[CU_PATH_MAX];
+    struct cu_job job;
+    int rc = cu_client_open_here(mount_dir, client, err);
+
+    if (rc != -ENOENT)
+        return rc;
+    rc = cu_control_run_dir(getuid(), run_dir, err);
+    if (rc == 0)
+        rc = cu_control_file(run_dir, mount_dir, "job", path);
+    if (rc == 0)
+        rc = cu_client_read_job(path, &job, err);
+    if (rc == 0) {
+        rc = cu_client_open_any(&job, client, err);
+        cu_job_free(&job);
+    }
+    if (rc == -ENOENT)
+        return cu_error_set(err, rc, "nothing is mounted at %s: start it with launch_copper.sh",
+                            mount_dir);
+    return rc;
+}
+
+static int send_frame(struct cu_client *client, const char *text, size_t size, int64_t deadline_ms)
+{
+    struct cu_msg msg = {.type = CU_MSG_CONTROL, .id = client->id};
+    struct cu_buf *head = NULL, *bulk = NULL;
+    int rc;
+
+    msg.control.json = cu_buf_copy(text, size);
+    if (msg.control.json == NULL)
+        return -ENOMEM;
+    rc = cu_msg_encode(&msg, &head, &bulk);
+    if (rc == 0)
+        rc = cu_channel_write(&client->channel, head->data, head->size, deadline_ms);
+    if (rc == 0 && bulk != NULL)
+        rc = cu_channel_write(&client->channel, bulk->data, bulk->size, deadline_ms);
+    cu_buf_unref(head);
+    cu_buf_unref(bulk);
+    cu_msg_clear(&msg);
+    return rc;
+}
+
+int cu_client_send(struct cu_client *client, const json_t *request, struct cu_error *err)
+{
+    int64_t deadline_ms = cu_channel_now_ms() + CU_CLIENT_OPEN_MS;
+    char *text = json_dumps(request, JSON_COMPACT);
+    int rc;
+
+    if (text == NULL)
+        return cu_error_set(err, -ENOMEM, "out of memory");
+    client->id++;
+    if (client->peer) {
+        rc = send_frame(client, text, strlen(text), deadline_ms);
+    } else {
+        rc = cu_channel_write(&client->channel, text, strlen(text), deadline_ms);
+        if (rc == 0)
+            rc = cu_channel_write(&client->channel, "\n", 1, deadline_ms);
+    }
+    free(text);
+    return rc == 0 ? 0 : cu_error_set(err, rc, "%s: %s", client->name, strerror(-rc));
+}
+
+/* One frame; RESULT with the request's id gives 1 and *text, any other 0. */
+static int receive_frame(struct cu_client *client, int64_t deadline_ms, struct cu_buf **text)
+{
+    uint8_t bytes[CU_MSG_HEAD], meta[CU_MSG_META_MAX];
+    struct cu_msg_head head;
+    struct cu_buf *bulk = NULL;
+    int rc = cu_channel_read_all(&client->channel, bytes, sizeof(bytes), deadline_ms);
+
+    if (rc == 0)
+        rc = cu_msg_decode_head(bytes, &head);
+    if (rc == 0)
+        rc = cu_channel_read_all(&client->channel, meta, head.meta_len, deadline_ms);
+    if (rc != 0)
+        return rc;
+    if (head.bulk_len > 0) {
+        bulk = cu_buf_new(head.bulk_len);
+        if (bulk == NULL)
+            return -ENOMEM;
+        rc = cu_channel_read_all(&client->channel, bulk->data, head.bulk_len, deadline_ms);
+    }
+    if (rc == 0 && bulk != NULL && head.type == CU_MSG_RESULT && head.id == client->id) {
+        *text = bulk;
+        return 1;
+    }
+    cu_buf_unref(bulk);
+    return rc;
+}
+
+/* One line, without its newline. */
+static int receive_line(struct cu_client *client, int64_t deadline_ms, struct cu_buf **text)
+{
+    size_t room = 65536;
+    struct cu_buf *line = cu_buf_new(room);
+
+    if (line != NULL)
+        line->size = 0;
+    while (line != NULL) {
+        ssize_t n = cu_channel_read(&client->channel, line->data + line->size, room - line->size,
+                                    deadline_ms);
+
+        if (n < 0) {
+            cu_buf_unref(line);
+            return (int)n;
+        }
+        line->size += (size_t)n;
+        if (line->data[line->size - 1] == '\n') {
+            line->size--;
+            *text = line;
+            return 1;
+        }
+        if (line->size == room) {
+            struct cu_buf *more = room < CU_CONTROL_JSON_MAX ? cu_buf_new(room * 2) : NULL;
+
+            if (more != NULL) {
+                memcpy(more->data, line->data, line->size);
+                more->size = line->size;
+            }
+            cu_buf_unref(line);
+            line = more;
+            room *= 2;
+        }
+    }
+    return -ENOMEM;
+}
+
+int cu_client_receive(struct cu_client *client, int timeout_ms, json_t **result,
+                      struct cu_error *err)
+{
+    int64_t deadline_ms = cu_channel_now_ms() + timeout_ms;
+    struct cu_buf *text = NULL;
+    int rc = 0;
+
+    *result = NULL;
+    while (rc == 0)
+        rc = client->peer ? receive_frame(client, deadline_ms, &text)
+                          : receive_line(client, deadline_ms, &text);
+    if (rc < 0)
+        return cu_error_set(err, rc, "%s: %s", client->name,
+                            rc == -ETIMEDOUT    ? "no answer"
+                            : rc == -ECONNRESET ? "ended before it answered"
+                                                : strerror(-rc));
+    *result = json_loadb((const char *)text->data, text->size, 0, NULL);
+    cu_buf_unref(text);
+    if (!json_is_object(*result)) {
+        json_decref(*result);
+        *result = NULL;
+        return cu_error_set(err, -EBADMSG, "%s: the answer is not understood", client->name);
+    }
+    return 0;
+}
+
+int cu_client_call(struct cu_client *client, const json_t *request, int timeout_ms, json_t **result,
+                   struct cu_error *err)
+{
+    int rc = cu_client_send(client, request, err);
+
+    if (rc == 0)
+        rc = cu_client_receive(client, timeout_ms, result, err);
+    if (rc == 0 && !json_is_true(json_object_get(*result, "ok"))) {
+        const char *error = json_string_value(json_object_get(*result, "error"));
+
+        (void)cu_error_set(err, -EREMOTEIO, "%s: %s", client->name,
+                           error != NULL ? error : "refused without a reason");
+        json_decref(*result);
+        *result = NULL;
+        rc = -EREMOTEIO;
+    }
+    return rc;
+}

@@ -1,0 +1,174 @@
+/* copper doctor: what could keep Copper from working on this node, each with what to do about it.
+ */
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "proto/control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+struct finding {
+    bool good;
+    char text[CU_ERROR_TEXT_MAX];
+};
+
+static void check_kernel(struct finding *f)
+{
+    struct utsname name;
+    unsigned major = 0, minor = 0;
+
+    uname(&name);
+    f->good = sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
+              (major > 5 || (major == 5 && minor >= 14));
+    snprintf(f->text, sizeof(f->text), "Linux %.60s%s", name.release,
+             f->good ? "" : ": needs 5.14 or later");
+}
+
+static void check_fuse(struct finding *f)
+{
+    int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+
+    f->good = fd >= 0;
+    snprintf(f->text, sizeof(f->text), "/dev/fuse%s%s", f->good ? "" : ": ",
+             f->good           ? " can be used"
+             : errno == ENOENT ? "not there: the administrator must load the fuse module"
+                               : strerror(errno));
+    if (fd >= 0)
+        close(fd);
+}
+
+static void check_fusermount(struct finding *f)
+{
+    const char *path = getenv("PATH");
+    char copy[8192], file[CU_PATH_MAX], *save = NULL;
+    struct stat st;
+
+    snprintf(copy, sizeof(copy), "%s", path != NULL ? path : "/usr/bin:/bin");
+    for (char *dir = strtok_r(copy, ":", &save); dir != NULL; dir = strtok_r(NULL, ":", &save)) {
+        snprintf(file, sizeof(file), "%.4000s/fusermount3", dir);
+        if (stat(file, &st) != 0)
+            continue;
+        f->good = geteuid() == 0 || (st.st_uid == 0 && (st.st_mode & S_ISUID) != 0);
+        snprintf(f->text, sizeof(f->text), "%.400s%s", file,
+                 f->good ? "" : ": is not set-user-id root, so users cannot mount");
+        return;
+    }
+    f->good = geteuid() == 0;
+    snprintf(f->text, sizeof(f->text), "fusermount3%s",
+             f->good ? ": not on PATH, not needed by root"
+                     : ": not on PATH: the package fuse3 must be installed");
+}
+
+static void check_run_dir(struct finding *f)
+{
+    char path[CU_PATH_MAX];
+    struct cu_error err;
+
+    f->good = cu_control_run_dir(getuid(), path, &err) == 0;
+    snprintf(f->text, sizeof(f->text), f->good ? "run directory %.400s" : "%.480s",
+             f->good ? path : err.text);
+}
+
+static void check_mount(const char *mount, struct finding *f)
+{
+    struct stat st;
+    int error = stat(mount, &st) == 0 ? 0 : errno;
+
+    f->good = error == 0 || error == ENOENT;
+    snprintf(f->text, sizeof(f->text), "mount directory %.380s%s%s", mount,
+             error == ENOENT ? ": not there yet"
+             : error != 0    ? ": "
+                             : "",
+             error == ENOTCONN               ? "a dead daemon's mount: run stop_copper.sh"
+             : error != 0 && error != ENOENT ? strerror(error)
+                                             : "");
+}
+
+/* The daemon's own view, a new reference; NULL when there is none. */
+static json_t *check_daemon(const char *mount, struct finding *f)
+{
+    json_t *request = json_pack("{s:s}", "op", "doctor");
+    json_t *result = NULL;
+    struct cu_client client;
+    struct cu_error err;
+    int rc = cu_client_open(mount, &client, &err);
+
+    f->good = true;
+    if (rc == 0)
+        rc = cu_client_call(&client, request, CU_CLIENT_ANSWER_MS, &result, &err);
+    if (rc == 0)
+        snprintf(f->text, sizeof(f->text), "daemon on %.100s: %llu of %llu nodes ready there",
+                 cu_cli_text(result, "host"), (unsigned long long)cu_cli_number(result, "ready"),
+                 (unsigned long long)cu_cli_number(result, "nodes"));
+    else if (rc == -ENOENT)
+        snprintf(f->text, sizeof(f->text), "daemon: none runs for this mount");
+    else
+        snprintf(f->text, sizeof(f->text), "daemon: %.480s", err.text);
+    f->good = rc == 0 || rc == -ENOENT;
+    cu_client_close(&client);
+    json_decref(request);
+    return result;
+}
+
+static int print_json(const struct finding *findings, size_t count, json_t *daemon)
+{
+    json_t *object = json_object(), *list = json_array();
+    int status;
+
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(
+            list, json_pack("{s:b,s:s}", "good", findings[i].good, "text", findings[i].text));
+    json_object_set_new(object, "findings", list);
+    if (daemon != NULL)
+        json_object_set(object, "daemon", daemon);
+    status = cu_cli_print_json(object);
+    json_decref(object);
+    return status;
+}
+
+static int run(const struct cu_command *command, int argc, char **argv)
+{
+    struct cu_cli_options options;
+    struct finding findings[6];
+    const size_t count = sizeof(findings) / sizeof(findings[0]);
+    int status = cu_cli_parse(command, argc, argv, &options);
+    bool good = true;
+    json_t *daemon;
+
+    if (status < 0)
+        status = cu_cli_no_operands(command, argc, argv, &options);
+    if (status >= 0)
+        return status;
+    check_kernel(&findings[0]);
+    check_fuse(&findings[1]);
+    check_fusermount(&findings[2]);
+    check_run_dir(&findings[3]);
+    check_mount(options.mount, &findings[4]);
+    daemon = check_daemon(options.mount, &findings[5]);
+    if (options.json) {
+        status = print_json(findings, count, daemon);
+    } else {
+        status = CU_EXIT_OK;
+        for (size_t i = 0; i < count; i++)
+            printf("%-4s %s\n", findings[i].good ? "ok" : "BAD", findings[i].text);
+    }
+    for (size_t i = 0; i < count; i++)
+        good = good && findings[i].good;
+    json_decref(daemon);
+    return status == CU_EXIT_OK && !good ? CU_EXIT_FAILED : status;
+}
+
+const struct cu_command cu_command_doctor = {
+    .name = "doctor",
+    .synopsis = "[--json] [-v MOUNT]",
+    .summary = "Checks what could keep Copper from working on this node",
+    .details = "Exits 1 when something is bad.\n",
+    .options = "vj",
+    .run = run,
+};

@@ -1,0 +1,227 @@
+/* copper job: what launch_copper.sh and stop_copper.sh are made of. Not for people. */
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/launch.h"
+#include "proto/control.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Takes "--parts DIR --copperd PATH" from the front of argv; how many words, or -1. */
+static int take_paths(int argc, char **argv, struct cu_launch_paths *paths)
+{
+    int i = 1;
+
+    for (; i + 1 < argc; i += 2) {
+        if (strcmp(argv[i], "--parts") == 0)
+            paths->parts = argv[i + 1];
+        else if (strcmp(argv[i], "--copperd") == 0)
+            paths->copperd = argv[i + 1];
+        else if (strcmp(argv[i], "--copper") == 0)
+            paths->copper = argv[i + 1];
+        else
+            break;
+    }
+    return i - 1;
+}
+
+/* The status to exit with, or -1: options and host list are good. */
+static int take_options(int argc, char **argv, const struct cu_launch_paths *paths,
+                        struct cu_launch_options *options)
+{
+    struct cu_error err;
+    struct cu_hosts *hosts = &options->job.hosts;
+    int rc = cu_launch_options(argc, argv, options, &err);
+
+    if (rc == 0 && (options->help || options->version)) {
+        if (options->help)
+            cu_launch_help();
+        else
+            puts("copper " CU_VERSION);
+        cu_job_free(&options->job);
+        return CU_EXIT_OK;
+    }
+    if (rc != 0)
+        return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
+    if (options->hosts != NULL)
+        rc = cu_launch_hosts(options->hosts, hosts, &err);
+    else if (paths->parts != NULL)
+        rc = cu_launch_hosts_found(paths->parts, hosts, &err);
+    else
+        rc = cu_launch_hosts_from(STDIN_FILENO, "host list", hosts, &err);
+    if (rc != 0) {
+        cu_job_free(&options->job);
+        return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
+    }
+    return -1;
+}
+
+static int create(int argc, char **argv)
+{
+    const struct cu_launch_paths paths = {0};
+    struct cu_launch_options options;
+    struct cu_job_file file;
+    struct cu_error err;
+    int status = take_options(argc, argv, &paths, &options);
+    int rc;
+
+    if (status >= 0)
+        return status;
+    rc = cu_job_file_create(&options.job, &file, &err);
+    cu_job_free(&options.job);
+    if (rc != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    puts(file.path);
+    cu_job_file_close(&file, false);
+    return CU_EXIT_OK;
+}
+
+static int launch(int argc, char **argv)
+{
+    struct cu_launch_paths paths = {0};
+    struct cu_launch_options options;
+    struct cu_job_file file;
+    struct cu_error err;
+    int taken = take_paths(argc, argv, &paths);
+    int status;
+
+    if (paths.parts == NULL || paths.copperd == NULL || paths.copper == NULL)
+        return cu_cli_fail(CU_EXIT_USAGE, "job launch: is called by launch_copper.sh only");
+    status = take_options(argc - taken, argv + taken, &paths, &options);
+    if (status >= 0)
+        return status;
+    if (cu_job_file_create(&options.job, &file, &err) != 0) {
+        cu_job_free(&options.job);
+        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    }
+    status = cu_launch_run(&options.job, &file, &paths);
+    cu_job_file_close(&file, status != CU_EXIT_OK);
+    cu_job_free(&options.job);
+    return status;
+}
+
+static const char *plural(size_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+static int report_stop(const struct cu_undo *undo, const char *mount_dir)
+{
+    if (undo->stopped > 0)
+        printf("copper: stopped on %zu node%s\n", undo->stopped, plural(undo->stopped));
+    else if (undo->silent == 0)
+        printf("copper: nothing runs at %s\n", mount_dir);
+    if (undo->silent > 0)
+        return cu_cli_fail(CU_EXIT_FAILED,
+                           "no answer from %zu node%s: %s; when it is back: stop_copper.sh -H HOST",
+                           undo->silent, plural(undo->silent), undo->first);
+    return CU_EXIT_OK;
+}
+
+/* The job of the file when there is one, the given hosts when not, else this node. */
+static int stop_mount(const char *mount_dir, const char *hosts_text,
+                      const struct cu_launch_paths *paths)
+{
+    char run_dir[CU_PATH_MAX], path[CU_PATH_MAX];
+    struct cu_undo undo = {0};
+    struct cu_hosts hosts = {0};
+    struct cu_error err;
+    struct cu_job job;
+    int rc;
+
+    if (cu_control_run_dir(getuid(), run_dir, &err) != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    if (cu_control_file(run_dir, mount_dir, "job", path) != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "run directory %s: the name is too long", run_dir);
+    if (hosts_text != NULL && cu_launch_hosts(hosts_text, &hosts, &err) != 0)
+        return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
+    rc = cu_client_read_job(path, &job, &err);
+    if (rc == 0) {
+        cu_undo_everywhere(&job, paths, &undo);
+        cu_job_free(&job);
+    }
+    unlink(path);
+    if (hosts.count > 0)
+        cu_undo_each(&hosts, mount_dir, NULL, paths, &undo);
+    cu_parse_hosts_free(&hosts);
+    if (rc != 0 && hosts_text == NULL) {
+        rc = cu_undo_here(mount_dir, paths, &undo, &err);
+        if (rc < 0)
+            return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    }
+    return report_stop(&undo, mount_dir);
+}
+
+static void stop_help(void)
+{
+    puts("usage: stop_copper.sh [-v MOUNT] [-H HOSTS]\n\n"
+         "Stops Copper on all nodes of the job and takes away what it left. Harmless when nothing\n"
+         "runs.\n\n"
+         "  -v MOUNT       mount directory ($COPPER_MOUNT, else /tmp/$USER/copper)\n"
+         "  -H HOSTS       also on these: host file, or hosts with commas\n"
+         "  -h, --help     this text\n"
+         "  --version      version");
+}
+
+static int stop(int argc, char **argv)
+{
+    struct cu_launch_paths paths = {0};
+    char mount_dir[CU_PATH_MAX];
+    const char *mount = NULL, *hosts = NULL;
+    int taken = take_paths(argc, argv, &paths);
+
+    argc -= taken;
+    argv += taken;
+    if (paths.parts == NULL || paths.copper == NULL)
+        return cu_cli_fail(CU_EXIT_USAGE, "job stop: is called by stop_copper.sh only");
+    for (int i = 1; i < argc; i++) {
+        bool last = i + 1 == argc;
+
+        if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0) {
+            stop_help();
+            return CU_EXIT_OK;
+        } else if (strcmp(argv[i], "--version") == 0) {
+            puts("copper " CU_VERSION);
+            return CU_EXIT_OK;
+        } else if (strcmp(argv[i], "-v") == 0 && !last) {
+            mount = argv[++i];
+        } else if (strcmp(argv[i], "-H") == 0 && !last) {
+            hosts = argv[++i];
+        } else {
+            return cu_cli_fail(CU_EXIT_USAGE, "%s: %s; see stop_copper.sh --help", argv[i],
+                               strcmp(argv[i], "-v") == 0 || strcmp(argv[i], "-H") == 0
+                                   ? "needs a value"
+                                   : "there is no such option");
+        }
+    }
+    if (mount != NULL ? cu_path_normalise(mount, mount_dir) < 0
+                      : cu_control_default_mount(getuid(), mount_dir) != 0)
+        return cu_cli_fail(CU_EXIT_USAGE,
+                           "-v: \"%s\" is not a mount directory; allowed is an absolute path",
+                           mount != NULL ? mount : getenv("COPPER_MOUNT"));
+    return stop_mount(mount_dir, hosts, &paths);
+}
+
+static int run(const struct cu_command *command, int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "create") == 0)
+        return create(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "launch") == 0)
+        return launch(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "stop") == 0)
+        return stop(argc - 1, argv + 1);
+    cu_cli_help(command);
+    return argc > 1 && strcmp(argv[1], "--help") == 0 ? CU_EXIT_OK : CU_EXIT_USAGE;
+}
+
+const struct cu_command cu_command_job = {
+    .name = "job",
+    .synopsis = "create [LAUNCH-OPTION...]",
+    .summary = "Makes the description of a job from a host list on standard input, prints its path",
+    .details = "The options are those of launch_copper.sh, which uses this command.\n",
+    .options = "",
+    .hidden = true,
+    .run = run,
+};

@@ -1,0 +1,295 @@
+/* Starting a job and knowing when it stands. Three things can happen, and one poll waits for all: a
+ * starter ends (the launcher's pipe), rank 0 answers `wait` (its connection), somebody interrupts
+ * (a signal descriptor). Rank 0 is tried when its starter has ended, for then it listens; where
+ * starters stay as long as their daemons (srun), it is tried again and again at growing distances.
+ *
+ * Invariant: whatever the end, either all nodes are ready, or everything was stopped again. */
+#include "cli/launch.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define TRY_MS          300 /* for one attempt to reach rank 0 */
+#define RETRY_MAX_MS    100
+#define OTHERS_MS       1000 /* after a failure: for other starters to fail, too, and be named */
+#define ANSWER_EARLY_MS 100  /* `wait` ends that much before the limit, to tell who is missing */
+#define PROGRESS_MS     1000
+#define REASONS_MAX     20 /* lines */
+
+struct launch {
+    const struct cu_job *job;
+    struct cu_starters starters;
+    struct cu_client client; /* to rank 0 */
+    bool asked;              /* `wait` is on its way */
+    bool ready;
+    struct cu_error last; /* why rank 0 was not reached last time */
+    json_t *not_ready;    /* the result of a `wait` that ended without success */
+    int64_t start_ms, limit_ms, try_ms, fail_ms, progress_ms;
+    int retry_ms;
+    int signal_fd;
+    int interrupted; /* signal number */
+    bool terminal;
+};
+
+static void ask_wait(struct launch *l)
+{
+    int64_t left = l->limit_ms - cu_channel_now_ms() - ANSWER_EARLY_MS;
+    json_t *request =
+        json_pack("{s:s,s:I}", "op", "wait", "timeout_ms", (json_int_t)(left > 1 ? left : 1));
+    int rc;
+
+    if (strcmp(l->job->hosts.names[0], "localhost") == 0)
+        rc = cu_client_open_here(l->job->mount_dir, &l->client, &l->last);
+    else
+        rc = cu_client_open_rank(l->job, 0, TRY_MS, &l->client, &l->last);
+    if (rc == 0) {
+        rc = cu_client_send(&l->client, request, &l->last);
+        l->asked = rc == 0;
+        if (rc != 0)
+            cu_client_close(&l->client);
+    }
+    json_decref(request);
+    l->retry_ms = l->retry_ms * 2 < RETRY_MAX_MS ? l->retry_ms * 2 : RETRY_MAX_MS;
+    l->try_ms = cu_channel_now_ms() + l->retry_ms;
+}
+
+static void take_answer(struct launch *l)
+{
+    json_t *result = NULL;
+    int rc = cu_client_receive(&l->client, TRY_MS, &result, &l->last);
+
+    l->asked = false;
+    cu_client_close(&l->client);
+    l->try_ms = cu_channel_now_ms() + l->retry_ms;
+    if (rc != 0)
+        return;
+    if (json_is_true(json_object_get(result, "ok"))) {
+        l->ready = true;
+    } else {
+        (void)cu_error_set(&l->last, -EAGAIN, "%s", cu_cli_text(result, "error"));
+        json_decref(l->not_ready);
+        l->not_ready = json_incref(result);
+    }
+    json_decref(result);
+}
+
+static bool may_try(const struct launch *l)
+{
+    return !l->ready && !l->asked &&
+           (l->starters.stay || l->starters.of[0].state == CU_STARTER_DONE);
+}
+
+/* Are we done? Success needs the starters' ends, too, so that nothing of the launch is left here.
+ */
+static bool finished(const struct launch *l, int64_t now)
+{
+    bool running = l->starters.fd >= 0;
+
+    if (l->interrupted != 0)
+        return true;
+    if (l->ready && (l->starters.stay || !running))
+        return true;
+    if (now >= l->limit_ms)
+        return true;
+    if (!running && !l->ready && (l->starters.stay || l->starters.done < l->job->hosts.count))
+        return true;
+    return l->fail_ms != 0 && now >= l->fail_ms;
+}
+
+static int64_t earliest(const struct launch *l)
+{
+    int64_t next = l->limit_ms;
+
+    if (may_try(l) && l->try_ms < next)
+        next = l->try_ms;
+    if (l->fail_ms != 0 && l->fail_ms < next)
+        next = l->fail_ms;
+    if (l->terminal && l->progress_ms < next)
+        next = l->progress_ms;
+    return next;
+}
+
+static void show_progress(struct launch *l, int64_t now)
+{
+    if (!l->terminal || now < l->progress_ms)
+        return;
+    fprintf(stderr, "\rcopper: %zu nodes, %zu started, %lld s ", l->job->hosts.count,
+            l->starters.done, (long long)((now - l->start_ms) / 1000));
+    l->progress_ms = now + PROGRESS_MS;
+}
+
+static void wait_once(struct launch *l)
+{
+    struct pollfd polls[3] = {
+        {.fd = l->signal_fd, .events = POLLIN},
+        {.fd = l->starters.fd, .events = POLLIN},
+        {.fd = l->asked ? l->client.channel.fd : -1, .events = POLLIN},
+    };
+    struct signalfd_siginfo info;
+
+    if (poll(polls, 3, cu_channel_left_ms(earliest(l))) < 0)
+        return;
+    if (polls[0].revents != 0 && read(l->signal_fd, &info, sizeof(info)) == sizeof(info))
+        l->interrupted = (int)info.ssi_signo;
+    if (polls[1].revents != 0)
+        cu_starters_take(&l->starters);
+    if (polls[2].revents != 0)
+        take_answer(l);
+}
+
+static void run_until_finished(struct launch *l)
+{
+    int64_t now = cu_channel_now_ms();
+
+    while (!finished(l, now)) {
+        wait_once(l);
+        now = cu_channel_now_ms();
+        if (may_try(l) && now >= l->try_ms && now < l->limit_ms)
+            ask_wait(l);
+        if (l->starters.failed > 0 && l->fail_ms == 0)
+            l->fail_ms = now + OTHERS_MS;
+        show_progress(l, now);
+    }
+    if (l->terminal && l->progress_ms > l->start_ms + PROGRESS_MS)
+        fputs("\r\033[K", stderr);
+}
+
+static bool is_missing(const json_t *result, const char *host)
+{
+    const json_t *name;
+    size_t i;
+
+    json_array_foreach(json_object_get(result, "missing"), i,
+                       name) if (json_is_string(name) &&
+                                 strcmp(json_string_value(name), host) == 0) return true;
+    return false;
+}
+
+/* Why this node is not ready, into out; false when nothing speaks against it. */
+static bool reason_of(const struct launch *l, size_t i, char *out, size_t size)
+{
+    const struct cu_starter *s = &l->starters.of[i];
+    const char *host = l->job->hosts.names[i];
+
+    if (s->state == CU_STARTER_FAILED) {
+        snprintf(out, size, "%s", s->text != NULL ? s->text : "its starter failed");
+        return true;
+    }
+    if (is_missing(l->not_ready, host) || (i == 0 && !l->asked && l->starters.failed == 0)) {
+        const char *why = s->text;
+
+        if (why == NULL && i == 0 && l->not_ready == NULL)
+            why = l->last.text;
+        snprintf(out, size, "did not join: %s",
+                 why != NULL && why[0] != '\0' ? why : "it runs, but did not report to its parent");
+        return true;
+    }
+    if (s->state == CU_STARTER_RUNS && !l->starters.stay && l->starters.failed == 0) {
+        snprintf(out, size, "no answer from %s",
+                 getenv("COPPER_LAUNCHER") != NULL ? getenv("COPPER_LAUNCHER") : "rsh");
+        return true;
+    }
+    return false;
+}
+
+static void print_reasons(const struct launch *l)
+{
+    char text[1100];
+    size_t missing = 0;
+
+    for (size_t i = 0; i < l->job->hosts.count; i++) {
+        if (!reason_of(l, i, text, sizeof(text)))
+            continue;
+        if (missing++ < REASONS_MAX)
+            fprintf(stderr, "copper: %s: %s\n", l->job->hosts.names[i], text);
+    }
+    if (missing > REASONS_MAX)
+        fprintf(stderr, "copper: and %zu more\n", missing - REASONS_MAX);
+    if (l->starters.text != NULL)
+        fprintf(stderr, "copper: %s\n", l->starters.text);
+    else if (missing == 0)
+        fprintf(stderr, "copper: %s\n",
+                l->last.text[0] != '\0' ? l->last.text : "no node has answered");
+}
+
+static int give_up(struct launch *l, const struct cu_launch_paths *paths)
+{
+    struct cu_undo undo = {0};
+
+    if (l->interrupted != 0) {
+        fprintf(stderr, "copper: interrupted: stopping what was started\n");
+    } else {
+        fprintf(stderr, "copper: not all of %zu nodes are ready after %.1f s:\n",
+                l->job->hosts.count, (double)(cu_channel_now_ms() - l->start_ms) / 1000);
+        print_reasons(l);
+    }
+    cu_client_close(&l->client);
+    cu_starters_kill(&l->starters);
+    cu_undo_everywhere(l->job, paths, &undo);
+    if (undo.silent > 0)
+        fprintf(stderr, "copper: %zu node%s could not be cleaned: %s\n", undo.silent,
+                undo.silent == 1 ? "" : "s", undo.first);
+    return l->interrupted != 0 ? 128 + l->interrupted : CU_EXIT_FAILED;
+}
+
+static int block_signals(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+        return -1;
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
+                  const struct cu_launch_paths *paths)
+{
+    const char *const command[] = {paths->copperd, NULL};
+    struct cu_starters_config config = {.parts = paths->parts,
+                                        .mode = "start",
+                                        .command = command,
+                                        .hosts = &job->hosts,
+                                        .input = file->path,
+                                        .keep_stdout = job->log_to_stdout};
+    struct launch l = {.job = job, .client.channel.fd = -1, .retry_ms = 5};
+    struct cu_error err;
+    int status;
+
+    l.start_ms = cu_channel_now_ms();
+    l.limit_ms = l.start_ms + (int64_t)job->ready_timeout_s * 1000;
+    l.progress_ms = l.start_ms + PROGRESS_MS;
+    l.terminal = isatty(2) == 1;
+    l.signal_fd = block_signals();
+    if (l.signal_fd < 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "signals: %s", strerror(errno));
+    if (cu_starters_spawn(&l.starters, &config, &err) != 0) {
+        close(l.signal_fd);
+        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    }
+    run_until_finished(&l);
+    if (l.ready && l.interrupted == 0) {
+        printf("copper: %zu node%s ready at %s in %.2f s\n", job->hosts.count,
+               job->hosts.count == 1 ? "" : "s", job->mount_dir,
+               (double)(cu_channel_now_ms() - l.start_ms) / 1000);
+        status = CU_EXIT_OK;
+    } else {
+        status = give_up(&l, paths);
+    }
+    cu_client_close(&l.client);
+    json_decref(l.not_ready);
+    cu_starters_free(&l.starters);
+    close(l.signal_fd);
+    return status;
+}

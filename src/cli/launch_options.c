@@ -1,0 +1,125 @@
+/* The options of launch_copper.sh: letters here, meaning and bounds in proto/job.c's table, so that
+ * what passes here is what every daemon takes. */
+#include "cli/launch.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ENCRYPT 1000
+
+static const struct launch_option {
+    int letter;
+    const char *name; /* in the job's text */
+    const char *value, *help;
+} launch_options[] = {
+    {'l', "log_level", "LEVEL", "1 (most) to 5 (least), 6 none (6)"},
+    {'t', "log_type", "TYPE", "file, stdout or file_and_stdout (file)"},
+    {'d', "log_dir", "DIR", "where log files go"},
+    {'v', "mount", "MOUNT", "mount directory ($COPPER_MOUNT, else /tmp/$USER/copper)"},
+    {'T', "trees", "N", "number of trees, each with its own root (1)"},
+    {'k', "fanout", "N", "children of a node (chosen from the number of nodes)"},
+    {'M', "max_cacheable_bytes", "SIZE", "larger files are read from storage by each node (10MB)"},
+    {'m', "cache_bytes", "SIZE", "memory for the cache on a node (chosen from its memory)"},
+    {'s', "ready_timeout_s", "SECONDS", "longest wait for all nodes to be ready (20)"},
+    {'b', "cores", "CORES", "cores for the daemon (48-51 where they exist)"},
+    {'E', "enoent_ttl_ms", "MS", "how long \"no such file\" is believed (2000)"},
+    {'n', "network", "NETWORK", "tcp or tcp:INTERFACE (tcp)"},
+    {'p', "port", "PORT", "TCP port of the daemons (chosen from the job)"},
+    {'P', "profile", NULL, "write a profile of what was read"},
+    {'N', "top_paths", "N", "paths in the profile (10)"},
+    {'A', "full_paths", NULL, "full paths in the profile"},
+    {'I', "snapshot_s", "SECONDS", "write the counters that often (never)"},
+    {ENCRYPT, "encrypt", NULL, "encrypt what travels between nodes"},
+};
+#define OPTION_COUNT (sizeof(launch_options) / sizeof(launch_options[0]))
+
+void cu_launch_help(void)
+{
+    puts("usage: launch_copper.sh [OPTION...]\n\n"
+         "Mounts Copper on all nodes of the job and returns when every node is ready.\n");
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct launch_option *o = &launch_options[i];
+        char left[32] = "--encrypt";
+
+        if (o->letter != ENCRYPT)
+            snprintf(left, sizeof(left), "-%c %s", o->letter, o->value != NULL ? o->value : "");
+        printf("  %-14s %s\n", left, o->help);
+    }
+    puts("  -H HOSTS       host file, or hosts with commas (Slurm's, PBS's, else localhost)\n"
+         "  -h, --help     this text\n"
+         "  --version      version\n");
+}
+
+static int set_option(struct cu_job *job, int letter, const char *value, struct cu_error *err)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct launch_option *o = &launch_options[i];
+        char label[16] = "--encrypt";
+
+        if (o->letter != letter)
+            continue;
+        if (letter != ENCRYPT)
+            snprintf(label, sizeof(label), "-%c", letter);
+        return cu_job_set(job, o->name, o->value != NULL ? value : "yes", label, err);
+    }
+    return cu_error_set(err, -EINVAL, "-%c: there is no such option; see launch_copper.sh --help",
+                        letter);
+}
+
+static int refuse_option(int c, char **argv, struct cu_error *err)
+{
+    /* a long option leaves its own word behind optind, a letter may stand inside of one */
+    const char *word = argv[optind - 1];
+
+    if (c == ':' && optopt != 0)
+        return cu_error_set(err, -EINVAL, "-%c: needs a value; see launch_copper.sh --help",
+                            optopt);
+    if (optopt != 0 && optopt != ENCRYPT)
+        return cu_error_set(err, -EINVAL,
+                            "-%c: there is no such option; see launch_copper.sh --help", optopt);
+    return cu_error_set(err, -EINVAL, "%s: there is no such option; see launch_copper.sh --help",
+                        word);
+}
+
+int cu_launch_options(int argc, char **argv, struct cu_launch_options *options,
+                      struct cu_error *err)
+{
+    static const struct option longs[] = {{"help", no_argument, NULL, 'h'},
+                                          {"version", no_argument, NULL, 'V'},
+                                          {"encrypt", no_argument, NULL, ENCRYPT},
+                                          {NULL, 0, NULL, 0}};
+    int c, rc;
+
+    memset(options, 0, sizeof(*options));
+    rc = cu_job_init(&options->job);
+    if (rc == -ENOMEM)
+        return cu_error_set(err, rc, "out of memory");
+    if (rc != 0)
+        return cu_error_set(err, -EINVAL,
+                            "COPPER_MOUNT, COPPER_RUN_DIR: allowed is an absolute path");
+    opterr = 0;
+    optind = 1;
+    while (rc == 0 && (c = getopt_long(argc, argv, "+:l:t:d:v:T:k:M:m:s:b:E:n:p:PN:AI:H:h", longs,
+                                       NULL)) != -1) {
+        if (c == 'h')
+            options->help = true;
+        else if (c == 'V')
+            options->version = true;
+        else if (c == 'H')
+            options->hosts = optarg;
+        else if (c == '?' || c == ':')
+            rc = refuse_option(c, argv, err);
+        else
+            rc = set_option(&options->job, c, optarg, err);
+        if (options->help || options->version)
+            break;
+    }
+    if (rc == 0 && !options->help && !options->version && optind < argc)
+        rc = cu_error_set(err, -EINVAL, "\"%s\" is too much; see launch_copper.sh --help",
+                          argv[optind]);
+    if (rc != 0)
+        cu_job_free(&options->job);
+    return rc;
+}

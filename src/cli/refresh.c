@@ -1,0 +1,93 @@
+/* copper refresh: what changed on storage shall be seen. Paths may be given as they are on storage
+ * or as they are below the mount, absolute or not: people give what they have. */
+#include "cli/cli.h"
+#include "cli/client.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The path on storage, normal form, into out. */
+static int storage_path(const char *mount, const char *given, char out[CU_PATH_MAX])
+{
+    char whole[2 * CU_PATH_MAX], here[CU_PATH_MAX];
+    size_t mount_len = strlen(mount);
+    int len;
+
+    if (given[0] != '/' && getcwd(here, sizeof(here)) == NULL)
+        return -errno;
+    if (snprintf(whole, sizeof(whole), "%s%s%s", given[0] == '/' ? "" : here,
+                 given[0] == '/' ? "" : "/", given) >= (int)sizeof(whole))
+        return -ENAMETOOLONG;
+    len = cu_path_normalise(whole, out);
+    if (len < 0)
+        return len;
+    if (cu_path_within(out, (size_t)len, mount, mount_len)) {
+        memmove(out, out + mount_len, (size_t)len - mount_len + 1);
+        if (out[0] == '\0')
+            snprintf(out, CU_PATH_MAX, "/");
+    }
+    return 0;
+}
+
+static int refresh_one(struct cu_client *client, const char *path)
+{
+    json_t *request =
+        json_pack("{s:s,s:s%,s:b}", "op", "refresh", "path", path, strlen(path), "all", 1);
+    json_t *result = NULL;
+    struct cu_error err;
+    int status = CU_EXIT_OK;
+
+    if (request == NULL)
+        return cu_cli_fail(CU_EXIT_FAILED, "%s: is not UTF-8: refresh its directory", path);
+    if (cu_client_call(client, request, CU_CLIENT_ANSWER_MS, &result, &err) != 0) {
+        json_decref(request);
+        return cu_cli_fail(CU_EXIT_FAILED, "%s: %s", path, err.text);
+    }
+    printf("copper: %s: refreshed on %" PRIu64 " node%s\n", path, cu_cli_number(result, "nodes"),
+           cu_cli_number(result, "nodes") == 1 ? "" : "s");
+    if (cu_cli_number(result, "silent_count") > 0)
+        status = cu_cli_fail(CU_EXIT_FAILED, "%s: %" PRIu64 " nodes did not answer", path,
+                             cu_cli_number(result, "silent_count"));
+    json_decref(request);
+    json_decref(result);
+    return status;
+}
+
+static int run(const struct cu_command *command, int argc, char **argv)
+{
+    static char all[] = "/";
+    struct cu_cli_options options;
+    char path[CU_PATH_MAX];
+    struct cu_client client;
+    struct cu_error err;
+    int status = cu_cli_parse(command, argc, argv, &options);
+
+    if (status >= 0)
+        return status;
+    if (cu_client_open(options.mount, &client, &err) != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    status = CU_EXIT_OK;
+    for (int i = options.first; i < argc || i == options.first; i++) {
+        const char *given = i < argc ? argv[i] : all;
+        int rc = storage_path(options.mount, given, path);
+
+        if (rc != 0)
+            status = cu_cli_fail(CU_EXIT_FAILED, "%s: %s", given, strerror(-rc));
+        else if (refresh_one(&client, path) != CU_EXIT_OK)
+            status = CU_EXIT_FAILED;
+    }
+    cu_client_close(&client);
+    return status;
+}
+
+const struct cu_command cu_command_refresh = {
+    .name = "refresh",
+    .synopsis = "[-v MOUNT] [PATH...]",
+    .summary = "Drops what is cached at and below each PATH (all when none is given), on all nodes",
+    .details = "What is read next comes from storage again. PATH: as on storage, or below MOUNT.\n",
+    .options = "v",
+    .run = run,
+};

@@ -225,6 +225,7 @@ struct cu_transport *cu_transport_tcp_create(const struct cu_transport_config *c
     tcp->base.ops = &tcp_ops;
     tcp->config = *config;
     tcp->config.bind_address = NULL;
+    tcp->config.identity.role = CU_ROLE_PEER;
     if (!tcp->config.handshake_timeout_ms)
         tcp->config.handshake_timeout_ms = HANDSHAKE_TIMEOUT_MS;
     if (!tcp->config.unproven_max)

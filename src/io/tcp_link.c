@@ -204,7 +204,7 @@ static void name_link(struct cu_tcp_link *link)
     else if (link->accepted || strcmp(text, link->opening->host) == 0)
         snprintf(link->base.name, sizeof(link->base.name), "%s:%u", text, port);
     else
-        snprintf(link->base.name, sizeof(link->base.name), "%.100s %s:%u", link->opening->host,
+        snprintf(link->base.name, sizeof(link->base.name), "%.90s %s:%u", link->opening->host,
                  text, port);
     if (link->accepted) /* without the port, so that the log knows a repeated refusal for one */
         snprintf(link->opening->host, sizeof(link->opening->host), "%s", text);
@@ -441,8 +441,8 @@ struct cu_link *cu_tcp_connect(struct cu_transport *transport, uint32_t rank, co
         return NULL;
     opening = link->opening;
     link->rank = rank;
-    snprintf(link->base.name, sizeof(link->base.name), "%.100s:%u", host, port);
-    snprintf(opening->host, sizeof(opening->host), "%.100s", host);
+    snprintf(link->base.name, sizeof(link->base.name), "%.90s:%u", host, port);
+    snprintf(opening->host, sizeof(opening->host), "%.90s", host);
     /* An address needs no resolver, which shares its threads with storage that may hang. */
     if (uv_ip4_addr(host, port, &opening->addresses[0].v4) == 0 ||
         uv_ip6_addr(host, port, &opening->addresses[0].v6) == 0) {

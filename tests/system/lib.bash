@@ -1,0 +1,65 @@
+# What the system tests share: a job of real daemons and mounts on the test cluster. bats files that
+# test the running job source this; it sources ../cluster/lib.bash. The programs tested are those of
+# the build in COPPER_BUILD.
+# shellcheck shell=bash
+
+SYSTEM_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+# shellcheck source=tests/cluster/lib.bash
+. "$SYSTEM_DIR/../cluster/lib.bash"
+COPPER_BUILD=${COPPER_BUILD:-$SYSTEM_DIR/../../build/release}
+COPPER_BUILD=$(readlink -f "$COPPER_BUILD")
+PFS_BIN=$COPPER_BUILD/tests/cluster
+COPPER_RSH=$CLUSTER_BIN/rsh
+MOUNT=/tmp/copper-test/mnt
+export COPPER_BUILD PFS_BIN COPPER_RSH MOUNT SYSTEM_DIR
+
+skip_unless_built() {
+    skip_unless_root_fuse
+    [ -x "$COPPER_BUILD/copperd" ] || skip "needs a build: COPPER_BUILD=$COPPER_BUILD"
+}
+
+# A directory that all nodes see, for sources and results: sets and exports WORK.
+work_up() {
+    WORK=$(mktemp -d /srv/copper-test.XXXXXX)
+    chmod 755 "$WORK"
+    export WORK
+}
+
+work_down() {
+    [ -z "${WORK:-}" ] || rm -rf --one-file-system "$WORK"
+}
+
+# job_up [options of launch_copper.sh]: on all nodes of the cluster, from the login node.
+job_up() {
+    "$CLUSTER_BIN/cluster" hosts "$CLUSTER_DIR" >"$CLUSTER_DIR/job-hosts"
+    on login "$COPPER_BUILD/launch_copper.sh" -H "$CLUSTER_DIR/job-hosts" -v "$MOUNT" "$@"
+}
+
+job_down() {
+    on login "$COPPER_BUILD/stop_copper.sh" -v "$MOUNT"
+}
+
+copper() {
+    local node=$1 command=$2
+    shift 2
+    on "$node" "$COPPER_BUILD/copper" "$command" -v "$MOUNT" "$@"
+}
+
+# The counters of all nodes into FILE.
+stats_to() {
+    copper login stats --all --json >"$1"
+}
+
+# figures COMMAND...: see there.
+figures() {
+    /usr/bin/python3 -I "$SYSTEM_DIR/figures" "$@"
+}
+
+# until_true SECONDS COMMAND...: again and again until it succeeds; fails when the time is over.
+until_true() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ "$SECONDS" -lt "$end" ] || return 1
+    done
+}

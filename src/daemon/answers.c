@@ -163,8 +163,11 @@ json_t *cu_answer_doctor(struct cu_commands *commands, uint64_t now_ns)
         return NULL;
     cu_list_for_each (it, &commands->tasks) {
         const struct cu_task *task = CU_LIST_ENTRY(it, struct cu_task, link);
-        json_t *entry = json_object();
+        json_t *entry;
 
+        if (task->op == CU_OP_DOCTOR)
+            continue; /* this one */
+        entry = json_object();
         json_object_set(entry, "request", task->request);
         json_object_set_new(entry, "state", json_string(state_name(task->state)));
         add_int(entry, "age_ms", (now_ns - task->asked_ns) / 1000000);

@@ -164,14 +164,32 @@ count() {
     [ ! -e "$dir" ]
 }
 
-@test "up that is interrupted leaves nothing" {
-    local dir=$BATS_TEST_TMPDIR/c up
-    "$CLUSTER_BIN/cluster" up -n 32 -d "$dir" 3>&- &
-    up=$!
-    kill -TERM "$up"
-    wait "$up" || true
-    [ ! -e "$dir" ] || "$CLUSTER_BIN/cluster" down "$dir"
-    run -1 pgrep -f "$dir"
+# until_there PATH: by inotify's poor relative, as what is waited for has no other signal.
+until_there() {
+    local end=$((SECONDS + 20))
+    until [ -e "$1" ]; do
+        [ "$SECONDS" -lt "$end" ] || return 1
+    done
+}
+
+@test "up that is interrupted or killed, wherever, leaves nothing" {
+    local dir=$BATS_TEST_TMPDIR/c up signal file end
+    for signal in TERM KILL; do
+        for file in etc/hosts log/switch pid/switch pid/keeper rsh.sock log/node1 pid/node1; do
+            "$CLUSTER_BIN/cluster" up -n 16 -d "$dir" >/dev/null 2>&1 3>&- &
+            up=$!
+            until_there "$dir/$file"
+            kill -"$signal" "$up"
+            wait "$up" || true
+            end=$((SECONDS + 10))
+            while pgrep -f "(supervisor|keeper serve|cluster down|node-init) $dir" >/dev/null; do
+                [ "$SECONDS" -lt "$end" ]
+            done
+            echo "# $signal at $file: $(find "$dir" 2>/dev/null | wc -l)"
+            "$CLUSTER_BIN/cluster" down "$dir"
+            [ ! -e "$dir" ]
+        done
+    done
 }
 
 @test "slurm runs jobs of an ordinary user, and ends" {

@@ -68,6 +68,8 @@ pfs() {
 
 pfs_down() {
     [ -n "${PFS_CONTROL:-}" ] || return 0
-    pfs quit
+    # One that was killed leaves a dead mount.
+    pfs quit 2>/dev/null || umount -l "$PFS_MOUNT"
+    rm -f "$PFS_CONTROL"
     unset PFS_CONTROL PFS_MOUNT
 }

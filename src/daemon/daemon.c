@@ -19,6 +19,7 @@
 #define CHUNK_BYTES   (256u * 1024)
 #define INLINE_BYTES  (64u * 1024)
 #define STORAGE_SLOTS 16u
+#define OPEN_FILES    512u /* some hundred libraries are mapped, then read here and there */
 #define ORPHAN_SLOTS  4u
 #define NS_PER_MS     1000000ull
 #define NS_PER_S      1000000000ull
@@ -176,6 +177,7 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
         .loop = &daemon->loop,
         .chunk_bytes = limits->chunk_bytes,
         .inline_bytes = limits->inline_bytes,
+        .open_files_max = OPEN_FILES,
         .counters = cu_core_counters(daemon->core),
     };
     struct cu_front_config front = {

@@ -1,0 +1,132 @@
+# A whole job: many processes on many nodes start Python, and storage serves each object once.
+
+bats_require_minimum_version 1.5.0
+load lib.bash
+
+setup_file() {
+    skip_unless_built
+    work_up
+    mkdir "$WORK/pfs"
+    # The machine's own Python, as if it was installed on the parallel file system.
+    pfs_up /usr "$WORK/pfs"
+    cluster_up -n 8
+}
+
+teardown_file() {
+    pfs_down
+    cluster_down
+    work_down
+}
+
+setup() {
+    skip_unless_built
+    before=$BATS_TEST_TMPDIR/before after=$BATS_TEST_TMPDIR/after
+}
+
+teardown() {
+    job_down
+}
+
+# python4 CODE: on each node four processes at once; interpreter's modules, packages and libraries
+# all come through the mount.
+python4() {
+    local prefix=$MOUNT$WORK/pfs
+    on_all env -i PYTHONHOME="$prefix" PYTHONDONTWRITEBYTECODE=1 \
+        LD_LIBRARY_PATH="$prefix/lib/x86_64-linux-gnu" CODE="$1" PREFIX="$prefix" /bin/sh -c '
+            for i in 1 2 3 4; do /usr/bin/python3 -s -c "$CODE" & pids="$pids $!"; done
+            for pid in $pids; do wait "$pid" || exit 1; done'
+}
+
+numpy='
+import os, numpy
+assert numpy.__file__.startswith(os.environ["PREFIX"]), numpy.__file__
+assert os.__file__.startswith(os.environ["PREFIX"]), os.__file__
+assert numpy.dot(numpy.arange(1000.0), numpy.ones(1000)) == 499500.0
+'
+
+# What lies above the file system that counts is asked for first.
+begin_counting() {
+    on_all stat -c '' "$MOUNT$WORK/pfs" >/dev/null
+    pfs reset
+    stats_to "$before"
+}
+
+end_counting() {
+    stats_to "$after"
+    pfs counts >"$BATS_TEST_TMPDIR/counts"
+    pfs twice >"$BATS_TEST_TMPDIR/twice"
+    pfs paths >"$BATS_TEST_TMPDIR/paths"
+}
+
+@test "8 nodes x 4 processes import numpy: each object is read once, by the root alone" {
+    job_up -k 2 -M 1G -E 600000
+    begin_counting
+    python4 "$numpy"
+    end_counting
+    run -0 figures once "$BATS_TEST_TMPDIR/twice"
+    run -0 figures agree "$before" "$after" "$BATS_TEST_TMPDIR/counts"
+    run -0 figures who "$before" "$after" storage_
+    [ "$output" = node1 ]
+    # It was no small thing, and most of it was not asked of the root.
+    [ "$(figures sum "$before" "$after" storage_stat)" -gt 200 ]
+    [ "$(figures sum "$before" "$after" storage_bytes)" -gt 10000000 ]
+    [ "$(figures sum "$before" "$after" fuse_lookup)" -gt 1600 ]
+
+    # The same once more: the kernels have it all.
+    stats_to "$before"
+    pfs reset
+    python4 "$numpy"
+    end_counting
+    run -0 figures grown "$before" "$after" fuse_
+    echo "requests of the second round: ${output:-none}"
+    for kind in lookup getattr readlink open read opendir readdir getxattr listxattr statfs access
+    do
+        [ "$(figures sum "$before" "$after" "fuse_$kind")" = 0 ]
+    done
+    [ -z "$(<"$BATS_TEST_TMPDIR/paths")" ]
+}
+
+# roots TREES HOST...: as above with several trees, whose roots are these hosts.
+roots() {
+    local trees=$1
+    shift
+    job_up -k 2 -M 1G -E 600000 -T "$trees"
+    begin_counting
+    python4 "$numpy"
+    end_counting
+    # Parts of one large file belong to different trees: each root opens it.
+    run -0 figures once "$BATS_TEST_TMPDIR/twice" "$trees"
+    run -0 figures agree "$before" "$after" "$BATS_TEST_TMPDIR/counts"
+    run -0 figures who "$before" "$after" storage_
+    [ "$output" = "$(printf '%s\n' "$@")" ]
+}
+
+@test "two trees: two roots share the work, nothing is read twice" {
+    roots 2 node1 node5
+}
+
+@test "three trees: three roots share the work, nothing is read twice" {
+    roots 3 node1 node3 node6
+}
+
+@test "import torch: each object is read once" {
+    job_up -k 2 -M 1G -E 600000
+    begin_counting
+    local prefix=$MOUNT$WORK/pfs node pids=() pid
+    for node in node1 node4 node7 node8; do
+        on "$node" env -i PYTHONHOME="$prefix" PYTHONDONTWRITEBYTECODE=1 PREFIX="$prefix" \
+            LD_LIBRARY_PATH="$prefix/lib/x86_64-linux-gnu" /usr/bin/python3 -s -c '
+import os, torch
+assert torch.__file__.startswith(os.environ["PREFIX"]), torch.__file__
+assert float(torch.ones(10, 10).matmul(torch.ones(10, 10)).sum()) == 1000.0
+' 3>&- &
+        pids+=($!)
+    done
+    for pid in "${pids[@]}"; do wait "$pid"; done
+    end_counting
+    run -0 figures once "$BATS_TEST_TMPDIR/twice"
+    run -0 figures agree "$before" "$after" "$BATS_TEST_TMPDIR/counts"
+    run -0 figures who "$before" "$after" storage_
+    [ "$output" = node1 ]
+    [ "$(figures sum "$before" "$after" storage_bytes)" -gt 50000000 ]
+}

@@ -65,7 +65,7 @@ for name in "${harnesses[@]}"; do
     }
     grep -E '^stat::number_of_executed_units|cov:' "$build/$name.log" | tail -n 2
     if $merge; then
-        "$program" -merge=1 "$corpus/$name" "$found" >>"$build/$name.log" 2>&1
+        "$program" -set_cover_merge=1 "$corpus/$name" "$found" >>"$build/$name.log" 2>&1
     fi
 done
 exit $status

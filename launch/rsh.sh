@@ -10,11 +10,8 @@
 set -u
 
 at_once=64
-
-# The last line that says something.
-last_line() {
-    awk 'NF { line = $0 } END { print line }'
-}
+newline='
+'
 
 remote() {
     host=$1
@@ -46,7 +43,7 @@ one() {
         text=$(remote "$host" "$@" 2>&1 3>&-)
     fi
     status=$?
-    text=$(printf '%s\n' "$text" | last_line)
+    text=${text##*"$newline"} # the last line
     case $status in
     126 | 127) text="cannot run $program: Copper must be at the same path on every node ($text)" ;;
     255) text="no answer from rsh: $text" ;;

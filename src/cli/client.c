@@ -30,13 +30,15 @@ int cu_client_open_here(const char *mount_dir, struct cu_client *client, struct 
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     char run_dir[CU_PATH_MAX], path[CU_PATH_MAX];
+    struct ucred peer = {.uid = (uid_t)-1};
+    socklen_t size = sizeof(peer);
     int rc;
 
     *client = (struct cu_client){.channel.fd = -1};
     snprintf(client->name, sizeof(client->name), "the daemon of this node");
-    rc = cu_control_run_dir(getuid(), run_dir, err);
+    rc = cu_control_run_path(getuid(), run_dir);
     if (rc != 0)
-        return rc;
+        return cu_error_set(err, rc, "COPPER_RUN_DIR: allowed is an absolute path");
     if (cu_control_file(run_dir, mount_dir, "sock", path) != 0 ||
         strlen(path) >= sizeof(address.sun_path))
         return cu_error_set(err, -ENAMETOOLONG, "run directory %s: the name is too long", run_dir);
@@ -48,6 +50,12 @@ int cu_client_open_here(const char *mount_dir, struct cu_client *client, struct 
         rc = errno == ECONNREFUSED ? -ENOENT : -errno;
         cu_client_close(client);
         return cu_error_set(err, rc, "%s: %s", path, strerror(-rc));
+    }
+    /* The run directory is not made here, so it may be anybody's. */
+    if (getsockopt(client->channel.fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
+        peer.uid != getuid()) {
+        cu_client_close(client);
+        return cu_error_set(err, -EPERM, "%s: belongs to another user", path);
     }
     return 0;
 }
@@ -213,8 +221,8 @@ int cu_client_read_job(const char *path, struct cu_job *job, struct cu_error *er
 
     if (fd < 0)
         return cu_error_set(err, -errno, "%s: %s", path, strerror(errno));
-    if (fstat(fd, &st) != 0 || st.st_size > CU_JOB_TEXT_MAX) {
-        rc = cu_error_set(err, -EINVAL, "%s: is not a job description", path);
+    if (fstat(fd, &st) != 0 || st.st_size > CU_JOB_TEXT_MAX || st.st_uid != getuid()) {
+        rc = cu_error_set(err, -EINVAL, "%s: is not a job description of this user", path);
         goto out;
     }
     text = malloc((size_t)st.st_size + 1);
@@ -240,7 +248,7 @@ int cu_client_open(const char *mount_dir, struct cu_client *client, struct cu_er
 
     if (rc != -ENOENT)
         return rc;
-    rc = cu_control_run_dir(getuid(), run_dir, err);
+    rc = cu_control_run_path(getuid(), run_dir);
     if (rc == 0)
         rc = cu_control_file(run_dir, mount_dir, "job", path);
     if (rc == 0)

@@ -243,5 +243,7 @@ int cu_here_stop(const char *mount_dir, const char *job_id, struct cu_error *err
     rc = clean(run_dir, mount_dir, &note, err);
     if (rc < 0)
         return rc;
+    if (getenv("COPPER_RUN_DIR") == NULL)
+        rmdir(run_dir); /* as far as it is empty */
     return stopped ? 1 : 0;
 }

@@ -5,7 +5,9 @@
 #include "proto/control.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -98,6 +100,8 @@ static int launch(int argc, char **argv)
     }
     status = cu_launch_run(&options.job, &file, &paths);
     cu_job_file_close(&file, status != CU_EXIT_OK);
+    if (status != CU_EXIT_OK && getenv("COPPER_RUN_DIR") == NULL)
+        rmdir(dirname(file.path)); /* as far as it is empty */
     cu_job_free(&options.job);
     return status;
 }
@@ -151,6 +155,8 @@ static int stop_mount(const char *mount_dir, const char *hosts_text,
         if (rc < 0)
             return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
     }
+    if (getenv("COPPER_RUN_DIR") == NULL)
+        rmdir(run_dir); /* as far as it is empty */
     return report_stop(&undo, mount_dir);
 }
 

@@ -1,0 +1,62 @@
+# What the tests of the launcher share. Wants COPPER_BIN, the build directory.
+# shellcheck shell=bash
+
+bats_require_minimum_version 1.5.0
+load ../cluster/lib.bash
+
+: "${COPPER_BIN:?the build directory}"
+export COPPER_BIN
+mount=/tmp/root/copper
+nodes=node1,node2,node3,node4
+
+# launch [ARGUMENT...]: from the login node, over the test bed's rsh.
+launch() {
+    on login env COPPER_RSH="${rsh:-$CLUSTER_BIN/rsh}" "$COPPER_BIN/launch_copper.sh" "$@"
+}
+
+stop() {
+    on login env COPPER_RSH="${rsh:-$CLUSTER_BIN/rsh}" "$COPPER_BIN/stop_copper.sh" "$@"
+}
+
+copper() {
+    local node=$1
+    shift
+    on "$node" "$COPPER_BIN/copper" "$@"
+}
+
+# field NODE NAME: of copper status.
+field() {
+    copper "$1" status --json | python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$2"
+}
+
+# What is of Copper on a node, as text; nothing on a clean one.
+traces() {
+    # shellcheck disable=SC2016
+    on "$1" sh -c '
+        for comm in /proc/[0-9]*/comm; do
+            read -r name <"$comm" || continue
+            case $name in copper*) echo "process $name" ;; esac
+        done 2>/dev/null
+        grep " - fuse.copper " /proc/self/mountinfo | grep " /tmp/root/"
+        for file in /tmp/copper-*/*.job /tmp/copper-*/*.sock /tmp/copper-*/*.lock /tmp/root; do
+            [ ! -e "$file" ] || echo "file $file"
+        done
+        true'
+}
+
+nothing_left() {
+    local node said
+    for node in node1 node2 node3 node4 login; do
+        said=$(traces "$node")
+        [ -z "$said" ] || {
+            printf '%s: %s\n' "$node" "$said"
+            return 1
+        }
+    done
+}
+
+# daemon NODE: its pid there.
+daemon() {
+    # shellcheck disable=SC2016
+    on "$1" sh -c 'grep -lx copperd /proc/[0-9]*/comm | cut -d / -f 3'
+}

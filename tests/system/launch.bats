@@ -1,0 +1,262 @@
+# The launcher: where its hosts come from, what it says, and that it leaves nothing behind.
+
+setup_file() {
+    load launch.bash
+    skip_unless_root_fuse
+    cluster_up -n 4
+}
+
+teardown_file() {
+    load launch.bash
+    cluster_down
+}
+
+setup() {
+    load launch.bash
+}
+
+teardown() {
+    stop -H "$nodes" >/dev/null
+    nothing_left
+}
+
+# rsh_that CASES: an rsh that does something else for some hosts: the body of a case on the host.
+rsh_that() {
+    rsh=$BATS_FILE_TMPDIR/rsh-$BATS_TEST_NUMBER
+    mkdir -p "$CLUSTER_DIR/home/bin"
+    rsh=$CLUSTER_DIR/home/bin/rsh-$BATS_TEST_NUMBER
+    printf '#!/bin/sh\ncase $1 in\n%s\nesac\nexec %s/rsh "$@"\n' "$1" "$CLUSTER_BIN" >"$rsh"
+    chmod 755 "$rsh"
+}
+
+@test "hosts from a list: all nodes serve when the launch has returned" {
+    run -0 launch -H "$nodes"
+    [[ $output =~ ^"copper: 4 nodes ready at $mount in "[0-9]+\.[0-9][0-9]" s"$ ]]
+    for node in node1 node2 node3 node4; do
+        run -0 on "$node" cat "$mount/etc/hostname"
+        [ "$output" = "$(cat /etc/hostname)" ]
+    done
+    [ "$(field node1 ready)" = 4 ]
+    run -0 stop
+    [ "$output" = "copper: stopped on 4 nodes" ]
+    nothing_left
+}
+
+@test "hosts from a file, with comments and repeats" {
+    printf '# rack 1\nnode3\nnode1 slots=2\nnode3\n' >"$CLUSTER_DIR/home/hosts"
+    run -0 launch -H "$CLUSTER_DIR/home/hosts"
+    [[ $output == "copper: 2 nodes ready"* ]]
+    [ "$(field node3 rank)" = 1 ]
+    [ -z "$(traces node2)" ]
+}
+
+@test "hosts from PBS, each named once per rank" {
+    printf 'node2\nnode2\nnode4\nnode4\n' >"$CLUSTER_DIR/home/pbs"
+    run -0 on login env PBS_NODEFILE="$CLUSTER_DIR/home/pbs" COPPER_RSH="$CLUSTER_BIN/rsh" \
+        "$COPPER_BIN/launch_copper.sh"
+    [[ $output == "copper: 2 nodes ready"* ]]
+    [ "$(field node4 rank)" = 1 ]
+    run -2 on login env PBS_NODEFILE=/nonexistent "$COPPER_BIN/launch_copper.sh"
+    [[ $output == *"PBS_NODEFILE: \"/nonexistent\" cannot be read"* ]]
+}
+
+@test "no scheduler and no -H: this node only, without any rsh" {
+    run -0 on node2 env COPPER_RSH=false "$COPPER_BIN/launch_copper.sh"
+    [[ $output == "copper: 1 node ready at $mount in "* ]]
+    run -0 on node2 cat "$mount/etc/hostname"
+    run -0 on node2 env COPPER_RSH=false "$COPPER_BIN/stop_copper.sh"
+    [ "$output" = "copper: stopped on 1 node" ]
+}
+
+@test "COPPER_RSH may be a command with arguments" {
+    rsh="env X=1 $CLUSTER_BIN/rsh"
+    run -0 launch -H node1,node2
+    [[ $output == "copper: 2 nodes ready"* ]]
+}
+
+@test "wrong values: exit 2, one line with option, value and what is allowed, nothing started" {
+    local args
+    rsh=false
+    while IFS='|' read -r args said; do
+        # shellcheck disable=SC2086
+        run -2 launch -H "$nodes" $args
+        [ "${#lines[@]}" = 1 ]
+        [ "$output" = "copper: $said" ] || {
+            printf '%s\n' "$output" "$said"
+            return 1
+        }
+    done <<'END'
+-l 7|-l: "7" is not a log level; allowed is 1 (most) to 5 (least), or 6 (none)
+-t screen|-t: "screen" is not a log type; allowed is file, stdout or file_and_stdout
+-T 0|-T: "0" is not a number of trees; allowed is 1 to 64
+-M 10X|-M: "10X" is not a size; allowed are bytes or a number with K, M, G, KB, MB or GB
+-s 0|-s: "0" is not a number of seconds; allowed is 1 to 86400
+-b 5-3|-b: "5-3" is not a list of cores; allowed are up to 1024 cores below 4096, as in 48-51 or 48,49
+-d logs|-d: "logs" is not a log directory; allowed is an absolute path, without control characters
+-v /|-v: "/" is not a mount directory; allowed is an absolute path other than /, without control characters
+-E -1|-E: "-1" is not a number of milliseconds; allowed is 0 to 86400000
+-n ib|-n: "ib" is not a network; allowed is tcp or tcp:INTERFACE
+-N x|-N: "x" is not a number of paths; allowed is 0 to 10000
+-I x|-I: "x" is not a number of seconds; allowed is 0 to 86400
+-m 0|-m: "0" is not a cache size; allowed are bytes or a number with K, M, G, KB, MB or GB
+-k 0|-k: "0" is not a fan-out; allowed is 1 to 1024
+-p 80|-p: "80" is not a port; allowed is 1024 to 65535
+-z|-z: there is no such option; see launch_copper.sh --help
+--fast|--fast: there is no such option; see launch_copper.sh --help
+-k|-k: needs a value; see launch_copper.sh --help
+-k 2 more|"more" is too much; see launch_copper.sh --help
+-H /nonexistent|-H: "/nonexistent" cannot be read: No such file or directory; allowed is a host file or hosts with commas
+END
+    nothing_left
+}
+
+@test "a host that does not exist: named with the reason, exit 1, nothing left" {
+    run -1 launch -H node1,node2,nowhere
+    [[ $output == *"copper: nowhere: no answer from rsh: "*"no such node"* ]]
+    [[ $output != *"ready at"* && $output != *"copper: node1:"* && $output != *"copper: node2:"* ]]
+    nothing_left
+}
+
+@test "a starter that fails ends the launch at once, with its own words" {
+    on node3 sh -c 'mkdir /tmp/root; touch /tmp/root/copper'
+    run -1 launch -H "$nodes" -s 600
+    [[ $output == *"copper: node3: "*"/tmp/root/copper"* ]]
+    on node3 rm -r /tmp/root
+    nothing_left
+}
+
+@test "a program that is not there is named" {
+    rsh_that 'node2) exec '"$CLUSTER_BIN"'/rsh node2 /nonexistent/copperd ;;'
+    run -1 launch -H "$nodes"
+    [[ $output == *"copper: node2: cannot run $COPPER_BIN/copperd: Copper must be at the same path"* ]]
+}
+
+@test "a host that does not answer: named at the time limit, the others stopped again" {
+    rsh_that 'node3) exec sleep 600 ;;'
+    run -1 launch -H "$nodes" -s 2
+    [[ ${lines[0]} == "copper: not all of 4 nodes are ready after 2."* ]]
+    [[ $output == *"copper: node3: no answer from rsh"* ]]
+    [[ $output != *"copper: node1:"* && $output != *"copper: node4:"* ]]
+    [[ $output == *"copper: 1 node could not be cleaned: node3: "* ]]
+    nothing_left
+}
+
+@test "a node that cannot reach its parent: named as not joined" {
+    "$CLUSTER_BIN/cluster" cut "$CLUSTER_DIR" node4
+    run -1 launch -H "$nodes" -s 3
+    "$CLUSTER_BIN/cluster" heal "$CLUSTER_DIR" node4
+    [[ $output == *"copper: node4: did not join"* ]]
+    [[ $output != *"copper: node2:"* ]]
+    nothing_left
+}
+
+@test "interrupted: what was started is stopped" {
+    mkfifo "$CLUSTER_DIR/home/reached"
+    chmod 666 "$CLUSTER_DIR/home/reached"
+    rsh_that "node4) [ \"\$2\" != $COPPER_BIN/copperd ] || { echo x >$CLUSTER_DIR/home/reached; exec sleep 600; } ;;"
+    # shellcheck disable=SC2016
+    run -143 on login env COPPER_RSH="$rsh" sh -c '"$1" -H "$2" -s 600 & pid=$!
+        read -r x <"$3"; kill -TERM $pid; wait $pid' sh \
+        "$COPPER_BIN/launch_copper.sh" "$nodes" "$CLUSTER_DIR/home/reached"
+    [[ $output == *"copper: interrupted"* ]]
+    nothing_left
+}
+
+@test "a second launch on a live mount is refused and harms nothing" {
+    run -0 launch -H "$nodes"
+    run -1 launch -H node1
+    [[ $output =~ "copper: a job with 4 nodes already runs on $mount (since "[-:0-9\ ]+"): stop it with stop_copper.sh or use -v" ]]
+    [ "$(field node1 ready)" = 4 ]
+    run -0 launch -H "$nodes" -v /tmp/root/other
+    [[ $output == "copper: 4 nodes ready at /tmp/root/other"* ]]
+    run -0 stop -v /tmp/root/other
+    [ "$(field node1 ready)" = 4 ]
+}
+
+@test "a launch from elsewhere on used nodes fails and leaves the other job alone" {
+    run -0 launch -H "$nodes"
+    run -1 on node1 env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BIN/launch_copper.sh" -H node2,node3
+    [[ $output == *"already runs on $mount"* || $output == *"already running on this mount"* ]]
+    [ "$(field node1 ready)" = 4 ]
+    run -0 on node3 cat "$mount/etc/hostname"
+}
+
+@test "stopping twice is harmless" {
+    run -0 launch -H "$nodes"
+    run -0 stop
+    run -0 stop
+    [ "$output" = "copper: nothing runs at $mount" ]
+}
+
+@test "stop from a node stops the whole job" {
+    run -0 launch -H "$nodes"
+    run -0 on node3 env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BIN/stop_copper.sh"
+    [ "$output" = "copper: stopped on 4 nodes" ]
+    run -0 stop
+    nothing_left
+}
+
+@test "stop reaches a node whose daemon is frozen, and one whose daemon is dead" {
+    run -0 launch -H "$nodes"
+    on node2 kill -9 "$(daemon node2)"
+    on node4 kill -STOP "$(daemon node4)"
+    run -0 stop
+    [[ $output == "copper: stopped on "* ]]
+    nothing_left
+}
+
+@test "stop when every daemon was killed takes the dead mounts away" {
+    run -0 launch -H "$nodes"
+    for node in node1 node2 node3 node4; do
+        on "$node" kill -9 "$(daemon "$node")"
+    done
+    run -1 on node1 ls "$mount"
+    run -0 stop
+    nothing_left
+}
+
+@test "stop names a node that is gone" {
+    run -0 launch -H "$nodes"
+    "$CLUSTER_BIN/cluster" kill "$CLUSTER_DIR" node4
+    run -1 stop
+    [[ $output == *"copper: stopped on 3 nodes"* ]]
+    [[ $output == *"no answer from 1 node: node4: "* ]]
+    "$CLUSTER_BIN/cluster" restart "$CLUSTER_DIR" node4
+}
+
+@test "the next launch cleans up after a job that was killed" {
+    run -0 launch -H "$nodes"
+    for node in node1 node2 node3 node4; do
+        on "$node" kill -9 "$(daemon "$node")"
+    done
+    run -0 launch -H "$nodes"
+    [[ $output == "copper: 4 nodes ready"* ]]
+    run -0 on node2 cat "$mount/etc/hostname"
+}
+
+@test "an installed tree works wherever it is, through a link, with another PATH on the nodes" {
+    local prefix=$CLUSTER_DIR/home/moved
+    DESTDIR=$CLUSTER_DIR/home/stage cmake --install "$COPPER_BIN" --prefix /opt/copper >/dev/null
+    mv "$CLUSTER_DIR/home/stage/opt/copper" "$prefix"
+    ln -s "$prefix/bin/launch_copper.sh" "$CLUSTER_DIR/home/launch"
+    run -0 on login env -i PATH=/usr/bin:/bin COPPER_RSH="$CLUSTER_BIN/rsh" \
+        "$CLUSTER_DIR/home/launch" -H "$nodes"
+    [[ $output == "copper: 4 nodes ready"* ]]
+    run -0 on node1 readlink "/proc/$(daemon node1)/exe"
+    [ "$output" = "$prefix/bin/copperd" ]
+    run -0 on login env COPPER_RSH="$CLUSTER_BIN/rsh" "$prefix/bin/stop_copper.sh"
+    [ "$output" = "copper: stopped on 4 nodes" ]
+    [ -f "$prefix/share/man/man1/launch_copper.sh.1" ]
+}
+
+@test "an ordinary user launches, reads and stops" {
+    # shellcheck disable=SC2016
+    run -0 as_user alice login sh -c 'COPPER_RSH=$1/rsh $2/launch_copper.sh -H node1,node2' sh \
+        "$CLUSTER_BIN" "$COPPER_BIN"
+    [[ $output == "copper: 2 nodes ready at /tmp/alice/copper"* ]]
+    run -0 as_user alice node2 cat /tmp/alice/copper/etc/hostname
+    # shellcheck disable=SC2016
+    run -0 as_user alice login sh -c 'COPPER_RSH=$1/rsh $2/stop_copper.sh' sh \
+        "$CLUSTER_BIN" "$COPPER_BIN"
+    [ "$output" = "copper: stopped on 2 nodes" ]
+}

@@ -194,7 +194,7 @@ static void peer_text(const struct cu_tcp_link *link, char *text, size_t size, u
 /* Names the link after its other end, now that it is known. */
 static void name_link(struct cu_tcp_link *link)
 {
-    char text[INET6_ADDRSTRLEN + 8];
+    char text[INET6_ADDRSTRLEN];
     unsigned port;
 
     peer_text(link, text, sizeof(text), &port);
@@ -218,7 +218,10 @@ static int send_opening(struct cu_tcp_link *link, const uint8_t *bytes, size_t s
     /* The socket's buffer is empty: what does not fit now never will. */
     if (sent >= 0 && (size_t)sent != size)
         return -ECONNABORTED;
-    return sent < 0 ? sent : 0;
+    if (sent < 0)
+        return sent;
+    cu_tcp_count(link->tcp, CU_COUNT_peer_bytes_out, size);
+    return 0;
 }
 
 static int start_handshake(struct cu_tcp_link *link)

@@ -50,8 +50,8 @@ on_all() {
     "$CLUSTER_BIN/cluster" all "$CLUSTER_DIR" "$@"
 }
 
-# pfs_up SOURCE MOUNTPOINT [options of pfsemu]: the emulated parallel file system. Before cluster_up:
-# the nodes see the mounts there are when they start (below /tmp with --bind MOUNTPOINT only).
+# pfs_up SOURCE MOUNTPOINT [options of pfsemu]: the emulated parallel file system. Call it before
+# cluster_up: the nodes see the mounts there are when they start (below /tmp with --bind MOUNTPOINT only).
 # pfs COMMAND...: its control commands.
 pfs_up() {
     local source=$1 mountpoint=$2
@@ -59,7 +59,8 @@ pfs_up() {
     PFS_CONTROL=$(mktemp -u "${TMPDIR:-/tmp}/pfs.XXXXXX")
     PFS_MOUNT=$mountpoint
     export PFS_CONTROL PFS_MOUNT
-    "${PFS_BIN:+$PFS_BIN/}pfsemu" --control "$PFS_CONTROL" --owner $$ "$@" "$source" "$mountpoint" 3>&-
+    "${PFS_BIN:+$PFS_BIN/}pfsemu" --control "$PFS_CONTROL" --owner $$ "$@" \
+        "$source" "$mountpoint" 3>&-
 }
 
 pfs() {

@@ -219,6 +219,7 @@ int main(int argc, char **argv)
 {
     struct options options = {0};
     int ready_fd = -1;
+    int source_fd;
     int rc;
 
     if (!parse(argc, argv, &options)) {
@@ -229,9 +230,10 @@ int main(int argc, char **argv)
     raise_limit();
     cu_pfs_config.cache_s = options.cache_s;
     cu_pfs_config.switch_user = geteuid() == 0;
-    cu_pfs_config.source_fd = open(options.source, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (cu_pfs_config.source_fd < 0)
+    source_fd = open(options.source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (source_fd < 0)
         return fail(options.source, errno);
+    cu_pfs_root_set(source_fd);
     mountpoint = realpath(options.mountpoint, NULL);
     if (!mountpoint)
         return fail(options.mountpoint, errno);

@@ -63,7 +63,6 @@ int cu_pfs_control_ask(const char *path, int argc, char **argv);
 
 /* The passed-through directory (pfs_tree.c, pfs_ops.c). */
 struct cu_pfs_config {
-    int source_fd;    /* O_PATH, taken */
     double cache_s;   /* how long kernels may keep names, attributes and pages; 0: not at all */
     bool switch_user; /* act with the rights of who asks */
 };

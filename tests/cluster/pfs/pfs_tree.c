@@ -25,10 +25,12 @@ static _Atomic uint64_t last[LAST_SLOTS];
 
 struct cu_pfs_node *cu_pfs_node_of(fuse_ino_t ino)
 {
-    if (ino != FUSE_ROOT_ID)
-        return (struct cu_pfs_node *)(uintptr_t)ino;
-    root.fd = cu_pfs_config.source_fd;
-    return &root;
+    return ino == FUSE_ROOT_ID ? &root : (struct cu_pfs_node *)(uintptr_t)ino;
+}
+
+void cu_pfs_root_set(int fd)
+{
+    root.fd = fd;
 }
 
 char *cu_pfs_path_join(const struct cu_pfs_node *parent, const char *name)

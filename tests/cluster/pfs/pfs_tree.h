@@ -20,6 +20,8 @@ struct cu_pfs_node {
 };
 
 struct cu_pfs_node *cu_pfs_node_of(fuse_ino_t ino);
+/* The top of what is passed through (O_PATH, taken); before the session starts. */
+void cu_pfs_root_set(int fd);
 /* Finds or adds; takes fd (O_PATH), counts one lookup. NULL: no memory. */
 struct cu_pfs_node *cu_pfs_node_get(const struct cu_pfs_node *parent, const char *name, int fd,
                                     const struct stat *st);

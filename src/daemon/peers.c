@@ -33,7 +33,8 @@ static void on_up(void *context, struct cu_link *link, const struct cu_handshake
     if (child && cu_links_any(&daemon->links, rank, true) != NULL)
         cu_daemon_lose(daemon, rank, true, 0);
     cu_links_set(&daemon->links, rank, child, link, true);
-    cu_log_info("%s: connected as %s", cu_link_name(link), child ? "child" : "parent");
+    cu_log_info("%s is connected as %s (%s)", daemon->config.job->hosts.names[rank],
+                child ? "child" : "parent", cu_link_name(link));
     cu_core_peer_up(daemon->core, rank, child, uv_hrtime());
     cu_daemon_drain(daemon);
 }
@@ -80,8 +81,8 @@ static void on_down(void *context, struct cu_link *link, uint32_t rank, bool chi
     cu_daemon_gone(daemon, link);
     if (cu_links_who(&daemon->links, link, &slot_rank, &slot_child)) {
         cu_links_clear(&daemon->links, slot_rank, slot_child);
-        cu_log_info("%s: %s connection ended: %s", daemon->config.job->hosts.names[rank],
-                    child ? "child's" : "parent's", error != 0 ? strerror(error) : "closed");
+        cu_log_info("%s is no longer connected as %s: %s", daemon->config.job->hosts.names[rank],
+                    child ? "child" : "parent", error != 0 ? strerror(error) : "closed");
         cu_commands_peer_down(daemon->commands, rank, child, uv_hrtime());
         cu_core_peer_down(daemon->core, rank, child, error, uv_hrtime());
     }

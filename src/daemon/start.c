@@ -14,7 +14,7 @@
 #include "daemon/options.h"
 #include "daemon/process.h"
 #include "daemon/roster.h"
-#include "proto/control.h"
+#include "base/rundir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -203,12 +203,12 @@ static int take_place(struct start *start, const char *job_id, struct cu_error *
 {
     const char *mount = start->job.mount_dir;
     char path[CU_PATH_MAX];
-    int rc = cu_control_run_dir(getuid(), start->run_dir, err);
+    int rc = cu_rundir_make(getuid(), start->run_dir, err);
 
     if (rc < 0)
         return rc;
-    if (cu_control_file(start->run_dir, mount, "lock", path) < 0 ||
-        cu_control_file(start->run_dir, mount, "sock", start->socket_path) < 0)
+    if (cu_rundir_file(start->run_dir, mount, "lock", path) < 0 ||
+        cu_rundir_file(start->run_dir, mount, "sock", start->socket_path) < 0)
         return cu_error_set(err, -ENAMETOOLONG, "run directory %s: name too long", start->run_dir);
     rc = cu_lock_take(&start->lock, path, job_id, err);
     if (rc < 0)

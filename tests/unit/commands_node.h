@@ -1,0 +1,254 @@
+/* A control plane around a real core, for the tests of both: requests in, results out; what would
+ * be sent to other nodes is kept in an outbox. */
+#ifndef CU_TEST_COMMANDS_NODE_H
+#define CU_TEST_COMMANDS_NODE_H
+
+#include "daemon/commands.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define MS 1000000ull
+
+struct sent {
+    uint32_t rank;
+    bool child;
+    uint64_t id;
+    json_t *json;
+};
+
+/* One node under test. */
+static struct {
+    struct cu_core *core;
+    struct cu_commands *commands;
+    struct cu_job job;
+    uint64_t now_ns;
+    json_t *reply; /* the last; NULL: none since the last look */
+    uint64_t reply_id;
+    void *reply_owner;
+    struct sent outbox[8];
+    unsigned sent_count;
+    int ask_error;
+    unsigned stops;
+    json_t *stop_result;
+    struct cu_commands_origin stop_origin;
+} node;
+
+static char name0[] = "node0", name1[] = "node1", name2[] = "node2", name3[] = "node3";
+static char *names[] = {name0, name1, name2, name3};
+static char mount_dir[] = "/tmp/alice/copper";
+static int asker, other_asker;
+
+static inline void on_reply(void *context, const struct cu_commands_origin *origin,
+                            struct cu_buf *json)
+{
+    (void)context;
+    assert_null(node.reply);
+    assert_non_null(origin->owner);
+    assert_null(memchr(json->data, '\n', json->size));
+    node.reply = json_loadb((const char *)json->data, json->size, 0, NULL);
+    assert_non_null(node.reply);
+    node.reply_id = origin->id;
+    node.reply_owner = origin->owner;
+}
+
+static inline int on_ask(void *context, uint32_t rank, bool child, uint64_t id, struct cu_buf *json)
+{
+    (void)context;
+    if (node.ask_error != 0)
+        return node.ask_error;
+    assert_true(node.sent_count < 8);
+    node.outbox[node.sent_count++] = (struct sent){
+        .rank = rank,
+        .child = child,
+        .id = id,
+        .json = json_loadb((const char *)json->data, json->size, 0, NULL),
+    };
+    return 0;
+}
+
+static inline void on_stop(void *context, const struct cu_commands_origin *origin, json_t *result)
+{
+    (void)context;
+    node.stops++;
+    json_decref(node.stop_result);
+    node.stop_result = json_incref(result);
+    node.stop_origin = *origin;
+}
+
+static inline void on_describe(void *context, json_t *result)
+{
+    (void)context;
+    json_object_set_new(result, "described", json_true());
+}
+
+static inline void on_dropped(void *context)
+{
+    (void)context;
+}
+
+/* As the daemon does: effects first, then what waits. */
+static inline void drain(void)
+{
+    struct cu_effect effect;
+
+    do {
+        while (cu_core_next_effect(node.core, &effect)) {
+            if (effect.type == CU_EFFECT_SEND)
+                cu_msg_clear(&effect.send.msg);
+        }
+    } while (cu_commands_poll(node.commands, node.now_ns));
+}
+
+static inline void forget_outbox(void)
+{
+    for (unsigned i = 0; i < node.sent_count; i++)
+        json_decref(node.outbox[i].json);
+    node.sent_count = 0;
+}
+
+static inline void start(uint32_t rank)
+{
+    struct cu_commands_config config = {
+        .job = &node.job,
+        .limits = {.rank = rank,
+                   .node_count = 4,
+                   .fanout = 2,
+                   .tree_count = 1,
+                   .cache_bytes = 64u << 20,
+                   .max_cacheable_bytes = 1u << 20,
+                   .chunk_bytes = 65536,
+                   .inline_bytes = 4096,
+                   .enoent_ttl_ns = 1000 * MS,
+                   .start_grace_ns = 1000 * MS,
+                   .storage_slots = 4,
+                   .orphan_slots = 1},
+        .hooks = {.reply = on_reply,
+                  .ask = on_ask,
+                  .stop = on_stop,
+                  .describe = on_describe,
+                  .dropped = on_dropped},
+    };
+    struct cu_error err = {""};
+
+    memset(&node, 0, sizeof(node));
+    node.now_ns = 1000 * MS;
+    node.job.mount_dir = mount_dir;
+    node.job.ready_timeout_s = 20;
+    node.job.hosts = (struct cu_hosts){.names = names, .count = 4};
+    node.core = cu_core_create(&config.limits, node.now_ns, &err);
+    assert_non_null(node.core);
+    config.core = node.core;
+    config.started_ns = node.now_ns;
+    node.commands = cu_commands_create(&config);
+    assert_non_null(node.commands);
+    cu_core_tick(node.core, node.now_ns);
+    drain();
+}
+
+static inline int stop_node(void **state)
+{
+    (void)state;
+    cu_commands_destroy(node.commands);
+    cu_core_destroy(node.core);
+    json_decref(node.reply);
+    json_decref(node.stop_result);
+    forget_outbox();
+    return 0;
+}
+
+static inline void request_as(void *owner, uint64_t id, const char *text)
+{
+    const struct cu_commands_origin origin = {.owner = owner, .id = id};
+
+    json_decref(node.reply);
+    node.reply = NULL;
+    cu_commands_request(node.commands, &origin, text, strlen(text), node.now_ns);
+    drain();
+}
+
+static inline void request(const char *text)
+{
+    request_as(&asker, 7, text);
+}
+
+static inline void result_from(uint32_t rank, bool child, uint64_t id, const char *text)
+{
+    cu_commands_result(node.commands, rank, child, id, text, strlen(text), node.now_ns);
+    drain();
+}
+
+static inline void pass_ms(uint64_t ms)
+{
+    node.now_ns += ms * MS;
+    cu_commands_tick(node.commands, node.now_ns);
+    drain();
+}
+
+static inline void message(uint32_t rank, bool child, const struct cu_msg *msg)
+{
+    cu_core_message(node.core, rank, child, msg, node.now_ns);
+    drain();
+}
+
+static inline void join_child(uint32_t rank)
+{
+    const struct cu_msg join = {.type = CU_MSG_JOIN, .join = {.trees = 1}};
+
+    cu_core_peer_up(node.core, rank, true, node.now_ns);
+    message(rank, true, &join);
+}
+
+static inline void ready_from(uint32_t rank, uint32_t first, uint8_t bits, uint32_t count)
+{
+    const struct cu_msg ready = {.type = CU_MSG_READY,
+                                 .ready = {.first = first, .count = count, .bits = &bits}};
+
+    message(rank, true, &ready);
+}
+
+static inline json_int_t number(const char *name)
+{
+    assert_non_null(node.reply);
+    return json_integer_value(json_object_get(node.reply, name));
+}
+
+static inline bool ok(void)
+{
+    assert_non_null(node.reply);
+    return json_is_true(json_object_get(node.reply, "ok"));
+}
+
+static inline const char *error_text(void)
+{
+    assert_false(ok());
+    return json_string_value(json_object_get(node.reply, "error"));
+}
+
+static inline const char *listed(const json_t *object, const char *name, size_t i)
+{
+    const char *text = json_string_value(json_array_get(json_object_get(object, name), i));
+
+    return text != NULL ? text : "";
+}
+
+/* A child (rank 1) that has found its parent. */
+static inline void start_child(void)
+{
+    start(1);
+    cu_core_peer_up(node.core, 0, false, node.now_ns);
+    drain();
+    assert_int_equal(cu_core_parent(node.core, 0), 0);
+}
+
+#define TEST(name) cmocka_unit_test_teardown(name, stop_node)
+
+#endif

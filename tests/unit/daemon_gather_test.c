@@ -1,0 +1,199 @@
+/* Requests down a tree and results up, and the order of a stop. */
+#include "commands_node.h"
+
+static void test_gather_stats(void **state)
+{
+    uint64_t id;
+
+    (void)state;
+    start(0);
+    join_child(1);
+    join_child(3);
+    cu_core_counters(node.core)[CU_COUNT_fuse_lookup] = 5;
+    request("{\"op\":\"stats\",\"all\":true,\"timeout_ms\":800}");
+    assert_null(node.reply);
+    assert_int_equal(node.sent_count, 2);
+    assert_true(node.outbox[0].child && node.outbox[1].child);
+    assert_int_equal(node.outbox[0].rank + node.outbox[1].rank, 4);
+    assert_true(json_is_true(json_object_get(node.outbox[0].json, "below")));
+    assert_null(json_object_get(node.outbox[0].json, "all"));
+    assert_int_equal(json_integer_value(json_object_get(node.outbox[0].json, "timeout_ms")), 700);
+    id = node.outbox[0].id;
+    result_from(1, true, id,
+                "{\"ok\":true,\"ranks\":\"1-2\",\"nodes\":["
+                "{\"host\":\"node1\",\"rank\":1,\"counters\":{\"fuse_lookup\":10}},"
+                "{\"host\":\"node2\",\"rank\":2,\"counters\":{\"fuse_lookup\":20}},"
+                "{\"host\":\"node2\",\"rank\":2,\"counters\":{\"fuse_lookup\":20}},"
+                "{\"rank\":-1},{\"rank\":4000000000,\"counters\":[]},\"x\"]}");
+    assert_null(node.reply);
+    result_from(1, true, id, "{\"ok\":true,\"ranks\":\"3\"}");      /* again: not taken */
+    result_from(2, true, id, "{\"ok\":true,\"ranks\":\"3\"}");      /* was not asked */
+    result_from(3, false, id, "{\"ok\":true,\"ranks\":\"3\"}");     /* wrong side */
+    result_from(3, true, id + 99, "{\"ok\":true,\"ranks\":\"3\"}"); /* wrong id */
+    assert_null(node.reply);
+    pass_ms(800);
+    assert_true(ok());
+    assert_int_equal(
+        json_integer_value(json_object_get(json_object_get(node.reply, "sum"), "fuse_lookup")), 35);
+    assert_int_equal(number("silent_count"), 1);
+    assert_string_equal(listed(node.reply, "silent", 0), "node3");
+    assert_null(json_object_get(node.reply, "ranks"));
+    result_from(3, true, id, "{\"ok\":true,\"ranks\":\"3\"}"); /* too late */
+}
+
+static void test_gather_broken_results(void **state)
+{
+    (void)state;
+    start(0);
+    join_child(1);
+    join_child(3);
+    request("{\"op\":\"refresh\",\"all\":true,\"path\":\"/a/../b//c\"}");
+    assert_int_equal(node.sent_count, 2);
+    assert_string_equal(json_string_value(json_object_get(node.outbox[0].json, "path")), "/b/c");
+    assert_int_equal(cu_core_generation(node.core), 1);
+    result_from(1, true, node.outbox[0].id, "{\"ok\":true,\"ranks\":\"1,9999999\",\"nodes\":3}");
+    result_from(3, true, node.outbox[0].id, "nonsense");
+    assert_true(ok());
+    assert_int_equal(number("nodes"), 2);
+    assert_string_equal(listed(node.reply, "silent", 0), "node2");
+    assert_string_equal(listed(node.reply, "silent", 1), "node3");
+}
+
+static void test_gather_lost_child(void **state)
+{
+    (void)state;
+    start(0);
+    join_child(1);
+    join_child(3);
+    request("{\"op\":\"stats\",\"all\":true}");
+    cu_commands_peer_down(node.commands, 3, true, node.now_ns);
+    assert_null(node.reply);
+    cu_commands_peer_down(node.commands, 1, false, node.now_ns);
+    assert_null(node.reply);
+    cu_commands_peer_down(node.commands, 1, true, node.now_ns);
+    assert_true(ok());
+    assert_int_equal(number("silent_count"), 3);
+    node.ask_error = -ENOTCONN;
+    request("{\"op\":\"stats\",\"all\":true}");
+    assert_int_equal(number("silent_count"), 3);
+}
+
+static void test_stats_here(void **state)
+{
+    (void)state;
+    start(0);
+    join_child(1);
+    request("{\"op\":\"stats\"}");
+    assert_true(ok());
+    assert_int_equal(node.sent_count, 0);
+    assert_int_equal(json_array_size(json_object_get(node.reply, "nodes")), 1);
+    assert_null(json_object_get(node.reply, "silent"));
+}
+
+static void test_stop_waits_for_ends(void **state)
+{
+    uint64_t id;
+
+    (void)state;
+    start(0);
+    join_child(1);
+    join_child(3);
+    request("{\"op\":\"stop\",\"all\":true}");
+    assert_int_equal(node.sent_count, 2);
+    id = node.outbox[0].id;
+    result_from(1, true, id, "{\"ok\":true,\"ranks\":\"1-2\"}");
+    result_from(3, true, id, "{\"ok\":true,\"ranks\":\"3\",\"lingers\":true}");
+    assert_int_equal(node.stops, 0); /* node1's process has not ended yet */
+    cu_commands_peer_down(node.commands, 1, true, node.now_ns);
+    assert_int_equal(node.stops, 1);
+    assert_int_equal(json_integer_value(json_object_get(node.stop_result, "stopped")), 4);
+    assert_int_equal(json_integer_value(json_object_get(node.stop_result, "silent_count")), 0);
+    assert_ptr_equal(node.stop_origin.owner, &asker);
+    assert_null(node.reply); /* the driver's to send, when the mount has gone */
+}
+
+static void test_stop_goes_on_without_asker(void **state)
+{
+    (void)state;
+    start(0);
+    join_child(1);
+    request("{\"op\":\"stop\",\"all\":true}");
+    cu_commands_gone(node.commands, &asker);
+    pass_ms(5000);
+    assert_int_equal(node.stops, 1);
+    assert_null(node.stop_origin.owner);
+}
+
+static void test_stop_here(void **state)
+{
+    (void)state;
+    start(0);
+    join_child(1);
+    request("{\"op\":\"stop\"}");
+    assert_int_equal(node.sent_count, 0);
+    assert_int_equal(node.stops, 1);
+    assert_int_equal(json_integer_value(json_object_get(node.stop_result, "stopped")), 1);
+    request("{\"op\":\"wait\"}");
+    cu_commands_stopping(node.commands);
+    assert_string_equal(error_text(), "this daemon is stopping");
+    request("{\"op\":\"status\"}");
+    assert_string_equal(error_text(), "this daemon is stopping");
+    assert_false(cu_commands_lingers(node.commands));
+}
+
+static void test_below(void **state)
+{
+    (void)state;
+    start_child();
+    join_child(2);
+    request("{\"op\":\"refresh\",\"path\":\"/\",\"below\":true}");
+    assert_int_equal(node.sent_count, 1);
+    assert_int_equal(node.outbox[0].rank, 2);
+    result_from(2, true, node.outbox[0].id, "{\"ok\":true,\"ranks\":\"2\"}");
+    assert_true(ok());
+    assert_string_equal(json_string_value(json_object_get(node.reply, "ranks")), "1-2");
+    assert_null(json_object_get(node.reply, "silent"));
+}
+
+/* A stop that came in here and went up: this node is stopped from above before it can answer. */
+static void test_stop_lingers(void **state)
+{
+    (void)state;
+    start_child();
+    request("{\"op\":\"stop\",\"all\":true}");
+    assert_int_equal(node.sent_count, 1);
+    request_as(&other_asker, 9, "{\"op\":\"stop\",\"below\":true}");
+    assert_int_equal(node.stops, 1);
+    assert_ptr_equal(node.stop_origin.owner, &other_asker);
+    cu_commands_stopping(node.commands);
+    assert_true(cu_commands_lingers(node.commands));
+    assert_null(node.reply);
+    result_from(0, false, node.outbox[0].id, "{\"ok\":true,\"stopped\":4}");
+    assert_int_equal(number("stopped"), 4);
+    assert_ptr_equal(node.reply_owner, &asker);
+    assert_false(cu_commands_lingers(node.commands));
+}
+
+static void test_stop_lingers_in_vain(void **state)
+{
+    (void)state;
+    start_child();
+    request("{\"op\":\"stop\",\"all\":true}");
+    cu_commands_stopping(node.commands);
+    cu_commands_peer_down(node.commands, 0, false, node.now_ns);
+    assert_string_equal(error_text(), "node0 ended before it answered");
+    assert_false(cu_commands_lingers(node.commands));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_gather_stats),        TEST(test_gather_broken_results),
+        TEST(test_gather_lost_child),   TEST(test_stats_here),
+        TEST(test_stop_waits_for_ends), TEST(test_stop_goes_on_without_asker),
+        TEST(test_stop_here),           TEST(test_below),
+        TEST(test_stop_lingers),        TEST(test_stop_lingers_in_vain),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

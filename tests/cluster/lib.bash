@@ -51,7 +51,7 @@ on_all() {
 }
 
 # pfs_up SOURCE MOUNTPOINT [options of pfsemu]: the emulated parallel file system. Call it before
-# cluster_up: the nodes see the mounts there are when they start (below /tmp with --bind MOUNTPOINT only).
+# cluster_up: the nodes see the mounts there are when they start (below /tmp with --bind only).
 # pfs COMMAND...: its control commands.
 pfs_up() {
     local source=$1 mountpoint=$2

@@ -3,7 +3,7 @@
 #include "cli/cli.h"
 
 #include "base/parse.h"
-#include "proto/control.h"
+#include "base/rundir.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -152,7 +152,7 @@ int cu_cli_parse(const struct cu_command *command, int argc, char **argv,
             return status;
     }
     options->first = i;
-    if (!options->mount_given && cu_control_default_mount(getuid(), options->mount) != 0)
+    if (!options->mount_given && cu_rundir_default_mount(getuid(), options->mount) != 0)
         return cu_cli_fail(CU_EXIT_USAGE,
                            "COPPER_MOUNT: is not a mount directory; allowed is an absolute path");
     return -1;

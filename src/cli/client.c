@@ -3,6 +3,7 @@
 #include "cli/client.h"
 
 #include "base/path.h"
+#include "base/rundir.h"
 #include "proto/control.h"
 #include "proto/msg.h"
 
@@ -36,10 +37,10 @@ int cu_client_open_here(const char *mount_dir, struct cu_client *client, struct 
 
     *client = (struct cu_client){.channel.fd = -1};
     snprintf(client->name, sizeof(client->name), "the daemon of this node");
-    rc = cu_control_run_path(getuid(), run_dir);
+    rc = cu_rundir_path(getuid(), run_dir);
     if (rc != 0)
         return cu_error_set(err, rc, "COPPER_RUN_DIR: allowed is an absolute path");
-    if (cu_control_file(run_dir, mount_dir, "sock", path) != 0 ||
+    if (cu_rundir_file(run_dir, mount_dir, "sock", path) != 0 ||
         strlen(path) >= sizeof(address.sun_path))
         return cu_error_set(err, -ENAMETOOLONG, "run directory %s: the name is too long", run_dir);
     memcpy(address.sun_path, path, strlen(path));
@@ -248,9 +249,9 @@ int cu_client_open(const char *mount_dir, struct cu_client *client, struct cu_er
 
     if (rc != -ENOENT)
         return rc;
-    rc = cu_control_run_path(getuid(), run_dir);
+    rc = cu_rundir_path(getuid(), run_dir);
     if (rc == 0)
-        rc = cu_control_file(run_dir, mount_dir, "job", path);
+        rc = cu_rundir_file(run_dir, mount_dir, "job", path);
     if (rc == 0)
         rc = cu_client_read_job(path, &job, err);
     if (rc == 0) {

@@ -2,7 +2,7 @@
  */
 #include "cli/cli.h"
 #include "cli/client.h"
-#include "proto/control.h"
+#include "base/rundir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -70,7 +70,7 @@ static void check_run_dir(struct finding *f)
     char path[CU_PATH_MAX];
     struct cu_error err;
 
-    f->good = cu_control_run_dir(getuid(), path, &err) == 0;
+    f->good = cu_rundir_make(getuid(), path, &err) == 0;
     snprintf(f->text, sizeof(f->text), f->good ? "run directory %.400s" : "%.480s",
              f->good ? path : err.text);
 }

@@ -6,7 +6,7 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/launch.h"
-#include "proto/control.h"
+#include "base/rundir.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -23,9 +23,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ASK_MS  5000
-#define TERM_MS 5000
-#define KILL_MS 5000
+#define ASK_MS  2000
+#define TERM_MS 2000 /* an orderly end takes milliseconds */
+#define KILL_MS 2000
 #define DAEMON  "copperd"
 
 struct note { /* what the lock file says */
@@ -174,7 +174,7 @@ static void remove_file(const char *run_dir, const char *mount_dir, const char *
 {
     char path[CU_PATH_MAX];
 
-    if (cu_control_file(run_dir, mount_dir, suffix, path) == 0)
+    if (cu_rundir_file(run_dir, mount_dir, suffix, path) == 0)
         unlink(path);
 }
 
@@ -217,9 +217,9 @@ int cu_here_stop(const char *mount_dir, const char *job_id, struct cu_error *err
     bool stopped = false;
     struct note note;
     int pidfd = -1;
-    int rc = cu_control_run_dir(getuid(), run_dir, err);
+    int rc = cu_rundir_make(getuid(), run_dir, err);
 
-    if (rc == 0 && cu_control_file(run_dir, mount_dir, "lock", path) != 0)
+    if (rc == 0 && cu_rundir_file(run_dir, mount_dir, "lock", path) != 0)
         rc = cu_error_set(err, -ENAMETOOLONG, "run directory %s: the name is too long", run_dir);
     if (rc != 0)
         return rc;

@@ -2,7 +2,7 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/launch.h"
-#include "proto/control.h"
+#include "base/rundir.h"
 
 #include <errno.h>
 #include <libgen.h>
@@ -135,9 +135,9 @@ static int stop_mount(const char *mount_dir, const char *hosts_text,
     struct cu_job job;
     int rc;
 
-    if (cu_control_run_dir(getuid(), run_dir, &err) != 0)
+    if (cu_rundir_make(getuid(), run_dir, &err) != 0)
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
-    if (cu_control_file(run_dir, mount_dir, "job", path) != 0)
+    if (cu_rundir_file(run_dir, mount_dir, "job", path) != 0)
         return cu_cli_fail(CU_EXIT_FAILED, "run directory %s: the name is too long", run_dir);
     if (hosts_text != NULL && cu_launch_hosts(hosts_text, &hosts, &err) != 0)
         return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
@@ -203,7 +203,7 @@ static int stop(int argc, char **argv)
         }
     }
     if (mount != NULL ? cu_path_normalise(mount, mount_dir) < 0
-                      : cu_control_default_mount(getuid(), mount_dir) != 0)
+                      : cu_rundir_default_mount(getuid(), mount_dir) != 0)
         return cu_cli_fail(CU_EXIT_USAGE,
                            "-v: \"%s\" is not a mount directory; allowed is an absolute path",
                            mount != NULL ? mount : getenv("COPPER_MOUNT"));

@@ -3,7 +3,7 @@
  * an unlocked file is of a job that was launched: it lives, or is a dead one's and goes. */
 #include "cli/client.h"
 #include "cli/launch.h"
-#include "proto/control.h"
+#include "base/rundir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -108,10 +108,10 @@ int cu_job_file_create(struct cu_job *job, struct cu_job_file *file, struct cu_e
     int rc;
 
     file->fd = -1;
-    rc = cu_control_run_dir(getuid(), run_dir, err);
+    rc = cu_rundir_make(getuid(), run_dir, err);
     if (rc != 0)
         return rc;
-    if (cu_control_file(run_dir, job->mount_dir, "job", file->path) != 0)
+    if (cu_rundir_file(run_dir, job->mount_dir, "job", file->path) != 0)
         return cu_error_set(err, -ENAMETOOLONG, "run directory %s: the name is too long", run_dir);
     rc = make_identity(job, err);
     if (rc == 0)

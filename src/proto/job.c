@@ -4,7 +4,7 @@
 #include "proto/job.h"
 
 #include "base/path.h"
-#include "proto/control.h"
+#include "base/rundir.h"
 #include "proto/job_options.h"
 #include "proto/msg.h"
 
@@ -310,14 +310,14 @@ int cu_job_init(struct cu_job *job)
 
     if (rc != 0)
         goto out;
-    rc = cu_control_default_mount(getuid(), path);
+    rc = cu_rundir_default_mount(CU_RUNDIR_SELF, path);
     if (rc != 0)
         goto out;
     rc = set_path(&job->mount_dir, path, false);
     if (rc != 0)
         goto out;
     /* Not on the home file system: 10,000 daemons would open a file there at once. */
-    rc = cu_control_run_path(getuid(), path);
+    rc = cu_rundir_path(CU_RUNDIR_SELF, path);
     if (rc != 0)
         goto out;
     rc = cu_path_join(path, strlen(path), "logs", 4, logs);

@@ -50,7 +50,7 @@ struct cu_job {
 };
 
 /* All defaults of the option table; strings are owned; id, key and hosts are empty. 0, -ENOMEM, or
- * the error of cu_control_default_mount or cu_control_run_path (an environment variable that is no
+ * the error of cu_rundir_default_mount or cu_rundir_path (an environment variable that is no
  * path). On error job is freed. */
 __attribute__((warn_unused_result)) int cu_job_init(struct cu_job *job);
 void cu_job_free(struct cu_job *job);

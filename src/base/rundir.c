@@ -1,7 +1,7 @@
 /* Where the files of a job are on a node. /tmp is everybody's: another user may have made any name
  * in it first. So the run directory is made, then opened without following a link, and only then
  * judged; in a sticky /tmp nobody else can exchange it afterwards. */
-#include "proto/control.h"
+#include "base/rundir.h"
 
 #include "base/hash.h"
 
@@ -16,11 +16,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-int cu_control_run_path(uid_t uid, char out[CU_PATH_MAX])
+int cu_rundir_path(uid_t uid, char out[CU_PATH_MAX])
 {
     const char *given = getenv("COPPER_RUN_DIR");
     int len;
 
+    if (uid == CU_RUNDIR_SELF)
+        uid = getuid();
     if (given != NULL && given[0] != '\0') {
         len = cu_path_normalise(given, out);
         return len < 0 ? len : 0;
@@ -55,10 +57,12 @@ static int check_run_dir(const char *path, uid_t uid, struct cu_error *err)
     return rc;
 }
 
-int cu_control_run_dir(uid_t uid, char out[CU_PATH_MAX], struct cu_error *err)
+int cu_rundir_make(uid_t uid, char out[CU_PATH_MAX], struct cu_error *err)
 {
-    int rc = cu_control_run_path(uid, out);
+    int rc = cu_rundir_path(uid, out);
 
+    if (uid == CU_RUNDIR_SELF)
+        uid = getuid();
     if (rc != 0)
         return cu_error_set(err, rc, "COPPER_RUN_DIR: \"%.64s\" is not an absolute path",
                             getenv("COPPER_RUN_DIR"));
@@ -69,8 +73,8 @@ int cu_control_run_dir(uid_t uid, char out[CU_PATH_MAX], struct cu_error *err)
     return check_run_dir(out, uid, err);
 }
 
-int cu_control_file(const char *run_dir, const char *mount_dir, const char *suffix,
-                    char out[CU_PATH_MAX])
+int cu_rundir_file(const char *run_dir, const char *mount_dir, const char *suffix,
+                   char out[CU_PATH_MAX])
 {
     char mount[CU_PATH_MAX];
     int len = cu_path_normalise(mount_dir, mount);
@@ -90,7 +94,7 @@ static bool is_dir_name(const char *name)
            strcmp(name, "..") != 0;
 }
 
-int cu_control_default_mount(uid_t uid, char out[CU_PATH_MAX])
+int cu_rundir_default_mount(uid_t uid, char out[CU_PATH_MAX])
 {
     const char *given = getenv("COPPER_MOUNT");
     const char *user = getenv("USER");
@@ -102,6 +106,8 @@ int cu_control_default_mount(uid_t uid, char out[CU_PATH_MAX])
         len = cu_path_normalise(given, out);
         return len < 0 ? len : 0;
     }
+    if (uid == CU_RUNDIR_SELF)
+        uid = getuid();
     if (!is_dir_name(user)) {
         snprintf(number, sizeof(number), "%lu", (unsigned long)uid);
         getpwuid_r(uid, &entry, entry_text, sizeof(entry_text), &found);

@@ -1,5 +1,5 @@
 /* Where a node keeps the files of a job, and whom it does not trust there. */
-#include "proto/control.h"
+#include "base/rundir.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,11 +46,11 @@ static void makes_it_private(void **state)
     struct stat st;
 
     (void)state;
-    assert_int_equal(cu_control_run_dir(geteuid(), out, &err), 0);
+    assert_int_equal(cu_rundir_make(geteuid(), out, &err), 0);
     assert_string_equal(out, run);
     assert_int_equal(lstat(run, &st), 0);
     assert_int_equal(st.st_mode, S_IFDIR | 0700);
-    assert_int_equal(cu_control_run_dir(geteuid(), out, &err), 0); /* there already */
+    assert_int_equal(cu_rundir_make(geteuid(), out, &err), 0); /* there already */
 }
 
 static void assert_refused(uid_t uid, int expected)
@@ -58,7 +58,7 @@ static void assert_refused(uid_t uid, int expected)
     char out[CU_PATH_MAX];
     struct cu_error err = {.text = ""};
 
-    assert_int_equal(cu_control_run_dir(uid, out, &err), expected);
+    assert_int_equal(cu_rundir_make(uid, out, &err), expected);
     assert_non_null(strstr(err.text, run));
 }
 
@@ -115,7 +115,7 @@ static void tells_what_cannot_be_made(void **state)
     setenv("COPPER_RUN_DIR", run, 1);
     assert_refused(geteuid(), -ENOENT);
     setenv("COPPER_RUN_DIR", "relative/dir", 1);
-    assert_int_equal(cu_control_run_dir(geteuid(), out, &err), -EINVAL);
+    assert_int_equal(cu_rundir_make(geteuid(), out, &err), -EINVAL);
     assert_string_equal(err.text, "COPPER_RUN_DIR: \"relative/dir\" is not an absolute path");
 }
 
@@ -126,10 +126,10 @@ static void names_the_run_directory(void **state)
 
     (void)state;
     setenv("COPPER_RUN_DIR", "/a//b/../c/", 1);
-    assert_int_equal(cu_control_run_path(77, out), 0);
+    assert_int_equal(cu_rundir_path(77, out), 0);
     assert_string_equal(out, "/a/c");
     setenv("COPPER_RUN_DIR", "", 1);
-    assert_int_equal(cu_control_run_path(4000000001u, out), 0);
+    assert_int_equal(cu_rundir_path(4000000001u, out), 0);
     assert_string_equal(out, "/tmp/copper-4000000001");
     assert_int_equal(lstat(out, &st), -1);
 }
@@ -139,27 +139,27 @@ static void names_files_by_mount(void **state)
     char a[CU_PATH_MAX], b[CU_PATH_MAX], longest[CU_PATH_MAX];
 
     (void)state;
-    assert_int_equal(cu_control_file("/r", "/tmp/x/copper", "job", a), 0);
+    assert_int_equal(cu_rundir_file("/r", "/tmp/x/copper", "job", a), 0);
     assert_memory_equal(a, "/r/", 3);
     assert_int_equal(strspn(a + 3, "0123456789abcdef"), 16);
     assert_string_equal(a + 19, ".job");
-    assert_int_equal(cu_control_file("/r", "/tmp//x/./copper/", "job", b), 0);
+    assert_int_equal(cu_rundir_file("/r", "/tmp//x/./copper/", "job", b), 0);
     assert_string_equal(a, b);
-    assert_int_equal(cu_control_file("/r", "/tmp/y/copper", "job", b), 0);
+    assert_int_equal(cu_rundir_file("/r", "/tmp/y/copper", "job", b), 0);
     assert_string_not_equal(a, b);
-    assert_int_equal(cu_control_file("/r", "copper", "job", b), -EINVAL);
+    assert_int_equal(cu_rundir_file("/r", "copper", "job", b), -EINVAL);
     memset(longest, 'r', sizeof(longest));
     longest[0] = '/';
     longest[108 - 22 - 1] = '\0'; /* "/" 16 digits ".sock" and the NUL are left of sun_path's 108 */
-    assert_int_equal(cu_control_file(longest, "/m", "sock", b), 0);
+    assert_int_equal(cu_rundir_file(longest, "/m", "sock", b), 0);
     assert_int_equal(strlen(b), 107);
     longest[108 - 22 - 1] = 'r';
     longest[108 - 22] = '\0';
-    assert_int_equal(cu_control_file(longest, "/m", "sock", b), -ENAMETOOLONG);
-    assert_int_equal(cu_control_file(longest, "/m", "lock", b), 0);
+    assert_int_equal(cu_rundir_file(longest, "/m", "sock", b), -ENAMETOOLONG);
+    assert_int_equal(cu_rundir_file(longest, "/m", "lock", b), 0);
     longest[108 - 22] = 'r';
     longest[CU_PATH_MAX - 10] = '\0';
-    assert_int_equal(cu_control_file(longest, "/m", "lock", b), -ENAMETOOLONG);
+    assert_int_equal(cu_rundir_file(longest, "/m", "lock", b), -ENAMETOOLONG);
 }
 
 static void default_mount(void **state)
@@ -171,24 +171,24 @@ static void default_mount(void **state)
     (void)state;
     unsetenv("COPPER_MOUNT");
     setenv("USER", "alice", 1);
-    assert_int_equal(cu_control_default_mount(4000000001u, out), 0);
+    assert_int_equal(cu_rundir_default_mount(4000000001u, out), 0);
     assert_string_equal(out, "/tmp/alice/copper");
     for (size_t i = 0; i < sizeof(no_names) / sizeof(no_names[0]); i++) {
         setenv("USER", no_names[i], 1);
-        assert_int_equal(cu_control_default_mount(4000000001u, out), 0);
+        assert_int_equal(cu_rundir_default_mount(4000000001u, out), 0);
         assert_string_equal(out, "/tmp/4000000001/copper");
     }
     unsetenv("USER");
     if (entry != NULL) {
         snprintf(expected, sizeof(expected), "/tmp/%s/copper", entry->pw_name);
-        assert_int_equal(cu_control_default_mount(geteuid(), out), 0);
+        assert_int_equal(cu_rundir_default_mount(geteuid(), out), 0);
         assert_string_equal(out, expected);
     }
     setenv("COPPER_MOUNT", "/scratch//me/./mnt", 1);
-    assert_int_equal(cu_control_default_mount(geteuid(), out), 0);
+    assert_int_equal(cu_rundir_default_mount(geteuid(), out), 0);
     assert_string_equal(out, "/scratch/me/mnt");
     setenv("COPPER_MOUNT", "mnt", 1);
-    assert_int_equal(cu_control_default_mount(geteuid(), out), -EINVAL);
+    assert_int_equal(cu_rundir_default_mount(geteuid(), out), -EINVAL);
     unsetenv("COPPER_MOUNT");
 }
 

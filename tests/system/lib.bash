@@ -6,7 +6,7 @@
 SYSTEM_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 # shellcheck source=tests/cluster/lib.bash
 . "$SYSTEM_DIR/../cluster/lib.bash"
-COPPER_BUILD=${COPPER_BUILD:-$SYSTEM_DIR/../../build/release}
+COPPER_BUILD=${COPPER_BUILD:-${COPPER_BIN:-$SYSTEM_DIR/../../build/release}}
 COPPER_BUILD=$(readlink -f "$COPPER_BUILD")
 PFS_BIN=$COPPER_BUILD/tests/cluster
 COPPER_RSH=$CLUSTER_BIN/rsh
@@ -62,4 +62,14 @@ until_true() {
     until "$@"; do
         [ "$SECONDS" -lt "$end" ] || return 1
     done
+}
+
+# jq_get JSON a.0.b: the value there.
+jq_get() {
+    /usr/bin/python3 -I -c '
+import json, sys
+value = json.loads(sys.argv[1])
+for part in sys.argv[2].split("."):
+    value = value[int(part)] if isinstance(value, list) else value[part]
+print(value)' "$1" "$2"
 }

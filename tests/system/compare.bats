@@ -1,0 +1,48 @@
+# What a leaf three levels below the root shows is what storage holds: byte for byte, attribute for
+# attribute. "holes" is left out of the comparison: Copper knows data only, which is a legal answer
+# (fs.bats); the top directory's own number of the two sides is compared, too.
+
+bats_require_minimum_version 1.5.0
+load lib.bash
+
+setup_file() {
+    skip_unless_built
+    work_up
+    "$CLUSTER_BIN/mktree" --huge --entries 50000 "$WORK/tree"
+    cluster_up -n 8
+    job_up -k 2 -M 8G
+}
+
+teardown_file() {
+    job_down
+    cluster_down
+    work_down
+}
+
+@test "the leaf is three levels below the root" {
+    for rank in 4 3 2; do
+        run -0 copper "node$rank" status --json
+        [ "$(jq_get "$output" trees.0.parent)" = "node$((rank - 1))" ]
+    done
+}
+
+@test "a varied tree, 50,000 names in one directory, a file of 5 GB: the same through a leaf" {
+    run -0 on node4 "$CLUSTER_BIN/cmptree" --ignore holes "$WORK/tree" "$MOUNT$WORK/tree"
+    [[ $output == *" 0 differences" ]]
+    # And it was not found out by looking at storage directly.
+    copper node4 stats --json >"$BATS_TEST_TMPDIR/leaf"
+    for what in stat readdir readlink open read xattr statfs; do
+        [ "$(jq_get "$(<"$BATS_TEST_TMPDIR/leaf")" "counters.storage_$what")" = 0 ]
+    done
+}
+
+@test "and once more from the kernel's caches" {
+    run -0 on node4 "$CLUSTER_BIN/cmptree" --ignore holes "$WORK/tree" "$MOUNT$WORK/tree"
+}
+
+@test "md5sum of large files, read in whole by eight nodes at once" {
+    head -c 300M /dev/urandom >"$WORK/large"
+    sum=$(md5sum <"$WORK/large")
+    run -0 on_all sh -c "md5sum <'$MOUNT$WORK/large'"
+    [ "$(grep -c "$sum" <<<"$output")" = 8 ]
+}

@@ -23,6 +23,16 @@ static bool is_acl(const char *name)
            strcmp(name, "system.posix_acl_default") == 0;
 }
 
+/* file capabilities (exec, ls --color) are the one thing below security. that belongs to the file
+ */
+static bool is_label(const char *name, size_t len)
+{
+    static const char prefix[] = "security.", capability[] = "security.capability";
+
+    return len > sizeof(prefix) - 1 && memcmp(name, prefix, sizeof(prefix) - 1) == 0 &&
+           (len != sizeof(capability) - 1 || memcmp(name, capability, len) != 0);
+}
+
 /* The storage has, or shows, no attributes at all: EPERM and EACCES are about others than the ACL.
  */
 static bool means_none(int error)
@@ -67,6 +77,8 @@ static int names(const struct cu_buf *bytes, char *out, size_t size)
     int rc;
 
     while ((rc = cu_xattr_next(bytes, &at, &pair)) == 1) {
+        if (is_label(pair.name, pair.name_len))
+            continue;
         if (out && len + pair.name_len + 1 <= size) {
             memcpy(out + len, pair.name, pair.name_len);
             out[len + pair.name_len] = '\0';
@@ -132,6 +144,10 @@ void cu_front_op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size
     struct cu_front *front = fuse_req_userdata(req);
 
     CU_FRONT_COUNT(front, fuse_getxattr);
+    if (is_label(name, strlen(name))) {
+        fuse_reply_err(req, EOPNOTSUPP);
+        return;
+    }
     xattr_common(req, ino, name, size, CU_FRONT_GETXATTR);
 }
 

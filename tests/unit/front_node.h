@@ -1,0 +1,383 @@
+/* One node for tests: the real core, storage and FUSE front on a loop of their own thread, as a job
+ * with one node. The test's own thread uses the mount like any process would. */
+#ifndef FRONT_NODE_H
+#define FRONT_NODE_H
+
+#include "base/path.h"
+#include "core/core.h"
+#include "io/front.h"
+#include "io/storage.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include <uv.h>
+
+#define NODE_CHUNK_BYTES 65536u
+#define NODE_HELD_MAX    64
+
+struct node;
+typedef void (*node_fn)(struct node *node, void *arg);
+
+struct node_config {
+    const char *root; /* what storage shows */
+    const char *mount;
+    const char *hidden; /* or NULL */
+    uint32_t enoent_ttl_ms;
+    uint32_t chunk_bytes; /* 0: NODE_CHUNK_BYTES */
+};
+
+struct node {
+    uv_loop_t loop;
+    uv_async_t wake;
+    uv_timer_t timer;
+    struct cu_core *core;
+    struct cu_storage *storage;
+    struct cu_front *front;
+    pthread_t thread;
+    sem_t done;
+    node_fn fn; /* call under way; NULL in arg of stop */
+    void *arg;
+    atomic_bool unmounted;
+    atomic_uint dropped;
+    bool hold; /* reads of storage are kept back */
+    struct {
+        uint64_t id;
+        struct cu_request request;
+        char path[CU_PATH_MAX];
+    } held[NODE_HELD_MAX];
+    uint32_t held_count;
+};
+
+static inline void node_submit(struct node *n, uint64_t id, const struct cu_request *request)
+{
+    struct cu_value failed = {.error = ENOMEM};
+
+    if (cu_storage_submit(n->storage, id, request) < 0)
+        cu_core_storage_done(n->core, id, &failed, uv_hrtime());
+}
+
+static inline void node_read(struct node *n, uint64_t id, const struct cu_request *request)
+{
+    uint32_t i = n->held_count;
+
+    if (!n->hold) {
+        node_submit(n, id, request);
+        return;
+    }
+    assert(i < NODE_HELD_MAX);
+    n->held[i].id = id;
+    n->held[i].request = *request;
+    memcpy(n->held[i].path, request->path, request->path_len);
+    n->held[i].request.path = n->held[i].path;
+    n->held_count++;
+}
+
+static inline void node_tick(uv_timer_t *timer);
+
+static inline void node_pump(void *context)
+{
+    struct node *n = context;
+    struct cu_effect effect;
+    uint64_t at, now = uv_hrtime();
+
+    while (cu_core_next_effect(n->core, &effect)) {
+        if (effect.type == CU_EFFECT_REPLY && n->front)
+            cu_front_reply(n->front, effect.reply.cookie, effect.reply.value);
+        else if (effect.type == CU_EFFECT_READ)
+            node_read(n, effect.read.id, &effect.read.request);
+        else if (effect.type == CU_EFFECT_FORGET && n->front)
+            cu_front_forget(n->front, effect.forget.path, effect.forget.path_len);
+    }
+    at = cu_core_deadline(n->core);
+    if (at == UINT64_MAX)
+        uv_timer_stop(&n->timer);
+    else
+        uv_timer_start(&n->timer, node_tick, at > now ? (at - now) / 1000000 + 1 : 0, 0);
+}
+
+static inline void node_tick(uv_timer_t *timer)
+{
+    struct node *n = timer->data;
+
+    cu_core_tick(n->core, uv_hrtime());
+    node_pump(n);
+}
+
+static inline void node_stored(void *context, uint64_t id, const struct cu_value *value)
+{
+    struct node *n = context;
+
+    if (!n->core)
+        return;
+    cu_core_storage_done(n->core, id, value, uv_hrtime());
+    node_pump(n);
+}
+
+static inline void node_unmounted(void *context)
+{
+    atomic_store(&((struct node *)context)->unmounted, true);
+}
+
+static inline void node_dropped(void *context)
+{
+    struct node *n = context;
+
+    atomic_fetch_add(&n->dropped, 1);
+    cu_core_refresh(n->core, "/", 1, false, uv_hrtime());
+}
+
+static inline void node_on_wake(uv_async_t *wake)
+{
+    struct node *n = wake->data;
+    node_fn fn = n->fn;
+
+    if (!fn)
+        return; /* two wakes in one */
+    n->fn = NULL;
+    fn(n, n->arg);
+    if (n->core)
+        node_pump(n);
+    sem_post(&n->done);
+}
+
+/* Has fn run on the loop thread and waits for it. */
+static inline void node_call(struct node *n, node_fn fn, void *arg)
+{
+    n->fn = fn;
+    n->arg = arg;
+    uv_async_send(&n->wake);
+    while (sem_wait(&n->done) < 0)
+        ;
+}
+
+static inline void *node_run(void *arg)
+{
+    struct node *n = arg;
+
+    uv_run(&n->loop, UV_RUN_DEFAULT);
+    return NULL;
+}
+
+/* 0, or -EIO with the reason in err: no mount is possible here. */
+static inline int node_start(struct node *n, const struct node_config *c, struct cu_error *err)
+{
+    uint32_t chunk = c->chunk_bytes ? c->chunk_bytes : NODE_CHUNK_BYTES;
+    struct cu_core_config core = {
+        .node_count = 1,
+        .fanout = 2,
+        .tree_count = 1,
+        .cache_bytes = 256u << 20,
+        .max_cacheable_bytes = 64u << 20,
+        .chunk_bytes = chunk,
+        .inline_bytes = chunk < 16384 ? chunk : 16384,
+        .enoent_ttl_ns = (uint64_t)c->enoent_ttl_ms * 1000000,
+        .start_grace_ns = 1000000000,
+        .storage_slots = 16,
+        .orphan_slots = 2,
+    };
+    struct cu_storage_config storage = {
+        .loop = &n->loop,
+        .chunk_bytes = chunk,
+        .inline_bytes = core.inline_bytes,
+        .hidden_paths = {c->hidden},
+        .root = c->root,
+    };
+    struct cu_front_config front = {
+        .loop = &n->loop,
+        .mount_dir = c->mount,
+        .hidden_paths = {c->hidden},
+        .chunk_bytes = chunk,
+        .enoent_ttl_ns = core.enoent_ttl_ns,
+        .events = {.context = n,
+                   .kick = node_pump,
+                   .unmounted = node_unmounted,
+                   .drop = node_dropped},
+    };
+
+    memset(n, 0, sizeof(*n));
+    assert_int_equal(sem_init(&n->done, 0, 0), 0);
+    assert_int_equal(uv_loop_init(&n->loop), 0);
+    n->core = cu_core_create(&core, uv_hrtime(), err);
+    assert_non_null(n->core);
+    storage.counters = cu_core_counters(n->core);
+    n->storage = cu_storage_create(&storage, n, node_stored, err);
+    assert_non_null(n->storage);
+    uv_async_init(&n->loop, &n->wake, node_on_wake);
+    uv_timer_init(&n->loop, &n->timer);
+    n->wake.data = n;
+    n->timer.data = n;
+    front.core = n->core;
+    n->front = cu_front_create(&front, err);
+    if (!n->front)
+        return -EIO;
+    assert_int_equal(pthread_create(&n->thread, NULL, node_run, n), 0);
+    return 0;
+}
+
+static inline void node_stop_fn(struct node *n, void *arg)
+{
+    (void)arg;
+    cu_front_destroy(n->front);
+    cu_storage_destroy(n->storage);
+    cu_core_destroy(n->core);
+    n->front = NULL;
+    n->core = NULL;
+    uv_close((uv_handle_t *)&n->wake, NULL);
+    uv_close((uv_handle_t *)&n->timer, NULL);
+}
+
+static inline void node_stop(struct node *n)
+{
+    node_call(n, node_stop_fn, NULL);
+    pthread_join(n->thread, NULL);
+    assert_int_equal(uv_loop_close(&n->loop), 0);
+    sem_destroy(&n->done);
+}
+
+static inline void node_counters_fn(struct node *n, void *arg)
+{
+    memcpy(arg, cu_core_counters(n->core), CU_COUNTER_COUNT * sizeof(uint64_t));
+}
+
+static inline void node_counters(struct node *n, uint64_t out[CU_COUNTER_COUNT])
+{
+    node_call(n, node_counters_fn, out);
+}
+
+static inline uint64_t node_counter(struct node *n, enum cu_counter counter)
+{
+    uint64_t all[CU_COUNTER_COUNT];
+
+    node_counters(n, all);
+    return all[counter];
+}
+
+/* All requests of the kernel. */
+static inline uint64_t node_requests(struct node *n)
+{
+    uint64_t all[CU_COUNTER_COUNT], sum = 0;
+
+    node_counters(n, all);
+    for (int i = CU_COUNT_fuse_lookup; i <= CU_COUNT_fuse_other; i++)
+        if (i != CU_COUNT_fuse_forget)
+            sum += all[i];
+    return sum;
+}
+
+static inline void node_hold_fn(struct node *n, void *arg)
+{
+    n->hold = *(bool *)arg;
+    if (n->hold)
+        return;
+    for (uint32_t i = 0; i < n->held_count; i++)
+        node_submit(n, n->held[i].id, &n->held[i].request);
+    n->held_count = 0;
+}
+
+/* Storage answers nothing from now on, or goes on with all that was asked meanwhile. */
+static inline void node_hold(struct node *n, bool hold)
+{
+    node_call(n, node_hold_fn, &hold);
+}
+
+static inline void node_refresh_fn(struct node *n, void *arg)
+{
+    cu_core_refresh(n->core, arg, strlen(arg), true, uv_hrtime());
+}
+
+static inline void node_refresh(struct node *n, const char *path)
+{
+    node_call(n, node_refresh_fn, (void *)path);
+}
+
+/* Calls done until it is true; false when that takes longer than the time a test may hang. */
+static inline bool node_until(bool (*done)(void *arg), void *arg)
+{
+    struct timespec start, now;
+
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    do {
+        if (done(arg))
+            return true;
+        sched_yield();
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    } while (now.tv_sec - start.tv_sec < 20);
+    return false;
+}
+
+/* --- files on storage --------------------------------------------------------------------------
+ */
+
+static char node_base[PATH_MAX]; /* of this test: BASE/root is storage, BASE/mount the mount */
+
+static inline const char *node_path(char out[PATH_MAX], const char *side, const char *path)
+{
+    assert_true(snprintf(out, PATH_MAX, "%s/%s%s", node_base, side, path) < PATH_MAX);
+    return out;
+}
+
+#define ROOT(path)  node_path((char[PATH_MAX]){0}, "root", path)
+#define MOUNT(path) node_path((char[PATH_MAX]){0}, "mount", path)
+
+static inline unsigned char node_byte(uint64_t offset, unsigned seed)
+{
+    return (unsigned char)((offset * 2654435761u >> 7) + seed);
+}
+
+static inline void node_write(const char *path, size_t size, unsigned seed)
+{
+    FILE *f = fopen(path, "we");
+
+    assert_non_null(f);
+    for (size_t i = 0; i < size; i++)
+        putc(node_byte(i, seed), f);
+    assert_int_equal(fclose(f), 0);
+}
+
+static inline void node_base_make(void)
+{
+    strcpy(node_base, "/tmp/copper-front-XXXXXX");
+    assert_non_null(mkdtemp(node_base));
+    assert_int_equal(mkdir(ROOT(""), 0755), 0);
+    assert_int_equal(mkdir(MOUNT(""), 0755), 0);
+}
+
+static inline void node_base_remove(void)
+{
+    char command[PATH_MAX + 32];
+
+    snprintf(command, sizeof(command), "rm -rf --one-file-system %s", node_base);
+    assert_int_equal(system(command), 0);
+}
+
+static inline bool node_can_mount(void)
+{
+    int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+
+    if (fd < 0)
+        fprintf(stderr, "skipped: cannot open /dev/fuse: %s\n", strerror(errno));
+    else
+        close(fd);
+    return fd >= 0;
+}
+
+#endif

@@ -183,6 +183,11 @@ static bool reason_of(const struct launch *l, size_t i, char *out, size_t size)
         snprintf(out, size, "%s", s->text != NULL ? s->text : "its starter failed");
         return true;
     }
+    if (s->state == CU_STARTER_RUNS && !l->starters.stay && l->starters.failed == 0) {
+        snprintf(out, size, "no answer from %s",
+                 getenv("COPPER_LAUNCHER") != NULL ? getenv("COPPER_LAUNCHER") : "rsh");
+        return true;
+    }
     if (is_missing(l->not_ready, host) || (i == 0 && !l->asked && l->starters.failed == 0)) {
         const char *why = s->text;
 
@@ -190,11 +195,6 @@ static bool reason_of(const struct launch *l, size_t i, char *out, size_t size)
             why = l->last.text;
         snprintf(out, size, "did not join: %s",
                  why != NULL && why[0] != '\0' ? why : "it runs, but did not report to its parent");
-        return true;
-    }
-    if (s->state == CU_STARTER_RUNS && !l->starters.stay && l->starters.failed == 0) {
-        snprintf(out, size, "no answer from %s",
-                 getenv("COPPER_LAUNCHER") != NULL ? getenv("COPPER_LAUNCHER") : "rsh");
         return true;
     }
     return false;

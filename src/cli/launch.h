@@ -76,8 +76,8 @@ __attribute__((warn_unused_result)) int cu_starters_spawn(struct cu_starters *s,
                                                           struct cu_error *err);
 /* Takes what lines there are, without waiting. False when the launcher has ended. */
 bool cu_starters_take(struct cu_starters *s);
-/* Waits for the end, at most so long. */
-bool cu_starters_wait(struct cu_starters *s, int timeout_ms);
+/* Waits for the end; false when no host's command has ended for so long. */
+bool cu_starters_wait(struct cu_starters *s, int silence_ms);
 /* Ends the launcher and what it started on this host. */
 void cu_starters_kill(struct cu_starters *s);
 void cu_starters_free(struct cu_starters *s);

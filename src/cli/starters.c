@@ -234,15 +234,17 @@ bool cu_starters_take(struct cu_starters *s)
     return false;
 }
 
-bool cu_starters_wait(struct cu_starters *s, int timeout_ms)
+bool cu_starters_wait(struct cu_starters *s, int silence_ms)
 {
-    int64_t deadline_ms = cu_channel_now_ms() + timeout_ms;
+    int64_t deadline_ms = cu_channel_now_ms() + silence_ms;
+    size_t ended = 0;
 
     while (cu_starters_take(s)) {
-        int64_t left = deadline_ms - cu_channel_now_ms();
-        struct pollfd p = {.fd = s->fd, .events = POLLIN};
-
-        if (left <= 0 || (poll(&p, 1, (int)left) < 0 && errno != EINTR))
+        if (s->done + s->failed > ended) {
+            ended = s->done + s->failed;
+            deadline_ms = cu_channel_now_ms() + silence_ms;
+        }
+        if (cu_channel_wait(s->fd, POLLIN, deadline_ms) != 0)
             return false;
     }
     return true;

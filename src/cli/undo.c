@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define STOP_MS 15000 /* for the tree: mounts that are busy, and daemons that do not answer */
-#define EACH_MS 15000 /* for all nodes that are done one by one */
+#define EACH_MS 8000  /* without any node telling its end: more than here.c needs for one */
 
 void cu_undo_each(const struct cu_hosts *hosts, const char *mount_dir, const char *job_id,
                   const struct cu_launch_paths *paths, struct cu_undo *undo)

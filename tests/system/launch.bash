@@ -6,8 +6,8 @@ load ../cluster/lib.bash
 
 : "${COPPER_BIN:?the build directory}"
 export COPPER_BIN
-mount=/tmp/root/copper
-nodes=node1,node2,node3,node4
+export mount=/tmp/root/copper
+export nodes=node1,node2,node3,node4
 
 # launch [ARGUMENT...]: from the login node, over the test bed's rsh.
 launch() {

@@ -16,13 +16,13 @@ setup() {
 }
 
 teardown() {
+    rsh=
     stop -H "$nodes" >/dev/null
     nothing_left
 }
 
 # rsh_that CASES: an rsh that does something else for some hosts: the body of a case on the host.
 rsh_that() {
-    rsh=$BATS_FILE_TMPDIR/rsh-$BATS_TEST_NUMBER
     mkdir -p "$CLUSTER_DIR/home/bin"
     rsh=$CLUSTER_DIR/home/bin/rsh-$BATS_TEST_NUMBER
     printf '#!/bin/sh\ncase $1 in\n%s\nesac\nexec %s/rsh "$@"\n' "$1" "$CLUSTER_BIN" >"$rsh"
@@ -37,6 +37,7 @@ rsh_that() {
         [ "$output" = "$(cat /etc/hostname)" ]
     done
     [ "$(field node1 ready)" = 4 ]
+    run ! nothing_left
     run -0 stop
     [ "$output" = "copper: stopped on 4 nodes" ]
     nothing_left
@@ -112,7 +113,7 @@ END
 
 @test "a host that does not exist: named with the reason, exit 1, nothing left" {
     run -1 launch -H node1,node2,nowhere
-    [[ $output == *"copper: nowhere: no answer from rsh: "*"no such node"* ]]
+    [[ $output == *"copper: nowhere: no answer from rsh: "*"no such host"* ]]
     [[ $output != *"ready at"* && $output != *"copper: node1:"* && $output != *"copper: node2:"* ]]
     nothing_left
 }
@@ -210,7 +211,7 @@ END
     for node in node1 node2 node3 node4; do
         on "$node" kill -9 "$(daemon "$node")"
     done
-    run -1 on node1 ls "$mount"
+    run ! on node1 ls "$mount"
     run -0 stop
     nothing_left
 }

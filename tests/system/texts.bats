@@ -1,0 +1,64 @@
+# Scripts and manual pages: what a checker finds, and that they say what the programs do.
+
+setup() {
+    top=$BATS_TEST_DIRNAME/../..
+    : "${COPPER_BIN:?the build directory}"
+}
+
+# The options in a text, one a line.
+options() {
+    grep -oE '(^|[ |,[(])-[A-Za-z](,| |$)|--[a-z-]+' | tr -d ' ,|[(' | sort -u
+}
+
+@test "scripts are clean for shellcheck" {
+    command -v shellcheck >/dev/null || skip "needs shellcheck"
+    cd "$top"
+    shellcheck launch/*.sh
+    shellcheck -x -s bash packaging/completion/copper tests/system/launch.bash
+}
+
+@test "manual pages are clean for mandoc" {
+    command -v mandoc >/dev/null || skip "needs mandoc"
+    for page in "$top"/man/*; do
+        [ -z "$(mandoc -T lint -W warning "$page")" ]
+    done
+}
+
+@test "each option of a program stands in its manual page, and no other" {
+    command -v mandoc >/dev/null || skip "needs mandoc"
+    for name in launch_copper.sh stop_copper.sh; do
+        diff <("$COPPER_BIN/$name" --help | options) \
+            <(mandoc -T ascii -O width=200 "$top/man/$name.1" | col -b |
+                sed '/^ENVIRONMENT/,$d' | grep -E '^ +-' | cut -c 1-40 | options)
+    done
+}
+
+@test "each command has a manual page and completion" {
+    "$COPPER_BIN/copper" --help | sed -n 's/^  \([a-z]*\) .*/\1/p' >"$BATS_TEST_TMPDIR/commands"
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/commands")" -ge 5 ]
+    while read -r command; do
+        [ -f "$top/man/copper-$command.1" ]
+        grep -q "\[$command\]" "$top/packaging/completion/copper"
+        "$COPPER_BIN/copper" "$command" --help | grep -q "^usage: copper $command "
+    done <"$BATS_TEST_TMPDIR/commands"
+}
+
+@test "completion offers what the launcher takes" {
+    # shellcheck disable=SC2016
+    offered=$(bash -c '. "$1"; COMP_WORDS=(launch_copper.sh -) COMP_CWORD=1
+        _launch_copper launch_copper.sh - launch_copper.sh; printf "%s\n" "${COMPREPLY[@]}"' bash \
+        "$top/packaging/completion/copper" | sort -u)
+    diff <("$COPPER_BIN/launch_copper.sh" --help | options | grep -vx -- -h) <(echo "$offered")
+}
+
+@test "the modulefile for Tcl finds the tree it lies in" {
+    command -v tclsh >/dev/null || skip "needs tclsh"
+    run tclsh - <<END
+proc module-whatis {text} {}
+proc conflict {name} {}
+proc prepend-path {name path} { puts "\$name \$path" }
+set ModulesCurrentModulefile /opt/x/share/modulefiles/copper/0.1.0
+source $top/packaging/modulefiles/copper.tcl
+END
+    [ "$output" = $'PATH /opt/x/bin\nMANPATH /opt/x/share/man' ]
+}

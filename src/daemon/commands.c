@@ -252,7 +252,7 @@ static const char *check_fields(struct cu_commands *commands, struct cu_task *ta
         if (path == NULL)
             return "\"path\" lacks";
         if (cu_path_normalise(path, normal) < 0)
-            return "\"path\" is not an absolute path";
+            return "\"path\" is not an absolute path, or too long";
         if (json_object_set_new(task->request, "path", json_string(normal)) < 0)
             return "\"path\" is not UTF-8";
     }

@@ -7,17 +7,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define STACK_MAX 16 /* dead mounts on top of each other; more is somebody's mistake */
+#define PROBE_MS  3000 /* a daemon that does not answer within this is not dead, but no better */
+#define STACK_MAX 16   /* dead mounts on top of each other; more is somebody's mistake */
 
 extern char **environ;
 
@@ -110,11 +113,40 @@ int cu_mounts_look(const char *dir, enum cu_mounts_what *what)
     return 0;
 }
 
+/* Does the kernel say that nobody serves the mount any more? */
+static bool is_dead(const char *dir)
+{
+    struct pollfd ready;
+    struct statfs st;
+    int fds[2], error = 0;
+    pid_t pid;
+
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return false;
+    pid = fork();
+    if (pid == 0) {
+        error = statfs(dir, &st) < 0 ? errno : 0;
+        _exit(write(fds[1], &error, sizeof(error)) != sizeof(error));
+    }
+    close(fds[1]);
+    ready = (struct pollfd){.fd = fds[0], .events = POLLIN};
+    while (pid > 0 && poll(&ready, 1, PROBE_MS) < 0 && errno == EINTR)
+        ;
+    if ((ready.revents & POLLIN) != 0 && read(fds[0], &error, sizeof(error)) == sizeof(error)) {
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    } else if (pid > 0) {
+        error = 0;
+        kill(pid, SIGKILL); /* may not end before the mount does: not waited for */
+    }
+    close(fds[0]);
+    return error == ENOTCONN || error == ECONNABORTED;
+}
+
 int cu_mounts_clean(const char *dir, struct cu_error *err)
 {
     for (unsigned i = 0; i < STACK_MAX; i++) {
         enum cu_mounts_what what = CU_MOUNTS_NOTHING;
-        struct stat st;
         int rc = cu_mounts_look(dir, &what);
 
         if (rc < 0)
@@ -125,7 +157,7 @@ int cu_mounts_clean(const char *dir, struct cu_error *err)
             return cu_error_set(err, -EBUSY,
                                 "%s: something else is mounted there; choose another mount with -v",
                                 dir);
-        if (lstat(dir, &st) == 0 || (errno != ENOTCONN && errno != ECONNABORTED))
+        if (!is_dead(dir))
             return cu_error_set(err, -EBUSY,
                                 "%s: a Copper mount with another run directory is there; stop it, "
                                 "or choose another mount with -v",

@@ -20,7 +20,7 @@
 #define SYS_close_range 436 /* the same number on all architectures; older C libraries lack it */
 #endif
 
-static void close_inherited(void)
+void cu_process_close_all(void)
 {
     struct rlimit limit;
 
@@ -37,7 +37,7 @@ void cu_process_prepare(void)
     struct rlimit limit;
     char workers[16];
 
-    close_inherited();
+    cu_process_close_all();
     for (int fd = 0; fd <= 2; fd++) {
         if (fcntl(fd, F_GETFD) < 0)
             cu_process_silence(fd); /* or our first file would become standard output */

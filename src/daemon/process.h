@@ -10,6 +10,9 @@
 /* Closes what was inherited above 2, sets limits, the allocator, signals and libuv's thread count.
  * To be called first, before any thread or descriptor of our own. */
 void cu_process_prepare(void);
+/* Closes all descriptors above 2. At the end, too: a thread that hangs in storage would keep them,
+ * and so our connections, open after _exit. */
+void cu_process_close_all(void);
 /* fd (0, 1 or 2) becomes /dev/null. */
 void cu_process_silence(int fd);
 /* Resident memory, 0 when not known. */

@@ -244,7 +244,7 @@ struct cu_socket *cu_socket_create(uv_loop_t *loop, const char *path, size_t lin
     rc = uv_pipe_bind(&self->server, path);
     umask(mask);
     if (rc == 0)
-        rc = uv_listen((uv_stream_t *)&self->server, 16, on_connection);
+        rc = uv_listen((uv_stream_t *)&self->server, 128, on_connection);
     if (rc < 0) {
         cu_error_set(err, rc, "control socket %s: %s", path, uv_strerror(rc));
         uv_close((uv_handle_t *)&self->server, free_server);

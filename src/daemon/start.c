@@ -4,6 +4,7 @@
 #include "daemon/start.h"
 
 #include "base/log.h"
+#include "base/rundir.h"
 #include "daemon/cores.h"
 #include "daemon/daemon.h"
 #include "daemon/detach.h"
@@ -14,7 +15,6 @@
 #include "daemon/options.h"
 #include "daemon/process.h"
 #include "daemon/roster.h"
-#include "base/rundir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -292,8 +292,10 @@ static int serve(struct start *start, struct cu_detach *detach, struct cu_error 
     cu_log_info("stopped");
 out:
     leave_place(start);
-    if (daemon != NULL)
+    if (daemon != NULL) {
+        cu_process_close_all();
         _exit(0); /* threads may hang in storage */
+    }
     return rc;
 }
 

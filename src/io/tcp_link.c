@@ -101,6 +101,13 @@ static const char *reason(enum cu_tcp_state state, int error)
 static void log_end(const struct cu_tcp_link *link, int error)
 {
     const char *why = reason(link->state, error);
+    char text[128];
+
+    if (link->state == CU_TCP_HANDSHAKE && error == -EPROTONOSUPPORT) {
+        snprintf(text, sizeof(text), "%s: %u, here %u", why,
+                 link->opening->handshake.result.peer_version, CU_PROTOCOL_VERSION);
+        why = text;
+    }
 
     if (link->state == CU_TCP_UP && error)
         cu_log_warn("connection to %s ended: %s", link->base.name, why);
@@ -204,8 +211,8 @@ static void name_link(struct cu_tcp_link *link)
     else if (link->accepted || strcmp(text, link->opening->host) == 0)
         snprintf(link->base.name, sizeof(link->base.name), "%s:%u", text, port);
     else
-        snprintf(link->base.name, sizeof(link->base.name), "%.90s %s:%u", link->opening->host,
-                 text, port);
+        snprintf(link->base.name, sizeof(link->base.name), "%.90s %s:%u", link->opening->host, text,
+                 port);
     if (link->accepted) /* without the port, so that the log knows a repeated refusal for one */
         snprintf(link->opening->host, sizeof(link->opening->host), "%s", text);
 }

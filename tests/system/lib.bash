@@ -18,6 +18,14 @@ skip_unless_built() {
     [ -x "$COPPER_BUILD/copperd" ] || skip "needs a build: COPPER_BUILD=$COPPER_BUILD"
 }
 
+# In setup_file, where this bats cannot skip: "can_run || return 0".
+can_run() {
+    (
+        skip() { exit 1; }
+        skip_unless_built
+    )
+}
+
 # A directory that all nodes see, for sources and results: sets and exports WORK.
 work_up() {
     WORK=$(mktemp -d /srv/copper-test.XXXXXX)
@@ -26,7 +34,8 @@ work_up() {
 }
 
 work_down() {
-    [ -z "${WORK:-}" ] || rm -rf --one-file-system "$WORK"
+    [ -n "${WORK:-}" ] || return 0
+    rm -rf --one-file-system "$WORK"
 }
 
 # job_up [options of launch_copper.sh]: on all nodes of the cluster, from the login node.
@@ -36,6 +45,7 @@ job_up() {
 }
 
 job_down() {
+    [ -n "${CLUSTER_DIR:-}" ] || return 0
     on login "$COPPER_BUILD/stop_copper.sh" -v "$MOUNT"
 }
 

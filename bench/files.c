@@ -1,0 +1,131 @@
+/* Work on files, timed where it is done: prints seconds.
+ *
+ *   files make DIR COUNT     directories of 200 files of 1 to 8 KiB each, and DIR/list
+ *   files flat DIR COUNT     one directory of COUNT small files
+ *   files stat LIST PREFIX   lstat of PREFIX/NAME for each line NAME of LIST
+ *   files read LIST PREFIX   the same, reading each file
+ *   files stream FILE        one file from its beginning to its end
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PER_DIR      200
+#define STREAM_BYTES (1024u * 1024)
+
+static char buffer[STREAM_BYTES];
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void die(const char *what)
+{
+    fprintf(stderr, "files: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+static void make_file(const char *path, size_t size)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+    if (fd < 0 || write(fd, buffer, size) != (ssize_t)size || close(fd) < 0)
+        die(path);
+}
+
+static void make(const char *dir, int count, int flat)
+{
+    char path[4096];
+    FILE *list;
+
+    memset(buffer, 'x', sizeof(buffer));
+    snprintf(path, sizeof(path), "%s/list", dir);
+    list = fopen(path, "w");
+    if (!list)
+        die(path);
+    for (int i = 0; i < count; i++) {
+        char name[64];
+
+        if (flat) {
+            snprintf(name, sizeof(name), "f%05d.dat", i);
+        } else {
+            snprintf(path, sizeof(path), "%s/d%03d", dir, i / PER_DIR);
+            if (i % PER_DIR == 0 && mkdir(path, 0755) < 0 && errno != EEXIST)
+                die(path);
+            snprintf(name, sizeof(name), "d%03d/f%05d.dat", i / PER_DIR, i);
+        }
+        snprintf(path, sizeof(path), "%s/%s", dir, name);
+        make_file(path, 1024 + (size_t)(i * 7919 % 7169));
+        fprintf(list, "%s\n", name);
+    }
+    if (fclose(list) != 0)
+        die("list");
+}
+
+static size_t read_file(const char *path)
+{
+    int fd = open(path, O_RDONLY);
+    size_t size = 0;
+    ssize_t n;
+
+    if (fd < 0)
+        die(path);
+    while ((n = read(fd, buffer, sizeof(buffer))) > 0)
+        size += (size_t)n;
+    if (n < 0)
+        die(path);
+    close(fd);
+    return size;
+}
+
+static int each(const char *list, const char *prefix, int reading)
+{
+    char path[4096], name[1024];
+    size_t bytes = 0;
+    FILE *f = fopen(list, "r");
+    struct stat st;
+
+    if (!f)
+        die(list);
+    while (fscanf(f, "%1023s", name) == 1) {
+        snprintf(path, sizeof(path), "%s/%s", prefix, name);
+        if (reading)
+            bytes += read_file(path);
+        else if (lstat(path, &st) < 0)
+            die(path);
+    }
+    fclose(f);
+    return reading && bytes == 0;
+}
+
+int main(int argc, char **argv)
+{
+    double start = now();
+    int rc = 0;
+
+    if (argc == 4 && (strcmp(argv[1], "make") == 0 || strcmp(argv[1], "flat") == 0)) {
+        make(argv[2], atoi(argv[3]), argv[1][0] == 'f');
+        return 0;
+    }
+    if (argc == 4 && strcmp(argv[1], "stat") == 0) {
+        rc = each(argv[2], argv[3], 0);
+    } else if (argc == 4 && strcmp(argv[1], "read") == 0) {
+        rc = each(argv[2], argv[3], 1);
+    } else if (argc == 3 && strcmp(argv[1], "stream") == 0) {
+        rc = read_file(argv[2]) == 0;
+    } else {
+        fprintf(stderr, "usage: files make|flat DIR COUNT, stat|read LIST PREFIX, stream FILE\n");
+        return 2;
+    }
+    printf("%.6f\n", now() - start);
+    return rc;
+}

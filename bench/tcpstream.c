@@ -1,0 +1,113 @@
+/* One plain TCP stream, as the measure for what a link and two processes can do.
+ *
+ *   tcpstream serve FILE       prints its port, sends the file to one client, ends
+ *   tcpstream get HOST PORT    receives it all; prints seconds
+ *
+ * The server reads the file into memory first: the network is measured, not storage. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define STEP (1024u * 1024)
+
+static void die(const char *what)
+{
+    fprintf(stderr, "tcpstream: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static char *load(const char *path, size_t *size)
+{
+    int fd = open(path, O_RDONLY);
+    struct stat st;
+    char *bytes;
+    size_t at = 0;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        die(path);
+    *size = (size_t)st.st_size;
+    bytes = malloc(*size + 1);
+    if (!bytes)
+        die("memory");
+    while (at < *size) {
+        ssize_t n = read(fd, bytes + at, *size - at);
+
+        if (n <= 0)
+            die(path);
+        at += (size_t)n;
+    }
+    close(fd);
+    return bytes;
+}
+
+static void serve(const char *path)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t length = sizeof(address);
+    size_t size, at = 0;
+    char *bytes = load(path, &size);
+    int listener = socket(AF_INET, SOCK_STREAM, 0), fd;
+
+    if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+        listen(listener, 1) < 0 || getsockname(listener, (struct sockaddr *)&address, &length) < 0)
+        die("listen");
+    printf("%d\n", ntohs(address.sin_port));
+    fflush(stdout);
+    fd = accept(listener, NULL, NULL);
+    if (fd < 0)
+        die("accept");
+    while (at < size) {
+        ssize_t n = send(fd, bytes + at, size - at < STEP ? size - at : STEP, 0);
+
+        if (n <= 0)
+            die("send");
+        at += (size_t)n;
+    }
+    close(fd);
+    free(bytes);
+}
+
+static void get(const char *host, int port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    char *bytes = malloc(STEP);
+    double start = now();
+    ssize_t n;
+
+    if (!bytes || fd < 0 || inet_pton(AF_INET, host, &address.sin_addr) != 1 ||
+        connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        die(host);
+    while ((n = recv(fd, bytes, STEP, 0)) > 0)
+        continue;
+    if (n < 0)
+        die("receive");
+    printf("%.6f\n", now() - start);
+    free(bytes);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 3 && strcmp(argv[1], "serve") == 0)
+        serve(argv[2]);
+    else if (argc == 4 && strcmp(argv[1], "get") == 0)
+        get(argv[2], atoi(argv[3]));
+    else
+        return fprintf(stderr, "usage: tcpstream serve FILE, tcpstream get HOST PORT\n"), 2;
+    return 0;
+}

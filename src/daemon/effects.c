@@ -144,9 +144,5 @@ void cu_daemon_drain(struct cu_daemon *daemon)
             apply(daemon, &effect);
     } while (cu_commands_poll(daemon->commands, uv_hrtime()));
     daemon->draining = false;
-    if (daemon->stop_wanted) {
-        daemon->stop_wanted = false;
-        cu_daemon_stop(daemon, &daemon->stop_origin, daemon->stop_result);
-    }
     arm_timer(daemon);
 }

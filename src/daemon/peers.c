@@ -139,13 +139,7 @@ static int hook_ask(void *context, uint32_t rank, bool child, uint64_t id, struc
 
 static void hook_stop(void *context, const struct cu_commands_origin *origin, json_t *result)
 {
-    struct cu_daemon *daemon = context;
-
-    if (daemon->stop_wanted)
-        return;
-    daemon->stop_wanted = true;
-    daemon->stop_origin = *origin;
-    daemon->stop_result = json_incref(result);
+    cu_daemon_stop(context, origin, result);
 }
 
 static void hook_describe(void *context, json_t *result)

@@ -21,7 +21,9 @@ struct cu_socket {
     struct cu_list conns;
     unsigned conn_count;
     size_t queued;
+    unsigned handles; /* that libuv has not let go of yet; the last frees after destroy */
     bool listening;
+    bool destroyed;
 };
 
 struct cu_socket_conn {
@@ -45,15 +47,22 @@ static uv_stream_t *stream_of(struct cu_socket_conn *conn)
     return (uv_stream_t *)&conn->pipe;
 }
 
-static void free_server(uv_handle_t *handle)
+static void drop_handle(struct cu_socket *socket)
 {
-    free(handle->data);
+    if (--socket->handles == 0 && socket->destroyed)
+        free(socket);
+}
+
+static void on_server_closed(uv_handle_t *handle)
+{
+    drop_handle(handle->data);
 }
 
 static void on_closed(uv_handle_t *handle)
 {
     struct cu_socket_conn *conn = handle->data;
 
+    drop_handle(conn->socket);
     free(conn->line);
     free(conn);
 }
@@ -65,7 +74,8 @@ static void close_conn(struct cu_socket_conn *conn)
     conn->closing = true;
     cu_list_remove(&conn->link);
     conn->socket->conn_count--;
-    conn->socket->events.gone(conn->socket->events.context, conn);
+    if (!conn->socket->destroyed)
+        conn->socket->events.gone(conn->socket->events.context, conn);
     uv_close((uv_handle_t *)&conn->pipe, on_closed);
 }
 
@@ -202,6 +212,7 @@ static void on_connection(uv_stream_t *server, int status)
         return;
     }
     conn->pipe.data = conn;
+    socket->handles++;
     if (uv_accept(server, stream_of(conn)) < 0 || !is_allowed(&conn->pipe) ||
         socket->conn_count >= CU_SOCKET_CONNECTIONS_MAX ||
         uv_read_start(stream_of(conn), on_alloc, on_read) < 0) {
@@ -237,24 +248,24 @@ struct cu_socket *cu_socket_create(uv_loop_t *loop, const char *path, size_t lin
     cu_list_init(&self->conns);
     unlink(path);
     rc = uv_pipe_init(loop, &self->server, 0);
-    if (rc < 0)
-        goto fail;
+    if (rc < 0) {
+        free(self);
+        goto out;
+    }
     self->server.data = self;
+    self->handles = 1;
+    self->listening = true;
     mask = umask(0177);
     rc = uv_pipe_bind(&self->server, path);
     umask(mask);
     if (rc == 0)
         rc = uv_listen((uv_stream_t *)&self->server, 128, on_connection);
-    if (rc < 0) {
-        cu_error_set(err, rc, "control socket %s: %s", path, uv_strerror(rc));
-        uv_close((uv_handle_t *)&self->server, free_server);
-        return NULL;
-    }
-    self->listening = true;
-    return self;
-fail:
+    if (rc < 0)
+        cu_socket_destroy(self);
+out:
+    if (rc == 0)
+        return self;
     cu_error_set(err, rc, "control socket %s: %s", path, uv_strerror(rc));
-    free(self);
     return NULL;
 }
 
@@ -263,10 +274,23 @@ void cu_socket_unlisten(struct cu_socket *socket)
     if (!socket->listening)
         return;
     socket->listening = false;
-    uv_close((uv_handle_t *)&socket->server, NULL); /* unlinks the file */
+    uv_close((uv_handle_t *)&socket->server, on_server_closed); /* unlinks the file */
 }
 
 size_t cu_socket_queued(const struct cu_socket *socket)
 {
     return socket->queued;
+}
+
+void cu_socket_destroy(struct cu_socket *socket)
+{
+    if (socket == NULL)
+        return;
+    socket->destroyed = true;
+    cu_list_for_each_safe (it, &socket->conns)
+        close_conn(CU_LIST_ENTRY(it, struct cu_socket_conn, link));
+    if (socket->listening)
+        cu_socket_unlisten(socket);
+    else if (socket->handles == 0)
+        free(socket);
 }

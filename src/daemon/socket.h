@@ -24,7 +24,7 @@ struct cu_socket_events {
 };
 
 /* Binds path (an old file there is removed first: the caller holds the lock) with mode 0600.
- * line_max: bytes of the longest request. NULL with err. */
+ * line_max: bytes of the longest request. NULL with err; the loop must still run once more then. */
 struct cu_socket *cu_socket_create(uv_loop_t *loop, const char *path, size_t line_max,
                                    const struct cu_socket_events *events, struct cu_error *err);
 /* json is borrowed. */
@@ -33,5 +33,7 @@ void cu_socket_reply(struct cu_socket_conn *conn, struct cu_buf *json);
 void cu_socket_unlisten(struct cu_socket *socket);
 /* Bytes of replies that the kernel has not taken yet. */
 size_t cu_socket_queued(const struct cu_socket *socket);
+/* Closes all without `gone`; the memory goes when the loop has run. NULL does nothing. */
+void cu_socket_destroy(struct cu_socket *socket);
 
 #endif

@@ -17,6 +17,7 @@
 
 enum cu_daemon_phase {
     CU_PHASE_SERVING,
+    CU_PHASE_STOP_WANTED,
     CU_PHASE_LINGERING, /* unmounted; a `stop` that was handed up waits for its answer */
     CU_PHASE_FLUSHING,  /* last messages are on their way */
 };
@@ -37,11 +38,9 @@ struct cu_daemon {
     bool draining;
     enum cu_daemon_phase phase;
     uv_timer_t stop_timer;
-    uint64_t stop_limit_ns; /* the phase ends then, come what may */
-    /* A `stop` request to be carried out when the effects are drained. */
-    bool stop_wanted;
-    struct cu_commands_origin stop_origin;
-    json_t *stop_result; /* owned */
+    uint64_t stop_limit_ns;                /* the phase ends then, come what may */
+    struct cu_commands_origin stop_origin; /* who asked for the stop; owner NULL: nobody, or gone */
+    json_t *stop_result;                   /* owned, NULL when nobody asked */
 };
 
 /* effects.c */

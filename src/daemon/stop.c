@@ -65,28 +65,50 @@ static void take_away_mount(struct cu_daemon *daemon)
     cu_mountdir_remove(daemon->config.mountdir);
 }
 
-void cu_daemon_stop(struct cu_daemon *daemon, const struct cu_commands_origin *origin,
-                    json_t *result)
+static void answer(struct cu_daemon *daemon)
 {
     struct cu_buf *text;
 
-    if (daemon->phase != CU_PHASE_SERVING) {
-        uv_stop(&daemon->loop);
+    if (daemon->stop_origin.owner == NULL || daemon->stop_result == NULL)
         return;
-    }
+    if (cu_commands_lingers(daemon->commands))
+        json_object_set_new(daemon->stop_result, "lingers", json_true());
+    text = cu_commands_encode(daemon->stop_result);
+    if (text != NULL)
+        cu_daemon_commands_hooks.reply(daemon, &daemon->stop_origin, text);
+    cu_buf_unref(text);
+}
+
+static void on_begin(uv_timer_t *timer)
+{
+    struct cu_daemon *daemon = timer->data;
+
     cu_log_info("stopping");
     daemon->phase = CU_PHASE_LINGERING;
     daemon->stop_limit_ns = uv_hrtime() + LINGER_MS * NS_PER_MS;
     cu_commands_stopping(daemon->commands);
     take_away_mount(daemon);
     cu_socket_unlisten(daemon->socket);
-    if (origin != NULL && origin->owner != NULL) {
-        if (cu_commands_lingers(daemon->commands))
-            json_object_set_new(result, "lingers", json_true());
-        text = cu_commands_encode(result);
-        if (text != NULL)
-            cu_daemon_commands_hooks.reply(daemon, origin, text);
-        cu_buf_unref(text);
-    }
+    answer(daemon);
     uv_timer_start(&daemon->stop_timer, on_look, 0, LOOK_MS);
+}
+
+void cu_daemon_stop(struct cu_daemon *daemon, const struct cu_commands_origin *origin,
+                    json_t *result)
+{
+    switch (daemon->phase) {
+    case CU_PHASE_SERVING:
+        daemon->phase = CU_PHASE_STOP_WANTED;
+        if (origin != NULL)
+            daemon->stop_origin = *origin;
+        daemon->stop_result = json_incref(result);
+        uv_timer_start(&daemon->stop_timer, on_begin, 0, 0);
+        return;
+    case CU_PHASE_STOP_WANTED:
+        return;
+    case CU_PHASE_LINGERING:
+    case CU_PHASE_FLUSHING:
+        uv_stop(&daemon->loop);
+        return;
+    }
 }

@@ -1,0 +1,189 @@
+# Storage changes or fails under the job: what a reader gets are bytes of one version, or an error;
+# never a mixture, never zeros, never a short file.
+
+bats_require_minimum_version 1.5.0
+load lib.bash
+
+setup_file() {
+    can_run || return 0
+    work_up
+    mkdir "$WORK/source" "$WORK/pfs"
+    pfs_up "$WORK/source" "$WORK/pfs"
+    cluster_up -n 4
+    # A chain: node4 is three levels below the root.
+    job_up -k 1 -M 1G -E 500
+}
+
+teardown_file() {
+    job_down
+    pfs_down
+    cluster_down
+    work_down
+}
+
+setup() {
+    skip_unless_built
+    dir=$BATS_TEST_NUMBER
+    mkdir "$WORK/source/$dir"
+    source=$WORK/source/$dir
+    leaf=$MOUNT$WORK/pfs/$dir
+    probe=$SYSTEM_DIR/changeprobe
+}
+
+teardown() {
+    [ -z "${PFS_CONTROL:-}" ] || pfs unfail
+}
+
+# change_while_read COMMAND...: a leaf has read the first block of "file" when the command is run, then
+# goes on; its verdict is $verdict.
+change_while_read() {
+    local reader
+    mkfifo "$WORK/ready$dir" "$WORK/go$dir"
+    "$probe" make "$source/file" 1 6000
+    on node4 "$probe" read "$leaf/file" "$WORK/ready$dir" "$WORK/go$dir" \
+        >"$BATS_TEST_TMPDIR/verdict" 2>&1 3>&- &
+    reader=$!
+    read -r _ <"$WORK/ready$dir"
+    "$@"
+    echo go >"$WORK/go$dir"
+    wait "$reader" || { cat "$BATS_TEST_TMPDIR/verdict"; return 1; }
+    verdict=$(<"$BATS_TEST_TMPDIR/verdict")
+    echo "the reader: $verdict"
+}
+
+sees() {
+    [ "$(on "$1" "$probe" read "$leaf/file")" = "$2" ]
+}
+
+@test "truncated while it is read: ESTALE, no zeros; then the new version" {
+    change_while_read truncate -s 8192 "$source/file"
+    [ "$verdict" = "version 1 then ESTALE" ]
+    until_true 5 sees node4 "version 1"
+    [ "$(on node4 stat -c %s "$leaf/file")" = 8192 ]
+    until_true 5 sees node2 "version 1"
+    [ "$(on node2 stat -c %s "$leaf/file")" = 8192 ]
+}
+
+@test "overwritten in place while it is read: ESTALE, no mixture; then the new version" {
+    change_while_read "$probe" make "$source/file" 2 6000
+    [ "$verdict" = "version 1 then ESTALE" ]
+    until_true 5 sees node4 "version 2"
+    until_true 5 sees node1 "version 2"
+}
+
+@test "appended to while it is read: ESTALE; then the new version" {
+    append() {
+        "$probe" make "$source/more" 1 6100
+        tail -c +$((6000 * 4096 + 1)) "$source/more" >>"$source/file"
+    }
+    change_while_read append
+    [ "$verdict" = "version 1 then ESTALE" ]
+    until_true 5 sees node4 "version 1"
+    [ "$(on node4 stat -c %s "$leaf/file")" = $((6100 * 4096)) ]
+}
+
+@test "replaced by rename while it is read: the old one or ESTALE; then the new version" {
+    replace() {
+        "$probe" make "$source/new" 2 5000
+        mv "$source/new" "$source/file"
+    }
+    change_while_read replace
+    [ "$verdict" = "version 1" ] || [ "$verdict" = "version 1 then ESTALE" ]
+    [ "$verdict" != "version 1" ] || copper node1 refresh
+    until_true 5 sees node4 "version 2"
+    until_true 5 sees node3 "version 2"
+}
+
+@test "removed while it is read: the old one or ESTALE; then it is gone" {
+    change_while_read rm "$source/file"
+    [ "$verdict" = "version 1" ] || [ "$verdict" = "version 1 then ESTALE" ]
+    [ "$verdict" != "version 1" ] || copper node1 refresh
+    until_true 5 sees node4 "no version then ENOENT"
+}
+
+@test "what is in a cache stays as it was until copper refresh" {
+    "$probe" make "$source/file" 1 300
+    sees node4 "version 1"
+    "$probe" make "$source/file" 2 400
+    sees node4 "version 1"
+    copper node3 refresh "$WORK/pfs/$dir"
+    until_true 5 sees node4 "version 2"
+    until_true 5 sees node2 "version 2"
+}
+
+@test "files that are replaced all the time: every reader gets one version of each" {
+    local node pids=() storm
+    for ((n = 0; n < 40; n++)); do "$probe" make "$source/$n" 1 100; done
+    "$probe" storm "$source" 40 6 3>&- &
+    storm=$!
+    for node in node1 node2 node3 node4; do
+        on "$node" sh -c 'for n in $(seq 0 39); do "$0" read "$1/$n" || exit 1; done' \
+            "$probe" "$leaf" >"$BATS_TEST_TMPDIR/$node" 2>&1 3>&- &
+        pids+=($!)
+    done
+    for pid in "${pids[@]}"; do
+        wait "$pid" || { cat "$BATS_TEST_TMPDIR"/node*; return 1; }
+    done
+    kill "$storm"
+    cat "$BATS_TEST_TMPDIR"/node*
+    run -1 grep -hvE '^version [0-9]+( then ESTALE)?$|^(no version|version none) then ESTALE$' \
+        "$BATS_TEST_TMPDIR"/node*
+    # Most reads were through; versions did change meanwhile.
+    [ "$(cat "$BATS_TEST_TMPDIR"/node* | grep -cE '^version [0-9]+$')" -gt 80 ]
+    [ "$(cat "$BATS_TEST_TMPDIR"/node* | grep -oE '[0-9]+' | sort -u | wc -l)" -gt 1 ]
+}
+
+@test "a file that cannot be read is an error with its errno, not an empty file" {
+    head -c 300000 /dev/urandom >"$source/file"
+    head -c 3000 /dev/urandom >"$source/small"
+    for name in file small; do
+        pfs fail "/$dir/$name" EIO read
+        run -1 on node4 cat "$leaf/$name"
+        [[ $output == *"Input/output error" ]]
+        run on node4 cp "$leaf/$name" /tmp/copy
+        [ "$status" != 0 ]
+        # It is not remembered.
+        pfs unfail
+        on node4 cat "$leaf/$name" | cmp - "$source/$name"
+    done
+}
+
+@test "an error in the middle of a file is an error there" {
+    change_while_read pfs fail "/$dir/file" EIO read
+    [ "$verdict" = "version 1 then EIO" ]
+    pfs unfail
+    sees node4 "version 1"
+}
+
+@test "errors of open, stat and readdir keep their errno and pass" {
+    mkdir "$source/d"
+    for name in o s d/in; do echo text >"$source/$name"; done
+    pfs fail "/$dir/o" EACCES open
+    run -1 on node4 cat "$leaf/o"
+    [[ $output == *"Permission denied" ]]
+    pfs fail "/$dir/s" EIO stat
+    run -2 on node4 ls "$leaf/s"
+    [[ $output == *"Input/output error" ]]
+    pfs fail "/$dir/d" EIO readdir
+    run -2 on node4 ls "$leaf/d"
+    [[ $output == *"Input/output error" ]]
+    pfs unfail
+    [ "$(on node4 cat "$leaf/s")" = text ]
+    [ "$(on node4 ls "$leaf/d")" = in ]
+}
+
+@test "a new name is seen after -E, also when a listing lacks it; listings after refresh" {
+    echo text >"$source/old"
+    run -0 on node4 ls "$leaf"
+    run -2 on node4 ls "$leaf/new"
+    run -2 on node3 ls "$leaf/new"
+    echo text >"$source/new"
+    echo text >"$source/other"
+    until_true 5 on node4 test -f "$leaf/new"
+    until_true 5 on node3 test -f "$leaf/new"
+    until_true 5 on node4 test -f "$leaf/other"
+    copper node4 refresh "$WORK/pfs/$dir"
+    listed() { [ "$(on "$1" ls "$leaf")" = $'new\nold\nother' ]; }
+    until_true 5 listed node4
+    until_true 5 listed node2
+}

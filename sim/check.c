@@ -1,0 +1,316 @@
+/* The checkers: what DESIGN.md calls invariants, asked after each step and at the end. The first
+ * violation is kept as text; all are counted. This file alone looks inside the core, to see that
+ * nothing is left there. */
+#include "sim.h"
+
+#include "base/hash.h"
+#include "core/internal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A request outlives a fault by at most this: silence is noticed after 3 s, a connection that is
+ * not answered given up after 2 s, three candidates are tried at a time; several faults may meet.
+ */
+#define HANG_NS (15 * CU_SIM_S)
+/* Storage's errors are passed on, not kept: an EIO is not older than its way through the tree. */
+#define EIO_OLD_NS (30 * CU_SIM_S)
+
+void cu_sim_violation(struct cu_sim *sim, const char *format, ...)
+{
+    va_list args;
+    int at;
+
+    if (sim->result->violations++ > 0)
+        return;
+    at = snprintf(sim->result->first, sizeof sim->result->first,
+                  "at %.6f s: ", (double)sim->engine.now_ns / 1e9);
+    va_start(args, format);
+    vsnprintf(sim->result->first + at, sizeof sim->result->first - (size_t)at, format, args);
+    va_end(args);
+}
+
+static const char *path_of(const struct cu_sim *sim, const struct cu_sim_req *req)
+{
+    return sim->world->files[req->file].path;
+}
+
+/* --- values ----------------------------------------------------------------------------------- */
+
+/* Did storage say so at a time that this request may have heard of? */
+static bool error_is_true(const struct cu_sim *sim, const struct cu_sim_req *req, int error)
+{
+    const struct cu_sim_file *f = &sim->world->files[req->file];
+    uint64_t now = sim->engine.now_ns, eio, slack;
+
+    eio = sim->eio_ns[cu_sim_object(sim, (enum cu_kind)req->waiting, req->file, req->chunk)];
+    if (req->waiting == CU_KIND_DIR && req->kind == CU_KIND_ATTR) {
+        eio = sim->eio_ns[cu_sim_object(sim, CU_KIND_DIR, f->parent, 0)];
+        f = &sim->world->files[f->parent];
+    }
+    slack = sim->config.enoent_ttl_ns + sim->delay_max_ns + 100 * CU_SIM_MS;
+    if (error == ENOENT)
+        return f->absent_ns == UINT64_MAX ||
+               (f->absent_ns && f->absent_ns + slack >= req->asked_ns);
+    if (error == ESTALE && req->waiting == CU_KIND_DATA)
+        return f->version != req->version;
+    if (error == EIO)
+        return eio && eio + EIO_OLD_NS >= now;
+    return false;
+}
+
+/* After a refresh nobody gets what was out of date before it. */
+static void check_fresh(struct cu_sim *sim, const struct cu_sim_req *req, uint32_t version)
+{
+    const struct cu_sim_file *f = &sim->world->files[req->file];
+
+    if (version < f->version && f->changed_ns < req->refreshed_ns)
+        cu_sim_violation(sim, "node %u: %s of version %u, which was old before the refresh",
+                         req->node, path_of(sim, req), version);
+}
+
+static void check_attr(struct cu_sim *sim, const struct cu_sim_req *req,
+                       const struct cu_value *value)
+{
+    struct cu_version has = cu_version_of(&value->attr);
+    uint32_t version = cu_sim_world_version(sim->world, req->file, &has);
+    struct cu_attr right;
+    struct cu_buf *target;
+
+    if (!version || !cu_sim_world_exists(sim->world, req->file, version)) {
+        cu_sim_violation(sim, "node %u: attributes of %s that it never had", req->node,
+                         path_of(sim, req));
+        return;
+    }
+    cu_sim_world_attr(sim->world, req->file, version, &right);
+    if (right.mode != value->attr.mode || right.nlink != value->attr.nlink ||
+        right.uid != value->attr.uid || right.blocks != value->attr.blocks ||
+        right.mtime.sec != value->attr.mtime.sec || right.mtime.nsec != value->attr.mtime.nsec)
+        cu_sim_violation(sim, "node %u: wrong attributes of %s", req->node, path_of(sim, req));
+    if (sim->world->files[req->file].type == DT_LNK) {
+        target = cu_sim_world_target(sim->world, req->file);
+        if (!value->bytes || value->bytes->size != target->size ||
+            memcmp(value->bytes->data, target->data, target->size) != 0)
+            cu_sim_violation(sim, "node %u: wrong target of %s", req->node, path_of(sim, req));
+        cu_buf_unref(target);
+    }
+    check_fresh(sim, req, version);
+}
+
+static void check_dir(struct cu_sim *sim, const struct cu_sim_req *req, uint32_t dir,
+                      const struct cu_value *value)
+{
+    const struct cu_sim_file *f = &sim->world->files[dir];
+    uint32_t version = cu_sim_world_version(sim->world, dir, &value->version);
+    uint64_t hash = value->bytes ? cu_hash_bytes(value->bytes->data, value->bytes->size) : 0;
+
+    if (value->unchanged)
+        cu_sim_violation(sim, "node %u: 'unchanged' for the listing of %s", req->node, f->path);
+    else if (!version || version >= f->list_hash_count || f->list_hashes[version] != hash)
+        cu_sim_violation(sim, "node %u: a listing of %s that it never had", req->node, f->path);
+}
+
+static void check_data(struct cu_sim *sim, const struct cu_sim_req *req,
+                       const struct cu_value *value)
+{
+    uint64_t hash;
+    struct cu_buf *right =
+        cu_sim_world_chunk(sim->world, req->file, req->version, req->chunk, &hash);
+
+    if (!value->bytes)
+        cu_sim_violation(sim, "node %u: no bytes of %s", req->node, path_of(sim, req));
+    else if (value->hash != hash || value->bytes->size != right->size ||
+             (value->bytes != right && memcmp(value->bytes->data, right->data, right->size) != 0))
+        cu_sim_violation(sim, "node %u: wrong bytes of %s, version %u, chunk %u", req->node,
+                         path_of(sim, req), req->version, req->chunk);
+    cu_buf_unref(right);
+}
+
+void cu_sim_check_value(struct cu_sim *sim, const struct cu_sim_req *req,
+                        const struct cu_value *value)
+{
+    if (value->error) {
+        if (!error_is_true(sim, req, value->error))
+            cu_sim_violation(sim, "node %u: error %d (%s) for %s, which storage never said",
+                             req->node, value->error, strerror(value->error), path_of(sim, req));
+        return;
+    }
+    if (req->waiting == CU_KIND_ATTR)
+        check_attr(sim, req, value);
+    else if (req->waiting == CU_KIND_DIR)
+        check_dir(sim, req,
+                  req->kind == CU_KIND_DIR ? req->file : sim->world->files[req->file].parent,
+                  value);
+    else
+        check_data(sim, req, value);
+}
+
+/* --- storage ---------------------------------------------------------------------------------- */
+
+/* As the core spreads objects over trees. */
+static uint32_t tree_of(const struct cu_sim *sim, const struct cu_request *request)
+{
+    uint64_t spread = cu_hash_bytes(request->path, request->path_len) >> 8;
+
+    return (uint32_t)((spread + (request->kind == CU_KIND_DATA ? request->chunk : 0)) %
+                      sim->config.trees);
+}
+
+static void count_read(struct cu_sim *sim, const struct cu_request *request, uint32_t file,
+                       bool direct)
+{
+    struct cu_sim_result *r = sim->result;
+    uint32_t object = cu_sim_object(sim, request->kind, file, request->chunk);
+
+    if (direct) {
+        r->storage_reads_direct++;
+    } else if (request->kind == CU_KIND_DIR && request->version.ino) {
+        r->storage_revalidations++;
+    } else {
+        r->storage_reads++;
+        r->unique_objects += sim->reads[object] == 0;
+        if (sim->reads[object] < UINT16_MAX)
+            sim->reads[object]++;
+    }
+    if (sim->config.exact && !direct && sim->reads[object] > 1)
+        cu_sim_violation(sim, "%s (kind %d, chunk %u) is read from storage again",
+                         sim->world->files[file].path, (int)request->kind, request->chunk);
+}
+
+void cu_sim_check_read(struct cu_sim *sim, struct cu_sim_node *node,
+                       const struct cu_request *request, uint32_t file, bool direct)
+{
+    const uint64_t *counters = cu_core_counters(node->core);
+    uint32_t tree = tree_of(sim, request), object, why;
+    bool root = cu_core_parent(node->core, tree) == node->rank;
+    struct cu_tree shape =
+        cu_tree_make(sim->config.nodes, sim->config.fanout, tree, sim->config.trees);
+
+    count_read(sim, request, file, direct);
+    if (direct !=
+        (request->kind == CU_KIND_DATA && request->version.size > sim->config.max_cacheable_bytes))
+        cu_sim_violation(sim, "node %u reads %s past the trees", node->rank,
+                         sim->world->files[file].path);
+    if (!direct && !root && counters[CU_COUNT_bad_checksums] == 0)
+        cu_sim_violation(sim, "node %u reads %s from storage and is no root", node->rank,
+                         sim->world->files[file].path);
+    if (!sim->config.faults) {
+        if (!direct && cu_tree_place(&shape, node->rank) != 0)
+            cu_sim_violation(sim, "node %u reads %s, but nothing has failed", node->rank,
+                             sim->world->files[file].path);
+        return;
+    }
+    object = cu_sim_object(sim, request->kind, file, request->chunk);
+    why = node->reads_why +
+          (uint32_t)(counters[CU_COUNT_evictions] + counters[CU_COUNT_expired] +
+                     counters[CU_COUNT_bad_checksums] + counters[CU_COUNT_stale_versions]);
+    if (request->kind == CU_KIND_DATA &&
+        sim->world->files[file].version != 1) /* versions share a place in the count */
+        why += sim->world->files[file].version;
+    if (++node->reads[object] > 1 + why)
+        cu_sim_violation(sim, "node %u reads %s %u times from storage, %u explained", node->rank,
+                         sim->world->files[file].path, node->reads[object], why);
+}
+
+/* --- bounds ----------------------------------------------------------------------------------- */
+
+void cu_sim_check_latency(struct cu_sim *sim, const struct cu_sim_req *req)
+{
+    uint64_t took = sim->engine.now_ns - req->start_ns;
+
+    if (took > sim->result->longest_ns)
+        sim->result->longest_ns = took;
+    if (sim->config.faults && took > HANG_NS)
+        cu_sim_violation(sim, "node %u waited %.1f s for %s (kind %d)", req->node,
+                         (double)took / 1e9, path_of(sim, req), (int)req->kind);
+}
+
+void cu_sim_check_memory(struct cu_sim *sim, struct cu_sim_node *node)
+{
+    uint64_t held = cu_core_counters(node->core)[CU_COUNT_cached_bytes];
+    /* one chunk and one listing may be held past the budget while they are handed out */
+    uint64_t more = 2ull * sim->config.chunk_bytes + 8192;
+
+    if (held > sim->result->cached_bytes_max)
+        sim->result->cached_bytes_max = held;
+    if (held > node->core->config.cache_bytes + more)
+        cu_sim_violation(sim, "node %u holds %llu bytes of %llu", node->rank,
+                         (unsigned long long)held,
+                         (unsigned long long)node->core->config.cache_bytes);
+}
+
+static void check_objects(struct cu_sim *sim, const struct cu_sim_node *node)
+{
+    const struct cu_core *core = node->core;
+    uint64_t charged = 0, count = 0;
+
+    for (uint32_t i = 0; i < core->bucket_count; i++) {
+        for (const struct object *o = core->buckets[i]; o; o = o->hash_next) {
+            count++;
+            charged += o->charge;
+            if (o->state != CU_FLIGHT_FILLED || !cu_list_empty(&o->waiters))
+                cu_sim_violation(sim, "node %u: a flight of %s (kind %d, state %d) is left",
+                                 node->rank, o->path, (int)o->kind, (int)o->state);
+        }
+    }
+    if (count != core->counters[CU_COUNT_cached_objects] ||
+        charged != core->counters[CU_COUNT_cached_bytes])
+        cu_sim_violation(sim, "node %u: accounts are wrong: %llu objects, %llu bytes", node->rank,
+                         (unsigned long long)count, (unsigned long long)charged);
+}
+
+static void check_core(struct cu_sim *sim, const struct cu_sim_node *node)
+{
+    const struct cu_core *core = node->core;
+
+    check_objects(sim, node);
+    for (uint32_t i = 0; i < core->slot_count; i++)
+        if (core->slots[i].object)
+            cu_sim_violation(sim, "node %u: a slot is still taken", node->rank);
+    if (core->lanes[0].used || core->lanes[1].used || core->ahead_count ||
+        !cu_list_empty(&core->pending))
+        cu_sim_violation(sim, "node %u: reads or effects are left", node->rank);
+    cu_list_for_each (link, &core->peers) {
+        const struct peer *peer = CU_LIST_ENTRY(link, struct peer, link);
+
+        if (peer->inflight)
+            cu_sim_violation(sim, "node %u: %u asks of node %u are counted, none is out",
+                             node->rank, peer->inflight, peer->rank);
+    }
+    for (uint32_t t = 0; t < sim->config.trees; t++) {
+        uint32_t right = cu_tree_parent(&core->routes[t].tree, node->rank);
+
+        if (core->routes[t].parent != right)
+            cu_sim_violation(sim, "node %u: parent in tree %u is %u, not %u, though all live",
+                             node->rank, t, core->routes[t].parent, right);
+    }
+}
+
+void cu_sim_check_end(struct cu_sim *sim)
+{
+    for (uint32_t i = 0; i < sim->proc_count; i++) {
+        const struct cu_sim_proc *proc = &sim->procs[i];
+
+        if (proc->state == CU_SIM_PROC_WAITS)
+            cu_sim_violation(sim, "node %u: a process waits for %s (kind %u) for ever", proc->node,
+                             sim->world->files[proc->wait_file].path, proc->wait_kind);
+        else if (proc->state != CU_SIM_PROC_DONE)
+            cu_sim_violation(sim, "node %u: a process has not ended", proc->node);
+    }
+    for (uint32_t i = 0; i < sim->req_count; i++)
+        if (sim->reqs[i].state != CU_SIM_REQ_FREE)
+            cu_sim_violation(sim, "node %u: a request for %s has no reply", sim->reqs[i].node,
+                             path_of(sim, &sim->reqs[i]));
+    if (sim->store_open)
+        cu_sim_violation(sim, "%u storage operations have no end", sim->store_open);
+    for (uint32_t i = 0; i < sim->config.nodes; i++)
+        if (sim->nodes[i].core)
+            check_core(sim, &sim->nodes[i]);
+    if (sim->config.exact && sim->result->storage_reads != sim->result->unique_objects)
+        cu_sim_violation(sim, "%llu reads of %llu objects",
+                         (unsigned long long)sim->result->storage_reads,
+                         (unsigned long long)sim->result->unique_objects);
+}

@@ -1,0 +1,85 @@
+/* The simulator's door: a configuration in, a result out. N cores, the very library that the daemon
+ * links, in one process, under a network, a storage and kernels that are models. The same
+ * configuration gives the same run, event for event. */
+#ifndef CU_SIM_CUSIM_H
+#define CU_SIM_CUSIM_H
+
+#include "core/counters.h"
+#include "machine.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Mistakes that a driver can make, built in on purpose: a checker must see each. Those of the core
+ * are planted into copies of its source (sim/plants). */
+enum cu_sim_plant {
+    CU_SIM_PLANT_NONE,
+    CU_SIM_PLANT_REPLY_TWICE, /* the front answers some requests of the kernel twice */
+    CU_SIM_PLANT_REPLY_LOST,  /* or not at all */
+    CU_SIM_PLANT_ZERO_FILL,   /* storage fills what a short read lacks with zeros */
+    CU_SIM_PLANT_MIXED,       /* storage reads a chunk without a look at the version */
+    CU_SIM_PLANT_COUNT
+};
+const char *cu_sim_plant_name(enum cu_sim_plant plant);
+
+struct cu_sim_config {
+    struct cu_sim_machine machine;
+    uint64_t seed;
+    uint32_t nodes, fanout, trees, processes; /* fanout 0: the core's default */
+    uint32_t chunk_bytes, inline_bytes;
+    uint64_t cache_bytes, max_cacheable_bytes;
+    uint64_t leaf_cache_bytes; /* of nodes without children, 0: as all */
+    uint64_t enoent_ttl_ns;
+    uint32_t storage_slots, orphan_slots;
+    uint32_t ahead_bytes; /* read-ahead of a sequential reader, 0: none */
+    uint32_t list_after;  /* a directory is listed after so many names in it did not exist */
+    bool content_always;  /* ask for a small file's content whatever its suffix */
+    bool content_never;
+    bool faults;
+    bool exact;            /* no faults, and no freshness limit: reads must equal unique objects */
+    uint32_t scaled_bytes; /* see world.h */
+    const char *trace;     /* file, or NULL: a random workload out of the seed */
+    uint32_t runs;         /* the trace so many times in a row by new processes; 0: 1 */
+    enum cu_sim_plant plant;
+    bool verbose; /* tell each fault on stderr */
+};
+
+struct cu_sim_result {
+    uint64_t violations; /* 0: all checkers are content */
+    char first[512];     /* text of the first */
+    uint64_t trace_hash; /* of all events in order */
+    uint64_t events;
+    uint64_t ready_ns;  /* root knows that all are ready, from the launcher's command; 0: never */
+    uint64_t run_ns[4]; /* per run: from the first process's start to the last one's end */
+    uint64_t median_ns[4]; /* of a process */
+    uint64_t unique_objects, storage_reads, storage_reads_direct, storage_revalidations;
+    uint64_t requests, longest_ns; /* of the kernels; the slowest of them */
+    uint64_t messages, wire_bytes;
+    uint64_t busiest_cpu_ppm, busiest_tx_ppm, busiest_rx_ppm; /* share of the first run */
+    uint32_t busiest_cpu_node, busiest_tx_node;
+    uint64_t mds_busy_ppm, data_busy_ppm;
+    uint64_t faults;
+    uint64_t errors_seen;                /* true errors that processes got */
+    uint64_t where_ns[8];                /* of all processes together, by enum cu_sim_where */
+    uint64_t counters[CU_COUNTER_COUNT]; /* sum over the nodes */
+    uint64_t cached_bytes_max;           /* of a node */
+};
+
+/* Where a process spends its time. */
+enum cu_sim_where {
+    CU_SIM_COMPUTE, /* think time of the trace */
+    CU_SIM_KERNEL,  /* hits in the kernel's caches */
+    CU_SIM_HERE,    /* answered by this node's daemon */
+    CU_SIM_NAMES,   /* waits for names from elsewhere */
+    CU_SIM_BYTES,   /* waits for content from elsewhere */
+    CU_SIM_WHERE_COUNT
+};
+const char *cu_sim_where_name(enum cu_sim_where where);
+
+void cu_sim_config_init(struct cu_sim_config *config);
+/* 0, or a negative errno with err when the run cannot be set up (trace, configuration). Violations
+ * are a result, not an error. */
+__attribute__((warn_unused_result)) int
+cu_sim_run(const struct cu_sim_config *config, struct cu_sim_result *result, struct cu_error *err);
+
+#endif

@@ -1,0 +1,252 @@
+/* The daemon's front: a kernel's request becomes wants of the core, by the rules of
+ * src/io/front_*.c: a directory in which a name was not found is listed, content travels along
+ * where the suffix says that it will be read, a sequential reader is read ahead. */
+#include "sim.h"
+
+#include <dirent.h>
+#include <errno.h>
+
+static uint32_t new_req(struct cu_sim *sim)
+{
+    uint32_t index = sim->req_free;
+
+    if (index != UINT32_MAX) {
+        sim->req_free = sim->reqs[index].next_free;
+        return index;
+    }
+    if ((sim->req_count & (sim->req_count - 1)) == 0)
+        sim->reqs =
+            cu_sim_grow(sim->reqs, sim->req_count ? sim->req_count * 2 : 1, sizeof *sim->reqs);
+    sim->reqs[sim->req_count] = (struct cu_sim_req){.generation = 1};
+    return sim->req_count++;
+}
+
+void cu_sim_front_free(struct cu_sim *sim, uint32_t index)
+{
+    sim->reqs[index].state = CU_SIM_REQ_FREE;
+    sim->reqs[index].generation++;
+    sim->reqs[index].next_free = sim->req_free;
+    sim->req_free = index;
+}
+
+void cu_sim_front_request(struct cu_sim *sim, struct cu_sim_node *node, enum cu_kind kind,
+                          uint32_t file, uint32_t chunk, uint32_t version, uint64_t at_ns)
+{
+    uint32_t index = new_req(sim);
+    struct cu_sim_req *req = &sim->reqs[index];
+    const struct cu_sim_file *f = &sim->world->files[file];
+    uint64_t cpu = cu_sim_node_cpu(sim, node, sim->config.machine.fuse_cpu_ns);
+
+    *req = (struct cu_sim_req){
+        .generation = req->generation,
+        .node = node->rank,
+        .inc = node->inc,
+        .state = CU_SIM_REQ_OPEN,
+        .kind = (uint8_t)kind,
+        .file = file,
+        .chunk = chunk,
+        .version = version,
+        .start_ns = sim->engine.now_ns,
+    };
+    sim->result->requests++;
+    if (kind == CU_KIND_DATA && !(node->name[file] & CU_SIM_NAME_READ)) {
+        node->name[file] |= CU_SIM_NAME_READ;
+        cu_predict_read(&node->predict, f->path + f->path_len - f->name_len, f->name_len);
+    }
+    if (cpu < at_ns)
+        cpu = at_ns;
+    cu_sim_engine_push(&sim->engine, cpu + sim->config.machine.fuse_wait_ns / 2, CU_SIM_FRONT,
+                       node->rank, index, NULL);
+}
+
+static void finish(struct cu_sim *sim, struct cu_sim_node *node, uint32_t index, int error,
+                   uint32_t result, uint64_t bytes)
+{
+    struct cu_sim_req *req = &sim->reqs[index];
+    uint64_t at =
+        cu_sim_node_cpu(sim, node, bytes * sim->config.machine.fuse_bulk_cpu_ps_per_byte / 1000);
+
+    req->state = CU_SIM_REQ_REPLIED;
+    req->error = error;
+    req->result = result;
+    cu_sim_engine_push(&sim->engine, at + sim->config.machine.fuse_wait_ns / 2, CU_SIM_REPLY,
+                       node->rank, index, NULL);
+    if (sim->config.plant == CU_SIM_PLANT_REPLY_LOST && cu_sim_rng_chance(&sim->fault_rng, 1000))
+        req->inc = 0;
+}
+
+static uint64_t cookie_of(const struct cu_sim *sim, uint32_t index)
+{
+    return (uint64_t)sim->reqs[index].generation << 32 | index;
+}
+
+static struct cu_request request_of(const struct cu_sim *sim, enum cu_kind kind, uint32_t file)
+{
+    const struct cu_sim_file *f = &sim->world->files[file];
+
+    return (struct cu_request){.kind = kind, .path = f->path, .path_len = f->path_len};
+}
+
+static void want(struct cu_sim *sim, struct cu_sim_node *node, uint32_t index,
+                 const struct cu_request *request)
+{
+    struct cu_sim_req *req = &sim->reqs[index];
+
+    req->waiting = (uint8_t)request->kind;
+    req->asked_ns = sim->engine.now_ns;
+    req->refreshed_ns = node->refreshed_ns;
+    if (cu_core_want(node->core, request, cookie_of(sim, index), sim->engine.now_ns) < 0)
+        finish(sim, node, index, ENOMEM, 0, 0);
+}
+
+static struct cu_version version_of(const struct cu_sim *sim, uint32_t file, uint32_t version)
+{
+    struct cu_attr attr;
+
+    cu_sim_world_attr(sim->world, file, version, &attr);
+    return cu_version_of(&attr);
+}
+
+static void want_attr(struct cu_sim *sim, struct cu_sim_node *node, uint32_t index)
+{
+    struct cu_sim_req *req = &sim->reqs[index];
+    struct cu_request request = request_of(sim, CU_KIND_ATTR, req->file);
+    const struct cu_sim_file *f = &sim->world->files[req->file];
+
+    if (sim->config.content_always ||
+        (!sim->config.content_never &&
+         cu_predict_content(&node->predict, f->path + f->path_len - f->name_len, f->name_len)))
+        request.flags = CU_WANT_CONTENT;
+    if (req->version)
+        request.version = version_of(sim, req->file, req->version);
+    want(sim, node, index, &request);
+}
+
+/* Until when the kernel may believe what is so old, in ms. */
+static uint32_t believed_until(const struct cu_sim *sim, uint32_t age_ms)
+{
+    uint64_t until = (sim->engine.now_ns + sim->config.enoent_ttl_ns) / CU_SIM_MS;
+
+    until = until > age_ms ? until - age_ms : 0;
+    return until < CU_SIM_DENTRY_LOW ? (uint32_t)until : CU_SIM_DENTRY_LOW;
+}
+
+/* Answers from the directory's listing held here; 1 when it did. */
+static int answer_absent(struct cu_sim *sim, struct cu_sim_node *node, uint32_t index)
+{
+    const struct cu_sim_file *f = &sim->world->files[sim->reqs[index].file];
+    struct cu_request dir = request_of(sim, CU_KIND_DIR, f->parent);
+    const struct cu_value *value;
+    int listed =
+        cu_core_listed(node->core, dir.path, dir.path_len, f->path + f->path_len - f->name_len,
+                       f->name_len, sim->engine.now_ns);
+
+    if (listed != 1)
+        return listed;
+    value = cu_core_peek(node->core, &dir, sim->engine.now_ns);
+    finish(sim, node, index, ENOENT, value ? believed_until(sim, value->age_ms) : 0, 0);
+    return 1;
+}
+
+void cu_sim_front_event(struct cu_sim *sim, uint32_t index)
+{
+    struct cu_sim_req *req = &sim->reqs[index];
+    struct cu_sim_node *node = &sim->nodes[req->node];
+    struct cu_request request;
+    int listed;
+
+    if (!node->core || node->inc != req->inc) {
+        cu_sim_front_free(sim, index);
+        return;
+    }
+    if (req->kind == CU_KIND_ATTR) {
+        uint32_t dir = sim->world->files[req->file].parent;
+
+        listed = answer_absent(sim, node, index);
+        if (listed < 0 && sim->config.enoent_ttl_ns > 0 &&
+            (node->name[dir] & CU_SIM_NAME_MISSES) >= sim->config.list_after) {
+            request = request_of(sim, CU_KIND_DIR, dir);
+            want(sim, node, index, &request);
+        } else if (listed != 1) {
+            want_attr(sim, node, index);
+        }
+    } else {
+        request = request_of(sim, (enum cu_kind)req->kind, req->file);
+        request.chunk = req->chunk;
+        if (req->kind == CU_KIND_DATA)
+            request.version = version_of(sim, req->file, req->version);
+        want(sim, node, index, &request);
+    }
+    cu_sim_node_drain(sim, node);
+}
+
+static void listing_done(struct cu_sim *sim, struct cu_sim_node *node, uint32_t index,
+                         const struct cu_value *value)
+{
+    const struct cu_sim_file *f = &sim->world->files[sim->reqs[index].file];
+
+    if (value->error) { /* not asked for again soon */
+        node->name[f->parent] &= (uint8_t)~CU_SIM_NAME_MISSES;
+        want_attr(sim, node, index);
+    } else if (answer_absent(sim, node, index) != 1) {
+        want_attr(sim, node, index);
+    }
+}
+
+void cu_sim_front_reply(struct cu_sim *sim, struct cu_sim_node *node, uint64_t cookie,
+                        const struct cu_value *value)
+{
+    uint32_t index = (uint32_t)cookie;
+    struct cu_sim_req *req = index < sim->req_count ? &sim->reqs[index] : NULL;
+    uint64_t bytes = 0;
+    uint32_t result = 0;
+
+    if (!req || req->generation != (uint32_t)(cookie >> 32) || req->state != CU_SIM_REQ_OPEN ||
+        req->node != node->rank || req->inc != node->inc) {
+        cu_sim_violation(sim, "node %u: a reply to a request that is not open", node->rank);
+        return;
+    }
+    if (req->asked_ns != sim->engine.now_ns)
+        req->remote = true;
+    cu_sim_check_value(sim, req, value);
+    if (req->kind == CU_KIND_ATTR && req->waiting == CU_KIND_DIR) {
+        listing_done(sim, node, index, value);
+        return;
+    }
+    if (value->error == ENOENT && req->kind == CU_KIND_ATTR)
+        result = believed_until(sim, value->age_ms);
+    else if (!value->error && req->kind == CU_KIND_ATTR) {
+        struct cu_version version = cu_version_of(&value->attr);
+
+        result = cu_sim_world_version(sim->world, req->file, &version);
+    }
+    if (value->bytes && req->kind != CU_KIND_ATTR)
+        bytes = value->bytes->capacity;
+    finish(sim, node, index, value->error, result, bytes);
+    if (sim->config.plant == CU_SIM_PLANT_REPLY_TWICE && cu_sim_rng_chance(&sim->fault_rng, 1000))
+        cu_sim_front_reply(sim, node, cookie, value);
+}
+
+void cu_sim_front_ahead(struct cu_sim *sim, struct cu_sim_node *node, struct cu_sim_proc *proc,
+                        uint32_t file, uint32_t chunk, uint32_t version)
+{
+    uint32_t window = sim->config.ahead_bytes / sim->world->chunk_bytes;
+    uint64_t size = cu_sim_world_size(sim->world, file, version);
+    uint32_t chunks = (uint32_t)((size + sim->world->chunk_bytes - 1) / sim->world->chunk_bytes);
+    struct cu_request request = request_of(sim, CU_KIND_DATA, file);
+    uint32_t end;
+
+    if (proc->at == 0 || window == 0)
+        return;                                       /* not known to be sequential */
+    if (proc->at < 40 && window > 2u << proc->at / 2) /* doubles as the reader goes on */
+        window = 2u << proc->at / 2;
+    end = chunk + 1 + window < chunks ? chunk + 1 + window : chunks;
+    request.version = version_of(sim, file, version);
+    if (proc->ahead < chunk + 1)
+        proc->ahead = chunk + 1;
+    for (; proc->ahead < end; proc->ahead++) {
+        request.chunk = proc->ahead;
+        cu_core_prefetch(node->core, &request, sim->engine.now_ns);
+    }
+    cu_sim_node_drain(sim, node);
+}

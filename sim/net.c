@@ -1,0 +1,437 @@
+/* The network: connections that keep their order, NICs that send and receive one thing after the
+ * other, latency by distance, cuts that hold back what is sent until they heal. A message crosses
+ * the receiver's NIC while it still leaves the sender's; it is handed on when it is there in whole.
+ * Invariant: an end that is not open gets nothing. */
+#include "sim.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FRAME_BYTES 66u   /* Ethernet, IP and TCP around a message */
+#define SMALL_NS    1000u /* on the wire for less than that: not worth an event of its own */
+
+static struct cu_sim_node *node_of(struct cu_sim *sim, const struct cu_sim_conn *conn, unsigned end)
+{
+    struct cu_sim_node *node = &sim->nodes[conn->rank[end]];
+
+    return node->core && node->inc == conn->inc[end] ? node : NULL;
+}
+
+static struct cu_sim_link *find_link(struct cu_sim_node *node, uint32_t rank, bool child)
+{
+    for (uint32_t i = 0; i < node->link_count; i++)
+        if (node->links[i].rank == rank && node->links[i].child == child)
+            return &node->links[i];
+    return NULL;
+}
+
+static void drop_link(struct cu_sim_node *node, struct cu_sim_link *link)
+{
+    *link = node->links[--node->link_count];
+}
+
+static void add_link(struct cu_sim_node *node, uint32_t rank, bool child, uint32_t conn)
+{
+    if (node->link_count == node->link_capacity) {
+        node->link_capacity = node->link_capacity ? node->link_capacity * 2 : 4;
+        node->links = cu_sim_grow(node->links, node->link_capacity, sizeof *node->links);
+    }
+    node->links[node->link_count++] =
+        (struct cu_sim_link){.rank = rank, .child = child, .conn = conn};
+}
+
+/* When what leaves end `from` at at_ns arrives. */
+static uint64_t arrival(struct cu_sim *sim, struct cu_sim_conn *conn, unsigned from, uint64_t at_ns)
+{
+    uint32_t a = conn->rank[from], b = conn->rank[!from];
+    uint64_t blocked = cu_sim_fault_blocked(sim, a, b);
+    uint64_t there = at_ns + cu_sim_machine_latency(&sim->config.machine, a, b);
+
+    if (blocked > at_ns) /* sent again some time after the way is free */
+        there = blocked + cu_sim_rng_below(&sim->rng, 300 * CU_SIM_MS);
+    if (there < conn->last_ns[from])
+        there = conn->last_ns[from];
+    conn->last_ns[from] = there;
+    return there;
+}
+
+void cu_sim_net_connect(struct cu_sim *sim, struct cu_sim_node *node, uint32_t rank)
+{
+    uint64_t now = sim->engine.now_ns;
+    struct cu_sim_conn *conn;
+
+    if (sim->conn_count == sim->conn_capacity) {
+        sim->conn_capacity = sim->conn_capacity ? sim->conn_capacity * 2 : 256;
+        sim->conns = cu_sim_grow(sim->conns, sim->conn_capacity, sizeof *sim->conns);
+    }
+    conn = &sim->conns[sim->conn_count];
+    *conn =
+        (struct cu_sim_conn){.rank = {node->rank, rank}, .inc = {node->inc, sim->nodes[rank].inc}};
+    conn->open[0] = true;
+    add_link(node, rank, false, sim->conn_count);
+    cu_sim_engine_push(&sim->engine, arrival(sim, conn, 0, now), CU_SIM_ACCEPT, rank,
+                       sim->conn_count, NULL);
+    cu_sim_engine_push(&sim->engine, now + sim->config.machine.connect_timeout_ns, CU_SIM_TIMEOUT,
+                       node->rank, sim->conn_count, NULL);
+    sim->conn_count++;
+}
+
+static void tell_down(struct cu_sim *sim, uint32_t index, unsigned end, uint64_t at_ns)
+{
+    cu_sim_engine_push(&sim->engine, at_ns, CU_SIM_DOWN, sim->conns[index].rank[end],
+                       (uint64_t)index * 2 + end, NULL);
+}
+
+/* Closes one end; the other learns in order. */
+static void close_end(struct cu_sim *sim, uint32_t index, unsigned end)
+{
+    struct cu_sim_conn *conn = &sim->conns[index];
+
+    conn->open[end] = false;
+    if (conn->open[!end])
+        tell_down(sim, index, !end, arrival(sim, conn, end, sim->engine.now_ns));
+}
+
+void cu_sim_net_disconnect(struct cu_sim *sim, struct cu_sim_node *node, uint32_t rank, bool child)
+{
+    struct cu_sim_link *link = find_link(node, rank, child);
+
+    if (!link)
+        return;
+    close_end(sim, link->conn, child ? 1 : 0);
+    drop_link(node, link);
+}
+
+void cu_sim_net_reset(struct cu_sim *sim, uint32_t index)
+{
+    uint64_t now = sim->engine.now_ns;
+
+    for (unsigned end = 0; end < 2; end++)
+        if (sim->conns[index].open[end])
+            tell_down(sim, index, end, now + cu_sim_rng_below(&sim->rng, 2 * CU_SIM_MS));
+}
+
+void cu_sim_net_abandon(struct cu_sim *sim, uint32_t index, unsigned end, bool loud)
+{
+    struct cu_sim_conn *conn = &sim->conns[index];
+
+    conn->open[end] = false;
+    if (loud && conn->open[!end])
+        tell_down(sim, index, !end,
+                  sim->engine.now_ns +
+                      cu_sim_machine_latency(&sim->config.machine, conn->rank[0], conn->rank[1]));
+}
+
+/* --- messages --------------------------------------------------------------------------------- */
+
+static uint64_t true_bytes(const struct cu_buf *buf)
+{
+    return buf ? buf->capacity : 0;
+}
+
+static uint64_t bulk_of(const struct cu_msg *msg)
+{
+    if (msg->type != CU_MSG_ANSWER)
+        return 0;
+    return true_bytes(msg->answer.value.bytes) + true_bytes(msg->answer.value.content);
+}
+
+static uint64_t wire_bytes(const struct cu_msg *msg)
+{
+    uint64_t bytes = CU_MSG_HEAD + FRAME_BYTES;
+
+    switch (msg->type) {
+    case CU_MSG_WANT:
+        return bytes + 60 + msg->want.path_len;
+    case CU_MSG_ANSWER:
+        return bytes + (msg->answer.kind == CU_KIND_ATTR ? 160 : 80) + bulk_of(msg);
+    case CU_MSG_READY:
+        return bytes + 8 + (msg->ready.count + 7) / 8;
+    case CU_MSG_JOIN:
+    case CU_MSG_PING:
+    case CU_MSG_PONG:
+    case CU_MSG_CONTROL:
+    case CU_MSG_RESULT:
+    case CU_MSG_BYE:
+        break;
+    }
+    return bytes + 8;
+}
+
+void cu_sim_net_drop(struct cu_sim *sim, struct cu_sim_message *message)
+{
+    cu_msg_clear(&message->msg);
+    free(message->bits);
+    message->next = sim->spare;
+    sim->spare = message;
+}
+
+/* Makes the message outlive the core's call: the world has the path for good. */
+static void own(struct cu_sim *sim, struct cu_sim_message *message)
+{
+    struct cu_msg *msg = &message->msg;
+
+    message->bits = NULL;
+    if (msg->type == CU_MSG_WANT) {
+        uint32_t file = cu_sim_world_find(sim->world, msg->want.path, msg->want.path_len);
+
+        if (file == CU_SIM_NONE) {
+            cu_sim_violation(sim, "a WANT of a path that nobody asked for: %.*s",
+                             (int)msg->want.path_len, msg->want.path);
+            file = 0;
+        }
+        msg->want.path = sim->world->files[file].path;
+    } else if (msg->type == CU_MSG_READY) {
+        size_t size = (msg->ready.count + 7) / 8;
+
+        message->bits = cu_sim_alloc(size, 1);
+        memcpy(message->bits, msg->ready.bits, size);
+        msg->ready.bits = message->bits;
+    }
+}
+
+static struct cu_sim_message *new_message(struct cu_sim *sim)
+{
+    struct cu_sim_message *message = sim->spare;
+
+    if (!message)
+        return cu_sim_alloc(1, sizeof *message);
+    sim->spare = message->next;
+    return message;
+}
+
+void cu_sim_net_send(struct cu_sim *sim, struct cu_sim_node *node, uint32_t rank, bool child,
+                     struct cu_msg *msg)
+{
+    const struct cu_sim_machine *machine = &sim->config.machine;
+    struct cu_sim_link *link = find_link(node, rank, child);
+    uint64_t bytes = wire_bytes(msg), leaves, wire;
+    struct cu_sim_message *message;
+    struct cu_sim_conn *conn;
+
+    if (!link || !sim->conns[link->conn].up[child ? 1 : 0]) {
+        cu_msg_clear(msg); /* the connection ended in this very turn */
+        return;
+    }
+    conn = &sim->conns[link->conn];
+    leaves = cu_sim_node_cpu(
+        sim, node, machine->send_cpu_ns + bulk_of(msg) * machine->bulk_cpu_ps_per_byte / 1000);
+    wire = cu_sim_transfer_ns(bytes, machine->nic_bytes_per_s);
+    if (leaves < node->tx_ns)
+        leaves = node->tx_ns;
+    node->tx_ns = leaves + wire;
+    node->tx_busy_ns += wire;
+    sim->result->messages++;
+    sim->result->wire_bytes += bytes;
+    message = new_message(sim);
+    message->conn = link->conn;
+    message->from = child ? 1 : 0;
+    message->bytes = (uint32_t)bytes;
+    message->msg = *msg;
+    own(sim, message);
+    cu_sim_engine_push(&sim->engine, arrival(sim, conn, message->from, leaves), CU_SIM_ARRIVE, rank,
+                       0, message);
+    if (conn->last_ns[message->from] - sim->engine.now_ns > sim->delay_max_ns)
+        sim->delay_max_ns = conn->last_ns[message->from] - sim->engine.now_ns;
+}
+
+/* The receiver is not there any more: if its host is, it says so. */
+static bool gone(struct cu_sim *sim, uint32_t index, unsigned end)
+{
+    struct cu_sim_conn *conn = &sim->conns[index];
+
+    if (conn->open[end] && node_of(sim, conn, end))
+        return false;
+    if (!conn->open[end] || sim->nodes[conn->rank[end]].core) {
+        conn->open[end] = false;
+        if (conn->open[!end])
+            tell_down(sim, index, !end, arrival(sim, conn, end, sim->engine.now_ns));
+    }
+    return true;
+}
+
+/* Through the NIC; now the loop thread's turn. */
+static void received(struct cu_sim *sim, struct cu_sim_message *message)
+{
+    const struct cu_sim_machine *machine = &sim->config.machine;
+    struct cu_sim_node *node = node_of(sim, &sim->conns[message->conn], !message->from);
+    uint64_t cost =
+        machine->receive_cpu_ns + bulk_of(&message->msg) * machine->bulk_cpu_ps_per_byte / 1000;
+
+    if (gone(sim, message->conn, !message->from) || !node) {
+        cu_sim_net_drop(sim, message);
+        return;
+    }
+    cu_sim_engine_push(&sim->engine, cu_sim_node_cpu(sim, node, cost), CU_SIM_DELIVER, node->rank,
+                       0, message);
+}
+
+static void arrive(struct cu_sim *sim, struct cu_sim_message *message)
+{
+    const struct cu_sim_machine *machine = &sim->config.machine;
+    struct cu_sim_node *node = node_of(sim, &sim->conns[message->conn], !message->from);
+    uint64_t wire = cu_sim_transfer_ns(message->bytes, machine->nic_bytes_per_s);
+    uint64_t start = sim->engine.now_ns;
+
+    if (gone(sim, message->conn, !message->from) || !node) {
+        cu_sim_net_drop(sim, message);
+        return;
+    }
+    if (start < node->rx_ns)
+        start = node->rx_ns;
+    node->rx_ns = start + wire;
+    node->rx_busy_ns += wire;
+    if (node->rx_ns > sim->engine.now_ns + SMALL_NS)
+        cu_sim_engine_push(&sim->engine, node->rx_ns, CU_SIM_RECEIVED, node->rank, 0, message);
+    else
+        received(sim, message);
+}
+
+/* A payload with one bit wrong, as a bad cable or memory makes it. */
+static void spoil(struct cu_sim *sim, struct cu_msg *msg)
+{
+    struct cu_buf *bytes = msg->answer.value.bytes, *bad;
+
+    if (!bytes || bytes->size == 0)
+        return;
+    bad = cu_buf_copy(bytes->data, bytes->size);
+    if (!bad)
+        exit(3);
+    bad->data[cu_sim_rng_below(&sim->fault_rng, bad->size)] ^= 1;
+    cu_buf_unref(bytes);
+    msg->answer.value.bytes = bad;
+    sim->result->faults++;
+}
+
+static void deliver(struct cu_sim *sim, struct cu_sim_message *message)
+{
+    struct cu_sim_conn *conn = &sim->conns[message->conn];
+    struct cu_sim_node *node = node_of(sim, conn, !message->from);
+    uint32_t rank = conn->rank[message->from];
+    bool child = message->from == 0, answer = message->msg.type == CU_MSG_ANSWER;
+
+    if (gone(sim, message->conn, !message->from) || !node) {
+        cu_sim_net_drop(sim, message);
+        return;
+    }
+    if (answer && cu_sim_rng_chance(&sim->fault_rng, sim->corrupt_ppm)) {
+        spoil(sim, &message->msg);
+        node->reads_why++;
+    }
+    cu_core_message(node->core, rank, child, &message->msg, sim->engine.now_ns);
+    cu_sim_node_drain(sim, node);
+    if (answer && node->core && cu_sim_rng_chance(&sim->fault_rng, sim->duplicate_ppm)) {
+        sim->result->faults++;
+        cu_core_message(node->core, rank, child, &message->msg, sim->engine.now_ns);
+        cu_sim_node_drain(sim, node);
+    }
+    cu_sim_net_drop(sim, message);
+}
+
+/* --- connections ------------------------------------------------------------------------------ */
+
+static void accept_conn(struct cu_sim *sim, uint32_t index)
+{
+    struct cu_sim_conn *conn = &sim->conns[index];
+    struct cu_sim_node *node = &sim->nodes[conn->rank[1]];
+    struct cu_sim_link *old;
+    uint64_t ready;
+
+    if (!node->core) { /* refused, if there is anybody to refuse */
+        conn->inc[1] = 0;
+        if (!node->host_down)
+            tell_down(sim, index, 0, arrival(sim, conn, 1, sim->engine.now_ns));
+        return;
+    }
+    if (!conn->open[0])
+        return; /* the opener has given up: it is never proven */
+    conn->inc[1] = node->inc;
+    conn->open[1] = true;
+    conn->up[1] = true;
+    /* The newer connection of a rank replaces the older one, whose end was not seen here yet. */
+    old = find_link(node, conn->rank[0], true);
+    if (old) {
+        close_end(sim, old->conn, 1);
+        drop_link(node, old);
+    }
+    add_link(node, conn->rank[0], true, index);
+    ready = cu_sim_node_cpu(sim, node, sim->config.machine.handshake_cpu_ns);
+    cu_core_peer_up(node->core, conn->rank[0], true, sim->engine.now_ns);
+    cu_sim_node_drain(sim, node);
+    conn = &sim->conns[index];
+    /* the handshake takes one more round trip */
+    cu_sim_engine_push(&sim->engine,
+                       arrival(sim, conn, 1,
+                               ready + 2 * cu_sim_machine_latency(&sim->config.machine,
+                                                                  conn->rank[0], conn->rank[1])),
+                       CU_SIM_UP, conn->rank[0], index, NULL);
+}
+
+static void opener_up(struct cu_sim *sim, uint32_t index)
+{
+    struct cu_sim_conn *conn = &sim->conns[index];
+    struct cu_sim_node *node = node_of(sim, conn, 0);
+
+    if (!node || !conn->open[0])
+        return;
+    conn->up[0] = true;
+    cu_sim_node_cpu(sim, node, sim->config.machine.handshake_cpu_ns);
+    cu_core_peer_up(node->core, conn->rank[1], false, sim->engine.now_ns);
+    cu_sim_node_drain(sim, node);
+}
+
+static void end_down(struct cu_sim *sim, uint32_t index, unsigned end, int error)
+{
+    struct cu_sim_conn *conn = &sim->conns[index];
+    struct cu_sim_node *node = node_of(sim, conn, end);
+    struct cu_sim_link *link;
+
+    if (!node || !conn->open[end])
+        return;
+    conn->open[end] = false;
+    link = find_link(node, conn->rank[!end], end == 1);
+    if (!link || link->conn != index)
+        return;
+    drop_link(node, link);
+    cu_core_peer_down(node->core, conn->rank[!end], end == 1, error, sim->engine.now_ns);
+    cu_sim_node_drain(sim, node);
+}
+
+static void timed_out(struct cu_sim *sim, uint32_t index)
+{
+    struct cu_sim_conn *conn = &sim->conns[index];
+
+    if (!node_of(sim, conn, 0) || !conn->open[0] || conn->up[0])
+        return;
+    if (conn->open[1])
+        tell_down(sim, index, 1, arrival(sim, conn, 0, sim->engine.now_ns));
+    end_down(sim, index, 0, ETIMEDOUT);
+}
+
+void cu_sim_net_event(struct cu_sim *sim, const struct cu_sim_event *event)
+{
+    switch (event->type) {
+    case CU_SIM_ARRIVE:
+        arrive(sim, event->p);
+        break;
+    case CU_SIM_RECEIVED:
+        received(sim, event->p);
+        break;
+    case CU_SIM_DELIVER:
+        deliver(sim, event->p);
+        break;
+    case CU_SIM_ACCEPT:
+        accept_conn(sim, (uint32_t)event->a);
+        break;
+    case CU_SIM_UP:
+        opener_up(sim, (uint32_t)event->a);
+        break;
+    case CU_SIM_TIMEOUT:
+        timed_out(sim, (uint32_t)event->a);
+        break;
+    case CU_SIM_DOWN:
+        end_down(sim, (uint32_t)(event->a / 2), event->a % 2, ECONNRESET);
+        break;
+    }
+}

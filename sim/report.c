@@ -1,0 +1,92 @@
+/* One list of figures, two forms. */
+#include "report.h"
+
+#include <jansson.h>
+
+struct sink {
+    FILE *out;
+    json_t *object; /* NULL: lines */
+};
+
+static void put(struct sink *sink, const char *name, double value, const char *unit)
+{
+    if (sink->object)
+        json_object_set_new(sink->object, name, json_real(value));
+    else
+        fprintf(sink->out, "%s %.9g %s\n", name, value, unit);
+}
+
+static void put_runs(struct sink *sink, const struct cu_sim_config *c,
+                     const struct cu_sim_result *r)
+{
+    char name[32];
+
+    for (uint32_t i = 0; i < c->runs && i < 4; i++) {
+        snprintf(name, sizeof name, "run%u", i + 1);
+        put(sink, name, (double)r->run_ns[i] / 1e9, "s");
+        snprintf(name, sizeof name, "run%u_median", i + 1);
+        put(sink, name, (double)r->median_ns[i] / 1e9, "s");
+    }
+}
+
+static void put_where(struct sink *sink, const struct cu_sim_result *r, uint64_t processes)
+{
+    char name[32];
+
+    for (int i = 0; i < CU_SIM_WHERE_COUNT; i++) {
+        snprintf(name, sizeof name, "where_%s", cu_sim_where_name((enum cu_sim_where)i));
+        put(sink, name, (double)r->where_ns[i] / 1e9 / (double)processes, "s/process");
+    }
+}
+
+static void put_counters(struct sink *sink, const struct cu_sim_result *r)
+{
+    for (int i = 0; i < CU_COUNTER_COUNT; i++)
+        if (r->counters[i])
+            put(sink, cu_counter_name((enum cu_counter)i), (double)r->counters[i], "count");
+}
+
+void cu_sim_report(FILE *out, const struct cu_sim_config *c, const struct cu_sim_result *r,
+                   bool json)
+{
+    struct sink sink = {.out = out, .object = json ? json_object() : NULL};
+
+    put(&sink, "nodes", c->nodes, "nodes");
+    put(&sink, "processes", c->processes, "processes/node");
+    put(&sink, "fanout", c->fanout, "children");
+    put(&sink, "trees", c->trees, "trees");
+    put(&sink, "chunk", c->chunk_bytes, "bytes");
+    put(&sink, "ready", (double)r->ready_ns / 1e9, "s");
+    put_runs(&sink, c, r);
+    put(&sink, "storage_reads", (double)r->storage_reads, "operations");
+    put(&sink, "unique_objects", (double)r->unique_objects, "objects");
+    put(&sink, "storage_reads_direct", (double)r->storage_reads_direct, "operations");
+    put(&sink, "storage_revalidations", (double)r->storage_revalidations, "operations");
+    put(&sink, "requests", (double)r->requests, "requests");
+    put(&sink, "longest", (double)r->longest_ns / 1e9, "s");
+    put(&sink, "messages", (double)r->messages, "messages");
+    put(&sink, "wire", (double)r->wire_bytes, "bytes");
+    put(&sink, "busiest_cpu", (double)r->busiest_cpu_ppm / 1e4, "%");
+    put(&sink, "busiest_send", (double)r->busiest_tx_ppm / 1e4, "%");
+    put(&sink, "busiest_receive", (double)r->busiest_rx_ppm / 1e4, "%");
+    put(&sink, "metadata_busy", (double)r->mds_busy_ppm / 1e4, "%");
+    put(&sink, "data_busy", (double)r->data_busy_ppm / 1e4, "%");
+    put_where(&sink, r, (uint64_t)c->nodes * c->processes * (c->runs ? c->runs : 1));
+    put(&sink, "cached_max", (double)r->cached_bytes_max, "bytes");
+    put(&sink, "faults", (double)r->faults, "faults");
+    put(&sink, "errors_seen", (double)r->errors_seen, "errors");
+    put(&sink, "events", (double)r->events, "events");
+    put(&sink, "violations", (double)r->violations, "violations");
+    put_counters(&sink, r);
+    if (json) {
+        char hash[24];
+
+        snprintf(hash, sizeof hash, "%016llx", (unsigned long long)r->trace_hash);
+        json_object_set_new(sink.object, "trace_hash", json_string(hash));
+        json_dumpf(sink.object, out, JSON_INDENT(1));
+        fputc('\n', out);
+        json_decref(sink.object);
+    } else {
+        fprintf(out, "trace_hash %016llx hash\n", (unsigned long long)r->trace_hash);
+    }
+}

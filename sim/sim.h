@@ -1,0 +1,301 @@
+/* Shapes shared by the files of the simulator. A run lives in one struct cu_sim; every change
+ * happens in an event of its queue. */
+#ifndef CU_SIM_SIM_H
+#define CU_SIM_SIM_H
+
+#include "core/core.h"
+#include "cusim.h"
+#include "engine.h"
+#include "io/predict.h"
+#include "rng.h"
+#include "world.h"
+
+#define CU_SIM_MS 1000000ull
+#define CU_SIM_S  1000000000ull
+
+enum cu_sim_event_type {
+    CU_SIM_BOOT,     /* a node's daemon starts; a: 1 with processes */
+    CU_SIM_MOUNT,    /* its mount stands; a: incarnation, as in all below that say so */
+    CU_SIM_TIMER,    /* cu_core_deadline; a: incarnation */
+    CU_SIM_ARRIVE,   /* a message's head is at the NIC; p: message */
+    CU_SIM_RECEIVED, /* all of it is; p: message */
+    CU_SIM_DELIVER,  /* the loop thread has it; p: message */
+    CU_SIM_ACCEPT,   /* a connection's first packet; a: connection */
+    CU_SIM_UP,       /* the opener knows that it is up; a: connection */
+    CU_SIM_TIMEOUT,  /* the opener waits no longer; a: connection */
+    CU_SIM_DOWN,     /* an end learns that it is closed; a: connection * 2 + end */
+    CU_SIM_FRONT,    /* a request of the kernel is at the daemon; a: request */
+    CU_SIM_REPLY,    /* its reply is at the kernel; a: request */
+    CU_SIM_STEP,     /* a process goes on; a: process */
+    CU_SIM_STORED,   /* storage is done; p: operation */
+    CU_SIM_FAULT,    /* a: what (fault.c), p unused */
+    CU_SIM_CLEAR,    /* the end of a fault that lasts */
+    CU_SIM_REFRESH,  /* `copper refresh` reaches a node; a: generation it asks for */
+    CU_SIM_EVENT_COUNT
+};
+
+struct cu_sim_conn {
+    uint32_t rank[2]; /* 0: the opener, 1: the acceptor */
+    uint32_t inc[2];
+    bool open[2];        /* this end has not closed it and was not told that it is closed */
+    bool up[2];          /* told to its core */
+    uint64_t last_ns[2]; /* when what end i sent last arrives: the order is kept */
+};
+
+struct cu_sim_link {
+    uint32_t rank;
+    uint32_t conn;
+    bool child; /* the other side opened it */
+};
+
+struct cu_sim_message {
+    struct cu_sim_message *next; /* in the pool */
+    uint32_t conn;
+    uint8_t from; /* end */
+    uint32_t bytes;
+    struct cu_msg msg;
+    uint8_t *bits; /* owned copy behind msg.ready.bits */
+};
+
+/* Of a node's kernel: what it holds. A dentry is a state and, in the low bits, a version (positive,
+ * or out of date when unknown) or the time in ms until which it is negative. */
+#define CU_SIM_DENTRY_UNKNOWN  0u
+#define CU_SIM_DENTRY_PENDING  (1u << 30)
+#define CU_SIM_DENTRY_POSITIVE (2u << 30)
+#define CU_SIM_DENTRY_NEGATIVE (3u << 30)
+#define CU_SIM_DENTRY_STATE    (3u << 30)
+#define CU_SIM_DENTRY_LOW      ((1u << 30) - 1)
+
+enum { CU_SIM_PAGE_NONE, CU_SIM_PAGE_PENDING, CU_SIM_PAGE_HELD };
+
+/* Per name and node. */
+#define CU_SIM_NAME_MISSES  0x0fu /* names in it that were not there, counted up to 15 */
+#define CU_SIM_NAME_LISTING 0x10u /* readdir under way */
+#define CU_SIM_NAME_LISTED  0x20u /* the kernel holds the listing */
+#define CU_SIM_NAME_READ    0x40u /* was read before */
+#define CU_SIM_NAME_KNOWN   0x80u /* was looked up before */
+
+struct cu_sim_node {
+    struct cu_core *core; /* NULL: dead */
+    uint32_t rank;
+    uint32_t inc; /* incarnation: counts starts */
+    bool mounted;
+    bool host_down;                /* nobody says that nobody listens */
+    uint32_t slow;                 /* percent: 100 is full speed */
+    uint64_t frozen_ns;            /* until then it does nothing */
+    uint64_t timer_ns;             /* earliest TIMER event under way, 0: none */
+    uint64_t cpu_ns, tx_ns, rx_ns; /* free from then on */
+    uint64_t cpu_busy_ns, tx_busy_ns, rx_busy_ns;
+    uint64_t refreshed_ns;     /* when the newest refresh that this node carried out was begun */
+    struct cu_sim_link *links; /* owned */
+    uint32_t link_count, link_capacity;
+    uint32_t *dentry; /* owned, by file */
+    uint8_t *page;    /* owned, by chunk of the world */
+    uint8_t *name;    /* owned, by file: CU_SIM_NAME_* */
+    struct cu_predict predict;
+    uint16_t *reads;    /* owned, faults only: storage reads of this incarnation by object */
+    uint32_t reads_why; /* what explains a second read of an object by this incarnation */
+};
+
+enum cu_sim_op_kind { CU_SIM_OP_LOOKUP, CU_SIM_OP_READ, CU_SIM_OP_LIST };
+
+struct cu_sim_op {
+    uint8_t kind;
+    uint32_t file;
+    uint32_t first; /* READ: bytes from `first`, so many */
+    uint32_t length;
+    uint32_t think_us;
+};
+
+enum cu_sim_proc_state { CU_SIM_PROC_IDLE, CU_SIM_PROC_RUNS, CU_SIM_PROC_WAITS, CU_SIM_PROC_DONE };
+
+struct cu_sim_proc {
+    uint32_t node;
+    uint32_t pc;
+    uint8_t state;
+    uint8_t run;
+    bool thought;      /* the time before this operation is spent */
+    uint8_t tries;     /* of a read that found the file changed */
+    uint8_t wait_kind; /* enum cu_kind */
+    uint32_t wait_file, wait_chunk;
+    uint32_t at;      /* READ: chunk to read next, relative to the range */
+    uint32_t version; /* of the file being read, 0: none yet */
+    uint32_t ahead;   /* chunks of it asked for ahead */
+    uint64_t local_ns;
+    uint64_t since_ns, start_ns, end_ns;
+};
+
+enum cu_sim_req_state { CU_SIM_REQ_FREE, CU_SIM_REQ_OPEN, CU_SIM_REQ_REPLIED };
+
+/* A request of a kernel. */
+struct cu_sim_req {
+    uint32_t generation, next_free;
+    uint32_t node, inc;
+    uint8_t state;
+    uint8_t kind;    /* of the object that the kernel wants */
+    uint8_t waiting; /* kind of the object that the core was asked for, 0: none */
+    bool remote;     /* the core did not have it */
+    bool forgotten;  /* its reply is out of date by the time it reaches the kernel */
+    uint32_t file, chunk, version;
+    uint64_t start_ns;
+    uint64_t asked_ns; /* when the core was asked */
+    uint64_t refreshed_ns;
+    int error;
+    uint32_t result; /* version, or until when negative (ms) */
+};
+
+/* A storage operation. */
+struct cu_sim_store {
+    uint32_t node, inc;
+    uint64_t id;
+    enum cu_kind kind;
+    uint8_t flags;
+    uint32_t file, chunk;
+    uint32_t begun; /* version of the file then */
+    uint64_t begun_ns;
+    struct cu_version version;
+};
+
+struct cu_sim_block {
+    uint64_t until_ns;
+    uint64_t salt; /* a rank is on the side of a bit of mix(salt, rank) */
+    uint32_t one;  /* or one rank is cut off, CU_RANK_NONE: by sides */
+};
+
+struct cu_sim {
+    struct cu_sim_config config;
+    struct cu_sim_result *result;
+    struct cu_sim_engine engine;
+    struct cu_sim_world *world;
+    struct cu_sim_rng rng;       /* of the run */
+    struct cu_sim_rng fault_rng; /* of the faults */
+
+    struct cu_sim_node *nodes;
+    struct cu_sim_proc *procs; /* node * processes + i */
+    uint32_t proc_count, procs_left;
+    struct cu_sim_op *ops; /* the trace, NULL: random */
+    uint32_t op_count;
+    uint32_t run;
+    uint64_t run_start_ns;
+
+    struct cu_sim_conn *conns;
+    uint32_t conn_count, conn_capacity;
+    struct cu_sim_message *spare;
+    struct cu_sim_req *reqs;
+    uint32_t req_count, req_free;
+
+    uint64_t *mds_ns, *data_ns; /* servers are free from then on */
+    uint64_t mds_busy_ns, data_busy_ns;
+    uint32_t storage_slow; /* percent */
+    uint32_t storage_eio_ppm;
+    uint64_t *eio_ns;    /* by object: when storage last answered EIO for it, 0: never */
+    uint16_t *reads;     /* by object: storage reads of all nodes, for the version then current */
+    uint32_t store_open; /* operations under way */
+
+    struct cu_sim_block blocks[8];
+    uint32_t block_count;
+    bool calm; /* faults are over */
+    uint64_t calm_ns;
+    uint64_t storm_ns; /* when the last disturbance ended: nobody hangs much longer */
+    uint32_t duplicate_ppm, corrupt_ppm;
+    uint32_t refresh_target;
+    uint64_t refresh_begun[64]; /* by generation, as far as there is room */
+    uint64_t delay_max_ns;      /* longest that a message was under way */
+};
+
+/* An object as an index: attr and dir by file, data by chunk of the world. */
+static inline uint32_t cu_sim_object(const struct cu_sim *sim, enum cu_kind kind, uint32_t file,
+                                     uint32_t chunk)
+{
+    if (kind == CU_KIND_ATTR)
+        return file;
+    if (kind == CU_KIND_DIR)
+        return sim->world->count + file;
+    return 2 * sim->world->count + sim->world->files[file].chunk_base + chunk;
+}
+
+static inline uint32_t cu_sim_object_count(const struct cu_sim *sim)
+{
+    return 2 * sim->world->count + sim->world->chunk_total;
+}
+
+/* node.c */
+void cu_sim_node_boot(struct cu_sim *sim, struct cu_sim_node *node);
+/* Ends its daemon, kernel and processes at once. loud: its peers' connections are reset. */
+void cu_sim_node_crash(struct cu_sim *sim, struct cu_sim_node *node, bool loud);
+void cu_sim_node_free(struct cu_sim_node *node);
+/* Carries out the core's effects and arms its timer: after every input. */
+void cu_sim_node_drain(struct cu_sim *sim, struct cu_sim_node *node);
+void cu_sim_node_timer(struct cu_sim *sim, struct cu_sim_node *node);
+void cu_sim_node_refresh(struct cu_sim *sim, struct cu_sim_node *node, uint32_t target);
+/* Takes the loop thread for so long; when it is done. */
+uint64_t cu_sim_node_cpu(struct cu_sim *sim, struct cu_sim_node *node, uint64_t cost_ns);
+
+/* net.c */
+void cu_sim_net_connect(struct cu_sim *sim, struct cu_sim_node *node, uint32_t rank);
+void cu_sim_net_disconnect(struct cu_sim *sim, struct cu_sim_node *node, uint32_t rank, bool child);
+/* Takes what msg owns. */
+void cu_sim_net_send(struct cu_sim *sim, struct cu_sim_node *node, uint32_t rank, bool child,
+                     struct cu_msg *msg);
+void cu_sim_net_event(struct cu_sim *sim, const struct cu_sim_event *event);
+/* Both ends learn that the connection broke. */
+void cu_sim_net_reset(struct cu_sim *sim, uint32_t conn);
+/* The node at `end` is gone; loud: the other end learns. */
+void cu_sim_net_abandon(struct cu_sim *sim, uint32_t conn, unsigned end, bool loud);
+/* Frees what an event owns that will not be handled. */
+void cu_sim_net_drop(struct cu_sim *sim, struct cu_sim_message *message);
+
+/* store.c */
+void cu_sim_store_init(struct cu_sim *sim);
+void cu_sim_store_submit(struct cu_sim *sim, struct cu_sim_node *node,
+                         const struct cu_request *request, uint64_t id, bool direct);
+void cu_sim_store_done(struct cu_sim *sim, struct cu_sim_store *op);
+/* When an operation on names, or on so many bytes of a file, that is sent now is done. */
+uint64_t cu_sim_store_names(struct cu_sim *sim, uint64_t service_ns);
+uint64_t cu_sim_store_bytes(struct cu_sim *sim, uint64_t from_ns, uint32_t file, uint32_t chunk,
+                            uint64_t bytes);
+
+/* kernel.c: processes and what their kernels hold; front.c: what the daemon makes of it */
+void cu_sim_kernel_start(struct cu_sim *sim, struct cu_sim_node *node, uint64_t from_ns);
+void cu_sim_kernel_step(struct cu_sim *sim, uint32_t proc);
+void cu_sim_kernel_reply(struct cu_sim *sim, uint32_t req);
+void cu_sim_kernel_forget(struct cu_sim *sim, struct cu_sim_node *node, const char *path,
+                          size_t len);
+void cu_sim_kernel_clear_file(struct cu_sim *sim, struct cu_sim_node *node, uint32_t file);
+void cu_sim_front_request(struct cu_sim *sim, struct cu_sim_node *node, enum cu_kind kind,
+                          uint32_t file, uint32_t chunk, uint32_t version, uint64_t at_ns);
+void cu_sim_front_free(struct cu_sim *sim, uint32_t req);
+void cu_sim_front_event(struct cu_sim *sim, uint32_t req);
+void cu_sim_front_reply(struct cu_sim *sim, struct cu_sim_node *node, uint64_t cookie,
+                        const struct cu_value *value);
+void cu_sim_front_ahead(struct cu_sim *sim, struct cu_sim_node *node, struct cu_sim_proc *proc,
+                        uint32_t file, uint32_t chunk, uint32_t version);
+
+/* workload.c */
+__attribute__((warn_unused_result)) int cu_sim_workload_init(struct cu_sim *sim,
+                                                             struct cu_error *err);
+/* Operation `pc` of a process; false at the end. */
+bool cu_sim_workload_op(const struct cu_sim *sim, uint32_t proc, uint32_t pc, struct cu_sim_op *op);
+__attribute__((warn_unused_result)) int cu_sim_trace_load(struct cu_sim *sim, const char *file,
+                                                          struct cu_error *err);
+
+/* fault.c */
+void cu_sim_fault_plan(struct cu_sim *sim);
+void cu_sim_fault_event(struct cu_sim *sim, const struct cu_sim_event *event);
+/* Until when the way between two ranks is cut; 0: it is not. */
+uint64_t cu_sim_fault_blocked(const struct cu_sim *sim, uint32_t a, uint32_t b);
+
+/* check.c */
+__attribute__((format(printf, 2, 3))) void cu_sim_violation(struct cu_sim *sim, const char *format,
+                                                            ...);
+void cu_sim_check_value(struct cu_sim *sim, const struct cu_sim_req *req,
+                        const struct cu_value *value);
+void cu_sim_check_read(struct cu_sim *sim, struct cu_sim_node *node,
+                       const struct cu_request *request, uint32_t file, bool direct);
+/* A request of a kernel was answered. */
+void cu_sim_check_latency(struct cu_sim *sim, const struct cu_sim_req *req);
+void cu_sim_check_memory(struct cu_sim *sim, struct cu_sim_node *node);
+/* At the end: nothing waits, nothing is under way. */
+void cu_sim_check_end(struct cu_sim *sim);
+
+#endif

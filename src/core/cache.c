@@ -203,8 +203,7 @@ void cu_cache_evict(struct cu_core *core, const struct object *but)
         if (object == but)
             continue;
         COUNT(core, evictions);
-        cu_cache_unkeep(core, object);
-        cu_cache_remove(core, object);
+        cu_flight_evict(core, object);
     }
 }
 

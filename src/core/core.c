@@ -62,27 +62,19 @@ struct cu_core *cu_core_create(const struct cu_core_config *config, uint64_t now
     return core;
 }
 
-static void waiter_free(struct waiter *waiter)
-{
-    if (!waiter)
-        return;
-    cu_value_clear(&waiter->value);
-    free(waiter);
-}
-
 void cu_core_destroy(struct cu_core *core)
 {
     int saved = errno;
 
     if (!core)
         return;
-    waiter_free(core->spent);
+    cu_waiter_free(core->spent);
     while (!cu_list_empty(&core->pending)) {
         struct pending *pending =
             CU_LIST_ENTRY(cu_list_pop_front(&core->pending), struct pending, link);
 
         if (pending->kind == PENDING_WAITER)
-            waiter_free(CU_LIST_ENTRY(pending, struct waiter, pending));
+            cu_waiter_free(CU_LIST_ENTRY(pending, struct waiter, pending));
     }
     cu_cache_free(core);
     cu_peers_free(core);
@@ -95,33 +87,13 @@ void cu_core_destroy(struct cu_core *core)
 /* Every input begins here. */
 static void enter(struct cu_core *core, uint64_t now_ns)
 {
-    waiter_free(core->spent);
+    cu_waiter_free(core->spent);
     core->spent = NULL;
     if (now_ns > core->now_ns)
         core->now_ns = now_ns;
 }
 
-void cu_pending_add(struct cu_core *core, struct pending *pending, enum pending_kind kind)
-{
-    pending->kind = kind;
-    if (cu_list_empty(&pending->link))
-        cu_list_push_back(&core->pending, &pending->link);
-}
-
 /* --- inputs ----------------------------------------------------------------------------------- */
-
-static struct waiter *waiter_new(struct cu_core *core)
-{
-    struct waiter *waiter = calloc(1, sizeof *waiter);
-
-    if (!waiter) {
-        COUNT(core, no_memory);
-        return NULL;
-    }
-    cu_list_init(&waiter->link);
-    cu_list_init(&waiter->pending.link);
-    return waiter;
-}
 
 int cu_core_want(struct cu_core *core, const struct cu_request *request, uint64_t cookie,
                  uint64_t now_ns)
@@ -129,13 +101,13 @@ int cu_core_want(struct cu_core *core, const struct cu_request *request, uint64_
     struct waiter *waiter;
 
     enter(core, now_ns);
-    waiter = waiter_new(core);
+    waiter = cu_waiter_new(core);
     if (!waiter)
         return -ENOMEM;
     waiter->cookie = cookie;
     waiter->kind = (uint8_t)request->kind;
     cu_flight_want(core, request, waiter);
-    cu_flight_pump(core);
+    cu_lanes_pump(core);
     return 0;
 }
 
@@ -143,7 +115,7 @@ void cu_core_prefetch(struct cu_core *core, const struct cu_request *request, ui
 {
     enter(core, now_ns);
     cu_flight_want(core, request, NULL);
-    cu_flight_pump(core);
+    cu_lanes_pump(core);
 }
 
 static struct object *find_fresh(struct cu_core *core, const struct cu_request *request)
@@ -195,14 +167,14 @@ void cu_core_peer_up(struct cu_core *core, uint32_t rank, bool child, uint64_t n
     enter(core, now_ns);
     if (rank < core->config.node_count && rank != core->config.rank)
         cu_peers_up(core, rank, child);
-    cu_flight_pump(core);
+    cu_lanes_pump(core);
 }
 
 void cu_core_peer_down(struct cu_core *core, uint32_t rank, bool child, int error, uint64_t now_ns)
 {
     enter(core, now_ns);
     cu_peers_down(core, rank, child, error);
-    cu_flight_pump(core);
+    cu_lanes_pump(core);
 }
 
 static void refresh(struct cu_core *core, const char *path, size_t path_len)
@@ -230,7 +202,7 @@ void cu_core_refresh(struct cu_core *core, const char *path, size_t path_len, bo
     if (raise)
         core->generation++;
     refresh(core, path, path_len);
-    cu_flight_pump(core);
+    cu_lanes_pump(core);
 }
 
 /* Another node has seen a refresh that this one missed. */
@@ -252,7 +224,7 @@ static void message_want(struct cu_core *core, uint32_t rank, const struct cu_ms
         .path_len = want->path_len,
         .chunk = want->chunk,
     };
-    struct waiter *waiter = waiter_new(core);
+    struct waiter *waiter = cu_waiter_new(core);
 
     COUNT(core, child_wants);
     if (!waiter) { /* not even memory to say so: the child finds another parent */
@@ -337,7 +309,7 @@ void cu_core_message(struct cu_core *core, uint32_t rank, bool child, const stru
         message_from_child(core, rank, msg);
     else
         message_from_parent(core, rank, msg);
-    cu_flight_pump(core);
+    cu_lanes_pump(core);
 }
 
 void cu_core_storage_done(struct cu_core *core, uint64_t id, const struct cu_value *value,
@@ -345,7 +317,7 @@ void cu_core_storage_done(struct cu_core *core, uint64_t id, const struct cu_val
 {
     enter(core, now_ns);
     cu_flight_stored(core, id, value);
-    cu_flight_pump(core);
+    cu_lanes_pump(core);
 }
 
 uint64_t cu_core_deadline(const struct cu_core *core)
@@ -360,7 +332,7 @@ void cu_core_tick(struct cu_core *core, uint64_t now_ns)
     enter(core, now_ns);
     cu_peers_tick(core);
     cu_ready_tick(core);
-    cu_flight_pump(core);
+    cu_lanes_pump(core);
 }
 
 void cu_core_mounted(struct cu_core *core, uint64_t now_ns)
@@ -403,150 +375,4 @@ uint32_t cu_core_generation(const struct cu_core *core)
 uint64_t *cu_core_counters(struct cu_core *core)
 {
     return core->counters;
-}
-
-/* --- effects ---------------------------------------------------------------------------------- */
-
-static void effect_of_waiter(struct cu_core *core, struct waiter *waiter, struct cu_effect *effect)
-{
-    core->spent = waiter;
-    if (!waiter->child) {
-        effect->type = CU_EFFECT_REPLY;
-        effect->reply.cookie = waiter->cookie;
-        effect->reply.value = &waiter->value;
-        return;
-    }
-    effect->type = CU_EFFECT_SEND;
-    effect->send.rank = waiter->rank;
-    effect->send.child = true;
-    effect->send.msg = (struct cu_msg){.type = CU_MSG_ANSWER, .id = waiter->cookie};
-    effect->send.msg.answer.kind = (enum cu_kind)waiter->kind;
-    effect->send.msg.answer.generation = core->generation;
-    effect->send.msg.answer.value = waiter->value; /* references move */
-    waiter->value = (struct cu_value){0};
-}
-
-static void effect_of_object(struct cu_core *core, const struct object *object,
-                             struct cu_effect *effect)
-{
-    struct cu_request request = cu_cache_request(object);
-    struct cu_msg_want *want;
-
-    if (object->state == CU_FLIGHT_READING) {
-        effect->type = CU_EFFECT_READ;
-        effect->read.id = cu_slot_id(core, object);
-        effect->read.request = request;
-        effect->read.direct = object->direct;
-        return;
-    }
-    effect->type = CU_EFFECT_SEND;
-    effect->send.rank = object->asked;
-    effect->send.child = false;
-    effect->send.msg = (struct cu_msg){.type = CU_MSG_WANT, .id = cu_slot_id(core, object)};
-    want = &effect->send.msg.want;
-    want->kind = request.kind;
-    want->flags = request.flags;
-    want->tree = object->tree;
-    want->chunk = request.chunk;
-    want->generation = core->generation;
-    want->version = request.version;
-    want->path = object->path;
-    want->path_len = object->path_len;
-}
-
-static void message_of_peer(struct cu_core *core, struct peer *peer, unsigned what,
-                            struct cu_effect *effect)
-{
-    struct cu_msg *msg = &effect->send.msg;
-
-    effect->type = CU_EFFECT_SEND;
-    effect->send.rank = peer->rank;
-    effect->send.child = what == SEND_PONG;
-    *msg = (struct cu_msg){0};
-    if (what == SEND_JOIN) {
-        msg->type = CU_MSG_JOIN;
-        for (uint32_t t = 0; t < core->config.tree_count; t++)
-            if (core->routes[t].parent == peer->rank)
-                msg->join.trees |= 1ull << t;
-        peer->joined = msg->join.trees;
-    } else if (what == SEND_READY) {
-        msg->type = CU_MSG_READY;
-        msg->ready.count = core->config.node_count;
-        msg->ready.bits = core->ready_bits;
-    } else if (what == SEND_PING) {
-        msg->type = CU_MSG_PING;
-        msg->id = core->now_ns;
-    } else {
-        msg->type = CU_MSG_PONG;
-        msg->id = peer->pong_id;
-    }
-}
-
-/* One thing at a time, lowest bit first: an old connection is closed before a new one is opened. */
-static void effect_of_peer(struct cu_core *core, struct peer *peer, struct cu_effect *effect)
-{
-    unsigned what = peer->todo & -peer->todo;
-
-    peer->todo &= ~what;
-    if (peer->todo)
-        cu_pending_add(core, &peer->pending, PENDING_PEER);
-    if (what == SEND_DISCONNECT_PARENT || what == SEND_DISCONNECT_CHILD) {
-        effect->type = CU_EFFECT_DISCONNECT;
-        effect->disconnect.rank = peer->rank;
-        effect->disconnect.child = what == SEND_DISCONNECT_CHILD;
-    } else if (what == SEND_CONNECT) {
-        effect->type = CU_EFFECT_CONNECT;
-        effect->connect.rank = peer->rank;
-    } else {
-        message_of_peer(core, peer, what, effect);
-    }
-}
-
-/* The core's own news: readiness, and what the kernel should forget. */
-static void effect_of_core(struct cu_core *core, struct cu_effect *effect)
-{
-    if (core->forget_len) {
-        effect->type = CU_EFFECT_FORGET;
-        effect->forget.path = core->forget_path;
-        effect->forget.path_len = core->forget_len;
-        core->forget_len = 0;
-        if (core->ready_changed)
-            cu_pending_add(core, &core->forget, PENDING_FORGET);
-    } else {
-        effect->type = CU_EFFECT_READY;
-        core->ready_changed = false;
-    }
-}
-
-bool cu_core_next_effect(struct cu_core *core, struct cu_effect *effect)
-{
-    struct cu_list *link;
-    struct pending *pending;
-
-    waiter_free(core->spent);
-    core->spent = NULL;
-    for (;;) {
-        link = cu_list_pop_front(&core->pending);
-        if (!link)
-            return false;
-        pending = CU_LIST_ENTRY(link, struct pending, link);
-        if (pending->kind != PENDING_PEER ||
-            CU_LIST_ENTRY(pending, struct peer, pending)->todo != 0)
-            break;
-    }
-    switch (pending->kind) {
-    case PENDING_WAITER:
-        effect_of_waiter(core, CU_LIST_ENTRY(pending, struct waiter, pending), effect);
-        break;
-    case PENDING_OBJECT:
-        effect_of_object(core, CU_LIST_ENTRY(pending, struct object, pending), effect);
-        break;
-    case PENDING_PEER:
-        effect_of_peer(core, CU_LIST_ENTRY(pending, struct peer, pending), effect);
-        break;
-    case PENDING_FORGET:
-        effect_of_core(core, effect);
-        break;
-    }
-    return true;
 }

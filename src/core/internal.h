@@ -192,29 +192,50 @@ void cu_cache_remove(struct cu_core *core, struct object *object);
 void cu_cache_evict(struct cu_core *core, const struct object *but);
 struct cu_request cu_cache_request(const struct object *object);
 
-/* flight.c */
+/* waiters.c */
+struct waiter *cu_waiter_new(struct cu_core *core); /* NULL: out of memory */
+void cu_waiter_free(struct waiter *waiter);         /* NULL does nothing */
+void cu_waiter_fail(struct cu_core *core, struct waiter *waiter, int error);
+/* Answers all who wait, with the object's value or with an error. */
+void cu_waiters_answer(struct cu_core *core, struct object *object, int error);
+void cu_waiters_forget_child(struct cu_core *core, uint32_t rank);
+
+/* slots.c */
 int cu_slot_take(struct cu_core *core, struct object *object);
 void cu_slot_give(struct cu_core *core, struct object *object);
 uint64_t cu_slot_id(const struct cu_core *core, const struct object *object);
+/* Issues reads while there are slots. */
+void cu_lanes_pump(struct cu_core *core);
 struct object *cu_slot_find(const struct cu_core *core, uint64_t id);
+
+/* flight.c */
+/* What comes with an event. */
+struct flight_input {
+    const struct cu_request *request; /* WANT, EXPIRED */
+    struct waiter *waiter;            /* the same; NULL: read ahead */
+    const struct cu_value *value;     /* ANSWER, BUSY, STORED, FAILED */
+};
+/* The machine: looks up what an event means in the object's state, and does it. The object may be
+ * gone afterwards. */
+void cu_flight_step(struct cu_core *core, struct object *object, enum cu_flight_event event,
+                    const struct flight_input *in);
 /* A want; waiter NULL: read ahead. The waiter is owned by the core from here on. */
 void cu_flight_want(struct cu_core *core, const struct cu_request *request, struct waiter *waiter);
-void cu_flight_answer(struct cu_core *core, uint32_t rank, uint64_t id,
-                      const struct cu_value *value);
-void cu_flight_stored(struct cu_core *core, uint64_t id, const struct cu_value *value);
 /* The route of a tree has changed: flights that were asked of `lost` (or of nobody yet) start anew.
  */
 void cu_flight_reroute(struct cu_core *core, struct route *route, uint32_t lost);
 void cu_flight_drop(struct cu_core *core, struct object *object);
-void cu_flight_child_lost(struct cu_core *core, uint32_t rank);
-void cu_flight_fail_waiter(struct cu_core *core, struct waiter *waiter, int error);
+void cu_flight_evict(struct cu_core *core, struct object *object);
 /* Is a FILLED object still to be believed? */
 bool cu_flight_fresh(const struct cu_core *core, const struct object *object);
 /* Is the checksum of what is about to go to this node's kernel right? Looked at once. */
 bool cu_flight_verify(struct object *object);
-/* Issues reads while there are slots. */
-void cu_flight_pump(struct cu_core *core);
 uint32_t cu_flight_age_ms(const struct cu_core *core, const struct object *object);
+
+/* answers.c */
+void cu_flight_answer(struct cu_core *core, uint32_t rank, uint64_t id,
+                      const struct cu_value *value);
+void cu_flight_stored(struct cu_core *core, uint64_t id, const struct cu_value *value);
 
 /* peers.c */
 int cu_peers_init(struct cu_core *core);
@@ -237,6 +258,7 @@ void cu_ready_merge(struct cu_core *core, uint32_t first, uint32_t count, const 
 void cu_ready_resend(struct cu_core *core);
 void cu_ready_tick(struct cu_core *core);
 
+/* effects.c */
 void cu_pending_add(struct cu_core *core, struct pending *pending, enum pending_kind kind);
 
 #endif

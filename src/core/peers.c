@@ -258,7 +258,7 @@ void cu_peers_down(struct cu_core *core, uint32_t rank, bool child, int error)
     peer->child = false;
     peer->child_trees = 0;
     peer->todo &= ~SEND_PONG;
-    cu_flight_child_lost(core, rank);
+    cu_waiters_forget_child(core, rank);
 }
 
 void cu_peers_heard(struct cu_core *core, uint32_t rank, bool child)

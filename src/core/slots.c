@@ -1,0 +1,76 @@
+/* Ids of flights, and the budgets of storage operations. An id is generation << 32 | index, so an
+ * answer that comes after its flight has ended or was started anew finds nothing. */
+#include "core/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static int slots_grow(struct cu_core *core)
+{
+    uint32_t count = core->slot_count ? core->slot_count * 2 : 64;
+    struct slot *slots = realloc(core->slots, count * sizeof *slots);
+
+    if (!slots)
+        return -ENOMEM;
+    core->slots = slots;
+    for (uint32_t i = core->slot_count; i < count; i++)
+        slots[i] = (struct slot){.generation = 1, .next_free = i + 1 < count ? i + 1 : UINT32_MAX};
+    core->slot_free = core->slot_count;
+    core->slot_count = count;
+    return 0;
+}
+
+int cu_slot_take(struct cu_core *core, struct object *object)
+{
+    if (core->slot_free == UINT32_MAX && slots_grow(core) < 0)
+        return -ENOMEM;
+    object->slot = core->slot_free;
+    core->slot_free = core->slots[object->slot].next_free;
+    core->slots[object->slot].object = object;
+    return 0;
+}
+
+void cu_slot_give(struct cu_core *core, struct object *object)
+{
+    struct slot *slot;
+
+    if (object->slot == UINT32_MAX)
+        return;
+    slot = &core->slots[object->slot];
+    slot->object = NULL;
+    slot->generation++;
+    slot->next_free = core->slot_free;
+    core->slot_free = object->slot;
+    object->slot = UINT32_MAX;
+}
+
+uint64_t cu_slot_id(const struct cu_core *core, const struct object *object)
+{
+    return (uint64_t)core->slots[object->slot].generation << 32 | object->slot;
+}
+
+struct object *cu_slot_find(const struct cu_core *core, uint64_t id)
+{
+    uint32_t index = (uint32_t)id;
+
+    if (index >= core->slot_count || core->slots[index].generation != (uint32_t)(id >> 32))
+        return NULL;
+    return core->slots[index].object;
+}
+
+void cu_lanes_pump(struct cu_core *core)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        struct lane *lane = &core->lanes[i];
+
+        while (lane->used < lane->max && !cu_list_empty(&lane->queue)) {
+            struct object *object =
+                CU_LIST_ENTRY(cu_list_pop_front(&lane->queue), struct object, link);
+
+            cu_list_push_back(&lane->running, &object->link);
+            lane->used++;
+            object->issued = true;
+            cu_pending_add(core, &object->pending, PENDING_OBJECT);
+        }
+    }
+}

@@ -1,0 +1,133 @@
+/* Those who wait for an object: this node's kernel and children. Invariant: a waiter is in exactly
+ * one place, an object's list or the queue of effects; so each is answered exactly once. */
+#include "core/internal.h"
+
+#include <stdlib.h>
+
+struct waiter *cu_waiter_new(struct cu_core *core)
+{
+    struct waiter *waiter = calloc(1, sizeof *waiter);
+
+    if (!waiter) {
+        COUNT(core, no_memory);
+        return NULL;
+    }
+    cu_list_init(&waiter->link);
+    cu_list_init(&waiter->pending.link);
+    return waiter;
+}
+
+void cu_waiter_free(struct waiter *waiter)
+{
+    if (!waiter)
+        return;
+    cu_value_clear(&waiter->value);
+    free(waiter);
+}
+
+/* Hands the waiter to the queue of effects with what its value holds now. */
+static void send_off(struct cu_core *core, struct waiter *waiter)
+{
+    cu_list_remove(&waiter->link);
+    cu_pending_add(core, &waiter->pending, PENDING_WAITER);
+}
+
+void cu_waiter_fail(struct cu_core *core, struct waiter *waiter, int error)
+{
+    if (!waiter->has_attr) { /* else: the attr alone, without the content */
+        cu_value_clear(&waiter->value);
+        waiter->value.error = error;
+    }
+    send_off(core, waiter);
+}
+
+static bool content_may_travel(const struct cu_core *core, const struct cu_value *value)
+{
+    return (value->attr.mode & 0170000u) == 0100000u && value->attr.size > 0 &&
+           value->attr.size <= core->config.inline_bytes &&
+           value->attr.size <= core->config.max_cacheable_bytes;
+}
+
+/* A child wants the content along with the attr that its waiter now holds: the waiter moves on to
+ * the file's only chunk. */
+static void want_content(struct cu_core *core, const struct object *object, struct waiter *waiter)
+{
+    struct cu_request request = cu_cache_request(object);
+
+    request.kind = CU_KIND_DATA;
+    request.flags = 0;
+    request.chunk = 0;
+    request.version = cu_version_of(&waiter->value.attr);
+    waiter->has_attr = true;
+    cu_list_remove(&waiter->link);
+    cu_flight_want(core, &request, waiter);
+}
+
+static void answer(struct cu_core *core, const struct object *object, struct waiter *waiter)
+{
+    const struct cu_value *value = &object->value;
+
+    if (waiter->has_attr) {
+        waiter->value.content = cu_buf_ref(value->bytes);
+        waiter->value.content_hash = value->hash;
+        send_off(core, waiter);
+        return;
+    }
+    cu_value_copy(&waiter->value, value);
+    waiter->value.age_ms = cu_flight_age_ms(core, object);
+    if (waiter->child && object->kind == CU_KIND_DIR && value->error == 0 &&
+        cu_version_equal(&waiter->held, &value->version)) {
+        cu_buf_unref(waiter->value.bytes);
+        waiter->value.bytes = NULL;
+        waiter->value.hash = 0;
+        waiter->value.unchanged = true;
+    }
+    if (waiter->content && value->error == 0 && content_may_travel(core, value))
+        want_content(core, object, waiter);
+    else
+        send_off(core, waiter);
+}
+
+/* Takes the waiters off first: answering one may start a flight of another object. */
+void cu_waiters_answer(struct cu_core *core, struct object *object, int error)
+{
+    struct cu_list waiters;
+
+    cu_list_init(&waiters);
+    cu_list_splice_back(&waiters, &object->waiters);
+    while (!cu_list_empty(&waiters)) {
+        struct waiter *waiter = CU_LIST_ENTRY(cu_list_pop_front(&waiters), struct waiter, link);
+
+        if (error)
+            cu_waiter_fail(core, waiter, error);
+        else
+            answer(core, object, waiter);
+    }
+}
+
+static void forget_child(struct cu_list *flights, uint32_t rank)
+{
+    cu_list_for_each (at, flights) {
+        struct object *object = CU_LIST_ENTRY(at, struct object, link);
+
+        cu_list_for_each_safe (link, &object->waiters) {
+            struct waiter *waiter = CU_LIST_ENTRY(link, struct waiter, link);
+
+            if (!waiter->child || waiter->rank != rank)
+                continue;
+            cu_list_remove(&waiter->link);
+            cu_value_clear(&waiter->value);
+            free(waiter);
+        }
+    }
+}
+
+void cu_waiters_forget_child(struct cu_core *core, uint32_t rank)
+{
+    for (uint32_t t = 0; t < core->config.tree_count; t++)
+        forget_child(&core->routes[t].flights, rank);
+    for (unsigned i = 0; i < 2; i++) {
+        forget_child(&core->lanes[i].queue, rank);
+        forget_child(&core->lanes[i].running, rank);
+    }
+}

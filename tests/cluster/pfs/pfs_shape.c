@@ -34,6 +34,7 @@ static _Atomic uint64_t latency_us;
 static _Atomic uint64_t data_latency_us;
 static _Atomic uint64_t rate_ops;
 static _Atomic uint64_t bandwidth_bytes;
+static _Atomic uint64_t charge_lookups;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
@@ -128,7 +129,8 @@ int cu_pfs_gate(enum cu_pfs_kind kind, const char *path)
     uint64_t rate = atomic_load(&rate_ops);
     bool data = kind == CU_PFS_READ;
     uint64_t delay_us = atomic_load(data ? &data_latency_us : &latency_us);
-    bool is_free = kind == CU_PFS_LOOKUP || kind == CU_PFS_FSTAT;
+    bool is_free =
+        (kind == CU_PFS_LOOKUP && atomic_load(&charge_lookups) == 0) || kind == CU_PFS_FSTAT;
 
     if (!is_free && (delay_us > 0 || (rate > 0 && !data))) {
         uint64_t start =
@@ -156,6 +158,7 @@ int cu_pfs_set(const char *name, uint64_t value)
         {"data_latency_us", &data_latency_us},
         {"rate_ops", &rate_ops},
         {"bandwidth_bytes", &bandwidth_bytes},
+        {"charge_lookups", &charge_lookups},
     };
 
     if (strcmp(name, "paths") == 0) {

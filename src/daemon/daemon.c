@@ -249,3 +249,11 @@ void cu_daemon_run(struct cu_daemon *daemon)
     cu_daemon_drain(daemon);
     uv_run(&daemon->loop, UV_RUN_DEFAULT);
 }
+
+bool cu_daemon_hangs(const struct cu_daemon *daemon)
+{
+    const char *path;
+    uint64_t age_ns;
+
+    return cu_storage_pending(daemon->storage, uv_hrtime(), &age_ns, &path) > 0;
+}

@@ -49,7 +49,7 @@ static int complain(const struct start *start, const struct cu_error *err)
 /* The whole of fd, new memory. */
 static int read_all(int fd, char **text, size_t *size, struct cu_error *err)
 {
-    size_t capacity = 64 * 1024, at = 0;
+    size_t capacity = 65536, at = 0;
     char *buf = malloc(capacity);
     int rc = 0;
 
@@ -223,6 +223,31 @@ static int take_place(struct start *start, const char *job_id, struct cu_error *
     return rc < 0 ? cu_error_set(err, rc, "%s: %s", start->lock.path, strerror(-rc)) : 0;
 }
 
+/* The launch host's description of the job, when this is that host: a job that its scheduler ended
+ * has no stop_copper.sh to remove it, and the key in it. Another job's stays. */
+static void remove_job_file(const struct start *start)
+{
+    char path[CU_PATH_MAX], text[256], line[2 * CU_JOB_ID_BYTES + 8];
+    ssize_t len = -1;
+    int fd;
+
+    if (start->run_dir[0] == '\0' ||
+        cu_rundir_file(start->run_dir, start->job.mount_dir, "job", path) < 0)
+        return;
+    fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0)
+        len = read(fd, text, sizeof(text) - 1);
+    if (len >= 0) {
+        text[len] = '\0';
+        snprintf(line, sizeof(line), "\nid %s\n", start->lock.job_id);
+        if (strstr(text, line) != NULL)
+            unlink(path);
+        sodium_memzero(text, sizeof(text));
+    }
+    if (fd >= 0)
+        close(fd);
+}
+
 static void leave_place(struct start *start)
 {
     cu_mountdir_remove(&start->mountdir);
@@ -291,10 +316,13 @@ static int serve(struct start *start, struct cu_detach *detach, struct cu_error 
     cu_daemon_run(daemon);
     cu_log_info("stopped");
 out:
+    if (daemon != NULL)
+        remove_job_file(start);
     leave_place(start);
     if (daemon != NULL) {
-        cu_process_close_all();
-        _exit(0); /* threads may hang in storage */
+        if (cu_daemon_hangs(daemon))
+            cu_process_close_all(); /* else they end with the process, which says that it has */
+        _exit(0);
     }
     return rc;
 }

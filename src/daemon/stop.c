@@ -13,7 +13,7 @@
 #define FLUSH_MS  1000u
 #define LINGER_MS 8000u /* longer than a handed-up request may take */
 #define LOOK_MS   2u    /* libuv tells nobody when a queue of another module is empty */
-#define NS_PER_MS 1000000u
+#define NS_PER_MS 1000000ull
 
 static uint64_t queued(const struct cu_daemon *daemon)
 {

@@ -9,7 +9,6 @@ bench_dir=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 
 runs=5
 mount=/tmp/copper-bench/mnt
-bench_programs=
 cpu_ms='cpu_user_ms cpu_system_ms'
 
 bench_usage() {
@@ -58,13 +57,8 @@ bench_up() {
     local nodes=$1
     shift
     cluster_up -n "$nodes" "$@"
-    bench_nodes=$nodes
-    mkfifo "$work/ready.$nodes"
-    : >"$work/gate.$nodes"
-}
-
-bench_cluster_down() {
-    cluster_down
+    [ -p "$work/ready" ] || mkfifo "$work/ready"
+    : >"$work/gate"
 }
 
 bench_down() {
@@ -118,12 +112,12 @@ median() {
 spawn() {
     local node=$1
     shift
-    on "$node" "$work/spawn" "$@" | awk '{ print $2 - $1 }'
+    on "$node" "$work/spawn" "$@" | awk 'NF == 2 { print $2 - $1 }'
 }
 
 # spawn_all PROCESSES COMMAND...: on all nodes at once; seconds from the first start to the last end.
 spawn_all() {
-    local processes=$1 pids=() node pid gate=$work/gate.$bench_nodes ready=$work/ready.$bench_nodes
+    local processes=$1 pids=() node pid gate=$work/gate ready=$work/ready
     shift
     exec 8<>"$ready" 9<"$gate"
     flock -x 9
@@ -138,7 +132,8 @@ spawn_all() {
     exec 8>&- 9>&-
     for pid in "${pids[@]}"; do wait "$pid"; done
     cat "$work"/span.* |
-        awk 'NR == 1 || $1 < first { first = $1 } $2 > last { last = $2 } END { print last - first }'
+        awk 'NF == 2 { if (!n++ || $1 < first) first = $1; if ($2 > last) last = $2 }
+            END { print last - first }'
     rm -f "$work"/span.*
 }
 

@@ -58,34 +58,38 @@ int64_t cu_storage_age_ns(const struct stat *st)
     return (now.tv_sec - st->st_ctim.tv_sec) * NS_PER_S + now.tv_nsec - st->st_ctim.tv_nsec;
 }
 
-/* 0 when fd is the regular file of that version, else -ESTALE. */
-static int check_version(int fd, const struct cu_version *version)
+/* 0 when st is of the regular file in that version, else -ESTALE. */
+static int compare(const struct stat *st, const struct cu_version *version)
 {
-    struct cu_version is;
-    struct stat st;
+    struct cu_version is = cu_storage_version_of(st);
 
-    if (fstat(fd, &st))
-        return -errno;
-    is = cu_storage_version_of(&st);
-    return S_ISREG(st.st_mode) && cu_version_equal(&is, version) ? 0 : -ESTALE;
+    return S_ISREG(st->st_mode) && cu_version_equal(&is, version) ? 0 : -ESTALE;
 }
 
-/* Lets a file that has just been changed grow old. A ctime further in the future says that the
- * clocks differ: no time to wait follows from it. */
-static void settle(int fd)
+static int check_version(int fd, const struct cu_version *version)
+{
+    struct stat st;
+
+    return fstat(fd, &st) ? -errno : compare(&st, version);
+}
+
+/* The same, and lets a file that has just been changed grow old first. A ctime further in the
+ * future says that the clocks differ: no time to wait follows from it. */
+static int check_settled(int fd, const struct cu_version *version)
 {
     struct timespec pause = {0};
     struct stat st;
     int64_t age;
 
     if (fstat(fd, &st))
-        return;
+        return -errno;
     age = cu_storage_age_ns(&st);
-    if (age >= CU_STORAGE_TICK_NS || age < -CU_STORAGE_TICK_NS)
-        return;
-    pause.tv_nsec = CU_STORAGE_TICK_NS - (age > 0 ? age : 0);
+    if (age >= CU_STORAGE_TICK_NS || age < -CU_STORAGE_TICK_NS || compare(&st, version))
+        return compare(&st, version);
+    pause.tv_nsec = CU_STORAGE_TICK_NS - age;
     while (nanosleep(&pause, &pause) && errno == EINTR)
         continue;
+    return check_version(fd, version);
 }
 
 /* Counts once whether or not O_NOATIME had to be left out: the kernel refuses that before it asks
@@ -116,8 +120,7 @@ static int open_version(struct cu_storage_env *env, struct cu_storage_counts *co
 
     if (fd < 0)
         return fd;
-    settle(fd);
-    r = check_version(fd, version);
+    r = check_settled(fd, version);
     if (r) {
         close(fd);
         return r;

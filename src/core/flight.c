@@ -291,13 +291,14 @@ static void serve(struct cu_core *core, struct object *object, struct waiter *wa
     cu_waiters_answer(core, object, 0);
 }
 
-/* An expired listing is kept, to be asked for by its version. */
+/* An expired listing is kept, to be asked for by its version. Its checksum is looked at before
+ * that: "unchanged" vouches for what is held. */
 static void begin(struct cu_core *core, struct object *object, const struct flight_input *in)
 {
     if (object->state == CU_FLIGHT_FILLED) {
         COUNT(core, expired);
         cu_cache_unkeep(core, object);
-        if (object->value.error || object->kind != CU_KIND_DIR)
+        if (object->value.error || object->kind != CU_KIND_DIR || !cu_flight_verify(object))
             forget_value(object);
         object->state = CU_FLIGHT_ABSENT;
     }

@@ -162,13 +162,16 @@ static void slow_node(struct cu_sim *sim)
 
 static void storage(struct cu_sim *sim, enum fault fault)
 {
-    if (fault == FAULT_SLOW_STORAGE)
+    if (fault == FAULT_SLOW_STORAGE && dice(sim, 0, 1))
         sim->storage_slow = (uint32_t)dice(sim, 300, 5000);
+    else if (fault == FAULT_SLOW_STORAGE)
+        sim->storage_delay_ns = dice(sim, 10 * CU_SIM_MS, 2 * CU_SIM_S);
     else
         sim->storage_eio_ppm = (uint32_t)dice(sim, 20000, 1000000);
     cu_sim_engine_push(&sim->engine, sim->engine.now_ns + dice(sim, 100 * CU_SIM_MS, 3 * CU_SIM_S),
                        CU_SIM_CLEAR, 0, (uint64_t)fault << 24, NULL);
-    tell(sim, "storage: %u %% time, EIO %u in a million", sim->storage_slow, sim->storage_eio_ppm);
+    tell(sim, "storage: %u %% time and %.3f s more, EIO %u in a million", sim->storage_slow,
+         (double)sim->storage_delay_ns / 1e9, sim->storage_eio_ppm);
 }
 
 static void freeze(struct cu_sim *sim)
@@ -200,6 +203,7 @@ static void clear(struct cu_sim *sim, uint64_t what)
         break;
     case FAULT_SLOW_STORAGE:
         sim->storage_slow = 100;
+        sim->storage_delay_ns = 0;
         break;
     case FAULT_EIO:
         sim->storage_eio_ppm = 0;

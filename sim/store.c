@@ -115,7 +115,8 @@ void cu_sim_store_submit(struct cu_sim *sim, struct cu_sim_node *node,
         .version = request->version,
     };
     sim->store_open++;
-    cu_sim_engine_push(&sim->engine, schedule(sim, op), CU_SIM_STORED, node->rank, 0, op);
+    cu_sim_engine_push(&sim->engine, schedule(sim, op) + sim->storage_delay_ns, CU_SIM_STORED,
+                       node->rank, 0, op);
 }
 
 /* --- results ---------------------------------------------------------------------------------- */

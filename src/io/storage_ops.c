@@ -270,7 +270,7 @@ static int add_xattr(struct cu_storage_job *job, const char *on_disk, const char
 
 static int run_xattr(struct cu_storage_job *job, const char *on_disk)
 {
-    char *names = malloc(2 * XATTR_BYTES), *value;
+    char *names = malloc((size_t)2 * XATTR_BYTES), *value;
     ssize_t n;
     int r = 0;
 

@@ -18,7 +18,7 @@
 #define BACKLOG              1024
 #define UNPROVEN_MAX         256u
 #define HANDSHAKE_TIMEOUT_MS 5000u
-#define SEND_QUEUE_MAX_BYTES (256u * 1024 * 1024)
+#define SEND_QUEUE_MAX_BYTES (UINT64_C(256) * 1024 * 1024)
 #define NS_PER_MS            1000000u
 
 static struct cu_tcp *tcp_of(const struct cu_transport *transport)

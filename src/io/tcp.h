@@ -14,8 +14,8 @@
 
 #include <netinet/in.h>
 
-#define CU_TCP_ADDRESSES_MAX 8u            /* of one host name: more would only prolong a failure */
-#define CU_TCP_RX_BYTES      (256u * 1024) /* shared: libuv reads and hands over in one step */
+#define CU_TCP_ADDRESSES_MAX 8u /* of one host name: more would only prolong a failure */
+#define CU_TCP_RX_BYTES      ((size_t)256 * 1024) /* shared: libuv reads and hands over in one step */
 
 union cu_tcp_address {
     struct sockaddr any;

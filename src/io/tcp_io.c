@@ -13,11 +13,12 @@
  * that the next payload is not received here and copied, but goes to its place directly. */
 #define SMALL_READ_BYTES 1024u
 #define IOV_COUNT        256u /* below IOV_MAX (1,024); 4 KiB of stack */
-#define WRITE_BYTES_MAX                                                                            \
-    (UINT64_C(4) * 1024 * 1024) /* one write's share: references are let go in steps */
-#define SEALED_BYTES_MAX                                                                           \
-    (UINT64_C(1024) * 1024) /* records made ahead of the kernel's taking them */
-#define WRITES_MAX 8        /* in a row, before other links have their turn */
+/* One write's share, so that references are let go in steps. */
+#define WRITE_BYTES_MAX (UINT64_C(4) * 1024 * 1024)
+/* Records made ahead of the kernel's taking them. */
+#define SEALED_BYTES_MAX (UINT64_C(1024) * 1024)
+/* Writes in a row, before other links have their turn. */
+#define WRITES_MAX 8
 
 static struct cu_txq *outgoing(struct cu_tcp_link *link)
 {

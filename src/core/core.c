@@ -266,7 +266,7 @@ static void message_from_child(struct cu_core *core, uint32_t rank, const struct
         cu_peers_todo(core, peer, SEND_PONG);
         break;
     case CU_MSG_READY:
-        cu_ready_merge(core, msg->ready.first, msg->ready.count, msg->ready.bits);
+        cu_ready_hear(core, peer, msg->ready.first, msg->ready.count, msg->ready.bits);
         break;
     case CU_MSG_BYE:
         break; /* the connection's end follows */

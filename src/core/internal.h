@@ -117,6 +117,7 @@ struct peer {
     uint64_t child_trees;
     uint64_t child_heard_ns;
     uint64_t pong_id;
+    uint8_t *ready; /* ready ranks at and below it; NULL: none said */
 };
 
 #define CANDIDATES_MAX 12u
@@ -160,6 +161,7 @@ struct cu_core {
 
     uint8_t *ready_bits;
     uint32_t ready_count;
+    bool self_ready;
     bool mounted;
     bool ready_changed;
     uint64_t ready_ns; /* when to send READY up; 0: nothing to send */
@@ -253,7 +255,11 @@ void cu_peers_asked(struct cu_core *core, uint32_t rank, int change);
 /* ready.c */
 int cu_ready_init(struct cu_core *core);
 void cu_ready_check_self(struct cu_core *core);
-void cu_ready_merge(struct cu_core *core, uint32_t first, uint32_t count, const uint8_t *bits);
+/* The set of ready ranks at and below a child, whole. */
+void cu_ready_hear(struct cu_core *core, struct peer *child, uint32_t first, uint32_t count,
+                   const uint8_t *bits);
+/* The child is gone, and with it what it said. */
+void cu_ready_forget(struct cu_core *core, struct peer *child);
 /* The parent in tree 0 is new: it must learn all that is known here. */
 void cu_ready_resend(struct cu_core *core);
 void cu_ready_tick(struct cu_core *core);

@@ -19,8 +19,8 @@
 #define CHILD_GONE_NS  (35 * S_NS)
 #define RETRY_START_NS (20 * MS_NS)
 #define RETRY_MIN_NS   (500 * MS_NS)
-#define RETRY_MAX_NS   (5 * S_NS)
-#define STANDBY_MAX    3u /* candidates tried at the same time once the parent is lost */
+#define RETRY_MAX_NS   (2 * S_NS) /* a parent that is back is used again within this time */
+#define STANDBY_MAX    3u         /* candidates tried at the same time once the parent is lost */
 
 int cu_peers_init(struct cu_core *core)
 {
@@ -45,8 +45,12 @@ int cu_peers_init(struct cu_core *core)
 
 void cu_peers_free(struct cu_core *core)
 {
-    while (core->peers.next && !cu_list_empty(&core->peers))
-        free(CU_LIST_ENTRY(cu_list_pop_front(&core->peers), struct peer, link));
+    while (core->peers.next && !cu_list_empty(&core->peers)) {
+        struct peer *peer = CU_LIST_ENTRY(cu_list_pop_front(&core->peers), struct peer, link);
+
+        free(peer->ready);
+        free(peer);
+    }
     free(core->routes);
 }
 
@@ -259,6 +263,7 @@ void cu_peers_down(struct cu_core *core, uint32_t rank, bool child, int error)
     peer->child_trees = 0;
     peer->todo &= ~SEND_PONG;
     cu_waiters_forget_child(core, rank);
+    cu_ready_forget(core, peer);
 }
 
 void cu_peers_heard(struct cu_core *core, uint32_t rank, bool child)

@@ -1,30 +1,39 @@
 /* Readiness, counted up tree 0: a node is ready when its mount stands and every tree is joined.
- * Each node keeps the set of ranks it knows to be ready and sends it to its parent when it grew: at
- * once when its whole subtree is ready, else a little later, so that a large job sends few
- * messages. */
+ * Each node holds the set of ready ranks of each child and of itself; their union goes to its
+ * parent when it changed: at once when its whole subtree is ready, else a little later, so that a
+ * large job sends few messages. What a lost child had said is forgotten with it; those below it are
+ * counted again where they join. */
 #include "core/internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define READY_DELAY_NS (5 * MS_NS)
 
+static size_t set_size(const struct cu_core *core)
+{
+    return (core->config.node_count + 7) / 8;
+}
+
 int cu_ready_init(struct cu_core *core)
 {
-    core->ready_bits = calloc((core->config.node_count + 7) / 8, 1);
+    core->ready_bits = calloc(set_size(core), 1);
     return core->ready_bits ? 0 : -ENOMEM;
 }
 
-static bool set_bit(struct cu_core *core, uint32_t rank)
+static void add_bit(uint8_t *set, uint32_t rank)
 {
-    uint8_t *byte = &core->ready_bits[rank / 8];
-    uint8_t bit = (uint8_t)(1u << rank % 8);
+    set[rank / 8] |= (uint8_t)(1u << rank % 8);
+}
 
-    if (*byte & bit)
-        return false;
-    *byte |= bit;
-    core->ready_count++;
-    return true;
+static uint32_t count_bits(const uint8_t *set, size_t size)
+{
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < size; i++)
+        count += (uint32_t)__builtin_popcount(set[i]);
+    return count;
 }
 
 static void changed(struct cu_core *core)
@@ -38,6 +47,31 @@ static void changed(struct cu_core *core)
     else if (!core->ready_ns)
         core->ready_ns = core->now_ns + READY_DELAY_NS;
     cu_ready_tick(core);
+}
+
+/* The union anew. It is small and changes seldom. */
+static void update(struct cu_core *core)
+{
+    size_t size = set_size(core);
+    bool differs = false;
+
+    for (size_t i = 0; i < size; i++) {
+        bool mine = core->self_ready && i == core->config.rank / 8;
+        unsigned now = mine ? 1u << core->config.rank % 8 : 0, was = core->ready_bits[i];
+
+        cu_list_for_each (link, &core->peers) {
+            const struct peer *peer = CU_LIST_ENTRY(link, struct peer, link);
+
+            if (peer->ready)
+                now |= peer->ready[i];
+        }
+        differs |= now != was;
+        core->ready_bits[i] = (uint8_t)now;
+    }
+    if (!differs)
+        return;
+    core->ready_count = count_bits(core->ready_bits, size);
+    changed(core);
 }
 
 void cu_ready_resend(struct cu_core *core)
@@ -64,26 +98,38 @@ void cu_ready_tick(struct cu_core *core)
 
 void cu_ready_check_self(struct cu_core *core)
 {
-    if (!core->mounted)
+    if (!core->mounted || core->self_ready)
         return;
     for (uint32_t t = 0; t < core->config.tree_count; t++)
         if (!core->routes[t].joined)
             return;
-    if (set_bit(core, core->config.rank))
-        changed(core);
+    core->self_ready = true;
+    update(core);
 }
 
-void cu_ready_merge(struct cu_core *core, uint32_t first, uint32_t count, const uint8_t *bits)
+void cu_ready_hear(struct cu_core *core, struct peer *child, uint32_t first, uint32_t count,
+                   const uint8_t *bits)
 {
-    bool grew = false;
+    size_t size = set_size(core);
 
-    for (uint32_t i = 0; i < count; i++) {
-        if (!(bits[i / 8] & 1u << i % 8))
-            continue;
-        if ((uint64_t)first + i >= core->config.node_count)
-            return;
-        grew |= set_bit(core, first + i);
+    if (!child->ready)
+        child->ready = malloc(size);
+    if (!child->ready) {
+        COUNT(core, no_memory); /* it stays unready here, and says so */
+        return;
     }
-    if (grew)
-        changed(core);
+    memset(child->ready, 0, size);
+    for (uint32_t i = 0; i < count && (uint64_t)first + i < core->config.node_count; i++)
+        if (bits[i / 8] & 1u << i % 8)
+            add_bit(child->ready, first + i);
+    update(core);
+}
+
+void cu_ready_forget(struct cu_core *core, struct peer *child)
+{
+    if (!child->ready)
+        return;
+    free(child->ready);
+    child->ready = NULL;
+    update(core);
 }

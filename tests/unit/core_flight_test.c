@@ -4,11 +4,11 @@
 #include "base/hash.h"
 #include "core/internal.h"
 
+#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -36,11 +36,11 @@ static void table_is_as_designed(void **state)
             [CU_EVENT_DROP] = CU_ACTION_RESTART,    [CU_EVENT_EVICT] = CU_ACTION_IGNORE,
         },
         [CU_FLIGHT_READING] = {
-            [CU_EVENT_WANT] = CU_ACTION_WAIT,      [CU_EVENT_EXPIRED] = CU_ACTION_WAIT,
-            [CU_EVENT_REROUTE] = CU_ACTION_IGNORE, [CU_EVENT_ANSWER] = CU_ACTION_IGNORE,
-            [CU_EVENT_BUSY] = CU_ACTION_IGNORE,    [CU_EVENT_STORED] = CU_ACTION_FILL,
-            [CU_EVENT_FAILED] = CU_ACTION_FAIL,    [CU_EVENT_CORRUPT] = CU_ACTION_FAIL,
-            [CU_EVENT_DROP] = CU_ACTION_AGAIN,     [CU_EVENT_EVICT] = CU_ACTION_IGNORE,
+            [CU_EVENT_WANT] = CU_ACTION_WAIT,       [CU_EVENT_EXPIRED] = CU_ACTION_WAIT,
+            [CU_EVENT_REROUTE] = CU_ACTION_RESTART, [CU_EVENT_ANSWER] = CU_ACTION_IGNORE,
+            [CU_EVENT_BUSY] = CU_ACTION_IGNORE,     [CU_EVENT_STORED] = CU_ACTION_FILL,
+            [CU_EVENT_FAILED] = CU_ACTION_FAIL,     [CU_EVENT_CORRUPT] = CU_ACTION_FAIL,
+            [CU_EVENT_DROP] = CU_ACTION_AGAIN,      [CU_EVENT_EVICT] = CU_ACTION_IGNORE,
         },
         [CU_FLIGHT_FILLED] = {
             [CU_EVENT_WANT] = CU_ACTION_SERVE,     [CU_EVENT_EXPIRED] = CU_ACTION_START,
@@ -587,6 +587,37 @@ static void storage_slots_bound_the_reads(void **state)
     node_free(n);
 }
 
+static void hear_ready(struct node *n, uint32_t child, uint8_t bits)
+{
+    struct cu_msg msg = {.type = CU_MSG_READY};
+
+    msg.ready.count = 8;
+    msg.ready.bits = &bits;
+    cu_core_message(n->core, child, true, &msg, n->now);
+    drain(n);
+}
+
+static void lost_child_is_not_ready_any_more(void **state)
+{
+    struct node *n = node_new(0, 8);
+    const uint8_t *bits;
+
+    (void)state;
+    cu_core_mounted(n->core, n->now);
+    assert_int_equal(cu_core_ready(n->core, &bits), 1);
+    cu_core_peer_up(n->core, 1, true, n->now);
+    cu_core_peer_up(n->core, 2, true, n->now);
+    hear_ready(n, 1, 0x1a);
+    hear_ready(n, 2, 0x24);
+    assert_int_equal(cu_core_ready(n->core, &bits), 6);
+    assert_int_equal(bits[0], 0x3f);
+    cu_core_peer_down(n->core, 1, true, 0, n->now);
+    assert_int_equal(cu_core_ready(n->core, &bits), 3);
+    hear_ready(n, 2, 0x2c); /* one of those below it has found another parent */
+    assert_int_equal(cu_core_ready(n->core, &bits), 4);
+    node_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -609,6 +640,7 @@ int main(void)
         cmocka_unit_test(refresh_forgets_and_reads_again),
         cmocka_unit_test(cache_stays_within_its_budget),
         cmocka_unit_test(storage_slots_bound_the_reads),
+        cmocka_unit_test(lost_child_is_not_ready_any_more),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define CONNECT_TIMEOUT_MS 3000u /* shorter than a reader's patience (5 s) with a dead parent */
+/* With the 3 s after which a parent's silence is its end, below the 5 s that a reader may wait. */
+#define CONNECT_TIMEOUT_MS 1900u
 #define NS_PER_MS          1000000u
 
 void cu_daemon_lose(struct cu_daemon *daemon, uint32_t rank, bool child, int error)

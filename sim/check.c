@@ -190,11 +190,11 @@ void cu_sim_check_read(struct cu_sim *sim, struct cu_sim_node *node,
         cu_tree_make(sim->config.nodes, sim->config.fanout, tree, sim->config.trees);
 
     count_read(sim, request, file, direct);
-    if (direct !=
-        (request->kind == CU_KIND_DATA && request->version.size > sim->config.max_cacheable_bytes))
+    if (direct && counters[CU_COUNT_bad_checksums] == 0 &&
+        (request->kind != CU_KIND_DATA || request->version.size <= sim->config.max_cacheable_bytes))
         cu_sim_violation(sim, "node %u reads %s past the trees", node->rank,
                          sim->world->files[file].path);
-    if (!direct && !root && counters[CU_COUNT_bad_checksums] == 0)
+    if (!direct && !root)
         cu_sim_violation(sim, "node %u reads %s from storage and is no root", node->rank,
                          sim->world->files[file].path);
     if (!sim->config.faults) {

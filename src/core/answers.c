@@ -93,9 +93,8 @@ void cu_flight_stored(struct cu_core *core, uint64_t id, const struct cu_value *
 
     if (!object || object->state != CU_FLIGHT_READING || !object->issued)
         return;
-    if (object->again) {
-        object->again = false;
-        cu_pending_add(core, &object->pending, PENDING_OBJECT);
+    if (object->again) { /* along the route as it is now */
+        cu_flight_step(core, object, CU_EVENT_REROUTE, &(struct flight_input){0});
         return;
     }
     result(core, object, value, true);

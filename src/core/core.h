@@ -67,7 +67,7 @@ struct cu_effect {
         struct {
             uint64_t id;
             struct cu_request request; /* path borrowed until the next call into the core */
-            bool direct;               /* over max_cacheable_bytes, read past the trees */
+            bool direct; /* read past the trees: over max_cacheable_bytes, or the parent cannot */
         } read;
         struct {
             uint32_t rank;

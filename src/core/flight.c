@@ -29,7 +29,7 @@ enum cu_flight_action cu_flight_action(enum cu_flight_state state, enum cu_fligh
         /*           WANT   EXPIRED REROUTE  ANSWER  BUSY    STORED  FAILED  CORRUPT DROP     EVICT */
         /* ABSENT */ {START, START, IGNORE,  IGNORE, IGNORE, IGNORE, IGNORE, IGNORE, IGNORE,  REMOVE},
         /* ASKING */ {WAIT,  WAIT,  RESTART, FILL,   READ,   IGNORE, FAIL,   READ,   RESTART, IGNORE},
-        /* READING*/ {WAIT,  WAIT,  IGNORE,  IGNORE, IGNORE, FILL,   FAIL,   FAIL,   AGAIN,   IGNORE},
+        /* READING*/ {WAIT,  WAIT,  RESTART, IGNORE, IGNORE, FILL,   FAIL,   FAIL,   AGAIN,   IGNORE},
         /* FILLED */ {SERVE, START, IGNORE,  IGNORE, IGNORE, IGNORE, IGNORE, READ,   REMOVE,  REMOVE},
 #undef IGNORE
 #undef SERVE
@@ -142,6 +142,7 @@ static void read_here(struct cu_core *core, struct object *object, bool orphan)
     leave_flight(core, object);
     object->ahead = ahead;
     object->state = CU_FLIGHT_ABSENT;
+    object->direct = true;
     if (cu_slot_take(core, object) < 0)
         fail(core, object, ENOMEM);
     else
@@ -403,10 +404,24 @@ void cu_flight_want(struct cu_core *core, const struct cu_request *request, stru
                    &(struct flight_input){.request = request, .waiter = waiter});
 }
 
+/* An orphan's reads that wait for their turn go back to the tree when there is a parent again. */
+static void reroute_queued(struct cu_core *core, const struct route *route)
+{
+    if (route->parent == core->config.rank || route->parent == CU_RANK_NONE)
+        return;
+    cu_list_for_each_safe (link, &core->lanes[1].queue) {
+        struct object *object = CU_LIST_ENTRY(link, struct object, link);
+
+        if (!object->direct && &core->routes[object->tree] == route)
+            cu_flight_step(core, object, CU_EVENT_REROUTE, &(struct flight_input){0});
+    }
+}
+
 void cu_flight_reroute(struct cu_core *core, struct route *route, uint32_t lost)
 {
     struct cu_list flights;
 
+    reroute_queued(core, route);
     cu_list_init(&flights);
     cu_list_splice_back(&flights, &route->flights);
     while (!cu_list_empty(&flights)) {

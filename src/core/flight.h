@@ -20,7 +20,8 @@ enum cu_flight_state {
 enum cu_flight_event {
     CU_EVENT_WANT,    /* somebody wants it, and what is held (if anything) is to be believed */
     CU_EVENT_EXPIRED, /* somebody wants it, and what is held is too old or known to be wrong */
-    CU_EVENT_REROUTE, /* the parent that was asked is gone, or there is one now */
+    CU_EVENT_REROUTE, /* the parent that was asked is gone, or there is one now (READING: only what
+                         is not issued yet) */
     CU_EVENT_ANSWER,  /* the parent's value, or its lasting error */
     CU_EVENT_BUSY,    /* the parent cannot: it is out of memory or overloaded */
     CU_EVENT_STORED,  /* storage's value, or its lasting error */

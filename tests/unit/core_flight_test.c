@@ -4,7 +4,6 @@
 #include "base/hash.h"
 #include "core/internal.h"
 
-#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#include <cmocka.h>
 
 #define TTL (2 * S_NS)
 

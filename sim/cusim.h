@@ -22,6 +22,8 @@ enum cu_sim_plant {
 };
 const char *cu_sim_plant_name(enum cu_sim_plant plant);
 
+#define CU_SIM_DRAWN UINT32_MAX /* fanout, trees, enoent_ttl_ns: out of the seed */
+
 struct cu_sim_config {
     struct cu_sim_machine machine;
     uint64_t seed;

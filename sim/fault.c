@@ -55,6 +55,8 @@ void cu_sim_fault_plan(struct cu_sim *sim)
         sim->corrupt_ppm = 2000;
     if (dice(sim, 0, 2) == 0)
         sim->config.cache_bytes = dice(sim, 64 * 1024, 512 * 1024);
+    tell(sim, "%u nodes, fan-out %u, %u trees, -E %llu ms", sim->config.nodes, sim->config.fanout,
+         sim->config.trees, (unsigned long long)(sim->config.enoent_ttl_ns / CU_SIM_MS));
     tell(sim, "plan: %llu faults, duplicates %u, wrong bits %u in a million, cache %llu",
          (unsigned long long)count, sim->duplicate_ppm, sim->corrupt_ppm,
          (unsigned long long)sim->config.cache_bytes);

@@ -316,6 +316,9 @@ int main(int argc, char **argv)
     if (seeds) { /* small chunks and files: many flights, little memory */
         o.config.faults = true;
         o.config.processes = 2;
+        o.config.fanout = CU_SIM_DRAWN;
+        o.config.trees = CU_SIM_DRAWN;
+        o.config.enoent_ttl_ns = CU_SIM_DRAWN;
         o.config.chunk_bytes = 4096;
         o.config.inline_bytes = 2048;
         o.config.max_cacheable_bytes = 24576;

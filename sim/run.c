@@ -65,12 +65,28 @@ static void start_nodes(struct cu_sim *sim)
     }
 }
 
+/* The shape of the job out of the seed, where it is not given. */
+static void draw(struct cu_sim *sim)
+{
+    static const uint64_t ttls[] = {2 * CU_SIM_S, 2 * CU_SIM_S, 200 * CU_SIM_MS, 0};
+    struct cu_sim_config *c = &sim->config;
+    uint64_t d = cu_sim_mix(c->seed ^ 0x7368617065ull);
+
+    if (c->fanout == CU_SIM_DRAWN)
+        c->fanout = 1 + (uint32_t)(d % 8);
+    if (c->trees == CU_SIM_DRAWN)
+        c->trees = 1 + (uint32_t)((d >> 8) % (c->nodes < 4 ? c->nodes : 4));
+    if (c->enoent_ttl_ns == CU_SIM_DRAWN)
+        c->enoent_ttl_ns = ttls[(d >> 16) % 4];
+    if (c->fanout == 0)
+        c->fanout = cu_tree_default_fanout(c->nodes);
+}
+
 static int set_up(struct cu_sim *sim, struct cu_error *err)
 {
     int rc;
 
-    if (sim->config.fanout == 0)
-        sim->config.fanout = cu_tree_default_fanout(sim->config.nodes);
+    draw(sim);
     if (sim->config.nodes == 0 || sim->config.trees == 0 || sim->config.trees > sim->config.nodes ||
         sim->config.processes == 0)
         return cu_error_set(err, -EINVAL, "%u nodes, %u trees, %u processes", sim->config.nodes,

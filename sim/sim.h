@@ -186,8 +186,8 @@ struct cu_sim {
 
     uint64_t *mds_ns, *data_ns; /* servers are free from then on */
     uint64_t mds_busy_ns, data_busy_ns;
-    uint32_t storage_slow; /* percent */
-    uint64_t storage_delay_ns;  /* that every operation takes longer */
+    uint32_t storage_slow;     /* percent */
+    uint64_t storage_delay_ns; /* that every operation takes longer */
     uint32_t storage_eio_ppm;
     uint64_t *eio_ns;    /* by object: when storage last answered EIO for it, 0: never */
     uint16_t *reads;     /* by object: storage reads of all nodes, for the version then current */

@@ -40,10 +40,26 @@ fi
 count=$(printf '%s\n' "$placed" | wc -l)
 list=$(printf '%s\n' "$placed" | paste -s -d , -)
 
-# "3: text" is said by task 3; "srun: error: n[2-3]: tasks 1-2: Exited with exit code 1" by srun.
+# srun leaves a second process behind it that kills the step with SIGKILL when srun itself is killed.
+# That is how a batch script ends: the daemons would have no time to take their mounts away. Without
+# that process the step gets SIGTERM with the job, and time.
+let_step_outlive() {
+    second=$(pgrep -P "$1" -x srun) && kill -9 "$second"
+}
+
+# "srun 17" first, then: "3: text" is said by task 3, "srun: error: n[2-3]: tasks 1-2: Exited with exit
+# code 1" by srun.
 report() {
+    srun_pid=
     while IFS= read -r line; do
         case $line in
+        "srun "*)
+            srun_pid=${line#srun }
+            ;;
+        *[0-9]": started")
+            [ -z "$srun_pid" ] || let_step_outlive "$srun_pid"
+            srun_pid=
+            ;;
         "srun: error: "*": task"*)
             hosts=${line#srun: error: }
             for host in $(scontrol show hostnames "${hosts%%: task*}"); do
@@ -65,8 +81,13 @@ report() {
 
 trap '' PIPE # the reader may have had enough
 echo stay
-[ "$COPPER_OUTPUT" = yes ] || exec 3>/dev/null
-# shellcheck disable=SC2016,SC2086 # the node's own name; options are words
-srun $share --label -N "$count" -n "$count" -w "$list" \
-    sh -c 'exec "$0" --foreground --node "$SLURMD_NODENAME"' "$program" \
-    <"$COPPER_INPUT" 2>&1 >&3 3>&- | report
+# Whoever reads the launch's output must see its end before that of the job.
+[ "$COPPER_OUTPUT" = yes ] || exec 2>/dev/null 3>/dev/null
+{
+    # shellcheck disable=SC2016,SC2086 # the node's own name; options are words
+    srun $share --label -N "$count" -n "$count" -w "$list" sh -c \
+        'echo started >&2; exec "$0" --foreground --node "$SLURMD_NODENAME"' "$program" \
+        <"$COPPER_INPUT" 2>&1 >&3 3>&- &
+    echo "srun $!"
+    wait "$!"
+} | report

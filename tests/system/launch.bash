@@ -4,7 +4,10 @@
 bats_require_minimum_version 1.5.0
 load ../cluster/lib.bash
 
-: "${COPPER_BIN:?the build directory}"
+if [ -z "${COPPER_BIN:-}" ]; then
+    echo 'set COPPER_BIN to the build directory' >&2
+    return 1
+fi
 export COPPER_BIN
 export mount=/tmp/root/copper
 export nodes=node1,node2,node3,node4
@@ -59,4 +62,13 @@ nothing_left() {
 daemon() {
     # shellcheck disable=SC2016
     on "$1" sh -c 'grep -lx copperd /proc/[0-9]*/comm | cut -d / -f 3'
+}
+
+# rsh_that CASES: an rsh that does something else for some hosts: the body of a case on the host.
+rsh_that() {
+    mkdir -p "$CLUSTER_DIR/home/bin"
+    rsh=$CLUSTER_DIR/home/bin/rsh-$BATS_TEST_NUMBER
+    # shellcheck disable=SC2016 # of the script that is written
+    printf '#!/bin/sh\ncase $1 in\n%s\nesac\nexec %s/rsh "$@"\n' "$1" "$CLUSTER_BIN" >"$rsh"
+    chmod 755 "$rsh"
 }

@@ -21,14 +21,6 @@ teardown() {
     nothing_left
 }
 
-# rsh_that CASES: an rsh that does something else for some hosts: the body of a case on the host.
-rsh_that() {
-    mkdir -p "$CLUSTER_DIR/home/bin"
-    rsh=$CLUSTER_DIR/home/bin/rsh-$BATS_TEST_NUMBER
-    printf '#!/bin/sh\ncase $1 in\n%s\nesac\nexec %s/rsh "$@"\n' "$1" "$CLUSTER_BIN" >"$rsh"
-    chmod 755 "$rsh"
-}
-
 @test "hosts from a list: all nodes serve when the launch has returned" {
     run -0 launch -H "$nodes"
     [[ $output =~ ^"copper: 4 nodes ready at $mount in "[0-9]+\.[0-9][0-9]" s"$ ]]

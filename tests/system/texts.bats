@@ -2,7 +2,7 @@
 
 setup() {
     top=$BATS_TEST_DIRNAME/../..
-    : "${COPPER_BIN:?the build directory}"
+    [ -n "${COPPER_BIN:-}" ] || skip "needs COPPER_BIN: the build directory"
 }
 
 # The options in a text, one a line.

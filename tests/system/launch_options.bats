@@ -1,0 +1,176 @@
+# Each option of launch_copper.sh has an effect that can be seen.
+
+setup_file() {
+    load launch.bash
+    skip_unless_root_fuse
+    cluster_up -n 4
+}
+
+teardown_file() {
+    load launch.bash
+    cluster_down
+}
+
+setup() {
+    load launch.bash
+    mkdir -p "$CLUSTER_DIR/home/t"
+}
+
+teardown() {
+    stop -H "$nodes" >/dev/null
+    rm -rf "$CLUSTER_DIR/home/t"
+    nothing_left
+}
+
+# listening NODE: the addresses that copperd listens on there.
+listening() {
+    on "$1" ss -Hltnp | grep copperd | awk '{ print $4 }'
+}
+
+# in_job NAME: its value in the job that the login node keeps.
+in_job() {
+    on login sh -c 'cat /tmp/copper-0/*.job' | sed -n "s/^$1 //p"
+}
+
+@test "-d, -l: log files in the directory, at the level" {
+    launch -H node1,node2 -d "$CLUSTER_DIR/home/t" -l 1
+    stop
+    run -0 find "$CLUSTER_DIR/home/t" -name 'copperd-node?-*.log' -size +0
+    [ "${#lines[@]}" = 2 ]
+    rm -r "$CLUSTER_DIR/home/t"
+    launch -H node1,node2 -d "$CLUSTER_DIR/home/t" -l 5
+    stop
+    [ -z "$(find "$CLUSTER_DIR/home/t" -type f -size +0)" ]
+}
+
+@test "no -l: no log" {
+    launch -H node1 -d "$CLUSTER_DIR/home/t"
+    stop
+    [ -z "$(find "$CLUSTER_DIR/home/t" -type f)" ]
+}
+
+@test "-t stdout: the nodes' log on the launch's standard output, and in no file" {
+    launch -H node1,node2 -d "$CLUSTER_DIR/home/t" -l 1 -t stdout >"$BATS_TEST_TMPDIR/out" 3>&-
+    [ "$(field node2 ready)" = 1 ]
+    stop
+    grep -q ' node1 ' "$BATS_TEST_TMPDIR/out"
+    grep -q ' node2 ' "$BATS_TEST_TMPDIR/out"
+    [ -z "$(find "$CLUSTER_DIR/home/t" -type f)" ]
+}
+
+@test "-t file_and_stdout: in both" {
+    launch -H node1 -d "$CLUSTER_DIR/home/t" -l 1 -t file_and_stdout >"$BATS_TEST_TMPDIR/out" 3>&-
+    stop
+    grep -q ' node1 ' "$BATS_TEST_TMPDIR/out"
+    [ -n "$(find "$CLUSTER_DIR/home/t" -name 'copperd-node1-*.log' -size +0)" ]
+}
+
+@test "-T: so many trees, each with another root" {
+    launch -H "$nodes" -T 2
+    run -0 field node1 trees
+    [[ $output == *"'tree': 1"* && $output != *"'tree': 2"* ]]
+    [[ $(field node3 trees) == *"'tree': 1, 'role': 'root'"* ]]
+}
+
+@test "-k: so many children" {
+    launch -H "$nodes" -k 3
+    [ "$(field node1 fanout)" = 3 ]
+    for node in node2 node3 node4; do
+        [[ $(field node1 trees) == *"$node"* ]]
+    done
+}
+
+@test "-M, -m: sizes" {
+    launch -H node1 -M 3MB -m 64M
+    [ "$(field node1 max_cacheable_bytes)" = 3145728 ]
+    [ "$(field node1 cache_bytes)" = 67108864 ]
+}
+
+@test "-b: the daemon runs on these cores" {
+    launch -H node1 -b 1
+    run -0 on node1 sh -c "grep Cpus_allowed_list /proc/$(daemon node1)/status"
+    [ "${lines[0]##*[[:space:]]}" = 1 ]
+}
+
+@test "-v: another mount" {
+    run -0 launch -H node2 -v /tmp/root/else/where
+    [[ $output == *"ready at /tmp/root/else/where in"* ]]
+    run -0 on node2 cat /tmp/root/else/where/etc/hostname
+    [ "$output" = "$(cat /etc/hostname)" ]
+    run -0 stop -v /tmp/root/else/where
+    [ "$output" = "copper: stopped on 1 node" ]
+}
+
+@test "COPPER_MOUNT, COPPER_RUN_DIR: other defaults, on the nodes, too" {
+    run -0 on login env COPPER_MOUNT=/tmp/root/mine COPPER_RUN_DIR=/tmp/run COPPER_RSH="$CLUSTER_BIN/rsh" \
+        "$COPPER_BIN/launch_copper.sh" -H node1,node2
+    [[ $output == *"ready at /tmp/root/mine in"* ]]
+    run -0 on node2 sh -c 'ls /tmp/run/*.sock; ls /tmp/copper-0 2>/dev/null || true'
+    [ "${#lines[@]}" = 1 ]
+    run -0 on login env COPPER_MOUNT=/tmp/root/mine COPPER_RUN_DIR=/tmp/run COPPER_RSH="$CLUSTER_BIN/rsh" \
+        "$COPPER_BIN/stop_copper.sh"
+    [ "$output" = "copper: stopped on 2 nodes" ]
+}
+
+@test "-E: how long a name is believed not to exist" {
+    local there=$CLUSTER_DIR/home/t
+    launch -H node1,node2 -E 600000
+    run ! on node2 stat "$mount$there/late"
+    touch "$there/late"
+    run ! on node2 stat "$mount$there/late"
+    stop
+    rm "$there/late"
+    launch -H node1,node2 -E 0
+    run ! on node2 stat "$mount$there/late"
+    touch "$there/late"
+    run -0 on node2 stat "$mount$there/late"
+}
+
+@test "-p: the port" {
+    launch -H node1 -p 12345
+    [[ $(listening node1) == *:12345 ]]
+}
+
+@test "-n tcp:INTERFACE: only there; one that does not exist is named" {
+    launch -H node1,node2 -n tcp:eth0
+    [[ $(listening node2) == 10.77.0.2:* ]]
+    stop
+    run -1 launch -H node1,node2 -n tcp:nosuch0
+    [[ $output == *"copper: node2: "*"nosuch0"* ]]
+}
+
+@test "--encrypt: a client that does not encrypt is refused, copper is not" {
+    launch -H node1,node2 --encrypt
+    [ "$(field login nodes)" = 2 ]
+    run -0 copper login stats --all
+    [[ $output == "2 nodes"* ]]
+    on login sh -c 'sed -i "s/^encrypt yes/encrypt no/" /tmp/copper-0/*.job'
+    run -1 copper login status
+    on login sh -c 'sed -i "s/^encrypt no/encrypt yes/" /tmp/copper-0/*.job'
+}
+
+@test "-I: counters are written again and again" {
+    launch -H node1 -I 1 -d "$CLUSTER_DIR/home/t"
+    run timeout 20 sh -c 'tail -n +1 -F "$1" 2>/dev/null | head -n 2' sh \
+        "$CLUSTER_DIR/home/t/node1.stats.jsonl"
+    [ "${#lines[@]}" = 2 ]
+    [[ $output == *'"cached_bytes"'* ]]
+}
+
+@test "-P, -N, -A: are in the job" {
+    launch -H node1 -P -N 7 -A
+    [ "$(in_job profile)" = yes ]
+    [ "$(in_job top_paths)" = 7 ]
+    [ "$(in_job full_paths)" = yes ]
+    stop
+    launch -H node1
+    [ "$(in_job profile)" = no ]
+    [ "$(in_job full_paths)" = no ]
+}
+
+@test "-s: the launch gives up then" {
+    rsh_that 'node1) exec sleep 600 ;;'
+    run -1 launch -H node1 -s 1
+    [[ ${lines[0]} == "copper: not all of 1 nodes are ready after 1."* ]]
+    rsh=
+}

@@ -1,0 +1,135 @@
+# The launcher inside a Slurm job: one daemon a node, in a step that outlives the script and dies with
+# the job.
+
+setup_file() {
+    load launch.bash
+    skip_unless_root_fuse
+    for tool in srun sbatch slurmd slurmctld munged; do
+        command -v "$tool" >/dev/null || skip "needs $tool"
+    done
+    cluster_up -n 4
+    "$CLUSTER_BIN/cluster" slurm up "$CLUSTER_DIR" 3>&-
+}
+
+teardown_file() {
+    load launch.bash
+    cluster_down
+}
+
+setup() {
+    load launch.bash
+    work=$CLUSTER_DIR/home/s
+    mkdir -p "$work"
+}
+
+teardown() {
+    on login sh -c 'scancel -u root; squeue -h | grep -q . && srun -N4 -n4 -t 1 true || true'
+    rm -rf "$work"
+    nothing_left
+}
+
+# batch OPTION... : runs standard input as a job, prints its output; fails as the job does.
+# Not "sbatch --wait", which looks every ten seconds.
+batch() {
+    local status
+    { printf '#!/bin/sh\nPATH=%s:$PATH\n(\n' "$COPPER_BIN"; cat
+        printf ')\necho $? >%s/ended\n' "$work"; } >"$work/job"
+    mkfifo "$work/ended"
+    on login sbatch -Q -o "$work/out" "$@" "$work/job" >/dev/null
+    read -r -t 120 status <"$work/ended"
+    rm "$work/ended"
+    cat "$work/out"
+    return "$status"
+}
+
+@test "hosts from Slurm: one daemon a node, though the job has two tasks a node" {
+    run -0 batch -N 4 --ntasks-per-node=2 <<'END'
+said=$(launch_copper.sh 2>&1) || exit 1
+echo "$said"
+srun -Q -N4 -n4 --overlap cat /tmp/root/copper/etc/hostname
+srun -Q -N4 -n4 --overlap sh -c 'grep -lx copperd /proc/[0-9]*/comm | wc -l'
+stop_copper.sh
+END
+    [[ ${lines[0]} == "copper: 4 nodes ready at $mount in "* ]]
+    [ "$(grep -cx "$(cat /etc/hostname)" <<<"$output")" = 4 ]
+    [ "$(grep -cx 1 <<<"$output")" = 4 ]
+    [ "${lines[-1]}" = "copper: stopped on 4 nodes" ]
+    nothing_left
+}
+
+@test "the daemons outlive the script that launched them and die with the job" {
+    run -0 batch -N 3 <<'END'
+sh -c launch_copper.sh || exit 1
+srun -Q -N3 -n3 --overlap cat /tmp/root/copper/etc/hostname
+END
+    [ "$(grep -cx "$(cat /etc/hostname)" <<<"$output")" = 3 ]
+    # The next job starts when the nodes are free: when all steps have ended.
+    on login timeout 60 srun -Q -N4 -n4 --exclusive true
+    nothing_left
+}
+
+@test "a job that is cancelled leaves nothing" {
+    mkfifo "$work/ready"
+    printf '#!/bin/sh\n%s/launch_copper.sh >%s/ready\nsleep 600\n' "$COPPER_BIN" "$work" >"$work/job"
+    job=$(on login sbatch --parsable -N 4 -o /dev/null "$work/job")
+    read -r -t 60 said <"$work/ready"
+    [[ $said == "copper: 4 nodes ready"* ]]
+    on login scancel "$job"
+    on login timeout 60 srun -Q -N4 -n4 --exclusive true
+    nothing_left
+}
+
+@test "some nodes of the job only, and one that is not of it" {
+    run -1 batch -N 3 <<'END'
+launch_copper.sh -H node3,node2 || exit 3
+copper status --all
+stop_copper.sh
+launch_copper.sh -H node2,node9
+END
+    [[ $output == *"copper: 2 nodes ready"*"2 of 2 nodes ready"*"copper: stopped on 2 nodes"* ]]
+    [[ $output == *"copper: node9: not a node of the Slurm job "* ]]
+}
+
+@test "a daemon that cannot start is named, with its own words" {
+    on node2 sh -c 'mkdir /tmp/root; touch /tmp/root/copper'
+    run -1 batch -N 4 <<'END'
+launch_copper.sh -s 60
+END
+    on node2 rm -r /tmp/root
+    [[ $output == *"copper: node2: "*"/tmp/root/copper"* ]]
+    [[ $output != *"copper: node3:"* ]]
+}
+
+@test "what the job's options and environment say about tasks does not matter" {
+    run -0 batch -N 4 -n 8 --cpus-per-task=2 <<'END'
+env SLURM_DISTRIBUTION=cyclic SLURM_KILL_BAD_EXIT=1 SLURM_WAIT=1 SLURM_EXACT=1 SLURM_CPUS_PER_TASK=4 \
+    SLURM_MEM_PER_NODE=900 launch_copper.sh || exit 1
+# one daemon dies, the others go on
+srun -Q -N1 -n1 -w node3 --overlap sh -c 'kill -9 $(grep -lx copperd /proc/[0-9]*/comm | cut -d / -f 3)'
+srun -Q -N1 -n1 -w node4 --overlap cat /tmp/root/copper/etc/hostname
+stop_copper.sh
+END
+    [[ $output == *"$(cat /etc/hostname)"* ]]
+    nothing_left
+}
+
+@test "-t stdout: the log of all nodes in the job's output" {
+    run -0 batch -N 2 <<'END'
+launch_copper.sh -l 1 -t stdout || exit 1
+stop_copper.sh
+END
+    [[ $output == *" node1 "* && $output == *" node2 "* ]]
+}
+
+@test "COPPER_LAUNCHER: another launcher, and one that does not exist" {
+    run -0 batch -N 2 <<END
+export COPPER_LAUNCHER=rsh COPPER_RSH=$CLUSTER_BIN/rsh
+launch_copper.sh || exit 1
+stop_copper.sh
+END
+    [[ $output == *"copper: 2 nodes ready"* ]]
+    run -1 batch -N 2 <<'END'
+COPPER_LAUNCHER=none launch_copper.sh
+END
+    [[ $output == *'COPPER_LAUNCHER: "none" is not a launcher in '* ]]
+}

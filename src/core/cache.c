@@ -192,13 +192,17 @@ void cu_cache_remove(struct cu_core *core, struct object *object)
 }
 
 /* `but` has just been filled: it stays until the next one, so that a file larger than the budget
- * can still be read through. */
+ * can still be read through. What children have not taken yet is memory, too: the cache gives way to
+ * it, down to half of its budget. */
 void cu_cache_evict(struct cu_core *core, const struct object *but)
 {
+    uint64_t budget = core->config.cache_bytes;
+
+    budget -= core->queued_bytes < budget / 2 ? core->queued_bytes : budget / 2;
     cu_list_for_each_safe (link, &core->lru) {
         struct object *object = CU_LIST_ENTRY(link, struct object, link);
 
-        if (core->counters[CU_COUNT_cached_bytes] <= core->config.cache_bytes)
+        if (core->counters[CU_COUNT_cached_bytes] <= budget)
             return;
         if (object == but)
             continue;

@@ -214,38 +214,15 @@ static void catch_up(struct cu_core *core, uint32_t generation)
     refresh(core, "/", 1);
 }
 
-static void message_want(struct cu_core *core, uint32_t rank, const struct cu_msg *msg)
+static void message_want(struct cu_core *core, struct peer *peer, const struct cu_msg *msg)
 {
-    const struct cu_msg_want *want = &msg->want;
-    struct cu_request request = {
-        .kind = want->kind,
-        .flags = want->flags,
-        .path = want->path,
-        .path_len = want->path_len,
-        .chunk = want->chunk,
-    };
-    struct waiter *waiter = cu_waiter_new(core);
-
     COUNT(core, child_wants);
-    if (!waiter) { /* not even memory to say so: the child finds another parent */
-        struct peer *peer = cu_peers_find(core, rank);
-
-        if (peer)
-            cu_peers_todo(core, peer, SEND_DISCONNECT_CHILD);
-        cu_peers_down(core, rank, true, ENOMEM);
+    catch_up(core, msg->want.generation);
+    if (cu_flow_want(core, peer, msg->id, &msg->want) == 0)
         return;
-    }
-    catch_up(core, want->generation);
-    waiter->child = true;
-    waiter->rank = rank;
-    waiter->cookie = msg->id;
-    waiter->kind = (uint8_t)want->kind;
-    waiter->content = want->kind == CU_KIND_ATTR && (want->flags & CU_WANT_CONTENT);
-    if (want->kind == CU_KIND_DIR)
-        waiter->held = want->version;
-    else
-        request.version = want->version;
-    cu_flight_want(core, &request, waiter);
+    /* Not even memory to say so: the child finds another parent. */
+    cu_peers_todo(core, peer, SEND_DISCONNECT_CHILD);
+    cu_peers_down(core, peer->rank, true, ENOMEM);
 }
 
 static void message_from_child(struct cu_core *core, uint32_t rank, const struct cu_msg *msg)
@@ -256,7 +233,7 @@ static void message_from_child(struct cu_core *core, uint32_t rank, const struct
         return;
     switch (msg->type) {
     case CU_MSG_WANT:
-        message_want(core, rank, msg);
+        message_want(core, peer, msg);
         break;
     case CU_MSG_JOIN:
         peer->child_trees = msg->join.trees;
@@ -310,6 +287,15 @@ void cu_core_message(struct cu_core *core, uint32_t rank, bool child, const stru
     else
         message_from_parent(core, rank, msg);
     cu_lanes_pump(core);
+}
+
+void cu_core_child_queued(struct cu_core *core, uint32_t rank, uint64_t bytes, uint64_t now_ns)
+{
+    struct peer *peer = cu_peers_find(core, rank);
+
+    enter(core, now_ns);
+    if (peer && peer->child)
+        cu_flow_queued(core, peer, bytes);
 }
 
 void cu_core_storage_done(struct cu_core *core, uint64_t id, const struct cu_value *value,

@@ -112,6 +112,10 @@ void cu_core_peer_down(struct cu_core *core, uint32_t rank, bool child, int erro
  * needs by reference; the caller clears msg. CONTROL, RESULT are not the core's. */
 void cu_core_message(struct cu_core *core, uint32_t rank, bool child, const struct cu_msg *msg,
                      uint64_t now_ns);
+/* How many bytes wait on the connection that rank opened, not yet taken by the network. A driver
+ * whose connections have queues tells after each answer it sends, and when a queue has become empty
+ * again; the core does not work on more for a child than its window. */
+void cu_core_child_queued(struct cu_core *core, uint32_t rank, uint64_t bytes, uint64_t now_ns);
 /* Result of a CU_EFFECT_READ. The core takes references. ESTALE in value->error says: the file is
  * no longer of the wanted version. */
 void cu_core_storage_done(struct cu_core *core, uint64_t id, const struct cu_value *value,

@@ -19,6 +19,7 @@ static void effect_of_waiter(struct cu_core *core, struct waiter *waiter, struct
         effect->reply.value = &waiter->value;
         return;
     }
+    cu_flow_answered(core, waiter);
     effect->type = CU_EFFECT_SEND;
     effect->send.rank = waiter->rank;
     effect->send.child = true;
@@ -130,6 +131,10 @@ bool cu_core_next_effect(struct cu_core *core, struct cu_effect *effect)
     core->spent = NULL;
     for (;;) {
         link = cu_list_pop_front(&core->pending);
+        if (!link && cu_flow_pump(core)) {
+            cu_lanes_pump(core);
+            continue;
+        }
         if (!link)
             return false;
         pending = CU_LIST_ENTRY(link, struct pending, link);

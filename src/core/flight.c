@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AHEAD_MAX                                                                                  \
-    2048u /* read-ahead flights of a node: guards the parent against one eager reader */
+#define AHEAD_MAX 2048u /* read-ahead flights of a node: guards the parent against eager readers   \
+                         */
 
 /* clang-format off */
 enum cu_flight_action cu_flight_action(enum cu_flight_state state, enum cu_flight_event event)
@@ -387,11 +387,19 @@ static bool believed(const struct cu_core *core, const struct object *object,
     return !cu_version_equal(&version, &request->version);
 }
 
+/* What is read ahead must still be cached when it is wanted. */
+static uint64_t ahead_max(const struct cu_core *core)
+{
+    uint64_t share = core->config.cache_bytes / 4 / core->config.chunk_bytes;
+
+    return share < AHEAD_MAX ? share : AHEAD_MAX;
+}
+
 void cu_flight_want(struct cu_core *core, const struct cu_request *request, struct waiter *waiter)
 {
     struct object *object;
 
-    if (!waiter && core->ahead_count >= AHEAD_MAX)
+    if (!waiter && core->ahead_count >= ahead_max(core))
         return;
     object = cu_cache_get(core, request);
     if (!object) {

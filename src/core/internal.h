@@ -39,6 +39,7 @@ struct waiter {
     bool has_attr;          /* waits for that content; value holds the attr to send */
     uint8_t kind;           /* of the object first wanted */
     uint32_t rank;          /* child */
+    uint32_t bytes;         /* child: what the answer may have, as flow.c counts it; 0: refused */
     uint64_t cookie;        /* kernel's cookie or child's message id */
     struct cu_version held; /* DIR: version that the child holds */
     struct cu_value value;  /* filled when answered */
@@ -117,6 +118,10 @@ struct peer {
     uint64_t child_trees;
     uint64_t child_heard_ns;
     uint64_t pong_id;
+    struct cu_list parked; /* wants that are not worked on yet, see flow.c */
+    uint32_t child_wants;  /* in service */
+    uint64_t child_bytes;  /* of their answers, at most */
+    uint64_t child_queued; /* sent, and not taken yet */
     uint8_t *ready; /* ready ranks at and below it; NULL: none said */
 };
 
@@ -158,6 +163,8 @@ struct cu_core {
     struct route *routes; /* tree_count */
     struct lane lanes[2]; /* 0: as a root or for itself, 1: as an orphan */
     uint32_t ahead_count; /* flights started by read-ahead */
+    uint64_t parked_bytes; /* of all peers */
+    uint64_t queued_bytes; /* child_queued of all peers */
 
     uint8_t *ready_bits;
     uint32_t ready_count;
@@ -251,6 +258,17 @@ void cu_peers_tick(struct cu_core *core);
 uint64_t cu_peers_deadline(const struct cu_core *core);
 /* Counts asks under way at a parent. */
 void cu_peers_asked(struct cu_core *core, uint32_t rank, int change);
+
+/* flow.c */
+/* A child's want: worked on, parked or refused. -ENOMEM: not even an answer is possible. */
+int cu_flow_want(struct cu_core *core, struct peer *peer, uint64_t id,
+                 const struct cu_msg_want *want);
+/* A child's answer leaves. */
+void cu_flow_answered(struct cu_core *core, const struct waiter *waiter);
+void cu_flow_queued(struct cu_core *core, struct peer *peer, uint64_t bytes);
+/* Goes on with parked wants where there is room. True when there were any. */
+bool cu_flow_pump(struct cu_core *core);
+void cu_flow_child_lost(struct cu_core *core, struct peer *peer);
 
 /* ready.c */
 int cu_ready_init(struct cu_core *core);

@@ -48,6 +48,7 @@ void cu_peers_free(struct cu_core *core)
     while (core->peers.next && !cu_list_empty(&core->peers)) {
         struct peer *peer = CU_LIST_ENTRY(cu_list_pop_front(&core->peers), struct peer, link);
 
+        cu_flow_child_lost(core, peer);
         free(peer->ready);
         free(peer);
     }
@@ -77,6 +78,7 @@ static struct peer *get(struct cu_core *core, uint32_t rank)
     peer->rank = rank;
     peer->state = PEER_NONE;
     cu_list_init(&peer->pending.link);
+    cu_list_init(&peer->parked);
     cu_list_push_back(&core->peers, &peer->link);
     return peer;
 }
@@ -262,6 +264,7 @@ void cu_peers_down(struct cu_core *core, uint32_t rank, bool child, int error)
     peer->child = false;
     peer->child_trees = 0;
     peer->todo &= ~SEND_PONG;
+    cu_flow_child_lost(core, peer);
     cu_waiters_forget_child(core, rank);
     cu_ready_forget(core, peer);
 }

@@ -37,6 +37,8 @@ static void apply_send(struct cu_daemon *daemon, struct cu_effect *effect)
     if (link != NULL)
         rc = cu_link_send(link, &effect->send.msg);
     cu_msg_clear(&effect->send.msg);
+    if (rc == 0 && child)
+        cu_core_child_queued(daemon->core, rank, cu_link_queued(link), uv_hrtime());
     if (rc < 0) {
         cu_log_warn("%s: message not sent: %s", daemon->config.job->hosts.names[rank],
                     strerror(-rc));

@@ -89,10 +89,23 @@ static void on_down(void *context, struct cu_link *link, uint32_t rank, bool chi
     cu_daemon_drain(daemon);
 }
 
+static void on_drained(void *context, struct cu_link *link)
+{
+    struct cu_daemon *daemon = context;
+    uint32_t rank;
+    bool child;
+
+    if (!cu_links_who(&daemon->links, link, &rank, &child) || !child)
+        return;
+    cu_core_child_queued(daemon->core, rank, cu_link_queued(link), uv_hrtime());
+    cu_daemon_drain(daemon);
+}
+
 const struct cu_transport_events cu_daemon_transport_events = {
     .up = on_up,
     .message = on_message,
     .down = on_down,
+    .drained = on_drained,
 };
 
 static void on_socket_request(void *context, struct cu_socket_conn *conn, const char *text,

@@ -54,6 +54,7 @@ struct cu_tcp_link {
     bool socket_open;  /* `socket` is known to libuv */
     bool resolve_open; /* `resolve` is */
     bool writing;      /* `write` is, for the first write_bytes of the send queue */
+    bool high;         /* more than CU_LINK_HIGH_BYTES were queued: `drained` is to be told */
     bool small_read;   /* a payload just ended: expect the head of another, do not overread it */
     uint32_t rank;
     int doom;                     /* negative errno to end with at the end of this turn */

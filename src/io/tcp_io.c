@@ -65,6 +65,8 @@ static int link_send(struct cu_link *base, const struct cu_msg *msg)
         cu_buf_unref(bulk);
         return r;
     }
+    if (link_queued(base) > CU_LINK_HIGH_BYTES)
+        link->high = true;
     if (!link->writing)
         cu_tcp_mark(link);
     return 0;
@@ -116,6 +118,18 @@ static int make_records(struct cu_tcp_link *link)
     return 0;
 }
 
+/* The last thing that a flush does: the callback may close the link. */
+static void tell_drained(struct cu_tcp_link *link)
+{
+    const struct cu_transport_events *events = &link->tcp->config.events;
+
+    if (!link->high)
+        return;
+    link->high = false;
+    if (events->drained)
+        events->drained(events->context, &link->base);
+}
+
 void cu_tcp_flush(struct cu_tcp_link *link)
 {
     uv_stream_t *stream = (uv_stream_t *)&link->socket;
@@ -130,8 +144,10 @@ void cu_tcp_flush(struct cu_tcp_link *link)
         if (link->seal && (r = make_records(link)))
             break;
         n = cu_txq_peek(outgoing(link), iov, IOV_COUNT, WRITE_BYTES_MAX, &total);
-        if (n == 0)
+        if (n == 0) {
+            tell_drained(link);
             return;
+        }
         if (writes >= WRITES_MAX)
             break;
         r = uv_try_write(stream, iov, n);

@@ -69,6 +69,7 @@ void cu_tcp_drop(struct cu_tcp_link *link)
 {
     if (link->state == CU_TCP_CLOSED)
         return;
+    link->high = false; /* nobody is told any more */
     if (link->state == CU_TCP_UP && !link->doom)
         cu_tcp_flush(link); /* a farewell that the kernel takes at once still goes out */
     if (link->state == CU_TCP_CLOSED)

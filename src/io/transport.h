@@ -15,6 +15,8 @@
 struct cu_transport;
 struct cu_link; /* one connection */
 
+#define CU_LINK_HIGH_BYTES (1024u * 1024)
+
 struct cu_transport_events {
     void *context;
     /* A connection is proven, either one that connect asked for (child false) or one that another
@@ -26,6 +28,9 @@ struct cu_transport_events {
     /* An `up` link has ended (error: positive errno or 0 for an orderly end), or connect failed (up
      * never called). The link is gone after this call. Not called for cu_link_close. */
     void (*down)(void *context, struct cu_link *link, uint32_t rank, bool child, int error);
+    /* After more than CU_LINK_HIGH_BYTES were queued: the kernel has taken everything. May be NULL.
+     */
+    void (*drained)(void *context, struct cu_link *link);
 };
 
 struct cu_transport_config {

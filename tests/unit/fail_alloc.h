@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 static long fail_alloc_countdown = -1; /* -1: none fails */
+static long fail_alloc_step;           /* from fail_alloc_every; 0: once */
 static bool fail_alloc_done;
 
 void *__real_malloc(size_t size);
@@ -38,10 +39,19 @@ static bool fail_alloc_hit(void)
     return fail_alloc_done;
 }
 
+/* Every n-th allocation fails from now on; 0: none. */
+__attribute__((unused)) static void fail_alloc_every(long n)
+{
+    fail_alloc_step = n;
+    fail_alloc_countdown = n - 1;
+}
+
 static bool fail_alloc_now(void)
 {
     if (fail_alloc_countdown < 0 || fail_alloc_countdown-- > 0)
         return false;
+    if (fail_alloc_step > 0)
+        fail_alloc_countdown = fail_alloc_step - 1;
     fail_alloc_done = true;
     return true;
 }

@@ -1,0 +1,221 @@
+/* How much of a child's demand is worked on at a time. A child may ask for anything, all at once,
+ * and may then not take what it gets: so its wants are served within a window of answers on their
+ * way, in number and in bytes; further ones are parked, as little more than their path, and when
+ * even that is too much they are refused with EBUSY, and the child asks storage itself. What it was
+ * sent and has not taken yet (the driver tells) counts, too, so that a child that stands still
+ * holds its window of memory and no more, and a sibling's answers do not wait for it.
+ *
+ * Invariant: a want is in service (counted in child_wants, child_bytes) from cu_flow_take until its
+ * answer leaves as an effect, or parked, or answered EBUSY. */
+#include "core/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WANTS_MAX        1024u              /* in service, of one child */
+#define PARKED_BYTES_MAX (8u * 1024 * 1024) /* of all children: a node's own children park theirs  \
+                                             */
+#define WINDOW_MAX_BYTES (32ull << 20)      /* twice what one reader reads ahead */
+#define WINDOW_CHUNKS    4u                 /* at least: else a small cache has no pipeline */
+#define UNKNOWN_BYTES    4096u              /* of an answer whose size is not known yet */
+
+struct parked {
+    struct cu_list link; /* in peer->parked */
+    uint64_t id;
+    struct cu_version version;
+    uint32_t chunk;
+    uint16_t path_len;
+    uint8_t kind, flags;
+    char path[];
+};
+
+static uint64_t window_bytes(const struct cu_core *core)
+{
+    const struct cu_core_config *config = &core->config;
+    uint64_t share = config->cache_bytes / 4 / config->fanout;
+    uint64_t least = (uint64_t)WINDOW_CHUNKS * config->chunk_bytes;
+
+    if (share > WINDOW_MAX_BYTES)
+        share = WINDOW_MAX_BYTES;
+    return share > least ? share : least;
+}
+
+static uint32_t answer_bytes(const struct cu_core *core, const struct cu_msg_want *want)
+{
+    if (want->kind == CU_KIND_DATA)
+        return want->version.size < core->config.chunk_bytes ? (uint32_t)want->version.size
+                                                             : core->config.chunk_bytes;
+    if (want->kind == CU_KIND_ATTR && (want->flags & CU_WANT_CONTENT))
+        return core->config.inline_bytes;
+    return UNKNOWN_BYTES;
+}
+
+static bool has_room(const struct cu_core *core, const struct peer *peer)
+{
+    return peer->child_wants < WANTS_MAX &&
+           peer->child_bytes + peer->child_queued < window_bytes(core);
+}
+
+static void fill_request(struct cu_request *request, struct waiter *waiter,
+                         const struct cu_msg_want *want)
+{
+    *request = (struct cu_request){
+        .kind = want->kind,
+        .flags = want->flags,
+        .path = want->path,
+        .path_len = want->path_len,
+        .chunk = want->chunk,
+    };
+    waiter->kind = (uint8_t)want->kind;
+    waiter->content = want->kind == CU_KIND_ATTR && (want->flags & CU_WANT_CONTENT);
+    if (want->kind == CU_KIND_DIR)
+        waiter->held = want->version;
+    else
+        request->version = want->version;
+}
+
+static struct waiter *child_waiter(struct cu_core *core, const struct peer *peer, uint64_t id)
+{
+    struct waiter *waiter = cu_waiter_new(core);
+
+    if (!waiter)
+        return NULL;
+    waiter->child = true;
+    waiter->rank = peer->rank;
+    waiter->cookie = id;
+    return waiter;
+}
+
+static int serve(struct cu_core *core, struct peer *peer, uint64_t id,
+                 const struct cu_msg_want *want)
+{
+    struct waiter *waiter = child_waiter(core, peer, id);
+    struct cu_request request;
+
+    if (!waiter)
+        return -ENOMEM;
+    fill_request(&request, waiter, want);
+    waiter->bytes = answer_bytes(core, want);
+    peer->child_wants++;
+    peer->child_bytes += waiter->bytes;
+    cu_flight_want(core, &request, waiter);
+    return 0;
+}
+
+static int park(struct cu_core *core, struct peer *peer, uint64_t id,
+                const struct cu_msg_want *want)
+{
+    size_t size = sizeof(struct parked) + want->path_len;
+    struct parked *parked;
+
+    if (core->parked_bytes + size > PARKED_BYTES_MAX)
+        return -EBUSY;
+    parked = malloc(size);
+    if (!parked)
+        return -ENOMEM;
+    cu_list_init(&parked->link);
+    parked->id = id;
+    parked->version = want->version;
+    parked->chunk = want->chunk;
+    parked->kind = (uint8_t)want->kind;
+    parked->flags = want->flags;
+    parked->path_len = want->path_len;
+    memcpy(parked->path, want->path, want->path_len);
+    cu_list_push_back(&peer->parked, &parked->link);
+    core->parked_bytes += size;
+    return 0;
+}
+
+static void unpark(struct cu_core *core, struct parked *parked)
+{
+    cu_list_remove(&parked->link);
+    core->parked_bytes -= sizeof *parked + parked->path_len;
+    free(parked);
+}
+
+static int refuse(struct cu_core *core, const struct peer *peer, uint64_t id,
+                  const struct cu_msg_want *want, int error)
+{
+    struct waiter *waiter = child_waiter(core, peer, id);
+
+    COUNT(core, refused_busy);
+    if (!waiter)
+        return -ENOMEM;
+    waiter->kind = (uint8_t)want->kind;
+    cu_waiter_fail(core, waiter, error);
+    return 0;
+}
+
+int cu_flow_want(struct cu_core *core, struct peer *peer, uint64_t id,
+                 const struct cu_msg_want *want)
+{
+    int rc;
+
+    if (cu_list_empty(&peer->parked) && has_room(core, peer))
+        return serve(core, peer, id, want);
+    rc = park(core, peer, id, want);
+    return rc < 0 ? refuse(core, peer, id, want, -rc) : 0;
+}
+
+void cu_flow_answered(struct cu_core *core, const struct waiter *waiter)
+{
+    struct peer *peer = cu_peers_find(core, waiter->rank);
+
+    if (!peer || waiter->bytes == 0)
+        return; /* it was refused, and never in service */
+    /* The answer may be to a connection that has ended, whose counts are gone. */
+    if (peer->child_wants > 0)
+        peer->child_wants--;
+    peer->child_bytes -= waiter->bytes < peer->child_bytes ? waiter->bytes : peer->child_bytes;
+}
+
+void cu_flow_queued(struct cu_core *core, struct peer *peer, uint64_t bytes)
+{
+    core->queued_bytes -= peer->child_queued;
+    peer->child_queued = bytes;
+    core->queued_bytes += bytes;
+}
+
+static bool pump_peer(struct cu_core *core, struct peer *peer)
+{
+    bool moved = false;
+
+    while (!cu_list_empty(&peer->parked) && has_room(core, peer)) {
+        struct parked *parked = CU_LIST_ENTRY(peer->parked.next, struct parked, link);
+        struct cu_msg_want want = {
+            .kind = (enum cu_kind)parked->kind,
+            .flags = parked->flags,
+            .chunk = parked->chunk,
+            .version = parked->version,
+            .path = parked->path,
+            .path_len = parked->path_len,
+        };
+
+        if (serve(core, peer, parked->id, &want) < 0)
+            return moved; /* no memory: it stays, and comes when something was answered */
+        moved = true;
+        unpark(core, parked);
+    }
+    return moved;
+}
+
+bool cu_flow_pump(struct cu_core *core)
+{
+    bool moved = false;
+
+    if (core->parked_bytes == 0)
+        return false;
+    cu_list_for_each (link, &core->peers)
+        moved = pump_peer(core, CU_LIST_ENTRY(link, struct peer, link)) || moved;
+    return moved;
+}
+
+void cu_flow_child_lost(struct cu_core *core, struct peer *peer)
+{
+    while (!cu_list_empty(&peer->parked))
+        unpark(core, CU_LIST_ENTRY(peer->parked.next, struct parked, link));
+    cu_flow_queued(core, peer, 0);
+    peer->child_wants = 0;
+    peer->child_bytes = 0;
+}

@@ -4,8 +4,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 static const uint32_t counts[] = {1, 2, 3, 7, 8, 9, 64, 100, 1000, 10624};
 static const uint32_t fanouts[] = {1, 2, 3, 7, 16, 20000};

@@ -1,20 +1,34 @@
 /* One block holds count and bytes, so that a payload costs one allocation. The thread that drops
  * the last reference must see everything the others did with the bytes: release on each drop,
- * acquire before the free. */
+ * acquire before the free. A block that is about as large as a chunk of a file is one of
+ * base/chunk.h.
+ */
 #include "base/buf.h"
 
+#include "base/chunk.h"
+
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define POOLED_MIN                                                                                 \
+    (CU_CHUNK_SLOT_BYTES - CU_CHUNK_SLOT_BYTES / 16) /* little of a block is wasted */
+
 struct cu_buf *cu_buf_new(size_t capacity)
 {
+    size_t need = sizeof(struct cu_buf) + capacity;
+    bool pooled = need <= CU_CHUNK_SLOT_BYTES && need >= POOLED_MIN;
     struct cu_buf *buf;
 
     if (capacity > SIZE_MAX / 2 - sizeof(*buf))
         return NULL;
-    buf = malloc(sizeof(*buf) + capacity);
+#ifdef __SANITIZE_ADDRESS__ /* which must know each block's end and use */
+    pooled = false;
+#endif
+    buf = pooled ? cu_chunk_take() : malloc(sizeof(*buf) + capacity);
     if (buf == NULL)
         return NULL;
+    buf->pooled = pooled;
     buf->refs = 1;
     buf->size = capacity;
     buf->capacity = capacity;
@@ -39,6 +53,10 @@ struct cu_buf *cu_buf_ref(struct cu_buf *buf)
 
 void cu_buf_unref(struct cu_buf *buf)
 {
-    if (buf != NULL && __atomic_sub_fetch(&buf->refs, 1, __ATOMIC_ACQ_REL) == 0)
+    if (buf == NULL || __atomic_sub_fetch(&buf->refs, 1, __ATOMIC_ACQ_REL) != 0)
+        return;
+    if (buf->pooled)
+        cu_chunk_give(buf);
+    else
         free(buf);
 }

@@ -8,8 +8,9 @@
 #include <stdint.h>
 
 struct cu_buf {
-    uint32_t refs; /* atomic */
-    size_t size;   /* bytes in use, may be set below capacity by the filler */
+    uint32_t refs;   /* atomic */
+    uint32_t pooled; /* where its memory goes back to */
+    size_t size;     /* bytes in use, may be set below capacity by the filler */
     size_t capacity;
     unsigned char data[];
 };

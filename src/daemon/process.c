@@ -4,6 +4,7 @@
  * trim. */
 #include "daemon/process.h"
 
+#include "base/chunk.h"
 #include "daemon/smallfile.h"
 
 #include <fcntl.h>
@@ -98,5 +99,6 @@ void cu_process_cpu_ms(uint64_t *user_ms, uint64_t *system_ms)
 
 void cu_process_trim(void)
 {
+    cu_chunk_trim();
     malloc_trim(0);
 }

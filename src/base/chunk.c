@@ -1,0 +1,116 @@
+/* Memory for chunks. A chunk that malloc finds costs 64 page faults before its first byte is
+ * there, more than all that is done with it afterwards. So chunks come from slabs of huge pages,
+ * and what an evicted one leaves is used again first.
+ *
+ * Invariants: a slab is aligned to its size, so that a slot's slab is known by its address; `open`
+ * has exactly the slabs with a free slot; at most one slab is empty, kept so that the first chunk
+ * of a slab does not map and unmap it again and again. */
+#include "base/chunk.h"
+
+#include "base/list.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/mman.h>
+
+#define SLAB_BYTES ((size_t)16 << 20)
+#define SLOT_BYTES (CU_CHUNK_SLOT_BYTES)
+#define SLOTS      63u
+#define HEAD_BYTES 64u
+#define ALL_FREE   ((UINT64_C(1) << SLOTS) - 1)
+
+struct slab {
+    struct cu_list link; /* in `open` */
+    uint64_t free;       /* bit i: slot i */
+};
+
+_Static_assert(sizeof(struct slab) <= HEAD_BYTES, "a slab's head is too large");
+_Static_assert(HEAD_BYTES + SLOTS * SLOT_BYTES <= SLAB_BYTES, "a slab is too small");
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct cu_list open = {&open, &open}; /* guarded by lock */
+static bool has_empty;                       /* guarded by lock: one in `open` is empty */
+
+static struct slab *slab_new(void)
+{
+    unsigned char *map =
+        mmap(NULL, 2 * SLAB_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    size_t before;
+    struct slab *slab;
+
+    if (map == MAP_FAILED)
+        return NULL;
+    before = (SLAB_BYTES - (uintptr_t)map % SLAB_BYTES) % SLAB_BYTES;
+    if (before > 0)
+        munmap(map, before);
+    munmap(map + before + SLAB_BYTES, SLAB_BYTES - before);
+    slab = (struct slab *)(map + before);
+    (void)madvise(slab, SLAB_BYTES, MADV_HUGEPAGE); /* without: slower */
+    slab->free = ALL_FREE;
+    cu_list_init(&slab->link);
+    return slab;
+}
+
+static void slab_free(struct slab *slab)
+{
+    cu_list_remove(&slab->link);
+    munmap(slab, SLAB_BYTES);
+}
+
+void *cu_chunk_take(void)
+{
+    struct slab *slab = NULL;
+    unsigned slot;
+    void *at = NULL;
+
+    pthread_mutex_lock(&lock);
+    if (!cu_list_empty(&open)) {
+        slab = CU_LIST_ENTRY(open.next, struct slab, link);
+    } else {
+        slab = slab_new();
+        if (slab)
+            cu_list_push_front(&open, &slab->link);
+    }
+    if (slab) {
+        if (slab->free == ALL_FREE)
+            has_empty = false;
+        slot = (unsigned)__builtin_ctzll(slab->free);
+        slab->free &= slab->free - 1;
+        if (slab->free == 0)
+            cu_list_remove(&slab->link);
+        at = (unsigned char *)slab + HEAD_BYTES + slot * SLOT_BYTES;
+    }
+    pthread_mutex_unlock(&lock);
+    return at;
+}
+
+void cu_chunk_give(void *chunk)
+{
+    struct slab *slab = (struct slab *)((uintptr_t)chunk & ~(uintptr_t)(SLAB_BYTES - 1));
+    size_t slot =
+        ((size_t)((unsigned char *)chunk - (unsigned char *)slab) - HEAD_BYTES) / SLOT_BYTES;
+
+    pthread_mutex_lock(&lock);
+    if (slab->free == 0)
+        cu_list_push_front(&open, &slab->link);
+    slab->free |= UINT64_C(1) << slot;
+    if (slab->free == ALL_FREE && has_empty) {
+        slab_free(slab);
+    } else if (slab->free == ALL_FREE) {
+        has_empty = true;
+        cu_list_remove(&slab->link); /* used last */
+        cu_list_push_back(&open, &slab->link);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+void cu_chunk_trim(void)
+{
+    pthread_mutex_lock(&lock);
+    if (has_empty) {
+        slab_free(CU_LIST_ENTRY(open.prev, struct slab, link));
+        has_empty = false;
+    }
+    pthread_mutex_unlock(&lock);
+}

@@ -3,13 +3,16 @@
 #include "storage_tree.h"
 
 #include <netdb.h>
+#include <sched.h>
 
 static int gate[2]; /* a byte in it lets one call go on */
 static int waiting; /* calls that hang; atomic */
+static int called;  /* calls that have ended; atomic */
 
 int lstat(const char *path, struct stat *st)
 {
     size_t len = strlen(path);
+    int r;
 
     if (len > 4 && strcmp(path + len - 4, "hang") == 0) {
         char byte;
@@ -18,7 +21,9 @@ int lstat(const char *path, struct stat *st)
         while (read(gate[0], &byte, 1) != 1)
             continue;
     }
-    return fstatat(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW);
+    r = fstatat(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW);
+    __atomic_add_fetch(&called, 1, __ATOMIC_SEQ_CST);
+    return r;
 }
 
 static int gate_setup(void **state)
@@ -120,6 +125,32 @@ static void destroying_waits_for_nobody(void **state)
     assert_int_equal(waiting, 3); /* those that had not begun never do */
 }
 
+/* An operation that comes when the only worker has just found nothing more to do, and the loop does
+ * not know that yet, is not forgotten. */
+static void one_worker_forgets_nothing(void **state)
+{
+    struct cu_storage_config config = storage_config();
+    struct cu_request request = request_of(CU_KIND_ATTR, "/");
+
+    (void)state;
+    cu_storage_destroy(storage);
+    setenv("UV_THREADPOOL_SIZE", "1", 1);
+    storage = cu_storage_create(&config, &done, on_done, NULL);
+    unsetenv("UV_THREADPOOL_SIZE");
+    for (unsigned i = 0; i < 2000; i++) {
+        int before = __atomic_load_n(&called, __ATOMIC_SEQ_CST);
+
+        submit(&request);
+        while (__atomic_load_n(&called, __ATOMIC_SEQ_CST) == before)
+            sched_yield();
+        for (unsigned n = 0; n < i % 64; n++)
+            sched_yield();
+        submit(&request);
+        while (done.count < 2 * (i + 1))
+            uv_run(&loop, UV_RUN_ONCE);
+    }
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, gate_setup, gate_teardown)
@@ -127,6 +158,7 @@ int main(void)
         TEST(what_hangs_holds_up_nobody_else),
         TEST(names_are_resolved_while_all_hang),
         TEST(destroying_waits_for_nobody),
+        TEST(one_worker_forgets_nothing),
     };
 #undef TEST
 

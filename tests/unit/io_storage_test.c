@@ -175,6 +175,52 @@ static void a_large_directory_is_listed(void **state)
     cu_dir_index_free(&index);
 }
 
+static int stop; /* atomic */
+
+static void rename_on(void *context)
+{
+    char to[512];
+
+    snprintf(to, sizeof(to), "%s-renamed", (const char *)context);
+    while (!__atomic_load_n(&stop, __ATOMIC_SEQ_CST)) {
+        if (rename(context, to) || rename(to, context))
+            abort();
+    }
+}
+
+/* Listed three times at most, then as it is, to be believed by nobody for long. */
+static void a_directory_that_never_rests_is_listed(void **state)
+{
+    const uint32_t count = 5000;
+    uint64_t lists = 0;
+    uv_thread_t writer;
+    char path[256];
+
+    (void)state;
+    make_dir("/dir");
+    for (uint32_t i = 0; i < count; i++) {
+        snprintf(path, sizeof(path), "/dir/entry-%u", i);
+        assert_int_equal(mknod(at(path), S_IFREG | 0600, 0), 0);
+    }
+    snprintf(path, sizeof(path), "%s", at("/dir/entry-7"));
+    stop = 0;
+    assert_int_equal(uv_thread_create(&writer, rename_on, path), 0);
+    do { /* the writer may have slept all through a listing */
+        struct cu_dir_index index;
+
+        lists = counters[CU_COUNT_storage_readdir];
+        assert_int_equal(run_kind(CU_KIND_DIR, "/dir"), 0);
+        lists = counters[CU_COUNT_storage_readdir] - lists;
+        assert_int_equal(cu_dir_index_build(&index, done.value.bytes), 0);
+        assert_true(index.count >= count - 1 && index.count <= count + 1);
+        cu_dir_index_free(&index);
+    } while (done.value.age_ms == 0);
+    __atomic_store_n(&stop, 1, __ATOMIC_SEQ_CST);
+    uv_thread_join(&writer);
+    assert_int_equal(done.value.age_ms, UINT32_MAX);
+    assert_int_equal(lists, 3);
+}
+
 static void an_unchanged_directory_is_not_listed_again(void **state)
 {
     struct cu_request request = request_of(CU_KIND_DIR, "/dir");
@@ -423,6 +469,7 @@ int main(void)
         TEST(a_link_brings_its_target),
         TEST(a_listing_is_complete),
         TEST(a_large_directory_is_listed),
+        TEST(a_directory_that_never_rests_is_listed),
         TEST(an_unchanged_directory_is_not_listed_again),
         TEST(a_fresh_directory_is_listed_again),
         TEST(hidden_paths_are_not_there),

@@ -178,7 +178,7 @@ int cu_client_open_any(const struct cu_job *job, struct cu_client *client, struc
 {
     int64_t deadline_ms = cu_channel_now_ms() + CU_CLIENT_OPEN_MS;
     size_t count = job->hosts.count < ANY_MAX ? job->hosts.count : ANY_MAX;
-    struct pollfd polls[ANY_MAX];
+    struct pollfd polls[ANY_MAX] = {{0}};
     size_t open = 0, rank = 0;
 
     *client = (struct cu_client){.channel.fd = -1, .peer = true};
@@ -380,7 +380,7 @@ int cu_client_receive(struct cu_client *client, int timeout_ms, json_t **result,
     while (rc == 0)
         rc = client->peer ? receive_frame(client, deadline_ms, &text)
                           : receive_line(client, deadline_ms, &text);
-    if (rc < 0)
+    if (text == NULL)
         return cu_error_set(err, rc, "%s: %s", client->name,
                             rc == -ETIMEDOUT    ? "no answer"
                             : rc == -ECONNRESET ? "ended before it answered"

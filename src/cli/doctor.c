@@ -1,8 +1,8 @@
 /* copper doctor: what could keep Copper from working on this node, each with what to do about it.
  */
+#include "base/rundir.h"
 #include "cli/cli.h"
 #include "cli/client.h"
-#include "base/rundir.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,10 +3,10 @@
  * it is dead, what it left is taken away. A pid alone is never believed: it may be another process
  * by now. */
 #include "base/path.h"
+#include "base/rundir.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/launch.h"
-#include "base/rundir.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* copper job: what launch_copper.sh and stop_copper.sh are made of. Not for people. */
+#include "base/rundir.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/launch.h"
-#include "base/rundir.h"
 
 #include <errno.h>
 #include <libgen.h>

@@ -1,9 +1,9 @@
 /* The job's description on the launch host: how status, stats and stop find the job, and what keeps
  * two launches on one mount apart. It is made with O_EXCL and locked until the launch has ended, so
  * an unlocked file is of a job that was launched: it lives, or is a dead one's and goes. */
+#include "base/rundir.h"
 #include "cli/client.h"
 #include "cli/launch.h"
-#include "base/rundir.h"
 
 #include <errno.h>
 #include <fcntl.h>

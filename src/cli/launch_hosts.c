@@ -9,12 +9,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define HOSTS_TEXT_MAX (16u * 1024 * 1024)
+#define HOSTS_TEXT_MAX ((size_t)16 * 1024 * 1024)
 
 /* All of fd, NUL-terminated, owned by the caller. */
 static int read_text(int fd, char **text, size_t *size)
 {
-    size_t room = 65536;
+    size_t room = (size_t)64 * 1024;
     int rc = 0;
 
     *size = 0;

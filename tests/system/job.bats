@@ -123,7 +123,7 @@ roots() {
 @test "import torch: each object is read once" {
     job_up -k 2 -M 1G -E 600000
     begin_counting
-    local prefix=$MOUNT$WORK/pfs node pids=() pid
+    local prefix=$MOUNT$WORK/pfs node pids=() pid start=$SECONDS
     for node in node1 node4 node7 node8; do
         on "$node" env -i PYTHONHOME="$prefix" PYTHONDONTWRITEBYTECODE=1 PREFIX="$prefix" \
             LD_LIBRARY_PATH="$prefix/lib/x86_64-linux-gnu" /usr/bin/python3 -s -c '
@@ -135,7 +135,8 @@ assert float(torch.ones(10, 10).matmul(torch.ones(10, 10)).sum()) == 1000.0
     done
     for pid in "${pids[@]}"; do wait "$pid"; done
     end_counting
-    run -0 figures once "$BATS_TEST_TMPDIR/twice"
+    # A file that was not read for 10 s is closed: on a slow machine it is opened again.
+    run -0 figures once "$BATS_TEST_TMPDIR/twice" $((1 + (SECONDS - start) / 10))
     run -0 figures agree "$before" "$after" "$BATS_TEST_TMPDIR/counts"
     run -0 figures who "$before" "$after" storage_
     [ "$output" = node1 ]

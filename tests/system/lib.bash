@@ -9,9 +9,8 @@ SYSTEM_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 COPPER_BUILD=${COPPER_BUILD:-${COPPER_BIN:-$SYSTEM_DIR/../../build/release}}
 COPPER_BUILD=$(readlink -f "$COPPER_BUILD")
 PFS_BIN=$COPPER_BUILD/tests/cluster
-COPPER_RSH=$CLUSTER_BIN/rsh
 MOUNT=/tmp/copper-test/mnt
-export COPPER_BUILD PFS_BIN COPPER_RSH MOUNT SYSTEM_DIR
+export COPPER_BUILD PFS_BIN MOUNT SYSTEM_DIR
 
 skip_unless_built() {
     skip_unless_root_fuse
@@ -41,12 +40,27 @@ work_down() {
 # job_up [options of launch_copper.sh]: on all nodes of the cluster, from the login node.
 job_up() {
     "$CLUSTER_BIN/cluster" hosts "$CLUSTER_DIR" >"$CLUSTER_DIR/job-hosts"
-    on login "$COPPER_BUILD/launch_copper.sh" -H "$CLUSTER_DIR/job-hosts" -v "$MOUNT" "$@"
+    # A daemon has no standard error: what sanitizers say goes to files, at which job_down looks.
+    printf '#!/bin/sh\nhost=$1\nshift\nexec "%s" "$host" env %s "$@"\n' "$CLUSTER_BIN/rsh" \
+        "ASAN_OPTIONS=log_path=$CLUSTER_DIR/sanitizer UBSAN_OPTIONS=log_path=$CLUSTER_DIR/sanitizer" \
+        >"$CLUSTER_DIR/job-rsh"
+    chmod 755 "$CLUSTER_DIR/job-rsh"
+    on login env COPPER_RSH="$CLUSTER_DIR/job-rsh" "$COPPER_BUILD/launch_copper.sh" \
+        -H "$CLUSTER_DIR/job-hosts" -v "$MOUNT" "$@"
 }
 
+# Stops the job. Fails when a daemon had died meanwhile, or a sanitizer has said something.
 job_down() {
+    local said
     [ -n "${CLUSTER_DIR:-}" ] || return 0
-    on login "$COPPER_BUILD/stop_copper.sh" -v "$MOUNT"
+    said=$(on login env COPPER_RSH="$CLUSTER_DIR/job-rsh" \
+        "$COPPER_BUILD/stop_copper.sh" -v "$MOUNT") || return 1
+    echo "$said"
+    [[ $said == *"stopped on $(wc -l <"$CLUSTER_DIR/job-hosts") node"* ]] || return 1
+    if compgen -G "$CLUSTER_DIR/sanitizer.*" >/dev/null; then
+        cat "$CLUSTER_DIR"/sanitizer.*
+        return 1
+    fi
 }
 
 copper() {

@@ -23,9 +23,17 @@ skip_unless_root_fuse() {
     command -v fusermount3 >/dev/null || skip "needs fusermount3"
 }
 
-# cluster_up [options of "cluster up"]: sets and exports CLUSTER_DIR.
+# cluster_up [options of "cluster up"]: sets and exports CLUSTER_DIR. The nodes also see these sources
+# and the build, where they lie below a directory that is private to each node.
 cluster_up() {
-    CLUSTER_DIR=$("$CLUSTER_BIN/cluster" up --owner $$ "$@" 3>&-) || return 1
+    local shown=() path
+    for path in "$CLUSTER_BIN/../.." "${COPPER_BIN:-}" "${COPPER_BUILD:-}" "${PFS_BIN:-}"; do
+        path=$(readlink -f "${path:-/}")
+        case $path in
+        /tmp/* | /var/tmp/* | /var/log/* | /run/* | /dev/shm/*) shown+=(--bind "$path") ;;
+        esac
+    done
+    CLUSTER_DIR=$("$CLUSTER_BIN/cluster" up --owner $$ "${shown[@]}" "$@" 3>&-) || return 1
     export CLUSTER_DIR
 }
 

@@ -34,7 +34,7 @@ struct node {
     uint32_t down_rank;
     uint64_t messages, bytes; /* bytes: of payloads */
     uint64_t next_id;         /* of an ordered sequence of PINGs */
-    bool disordered, broken;
+    bool disordered, broken, unsent;
     enum { KEEP, CLOSE_LINK, DESTROY, SEND_BACK } reaction; /* to a message */
 };
 
@@ -85,8 +85,8 @@ static inline void on_message(void *context, struct cu_link *link, const struct 
         cu_link_close(link);
     else if (node->reaction == DESTROY)
         cu_transport_destroy(node->transport);
-    else if (node->reaction == SEND_BACK)
-        assert_int_equal(cu_link_send(link, msg), 0);
+    else if (node->reaction == SEND_BACK && cu_link_send(link, msg))
+        node->unsent = true;
 }
 
 static inline struct cu_transport_config node_config(struct node *node, uint32_t rank)

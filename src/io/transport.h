@@ -1,6 +1,6 @@
 /* Transport between daemons: connections that carry whole messages (proto/msg.h), after the mutual
  * handshake (proto/handshake.h). Implementations: tcp.c (libuv), pair.c (in one process, for
- * tests). All calls and callbacks are on the loop thread. */
+ * tests). All calls and callbacks are on the loop thread. The process must ignore SIGPIPE. */
 #ifndef CU_IO_TRANSPORT_H
 #define CU_IO_TRANSPORT_H
 

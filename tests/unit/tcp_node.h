@@ -16,6 +16,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,6 +127,7 @@ static inline int loop_setup(void **state)
 {
     (void)state;
     alarm(WATCHDOG_S);
+    signal(SIGPIPE, SIG_IGN);
     return uv_loop_init(&loop);
 }
 

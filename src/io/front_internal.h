@@ -113,12 +113,14 @@ struct cu_front {
     bool gone;    /* the kernel has ended the connection */
     bool closing; /* nobody answers any more */
     bool posix_acl;
+    bool parallel_lookups; /* the reply to INIT, which comes next, must say so */
     struct cu_inodes inodes;
     struct cu_invalidator *invalidator;
     struct cu_predict predict;
     struct cu_front_requests requests;
     struct cu_list held;
     uint32_t held_count;
+    uint64_t walked;      /* node of the directory whose subdirectories are walked; 0: none */
     struct cu_list stale; /* struct stale_mark, oldest first */
     uint32_t stale_count;
     char *scratch; /* where listings for the kernel are put together */
@@ -203,6 +205,10 @@ void cu_front_getxattr_done(struct cu_front *front, struct cu_front_request *r,
                             const struct cu_value *value);
 void cu_front_listxattr_done(struct cu_front *front, struct cu_front_request *r,
                              const struct cu_value *value);
+
+/* front_device.c */
+/* Once the session is mounted, before it is read. 0 or -errno. */
+int cu_front_device_hook(struct cu_front *front);
 
 /* front_ops.c */
 void cu_front_getattr_done(struct cu_front *front, struct cu_front_request *r,

@@ -1,7 +1,8 @@
 /* Walks: a process that goes through a directory name by name (`ls -l`, find, a loader of data
  * sets) asks for one name after the other, and each would be a trip through the tree. The listing
  * says what comes next, so after a few neighbours in a row the next ones are asked for ahead, ever
- * more of them.
+ * more of them; with their content, where files of that suffix are read. A directory of which some
+ * names were found is listed for that; one beside a directory that was walked, at its first name.
  *
  * Invariant: at most HELD_MAX listings are held, each by exactly one directory's inode. */
 #include "io/front_internal.h"
@@ -13,8 +14,12 @@
 #define HELD_MAX   8u
 #define RUN_MIN    3u /* neighbours in a row before anything is asked for ahead */
 #define GAP_MAX    4u /* names between neighbours: subdirectories, names the kernel knows */
+#define LIST_MIN   4u /* names found before the directory is listed */
 #define WINDOW_MIN 16u
-#define WINDOW_MAX 1024u /* half of what the core reads ahead at once */
+#define WINDOW_WALKED                                                                              \
+    64u /* from here on it surely is a walk; and the first window beside a walked directory */
+#define WINDOW_CONTENT 128u  /* names whose content comes along: guards memory */
+#define WINDOW_MAX     1024u /* half of what the core reads ahead at once */
 
 void cu_front_held_drop(struct cu_front *front, struct cu_front_held *held)
 {
@@ -85,26 +90,43 @@ void cu_front_walk_ahead(struct cu_front *front, struct cu_front_held *held, enu
             continue;
         what.path = path;
         what.path_len = (size_t)len;
+        if (kind == CU_KIND_ATTR && cu_predict_content(&front->predict, e.name, e.name_len))
+            what.flags = CU_WANT_CONTENT;
+        else
+            what.flags = 0;
         cu_core_prefetch(front->config.core, &what, now_ns);
     }
 }
 
-/* Several names of the directory were found, but its listing is not held: is it here anyway? */
+/* Was a directory beside this one walked? Then this one will be, too. */
+static bool beside_walked(const struct cu_front *front, const struct cu_inode *dir)
+{
+    return dir->parent && dir->parent->nodeid == front->walked;
+}
+
+/* The listing for a walk of dir, of which one more name was found. It is asked for when enough
+ * were, and looked for from then on. */
 static struct cu_front_held *held_of(struct cu_front *front, struct cu_inode *dir)
 {
+    uint32_t list_at = beside_walked(front, dir) ? 1 : LIST_MIN;
+    uint64_t now_ns = uv_hrtime();
     struct cu_request what = {.kind = CU_KIND_DIR};
     const struct cu_value *value;
     char path[CU_PATH_MAX];
     int len;
 
-    if (dir->dir.held || ++dir->dir.positives != RUN_MIN)
+    if (dir->dir.held)
         return dir->dir.held;
+    if (++dir->dir.positives < list_at && dir->dir.positives < RUN_MIN)
+        return NULL;
     len = cu_inode_path(dir, path);
     if (len < 0)
         return NULL;
     what.path = path;
     what.path_len = (size_t)len;
-    value = cu_core_peek(front->config.core, &what, uv_hrtime());
+    value = cu_core_peek(front->config.core, &what, now_ns);
+    if (!value && dir->dir.positives == list_at && !front->closing)
+        cu_core_prefetch(front->config.core, &what, now_ns);
     if (!value || value->error || cu_front_hold(front, dir, value) < 0)
         return NULL;
     return dir->dir.held;
@@ -125,7 +147,10 @@ void cu_front_walk_step(struct cu_front *front, struct cu_inode *dir, enum cu_ki
         return;
     at = (uint32_t)found;
     walk = kind == CU_KIND_ATTR ? &held->attrs : &held->xattrs;
-    if (at <= walk->last || at - walk->last > GAP_MAX) {
+    if (beside_walked(front, dir) && walk->window == 0) {
+        walk->run = RUN_MIN;
+        walk->window = WINDOW_WALKED / 2;
+    } else if (at <= walk->last || at - walk->last > GAP_MAX) {
         *walk = (struct cu_front_walk){.last = at, .run = 1};
         return;
     }
@@ -138,6 +163,11 @@ void cu_front_walk_step(struct cu_front *front, struct cu_inode *dir, enum cu_ki
     walk->window = walk->window ? walk->window * 2 : WINDOW_MIN;
     if (walk->window > WINDOW_MAX)
         walk->window = WINDOW_MAX;
+    if (kind == CU_KIND_ATTR && walk->window > WINDOW_CONTENT &&
+        cu_predict_content(&front->predict, name, name_len))
+        walk->window = WINDOW_CONTENT;
+    if (walk->window >= WINDOW_WALKED && dir->parent)
+        front->walked = dir->parent->nodeid;
     cu_front_held_touch(front, held);
     cu_front_walk_ahead(front, held, kind, at + 1, walk->window);
 }

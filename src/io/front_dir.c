@@ -105,8 +105,8 @@ static bool is_hidden(const struct cu_front *front, const char *path, size_t len
     return false;
 }
 
-/* Adds entries of the listing from position at on, as many as fit; returns where it stopped. */
-static uint64_t add_entries(struct listing *l, struct cu_front_held *held, uint64_t at)
+/* Adds entries of the listing from position at on, as many as fit. */
+static void add_entries(struct listing *l, struct cu_front_held *held, uint64_t at)
 {
     char dir[CU_PATH_MAX], path[CU_PATH_MAX], name[CU_NAME_MAX + 1];
     int dir_len = cu_inode_path(held->dir, dir), len;
@@ -118,26 +118,15 @@ static uint64_t add_entries(struct listing *l, struct cu_front_held *held, uint6
         memcpy(name, e.name, e.name_len);
         name[e.name_len] = '\0';
         if (!has_room(l, name))
-            break;
+            return;
         len = dir_len < 0 ? dir_len : cu_path_join(dir, (size_t)dir_len, e.name, e.name_len, path);
         if (len > 0 && is_hidden(l->front, path, (size_t)len))
             continue;
         if (l->plus && len > 0)
             known(l, held->dir, path, (size_t)len, name, e.name_len, &entry);
         if (!add(l, name, &entry, (off_t)(at + 1)))
-            break;
+            return;
     }
-    return at;
-}
-
-/* The kernel will not look up the names that were given with their attributes, but whoever stats
- * them goes on after them: that is no jump. */
-static void walked_to(struct cu_front_held *held, uint64_t at)
-{
-    if (at <= 2)
-        return;
-    held->attrs.last = (uint32_t)(at - 3);
-    held->attrs.run++;
 }
 
 static void serve(struct cu_front *front, struct cu_front_held *held, fuse_req_t fuse,
@@ -164,9 +153,7 @@ static void serve(struct cu_front *front, struct cu_front_held *held, fuse_req_t
         cu_front_walk_ahead(front, held, CU_KIND_ATTR, offset > 2 ? (uint32_t)(offset - 2) : 0,
                             PLUS_AHEAD);
     if (add_dots(&l, held->dir, &at))
-        at = add_entries(&l, held, at);
-    if (plus && offset > 0)
-        walked_to(held, at);
+        add_entries(&l, held, at);
     front->counters[CU_COUNT_kernel_bytes] += l.used;
     fuse_reply_buf(fuse, front->scratch, l.used);
     if (l.used == 0 && held->bytes && held->bytes->size > HELD_BYTES_MAX)

@@ -221,7 +221,7 @@ int cu_client_read_job(const char *path, struct cu_job *job, struct cu_error *er
     int rc;
 
     if (fd < 0)
-        return cu_error_set(err, -errno, "%s: %s", path, strerror(errno));
+        return cu_error_set(err, errno == ENOENT ? -ENOENT : -EIO, "%s: %s", path, strerror(errno));
     if (fstat(fd, &st) != 0 || st.st_size > CU_JOB_TEXT_MAX || st.st_uid != getuid()) {
         rc = cu_error_set(err, -EINVAL, "%s: is not a job description of this user", path);
         goto out;
@@ -232,7 +232,7 @@ int cu_client_read_job(const char *path, struct cu_job *job, struct cu_error *er
         goto out;
     }
     n = read(fd, text, (size_t)st.st_size);
-    rc = n < 0 ? cu_error_set(err, -errno, "%s: %s", path, strerror(errno))
+    rc = n < 0 ? cu_error_set(err, -EIO, "%s: %s", path, strerror(errno))
                : cu_job_decode(text, (size_t)n, job, err);
     explicit_bzero(text, (size_t)st.st_size);
 out:
@@ -244,7 +244,7 @@ out:
 int cu_client_open(const char *mount_dir, struct cu_client *client, struct cu_error *err)
 {
     char run_dir[CU_PATH_MAX], path[CU_PATH_MAX];
-    struct cu_job job;
+    struct cu_job job = {0};
     int rc = cu_client_open_here(mount_dir, client, err);
 
     if (rc != -ENOENT)

@@ -188,7 +188,8 @@ static bool reason_of(const struct launch *l, size_t i, char *out, size_t size)
                  getenv("COPPER_LAUNCHER") != NULL ? getenv("COPPER_LAUNCHER") : "rsh");
         return true;
     }
-    if (is_missing(l->not_ready, host) || (i == 0 && !l->asked && l->starters.failed == 0)) {
+    if (is_missing(l->not_ready, host) ||
+        (i == 0 && l->not_ready == NULL && !l->asked && l->starters.failed == 0)) {
         const char *why = s->text;
 
         if (why == NULL && i == 0 && l->not_ready == NULL)

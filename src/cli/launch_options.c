@@ -100,7 +100,7 @@ int cu_launch_options(int argc, char **argv, struct cu_launch_options *options,
         return cu_error_set(err, -EINVAL,
                             "COPPER_MOUNT, COPPER_RUN_DIR: allowed is an absolute path");
     opterr = 0;
-    optind = 1;
+    optind = 0; /* glibc: forget what an earlier parsing left */
     while (rc == 0 && (c = getopt_long(argc, argv, "+:l:t:d:v:T:k:M:m:s:b:E:n:p:PN:AI:H:h", longs,
                                        NULL)) != -1) {
         if (c == 'h')

@@ -354,6 +354,7 @@ static void on_init(void *userdata, struct fuse_conn_info *conn)
     conn->max_background = 64;
     conn->congestion_threshold = 48;
     front->posix_acl = conn->want & FUSE_CAP_POSIX_ACL;
+    front->parallel_lookups = conn->want & FUSE_CAP_PARALLEL_DIROPS;
     front->initialised = true;
 }
 

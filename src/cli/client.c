@@ -254,7 +254,7 @@ int cu_client_open(const char *mount_dir, struct cu_client *client, struct cu_er
         rc = cu_rundir_file(run_dir, mount_dir, "job", path);
     if (rc == 0)
         rc = cu_client_read_job(path, &job, err);
-    if (rc == 0) {
+    if (rc == 0 && job.hosts.names != NULL) {
         rc = cu_client_open_any(&job, client, err);
         cu_job_free(&job);
     }

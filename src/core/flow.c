@@ -5,7 +5,11 @@
  * sent and has not taken yet (the driver tells) counts, too, so that a child that stands still
  * holds its window of memory and no more, and a sibling's answers do not wait for it.
  *
- * Invariant: a want is in service (counted in child_wants, child_bytes) from cu_flow_take until its
+ * Each tree has a window of its own. Within a tree all waiting leads to its root, which waits for
+ * nobody; but the trees go through each other's nodes, and with a window in common a ring of nodes
+ * would wait for each other for ever.
+ *
+ * Invariant: a want is in service (counted in its tree's flow) from cu_flow_take until its
  * answer leaves as an effect, or parked, or answered EBUSY. */
 #include "core/internal.h"
 
@@ -21,19 +25,19 @@
 #define UNKNOWN_BYTES    4096u              /* of an answer whose size is not known yet */
 
 struct parked {
-    struct cu_list link; /* in peer->parked */
+    struct cu_list link; /* in flow->parked */
     uint64_t id;
     struct cu_version version;
     uint32_t chunk;
     uint16_t path_len;
-    uint8_t kind, flags;
+    uint8_t kind, flags, tree;
     char path[];
 };
 
 static uint64_t window_bytes(const struct cu_core *core)
 {
     const struct cu_core_config *config = &core->config;
-    uint64_t share = config->cache_bytes / 4 / config->fanout;
+    uint64_t share = config->cache_bytes / 4 / config->fanout / config->tree_count;
     uint64_t least = (uint64_t)WINDOW_CHUNKS * config->chunk_bytes;
 
     if (share > WINDOW_MAX_BYTES)
@@ -51,10 +55,15 @@ static uint32_t answer_bytes(const struct cu_core *core, const struct cu_msg_wan
     return UNKNOWN_BYTES;
 }
 
-static bool has_room(const struct cu_core *core, const struct peer *peer)
+static bool has_room(const struct cu_core *core, const struct peer *peer, const struct flow *flow)
 {
-    return peer->child_wants < WANTS_MAX &&
-           peer->child_bytes + peer->child_queued < window_bytes(core);
+    return flow->wants < WANTS_MAX && flow->bytes + peer->child_queued < window_bytes(core);
+}
+
+/* A tree that there is not is the child's mistake, and costs it only this order. */
+static struct flow *flow_of(const struct cu_core *core, struct peer *peer, uint8_t tree)
+{
+    return &peer->flows[tree < core->config.tree_count ? tree : 0];
 }
 
 static void fill_request(struct cu_request *request, struct waiter *waiter,
@@ -91,14 +100,16 @@ static int serve(struct cu_core *core, struct peer *peer, uint64_t id,
                  const struct cu_msg_want *want)
 {
     struct waiter *waiter = child_waiter(core, peer, id);
+    struct flow *flow = flow_of(core, peer, want->tree);
     struct cu_request request;
 
     if (!waiter)
         return -ENOMEM;
     fill_request(&request, waiter, want);
     waiter->bytes = answer_bytes(core, want);
-    peer->child_wants++;
-    peer->child_bytes += waiter->bytes;
+    waiter->tree = want->tree;
+    flow->wants++;
+    flow->bytes += waiter->bytes;
     cu_flight_want(core, &request, waiter);
     return 0;
 }
@@ -120,9 +131,10 @@ static int park(struct cu_core *core, struct peer *peer, uint64_t id,
     parked->chunk = want->chunk;
     parked->kind = (uint8_t)want->kind;
     parked->flags = want->flags;
+    parked->tree = want->tree;
     parked->path_len = want->path_len;
     memcpy(parked->path, want->path, want->path_len);
-    cu_list_push_back(&peer->parked, &parked->link);
+    cu_list_push_back(&flow_of(core, peer, want->tree)->parked, &parked->link);
     core->parked_bytes += size;
     return 0;
 }
@@ -150,9 +162,10 @@ static int refuse(struct cu_core *core, const struct peer *peer, uint64_t id,
 int cu_flow_want(struct cu_core *core, struct peer *peer, uint64_t id,
                  const struct cu_msg_want *want)
 {
+    struct flow *flow = flow_of(core, peer, want->tree);
     int rc;
 
-    if (cu_list_empty(&peer->parked) && has_room(core, peer))
+    if (cu_list_empty(&flow->parked) && has_room(core, peer, flow))
         return serve(core, peer, id, want);
     rc = park(core, peer, id, want);
     return rc < 0 ? refuse(core, peer, id, want, -rc) : 0;
@@ -161,13 +174,15 @@ int cu_flow_want(struct cu_core *core, struct peer *peer, uint64_t id,
 void cu_flow_answered(struct cu_core *core, const struct waiter *waiter)
 {
     struct peer *peer = cu_peers_find(core, waiter->rank);
+    struct flow *flow;
 
     if (!peer || waiter->bytes == 0)
         return; /* it was refused, and never in service */
+    flow = flow_of(core, peer, waiter->tree);
     /* The answer may be to a connection that has ended, whose counts are gone. */
-    if (peer->child_wants > 0)
-        peer->child_wants--;
-    peer->child_bytes -= waiter->bytes < peer->child_bytes ? waiter->bytes : peer->child_bytes;
+    if (flow->wants > 0)
+        flow->wants--;
+    flow->bytes -= waiter->bytes < flow->bytes ? waiter->bytes : flow->bytes;
 }
 
 void cu_flow_queued(struct cu_core *core, struct peer *peer, uint64_t bytes)
@@ -177,15 +192,16 @@ void cu_flow_queued(struct cu_core *core, struct peer *peer, uint64_t bytes)
     core->queued_bytes += bytes;
 }
 
-static bool pump_peer(struct cu_core *core, struct peer *peer)
+static bool pump_flow(struct cu_core *core, struct peer *peer, struct flow *flow)
 {
     bool moved = false;
 
-    while (!cu_list_empty(&peer->parked) && has_room(core, peer)) {
-        struct parked *parked = CU_LIST_ENTRY(peer->parked.next, struct parked, link);
+    while (!cu_list_empty(&flow->parked) && has_room(core, peer, flow)) {
+        struct parked *parked = CU_LIST_ENTRY(flow->parked.next, struct parked, link);
         struct cu_msg_want want = {
             .kind = (enum cu_kind)parked->kind,
             .flags = parked->flags,
+            .tree = parked->tree,
             .chunk = parked->chunk,
             .version = parked->version,
             .path = parked->path,
@@ -206,16 +222,24 @@ bool cu_flow_pump(struct cu_core *core)
 
     if (core->parked_bytes == 0)
         return false;
-    cu_list_for_each (link, &core->peers)
-        moved = pump_peer(core, CU_LIST_ENTRY(link, struct peer, link)) || moved;
+    cu_list_for_each (link, &core->peers) {
+        struct peer *peer = CU_LIST_ENTRY(link, struct peer, link);
+
+        for (uint32_t t = 0; t < core->config.tree_count; t++)
+            moved = pump_flow(core, peer, &peer->flows[t]) || moved;
+    }
     return moved;
 }
 
 void cu_flow_child_lost(struct cu_core *core, struct peer *peer)
 {
-    while (!cu_list_empty(&peer->parked))
-        unpark(core, CU_LIST_ENTRY(peer->parked.next, struct parked, link));
+    for (uint32_t t = 0; t < core->config.tree_count; t++) {
+        struct flow *flow = &peer->flows[t];
+
+        while (!cu_list_empty(&flow->parked))
+            unpark(core, CU_LIST_ENTRY(flow->parked.next, struct parked, link));
+        flow->wants = 0;
+        flow->bytes = 0;
+    }
     cu_flow_queued(core, peer, 0);
-    peer->child_wants = 0;
-    peer->child_bytes = 0;
 }

@@ -38,6 +38,7 @@ struct waiter {
     bool content;           /* a child that wants a small file's content with its attr */
     bool has_attr;          /* waits for that content; value holds the attr to send */
     uint8_t kind;           /* of the object first wanted */
+    uint8_t tree;           /* child: the window it is counted in */
     uint32_t rank;          /* child */
     uint32_t bytes;         /* child: what the answer may have, as flow.c counts it; 0: refused */
     uint64_t cookie;        /* kernel's cookie or child's message id */
@@ -98,6 +99,13 @@ enum peer_state {
 #define SEND_PING              32u
 #define SEND_PONG              64u
 
+/* A child's wants in one tree, see flow.c. */
+struct flow {
+    struct cu_list parked; /* not worked on yet */
+    uint32_t wants;        /* in service */
+    uint64_t bytes;        /* of their answers, at most */
+};
+
 struct peer {
     struct pending pending;
     struct cu_list link; /* core->peers */
@@ -118,11 +126,9 @@ struct peer {
     uint64_t child_trees;
     uint64_t child_heard_ns;
     uint64_t pong_id;
-    struct cu_list parked; /* wants that are not worked on yet, see flow.c */
-    uint32_t child_wants;  /* in service */
-    uint64_t child_bytes;  /* of their answers, at most */
     uint64_t child_queued; /* sent, and not taken yet */
     uint8_t *ready; /* ready ranks at and below it; NULL: none said */
+    struct flow flows[]; /* by tree */
 };
 
 #define CANDIDATES_MAX 12u

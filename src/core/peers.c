@@ -72,13 +72,14 @@ static struct peer *get(struct cu_core *core, uint32_t rank)
 
     if (peer)
         return peer;
-    peer = calloc(1, sizeof *peer);
+    peer = calloc(1, sizeof *peer + core->config.tree_count * sizeof(struct flow));
     if (!peer)
         return NULL;
     peer->rank = rank;
     peer->state = PEER_NONE;
     cu_list_init(&peer->pending.link);
-    cu_list_init(&peer->parked);
+    for (uint32_t t = 0; t < core->config.tree_count; t++)
+        cu_list_init(&peer->flows[t].parked);
     cu_list_push_back(&core->peers, &peer->link);
     return peer;
 }

@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 
 #define CHUNK  65536u
-#define CACHE  (4u << 20)
+#define CACHE  (64u << 20)
 #define WINDOW (4u * CHUNK) /* CACHE / 4 / fan-out is smaller: the least there is */
 #define IDS    200000u
 
@@ -171,7 +171,7 @@ static void node_start(struct node *n)
     struct cu_core_config config = {
         .rank = 0,
         .node_count = 2,
-        .fanout = 8,
+        .fanout = 64,
         .tree_count = 1,
         .cache_bytes = CACHE,
         .max_cacheable_bytes = 1u << 30,

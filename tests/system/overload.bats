@@ -1,0 +1,150 @@
+# More is asked of daemons than they can give: queues and memory stay within their bounds, and who
+# is slow slows only himself.
+
+bats_require_minimum_version 1.5.0
+load lib.bash
+
+budget=67108864
+
+setup_file() {
+    can_run || return 0
+    work_up
+    mkdir "$WORK/out"
+    /usr/bin/python3 -I "$SYSTEM_DIR/reader" make "$WORK/tree" 500 20000000
+    for i in 0 1 2 3; do
+        /usr/bin/python3 -I "$SYSTEM_DIR/reader" make "$WORK/big$i" 50 160000000
+    done
+    cluster_up -n 4
+    # node1 is the root, with node2 and node4; node3 is below node2.
+    job_up -k 2 -M 1G -m $((64 << 20)) -E 600000 -l 2 -d "$WORK/log"
+    on login sh -c 'cat /tmp/copper-0/*.job' >"$WORK/job"
+}
+
+teardown_file() {
+    job_down
+    cluster_down
+    work_down
+}
+
+setup() {
+    skip_unless_built
+}
+
+peer() {
+    on login timeout 120 /usr/bin/python3 -I "$SYSTEM_DIR/peer" "$WORK/job" "$@"
+}
+
+reads_all() {
+    on "$1" timeout 120 /usr/bin/python3 -I "$SYSTEM_DIR/reader" read "$MOUNT$2"
+}
+
+# The most memory that the daemon on the node ever had is within its promise: the budget, 10 %, and
+# 24 MiB.
+within_budget() {
+    local peak
+    if grep -qF __asan_init "$COPPER_BUILD/copperd" || grep -qF __tsan_init "$COPPER_BUILD/copperd"
+    then
+        return 0 # sanitizers need memory of their own
+    fi
+    peak=$(on "$1" sh -c 'grep VmHWM "/proc/$1/status"' sh "$(pid "$1")" | grep -o '[0-9]*')
+    echo "# $1: $((peak / 1024)) MiB at most, allowed $(((budget * 11 / 10 >> 20) + 24))" >&3
+    [ $((peak * 1024)) -le $((budget * 11 / 10 + (24 << 20))) ]
+}
+
+pid() {
+    jq_get "$(copper "$1" status --json)" pid
+}
+
+# still NODE: a peer that asks for much and takes nothing; sets $still, closed by be_gone.
+be_still() {
+    mkfifo "$WORK/still$BATS_TEST_NUMBER" "$WORK/asked$BATS_TEST_NUMBER"
+    peer node1 stall "$@" <"$WORK/still$BATS_TEST_NUMBER" >"$WORK/asked$BATS_TEST_NUMBER" 3>&- &
+    still=$!
+    exec 7>"$WORK/still$BATS_TEST_NUMBER"
+    read -r _ <"$WORK/asked$BATS_TEST_NUMBER"
+}
+
+be_gone() {
+    exec 7>&-
+    wait "$still"
+}
+
+@test "ten times the budget is read: memory stays within it, the bytes are right" {
+    local i
+    for i in 0 1 2 3; do
+        reads_all node2 "$WORK/big$i"
+    done
+    within_budget node1
+    within_budget node2
+}
+
+@test "a file larger than the whole cache is read, twice, by two nodes at once" {
+    reads_all node3 "$WORK/big0" >"$WORK/out/3" 3>&- &
+    local one=$!
+    reads_all node4 "$WORK/big0"
+    wait "$one"
+    reads_all node4 "$WORK/big0"
+    [ "$(jq_get "$(copper node1 status --json)" cached_bytes)" -le "$budget" ]
+    within_budget node1
+}
+
+@test "100,000 objects are asked for at once: each is answered once, within the budget" {
+    run -0 peer node1 flood 2 100000 attr "$WORK/none"
+    echo "$output"
+    [ "$(jq_get "$output" answers)" = 100000 ]
+    within_budget node1
+    # It serves on.
+    reads_all node2 "$WORK/tree"
+}
+
+@test "100,000 chunks are asked for and not taken: siblings are served, within the budget" {
+    be_still 2 100000 data "$WORK/big1/large0"
+    reads_all node2 "$WORK/tree"
+    reads_all node3 "$WORK/tree"
+    reads_all node3 "$WORK/big2"
+    within_budget node1
+    # What it would have got is parked, not queued.
+    run -0 copper node1 doctor --json
+    /usr/bin/python3 -I -c '
+import json, sys
+queued = [peer["queued_bytes"] for peer in json.load(sys.stdin)["daemon"]["peers"]]
+print("queued:", queued)
+sys.exit(max(queued) > 32 << 20)' <<<"$output"
+    be_gone
+}
+
+@test "a frozen child does not slow its siblings" {
+    local frozen reader
+    frozen=$(pid node4)
+    on node4 timeout 120 cat "$MOUNT$WORK/big3/large0" >"$WORK/out/large" 3>&- &
+    reader=$!
+    until_true 30 test -s "$WORK/out/large"
+    on node4 kill -STOP "$frozen"
+    reads_all node2 "$WORK/big3"
+    reads_all node3 "$WORK/big3"
+    on node4 kill -CONT "$frozen"
+    wait "$reader"
+    cmp "$WORK/out/large" "$WORK/big3/large0"
+    within_budget node1
+}
+
+@test "1,000 connections of garbage and of drops at once: an import goes on, and the log stays short" {
+    local swarm before
+    before=$(grep -c refused "$WORK"/log/copperd-node1-*.log) || true
+    mkfifo "$WORK/swarm" "$WORK/swarming"
+    peer node1 swarm 1000 <"$WORK/swarm" >"$WORK/swarming" 3>&- &
+    swarm=$!
+    exec 7>"$WORK/swarm" 8<"$WORK/swarming"
+    read -r _ <&8
+    copper login refresh /
+    reads_all node2 "$WORK/tree"
+    reads_all node3 "$WORK/big0"
+    exec 7>&-
+    cat <&8
+    exec 8<&-
+    wait "$swarm"
+    stats_to "$WORK/stats"
+    [ "$(figures value "$WORK/stats" node1 handshakes_refused)" -ge 500 ]
+    [ $(($(grep -c refused "$WORK"/log/copperd-node1-*.log) - before)) -le 50 ]
+    within_budget node1
+}

@@ -220,7 +220,7 @@ static void message_want(struct cu_core *core, struct peer *peer, const struct c
     catch_up(core, msg->want.generation);
     if (cu_flow_want(core, peer, msg->id, &msg->want) == 0)
         return;
-    /* Not even memory to say so: the child finds another parent. */
+    /* No memory to say so, or nobody who takes it: the child finds another parent. */
     cu_peers_todo(core, peer, SEND_DISCONNECT_CHILD);
     cu_peers_down(core, peer->rank, true, ENOMEM);
 }

@@ -17,11 +17,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WANTS_MAX        1024u              /* in service, of one child */
-#define PARKED_BYTES_MAX (8u * 1024 * 1024) /* of all children: a node's own children park theirs  \
+#define WANTS_MAX 1024u /* in service, of one child */
+#define PARKED_BYTES_MAX                                                                           \
+    (8u * 1024 * 1024)                      /* of all children: a node's own children park theirs  \
                                              */
 #define WINDOW_MAX_BYTES (32ull << 20)      /* twice what one reader reads ahead */
 #define WINDOW_CHUNKS    4u                 /* at least: else a small cache has no pipeline */
+#define REFUSALS_BYTES   (4u * 1024 * 1024) /* queued beyond the window: then the child is let go */
 #define UNKNOWN_BYTES    4096u              /* of an answer whose size is not known yet */
 
 struct parked {
@@ -43,6 +45,13 @@ static uint64_t window_bytes(const struct cu_core *core)
     if (share > WINDOW_MAX_BYTES)
         share = WINDOW_MAX_BYTES;
     return share > least ? share : least;
+}
+
+static uint64_t parked_max(const struct cu_core *core)
+{
+    uint64_t share = core->config.cache_bytes / 16;
+
+    return share < PARKED_BYTES_MAX ? share : PARKED_BYTES_MAX;
 }
 
 static uint32_t answer_bytes(const struct cu_core *core, const struct cu_msg_want *want)
@@ -120,7 +129,7 @@ static int park(struct cu_core *core, struct peer *peer, uint64_t id,
     size_t size = sizeof(struct parked) + want->path_len;
     struct parked *parked;
 
-    if (core->parked_bytes + size > PARKED_BYTES_MAX)
+    if (core->parked_bytes + size > parked_max(core))
         return -EBUSY;
     parked = malloc(size);
     if (!parked)
@@ -152,6 +161,10 @@ static int refuse(struct cu_core *core, const struct peer *peer, uint64_t id,
     struct waiter *waiter = child_waiter(core, peer, id);
 
     COUNT(core, refused_busy);
+    if (peer->child_queued > REFUSALS_BYTES + 2 * window_bytes(core)) {
+        cu_waiter_free(waiter); /* it does not even take refusals */
+        return -ENOBUFS;
+    }
     if (!waiter)
         return -ENOMEM;
     waiter->kind = (uint8_t)want->kind;

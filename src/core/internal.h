@@ -127,8 +127,8 @@ struct peer {
     uint64_t child_heard_ns;
     uint64_t pong_id;
     uint64_t child_queued; /* sent, and not taken yet */
-    uint8_t *ready; /* ready ranks at and below it; NULL: none said */
-    struct flow flows[]; /* by tree */
+    uint8_t *ready;        /* ready ranks at and below it; NULL: none said */
+    struct flow flows[];   /* by tree */
 };
 
 #define CANDIDATES_MAX 12u
@@ -165,10 +165,10 @@ struct cu_core {
     uint32_t slot_count;
     uint32_t slot_free; /* UINT32_MAX: none */
 
-    struct cu_list peers; /* struct peer */
-    struct route *routes; /* tree_count */
-    struct lane lanes[2]; /* 0: as a root or for itself, 1: as an orphan */
-    uint32_t ahead_count; /* flights started by read-ahead */
+    struct cu_list peers;  /* struct peer */
+    struct route *routes;  /* tree_count */
+    struct lane lanes[2];  /* 0: as a root or for itself, 1: as an orphan */
+    uint32_t ahead_count;  /* flights started by read-ahead */
     uint64_t parked_bytes; /* of all peers */
     uint64_t queued_bytes; /* child_queued of all peers */
 
@@ -266,7 +266,8 @@ uint64_t cu_peers_deadline(const struct cu_core *core);
 void cu_peers_asked(struct cu_core *core, uint32_t rank, int change);
 
 /* flow.c */
-/* A child's want: worked on, parked or refused. -ENOMEM: not even an answer is possible. */
+/* A child's want: worked on, parked or refused. -ENOMEM, -ENOBUFS: not even an answer is possible.
+ */
 int cu_flow_want(struct cu_core *core, struct peer *peer, uint64_t id,
                  const struct cu_msg_want *want);
 /* A child's answer leaves. */

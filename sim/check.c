@@ -15,15 +15,23 @@
 /* A request outlives a fault by at most this: silence is noticed after 3 s, a connection that is
  * not answered given up after 2 s, three candidates are tried at a time; several faults may meet.
  */
-#define HANG_NS (15 * CU_SIM_S)
+#define HANG_NS  (15 * CU_SIM_S)
+#define TOLD_MAX 2000u /* violations that --verbose prints */
 /* Storage's errors are passed on, not kept: an EIO is not older than its way through the tree. */
-#define EIO_OLD_NS (30 * CU_SIM_S)
+#define EIO_OLD_NS (500 * CU_SIM_MS)
 
 void cu_sim_violation(struct cu_sim *sim, const char *format, ...)
 {
     va_list args;
     int at;
 
+    if (sim->config.verbose && sim->result->violations < TOLD_MAX) {
+        fputs("violation: ", stderr);
+        va_start(args, format);
+        vfprintf(stderr, format, args);
+        va_end(args);
+        fputc('\n', stderr);
+    }
     if (sim->result->violations++ > 0)
         return;
     at = snprintf(sim->result->first, sizeof sim->result->first,
@@ -51,14 +59,14 @@ static bool error_is_true(const struct cu_sim *sim, const struct cu_sim_req *req
         eio = sim->eio_ns[cu_sim_object(sim, CU_KIND_DIR, f->parent, 0)];
         f = &sim->world->files[f->parent];
     }
-    slack = sim->config.enoent_ttl_ns + sim->delay_max_ns + 100 * CU_SIM_MS;
+    slack = sim->config.enoent_ttl_ns + sim->delay_max_ns + sim->freeze_max_ns + 100 * CU_SIM_MS;
     if (error == ENOENT)
         return f->absent_ns == UINT64_MAX ||
                (f->absent_ns && f->absent_ns + slack >= req->asked_ns);
     if (error == ESTALE && req->waiting == CU_KIND_DATA)
         return f->version != req->version;
     if (error == EIO)
-        return eio && eio + EIO_OLD_NS >= now;
+        return eio && eio + sim->delay_max_ns + sim->freeze_max_ns + EIO_OLD_NS >= now;
     return false;
 }
 
@@ -190,7 +198,7 @@ void cu_sim_check_read(struct cu_sim *sim, struct cu_sim_node *node,
         cu_tree_make(sim->config.nodes, sim->config.fanout, tree, sim->config.trees);
 
     count_read(sim, request, file, direct);
-    if (direct && counters[CU_COUNT_bad_checksums] == 0 &&
+    if (direct && counters[CU_COUNT_bad_checksums] == 0 && !sim->refusals &&
         (request->kind != CU_KIND_DATA || request->version.size <= sim->config.max_cacheable_bytes))
         cu_sim_violation(sim, "node %u reads %s past the trees", node->rank,
                          sim->world->files[file].path);
@@ -252,8 +260,9 @@ static void check_objects(struct cu_sim *sim, const struct cu_sim_node *node)
             count++;
             charged += o->charge;
             if (o->state != CU_FLIGHT_FILLED || !cu_list_empty(&o->waiters))
-                cu_sim_violation(sim, "node %u: a flight of %s (kind %d, state %d) is left",
-                                 node->rank, o->path, (int)o->kind, (int)o->state);
+                cu_sim_violation(
+                    sim, "node %u: a flight of %s (kind %d, state %d, tree %u, asked %d) is left",
+                    node->rank, o->path, (int)o->kind, (int)o->state, o->tree, (int)o->asked);
         }
     }
     if (count != core->counters[CU_COUNT_cached_objects] ||
@@ -279,6 +288,11 @@ static void check_core(struct cu_sim *sim, const struct cu_sim_node *node)
         if (peer->inflight)
             cu_sim_violation(sim, "node %u: %u asks of node %u are counted, none is out",
                              node->rank, peer->inflight, peer->rank);
+        for (uint32_t t = 0; t < sim->config.trees; t++)
+            if (peer->flows[t].wants || peer->flows[t].bytes ||
+                !cu_list_empty(&peer->flows[t].parked))
+                cu_sim_violation(sim, "node %u: %u wants of node %u are still in service or parked",
+                                 node->rank, peer->flows[t].wants, peer->rank);
     }
     for (uint32_t t = 0; t < sim->config.trees; t++) {
         uint32_t right = cu_tree_parent(&core->routes[t].tree, node->rank);

@@ -182,6 +182,8 @@ static void freeze(struct cu_sim *sim)
     uint64_t lasts = dice(sim, 50 * CU_SIM_MS, 6 * CU_SIM_S);
 
     node->frozen_ns = sim->engine.now_ns + lasts;
+    if (lasts > sim->freeze_max_ns)
+        sim->freeze_max_ns = lasts;
     tell(sim, "node %u freezes for %.3f s", node->rank, (double)lasts / 1e9);
 }
 

@@ -309,6 +309,7 @@ static void deliver(struct cu_sim *sim, struct cu_sim_message *message)
     struct cu_sim_conn *conn = &sim->conns[message->conn];
     struct cu_sim_node *node = node_of(sim, conn, !message->from);
     uint32_t rank = conn->rank[message->from];
+    const struct cu_msg *msg = &message->msg;
     bool child = message->from == 0, answer = message->msg.type == CU_MSG_ANSWER;
 
     if (gone(sim, message->conn, !message->from) || !node) {
@@ -319,7 +320,9 @@ static void deliver(struct cu_sim *sim, struct cu_sim_message *message)
         spoil(sim, &message->msg);
         node->reads_why++;
     }
-    cu_core_message(node->core, rank, child, &message->msg, sim->engine.now_ns);
+    if (answer && (msg->answer.value.error == EBUSY || msg->answer.value.error == ENOMEM))
+        sim->refusals = true;
+    cu_core_message(node->core, rank, child, msg, sim->engine.now_ns);
     cu_sim_node_drain(sim, node);
     if (answer && node->core && cu_sim_rng_chance(&sim->fault_rng, sim->duplicate_ppm)) {
         sim->result->faults++;
@@ -354,6 +357,7 @@ static void accept_conn(struct cu_sim *sim, uint32_t index)
     if (old) {
         close_end(sim, old->conn, 1);
         drop_link(node, old);
+        cu_core_peer_down(node->core, conn->rank[0], true, 0, sim->engine.now_ns);
     }
     add_link(node, conn->rank[0], true, index);
     ready = cu_sim_node_cpu(sim, node, sim->config.machine.handshake_cpu_ns);

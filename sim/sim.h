@@ -198,10 +198,12 @@ struct cu_sim {
     bool calm; /* faults are over */
     uint64_t calm_ns;
     uint64_t storm_ns; /* when the last disturbance ended: nobody hangs much longer */
+    bool refusals;     /* a parent has answered EBUSY or ENOMEM: the child reads by itself */
     uint32_t duplicate_ppm, corrupt_ppm;
     uint32_t refresh_target;
     uint64_t refresh_begun[64]; /* by generation, as far as there is room */
     uint64_t delay_max_ns;      /* longest that a message was under way */
+    uint64_t freeze_max_ns;     /* longest freeze */
 };
 
 /* An object as an index: attr and dir by file, data by chunk of the world. */

@@ -1,0 +1,3 @@
+# cache.c
+# Whoever comes while an object is in flight starts a flight of its own.
+s/^    if (object)$/    if (object \&\& object->state == CU_FLIGHT_FILLED)/

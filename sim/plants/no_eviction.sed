@@ -1,0 +1,3 @@
+# cache.c
+# The budget is not kept.
+s/<= budget/<= UINT64_MAX/

@@ -4,7 +4,8 @@
  *
  * Invariants: a slab is aligned to its size, so that a slot's slab is known by its address; `open`
  * has exactly the slabs with a free slot; at most one slab is empty, kept so that the first chunk
- * of a slab does not map and unmap it again and again. */
+ * of a slab does not map and unmap it again and again; at most WARM_MAX free slots hold memory: a
+ * cache that turns from chunks to small objects frees a slot here and there, and no slab ever. */
 #include "base/chunk.h"
 
 #include "base/list.h"
@@ -18,11 +19,14 @@
 #define SLOT_BYTES (CU_CHUNK_SLOT_BYTES)
 #define SLOTS      63u
 #define HEAD_BYTES 64u
+#define WARM_MAX   32u
+#define PAGE_BYTES ((uintptr_t)4096) /* at least; where pages are larger nothing is given back */
 #define ALL_FREE   ((UINT64_C(1) << SLOTS) - 1)
 
 struct slab {
     struct cu_list link; /* in `open` */
     uint64_t free;       /* bit i: slot i */
+    uint64_t warm;       /* of these, those that were in use and still hold memory */
 };
 
 _Static_assert(sizeof(struct slab) <= HEAD_BYTES, "a slab's head is too large");
@@ -31,6 +35,7 @@ _Static_assert(HEAD_BYTES + SLOTS * SLOT_BYTES <= SLAB_BYTES, "a slab is too sma
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct cu_list open = {&open, &open}; /* guarded by lock */
 static bool has_empty;                       /* guarded by lock: one in `open` is empty */
+static unsigned warm_count;                  /* guarded by lock: warm slots of all slabs */
 
 static struct slab *slab_new(void)
 {
@@ -48,20 +53,46 @@ static struct slab *slab_new(void)
     slab = (struct slab *)(map + before);
     (void)madvise(slab, SLAB_BYTES, MADV_HUGEPAGE); /* without: slower */
     slab->free = ALL_FREE;
+    slab->warm = 0;
     cu_list_init(&slab->link);
     return slab;
 }
 
 static void slab_free(struct slab *slab)
 {
+    warm_count -= (unsigned)__builtin_popcountll(slab->warm);
     cu_list_remove(&slab->link);
     munmap(slab, SLAB_BYTES);
+}
+
+static unsigned take_slot(struct slab *slab)
+{
+    unsigned slot = (unsigned)__builtin_ctzll(slab->warm ? slab->warm : slab->free);
+    uint64_t bit = UINT64_C(1) << slot;
+
+    if (slab->warm & bit)
+        warm_count--;
+    slab->warm &= ~bit;
+    slab->free &= ~bit;
+    return slot;
+}
+
+static void give_slot(struct slab *slab, size_t slot, void *at)
+{
+    uint64_t bit = UINT64_C(1) << slot;
+    uintptr_t begin = ((uintptr_t)at + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
+    uintptr_t end = ((uintptr_t)at + SLOT_BYTES) & ~(PAGE_BYTES - 1);
+
+    slab->free |= bit;
+    if (warm_count < WARM_MAX || madvise((void *)begin, end - begin, MADV_DONTNEED) != 0) {
+        slab->warm |= bit;
+        warm_count++;
+    }
 }
 
 void *cu_chunk_take(void)
 {
     struct slab *slab = NULL;
-    unsigned slot;
     void *at = NULL;
 
     pthread_mutex_lock(&lock);
@@ -75,11 +106,9 @@ void *cu_chunk_take(void)
     if (slab) {
         if (slab->free == ALL_FREE)
             has_empty = false;
-        slot = (unsigned)__builtin_ctzll(slab->free);
-        slab->free &= slab->free - 1;
+        at = (unsigned char *)slab + HEAD_BYTES + take_slot(slab) * SLOT_BYTES;
         if (slab->free == 0)
             cu_list_remove(&slab->link);
-        at = (unsigned char *)slab + HEAD_BYTES + slot * SLOT_BYTES;
     }
     pthread_mutex_unlock(&lock);
     return at;
@@ -94,7 +123,7 @@ void cu_chunk_give(void *chunk)
     pthread_mutex_lock(&lock);
     if (slab->free == 0)
         cu_list_push_front(&open, &slab->link);
-    slab->free |= UINT64_C(1) << slot;
+    give_slot(slab, slot, chunk);
     if (slab->free == ALL_FREE && has_empty) {
         slab_free(slab);
     } else if (slab->free == ALL_FREE) {

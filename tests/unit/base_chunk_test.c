@@ -25,6 +25,17 @@ static size_t mapped_kib(void)
     return pages * 4;
 }
 
+static size_t resident_kib(void)
+{
+    FILE *f = fopen("/proc/self/statm", "r");
+    unsigned long pages = 0;
+
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "%*u %lu", &pages), 1);
+    fclose(f);
+    return pages * 4;
+}
+
 static void blocks_are_apart(void **state)
 {
     unsigned char *blocks[COUNT];
@@ -60,6 +71,31 @@ static void what_is_given_is_used_again(void **state)
         cu_chunk_give(blocks[i]);
 }
 
+/* A cache that turns from chunks to small objects gives back a chunk here and there. */
+static void scattered_free_blocks_hold_little_memory(void **state)
+{
+    unsigned char *blocks[COUNT];
+    size_t full;
+
+    (void)state;
+    for (int i = 0; i < COUNT; i++) {
+        blocks[i] = cu_chunk_take();
+        memset(blocks[i], 1, CU_CHUNK_SLOT_BYTES);
+    }
+    full = resident_kib();
+    for (int i = 0; i < COUNT; i += 2)
+        cu_chunk_give(blocks[i]);
+    assert_true(resident_kib() + (COUNT / 2 - 33) * 248 <= full);
+    for (int i = 0; i < COUNT; i += 2) { /* what is left is whole, what comes again can be used */
+        assert_int_equal(blocks[i + 1][0], 1);
+        assert_int_equal(blocks[i + 1][CU_CHUNK_SLOT_BYTES - 1], 1);
+        blocks[i] = cu_chunk_take();
+        memset(blocks[i], 2, CU_CHUNK_SLOT_BYTES);
+    }
+    for (int i = 0; i < COUNT; i++)
+        cu_chunk_give(blocks[i]);
+}
+
 static void trim_gives_all_back(void **state)
 {
     void *blocks[COUNT];
@@ -86,6 +122,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_are_apart),
         cmocka_unit_test(what_is_given_is_used_again),
+        cmocka_unit_test(scattered_free_blocks_hold_little_memory),
         cmocka_unit_test(trim_gives_all_back),
     };
 

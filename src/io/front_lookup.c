@@ -180,17 +180,26 @@ static void want_attr(struct cu_front *front, struct cu_front_request *r, const 
                       size_t path_len)
 {
     struct cu_request what = {.kind = CU_KIND_ATTR, .path = path, .path_len = path_len};
+    struct cu_request acl = {.kind = CU_KIND_XATTR, .path = path, .path_len = path_len};
     const struct cu_inode *old;
+    bool content, ask_acl;
 
     r->kind = CU_FRONT_LOOKUP;
-    if (cu_predict_content(&front->predict, r->lookup.name, r->lookup.name_len))
+    content = cu_predict_content(&front->predict, r->lookup.name, r->lookup.name_len);
+    if (content)
         what.flags = CU_WANT_CONTENT;
+    /* The kernel will ask for the ACL when somebody else than the owner opens it: one trip for
+     * both. */
+    ask_acl = content && front->posix_acl && !front->closing &&
+              r->inode->attr.uid != fuse_req_ctx(r->fuse)->uid;
     if (front->stale_count > 0) {
         old = cu_inodes_find_stale(&front->inodes, r->inode, r->lookup.name, r->lookup.name_len);
         if (old)
             what.version = cu_version_of(&old->attr);
     }
     cu_front_want(front, r, &what, 0);
+    if (ask_acl)
+        cu_core_prefetch(front->config.core, &acl, uv_hrtime());
 }
 
 /* Answers from the listing held here; false when there is none or it has the name. */

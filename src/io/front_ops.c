@@ -11,16 +11,22 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 _Static_assert(CU_COUNTER_COUNT <= COPPER_COUNTERS_MAX, "counters outgrow the ioctl's array");
 
 /* --- attributes ------------------------------------------------------------------------------- */
 
-static void reply_attr(fuse_req_t fuse, const struct cu_attr *attr)
+/* The kernel made the root's inode before it knew that there are ACLs, and never keeps that one's:
+ * each walk of a path by somebody who does not own "/" would ask for it anew. So the mount's root
+ * belongs to who mounted it, and nobody else gets in. */
+static void reply_attr(fuse_req_t fuse, const struct cu_inode *inode)
 {
     struct stat st;
 
-    cu_front_stat(attr, &st);
+    cu_front_stat(&inode->attr, &st);
+    if (inode->nodeid == CU_INODE_ROOT)
+        st.st_uid = geteuid();
     fuse_reply_attr(fuse, &st, CU_FRONT_FOREVER_S);
 }
 
@@ -34,7 +40,7 @@ void cu_front_getattr_done(struct cu_front *front, struct cu_front_request *r,
     }
     r->inode->attr = value->attr;
     r->inode->has_attr = true;
-    reply_attr(r->fuse, &value->attr);
+    reply_attr(r->fuse, r->inode);
     cu_front_request_end(front, r);
 }
 
@@ -49,7 +55,7 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
     if (!inode) {
         fuse_reply_err(req, ESTALE);
     } else if (inode->has_attr) {
-        reply_attr(req, &inode->attr);
+        reply_attr(req, inode);
     } else {
         r = cu_front_request_new(front, req, inode, CU_FRONT_GETATTR);
         if (r)

@@ -5,12 +5,14 @@
 #include "daemon/state.h"
 
 #include "base/log.h"
+#include "daemon/process.h"
 
 #include <errno.h>
 #include <string.h>
 
 /* With the 3 s after which a parent's silence is its end, below the 5 s that a reader may wait. */
 #define CONNECT_TIMEOUT_MS 1900u
+#define TRIM_EVICTIONS     8192u /* a few MiB of small objects; a trim takes about a millisecond */
 #define NS_PER_MS          1000000u
 
 void cu_daemon_lose(struct cu_daemon *daemon, uint32_t rank, bool child, int error)
@@ -135,6 +137,17 @@ static void arm_timer(struct cu_daemon *daemon)
                    at_ns > now_ns ? (at_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS : 0, 0);
 }
 
+/* Small objects that were evicted leave holes in the heap, which malloc keeps. */
+static void trim_heap(struct cu_daemon *daemon)
+{
+    uint64_t evictions = cu_core_counters(daemon->core)[CU_COUNT_evictions];
+
+    if (evictions - daemon->trimmed_at < TRIM_EVICTIONS)
+        return;
+    daemon->trimmed_at = evictions;
+    cu_process_trim();
+}
+
 void cu_daemon_drain(struct cu_daemon *daemon)
 {
     struct cu_effect effect;
@@ -147,5 +160,6 @@ void cu_daemon_drain(struct cu_daemon *daemon)
             apply(daemon, &effect);
     } while (cu_commands_poll(daemon->commands, uv_hrtime()));
     daemon->draining = false;
+    trim_heap(daemon);
     arm_timer(daemon);
 }

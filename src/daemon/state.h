@@ -36,6 +36,7 @@ struct cu_daemon {
     uv_timer_t timer;     /* for the core's and the control plane's deadlines */
     uint64_t timer_at_ns; /* UINT64_MAX: not armed */
     bool draining;
+    uint64_t trimmed_at; /* evictions when the heap was trimmed */
     enum cu_daemon_phase phase;
     uv_timer_t stop_timer;
     uint64_t stop_limit_ns;                /* the phase ends then, come what may */

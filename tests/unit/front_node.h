@@ -54,7 +54,7 @@ struct node {
     struct cu_front *front;
     pthread_t thread;
     sem_t done;
-    node_fn fn; /* call under way; NULL in arg of stop */
+    _Atomic(node_fn) fn; /* call under way */
     void *arg;
     atomic_bool unmounted;
     atomic_uint dropped;
@@ -148,11 +148,10 @@ static inline void node_dropped(void *context)
 static inline void node_on_wake(uv_async_t *wake)
 {
     struct node *n = wake->data;
-    node_fn fn = n->fn;
+    node_fn fn = atomic_exchange(&n->fn, NULL);
 
     if (!fn)
         return; /* two wakes in one */
-    n->fn = NULL;
     fn(n, n->arg);
     if (n->core)
         node_pump(n);
@@ -162,8 +161,8 @@ static inline void node_on_wake(uv_async_t *wake)
 /* Has fn run on the loop thread and waits for it. */
 static inline void node_call(struct node *n, node_fn fn, void *arg)
 {
-    n->fn = fn;
     n->arg = arg;
+    atomic_store(&n->fn, fn);
     uv_async_send(&n->wake);
     while (sem_wait(&n->done) < 0)
         ;

@@ -13,10 +13,8 @@
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
-#include <utime.h>
 
 #define CHUNK NODE_CHUNK_BYTES
-#define LARGE 5000 /* files in the large directory */
 
 static struct node node;
 static bool mounted, has_xattrs;
@@ -42,21 +40,9 @@ static void copy_programs(void)
     assert_int_equal(system(command), 0);
 }
 
-static void make_large(void)
-{
-    char name[64];
-
-    assert_int_equal(mkdir(ROOT("/large"), 0755), 0);
-    for (unsigned i = 0; i < LARGE; i++) {
-        snprintf(name, sizeof(name), "/large/a-file-%u", i);
-        node_write(ROOT(name), 1, 0);
-    }
-}
-
 static void make_tree(void)
 {
     copy_programs();
-    make_large();
     for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
         node_write(ROOT(size_name(sizes[i])), sizes[i], 3);
     assert_int_equal(mkdir(ROOT("/d"), 0755), 0);
@@ -444,36 +430,6 @@ static void extended_attributes_are_those_of_storage(void **state)
     assert_int_equal(listxattr(MOUNT("/d/file"), value, sizeof(value)), 0);
 }
 
-static void a_large_directory_is_walked_once(void **state)
-{
-    static unsigned char seen[LARGE];
-    uint64_t before[CU_COUNTER_COUNT], after[CU_COUNTER_COUNT];
-    struct stat st;
-    unsigned i;
-    DIR *d;
-
-    (void)state;
-    node_counters(&node, before);
-    d = opendir(MOUNT("/large"));
-    assert_non_null(d);
-    for (struct dirent *e; (e = readdir(d));) {
-        if (sscanf(e->d_name, "a-file-%u", &i) != 1)
-            continue;
-        assert_true(i < LARGE && !seen[i]);
-        seen[i] = 1;
-        assert_int_equal(fstatat(dirfd(d), e->d_name, &st, 0), 0);
-        assert_int_equal(st.st_size, 1);
-    }
-    closedir(d);
-    for (i = 0; i < LARGE; i++)
-        assert_true(seen[i]);
-    node_counters(&node, after);
-    assert_int_equal(after[CU_COUNT_storage_readdir] - before[CU_COUNT_storage_readdir], 1);
-    assert_int_equal(after[CU_COUNT_storage_stat] - before[CU_COUNT_storage_stat], LARGE + 1);
-    /* most attributes came ahead, with the listing */
-    assert_true(after[CU_COUNT_fuse_lookup] - before[CU_COUNT_fuse_lookup] < LARGE / 4);
-}
-
 static void the_counters_can_be_read(void **state)
 {
     int root = open(MOUNT(""), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -510,7 +466,6 @@ int main(void)
         T(files_work_as_files),
         T(programs_and_libraries_run),
         T(extended_attributes_are_those_of_storage),
-        T(a_large_directory_is_walked_once),
         T(the_counters_can_be_read),
 #undef T
     };

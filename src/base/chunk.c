@@ -19,7 +19,7 @@
 #define SLOT_BYTES (CU_CHUNK_SLOT_BYTES)
 #define SLOTS      63u
 #define HEAD_BYTES 64u
-#define WARM_MAX   32u
+#define WARM_MAX   8u
 #define PAGE_BYTES ((uintptr_t)4096) /* at least; where pages are larger nothing is given back */
 #define ALL_FREE   ((UINT64_C(1) << SLOTS) - 1)
 

@@ -17,13 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WANTS_MAX 1024u /* in service, of one child */
-#define PARKED_BYTES_MAX                                                                           \
-    (8u * 1024 * 1024)                      /* of all children: a node's own children park theirs  \
-                                             */
+#define WANTS_MAX        1024u              /* in service, of one child in one tree */
+#define PARKED_BYTES_MAX (8u * 1024 * 1024) /* of all children, which park their own children's */
 #define WINDOW_MAX_BYTES (32ull << 20)      /* twice what one reader reads ahead */
 #define WINDOW_CHUNKS    4u                 /* at least: else a small cache has no pipeline */
-#define REFUSALS_BYTES   (4u * 1024 * 1024) /* queued beyond the window: then the child is let go */
+#define REFUSALS_BYTES   (1u * 1024 * 1024) /* queued beyond the window: then the child is let go */
 #define UNKNOWN_BYTES    4096u              /* of an answer whose size is not known yet */
 
 struct parked {
@@ -39,7 +37,7 @@ struct parked {
 static uint64_t window_bytes(const struct cu_core *core)
 {
     const struct cu_core_config *config = &core->config;
-    uint64_t share = config->cache_bytes / 4 / config->fanout / config->tree_count;
+    uint64_t share = config->cache_bytes / 8 / config->fanout / config->tree_count;
     uint64_t least = (uint64_t)WINDOW_CHUNKS * config->chunk_bytes;
 
     if (share > WINDOW_MAX_BYTES)
@@ -49,7 +47,7 @@ static uint64_t window_bytes(const struct cu_core *core)
 
 static uint64_t parked_max(const struct cu_core *core)
 {
-    uint64_t share = core->config.cache_bytes / 16;
+    uint64_t share = core->config.cache_bytes / 32;
 
     return share < PARKED_BYTES_MAX ? share : PARKED_BYTES_MAX;
 }

@@ -9,6 +9,7 @@ setup_file() {
     can_run || return 0
     work_up
     "$CLUSTER_BIN/mktree" --huge --entries 50000 "$WORK/tree"
+    sync -f "$WORK" # until then block counts change by themselves
     cluster_up -n 8
     job_up -k 2 -M 8G
 }

@@ -5,12 +5,14 @@
  *   files stat LIST PREFIX   lstat of PREFIX/NAME for each line NAME of LIST
  *   files read LIST PREFIX   the same, reading each file
  *   files stream FILE        one file from its beginning to its end
+ *   files touch MEGABYTES    gets that much memory from the system and gives it back
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -107,6 +109,19 @@ static int each(const char *list, const char *prefix, int reading)
     return reading && bytes == 0;
 }
 
+static void touch(size_t megabytes)
+{
+    size_t size = megabytes << 20;
+    char *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (at == MAP_FAILED)
+        die("memory");
+    (void)madvise(at, size, MADV_HUGEPAGE);
+    for (size_t i = 0; i < size; i += 4096)
+        at[i] = 1;
+    munmap(at, size);
+}
+
 int main(int argc, char **argv)
 {
     double start = now();
@@ -116,6 +131,10 @@ int main(int argc, char **argv)
         make(argv[2], atoi(argv[3]), argv[1][0] == 'f');
         return 0;
     }
+    if (argc == 3 && strcmp(argv[1], "touch") == 0) {
+        touch((size_t)atoi(argv[2]));
+        return 0;
+    }
     if (argc == 4 && strcmp(argv[1], "stat") == 0) {
         rc = each(argv[2], argv[3], 0);
     } else if (argc == 4 && strcmp(argv[1], "read") == 0) {
@@ -123,7 +142,8 @@ int main(int argc, char **argv)
     } else if (argc == 3 && strcmp(argv[1], "stream") == 0) {
         rc = read_file(argv[2]) == 0;
     } else {
-        fprintf(stderr, "usage: files make|flat DIR COUNT, stat|read LIST PREFIX, stream FILE\n");
+        fprintf(stderr, "usage: files make|flat DIR COUNT, stat|read LIST PREFIX, "
+                        "stream FILE, touch MEGABYTES\n");
         return 2;
     }
     printf("%.6f\n", now() - start);

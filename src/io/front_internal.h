@@ -12,6 +12,7 @@
 #include "base/list.h"
 #include "base/path.h"
 #include "io/front.h"
+#include "io/habit.h"
 #include "io/inode.h"
 #include "io/invalidate.h"
 #include "io/predict.h"
@@ -117,6 +118,7 @@ struct cu_front {
     struct cu_inodes inodes;
     struct cu_invalidator *invalidator;
     struct cu_predict predict;
+    struct cu_habit habit;
     struct cu_front_requests requests;
     struct cu_list held;
     uint32_t held_count;

@@ -153,6 +153,8 @@ void cu_front_lookup_done(struct cu_front *front, struct cu_front_request *r,
     struct cu_inode *inode;
 
     stale_settled(front, r->inode, r->lookup.name, r->lookup.name_len, value);
+    if (value->error == ENOENT || value->error == 0)
+        cu_habit_found(&front->habit, r->lookup.name, r->lookup.name_len, value->error == 0);
     if (value->error == ENOENT) {
         r->inode->negative_seen = true;
         reply_negative(r->fuse, believed_s(front, value->age_ms));
@@ -251,10 +253,51 @@ static bool hidden(const struct cu_front *front, const char *path, size_t len)
     return false;
 }
 
-static bool worth_listing(const struct cu_front *front, const struct cu_inode *dir)
+static bool worth_listing(const struct cu_front *front, const struct cu_inode *dir,
+                          const char *name, size_t name_len)
 {
-    return dir->negative_seen && front->config.enoent_ttl_ns > 0 &&
-           uv_hrtime() >= dir->dir.listing_retry_ns;
+    return (dir->negative_seen || cu_habit_absent(&front->habit, name, name_len)) &&
+           front->config.enoent_ttl_ns > 0 && uv_hrtime() >= dir->dir.listing_retry_ns;
+}
+
+static void want_ahead(struct cu_front *front, const struct cu_inode *dir, const char *path,
+                       size_t path_len, const char *name)
+{
+    struct cu_request what = {.kind = CU_KIND_ATTR};
+    size_t name_len = strlen(name);
+    uint64_t now_ns = uv_hrtime();
+    char full[CU_PATH_MAX];
+    int len = cu_path_join(path, path_len, name, name_len, full);
+
+    if (len < 0 || (dir && cu_inodes_find(&front->inodes, dir, name, name_len)) ||
+        hidden(front, full, (size_t)len) ||
+        cu_core_listed(front->config.core, path, path_len, name, name_len, now_ns) == 1)
+        return;
+    what.path = full;
+    what.path_len = (size_t)len;
+    if (cu_predict_content(&front->predict, name, name_len))
+        what.flags = CU_WANT_CONTENT;
+    cu_core_prefetch(front->config.core, &what, now_ns);
+}
+
+/* Asks ahead for what is usually looked up after this name. */
+static void follow_habit(struct cu_front *front, const struct cu_inode *dir, const char *path,
+                         size_t path_len, const char *name)
+{
+    char file[CU_HABIT_NAME_MAX + 1], sub_path[CU_PATH_MAX];
+    const char *sub;
+    int len;
+
+    cu_habit_lookup(&front->habit, dir->nodeid, dir->parent ? dir->parent->nodeid : 0, dir->name,
+                    name);
+    if (front->closing || !cu_habit_companion(&front->habit, name, &sub, file))
+        return;
+    len = cu_path_join(path, path_len, sub, strlen(sub), sub_path);
+    if (len < 0 ||
+        cu_core_listed(front->config.core, path, path_len, sub, strlen(sub), uv_hrtime()) == 1)
+        return;
+    want_ahead(front, dir, path, path_len, sub);
+    want_ahead(front, NULL, sub_path, (size_t)len, file);
 }
 
 void cu_front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -290,10 +333,11 @@ void cu_front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
     r->lookup.name_len = (uint16_t)name_len;
     if (answer_absent(front, r, path, (size_t)dir_len, &listed))
         return;
-    if (listed < 0 && worth_listing(front, dir)) {
+    if (listed < 0 && worth_listing(front, dir, name, name_len)) {
         r->kind = CU_FRONT_LOOKUP_LISTING;
         cu_front_want_own(front, r, CU_KIND_DIR);
-    } else {
-        want_attr(front, r, full, (size_t)len);
+        return;
     }
+    want_attr(front, r, full, (size_t)len);
+    follow_habit(front, dir, path, (size_t)dir_len, name);
 }

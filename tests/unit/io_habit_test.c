@@ -1,0 +1,125 @@
+/* What is learned from lookups, and what is not. */
+#include "io/habit.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+enum { SITE = 1, PACKAGE = 2, CACHE = 3, OTHER = 4 };
+
+/* Python imports a module of the package. */
+static void import(struct cu_habit *h, const char *module)
+{
+    char name[512];
+
+    snprintf(name, sizeof(name), "%s.py", module);
+    cu_habit_lookup(h, PACKAGE, SITE, "package", name);
+    snprintf(name, sizeof(name), "%s.cpython-311.pyc", module);
+    cu_habit_lookup(h, CACHE, PACKAGE, "__pycache__", name);
+}
+
+static void learns_a_companion(void **state)
+{
+    struct cu_habit h = {0};
+    char file[CU_HABIT_NAME_MAX + 1];
+    const char *sub;
+
+    (void)state;
+    import(&h, "one");
+    assert_false(cu_habit_companion(&h, "three.py", &sub, file));
+    import(&h, "two");
+    assert_true(cu_habit_companion(&h, "three.py", &sub, file));
+    assert_string_equal(sub, "__pycache__");
+    assert_string_equal(file, "three.cpython-311.pyc");
+    assert_false(cu_habit_companion(&h, "three.txt", &sub, file));
+    assert_false(cu_habit_companion(&h, "three", &sub, file));
+    assert_false(cu_habit_companion(&h, ".py", &sub, file));
+    assert_false(cu_habit_companion(&h, "", &sub, file));
+}
+
+static void same_stem_elsewhere_is_no_companion(void **state)
+{
+    struct cu_habit h = {0};
+    char file[CU_HABIT_NAME_MAX + 1];
+    const char *sub;
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        cu_habit_lookup(&h, PACKAGE, SITE, "package", "a.py");
+        cu_habit_lookup(&h, OTHER, SITE, "other", "a.pyc");
+        cu_habit_lookup(&h, CACHE, PACKAGE, "__pycache__", "ab.pyc");
+        cu_habit_lookup(&h, CACHE, PACKAGE, "__pycache__", "b.pyc");
+    }
+    assert_false(cu_habit_companion(&h, "c.py", &sub, file));
+}
+
+static void wrong_guesses_end(void **state)
+{
+    struct cu_habit h = {0};
+    char file[CU_HABIT_NAME_MAX + 1];
+    const char *sub;
+    int guesses = 0;
+
+    (void)state;
+    import(&h, "one");
+    import(&h, "two");
+    while (guesses < 1000 && cu_habit_companion(&h, "three.py", &sub, file))
+        guesses++;
+    assert_int_equal(guesses, 16);
+    for (int i = 0; i < 100; i++)
+        import(&h, "more");
+    assert_true(cu_habit_companion(&h, "three.py", &sub, file));
+}
+
+static void long_names_are_let_be(void **state)
+{
+    struct cu_habit h = {0};
+    char file[CU_HABIT_NAME_MAX + 1], name[256];
+    const char *sub;
+
+    (void)state;
+    memset(name, 'n', sizeof(name));
+    for (size_t len = 1; len < 255; len++) {
+        char module[300];
+
+        snprintf(module, sizeof(module), "%.*s", (int)len, name);
+        import(&h, module);
+        if (len > 2)
+            assert_int_equal(cu_habit_companion(&h, strcat(module, ".py"), &sub, file),
+                             len <= CU_HABIT_STEM_MAX);
+    }
+}
+
+static void what_is_absent_here_is_absent_there(void **state)
+{
+    struct cu_habit h = {0};
+
+    (void)state;
+    assert_false(cu_habit_absent(&h, "a.so", 4));
+    cu_habit_found(&h, "a.so", 4, false);
+    assert_true(cu_habit_absent(&h, "a.so", 4));
+    assert_false(cu_habit_absent(&h, "b.so", 4));
+    cu_habit_found(&h, "b.so", 4, true);
+    assert_true(cu_habit_absent(&h, "a.so", 4));
+    cu_habit_found(&h, "a.so", 4, true);
+    assert_false(cu_habit_absent(&h, "a.so", 4));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(learns_a_companion),
+        cmocka_unit_test(same_stem_elsewhere_is_no_companion),
+        cmocka_unit_test(wrong_guesses_end),
+        cmocka_unit_test(long_names_are_let_be),
+        cmocka_unit_test(what_is_absent_here_is_absent_there),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AHEAD_MAX 2048u /* read-ahead flights of a node: guards the parent against eager readers   \
-                         */
+/* Read-ahead under way is counted in units of 16 KiB: a chunk weighs its size, all else one unit.
+ * The bound guards the parent against one eager reader. */
+#define AHEAD_UNIT_BITS 14u
+#define AHEAD_MAX       4096u
 
 /* clang-format off */
 enum cu_flight_action cu_flight_action(enum cu_flight_state state, enum cu_flight_event event)
@@ -68,6 +70,13 @@ static struct lane *lane_of(struct cu_core *core, const struct object *object)
     return &core->lanes[object->orphan ? 1 : 0];
 }
 
+static uint32_t ahead_weight(const struct cu_core *core, const struct object *object)
+{
+    uint32_t units = core->config.chunk_bytes >> AHEAD_UNIT_BITS;
+
+    return object->kind == CU_KIND_DATA && units > 1 ? units : 1;
+}
+
 static void leave_flight(struct cu_core *core, struct object *object)
 {
     if (object->state == CU_FLIGHT_ASKING && object->asked != CU_RANK_NONE)
@@ -75,7 +84,7 @@ static void leave_flight(struct cu_core *core, struct object *object)
     if (object->state == CU_FLIGHT_READING && object->issued)
         lane_of(core, object)->used--;
     if (object->ahead)
-        core->ahead_count--;
+        core->ahead_count -= ahead_weight(core, object);
     object->ahead = false;
     object->issued = false;
     object->asked = CU_RANK_NONE;
@@ -315,7 +324,7 @@ static void begin(struct cu_core *core, struct object *object, const struct flig
     }
     if (!in->waiter) {
         object->ahead = true;
-        core->ahead_count++;
+        core->ahead_count += ahead_weight(core, object);
         COUNT(core, read_ahead);
     }
     count_want(core, in->waiter, object->state == CU_FLIGHT_READING ? STORAGE : PARENT);
@@ -390,7 +399,7 @@ static bool believed(const struct cu_core *core, const struct object *object,
 /* What is read ahead must still be cached when it is wanted. */
 static uint64_t ahead_max(const struct cu_core *core)
 {
-    uint64_t share = core->config.cache_bytes / 4 / core->config.chunk_bytes;
+    uint64_t share = core->config.cache_bytes / 4 >> AHEAD_UNIT_BITS;
 
     return share < AHEAD_MAX ? share : AHEAD_MAX;
 }

@@ -221,7 +221,7 @@ void cu_sim_front_reply(struct cu_sim *sim, struct cu_sim_node *node, uint64_t c
         result = cu_sim_world_version(sim->world, req->file, &version);
     }
     if (value->bytes && req->kind != CU_KIND_ATTR)
-        bytes = value->bytes->capacity;
+        bytes = cu_sim_world_true_bytes(sim->world, value->bytes);
     finish(sim, node, index, value->error, result, bytes);
     if (sim->config.plant == CU_SIM_PLANT_REPLY_TWICE && cu_sim_rng_chance(&sim->fault_rng, 1000))
         cu_sim_front_reply(sim, node, cookie, value);

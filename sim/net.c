@@ -125,19 +125,15 @@ void cu_sim_net_abandon(struct cu_sim *sim, uint32_t index, unsigned end, bool l
 
 /* --- messages --------------------------------------------------------------------------------- */
 
-static uint64_t true_bytes(const struct cu_buf *buf)
-{
-    return buf ? buf->capacity : 0;
-}
-
-static uint64_t bulk_of(const struct cu_msg *msg)
+static uint64_t bulk_of(const struct cu_sim *sim, const struct cu_msg *msg)
 {
     if (msg->type != CU_MSG_ANSWER)
         return 0;
-    return true_bytes(msg->answer.value.bytes) + true_bytes(msg->answer.value.content);
+    return cu_sim_world_true_bytes(sim->world, msg->answer.value.bytes) +
+           cu_sim_world_true_bytes(sim->world, msg->answer.value.content);
 }
 
-static uint64_t wire_bytes(const struct cu_msg *msg)
+static uint64_t wire_bytes(const struct cu_sim *sim, const struct cu_msg *msg)
 {
     uint64_t bytes = CU_MSG_HEAD + FRAME_BYTES;
 
@@ -145,7 +141,7 @@ static uint64_t wire_bytes(const struct cu_msg *msg)
     case CU_MSG_WANT:
         return bytes + 60 + msg->want.path_len;
     case CU_MSG_ANSWER:
-        return bytes + (msg->answer.kind == CU_KIND_ATTR ? 160 : 80) + bulk_of(msg);
+        return bytes + (msg->answer.kind == CU_KIND_ATTR ? 160 : 80) + bulk_of(sim, msg);
     case CU_MSG_READY:
         return bytes + 8 + (msg->ready.count + 7) / 8;
     case CU_MSG_JOIN:
@@ -206,7 +202,7 @@ void cu_sim_net_send(struct cu_sim *sim, struct cu_sim_node *node, uint32_t rank
 {
     const struct cu_sim_machine *machine = &sim->config.machine;
     struct cu_sim_link *link = find_link(node, rank, child);
-    uint64_t bytes = wire_bytes(msg), leaves, wire;
+    uint64_t bytes = wire_bytes(sim, msg), leaves, wire;
     struct cu_sim_message *message;
     struct cu_sim_conn *conn;
 
@@ -216,7 +212,7 @@ void cu_sim_net_send(struct cu_sim *sim, struct cu_sim_node *node, uint32_t rank
     }
     conn = &sim->conns[link->conn];
     leaves = cu_sim_node_cpu(
-        sim, node, machine->send_cpu_ns + bulk_of(msg) * machine->bulk_cpu_ps_per_byte / 1000);
+        sim, node, machine->send_cpu_ns + bulk_of(sim, msg) * machine->bulk_cpu_ps_per_byte / 1000);
     wire = cu_sim_transfer_ns(bytes, machine->nic_bytes_per_s);
     if (leaves < node->tx_ns)
         leaves = node->tx_ns;
@@ -256,8 +252,8 @@ static void received(struct cu_sim *sim, struct cu_sim_message *message)
 {
     const struct cu_sim_machine *machine = &sim->config.machine;
     struct cu_sim_node *node = node_of(sim, &sim->conns[message->conn], !message->from);
-    uint64_t cost =
-        machine->receive_cpu_ns + bulk_of(&message->msg) * machine->bulk_cpu_ps_per_byte / 1000;
+    uint64_t cost = machine->receive_cpu_ns +
+                    bulk_of(sim, &message->msg) * machine->bulk_cpu_ps_per_byte / 1000;
 
     if (gone(sim, message->conn, !message->from) || !node) {
         cu_sim_net_drop(sim, message);

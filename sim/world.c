@@ -16,6 +16,7 @@
 
 #define DEVICE       77u
 #define EPOCH_NS     1700000000000000000ll /* mtime of version 0 */
+#define SCALED_MARK  0x736361656c656421ull
 #define TABLE_START  1024u
 #define FIRST_PLACES 256u
 
@@ -253,13 +254,28 @@ static struct cu_buf *make_chunk(const struct cu_sim_world *world, uint32_t file
     buf = cu_sim_alloc(1, sizeof *buf + held);
     buf->refs = 1;
     buf->size = held;
-    buf->capacity = size;
+    buf->capacity = held;
     for (uint32_t i = 0; i < held; i += 8) {
         uint64_t word = cu_sim_mix(d + i);
 
         memcpy(buf->data + i, &word, held - i < 8 ? held - i : 8);
     }
+    if (held < size) {
+        uint64_t head[2] = {SCALED_MARK, size};
+
+        memcpy(buf->data, head, sizeof head);
+    }
     return buf;
+}
+
+uint64_t cu_sim_world_true_bytes(const struct cu_sim_world *world, const struct cu_buf *buf)
+{
+    uint64_t head[2];
+
+    if (!buf || world->scaled_bytes == 0 || buf->size != world->scaled_bytes)
+        return buf ? buf->size : 0;
+    memcpy(head, buf->data, sizeof head);
+    return head[0] == SCALED_MARK ? head[1] : buf->size;
 }
 
 struct cu_buf *cu_sim_world_chunk(struct cu_sim_world *world, uint32_t file, uint32_t version,

@@ -4,7 +4,6 @@
 
 #include "base/log.h"
 #include "daemon/process.h"
-#include "daemon/snapshot.h"
 #include "daemon/state.h"
 
 #include "core/tree.h"
@@ -77,27 +76,55 @@ static void on_front_drop(void *context)
     cu_process_trim();
 }
 
+static void on_front_asked(void *context, const struct cu_front_asked *asked)
+{
+    struct cu_daemon *daemon = context;
+
+    cu_profile_asked(daemon->profile, asked);
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     cu_log_info("signal %d", number);
     cu_daemon_stop(handle->data, NULL, NULL);
 }
 
-static struct cu_buf *make_snapshot(void *context)
+/* object (taken, may be NULL) with the time, as text. */
+static struct cu_buf *dated(json_t *object)
 {
-    struct cu_daemon *daemon = context;
-    json_t *line = cu_commands_counters(daemon->commands);
     struct cu_buf *text;
     uv_timeval64_t now;
 
-    if (line == NULL)
+    if (object == NULL)
         return NULL;
     uv_gettimeofday(&now);
-    json_object_set_new(line, "time_ms",
+    json_object_set_new(object, "time_ms",
                         json_integer((json_int_t)now.tv_sec * 1000 + now.tv_usec / 1000));
-    text = cu_commands_encode(line);
-    json_decref(line);
+    text = cu_commands_encode(object);
+    json_decref(object);
     return text;
+}
+
+static struct cu_buf *make_snapshot(void *context)
+{
+    struct cu_daemon *daemon = context;
+
+    return dated(cu_commands_counters(daemon->commands));
+}
+
+static struct cu_buf *make_profile(void *context)
+{
+    struct cu_daemon *daemon = context;
+    json_t *profile = cu_profile_json(daemon->profile);
+
+    if (profile != NULL) {
+        const char *host = daemon->config.job->hosts.names[daemon->config.rank];
+
+        json_object_set_new(profile, "host", json_string(host));
+        json_object_set_new(profile, "rank", json_integer(daemon->config.rank));
+        json_object_set_new(profile, "counters", cu_commands_counters(daemon->commands));
+    }
+    return dated(profile);
 }
 
 static int start_loop(struct cu_daemon *daemon, struct cu_error *err)
@@ -192,6 +219,13 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
                    .drop = on_front_drop},
     };
 
+    if (daemon->config.job->profile) {
+        daemon->profile =
+            cu_profile_create(daemon->config.job->top_paths, daemon->config.job->full_paths);
+        if (daemon->profile == NULL)
+            return cu_error_set(err, -ENOMEM, "out of memory");
+        front.events.asked = on_front_asked;
+    }
     /* Storage reaches the mount by its real name, too. */
     if (realpath(front.mount_dir, real_mount) != NULL && strcmp(real_mount, hidden[0]) != 0)
         hidden[4] = real_mount;
@@ -204,17 +238,34 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
     return daemon->front != NULL ? 0 : -EIO;
 }
 
-static void start_snapshots(struct cu_daemon *daemon)
+static struct cu_snapshot *start_snapshot(struct cu_daemon *daemon, const char *suffix,
+                                          bool replace, struct cu_buf *(*make)(void *context))
 {
     const struct cu_job *job = daemon->config.job;
     char path[CU_PATH_MAX];
+    const struct cu_snapshot_config config = {
+        .loop = &daemon->loop,
+        .path = path,
+        .seconds = job->snapshot_s,
+        .replace = replace,
+        .make = make,
+        .context = daemon,
+    };
+    int len = snprintf(path, sizeof(path), "%s/%s%s", job->log_dir,
+                       job->hosts.names[daemon->config.rank], suffix);
+    struct cu_snapshot *snapshot = len < (int)sizeof(path) ? cu_snapshot_create(&config) : NULL;
 
-    if (job->snapshot_s == 0)
-        return;
-    snprintf(path, sizeof(path), "%s/%s.stats.jsonl", job->log_dir,
-             job->hosts.names[daemon->config.rank]);
-    if (cu_snapshot_create(&daemon->loop, path, job->snapshot_s, make_snapshot, daemon) == NULL)
-        cu_log_warn("no snapshots: out of memory");
+    if (snapshot == NULL)
+        cu_log_warn("%s: will not be written: out of memory or name too long", path);
+    return snapshot;
+}
+
+static void start_snapshots(struct cu_daemon *daemon)
+{
+    if (daemon->config.job->snapshot_s != 0)
+        start_snapshot(daemon, ".stats.jsonl", false, make_snapshot);
+    if (daemon->profile != NULL)
+        daemon->profile_file = start_snapshot(daemon, ".profile.json", true, make_profile);
 }
 
 struct cu_daemon *cu_daemon_create(const struct cu_daemon_config *config, struct cu_error *err)

@@ -1,12 +1,12 @@
-/* The log directory may lie on slow storage, so a worker writes; while one line is under way the
- * next is left out: a queue would only grow where storage hangs. */
+/* The log directory may lie on slow storage, so a worker writes; while one write is under way
+ * the next tick of the timer is left out: a queue would only grow where storage hangs. */
 #include "daemon/snapshot.h"
 
 #include "base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,37 +14,57 @@
 #include <unistd.h>
 
 struct cu_snapshot {
+    struct cu_snapshot_config config; /* path is our own */
     uv_timer_t timer;
     uv_work_t work;
-    char *path;
-    struct cu_buf *(*make)(void *context);
-    void *context;
+    char *target; /* what is written to: path, or the file that is going to replace it */
     bool busy;
-    struct cu_buf *line; /* while busy: the worker's */
+    bool again;          /* taken while busy: one more, with what counts then */
+    struct cu_buf *text; /* while busy: the worker's */
     int error;           /* of the last write; the worker's while busy */
 };
 
-/* Worker. */
-static void write_line(uv_work_t *work)
+/* Worker. 0 or positive errno. */
+static int write_to(const struct cu_snapshot *snapshot, int fd)
 {
-    struct cu_snapshot *snapshot = work->data;
-    struct iovec parts[2] = {{.iov_base = snapshot->line->data, .iov_len = snapshot->line->size},
+    const struct cu_buf *text = snapshot->text;
+    struct iovec parts[2] = {{.iov_base = snapshot->text->data, .iov_len = text->size},
                              {.iov_base = "\n", .iov_len = 1}};
     struct stat st;
-    int fd = open(snapshot->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    ssize_t written;
 
-    snapshot->error = 0;
+    if (fstat(fd, &st) < 0)
+        return errno;
+    if ((uint64_t)st.st_size >= CU_SNAPSHOT_FILE_MAX)
+        return EFBIG;
+    written = writev(fd, parts, 2);
+    if (written < 0)
+        return errno;
+    return (size_t)written == text->size + 1 ? 0 : ENOSPC;
+}
+
+/* Worker. */
+static void write_file(uv_work_t *work)
+{
+    struct cu_snapshot *snapshot = work->data;
+    bool replace = snapshot->config.replace;
+    int fd =
+        open(snapshot->target,
+             O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (replace ? O_TRUNC : O_APPEND), 0600);
+
     if (fd < 0) {
         snapshot->error = errno;
         return;
     }
-    if (fstat(fd, &st) < 0)
+    snapshot->error = write_to(snapshot, fd);
+    if (close(fd) < 0 && snapshot->error == 0)
         snapshot->error = errno;
-    else if ((uint64_t)st.st_size >= CU_SNAPSHOT_FILE_MAX)
-        snapshot->error = EFBIG;
-    else if (writev(fd, parts, 2) < 0)
+    if (!replace)
+        return;
+    if (snapshot->error == 0 && rename(snapshot->target, snapshot->config.path) < 0)
         snapshot->error = errno;
-    close(fd);
+    if (snapshot->error != 0)
+        unlink(snapshot->target);
 }
 
 static void on_written(uv_work_t *work, int status)
@@ -53,48 +73,69 @@ static void on_written(uv_work_t *work, int status)
 
     (void)status;
     snapshot->busy = false;
-    cu_buf_unref(snapshot->line);
-    snapshot->line = NULL;
+    cu_buf_unref(snapshot->text);
+    snapshot->text = NULL;
+    if (snapshot->error == 0 && snapshot->again)
+        cu_snapshot_take(snapshot);
     if (snapshot->error == 0)
         return;
-    cu_log_warn("no more snapshots: %s: %s", snapshot->path, strerror(snapshot->error));
+    cu_log_warn("no more snapshots: %s: %s", snapshot->target, strerror(snapshot->error));
     uv_timer_stop(&snapshot->timer);
+}
+
+void cu_snapshot_take(struct cu_snapshot *snapshot)
+{
+    if (snapshot == NULL)
+        return;
+    snapshot->again = snapshot->busy;
+    if (snapshot->busy)
+        return;
+    snapshot->text = snapshot->config.make(snapshot->config.context);
+    if (snapshot->text == NULL)
+        return;
+    snapshot->busy =
+        uv_queue_work(snapshot->config.loop, &snapshot->work, write_file, on_written) == 0;
+    if (!snapshot->busy) {
+        cu_buf_unref(snapshot->text);
+        snapshot->text = NULL;
+    }
+}
+
+bool cu_snapshot_busy(const struct cu_snapshot *snapshot)
+{
+    return snapshot != NULL && snapshot->busy;
 }
 
 static void on_timer(uv_timer_t *timer)
 {
     struct cu_snapshot *snapshot = timer->data;
 
-    if (snapshot->busy)
-        return;
-    snapshot->line = snapshot->make(snapshot->context);
-    if (snapshot->line == NULL)
-        return;
-    snapshot->busy = uv_queue_work(timer->loop, &snapshot->work, write_line, on_written) == 0;
-    if (!snapshot->busy) {
-        cu_buf_unref(snapshot->line);
-        snapshot->line = NULL;
-    }
+    if (!snapshot->busy)
+        cu_snapshot_take(snapshot);
 }
 
-struct cu_snapshot *cu_snapshot_create(uv_loop_t *loop, const char *path, uint32_t seconds,
-                                       struct cu_buf *(*make)(void *context), void *context)
+struct cu_snapshot *cu_snapshot_create(const struct cu_snapshot_config *config)
 {
     struct cu_snapshot *snapshot = calloc(1, sizeof(*snapshot));
+    char *path = strdup(config->path), *target = NULL;
+    uint64_t every_ms = (uint64_t)config->seconds * 1000;
 
-    if (snapshot == NULL)
-        return NULL;
-    snapshot->path = strdup(path);
-    if (snapshot->path == NULL || uv_timer_init(loop, &snapshot->timer) < 0) {
-        free(snapshot->path);
+    if (asprintf(&target, "%s%s", config->path, config->replace ? ".new" : "") < 0)
+        target = NULL;
+    if (snapshot == NULL || path == NULL || target == NULL ||
+        uv_timer_init(config->loop, &snapshot->timer) < 0) {
+        free(target);
+        free(path);
         free(snapshot);
         return NULL;
     }
-    snapshot->make = make;
-    snapshot->context = context;
+    snapshot->config = *config;
+    snapshot->config.path = path;
+    snapshot->target = target;
     snapshot->timer.data = snapshot;
     snapshot->work.data = snapshot;
-    uv_timer_start(&snapshot->timer, on_timer, (uint64_t)seconds * 1000, (uint64_t)seconds * 1000);
+    if (every_ms > 0)
+        uv_timer_start(&snapshot->timer, on_timer, every_ms, every_ms);
     uv_unref((uv_handle_t *)&snapshot->timer);
     return snapshot;
 }

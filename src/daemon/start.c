@@ -159,7 +159,7 @@ static int open_log(const struct start *start, const char *job_id, struct cu_err
     bool file = job->log_to_file && job->log_level < CU_LOG_NONE;
     int rc = 0;
 
-    if (file || job->snapshot_s != 0)
+    if (file || job->snapshot_s != 0 || job->profile)
         rc = make_dirs(job->log_dir);
     if (rc < 0)
         return cu_error_set(err, rc, "-d: %s: %s", job->log_dir, strerror(-rc));

@@ -6,6 +6,8 @@
 #include "daemon/commands.h"
 #include "daemon/daemon.h"
 #include "daemon/links.h"
+#include "daemon/profile.h"
+#include "daemon/snapshot.h"
 #include "daemon/socket.h"
 #include "io/front.h"
 #include "io/storage.h"
@@ -42,6 +44,8 @@ struct cu_daemon {
     uint64_t stop_limit_ns;                /* the phase ends then, come what may */
     struct cu_commands_origin stop_origin; /* who asked for the stop; owner NULL: nobody, or gone */
     json_t *stop_result;                   /* owned, NULL when nobody asked */
+    struct cu_profile *profile;            /* NULL: no -P */
+    struct cu_snapshot *profile_file;      /* the same, or it cannot be written */
 };
 
 /* effects.c */

@@ -49,7 +49,8 @@ static void on_look(uv_timer_t *timer)
 
     if (daemon->phase == CU_PHASE_LINGERING && (late || !cu_commands_lingers(daemon->commands)))
         say_goodbye(daemon);
-    else if (daemon->phase == CU_PHASE_FLUSHING && (late || queued(daemon) == 0))
+    else if (daemon->phase == CU_PHASE_FLUSHING &&
+             (late || (queued(daemon) == 0 && !cu_snapshot_busy(daemon->profile_file))))
         uv_stop(&daemon->loop);
 }
 
@@ -88,6 +89,7 @@ static void on_begin(uv_timer_t *timer)
     daemon->stop_limit_ns = uv_hrtime() + LINGER_MS * NS_PER_MS;
     cu_commands_stopping(daemon->commands);
     take_away_mount(daemon);
+    cu_snapshot_take(daemon->profile_file);
     cu_socket_unlisten(daemon->socket);
     answer(daemon);
     uv_timer_start(&daemon->stop_timer, on_look, 0, LOOK_MS);

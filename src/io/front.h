@@ -13,6 +13,31 @@
 
 struct cu_front;
 
+enum cu_front_asked_op {
+    CU_FRONT_ASKED_LOOKUP,
+    CU_FRONT_ASKED_READ,
+    CU_FRONT_ASKED_LISTING,
+    CU_FRONT_ASKED_OTHER, /* attributes, link targets, extended attributes, statfs */
+};
+
+/* Where the answer was; of what took several objects, the farthest. */
+enum cu_front_asked_where {
+    CU_FRONT_ASKED_HERE,
+    CU_FRONT_ASKED_FLIGHT,
+    CU_FRONT_ASKED_PARENT,
+    CU_FRONT_ASKED_STORAGE,
+};
+
+/* A request of the kernel that is about a path, and its answer. */
+struct cu_front_asked {
+    enum cu_front_asked_op op;
+    enum cu_front_asked_where where;
+    int error;        /* positive errno; ENOENT of a lookup: there is no such name */
+    const char *path; /* borrowed, normal form */
+    size_t path_len;
+    uint64_t bytes; /* handed to the kernel by a READ */
+};
+
 struct cu_front_events {
     void *context;
     /* The core was called (it may have effects now): the driver drains them after the batch. */
@@ -21,13 +46,16 @@ struct cu_front_events {
     void (*unmounted)(void *context);
     /* ioctl COPPER_IOC_DROP on the mount's root, or SIGHUP-like wishes: drop this node's caches. */
     void (*drop)(void *context);
+    /* A request was answered that was not answered at once without looking anywhere. NULL: nobody
+     * counts, and it costs nothing. Must not call back into the front. */
+    void (*asked)(void *context, const struct cu_front_asked *asked);
 };
 
 struct cu_front_config {
     uv_loop_t *loop;
     struct cu_core *core;
-    const char *mount_dir;        /* borrowed, exists, normal form */
-    const char *hidden_paths[8];  /* as in cu_storage_config: ENOENT without asking anybody */
+    const char *mount_dir;       /* borrowed, exists, normal form */
+    const char *hidden_paths[8]; /* as in cu_storage_config: ENOENT without asking anybody */
     uint32_t chunk_bytes;
     uint64_t enoent_ttl_ns;
     struct cu_front_events events;
@@ -37,8 +65,8 @@ struct cu_front_config {
 struct cu_front *cu_front_create(const struct cu_front_config *config, struct cu_error *err);
 /* A CU_EFFECT_REPLY whose cookie the front handed to cu_core_want. */
 void cu_front_reply(struct cu_front *front, uint64_t cookie, const struct cu_value *value);
-/* A CU_EFFECT_FORGET: the kernel's entries and pages at and below path are invalidated, on a thread of
- * its own (the kernel may hold a directory's lock until a lookup in it is answered). */
+/* A CU_EFFECT_FORGET: the kernel's entries and pages at and below path are invalidated, on a thread
+ * of its own (the kernel may hold a directory's lock until a lookup in it is answered). */
 void cu_front_forget(struct cu_front *front, const char *path, size_t path_len);
 /* Inodes the kernel holds. */
 uint64_t cu_front_inodes(const struct cu_front *front);

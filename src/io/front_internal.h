@@ -47,6 +47,9 @@ struct cu_front_request {
     uint32_t waiting;       /* values the core still owes */
     enum cu_front_kind kind;
     bool interrupted;
+    /* for events.asked, not kept without it */
+    uint8_t where; /* enum cu_front_asked_where */
+    int error;
     union {
         struct {
             uint16_t name_len;

@@ -158,6 +158,7 @@ void cu_front_lookup_done(struct cu_front *front, struct cu_front_request *r,
     if (value->error == ENOENT) {
         r->inode->negative_seen = true;
         reply_negative(r->fuse, believed_s(front, value->age_ms));
+        r->error = ENOENT;
         cu_front_request_end(front, r);
         return;
     }
@@ -219,6 +220,7 @@ static bool answer_absent(struct cu_front *front, struct cu_front_request *r, co
     value = cu_core_peek(front->config.core, &what, now_ns);
     CU_FRONT_COUNT(front, hit_negative);
     reply_negative(r->fuse, value ? believed_s(front, value->age_ms) : 0);
+    r->error = ENOENT;
     cu_front_request_end(front, r);
     return true;
 }

@@ -13,6 +13,11 @@
 #define SUB_BITS 12u /* chunks of one read: 1 MiB in 4 KiB chunks is 257 */
 #define SUB_MAX  ((1u << SUB_BITS) - 1)
 
+#define WHERE_COUNT                                                                                \
+    4u /* the counters hit_here to hit_storage, in the order of cu_front_asked_where */
+_Static_assert(CU_COUNT_hit_storage - CU_COUNT_hit_here == (int)CU_FRONT_ASKED_STORAGE,
+               "where an answer was, told by its counter");
+
 void cu_front_requests_init(struct cu_front_requests *r)
 {
     *r = (struct cu_front_requests){0};
@@ -96,12 +101,57 @@ struct cu_front_request *cu_front_request_new(struct cu_front *front, fuse_req_t
     r->waiting = 0;
     r->kind = kind;
     r->interrupted = false;
+    r->where = CU_FRONT_ASKED_HERE;
+    r->error = 0;
     fuse_req_interrupt_func(fuse, on_interrupt, r);
     return r;
 }
 
+static enum cu_front_asked_op asked_op(enum cu_front_kind kind)
+{
+    switch (kind) {
+    case CU_FRONT_LOOKUP_LISTING:
+    case CU_FRONT_LOOKUP:
+        return CU_FRONT_ASKED_LOOKUP;
+    case CU_FRONT_READ:
+        return CU_FRONT_ASKED_READ;
+    case CU_FRONT_READDIR:
+        return CU_FRONT_ASKED_LISTING;
+    case CU_FRONT_GETATTR:
+    case CU_FRONT_READLINK:
+    case CU_FRONT_GETXATTR:
+    case CU_FRONT_LISTXATTR:
+    case CU_FRONT_STATFS:
+        break;
+    }
+    return CU_FRONT_ASKED_OTHER;
+}
+
+static void tell_asked(const struct cu_front *front, const struct cu_front_request *r)
+{
+    struct cu_front_asked asked = {
+        .op = asked_op(r->kind),
+        .where = (enum cu_front_asked_where)r->where,
+        .error = r->error,
+    };
+    char path[CU_PATH_MAX];
+    int len = cu_inode_path(r->inode, path);
+
+    if (len > 0 && asked.op == CU_FRONT_ASKED_LOOKUP)
+        len = cu_path_join(path, (size_t)len, r->lookup.name, r->lookup.name_len, path);
+    if (len < 0)
+        return;
+    if (asked.op == CU_FRONT_ASKED_READ && r->error == 0)
+        asked.bytes = r->read.size;
+    asked.path = path;
+    asked.path_len = (size_t)len;
+    front->config.events.asked(front->config.events.context, &asked);
+}
+
 void cu_front_request_end(struct cu_front *front, struct cu_front_request *r)
 {
+    if (front->config.events.asked)
+        tell_asked(front, r);
     r->fuse = NULL;
     if (r->waiting == 0)
         release(front, r);
@@ -110,6 +160,7 @@ void cu_front_request_end(struct cu_front *front, struct cu_front_request *r)
 void cu_front_request_fail(struct cu_front *front, struct cu_front_request *r, int error)
 {
     fuse_reply_err(r->fuse, error);
+    r->error = error;
     cu_front_request_end(front, r);
 }
 
@@ -155,17 +206,32 @@ static void deliver(struct cu_front *front, struct cu_front_request *r, uint32_t
     }
 }
 
+/* The core counts where it found each object; how it did this one is told by what grew. */
+static void note_where(const struct cu_front *front, struct cu_front_request *r,
+                       const uint64_t before[WHERE_COUNT])
+{
+    for (uint8_t i = 0; i < WHERE_COUNT; i++) {
+        if (front->counters[CU_COUNT_hit_here + i] != before[i] && i > r->where)
+            r->where = i;
+    }
+}
+
 void cu_front_want(struct cu_front *front, struct cu_front_request *r,
                    const struct cu_request *what, uint32_t sub)
 {
     uint64_t cookie =
         (uint64_t)r->generation << 32 | (uint64_t)r->index << SUB_BITS | (sub & SUB_MAX);
     struct cu_value failed = {0};
+    uint64_t before[WHERE_COUNT];
     int rc = -ENOTCONN;
 
     r->waiting++;
+    if (front->config.events.asked)
+        memcpy(before, &front->counters[CU_COUNT_hit_here], sizeof(before));
     if (!front->closing)
         rc = cu_core_want(front->config.core, what, cookie, uv_hrtime());
+    if (front->config.events.asked)
+        note_where(front, r, before);
     if (rc < 0) {
         failed.error = -rc;
         deliver(front, r, sub, &failed);

@@ -157,15 +157,67 @@ in_job() {
     [[ $output == *'"cached_bytes"'* ]]
 }
 
-@test "-P, -N, -A: are in the job" {
-    launch -H node1 -P -N 7 -A
-    [ "$(in_job profile)" = yes ]
-    [ "$(in_job top_paths)" = 7 ]
-    [ "$(in_job full_paths)" = yes ]
+# profile NODE EXPRESSION: of p, the node's profile in the directory that -d gave.
+profile() {
+    python3 -c 'import json, sys; p = json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' \
+        "$CLUSTER_DIR/home/t/$1.profile.json" "$2"
+}
+
+# Two directories with a file each, 5000 and 10 bytes; three names looked for that are in none, one
+# of them in both.
+ask_on() {
+    local there=$CLUSTER_DIR/home/t/tree
+    mkdir -p "$there/one" "$there/two"
+    head -c 5000 /dev/zero >"$there/one/large"
+    head -c 10 /dev/zero >"$there/two/small"
+    on "$1" sh -c 'cd "$1" && cat one/large two/small >/dev/null && ! stat one/nosuch two/nosuch one/noneither' \
+        sh "$mount$there" 2>/dev/null
+}
+
+@test "-P: what was asked on each node, and what was looked for in vain" {
+    local there=$CLUSTER_DIR/home/t/tree
+    launch -H node1,node2 -P -d "$CLUSTER_DIR/home/t"
+    ask_on node2
+    [ ! -e "$CLUSTER_DIR/home/t/node2.profile.json" ]
     stop
-    launch -H node1
+    [ "$(profile node2 "p['host'], p['rank'], p['totals']['missing']")" = "('node2', 1, 3)" ]
+    [ "$(profile node2 "p['totals']['bytes']")" = 5010 ]
+    [ "$(profile node2 "p['totals']['parent'] > 0, p['totals']['storage']")" = "(True, 0)" ]
+    [ "$(profile node2 "[(e['path'], e['bytes']) for e in p['top_bytes']]")" = \
+        "[('.../tree/one/large', 5000), ('.../tree/two/small', 10)]" ]
+    [ "$(profile node2 "[(e['name'], e['requests']) for e in p['missing_names']]")" = \
+        "[('nosuch', 2), ('noneither', 1)]" ]
+    [ "$(profile node2 "[(e['path'], e['requests']) for e in p['missing_directories']]")" = \
+        "[('.../t/tree/one', 2), ('.../t/tree/two', 1)]" ]
+    [ "$(profile node2 "p['counters']['kernel_bytes']")" = 5010 ]
+    [ "$(profile node1 "p['totals']['bytes']")" = 0 ]
+    [ -z "$(find "$CLUSTER_DIR/home/t" -name '*.new')" ]
+}
+
+@test "-N, -A: so many paths, whole" {
+    local there=$CLUSTER_DIR/home/t/tree
+    launch -H node1 -P -N 1 -A -d "$CLUSTER_DIR/home/t"
+    ask_on node1
+    stop
+    [ "$(profile node1 "[e['path'] for e in p['top_bytes']]")" = "['$there/one/large']" ]
+    [ "$(profile node1 "[len(p[l]) for l in ('top_requests', 'missing_names', 'missing_directories')]")" = \
+        "[1, 1, 1]" ]
+}
+
+@test "-P with -I: the profile is there before the end" {
+    launch -H node1 -P -I 1 -d "$CLUSTER_DIR/home/t"
+    ask_on node1
+    # shellcheck disable=SC2016
+    timeout 20 sh -c 'until grep -q one/large "$1" 2>/dev/null; do sleep 0.1; done' sh \
+        "$CLUSTER_DIR/home/t/node1.profile.json"
+}
+
+@test "no -P: no profile" {
+    launch -H node1 -N 5 -A -d "$CLUSTER_DIR/home/t"
     [ "$(in_job profile)" = no ]
-    [ "$(in_job full_paths)" = no ]
+    ask_on node1
+    stop
+    [ -z "$(find "$CLUSTER_DIR/home/t" -name '*profile*')" ]
 }
 
 @test "-s: the launch gives up then" {

@@ -26,11 +26,12 @@
 #define ASK_MS  2000
 #define TERM_MS 2000 /* an orderly end takes milliseconds */
 #define KILL_MS 2000
-#define DAEMON  "copperd"
+#define DAEMON  "copperd" /* and its supervisor, whose name begins so */
 
 struct note { /* what the lock file says */
     bool exists, held;
-    long pid;
+    long pid;    /* of the supervisor */
+    long daemon; /* that it has started; 0: not known */
     char job_id[33];
     unsigned dirs; /* directories that the daemon made for its mount */
 };
@@ -43,8 +44,9 @@ static void read_note(const char *path, struct note *note)
     *note = (struct note){.exists = fd >= 0};
     if (fd < 0)
         return;
-    if (read(fd, text, sizeof(text) - 1) > 0 && sscanf(text, "pid %ld\njob %32[0-9a-f]\ndirs %u",
-                                                       &note->pid, note->job_id, &note->dirs) < 2)
+    if (read(fd, text, sizeof(text) - 1) > 0 &&
+        sscanf(text, "pid %ld\njob %32[0-9a-f]\ndirs %u\ndaemon %ld", &note->pid, note->job_id,
+               &note->dirs, &note->daemon) < 2)
         note->pid = 0;
     note->held = flock(fd, LOCK_EX | LOCK_NB) != 0;
     close(fd);
@@ -66,7 +68,7 @@ static int open_daemon(long pid)
     if (comm >= 0) {
         ssize_t n = read(comm, name, sizeof(name) - 1);
 
-        ours = n > 0 && strncmp(name, DAEMON "\n", sizeof(DAEMON)) == 0 && fstat(comm, &st) == 0 &&
+        ours = n > 0 && strncmp(name, DAEMON, strlen(DAEMON)) == 0 && fstat(comm, &st) == 0 &&
                st.st_uid == getuid();
         close(comm);
     }
@@ -211,12 +213,39 @@ static int clean(const char *run_dir, const char *mount_dir, const struct note *
     return mounts;
 }
 
+/* Ends what holds the lock. 0 or -errno with err. */
+static int end_holder(const char *mount_dir, const char *job_id, const struct note *note,
+                      struct cu_error *err)
+{
+    int pidfd = open_daemon(note->pid), daemonfd = open_daemon(note->daemon);
+    int rc = ask(mount_dir, job_id, err);
+    bool stopped;
+
+    if (pidfd < 0) { /* the supervisor was killed, and its daemon cannot end */
+        pidfd = daemonfd;
+        daemonfd = -1;
+    }
+    if (pidfd < 0)
+        return cu_error_set(err, -ESRCH,
+                            "the daemon (pid %ld) of %s runs, but not as this user's " DAEMON,
+                            note->pid, mount_dir);
+    stopped = (rc == 0 && has_ended(pidfd, TERM_MS)) || end_process(pidfd);
+    close(pidfd);
+    if (daemonfd >= 0) {
+        stopped = has_ended(daemonfd, stopped ? TERM_MS : 0) || end_process(daemonfd);
+        close(daemonfd);
+    }
+    if (!stopped)
+        return cu_error_set(err, -EBUSY, "the daemon (pid %ld) of %s does not end", note->pid,
+                            mount_dir);
+    return 0;
+}
+
 int cu_here_stop(const char *mount_dir, const char *job_id, struct cu_error *err)
 {
     char run_dir[CU_PATH_MAX], path[CU_PATH_MAX];
     bool stopped = false;
     struct note note;
-    int pidfd = -1;
     int rc = cu_rundir_make(getuid(), run_dir, err);
 
     if (rc == 0 && cu_rundir_file(run_dir, mount_dir, "lock", path) != 0)
@@ -227,17 +256,10 @@ int cu_here_stop(const char *mount_dir, const char *job_id, struct cu_error *err
     if (job_id != NULL && note.exists && note.job_id[0] != '\0' && strcmp(note.job_id, job_id) != 0)
         return 0;
     if (note.held) {
-        pidfd = open_daemon(note.pid);
-        rc = ask(mount_dir, job_id, err);
-        if (pidfd < 0)
-            return cu_error_set(err, -ESRCH,
-                                "the daemon (pid %ld) of %s runs, but not as this user's " DAEMON,
-                                note.pid, mount_dir);
-        stopped = (rc == 0 && has_ended(pidfd, TERM_MS)) || end_process(pidfd);
-        close(pidfd);
-        if (!stopped)
-            return cu_error_set(err, -EBUSY, "the daemon (pid %ld) of %s does not end", note.pid,
-                                mount_dir);
+        rc = end_holder(mount_dir, job_id, &note, err);
+        if (rc < 0)
+            return rc;
+        stopped = true;
         read_note(path, &note); /* gone, after an orderly stop */
     }
     rc = clean(run_dir, mount_dir, &note, err);

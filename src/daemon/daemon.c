@@ -1,5 +1,5 @@
 /* Everything that a node consists of is put together here, in the order in which it depends on each
- * other; the mount comes last, so that nothing before it needs an unmount to be undone. */
+ * other; the front comes last, so that nothing of the kernel is read before all can work. */
 #include "daemon/daemon.h"
 
 #include "base/log.h"
@@ -9,7 +9,6 @@
 #include "core/tree.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +37,8 @@ static struct cu_core_config core_config(const struct cu_daemon_config *config)
         .chunk_bytes = CHUNK_BYTES,
         .inline_bytes = INLINE_BYTES,
         .enoent_ttl_ns = job->enoent_ttl_ms * NS_PER_MS,
-        .start_grace_ns = job->ready_timeout_s * NS_PER_S,
+        /* the others have been there for long */
+        .start_grace_ns = config->resumes ? 0 : job->ready_timeout_s * NS_PER_S,
         .storage_slots = STORAGE_SLOTS,
         .orphan_slots = ORPHAN_SLOTS,
     };
@@ -85,6 +85,10 @@ static void on_front_asked(void *context, const struct cu_front_asked *asked)
 
 static void on_signal(uv_signal_t *handle, int number)
 {
+    struct cu_daemon *daemon = handle->data;
+
+    if (number == SIGUSR1 && daemon->phase != CU_PHASE_SERVING)
+        return; /* the supervisor passes on what it was sent, perhaps together with us */
     cu_log_info("signal %d", number);
     cu_daemon_stop(handle->data, NULL, NULL);
 }
@@ -137,13 +141,17 @@ static int start_loop(struct cu_daemon *daemon, struct cu_error *err)
     uv_timer_init(&daemon->loop, &daemon->stop_timer);
     uv_signal_init(&daemon->loop, &daemon->sigterm);
     uv_signal_init(&daemon->loop, &daemon->sigint);
+    uv_signal_init(&daemon->loop, &daemon->sigusr1);
     daemon->timer.data = daemon;
     daemon->stop_timer.data = daemon;
     daemon->sigterm.data = daemon;
     daemon->sigint.data = daemon;
+    daemon->sigusr1.data = daemon;
     rc = uv_signal_start(&daemon->sigterm, on_signal, SIGTERM);
     if (rc == 0)
         rc = uv_signal_start(&daemon->sigint, on_signal, SIGINT);
+    if (rc == 0)
+        rc = uv_signal_start(&daemon->sigusr1, on_signal, SIGUSR1);
     return rc == 0 ? 0 : cu_error_set(err, rc, "no signal handler: %s", uv_strerror(rc));
 }
 
@@ -198,7 +206,7 @@ static int start_network(struct cu_daemon *daemon, struct cu_error *err)
 static int start_files(struct cu_daemon *daemon, const struct cu_core_config *limits,
                        struct cu_error *err)
 {
-    static char real_mount[PATH_MAX]; /* the storage borrows it */
+    const char *real_mount = daemon->config.real_mount;
     const char *hidden[8] = {daemon->config.job->mount_dir, "/proc", "/sys", "/dev"};
     struct cu_storage_config storage = {
         .loop = &daemon->loop,
@@ -213,6 +221,9 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
         .mount_dir = daemon->config.job->mount_dir,
         .chunk_bytes = limits->chunk_bytes,
         .enoent_ttl_ns = limits->enoent_ttl_ns,
+        .device_fd = daemon->config.device_fd,
+        .recovery = daemon->config.recovery,
+        .resumes = daemon->config.resumes,
         .events = {.context = daemon,
                    .kick = on_front_kick,
                    .unmounted = on_front_unmounted,
@@ -227,7 +238,7 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
         front.events.asked = on_front_asked;
     }
     /* Storage reaches the mount by its real name, too. */
-    if (realpath(front.mount_dir, real_mount) != NULL && strcmp(real_mount, hidden[0]) != 0)
+    if (strcmp(real_mount, hidden[0]) != 0)
         hidden[4] = real_mount;
     memcpy(storage.hidden_paths, hidden, sizeof(hidden));
     memcpy(front.hidden_paths, hidden, sizeof(hidden));
@@ -235,7 +246,12 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
     if (daemon->storage == NULL)
         return -ENOMEM;
     daemon->front = cu_front_create(&front, err);
-    return daemon->front != NULL ? 0 : -EIO;
+    if (daemon->front == NULL)
+        return -EIO;
+    cu_core_mounted(daemon->core, uv_hrtime());
+    if (daemon->config.resumes && cu_front_resume(daemon->front) < 0)
+        return cu_error_set(err, -EIO, "the mount of the daemon that died cannot be taken over");
+    return 0;
 }
 
 static struct cu_snapshot *start_snapshot(struct cu_daemon *daemon, const char *suffix,
@@ -296,7 +312,6 @@ struct cu_daemon *cu_daemon_create(const struct cu_daemon_config *config, struct
 
 void cu_daemon_run(struct cu_daemon *daemon)
 {
-    cu_core_mounted(daemon->core, uv_hrtime());
     cu_daemon_drain(daemon);
     uv_run(&daemon->loop, UV_RUN_DEFAULT);
 }

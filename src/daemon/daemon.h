@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "daemon/mountdir.h"
+#include "io/recovery.h"
 #include "proto/job.h"
 
 #include <stdbool.h>
@@ -19,9 +20,13 @@ struct cu_daemon_config {
     const char *bind_address; /* borrowed; NULL: all */
     uint64_t cache_bytes;
     struct cu_mountdir *mountdir; /* borrowed; removed when the mount has gone */
+    const char *real_mount;       /* borrowed: the mount directory by its real name */
+    int device_fd;                /* taken: of cu_front_mount */
+    struct cu_recovery *recovery; /* borrowed, opened */
+    bool resumes;                 /* takes over from a daemon that died */
 };
 
-/* Listens, mounts and serves as soon as cu_daemon_run is called. NULL with err, and nothing is left
+/* Listens, and serves as soon as cu_daemon_run is called. NULL with err, and nothing is left
  * behind but mountdir. */
 struct cu_daemon *cu_daemon_create(const struct cu_daemon_config *config, struct cu_error *err);
 /* Serves until the node is stopped by a signal, a request or the end of its mount. Then mount,

@@ -51,6 +51,8 @@ int cu_detach_wait(struct cu_detach *detach, struct cu_error *err)
         if (got <= 0)
             break;
         at += (size_t)got;
+        if (text[0] == '+')
+            break; /* the supervisor keeps its end of the pipe */
     }
     text[at] = '\0';
     close(detach->pipe_fd);

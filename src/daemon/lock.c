@@ -81,15 +81,35 @@ int cu_lock_take(struct cu_lock *lock, const char *path, const char *job_id, str
     return 0;
 }
 
-int cu_lock_note(struct cu_lock *lock, uint32_t dirs_made)
+static int write_note(struct cu_lock *lock)
 {
-    char text[128];
-    int len = snprintf(text, sizeof(text), "pid %ld\njob %s\ndirs %u\n", (long)getpid(),
-                       lock->job_id, dirs_made);
+    char text[160];
+    int len = snprintf(text, sizeof(text), "pid %ld\njob %s\ndirs %u\ndaemon %ld\n", (long)getpid(),
+                       lock->job_id, lock->dirs_made, lock->daemon);
 
     if (pwrite(lock->fd, text, (size_t)len, 0) != len || ftruncate(lock->fd, len) < 0)
         return errno != 0 ? -errno : -ENOSPC;
     return 0;
+}
+
+int cu_lock_note(struct cu_lock *lock, uint32_t dirs_made)
+{
+    lock->dirs_made = dirs_made;
+    return write_note(lock);
+}
+
+void cu_lock_note_daemon(struct cu_lock *lock, long pid)
+{
+    lock->daemon = pid;
+    (void)!write_note(lock);
+}
+
+bool cu_lock_holds(const struct cu_lock *lock)
+{
+    struct stat held, named;
+
+    return lock->fd >= 0 && fstat(lock->fd, &held) == 0 && lstat(lock->path, &named) == 0 &&
+           held.st_ino == named.st_ino && held.st_dev == named.st_dev;
 }
 
 void cu_lock_release(struct cu_lock *lock)

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/path.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct cu_lock {
@@ -12,6 +13,8 @@ struct cu_lock {
     char path[CU_PATH_MAX];
     char job_id[33];    /* hex */
     uint32_t dirs_left; /* directories that a killed daemon had made for its mount */
+    uint32_t dirs_made;
+    long daemon; /* pid; 0: none */
 };
 
 /* Takes the lock for this process. -EBUSY with err when a daemon lives; -errno with err. */
@@ -19,6 +22,10 @@ __attribute__((warn_unused_result)) int cu_lock_take(struct cu_lock *lock, const
                                                      const char *job_id, struct cu_error *err);
 /* Notes how many directories were made, for whoever has to clean up after us. 0 or -errno. */
 __attribute__((warn_unused_result)) int cu_lock_note(struct cu_lock *lock, uint32_t dirs_made);
+/* Notes the process that serves for the one that took the lock; best effort. */
+void cu_lock_note_daemon(struct cu_lock *lock, long pid);
+/* Is the lock still ours? Not when a process that inherited it has released it. */
+bool cu_lock_holds(const struct cu_lock *lock);
 /* Removes the file and lets go. Not held: nothing. */
 void cu_lock_release(struct cu_lock *lock);
 

@@ -15,9 +15,12 @@
 #include "daemon/options.h"
 #include "daemon/process.h"
 #include "daemon/roster.h"
+#include "daemon/supervisor.h"
+#include "io/front.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +41,11 @@ struct start {
     struct cu_mountdir mountdir;
     struct cu_cores cores;
     bool bound;
+    struct cu_detach detach;
+    uint64_t cache_bytes;
+    char real_mount[PATH_MAX];
+    int device_fd; /* -1: not mounted */
+    struct cu_recovery *recovery;
 };
 
 static int complain(const struct start *start, const struct cu_error *err)
@@ -271,16 +279,102 @@ static void log_start(const struct start *start, const char *job_id, const struc
     }
 }
 
-/* Everything from the lock to the lock's release. Does not return when it served. */
-static int serve(struct start *start, struct cu_detach *detach, struct cu_error *err)
+/* --- the daemon ------------------------------------------------------------------------------- */
+
+static void tell_failure(struct start *start, bool again, const struct cu_error *err)
 {
+    if (again)
+        cu_log_error("cannot carry on: %s", err->text);
+    else if (start->options.foreground)
+        complain(start, err);
+    else
+        cu_detach_failed(&start->detach, err);
+}
+
+/* In a process of its own, which ends here; what a failure leaves the supervisor clears away. */
+static void serve(void *context, bool again)
+{
+    struct start *start = context;
     struct cu_daemon_config config = {
         .job = &start->job,
         .rank = start->rank,
         .socket_path = start->socket_path,
+        .bind_address = start->bind_address[0] != '\0' ? start->bind_address : NULL,
+        .cache_bytes = start->cache_bytes,
         .mountdir = &start->mountdir,
+        .real_mount = start->real_mount,
+        .device_fd = start->device_fd,
+        .recovery = start->recovery,
+        .resumes = again,
     };
+    struct cu_error err = {""};
     struct cu_daemon *daemon = NULL;
+
+    if (!cu_recovery_open(start->recovery) && again)
+        cu_error_set(&err, -EINVAL, "the recovery area is damaged");
+    else
+        daemon = cu_daemon_create(&config, &err);
+    if (daemon == NULL) {
+        tell_failure(start, again, &err);
+        _exit(1);
+    }
+    cu_recovery_set_phase(start->recovery, CU_RECOVERY_SERVING);
+    if (!again && !start->options.foreground)
+        cu_detach_ready(&start->detach);
+    cu_daemon_run(daemon);
+    cu_log_info("stopped");
+    remove_job_file(start);
+    leave_place(start);
+    cu_supervisor_leave(start->recovery);
+    if (cu_daemon_hangs(daemon))
+        cu_process_close_all(); /* else they end with the process, which says that it has */
+    _exit(0);
+}
+
+/* --- the supervisor --------------------------------------------------------------------------- */
+
+static void on_started(void *context, pid_t pid)
+{
+    struct start *start = context;
+
+    cu_lock_note_daemon(&start->lock, pid);
+    if (!start->options.foreground)
+        cu_process_silence(2); /* the daemon still has it, until it is ready */
+}
+
+/* The mount comes last, and without anybody who serves it nothing below it may be looked at. */
+static int mount_it(struct start *start, struct cu_error *err)
+{
+    const char *mount = start->job.mount_dir;
+
+    if (realpath(mount, start->real_mount) == NULL)
+        snprintf(start->real_mount, sizeof(start->real_mount), "%s", mount);
+    start->recovery = cu_recovery_create(CU_RECOVERY_BYTES);
+    if (start->recovery == NULL)
+        return cu_error_set(err, -ENOMEM, "out of memory");
+    start->device_fd = cu_front_mount(mount, err);
+    return start->device_fd < 0 ? start->device_fd : 0;
+}
+
+/* What a daemon left that did not end in good order. */
+static void clear_away(struct start *start)
+{
+    const char *mount = start->job.mount_dir;
+    enum cu_mounts_what what = CU_MOUNTS_NOTHING;
+
+    if (!cu_lock_holds(&start->lock))
+        return;
+    if (cu_mounts_look(mount, &what) == 0 && what == CU_MOUNTS_OURS && cu_mounts_unmount(mount) < 0)
+        cu_log_error("%s: cannot be unmounted", mount);
+    unlink(start->socket_path);
+    if (cu_recovery_phase(start->recovery) != CU_RECOVERY_STARTING)
+        remove_job_file(start);
+}
+
+/* Everything from the lock to the lock's release. 0: served. */
+static int supervise(struct start *start, struct cu_error *err)
+{
+    struct cu_supervisor_config config = {.serve = serve, .started = on_started, .context = start};
     char job_id[2 * CU_JOB_ID_BYTES + 1];
     struct cu_error note = {""};
     int rc;
@@ -294,11 +388,9 @@ static int serve(struct start *start, struct cu_detach *detach, struct cu_error 
     rc = cu_roster_bind_address(start->job.network, start->bind_address, err);
     if (rc < 0)
         goto out;
-    if (start->bind_address[0] != '\0')
-        config.bind_address = start->bind_address;
-    config.cache_bytes = start->job.cache_bytes;
-    if (config.cache_bytes == 0)
-        config.cache_bytes = cu_memory_default_cache(NULL);
+    start->cache_bytes = start->job.cache_bytes;
+    if (start->cache_bytes == 0)
+        start->cache_bytes = cu_memory_default_cache(NULL);
     rc = take_place(start, job_id, err);
     if (rc < 0)
         goto out;
@@ -306,31 +398,24 @@ static int serve(struct start *start, struct cu_detach *detach, struct cu_error 
     if (rc < 0)
         goto out;
     log_start(start, job_id, &note);
-    daemon = cu_daemon_create(&config, err);
-    if (daemon == NULL) {
-        rc = -EIO;
+    rc = mount_it(start, err);
+    if (rc < 0)
         goto out;
-    }
-    if (!start->options.foreground)
-        cu_detach_ready(detach);
-    cu_daemon_run(daemon);
-    cu_log_info("stopped");
+    config.recovery = start->recovery;
+    config.device_fd = start->device_fd;
+    rc = cu_supervisor_run(&config, err);
+    if (rc == 1)
+        return 0;
+    clear_away(start);
 out:
-    if (daemon != NULL)
-        remove_job_file(start);
-    leave_place(start);
-    if (daemon != NULL) {
-        if (cu_daemon_hangs(daemon))
-            cu_process_close_all(); /* else they end with the process, which says that it has */
-        _exit(0);
-    }
+    if (start->lock.fd < 0 || cu_lock_holds(&start->lock))
+        leave_place(start);
     return rc;
 }
 
 int cu_start_main(int argc, char **argv)
 {
-    static struct start start = {.lock = {.fd = -1}};
-    struct cu_detach detach = {.pipe_fd = -1};
+    static struct start start = {.lock = {.fd = -1}, .detach = {.pipe_fd = -1}, .device_fd = -1};
     struct cu_error err = {""};
 
     gethostname(start.host, sizeof(start.host) - 1);
@@ -351,17 +436,18 @@ int cu_start_main(int argc, char **argv)
     if (read_job(&start, &err) < 0 || find_rank(&start, &err) < 0)
         return complain(&start, &err);
     if (!start.options.foreground) {
-        if (cu_detach_fork(&detach, &err) < 0)
+        if (cu_detach_fork(&start.detach, &err) < 0)
             return complain(&start, &err);
-        if (detach.child != 0) {
+        if (start.detach.child != 0) {
             sodium_memzero(start.job.key, sizeof(start.job.key));
-            return cu_detach_wait(&detach, &err) < 0 ? complain(&start, &err) : 0;
+            return cu_detach_wait(&start.detach, &err) < 0 ? complain(&start, &err) : 0;
         }
     }
-    if (chdir("/") < 0 || serve(&start, &detach, &err) < 0) {
-        if (start.options.foreground)
-            return complain(&start, &err);
-        cu_detach_failed(&detach, &err);
-    }
+    if (chdir("/") == 0 && supervise(&start, &err) == 0)
+        _exit(0);
+    if (err.text[0] != '\0' && start.options.foreground)
+        complain(&start, &err);
+    else if (err.text[0] != '\0')
+        cu_detach_failed(&start.detach, &err);
     _exit(1);
 }

@@ -34,7 +34,7 @@ struct cu_daemon {
     struct cu_socket *socket;
     struct cu_commands *commands;
     struct cu_links links;
-    uv_signal_t sigterm, sigint;
+    uv_signal_t sigterm, sigint, sigusr1;
     uv_timer_t timer;     /* for the core's and the control plane's deadlines */
     uint64_t timer_at_ns; /* UINT64_MAX: not armed */
     bool draining;

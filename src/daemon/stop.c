@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "daemon/mounts.h"
+#include "daemon/supervisor.h"
 
 #include <string.h>
 
@@ -61,6 +62,8 @@ static void take_away_mount(struct cu_daemon *daemon)
 
     cu_front_destroy(daemon->front);
     daemon->front = NULL;
+    /* Who waits in the mount is let go when the last one has closed its device. */
+    cu_supervisor_tell(daemon->config.recovery, CU_RECOVERY_GIVEN_UP);
     if (cu_mounts_look(dir, &what) == 0 && what == CU_MOUNTS_OURS && cu_mounts_unmount(dir) < 0)
         cu_log_error("%s: cannot be unmounted", dir);
     cu_mountdir_remove(daemon->config.mountdir);
@@ -101,6 +104,7 @@ void cu_daemon_stop(struct cu_daemon *daemon, const struct cu_commands_origin *o
     switch (daemon->phase) {
     case CU_PHASE_SERVING:
         daemon->phase = CU_PHASE_STOP_WANTED;
+        cu_recovery_set_phase(daemon->config.recovery, CU_RECOVERY_STOPPING);
         if (origin != NULL)
             daemon->stop_origin = *origin;
         daemon->stop_result = json_incref(result);

@@ -87,6 +87,7 @@ void cu_front_forget(struct cu_front *front, const char *path, size_t path_len)
     struct forget f = {.front = front};
     size_t at = 1;
 
+    cu_recovery_set_forgot(front->config.recovery);
     while (at < path_len) {
         const char *slash = memchr(path + at, '/', path_len - at);
         size_t len = (slash ? (size_t)(slash - path) : path_len) - at;
@@ -129,21 +130,6 @@ static void tune(struct cu_front *front)
     close(fd);
 }
 
-/* Takes one request; 1, 0 when there is none, or -ENODEV when the mount has gone. */
-static int take(struct cu_front *front)
-{
-    int rc = fuse_session_receive_buf(front->session, &front->buffer);
-
-    if (rc == -EINTR)
-        return 1;
-    if (rc == -EAGAIN)
-        return 0;
-    if (rc <= 0)
-        return -ENODEV;
-    fuse_session_process_buf(front->session, &front->buffer);
-    return fuse_session_exited(front->session) ? -ENODEV : 1;
-}
-
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     struct cu_front *front = poll->data;
@@ -151,7 +137,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
     (void)status, (void)events; /* an error of the descriptor shows when it is read */
     for (int i = 0; i < BATCH_MAX && rc == 1; i++)
-        rc = take(front);
+        rc = cu_front_take(front);
     if (front->initialised && !front->tuned)
         tune(front);
     cu_front_requests_interrupt(front);
@@ -195,27 +181,48 @@ static void on_inode_free(void *context, struct cu_inode *inode)
         cu_front_held_drop(context, inode->dir.held);
 }
 
-static int open_session(struct cu_front *front, struct cu_error *err)
+struct fuse_session *cu_front_session(const char *mount_dir, void *userdata, struct cu_error *err)
 {
     char *argv[] = {(char *)"copperd", (char *)"-o",
                     (char *)"ro,nosuid,nodev,default_permissions,fsname=copper,subtype=copper",
                     NULL};
     struct fuse_args args = FUSE_ARGS_INIT(3, argv);
+    struct fuse_session *session;
     int flags;
 
     fuse_said[0] = '\0';
     fuse_set_log_func(on_fuse_log);
-    front->session = fuse_session_new(&args, &cu_front_ops, sizeof(cu_front_ops), front);
+    session = fuse_session_new(&args, &cu_front_ops, sizeof(cu_front_ops), userdata);
     fuse_opt_free_args(&args);
+    if (!session) {
+        cu_error_set(err, -EINVAL, "libfuse refuses the mount's options: %s", fuse_said);
+        return NULL;
+    }
+    if (fuse_session_mount(session, mount_dir) != 0) {
+        cu_error_set(err, -EIO, "cannot mount on %s: %s", mount_dir,
+                     fuse_said[0] ? fuse_said : "fusermount3 failed");
+        fuse_session_destroy(session);
+        return NULL;
+    }
+    flags = fcntl(fuse_session_fd(session), F_GETFL);
+    if (flags >= 0 && fcntl(fuse_session_fd(session), F_SETFL, flags | O_NONBLOCK) == 0)
+        return session;
+    cu_error_set(err, -errno, "cannot set up the FUSE device: %s", strerror(errno));
+    fuse_session_unmount(session);
+    fuse_session_destroy(session);
+    return NULL;
+}
+
+static int open_session(struct cu_front *front, struct cu_error *err)
+{
+    char device[32];
+
+    snprintf(device, sizeof(device), "/dev/fd/%d", front->config.device_fd); /* libfuse's word */
+    front->session = cu_front_session(
+        front->config.device_fd > 0 ? device : front->config.mount_dir, front, err);
     if (!front->session)
-        return cu_error_set(err, -EINVAL, "libfuse refuses the mount's options: %s", fuse_said);
-    if (fuse_session_mount(front->session, front->config.mount_dir) != 0)
-        return cu_error_set(err, -EIO, "cannot mount on %s: %s", front->config.mount_dir,
-                            fuse_said[0] ? fuse_said : "fusermount3 failed");
+        return -EIO;
     front->fd = fuse_session_fd(front->session);
-    flags = fcntl(front->fd, F_GETFL);
-    if (flags < 0 || fcntl(front->fd, F_SETFL, flags | O_NONBLOCK) < 0)
-        return cu_error_set(err, -errno, "cannot set up the FUSE device: %s", strerror(errno));
     if (cu_front_device_hook(front) != 0)
         return cu_error_set(err, -ENOMEM, "out of memory");
     return 0;
@@ -233,7 +240,7 @@ static void free_parts(struct cu_front *front)
         fuse_session_unmount(front->session);
         fuse_session_destroy(front->session);
     }
-    free(front->buffer.mem);
+    free(front->own_buffer);
     if (front->inodes.by_id) {
         cu_front_stale_free(front);
         cu_inodes_free(&front->inodes);
@@ -257,7 +264,7 @@ struct cu_front *cu_front_create(const struct cu_front_config *config, struct cu
     cu_list_init(&front->stale);
     cu_front_requests_init(&front->requests);
     if (copy_config(front, config) < 0 ||
-        cu_inodes_init(&front->inodes, on_inode_free, front) < 0) {
+        cu_inodes_init(&front->inodes, on_inode_free, front) < 0 || cu_front_take_over(front) < 0) {
         cu_error_set(err, -ENOMEM, "out of memory");
         goto fail;
     }
@@ -306,7 +313,7 @@ static void end_invalidator(struct cu_front *front)
             continue;
         if (fds[0].revents)
             break;
-        if (fds[1].revents && take(front) < 0)
+        if (fds[1].revents && cu_front_take(front) < 0)
             fds[1].fd = -1;
     }
     cu_invalidator_destroy(front->invalidator);

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "core/core.h"
+#include "io/recovery.h"
 
 #include <stdint.h>
 #include <uv.h>
@@ -58,11 +59,21 @@ struct cu_front_config {
     const char *hidden_paths[8]; /* as in cu_storage_config: ENOENT without asking anybody */
     uint32_t chunk_bytes;
     uint64_t enoent_ttl_ns;
+    int device_fd;                /* of cu_front_mount, taken; 0: mounts, and unmounts, by itself */
+    struct cu_recovery *recovery; /* borrowed, opened; NULL: nobody will take over */
+    bool resumes;                 /* goes on with what an earlier daemon left there */
     struct cu_front_events events;
 };
 
+/* Mounts without serving: the device, which processes that are forked later may serve (one at a
+ * time), or -errno with err. Who has it unmounts. */
+__attribute__((warn_unused_result)) int cu_front_mount(const char *mount_dir, struct cu_error *err);
+
 /* Mounts (fusermount3 when not root) and starts to serve on the loop. */
 struct cu_front *cu_front_create(const struct cu_front_config *config, struct cu_error *err);
+/* resumes: takes up what the earlier daemon had not answered; to be called once the core works. 0,
+ * -ENOMEM, -EINVAL: nothing to go on with. */
+__attribute__((warn_unused_result)) int cu_front_resume(struct cu_front *front);
 /* A CU_EFFECT_REPLY whose cookie the front handed to cu_core_want. */
 void cu_front_reply(struct cu_front *front, uint64_t cookie, const struct cu_value *value);
 /* A CU_EFFECT_FORGET: the kernel's entries and pages at and below path are invalidated, on a thread

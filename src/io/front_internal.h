@@ -45,6 +45,7 @@ struct cu_front_request {
     uint32_t index;         /* in front->requests.blocks */
     uint32_t generation;    /* an answer to what used this place before is told by it */
     uint32_t waiting;       /* values the core still owes */
+    uint32_t record;        /* in the recovery area until it is answered; 0: none */
     enum cu_front_kind kind;
     bool interrupted;
     /* for events.asked, not kept without it */
@@ -111,8 +112,11 @@ struct cu_front {
     struct fuse_session *session;
     int fd;
     uv_poll_t poll;
-    struct fuse_buf buffer;
-    bool initialised; /* FUSE_INIT is answered */
+    void *buffer;                   /* for the kernel's requests; the recovery area's, or our own */
+    void *own_buffer;               /* owned, NULL when there is a recovery area */
+    const struct fuse_buf *current; /* the request being taken; NULL: none */
+    uint8_t tries;                  /* daemons that ended while they took it up */
+    bool initialised;               /* FUSE_INIT is answered */
     bool tuned;
     bool gone;    /* the kernel has ended the connection */
     bool closing; /* nobody answers any more */
@@ -135,6 +139,18 @@ struct cu_front {
 #define CU_FRONT_COUNT(front, name) ((front)->counters[CU_COUNT_##name]++)
 
 extern const struct fuse_lowlevel_ops cu_front_ops;
+
+/* front.c */
+/* Mounts, or uses the device "/dev/fd/N", which is set not to block. NULL with err. */
+struct fuse_session *cu_front_session(const char *mount_dir, void *userdata, struct cu_error *err);
+
+/* front_takeover.c */
+/* Readies the buffer, and the inodes that the kernel knows already. 0 or -ENOMEM. */
+__attribute__((warn_unused_result)) int cu_front_take_over(struct cu_front *front);
+/* Takes one request; 1, 0 when there is none, or -ENODEV when the mount has gone. */
+__attribute__((warn_unused_result)) int cu_front_take(struct cu_front *front);
+/* Records the request being taken, which is going to wait; 0: not recorded. */
+uint32_t cu_front_record(struct cu_front *front);
 
 /* front_request.c */
 void cu_front_requests_init(struct cu_front_requests *r);

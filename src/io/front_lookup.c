@@ -119,8 +119,9 @@ struct cu_inode *cu_front_enter(struct cu_front *front, struct cu_inode *dir, co
         CU_FRONT_COUNT(front, no_memory);
         return NULL;
     }
-    if (inode->lookups++ == 0 && S_ISREG(value->attr.mode))
+    if (inode->lookups == 0 && S_ISREG(value->attr.mode))
         cu_predict_lookup(&front->predict, name, name_len);
+    cu_inodes_looked_up(&front->inodes, inode);
     if (S_ISLNK(value->attr.mode) && !inode->link.target)
         inode->link.target = cu_buf_ref(value->bytes);
     *entry = (struct fuse_entry_param){.ino = inode->nodeid,

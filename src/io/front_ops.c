@@ -38,8 +38,7 @@ void cu_front_getattr_done(struct cu_front *front, struct cu_front_request *r,
         cu_front_request_fail(front, r, value->error ? value->error : ENOTDIR);
         return;
     }
-    r->inode->attr = value->attr;
-    r->inode->has_attr = true;
+    cu_inodes_set_attr(&front->inodes, r->inode, &value->attr);
     reply_attr(r->fuse, r->inode);
     cu_front_request_end(front, r);
 }

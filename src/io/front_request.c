@@ -66,6 +66,7 @@ void cu_front_requests_free(struct cu_front *front)
 
         if (request->fuse)
             fuse_reply_err(request->fuse, ENOTCONN);
+        cu_recovery_drop(front->config.recovery, request->record);
         release(front, request);
     }
     for (uint32_t i = 0; i < r->block_count; i++)
@@ -98,6 +99,7 @@ struct cu_front_request *cu_front_request_new(struct cu_front *front, fuse_req_t
     cu_list_push_back(&requests->busy, &r->link);
     r->fuse = fuse;
     r->inode = cu_inode_ref(inode);
+    r->record = cu_front_record(front);
     r->waiting = 0;
     r->kind = kind;
     r->interrupted = false;
@@ -153,6 +155,8 @@ void cu_front_request_end(struct cu_front *front, struct cu_front_request *r)
     if (front->config.events.asked)
         tell_asked(front, r);
     r->fuse = NULL;
+    cu_recovery_drop(front->config.recovery, r->record);
+    r->record = 0;
     if (r->waiting == 0)
         release(front, r);
 }

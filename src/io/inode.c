@@ -1,7 +1,8 @@
 /* The kernel speaks of numbers, the core of paths; this table is between them. Invariants: a node
  * lives as long as the kernel's references and ours together; each child holds its parent, so that
  * a path can always be built by walking up; both hash chains hold every node but the root, which is
- * in by_id only. */
+ * in by_id only. A parent's number is below its children's. What the recovery area has is never
+ * behind what the kernel was told. */
 #include "io/inode.h"
 
 #include "base/hash.h"
@@ -12,6 +13,7 @@
 #include <sys/stat.h>
 
 #define BUCKETS_MIN 256u
+#define NODEID_MAX  (UINT64_C(1) << 62) /* no kernel lives long enough to get there */
 
 static size_t id_bucket(const struct cu_inodes *t, uint64_t nodeid)
 {
@@ -97,14 +99,19 @@ static void grow(struct cu_inodes *t)
     *t = larger;
 }
 
-static struct cu_inode *make(struct cu_inodes *t, struct cu_inode *parent, const char *name,
-                             size_t name_len)
+/* nodeid 0: the next number. */
+static struct cu_inode *make(struct cu_inodes *t, struct cu_inode *parent, uint64_t nodeid,
+                             const char *name, size_t name_len)
 {
     struct cu_inode *inode = calloc(1, sizeof(*inode) + name_len + 1);
 
     if (!inode)
         return NULL;
-    inode->nodeid = t->next_id++;
+    if (nodeid == 0) {
+        nodeid = t->next_id++;
+        cu_recovery_set_next_id(t->recovery, t->next_id);
+    }
+    inode->nodeid = nodeid;
     inode->parent = cu_inode_ref(parent);
     inode->name_len = (uint16_t)name_len;
     memcpy(inode->name, name, name_len);
@@ -125,7 +132,7 @@ int cu_inodes_init(struct cu_inodes *t, void (*on_free)(void *context, struct cu
     t->by_id = calloc(t->bucket_count, sizeof(*t->by_id));
     t->by_name = calloc(t->bucket_count, sizeof(*t->by_name));
     if (t->by_id && t->by_name)
-        t->root = make(t, NULL, "", 0);
+        t->root = make(t, NULL, 0, "", 0);
     if (!t->root) {
         cu_inodes_free(t);
         return -ENOMEM;
@@ -141,6 +148,7 @@ static void free_node(struct cu_inodes *t, struct cu_inode *inode)
         t->on_free(t->context, inode);
     if (S_ISLNK(inode->attr.mode))
         cu_buf_unref(inode->link.target);
+    cu_recovery_drop(t->recovery, inode->record);
     free(inode);
 }
 
@@ -168,6 +176,51 @@ struct cu_inode *cu_inodes_get(const struct cu_inodes *t, uint64_t nodeid)
     return inode;
 }
 
+/* Another record takes the place of the first one: that must not be seen half written. */
+static void keep(struct cu_inodes *t, struct cu_inode *inode)
+{
+    uint32_t before = inode->record;
+    struct cu_recovery_node node = {
+        .nodeid = inode->nodeid,
+        .parent = inode->parent ? inode->parent->nodeid : 0,
+        .lookups = inode->lookups,
+        .attr = inode->has_attr ? &inode->attr : NULL,
+        .name = inode->name,
+        .name_len = (uint8_t)inode->name_len,
+    };
+
+    if (!t->recovery)
+        return;
+    inode->record = cu_recovery_put_node(t->recovery, &node);
+    cu_recovery_drop(t->recovery, before);
+}
+
+static bool same_attr(const struct cu_attr *a, const struct cu_attr *b)
+{
+    return a->mode == b->mode && a->nlink == b->nlink && a->uid == b->uid && a->gid == b->gid &&
+           a->dev == b->dev && a->ino == b->ino && a->rdev == b->rdev && a->size == b->size &&
+           a->blocks == b->blocks && a->blksize == b->blksize && a->atime.sec == b->atime.sec &&
+           a->atime.nsec == b->atime.nsec && a->mtime.sec == b->mtime.sec &&
+           a->mtime.nsec == b->mtime.nsec && a->ctime.sec == b->ctime.sec &&
+           a->ctime.nsec == b->ctime.nsec;
+}
+
+void cu_inodes_set_attr(struct cu_inodes *t, struct cu_inode *inode, const struct cu_attr *attr)
+{
+    bool same = inode->record != 0 && inode->has_attr && same_attr(&inode->attr, attr);
+
+    inode->attr = *attr;
+    inode->has_attr = true;
+    if (!same)
+        keep(t, inode);
+}
+
+void cu_inodes_looked_up(struct cu_inodes *t, struct cu_inode *inode)
+{
+    inode->lookups++;
+    cu_recovery_set_lookups(t->recovery, inode->record, inode->lookups);
+}
+
 static struct cu_inode *chain_of(const struct cu_inodes *t, const struct cu_inode *parent,
                                  const char *name, size_t name_len)
 {
@@ -182,11 +235,9 @@ struct cu_inode *cu_inodes_enter(struct cu_inodes *t, struct cu_inode *parent, c
     while (inode && (!named(inode, parent, name, name_len) || !same_identity(&inode->attr, attr)))
         inode = inode->name_next;
     if (!inode)
-        inode = make(t, parent, name, name_len);
-    if (!inode)
-        return NULL;
-    inode->attr = *attr;
-    inode->has_attr = true;
+        inode = make(t, parent, 0, name, name_len);
+    if (inode)
+        cu_inodes_set_attr(t, inode, attr);
     return inode;
 }
 
@@ -238,6 +289,7 @@ void cu_inodes_forget(struct cu_inodes *t, uint64_t nodeid, uint64_t count)
     if (!inode)
         return;
     inode->lookups -= count < inode->lookups ? count : inode->lookups;
+    cu_recovery_set_lookups(t->recovery, inode->record, inode->lookups);
     free_unused(t, inode);
 }
 
@@ -276,6 +328,106 @@ bool cu_inode_within(const struct cu_inode *inode, const struct cu_inode *base)
     while (inode && inode != base)
         inode = inode->parent;
     return inode != NULL;
+}
+
+/* --- carrying on ------------------------------------------------------------------------------ */
+
+struct kept {
+    uint64_t nodeid;
+    uint32_t handle;
+};
+
+static int by_nodeid(const void *a, const void *b)
+{
+    const struct kept *x = a, *y = b;
+
+    return x->nodeid < y->nodeid ? -1 : x->nodeid > y->nodeid;
+}
+
+static bool valid_name(const char *name, size_t len)
+{
+    return len > 0 && !memchr(name, '/', len) && !memchr(name, '\0', len) &&
+           (len > 1 || name[0] != '.') && (len != 2 || memcmp(name, "..", 2) != 0);
+}
+
+/* One node; its parent is there already. 0; -EINVAL: nothing that can be; -ENOMEM. */
+static int restore(struct cu_inodes *t, const struct cu_recovery_node *node)
+{
+    struct cu_inode *parent, *inode;
+
+    if (!node->attr)
+        return -EINVAL;
+    if (node->nodeid == CU_INODE_ROOT) {
+        if (!S_ISDIR(node->attr->mode) || t->root->record)
+            return -EINVAL;
+        t->root->attr = *node->attr;
+        t->root->has_attr = true;
+        t->root->record = node->handle;
+        return 0;
+    }
+    parent = node->parent < node->nodeid ? cu_inodes_get(t, node->parent) : NULL;
+    if (!parent || !S_ISDIR(parent->attr.mode) || !valid_name(node->name, node->name_len) ||
+        cu_inodes_get(t, node->nodeid))
+        return -EINVAL;
+    inode = make(t, parent, node->nodeid, node->name, node->name_len);
+    if (!inode)
+        return -ENOMEM;
+    inode->attr = *node->attr;
+    inode->has_attr = true;
+    inode->lookups = node->lookups;
+    inode->record = node->handle;
+    return 0;
+}
+
+/* In order of their numbers, so parents come first; nodes that nobody needs any more go last. */
+static int restore_all(struct cu_inodes *t, struct kept *kept, size_t count)
+{
+    struct cu_recovery_node node;
+    int rc;
+
+    qsort(kept, count, sizeof(*kept), by_nodeid);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t at = kept[i].handle;
+
+        rc = cu_recovery_next_node(t->recovery, &at, &node) ? restore(t, &node) : -EINVAL;
+        if (rc == -ENOMEM)
+            return rc;
+        if (rc < 0)
+            cu_recovery_drop(t->recovery, kept[i].handle);
+        else if (node.nodeid >= t->next_id)
+            t->next_id = node.nodeid + 1;
+    }
+    for (size_t i = count; i-- > 0;)
+        free_unused(t, cu_inodes_get(t, kept[i].nodeid));
+    return 0;
+}
+
+int cu_inodes_keep(struct cu_inodes *t, struct cu_recovery *recovery, bool restore_it)
+{
+    uint64_t next_id = cu_recovery_next_id(recovery);
+    struct cu_recovery_node node;
+    struct kept *kept;
+    size_t count = 0, n = 0;
+    uint32_t at = 0;
+    int rc = 0;
+
+    t->recovery = recovery;
+    if (restore_it) {
+        while (cu_recovery_next_node(recovery, &at, &node))
+            count++;
+        kept = calloc(count + 1, sizeof(*kept));
+        if (!kept)
+            return -ENOMEM;
+        for (at = 0; n < count && cu_recovery_next_node(recovery, &at, &node);)
+            if (node.nodeid > 0 && node.nodeid < NODEID_MAX)
+                kept[n++] = (struct kept){.nodeid = node.nodeid, .handle = node.handle};
+        rc = restore_all(t, kept, n);
+        free(kept);
+        if (next_id > t->next_id && next_id < NODEID_MAX)
+            t->next_id = next_id;
+    }
+    cu_recovery_set_next_id(recovery, t->next_id);
+    return rc;
 }
 
 void cu_inodes_each(const struct cu_inodes *t, void (*fn)(void *context, struct cu_inode *inode),

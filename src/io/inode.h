@@ -6,6 +6,7 @@
 #define CU_IO_INODE_H
 
 #include "base/path.h"
+#include "io/recovery.h"
 #include "proto/object.h"
 
 #include <stdbool.h>
@@ -23,6 +24,7 @@ struct cu_inode {
     uint64_t nodeid;
     uint64_t lookups; /* the kernel's references */
     uint32_t refs;    /* ours: children, requests under way, pins */
+    uint32_t record;  /* in the recovery area, 0: none */
     uint16_t name_len;
     bool has_attr;      /* false: the root before it was asked for */
     bool stale;         /* storage has another version by now */
@@ -54,6 +56,7 @@ struct cu_inodes {
     uint64_t count;
     uint64_t next_id;
     struct cu_inode *root;
+    struct cu_recovery *recovery;                           /* borrowed, may be NULL */
     void (*on_free)(void *context, struct cu_inode *inode); /* may be NULL */
     void *context;
 };
@@ -62,14 +65,25 @@ struct cu_inodes {
 __attribute__((warn_unused_result)) int
 cu_inodes_init(struct cu_inodes *t, void (*on_free)(void *context, struct cu_inode *inode),
                void *context);
+/* To be called right after that: from now on the area (borrowed; NULL: nothing happens) follows the
+ * table, so that another process can carry on. restore: the table begins with what is in it. 0 or
+ * -ENOMEM. */
+__attribute__((warn_unused_result)) int cu_inodes_keep(struct cu_inodes *t,
+                                                       struct cu_recovery *recovery, bool restore);
 /* Frees all, referenced or not. */
 void cu_inodes_free(struct cu_inodes *t);
 /* Borrowed; NULL: no such node. */
 struct cu_inode *cu_inodes_get(const struct cu_inodes *t, uint64_t nodeid);
 /* The node of this name and version, made if needed, with the attributes set; NULL: out of memory.
- * Counts no reference: the caller adds to lookups, or calls cu_inodes_unref after cu_inode_ref. */
+ * Counts no reference: the caller calls cu_inodes_looked_up, or cu_inodes_unref after cu_inode_ref.
+ */
 struct cu_inode *cu_inodes_enter(struct cu_inodes *t, struct cu_inode *parent, const char *name,
                                  size_t name_len, const struct cu_attr *attr);
+/* Sets what is known of inode. */
+void cu_inodes_set_attr(struct cu_inodes *t, struct cu_inode *inode, const struct cu_attr *attr);
+/* The kernel is about to be told of inode, and will hold one more reference. To be called before
+ * the answer: a node that the kernel knows and we do not would be lost in a crash between. */
+void cu_inodes_looked_up(struct cu_inodes *t, struct cu_inode *inode);
 /* A node of this name that is known to be out of date, or NULL. */
 struct cu_inode *cu_inodes_find_stale(const struct cu_inodes *t, const struct cu_inode *parent,
                                       const char *name, size_t name_len);

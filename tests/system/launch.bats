@@ -191,7 +191,7 @@ END
 
 @test "stop reaches a node whose daemon is frozen, and one whose daemon is dead" {
     run -0 launch -H "$nodes"
-    on node2 kill -9 "$(daemon node2)"
+    end_all node2
     on node4 kill -STOP "$(daemon node4)"
     run -0 stop
     [[ $output == "copper: stopped on "* ]]
@@ -201,7 +201,7 @@ END
 @test "stop when every daemon was killed takes the dead mounts away" {
     run -0 launch -H "$nodes"
     for node in node1 node2 node3 node4; do
-        on "$node" kill -9 "$(daemon "$node")"
+        end_all "$node"
     done
     run ! on node1 ls "$mount"
     run -0 stop
@@ -220,7 +220,7 @@ END
 @test "the next launch cleans up after a job that was killed" {
     run -0 launch -H "$nodes"
     for node in node1 node2 node3 node4; do
-        on "$node" kill -9 "$(daemon "$node")"
+        end_all "$node"
     done
     run -0 launch -H "$nodes"
     [[ $output == "copper: 4 nodes ready"* ]]

@@ -1,0 +1,281 @@
+# A node's own daemon dies while its processes use the mount: they wait a little and go on with right
+# bytes, as their supervisor starts another daemon that takes over. What ends in the end leaves
+# nothing behind.
+
+bats_require_minimum_version 1.5.0
+load lib.bash
+
+setup_file() {
+    skip_unless_built
+    work_up
+    mkdir "$WORK/pfs" "$WORK/usr" "$WORK/out" "$WORK/bin"
+    chmod 777 "$WORK/out"
+    # Ordinary users have no way into where these may lie.
+    cp -r "$COPPER_BUILD"/{copper,copperd,launch_copper.sh,stop_copper.sh,launch} \
+        "$SYSTEM_DIR"/{reader,holder} "$CLUSTER_BIN"/{rsh,cluster,keeper} "$WORK/bin"
+    /usr/bin/python3 -I "$SYSTEM_DIR/reader" make "$WORK/source" 400 24000000
+    pfs_up "$WORK/source" "$WORK/pfs"
+    cluster_up -n 3
+    # At this speed the reading takes some seconds, in which the daemon dies.
+    pfs set latency_us 1000
+    pfs set data_latency_us 1000
+    pfs set bandwidth_bytes 20000000
+    SEED=${SEED:-$RANDOM}
+    export SEED
+    echo "# seed $SEED: SEED=$SEED repeats the moments" >&3
+}
+
+teardown_file() {
+    pfs_down
+    cluster_down
+    work_down
+}
+
+setup() {
+    skip_unless_built
+    RANDOM=$((SEED + BATS_TEST_NUMBER))
+}
+
+# up HOSTS [options of launch_copper.sh]
+up() {
+    local hosts=$1
+    shift
+    on login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/launch_copper.sh" -H "$hosts" \
+        -v "$MOUNT" -M 1G "$@"
+}
+
+# In some tests nothing is there any more.
+teardown() {
+    on login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/stop_copper.sh" -v "$MOUNT" \
+        -H node1,node2,node3
+    as_user alice login env COPPER_RSH="$WORK/bin/rsh" "$WORK/bin/stop_copper.sh" -H node1,node2
+    nothing_left
+}
+
+# pids NODE NAME: of the processes called so there: copperd, copperd-super.
+pids() {
+    on "$1" sh -c "grep -lx $2 /proc/[0-9]*/comm | cut -d / -f 3"
+}
+
+nothing_left() {
+    local said
+    # shellcheck disable=SC2016
+    said=$(on_all sh -c '{
+        grep -l "^copperd" /proc/[0-9]*/comm
+        grep " - fuse.copper " /proc/self/mountinfo
+        ls -d /tmp/copper-*/*.sock /tmp/copper-*/*.lock /tmp/copper-*/*.job /tmp/copper-test
+        true; } 2>/dev/null')
+    [ -z "$said" ] || {
+        echo "$said"
+        return 1
+    }
+}
+
+another_daemon() {
+    local pid
+    pid=$(pids "$1" copperd)
+    [ -n "$pid" ] && [ "$pid" != "$2" ]
+}
+
+# crash NODE: kills the daemon there, and returns when there is another one.
+crash() {
+    local pid
+    pid=$(pids "$1" copperd)
+    on "$1" kill -9 "$pid"
+    until_true 20 another_daemon "$1" "$pid"
+}
+
+# Up to 0.7 s.
+some_moment() {
+    local ms=$((RANDOM % 700))
+    sleep "0.$(printf %03d "$ms")"
+}
+
+# start_reader NODE...: one on each, in an order of its own. Sets $readers, by node.
+start_readers() {
+    local node
+    declare -gA readers=()
+    for node in "$@"; do
+        on "$node" timeout 60 /usr/bin/python3 -I "$WORK/bin/reader" read "$MOUNT$WORK/pfs" \
+            "$((SEED + ${#readers[@]}))" >"$WORK/out/$node" 2>&1 3>&- &
+        readers[$node]=$!
+    done
+}
+
+readers_finish() {
+    local node
+    for node in "${!readers[@]}"; do
+        wait "${readers[$node]}" || {
+            head "$WORK/out/$node"
+            return 1
+        }
+        [ "$(jq_get "$(<"$WORK/out/$node")" files)" = 401 ]
+        echo "# $node: longest call $(jq_get "$(<"$WORK/out/$node")" longest_ms) ms" >&3
+    done
+}
+
+@test "one node: a process reads everything while the daemon is killed five times" {
+    up node1
+    start_readers node1
+    for _ in 1 2 3 4 5; do
+        some_moment
+        crash node1
+    done
+    readers_finish
+    on node1 sh -c "cd '$MOUNT$WORK/pfs' && find . -type f -exec cmp {} '$WORK/source/{}' \;"
+}
+
+# hold COMMAND...: a holder is started by it (on, as_user alice); the daemon on node1 dies between
+# its reads, and while it reads.
+hold() {
+    coproc "$@" timeout 60 "$WORK/bin/holder" "$MOUNT$WORK/pfs/large0" "$WORK/source/large0" 3>&-
+    local from to out=${COPROC[1]} pid=$COPROC_PID said
+    exec {from}<&"${COPROC[0]}" {to}>&"$out" {out}>&- # bash closes its own when the process ends
+    read -r said <&"$from"
+    [ "$said" = ready ]
+    for i in 1 2 3 4 5; do
+        [ $((i % 2)) = 0 ] || crash node1
+        echo >&"$to"
+        [ $((i % 2)) = 1 ] || crash node1
+        read -r said <&"$from"
+        [ "$said" = ok ]
+    done
+    exec {to}>&-
+    read -r said <&"$from"
+    [ "$said" = "done" ]
+    wait "$pid"
+}
+
+@test "open files, maps, and a working directory in the mount outlive the daemon" {
+    up node1,node2,node3
+    hold on node1
+}
+
+@test "an ordinary user: fusermount3, and the same" {
+    local MOUNT=/tmp/alice/copper
+    as_user alice login env COPPER_RSH="$WORK/bin/rsh" "$WORK/bin/launch_copper.sh" \
+        -H node1,node2 -M 1G
+    hold as_user alice node1
+    as_user alice login env COPPER_RSH="$WORK/bin/rsh" "$WORK/bin/stop_copper.sh"
+}
+
+@test "three nodes: the daemons of all die while all read; peers and the dead go on" {
+    up node1,node2,node3 -k 1
+    start_readers node1 node2 node3
+    for node in node2 node1 node3 node1 node2 node3; do
+        some_moment
+        crash "$node"
+    done
+    readers_finish
+    until_true 30 parent_is node3 node2
+    until_true 30 parent_is node2 node1
+}
+
+parent_is() {
+    [ "$(jq_get "$(copper "$1" status --json)" trees.0.parent)" = "$2" ]
+}
+
+@test "an import of numpy goes on while the daemon is killed" {
+    local prefix=$MOUNT/usr
+    up node1,node2,node3
+    on node2 env -i PYTHONHOME="$prefix" PYTHONDONTWRITEBYTECODE=1 \
+        LD_LIBRARY_PATH="$prefix/lib/x86_64-linux-gnu" timeout 60 /bin/sh -c '
+            for i in 1 2 3; do
+                /usr/bin/python3 -s -c "
+import numpy, sys
+assert numpy.__file__.startswith(sys.argv[1]), numpy.__file__
+assert numpy.dot(numpy.arange(1000.0), numpy.ones(1000)) == 499500.0" "$0" || exit 1
+            done' "$prefix" >"$WORK/out/import" 2>&1 3>&- &
+    for _ in 1 2 3 4 5; do
+        sleep "0.0$((RANDOM % 10))"
+        crash node2
+    done
+    wait $! || {
+        cat "$WORK/out/import"
+        return 1
+    }
+}
+
+@test "requests that wait for storage are answered by the next daemon" {
+    up node1
+    on node1 ls "$MOUNT$WORK/pfs" >/dev/null
+    pfs hang /d0/f0 stat
+    pfs hang /large0 read
+    on node1 timeout 60 cat "$MOUNT$WORK/pfs/d0/f0" >"$WORK/out/f0" 3>&- &
+    local one=$!
+    on node1 timeout 60 cat "$MOUNT$WORK/pfs/large0" >"$WORK/out/large0" 3>&- &
+    local two=$!
+    until_true 30 hanging_at_least 2
+    # The worker that hangs in pfsemu cannot be killed, so the dead daemon is not gone before that.
+    on node1 kill -9 "$(pids node1 copperd)"
+    pfs unhang
+    wait $one
+    wait $two
+    cmp "$WORK/out/f0" "$WORK/source/d0/f0"
+    cmp "$WORK/out/large0" "$WORK/source/large0"
+}
+
+hanging_at_least() {
+    [ "$(pfs hanging)" -ge "$1" ]
+}
+
+@test "a frozen daemon is not a dead one" {
+    local pid
+    up node1,node2,node3
+    pid=$(pids node2 copperd)
+    on node2 kill -STOP "$pid"
+    on node2 timeout 20 cat "$MOUNT/etc/hostname" >"$WORK/out/hostname" 3>&- &
+    [ "$(pids node2 copperd)" = "$pid" ]
+    on node2 kill -CONT "$pid"
+    wait $!
+    cmp "$WORK/out/hostname" /etc/hostname
+    [ "$(pids node2 copperd)" = "$pid" ]
+}
+
+@test "a daemon that dies again and again is given up: nothing is left of it" {
+    up node1,node2,node3 -l 1 -d "$WORK/out/log"
+    for _ in 1 2 3 4 5; do
+        crash node3
+    done
+    on node3 kill -9 "$(pids node3 copperd)"
+    until_true 20 all_gone node3
+    run -2 on node3 ls "$MOUNT"
+    grep -q "died more than 5 times in 60 s" "$WORK"/out/log/copperd-node3-*.log
+    # The others are not concerned.
+    on node2 cat "$MOUNT/etc/hostname" | cmp - /etc/hostname
+}
+
+all_gone() {
+    [ -z "$(on "$1" sh -c 'grep -l "^copperd" /proc/[0-9]*/comm
+        grep " - fuse.copper " /proc/self/mountinfo
+        ls -d /tmp/copper-0/*.sock /tmp/copper-0/*.lock /tmp/copper-test' 2>/dev/null)" ]
+}
+
+@test "a supervisor that is killed takes its daemon along in good order" {
+    up node1,node2,node3
+    on node1 kill -9 "$(pids node1 copperd-super)"
+    until_true 20 all_gone node1
+}
+
+@test "SIGTERM, to the supervisor or the daemon, is an orderly end" {
+    up node1,node2,node3
+    on node1 kill "$(pids node1 copperd-super)"
+    on node2 kill "$(pids node2 copperd)"
+    on node3 kill "$(pids node3 copperd-super)" "$(pids node3 copperd)"
+    until_true 20 all_gone node1
+    until_true 20 all_gone node2
+    until_true 20 all_gone node3
+}
+
+@test "stop where the supervisor is dead and the daemon frozen, and where it is the supervisor" {
+    local pid
+    up node1,node2,node3
+    pid=$(pids node1 copperd)
+    on node1 kill -STOP "$pid"
+    on node1 kill -9 "$(pids node1 copperd-super)"
+    on node2 kill -STOP "$(pids node2 copperd-super)"
+    for node in node1 node2 node3; do
+        on "$node" "$COPPER_BUILD/copper" stop --here -v "$MOUNT"
+        all_gone "$node"
+    done
+}

@@ -13,6 +13,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#define STUCK_MS 5000u /* no healthy storage takes as long for a call */
+
 struct finding {
     bool good;
     char text[CU_ERROR_TEXT_MAX];
@@ -116,6 +118,24 @@ static json_t *check_daemon(const char *mount, struct finding *f)
     return result;
 }
 
+/* Is a call to storage stuck? */
+static void check_storage(const json_t *daemon, struct finding *f)
+{
+    const json_t *storage = json_object_get(daemon, "storage");
+    unsigned long long calls = cu_cli_number(storage, "pending");
+    unsigned long long oldest_ms = cu_cli_number(storage, "oldest_ms");
+
+    f->good = oldest_ms < STUCK_MS;
+    if (storage == NULL)
+        snprintf(f->text, sizeof(f->text), "storage: nobody asks it");
+    else if (f->good)
+        snprintf(f->text, sizeof(f->text), "storage: %llu calls under way", calls);
+    else
+        snprintf(f->text, sizeof(f->text),
+                 "storage: %llu calls under way, the oldest hangs since %llu s: %.380s", calls,
+                 oldest_ms / 1000, cu_cli_text(storage, "oldest_path"));
+}
+
 static int print_json(const struct finding *findings, size_t count, json_t *daemon)
 {
     json_t *object = json_object(), *list = json_array();
@@ -135,7 +155,7 @@ static int print_json(const struct finding *findings, size_t count, json_t *daem
 static int run(const struct cu_command *command, int argc, char **argv)
 {
     struct cu_cli_options options;
-    struct finding findings[6];
+    struct finding findings[7];
     const size_t count = sizeof(findings) / sizeof(findings[0]);
     int status = cu_cli_parse(command, argc, argv, &options);
     bool good = true;
@@ -151,6 +171,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
     check_run_dir(&findings[3]);
     check_mount(options.mount, &findings[4]);
     daemon = check_daemon(options.mount, &findings[5]);
+    check_storage(daemon, &findings[6]);
     if (options.json) {
         status = print_json(findings, count, daemon);
     } else {

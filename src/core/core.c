@@ -308,8 +308,10 @@ void cu_core_storage_done(struct cu_core *core, uint64_t id, const struct cu_val
 
 uint64_t cu_core_deadline(const struct cu_core *core)
 {
-    uint64_t at = cu_peers_deadline(core);
+    uint64_t at = cu_peers_deadline(core), lanes = cu_lanes_deadline(core);
 
+    if (lanes < at)
+        at = lanes;
     return core->ready_ns && core->ready_ns < at ? core->ready_ns : at;
 }
 

@@ -21,7 +21,7 @@
 #define PARKED_BYTES_MAX (8u * 1024 * 1024) /* of all children, which park their own children's */
 #define WINDOW_MAX_BYTES (32ull << 20)      /* twice what one reader reads ahead */
 #define WINDOW_CHUNKS    4u                 /* at least: else a small cache has no pipeline */
-#define REFUSALS_BYTES   (1u * 1024 * 1024) /* queued beyond the window: then the child is let go */
+#define REFUSALS_BYTES   (512u * 1024)      /* queued beyond the window: then the child is let go */
 #define UNKNOWN_BYTES    4096u              /* of an answer whose size is not known yet */
 
 struct parked {
@@ -159,7 +159,8 @@ static int refuse(struct cu_core *core, const struct peer *peer, uint64_t id,
     struct waiter *waiter = child_waiter(core, peer, id);
 
     COUNT(core, refused_busy);
-    if (peer->child_queued > REFUSALS_BYTES + 2 * window_bytes(core)) {
+    if (peer->child_queued >
+        REFUSALS_BYTES + (uint64_t)core->config.tree_count * window_bytes(core)) {
         cu_waiter_free(waiter); /* it does not even take refusals */
         return -ENOBUFS;
     }

@@ -65,7 +65,7 @@ struct object {
     bool ahead;     /* started by read-ahead */
     uint32_t asked; /* ASKING: rank, or CU_RANK_NONE while there is no parent to ask */
     uint32_t slot;  /* index in core->slots while in flight */
-    uint64_t asked_ns;
+    uint64_t asked_ns;         /* ASKING, READING: when the message or the operation was issued */
     uint64_t valid_ns;         /* when storage was asked */
     struct cu_version stale;   /* ATTR: known to be out of date */
     struct cu_version version; /* DATA: part of the key */
@@ -168,7 +168,7 @@ struct cu_core {
     struct cu_list peers;  /* struct peer */
     struct route *routes;  /* tree_count */
     struct lane lanes[2];  /* 0: as a root or for itself, 1: as an orphan */
-    uint32_t ahead_count;  /* flights started by read-ahead */
+    uint32_t ahead_count;  /* read-ahead under way, in units (flight.c) */
     uint64_t parked_bytes; /* of all peers */
     uint64_t queued_bytes; /* child_queued of all peers */
 
@@ -221,6 +221,8 @@ void cu_slot_give(struct cu_core *core, struct object *object);
 uint64_t cu_slot_id(const struct cu_core *core, const struct object *object);
 /* Issues reads while there are slots. */
 void cu_lanes_pump(struct cu_core *core);
+/* When an operation that runs is taken for stuck, while others wait. */
+uint64_t cu_lanes_deadline(const struct cu_core *core);
 struct object *cu_slot_find(const struct cu_core *core, uint64_t id);
 
 /* flight.c */

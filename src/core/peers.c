@@ -7,7 +7,8 @@
  * a job all daemons come up at the same time.
  *
  * Silence: a parent that owes an answer and says nothing is asked for a sign of life after 1 s and
- * is lost after 3 s; an idle one is asked every 10 s. A child that is silent for 35 s is let go. */
+ * is lost after 3 s, others being connected to meanwhile; an idle one is asked every 10 s. A child
+ * that is silent for 35 s is let go. */
 #include "core/internal.h"
 
 #include <errno.h>
@@ -16,6 +17,7 @@
 #define PING_BUSY_NS   (1 * S_NS)
 #define PING_IDLE_NS   (10 * S_NS)
 #define SILENCE_NS     (3 * S_NS)
+#define SUSPECT_NS     (300 * MS_NS) /* after the ping */
 #define CHILD_GONE_NS  (35 * S_NS)
 #define RETRY_START_NS (20 * MS_NS)
 #define RETRY_MIN_NS   (500 * MS_NS)
@@ -114,6 +116,23 @@ static void want_connection(struct cu_core *core, struct peer *peer)
     cu_peers_todo(core, peer, SEND_CONNECT);
 }
 
+/* A parent that has owed an answer for some time, and a sign of life, too, is about to be lost:
+ * others are sought already, so that they, or that they are dead as well, are known by then. */
+static bool is_suspect(const struct cu_core *core, const struct peer *peer)
+{
+    return peer->state == PEER_UP && peer->pinged_ns && peer->inflight &&
+           core->now_ns >= peer->pinged_ns + SUSPECT_NS;
+}
+
+static bool any_suspect(const struct cu_core *core)
+{
+    cu_list_for_each (link, &core->peers) {
+        if (is_suspect(core, CU_LIST_ENTRY(link, struct peer, link)))
+            return true;
+    }
+    return false;
+}
+
 static uint64_t joined_trees(const struct cu_core *core, uint32_t rank)
 {
     uint64_t trees = 0;
@@ -151,7 +170,7 @@ static void set_parent(struct cu_core *core, struct route *route, uint32_t rank)
 /* Chooses the parent among the candidates and opens the connections that are worth having. */
 static void route_update(struct cu_core *core, struct route *route)
 {
-    uint32_t alive = 0, parent = CU_RANK_NONE;
+    uint32_t alive = 0, parent = CU_RANK_NONE, standby = route->joined ? STANDBY_MAX : 1u;
 
     if (route->candidate_count == 0)
         return;
@@ -160,13 +179,13 @@ static void route_update(struct cu_core *core, struct route *route)
 
         if (!peer)
             continue; /* out of memory: as if dead */
-        if (peer->state == PEER_UP) {
+        if (peer->state == PEER_UP && parent == CU_RANK_NONE)
             parent = peer->rank;
+        if (peer->state == PEER_UP && !is_suspect(core, peer))
             break;
-        }
         if (peer->dead)
             want_connection(core, peer); /* in the background */
-        else if (alive++ < (route->joined ? STANDBY_MAX : 1u))
+        else if (alive++ < standby)
             want_connection(core, peer);
     }
     if (parent == CU_RANK_NONE && alive == 0)
@@ -316,7 +335,8 @@ static void tick_child(struct cu_core *core, struct peer *peer)
 /* A parent that no tree uses any more, and that owes nothing. */
 static void tick_unused(struct cu_core *core, struct peer *peer)
 {
-    if (peer->state != PEER_UP || peer->inflight || joined_trees(core, peer->rank))
+    if (peer->state != PEER_UP || peer->inflight || joined_trees(core, peer->rank) ||
+        any_suspect(core))
         return;
     peer->state = PEER_NONE;
     peer->retry_ns = 0;
@@ -361,7 +381,10 @@ uint64_t cu_peers_deadline(const struct cu_core *core)
     cu_list_for_each (link, &core->peers) {
         struct peer *peer = CU_LIST_ENTRY(link, struct peer, link);
 
-        if (peer->state == PEER_UP)
+        if (peer->state == PEER_UP && peer->pinged_ns &&
+            core->now_ns < peer->pinged_ns + SUSPECT_NS)
+            at = earlier(at, peer->pinged_ns + SUSPECT_NS);
+        else if (peer->state == PEER_UP)
             at = earlier(at, peer->pinged_ns ? peer->pinged_ns + SILENCE_NS - PING_BUSY_NS
                                              : ping_at(peer));
         else if (peer->state == PEER_NONE && peer->retry_ns > core->now_ns &&

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define STUCK_NS (5 * S_NS) /* no healthy storage takes as long */
+
 static int slots_grow(struct cu_core *core)
 {
     uint32_t count = core->slot_count ? core->slot_count * 2 : 64;
@@ -58,18 +60,59 @@ struct object *cu_slot_find(const struct cu_core *core, uint64_t id)
     return core->slots[index].object;
 }
 
+/* How many operations may run: an operation that hangs does not hold its place, up to a bound, so
+ * that other paths go on. The oldest are first in the list. */
+static uint32_t lane_limit(const struct cu_core *core, const struct lane *lane)
+{
+    uint32_t stuck = 0, stuck_max = lane->max + lane->max / 2;
+
+    cu_list_for_each (link, &lane->running) {
+        const struct object *object = CU_LIST_ENTRY(link, struct object, link);
+
+        if (stuck == stuck_max || core->now_ns < object->asked_ns + STUCK_NS)
+            break;
+        stuck++;
+    }
+    return lane->max + stuck;
+}
+
+uint64_t cu_lanes_deadline(const struct cu_core *core)
+{
+    uint64_t at = UINT64_MAX;
+
+    for (unsigned i = 0; i < 2; i++) {
+        const struct lane *lane = &core->lanes[i];
+
+        if (cu_list_empty(&lane->queue))
+            continue;
+        cu_list_for_each (link, &lane->running) {
+            uint64_t stuck_ns = CU_LIST_ENTRY(link, struct object, link)->asked_ns + STUCK_NS;
+
+            if (stuck_ns > core->now_ns) {
+                at = stuck_ns < at ? stuck_ns : at;
+                break;
+            }
+        }
+    }
+    return at;
+}
+
 void cu_lanes_pump(struct cu_core *core)
 {
     for (unsigned i = 0; i < 2; i++) {
         struct lane *lane = &core->lanes[i];
 
-        while (lane->used < lane->max && !cu_list_empty(&lane->queue)) {
+        if (cu_list_empty(&lane->queue) ||
+            (lane->used >= lane->max && lane->used >= lane_limit(core, lane)))
+            continue;
+        while (lane->used < lane_limit(core, lane) && !cu_list_empty(&lane->queue)) {
             struct object *object =
                 CU_LIST_ENTRY(cu_list_pop_front(&lane->queue), struct object, link);
 
             cu_list_push_back(&lane->running, &object->link);
             lane->used++;
             object->issued = true;
+            object->asked_ns = core->now_ns;
             cu_pending_add(core, &object->pending, PENDING_OBJECT);
         }
     }

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CU_PROCESS_WORKERS 24 /* libuv's threads: storage slots, and some for name resolution */
+#define CU_PROCESS_WORKERS 48 /* libuv's threads: storage slots, stuck calls, name resolution */
 
 /* Closes what was inherited above 2, sets limits, the allocator, signals and libuv's thread count.
  * To be called first, before any thread or descriptor of our own. */

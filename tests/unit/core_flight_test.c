@@ -473,6 +473,62 @@ static void silent_parent_is_lost(void **state)
     node_free(n);
 }
 
+static void a_parent_that_is_silent_for_long_is_replaced_at_once(void **state)
+{
+    struct node *n = node_new(2, 3);
+
+    (void)state;
+    cu_core_peer_up(n->core, 1, false, n->now);
+    drain(n);
+    assert_int_equal(n->connects, 1);
+    want(n, CU_KIND_ATTR, "/a", 1);
+    for (unsigned i = 0; i < 20; i++) {
+        n->now += S_NS / 10;
+        if (cu_core_deadline(n->core) <= n->now)
+            cu_core_tick(n->core, n->now);
+        drain(n);
+    }
+    /* It is still the parent; the grandparent is connected to already. */
+    assert_int_equal(n->connects, 2);
+    cu_core_peer_up(n->core, 0, false, n->now);
+    drain(n);
+    assert_int_equal(cu_core_parent(n->core, 0), 1);
+    assert_int_equal(n->wants, 1);
+    n->now += 1100 * MS_NS;
+    cu_core_tick(n->core, n->now);
+    drain(n);
+    assert_int_equal(cu_core_parent(n->core, 0), 0);
+    assert_int_equal(n->wants, 2);
+    node_free(n);
+}
+
+static void calls_that_hang_do_not_hold_their_slots(void **state)
+{
+    struct node *n = node_new(0, 1);
+    char path[16] = "/f0";
+
+    (void)state;
+    for (char c = 'a'; c < 'a' + 20; c++) {
+        path[2] = c;
+        want(n, CU_KIND_ATTR, path, 1);
+    }
+    assert_int_equal(n->reads, 4);
+    n->now += 4 * S_NS;
+    cu_core_tick(n->core, n->now);
+    drain(n);
+    assert_int_equal(n->reads, 4);
+    n->now += S_NS;
+    assert_true(cu_core_deadline(n->core) <= n->now);
+    cu_core_tick(n->core, n->now);
+    drain(n);
+    assert_int_equal(n->reads, 8);
+    n->now += 5 * S_NS;
+    cu_core_tick(n->core, n->now);
+    drain(n);
+    assert_int_equal(n->reads, 10); /* a bound there is */
+    node_free(n);
+}
+
 static void busy_parent_is_passed_by(void **state)
 {
     struct node *n = leaf_new();
@@ -635,6 +691,8 @@ int main(void)
         cmocka_unit_test(leaf_asks_once_and_ignores_late_answers),
         cmocka_unit_test(lost_parent_makes_the_leaf_a_root),
         cmocka_unit_test(silent_parent_is_lost),
+        cmocka_unit_test(a_parent_that_is_silent_for_long_is_replaced_at_once),
+        cmocka_unit_test(calls_that_hang_do_not_hold_their_slots),
         cmocka_unit_test(busy_parent_is_passed_by),
         cmocka_unit_test(wrong_checksum_is_read_here),
         cmocka_unit_test(large_file_is_read_past_the_tree),

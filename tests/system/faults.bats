@@ -198,14 +198,6 @@ restart_daemon() {
     on node1 cat "$MOUNT$WORK/pfs/d0/f0" | cmp - "$WORK/source/d0/f0"
 }
 
-# hang_all hang|unhang: the ten files of the next test.
-hang_all() {
-    local i
-    for i in 0 1 2 3 4 5 6 7 8 9; do
-        pfs "$1" "/d0/f$i" stat
-    done
-}
-
 lookups() {
     jq_get "$(copper "$1" stats --json)" counters.fuse_lookup
 }
@@ -225,7 +217,9 @@ hanging_are() {
     on node2 stat -c %n "$MOUNT$WORK/pfs/d0" >/dev/null
     until_true 30 parent_is node2 None
     before=$(lookups node2)
-    hang_all hang
+    for i in 0 1 2 3 4 5 6 7 8 9; do
+        pfs hang "/d0/f$i" stat
+    done
     for i in 0 1 2 3 4 5 6 7 8 9; do
         on node2 timeout 60 cat "$MOUNT$WORK/pfs/d0/f$i" >"$WORK/out/f$i" 3>&- &
         pids+=($!)
@@ -234,7 +228,7 @@ hanging_are() {
     until_true 30 lookups_reach node2 $((before + 10))
     until_true 30 hanging_are 4
     [ "$(jq_get "$(copper node2 doctor --json)" daemon.storage.pending)" = 4 ]
-    hang_all unhang
+    pfs unhang
     for i in "${pids[@]}"; do
         wait "$i"
     done

@@ -1,0 +1,163 @@
+# Storage that fails or hangs: the true errno reaches the reader, nothing wrong is remembered, other
+# paths go on, and a call that hangs is named and holds up nobody's end. (What changes while it is
+# read is in change.bats.)
+
+bats_require_minimum_version 1.5.0
+load lib.bash
+
+setup_file() {
+    can_run || return 0
+    work_up
+    mkdir "$WORK/source" "$WORK/pfs"
+    pfs_up "$WORK/source" "$WORK/pfs"
+    cluster_up -n 3
+}
+
+teardown_file() {
+    pfs_down
+    cluster_down
+    work_down
+}
+
+setup() {
+    skip_unless_built
+    dir=$BATS_TEST_NUMBER
+    source=$WORK/source/$dir
+    leaf=$MOUNT$WORK/pfs/$dir
+    mkdir "$source"
+    # A chain: node3 is two levels below the root.
+    job_up -k 1 -M 1G -E 300
+}
+
+teardown() {
+    pfs unfail
+    pfs unhang
+    job_down
+}
+
+hanging_are() {
+    [ "$(pfs hanging)" = "$1" ]
+}
+
+# says ERRNO-TEXT COMMAND...: it fails on the leaf, with this.
+says() {
+    local text=$1
+    shift
+    run on node3 timeout 30 "$@"
+    [ "$status" != 0 ] && [[ $output == *"$text"* ]] || {
+        echo "$*: $status: $output, must be: $text"
+        return 1
+    }
+}
+
+succeeds() {
+    on node3 timeout 30 "$@" >/dev/null 2>&1
+}
+
+@test "EIO, EACCES, ESTALE, ENOENT of each operation reach the reader, and pass when they are over" {
+    local errno text
+    while read -r errno text; do
+        for kind in stat open read; do
+            head -c 200000 /dev/urandom >"$source/$errno-$kind"
+            pfs fail "/$dir/$errno-$kind" "$errno" "$kind"
+        done
+        mkdir "$source/$errno-d"
+        touch "$source/$errno-d/in"
+        pfs fail "/$dir/$errno-d" "$errno" readdir
+        ln -s target "$source/$errno-l"
+        pfs fail "/$dir/$errno-l" "$errno" readlink
+        says "$text" stat "$leaf/$errno-stat"
+        [ "$errno" = ENOENT ] || says "$text" ls "$leaf/$errno-d"
+        [ "$errno" = ENOENT ] || [ "$errno" = ESTALE ] || says "$text" cat "$leaf/$errno-read"
+        [ "$errno" = ENOENT ] || [ "$errno" = ESTALE ] || says "$text" cat "$leaf/$errno-open"
+        pfs unfail
+        # What was an answer about a name is believed for -E; other errors not at all.
+        for kind in stat open read; do
+            until_true 10 succeeds cat "$leaf/$errno-$kind"
+            on node3 cat "$leaf/$errno-$kind" | cmp - "$source/$errno-$kind"
+        done
+        until_true 10 succeeds ls "$leaf/$errno-d"
+        [ "$(on node3 ls "$leaf/$errno-d")" = in ]
+        [ "$(on node3 readlink "$leaf/$errno-l")" = target ]
+    done <<'END'
+EIO Input/output error
+EACCES Permission denied
+ESTALE Stale file handle
+ENOENT No such file or directory
+END
+}
+
+@test "a name that is listed and gone: ENOENT, and the file when it is back" {
+    echo one >"$source/f"
+    [ "$(on node3 ls "$leaf")" = f ]
+    mv "$source/f" "$WORK/aside"
+    says "No such file" cat "$leaf/f"
+    mv "$WORK/aside" "$source/f"
+    until_true 10 succeeds cat "$leaf/f"
+    [ "$(on node3 cat "$leaf/f")" = one ]
+}
+
+@test "a directory that changes all the time is listed: names of one moment or another, no error" {
+    local changer i
+    for i in {1..300}; do echo >"$source/stays$i"; done
+    (
+        i=0
+        while [ ! -e "$WORK/enough" ]; do
+            touch "$source/comes$((i % 50))"
+            rm -f "$source/comes$(((i + 25) % 50))"
+            i=$((i + 1))
+        done
+    ) 3>&- &
+    changer=$!
+    for i in {1..20}; do
+        on "node$((i % 3 + 1))" ls "$leaf" >"$WORK/listed"
+        [ "$(grep -c '^stays' "$WORK/listed")" = 300 ]
+        [ "$(sort "$WORK/listed" | uniq -d | wc -l)" = 0 ]
+        copper login refresh "$WORK/pfs/$dir" >/dev/null
+    done
+    touch "$WORK/enough"
+    wait "$changer"
+    copper login refresh "$WORK/pfs/$dir"
+    diff <(on node3 ls "$leaf") <(ls "$source")
+}
+
+@test "a call that hangs: others go on, copper doctor names it, it ends when storage wakes up" {
+    local i pids=()
+    for i in {1..40}; do head -c 50000 /dev/urandom >"$source/f$i"; done
+    # More than the root has slots for: what hangs long does not count.
+    for i in {1..20}; do
+        pfs hang "/$dir/f$i" stat
+        on node3 timeout 120 cat "$leaf/f$i" >"$WORK/out$i" 3>&- &
+        pids+=($!)
+    done
+    until_true 60 hanging_are 20
+    for i in {21..40}; do
+        on node3 timeout 60 cat "$leaf/f$i" | cmp - "$source/f$i"
+    done
+    doctor_names_it() {
+        run copper node1 doctor
+        [[ $output == *"BAD"*"storage"*"$WORK/pfs/$dir/f"* ]]
+    }
+    until_true 30 doctor_names_it
+    echo "$output"
+    pfs unhang
+    for i in "${pids[@]}"; do wait "$i"; done
+    for i in {1..20}; do cmp "$WORK/out$i" "$source/f$i"; done
+    run -0 copper node1 doctor
+}
+
+@test "a call that hangs does not hold up the stop, and a reader of it can be killed" {
+    local reader
+    head -c 50000 /dev/urandom >"$source/f"
+    pfs hang "/$dir/f" read
+    on node3 timeout -s KILL 4 cat "$leaf/f" 3>&- &
+    reader=$!
+    until_true 30 hanging_are 1
+    run -137 wait "$reader"
+    run -0 timeout 60 on login env COPPER_RSH="$CLUSTER_DIR/job-rsh" \
+        "$COPPER_BUILD/stop_copper.sh" -v "$MOUNT"
+    [[ $output == *"stopped on 3 nodes"* ]]
+    run ! on node1 mountpoint -q "$MOUNT"
+    pfs unhang
+    job_up
+}

@@ -56,15 +56,15 @@ struct object {
     enum cu_kind kind;
     enum cu_flight_state state;
     uint8_t tree;
-    bool direct;    /* read here whatever the tree: too large, or the parent cannot */
-    bool orphan;    /* this read runs under the orphans' budget */
-    bool again;     /* dropped while READING: read once more */
-    bool content;   /* ATTR: ask for the content along */
-    bool verified;  /* checksum seen to be right on this node */
-    bool issued;    /* READING: the operation is under way */
-    bool ahead;     /* started by read-ahead */
-    uint32_t asked; /* ASKING: rank, or CU_RANK_NONE while there is no parent to ask */
-    uint32_t slot;  /* index in core->slots while in flight */
+    bool direct;               /* read here whatever the tree: too large, or the parent cannot */
+    bool orphan;               /* this read runs under the orphans' budget */
+    bool again;                /* dropped while READING: read once more */
+    bool content;              /* ATTR: ask for the content along */
+    bool verified;             /* checksum seen to be right on this node */
+    bool issued;               /* READING: the operation is under way */
+    bool ahead;                /* started by read-ahead */
+    uint32_t asked;            /* ASKING: rank, or CU_RANK_NONE while there is no parent to ask */
+    uint32_t slot;             /* index in core->slots while in flight */
     uint64_t asked_ns;         /* ASKING, READING: when the message or the operation was issued */
     uint64_t valid_ns;         /* when storage was asked */
     struct cu_version stale;   /* ATTR: known to be out of date */

@@ -35,6 +35,9 @@ struct cu_tcp {
     unsigned unproven;      /* accepted ones among them */
     struct cu_list dirty;   /* links with something to do at the end of this turn */
     bool destroyed;
+    /* Lines in the log about strangers, who may come by the thousand and from many places. */
+    uint64_t refused_since_ns;
+    unsigned refused_logged, refused_silent;
     unsigned char *rx; /* CU_TCP_RX_BYTES */
 };
 

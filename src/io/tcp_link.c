@@ -13,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NS_PER_MS UINT64_C(1000000)
+#define NS_PER_MS         UINT64_C(1000000)
+#define REFUSED_PERIOD_NS UINT64_C(60000000000)
+#define REFUSED_LINES     10u /* in such a period */
 
 static void try_next_address(struct cu_tcp_link *link);
 
@@ -99,6 +101,28 @@ static const char *reason(enum cu_tcp_state state, int error)
     }
 }
 
+/* May one more be logged? What was not is counted, and told with the first line of a later minute.
+ */
+static bool may_log_refusal(struct cu_tcp *tcp)
+{
+    uint64_t now = uv_hrtime();
+
+    if (tcp->refused_since_ns == 0 || now - tcp->refused_since_ns >= REFUSED_PERIOD_NS) {
+        if (tcp->refused_silent > 0)
+            cu_log_warn("refused %u more connections since the last such line",
+                        tcp->refused_silent);
+        tcp->refused_since_ns = now;
+        tcp->refused_logged = 0;
+        tcp->refused_silent = 0;
+    }
+    if (tcp->refused_logged >= REFUSED_LINES) {
+        tcp->refused_silent++;
+        return false;
+    }
+    tcp->refused_logged++;
+    return true;
+}
+
 static void log_end(const struct cu_tcp_link *link, int error)
 {
     const char *why = reason(link->state, error);
@@ -114,8 +138,10 @@ static void log_end(const struct cu_tcp_link *link, int error)
         cu_log_warn("connection to %s ended: %s", link->base.name, why);
     else if (link->state == CU_TCP_UP)
         cu_log_debug("connection to %s ended", link->base.name);
-    else if (link->accepted)
+    else if (link->accepted && may_log_refusal(link->tcp))
         cu_log_warn("refused a connection from %s: %s", link->opening->host, why);
+    else if (link->accepted)
+        return;
     else if (link->state == CU_TCP_HANDSHAKE)
         cu_log_warn("cannot join %s: %s", link->base.name, why);
     else

@@ -1,0 +1,182 @@
+# Who does not have the job's key gets nothing, and whoever else is on the nodes sees nothing of it
+# and cannot put himself in the way.
+
+bats_require_minimum_version 1.5.0
+load lib.bash
+
+setup_file() {
+    can_run || return 0
+    work_up
+    printf 'the word is swordfish-4711 %.0s' {1..4000} >"$WORK/secret"
+    cluster_up -n 3
+}
+
+teardown_file() {
+    cluster_down
+    work_down
+}
+
+setup() {
+    skip_unless_built
+}
+
+teardown() {
+    rm -rf "$WORK/log"
+    job_down
+}
+
+# up [options]: a job whose description is in $WORK/job.
+up() {
+    job_up -k 1 -M 1G -E 600000 -l 1 -d "$WORK/log" "$@"
+    on login sh -c 'cat /tmp/copper-0/*.job' >"$WORK/job"
+    key=$(sed -n 's/^key //p' "$WORK/job")
+    [ ${#key} = 64 ]
+}
+
+peer() {
+    on login timeout 120 /usr/bin/python3 -I "$SYSTEM_DIR/peer" "$WORK/job" "$@"
+}
+
+# look_at_processes FILE: command lines and environments of all processes of the test bed, again and
+# again until FILE exists.
+look_at_processes() {
+    while [ ! -e "$1" ]; do
+        cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\0' '\n'
+    done >"$1.seen"
+}
+
+@test "the key is on no command line, in no environment and in no log, while a job is launched and lives" {
+    look_at_processes "$WORK/enough" 3>&- &
+    local looker=$!
+    up
+    on node3 cat "$MOUNT$WORK/secret" | cmp - "$WORK/secret"
+    touch "$WORK/enough"
+    wait "$looker"
+    grep -q copperd "$WORK/enough.seen"
+    run ! grep -qi "$key" "$WORK/enough.seen"
+    run ! grep -rqi "$key" "$WORK/log"
+    [ -n "$(ls "$WORK/log")" ]
+}
+
+@test "wrong key, replay, reflection, truncation, garbage, another job, no proof: refused, counted" {
+    local log before
+    up
+    run -0 peer node1 refused wrong-key replay reflect truncated garbage other-job unproven
+    stats_to "$WORK/stats"
+    # Truncated are five, garbage three, a reflection two.
+    [ "$(figures value "$WORK/stats" node1 handshakes_refused)" -ge 13 ]
+    grep -q refused "$WORK"/log/copperd-node1-*.log
+    # It lives, and serves who belongs to the job.
+    run -0 peer node1 flood 2 10 attr "$WORK/none"
+    on node3 cat "$MOUNT$WORK/secret" | cmp - "$WORK/secret"
+}
+
+# sniff SECONDS-FILE: all packets on node2's network, to $WORK/wire until the file exists.
+sniff() {
+    on node2 /usr/bin/python3 -I -c '
+import os, select, socket, sys
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 20)
+with open(sys.argv[1], "wb") as out:
+    open(sys.argv[2], "w").close()
+    while not os.path.exists(sys.argv[3]):
+        if select.select([wire], [], [], 0.02)[0]:
+            out.write(wire.recv(1 << 17))
+' "$WORK/wire" "$WORK/sniffing" "$WORK/sniffed" 3>&- &
+    sniffer=$!
+    until_true 30 test -e "$WORK/sniffing"
+}
+
+# read_under_eyes: node3 reads the secret, through node2, whose network is listened to.
+read_under_eyes() {
+    rm -f "$WORK"/sniff*
+    sniff
+    on node3 cat "$MOUNT$WORK/secret" | cmp - "$WORK/secret"
+    # Names and attributes, too.
+    on node3 stat -c %s "$MOUNT$WORK" >/dev/null
+    touch "$WORK/sniffed"
+    wait "$sniffer"
+    [ "$(stat -c %s "$WORK/wire")" -gt 100000 ]
+}
+
+@test "without --encrypt content and names are seen on the wire; with it nothing is" {
+    up
+    read_under_eyes
+    grep -qa swordfish-4711 "$WORK/wire"
+    grep -qaF "$WORK/secret" "$WORK/wire"
+    job_down
+    up --encrypt
+    read_under_eyes
+    run ! grep -qa swordfish "$WORK/wire"
+    run ! grep -qaF copper-test "$WORK/wire"
+    # One that does not encrypt is told so, and nothing else.
+    run -0 peer node1 refused plain
+}
+
+@test "control socket, job file and their directory are the user's alone" {
+    up
+    for node in node1 login; do
+        run -0 on "$node" stat -c '%a %u' /tmp/copper-0
+        [ "$output" = "700 0" ]
+    done
+    # shellcheck disable=SC2016
+    run -0 on node1 sh -c 'stat -c "%a %F" /tmp/copper-0/*.sock'
+    [ "$output" = "600 socket" ]
+    # shellcheck disable=SC2016
+    run -0 on login sh -c 'stat -c %a /tmp/copper-0/*.job'
+    [ "$output" = 600 ]
+    # Another user, even one who was let into the directory.
+    on node1 chmod 755 /tmp/copper-0
+    run ! as_user alice node1 /usr/bin/python3 -c '
+import glob, socket
+s = socket.socket(socket.AF_UNIX)
+s.connect(glob.glob("/tmp/copper-0/*.sock")[0])'
+    [[ $output == *"PermissionError"* ]]
+    on node1 sh -c 'chmod 666 /tmp/copper-0/*.sock'
+    run -0 as_user alice node1 /usr/bin/python3 -c '
+import glob, socket
+s = socket.socket(socket.AF_UNIX)
+s.connect(glob.glob("/tmp/copper-0/*.sock")[0])
+try:
+    s.sendall(b"{\"op\":\"status\"}\n")
+    print(len(s.recv(100)))
+except ConnectionError:
+    print(0)'
+    [ "$output" = 0 ]
+    on node1 sh -c 'chmod 600 /tmp/copper-0/*.sock; chmod 700 /tmp/copper-0'
+}
+
+# refused_run_dir TEXT: alice cannot launch on node1, and is told why.
+refused_run_dir() {
+    # shellcheck disable=SC2016
+    run ! as_user alice node1 sh -c 'COPPER_RSH=false exec "$1/launch_copper.sh" -v /tmp/alice/m' \
+        sh "$COPPER_BUILD"
+    [[ $output == *"/tmp/copper-"*"$1"* ]] || {
+        echo "$output"
+        return 1
+    }
+}
+
+@test "a run directory that somebody else prepared is refused, with the reason" {
+    local dir
+    dir=/tmp/copper-$(as_user alice node1 id -u)
+    up
+    on node1 mkdir -m 700 "$dir" # of root
+    refused_run_dir "belongs to uid 0"
+    on node1 rmdir "$dir"
+    on node1 sh -c 'mkdir /tmp/trap; chown alice /tmp/trap; ln -s /tmp/trap "$1"' sh "$dir"
+    refused_run_dir "not a directory"
+    [ -z "$(on node1 ls /tmp/trap)" ]
+    on node1 rm "$dir"
+    on node1 touch "$dir"
+    refused_run_dir "not a directory"
+    on node1 rm "$dir"
+    as_user alice node1 mkdir -m 777 "$dir"
+    as_user alice node1 chmod 777 "$dir"
+    refused_run_dir "0777"
+    as_user alice node1 rmdir "$dir"
+    # Without such a thing it works.
+    # shellcheck disable=SC2016
+    run -0 as_user alice node1 sh -c 'COPPER_RSH=false "$1/launch_copper.sh" -v /tmp/alice/m -s 20 &&
+        COPPER_RSH=false "$1/stop_copper.sh" -v /tmp/alice/m' sh "$COPPER_BUILD"
+}

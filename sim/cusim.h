@@ -37,6 +37,8 @@ struct cu_sim_config {
     uint32_t list_after;  /* a directory is listed after so many names in it did not exist */
     bool content_always;  /* ask for a small file's content whatever its suffix */
     bool content_never;
+    bool original; /* the baseline: the original Copper's algorithm */
+    bool direct;   /* the baseline: no Copper, storage for everybody */
     bool faults;
     bool exact;            /* no faults, and no freshness limit: reads must equal unique objects */
     uint32_t scaled_bytes; /* see world.h */

@@ -35,7 +35,7 @@ void cu_sim_front_request(struct cu_sim *sim, struct cu_sim_node *node, enum cu_
     uint32_t index = new_req(sim);
     struct cu_sim_req *req = &sim->reqs[index];
     const struct cu_sim_file *f = &sim->world->files[file];
-    uint64_t cpu = cu_sim_node_cpu(sim, node, sim->config.machine.fuse_cpu_ns);
+    uint64_t cpu;
 
     *req = (struct cu_sim_req){
         .generation = req->generation,
@@ -49,10 +49,19 @@ void cu_sim_front_request(struct cu_sim *sim, struct cu_sim_node *node, enum cu_
         .start_ns = sim->engine.now_ns,
     };
     sim->result->requests++;
+    if (sim->config.direct) {
+        cu_sim_direct_request(sim, index);
+        return;
+    }
+    if (sim->config.original) {
+        cu_sim_original_request(sim, index);
+        return;
+    }
     if (kind == CU_KIND_DATA && !(node->name[file] & CU_SIM_NAME_READ)) {
         node->name[file] |= CU_SIM_NAME_READ;
         cu_predict_read(&node->predict, f->path + f->path_len - f->name_len, f->name_len);
     }
+    cpu = cu_sim_node_cpu(sim, node, sim->config.machine.fuse_cpu_ns);
     if (cpu < at_ns)
         cpu = at_ns;
     cu_sim_engine_push(&sim->engine, cpu + sim->config.machine.fuse_wait_ns / 2, CU_SIM_FRONT,

@@ -137,6 +137,11 @@ static enum outcome do_read(struct cu_sim *sim, struct cu_sim_proc *proc,
         if (out != GO_ON || !there)
             return out;
         dentry = node_of(sim, proc)->dentry[op->file];
+        if (sim->config.direct && !proc->opened) {
+            cu_sim_front_request(sim, node_of(sim, proc), CU_KIND_XATTR, op->file,
+                                 (uint32_t)(proc - sim->procs), 0, proc->local_ns);
+            return wait_for(sim, proc, CU_KIND_XATTR, op->file, (uint32_t)(proc - sim->procs));
+        }
         proc->version = dentry & CU_SIM_DENTRY_LOW;
         proc->at = 0;
         proc->ahead = 0;
@@ -170,10 +175,28 @@ static enum outcome do_list(struct cu_sim *sim, struct cu_sim_proc *proc, uint32
     return wait_for(sim, proc, CU_KIND_DIR, dir, 0);
 }
 
+/* Nothing is cached here: each operation of each process is a request of its own. */
+static enum outcome do_original(struct cu_sim *sim, struct cu_sim_proc *proc,
+                                const struct cu_sim_op *op)
+{
+    static const enum cu_kind kind_of[] = {[CU_SIM_OP_LOOKUP] = CU_KIND_ATTR,
+                                           [CU_SIM_OP_READ] = CU_KIND_DATA,
+                                           [CU_SIM_OP_LIST] = CU_KIND_DIR};
+    uint32_t index = (uint32_t)(proc - sim->procs);
+
+    if (proc->local_ns > sim->engine.now_ns)
+        return LATER;
+    cu_sim_front_request(sim, node_of(sim, proc), kind_of[op->kind], op->file, index, 0,
+                         proc->local_ns);
+    return wait_for(sim, proc, kind_of[op->kind], op->file, index);
+}
+
 static enum outcome do_op(struct cu_sim *sim, struct cu_sim_proc *proc, const struct cu_sim_op *op)
 {
     bool there;
 
+    if (sim->config.original)
+        return do_original(sim, proc, op);
     if (op->kind == CU_SIM_OP_LOOKUP)
         return resolve(sim, proc, op->file, &there);
     if (op->kind == CU_SIM_OP_LIST)
@@ -188,6 +211,7 @@ static void next_op(struct cu_sim_proc *proc)
     proc->version = 0;
     proc->tries = 0;
     proc->thought = false;
+    proc->opened = false;
 }
 
 static void ended(struct cu_sim *sim, struct cu_sim_proc *proc)
@@ -281,13 +305,15 @@ static void keep(struct cu_sim *sim, struct cu_sim_node *node, const struct cu_s
 {
     uint8_t *page;
 
+    if (sim->config.original)
+        return;
     if (req->kind == CU_KIND_ATTR) {
         keep_attr(sim, node, req);
     } else if (req->kind == CU_KIND_DIR) {
         node->name[req->file] &= (uint8_t)~CU_SIM_NAME_LISTING;
         if (!req->error && !req->forgotten)
             node->name[req->file] |= CU_SIM_NAME_LISTED;
-    } else {
+    } else if (req->kind == CU_KIND_DATA) {
         page = &node->page[sim->world->files[req->file].chunk_base + req->chunk];
         *page = CU_SIM_PAGE_NONE;
         if (!req->error && !req->forgotten &&
@@ -304,9 +330,11 @@ static void keep(struct cu_sim *sim, struct cu_sim_node *node, const struct cu_s
 /* What the reply means to a process that waited for it. */
 static void take(struct cu_sim *sim, struct cu_sim_proc *proc, const struct cu_sim_req *req)
 {
-    if (req->error == 0) {
-        if (req->kind == CU_KIND_DIR)
+    if (req->error == 0 || sim->config.original) {
+        if (req->kind == CU_KIND_DIR || sim->config.original)
             next_op(proc);
+        else if (req->kind == CU_KIND_XATTR)
+            proc->opened = true;
         else if (req->kind == CU_KIND_DATA && proc->version == req->version)
             proc->at++;
         return;
@@ -340,8 +368,7 @@ void cu_sim_kernel_reply(struct cu_sim *sim, uint32_t index)
         struct cu_sim_proc *proc = &sim->procs[p];
 
         if (proc->state != CU_SIM_PROC_WAITS || proc->wait_kind != req.kind ||
-            proc->wait_file != req.file ||
-            (req.kind == CU_KIND_DATA && proc->wait_chunk != req.chunk))
+            proc->wait_file != req.file || proc->wait_chunk != req.chunk)
             continue;
         sim->result->where_ns[where_of(&req)] += sim->engine.now_ns - proc->since_ns;
         proc->state = CU_SIM_PROC_RUNS;

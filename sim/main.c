@@ -19,6 +19,8 @@ static const char usage[] =
     "  --chunk BYTES --inline BYTES --ahead BYTES --cache BYTES --leaf-cache BYTES --max BYTES\n"
     "  --ttl MS --slots N --orphan-slots N --list-after N --content always|never|predict\n"
     "  --scale BYTES       content of chunks is cut to so many bytes (lengths stay)\n"
+    "  --direct            the baseline: every process straight to storage\n"
+    "  --original          the baseline: the original Copper's published algorithm\n"
     "  --exact             storage reads must equal unique objects; sets --ttl to a year\n"
     "  --seed S            of a run\n"
     "  --from S --count C  seeds\n"
@@ -59,6 +61,8 @@ enum {
     OPT_FROM,
     OPT_COUNT,
     OPT_CALM,
+    OPT_DIRECT,
+    OPT_ORIGINAL,
     OPT_PLANT,
     OPT_VERBOSE,
     OPT_JSON,
@@ -91,6 +95,8 @@ static const struct option long_options[] = {
     {"from", 1, NULL, OPT_FROM},
     {"count", 1, NULL, OPT_COUNT},
     {"no-faults", 0, NULL, OPT_CALM},
+    {"direct", 0, NULL, OPT_DIRECT},
+    {"original", 0, NULL, OPT_ORIGINAL},
     {"plant", 1, NULL, OPT_PLANT},
     {"verbose", 0, NULL, OPT_VERBOSE},
     {"json", 0, NULL, OPT_JSON},
@@ -202,6 +208,12 @@ static int set(struct options *o, int opt, const char *text)
         return 0;
     case OPT_CALM:
         c->faults = false;
+        return 0;
+    case OPT_DIRECT:
+        c->direct = true;
+        return 0;
+    case OPT_ORIGINAL:
+        c->original = true;
         return 0;
     case OPT_PLANT:
         return set_plant(c, text);

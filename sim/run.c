@@ -6,8 +6,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define QUIET_NS    (20 * CU_SIM_S)  /* after the last process: all drains, parents come back */
-#define LIMIT_NS    (300 * CU_SIM_S) /* of the time after the faults, or of a run without progress */
+#define QUIET_NS    (20 * CU_SIM_S)   /* after the last process: all drains, parents come back */
+#define LIMIT_NS    (300 * CU_SIM_S)  /* of the time after the faults */
+#define PATIENCE_NS (3600 * CU_SIM_S) /* of a run without them in which no process ends */
 #define EVENTS_STOP 4000000000ull
 
 const char *cu_sim_plant_name(enum cu_sim_plant plant)
@@ -275,7 +276,8 @@ static void loop(struct cu_sim *sim)
         }
         if (left == 0 && sim->calm && stop_ns == UINT64_MAX && run_over(sim))
             stop_ns = event.at_ns + (sim->config.faults ? QUIET_NS : 10 * CU_SIM_MS);
-        if (event.at_ns > progress_ns + LIMIT_NS || sim->engine.popped > EVENTS_STOP)
+        if (event.at_ns > progress_ns + (sim->config.faults ? LIMIT_NS : PATIENCE_NS) ||
+            sim->engine.popped > EVENTS_STOP)
             break;
     }
     sim->result->trace_hash = hash;
@@ -317,6 +319,7 @@ static void tear_down(struct cu_sim *sim)
     free(sim->data_ns);
     free(sim->eio_ns);
     free(sim->reads);
+    free(sim->original_ns);
 }
 
 int cu_sim_run(const struct cu_sim_config *config, struct cu_sim_result *result,

@@ -114,6 +114,7 @@ struct cu_sim_proc {
     uint32_t pc;
     uint8_t state;
     uint8_t run;
+    bool opened;       /* direct only */
     bool thought;      /* the time before this operation is spent */
     uint8_t tries;     /* of a read that found the file changed */
     uint8_t wait_kind; /* enum cu_kind */
@@ -197,8 +198,9 @@ struct cu_sim {
     uint32_t block_count;
     bool calm; /* faults are over */
     uint64_t calm_ns;
-    uint64_t storm_ns; /* when the last disturbance ended: nobody hangs much longer */
-    bool refusals;     /* a parent has answered EBUSY or ENOMEM: the child reads by itself */
+    uint64_t storm_ns;     /* when the last disturbance ended: nobody hangs much longer */
+    bool refusals;         /* a parent has answered EBUSY or ENOMEM: the child reads by itself */
+    uint64_t *original_ns; /* by node, kind and file: when it is there; 0: not asked for */
     uint32_t duplicate_ppm, corrupt_ppm;
     uint32_t refresh_target;
     uint64_t refresh_begun[64]; /* by generation, as far as there is room */
@@ -273,6 +275,12 @@ void cu_sim_front_reply(struct cu_sim *sim, struct cu_sim_node *node, uint64_t c
                         const struct cu_value *value);
 void cu_sim_front_ahead(struct cu_sim *sim, struct cu_sim_node *node, struct cu_sim_proc *proc,
                         uint32_t file, uint32_t chunk, uint32_t version);
+
+/* direct.c: the baseline without Copper */
+void cu_sim_direct_request(struct cu_sim *sim, uint32_t req);
+
+/* original.c: the baseline with the original Copper */
+void cu_sim_original_request(struct cu_sim *sim, uint32_t req);
 
 /* workload.c */
 __attribute__((warn_unused_result)) int cu_sim_workload_init(struct cu_sim *sim,

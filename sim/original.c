@@ -1,0 +1,124 @@
+/* A baseline, and a model: the original Copper's algorithm as published. One request per path and
+ * operation up a tree of at most five levels, whole files stored and forwarded level by level,
+ * names that do not exist remembered for 2 s, nothing cached in the kernel, files above the limit
+ * straight from storage. A path-based FUSE file system without kernel caching is asked for every
+ * component.
+ *
+ * When an object is on a node is worked out at once, up the tree and down again, with the times at
+ * which each CPU and the storage are free: no events between. That is first come, first served by
+ * the time of the question, which is near enough for a model. */
+#include "sim.h"
+
+#include "core/tree.h"
+
+#include <dirent.h>
+#include <errno.h>
+
+#define ENOENT_NS (2 * CU_SIM_S)
+
+/* Fan-out by node count, as published. */
+static uint32_t fanout_of(uint32_t nodes)
+{
+    static const uint32_t up_to[] = {31, 121, 341, 781, 1555};
+
+    for (uint32_t i = 0; i < sizeof up_to / sizeof *up_to; i++)
+        if (nodes <= up_to[i])
+            return i + 2;
+    return 7;
+}
+
+/* Levels below the root; five levels are all: on a large job the last one is as wide as it must be.
+ */
+static uint32_t parent_of(const struct cu_sim *sim, uint32_t rank)
+{
+    uint32_t fanout = fanout_of(sim->config.nodes), inner = 1, level = 1;
+
+    for (int i = 0; i < 3; i++) {
+        level *= fanout;
+        inner += level;
+    }
+    if (rank < inner + level * fanout)
+        return (rank - 1) / fanout;
+    /* spread over the fourth level */
+    return inner - level + (rank - inner) % level;
+}
+
+static uint64_t cpu(struct cu_sim *sim, uint32_t rank, uint64_t from_ns, uint64_t cost_ns)
+{
+    struct cu_sim_node *node = &sim->nodes[rank];
+
+    if (node->cpu_ns < from_ns)
+        node->cpu_ns = from_ns;
+    node->cpu_ns += cost_ns;
+    node->cpu_busy_ns += cost_ns;
+    return node->cpu_ns;
+}
+
+static uint64_t from_storage(struct cu_sim *sim, const struct cu_sim_req *req, uint64_t from_ns)
+{
+    const struct cu_sim_machine *machine = &sim->config.machine;
+    const struct cu_sim_file *f = &sim->world->files[req->file];
+    uint64_t wait = from_ns - sim->engine.now_ns, at;
+
+    sim->result->storage_reads++;
+    if (req->kind == CU_KIND_DATA) {
+        at = cu_sim_store_names(sim, machine->mds_op_ns) + wait;
+        return cu_sim_store_bytes(sim, at, req->file, 0, f->size);
+    }
+    return cu_sim_store_names(
+               sim, machine->mds_op_ns +
+                        (req->kind == CU_KIND_DIR ? f->child_count * machine->mds_entry_ns : 0)) +
+           wait;
+}
+
+/* When the node has it, asked at from_ns. */
+static uint64_t have(struct cu_sim *sim, uint32_t rank, const struct cu_sim_req *req,
+                     uint64_t from_ns)
+{
+    const struct cu_sim_machine *machine = &sim->config.machine;
+    const struct cu_sim_file *f = &sim->world->files[req->file];
+    uint64_t *at =
+        &sim->original_ns[((uint64_t)rank * 3 + req->kind - 1) * sim->world->count + req->file];
+    uint64_t bytes = req->kind == CU_KIND_DATA ? f->size : 200, there, latency;
+    uint32_t parent;
+
+    if (*at && (f->type != CU_SIM_ABSENT || *at + ENOENT_NS > from_ns))
+        return *at;
+    if (rank == 0) {
+        *at = from_storage(sim, req, from_ns);
+        return *at;
+    }
+    parent = parent_of(sim, rank);
+    latency = cu_sim_machine_latency(machine, rank, parent);
+    there = cpu(sim, parent, from_ns + latency, machine->original_rpc_cpu_ns);
+    there = have(sim, parent, req, there);
+    there = cpu(sim, parent, there, bytes * machine->original_bulk_ps_per_byte / 1000);
+    there += latency + cu_sim_transfer_ns(bytes, machine->nic_bytes_per_s);
+    *at = cpu(sim, rank, there, bytes * machine->original_bulk_ps_per_byte / 1000);
+    return *at;
+}
+
+void cu_sim_original_request(struct cu_sim *sim, uint32_t index)
+{
+    const struct cu_sim_machine *machine = &sim->config.machine;
+    struct cu_sim_req *req = &sim->reqs[index];
+    const struct cu_sim_file *f = &sim->world->files[req->file];
+    uint64_t components = 0, at;
+
+    for (uint32_t i = 0; i < f->path_len; i++)
+        components += f->path[i] == '/';
+    if (!sim->original_ns)
+        sim->original_ns = cu_sim_alloc((size_t)sim->config.nodes * 3 * sim->world->count,
+                                        sizeof *sim->original_ns);
+    at = cpu(sim, req->node, sim->engine.now_ns,
+             components * (machine->original_fuse_ns + machine->original_rpc_cpu_ns));
+    if (req->kind == CU_KIND_DATA && f->size > sim->config.max_cacheable_bytes)
+        at = from_storage(sim, req, at);
+    else if (have(sim, req->node, req, at) > at)
+        at = have(sim, req->node, req, at);
+    req->error = f->type == CU_SIM_ABSENT ? ENOENT : 0;
+    req->result = req->error ? 0 : f->version;
+    req->state = CU_SIM_REQ_REPLIED;
+    req->remote = true;
+    cu_sim_engine_push(&sim->engine, at, CU_SIM_REPLY, req->node, index, NULL);
+}

@@ -153,8 +153,8 @@ END
     on node3 timeout -s KILL 4 cat "$leaf/f" 3>&- &
     reader=$!
     until_true 30 hanging_are 1
-    run -137 wait "$reader"
-    run -0 timeout 60 on login env COPPER_RSH="$CLUSTER_DIR/job-rsh" \
+    run ! wait "$reader"
+    run -0 on login timeout 60 env COPPER_RSH="$CLUSTER_DIR/job-rsh" \
         "$COPPER_BUILD/stop_copper.sh" -v "$MOUNT"
     [[ $output == *"stopped on 3 nodes"* ]]
     run ! on node1 mountpoint -q "$MOUNT"

@@ -184,7 +184,11 @@ static int start_threads(const struct options *options, sigset_t *signals)
 /* Serves; returns when the mount is gone. */
 static int serve(const struct options *options, int ready_fd)
 {
-    struct fuse_loop_config loop = {.clone_fd = 0, .max_idle_threads = 64};
+#ifdef PFS_FUSE_312
+    struct fuse_loop_config *loop = fuse_loop_cfg_create();
+#else
+    struct fuse_loop_config config = {.max_idle_threads = 64}, *loop = &config;
+#endif
     sigset_t signals;
     int rc;
 
@@ -210,7 +214,11 @@ static int serve(const struct options *options, int ready_fd)
         if (chdir("/") != 0)
             return 1;
     }
-    rc = fuse_session_loop_mt(session, &loop);
+#ifdef PFS_FUSE_312
+    fuse_loop_cfg_set_max_threads(loop, 200); /* each operation that hangs holds one */
+    fuse_loop_cfg_set_idle_threads(loop, 64);
+#endif
+    rc = fuse_session_loop_mt(session, loop);
     quit();
     return rc;
 }

@@ -4,7 +4,11 @@
 
 #include "pfs.h"
 
+#ifdef PFS_FUSE_312 /* the first in which more than 10 threads can be had */
+#define FUSE_USE_VERSION 312
+#else
 #define FUSE_USE_VERSION 35
+#endif
 #include <fuse_lowlevel.h>
 #include <sys/stat.h>
 

@@ -321,5 +321,6 @@ bool cu_daemon_hangs(const struct cu_daemon *daemon)
     const char *path;
     uint64_t age_ns;
 
-    return cu_storage_pending(daemon->storage, uv_hrtime(), &age_ns, &path) > 0;
+    return cu_storage_pending(daemon->storage, uv_hrtime(), &age_ns, &path) > 0 ||
+           cu_snapshot_busy(daemon->profile_file);
 }

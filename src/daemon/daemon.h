@@ -33,7 +33,8 @@ struct cu_daemon *cu_daemon_create(const struct cu_daemon_config *config, struct
  * mount directory and control socket have gone. The process must end then: threads may still hang
  * in storage, so nothing is freed. */
 void cu_daemon_run(struct cu_daemon *daemon);
-/* Does a thread hang in storage? It would keep the process's descriptors open after _exit. */
+/* Does a thread hang in storage, or in the log directory? It would keep the process's descriptors
+ * open after _exit. */
 bool cu_daemon_hangs(const struct cu_daemon *daemon);
 
 #endif

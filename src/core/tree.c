@@ -141,7 +141,7 @@ uint32_t cu_tree_candidates(const struct cu_tree *tree, uint32_t rank, uint32_t 
 
 uint32_t cu_tree_default_fanout(uint32_t node_count)
 {
-    /* Depth stays at most 4 up to Aurora's 10,624 nodes (docs/design/fanout.md). */
+    /* Depth stays at most 4 up to Aurora's 10,624 nodes. */
     if (node_count <= 16)
         return 2;
     if (node_count <= 256)

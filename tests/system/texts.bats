@@ -28,7 +28,7 @@ options() {
     command -v mandoc >/dev/null || skip "needs mandoc"
     for name in launch_copper.sh stop_copper.sh; do
         diff <("$COPPER_BIN/$name" --help | options) \
-            <(mandoc -T ascii -O width=200 "$top/man/$name.1" | col -b |
+            <(mandoc -T ascii -O width=200 "$top/man/$name.1" | col -bx |
                 sed '/^ENVIRONMENT/,$d' | grep -E '^ +-' | cut -c 1-40 | options)
     done
 }

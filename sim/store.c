@@ -78,7 +78,8 @@ static uint64_t schedule(struct cu_sim *sim, const struct cu_sim_store *op)
             cu_sim_world_chunk_bytes(sim->world, op->file, f->version, op->chunk));
     case CU_KIND_ATTR:
         at = cu_sim_store_names(sim, machine->mds_op_ns);
-        if (op->flags & CU_WANT_CONTENT)
+        if ((op->flags & CU_WANT_CONTENT) && f->type == DT_REG &&
+            f->size <= sim->config.inline_bytes)
             at = cu_sim_store_bytes(sim, at, op->file, 0, f->size);
         return at;
     case CU_KIND_XATTR:

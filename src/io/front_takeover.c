@@ -25,19 +25,12 @@
 
 int cu_front_mount(const char *mount_dir, struct cu_error *err)
 {
-    struct fuse_session *session = cu_front_session(mount_dir, NULL, err);
-    int fd;
+    /* Never destroyed: that would close the device, and lose the mount's name (libfuse frees it
+     * when it unmounts). Volatile, for it is only kept. */
+    static struct fuse_session *volatile session;
 
-    if (!session)
-        return -EIO;
-    /* libfuse unmounts when it is asked to, not when the session goes. */
-    fd = fcntl(fuse_session_fd(session), F_DUPFD_CLOEXEC, 3);
-    if (fd < 0) {
-        fd = cu_error_set(err, -errno, "cannot keep the FUSE device: %s", strerror(errno));
-        fuse_session_unmount(session);
-    }
-    fuse_session_destroy(session);
-    return fd;
+    session = cu_front_session(mount_dir, NULL, err);
+    return session ? fuse_session_fd(session) : -EIO;
 }
 
 int cu_front_take_over(struct cu_front *front)

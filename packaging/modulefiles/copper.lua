@@ -16,4 +16,10 @@ whatis("Description: read-only cooperative caching file system for HPC jobs")
 
 conflict("copper")
 prepend_path("PATH", pathJoin(prefix, "bin"))
+-- What was not set had a default that must stay: an empty last element says so to man; bash's completion
+-- looks in these two.
 prepend_path("MANPATH", pathJoin(prefix, "share/man"))
+append_path("MANPATH", "")
+prepend_path("XDG_DATA_DIRS", pathJoin(prefix, "share"))
+append_path("XDG_DATA_DIRS", "/usr/local/share")
+append_path("XDG_DATA_DIRS", "/usr/share")

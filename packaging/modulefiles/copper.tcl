@@ -18,4 +18,10 @@ module-whatis {Copper: read-only cooperative caching file system for HPC jobs}
 
 conflict copper
 prepend-path PATH [file join $prefix bin]
+# What was not set had a default that must stay: an empty last element says so to man; bash's completion
+# looks in these two.
 prepend-path MANPATH [file join $prefix share man]
+append-path MANPATH {}
+prepend-path XDG_DATA_DIRS [file join $prefix share]
+append-path XDG_DATA_DIRS /usr/local/share
+append-path XDG_DATA_DIRS /usr/share

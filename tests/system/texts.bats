@@ -57,8 +57,9 @@ options() {
 proc module-whatis {text} {}
 proc conflict {name} {}
 proc prepend-path {name path} { puts "\$name \$path" }
+proc append-path {name path} {}
 set ModulesCurrentModulefile /opt/x/share/modulefiles/copper/0.1.0
 source $top/packaging/modulefiles/copper.tcl
 END
-    [ "$output" = $'PATH /opt/x/bin\nMANPATH /opt/x/share/man' ]
+    [ "$output" = $'PATH /opt/x/bin\nMANPATH /opt/x/share/man\nXDG_DATA_DIRS /opt/x/share' ]
 }

@@ -1,0 +1,114 @@
+# What an administrator installs and a newcomer loads: the tree, moved after its installation, through
+# its modulefiles, as an ordinary user on a node of its own.
+
+setup_file() {
+    load launch.bash
+    skip_unless_root_fuse
+    cluster_up -n 1
+    export prefix=$CLUSTER_DIR/home/sw/copper
+    mkdir -p "$CLUSTER_DIR/home/sw"
+    cmake --install "$COPPER_BIN" --prefix "$CLUSTER_DIR/home/made" >/dev/null
+    mv "$CLUSTER_DIR/home/made" "$prefix"
+    chmod -R go+rX "$CLUSTER_DIR/home/sw"
+}
+
+teardown_file() {
+    load launch.bash
+    cluster_down
+}
+
+setup() {
+    load launch.bash
+    [ -f /usr/share/lmod/lmod/init/bash ] || skip "needs Lmod"
+    # Lmod takes the Lua file where both are there.
+    tcl=$CLUSTER_DIR/home/sw/tcl
+    rm -rf "$tcl"
+    cp -r "$prefix" "$tcl"
+    rm "$tcl"/share/modulefiles/copper/*.lua
+}
+
+# session PREFIX COMMANDS: in a shell of alice on node1 that knows the modules of PREFIX.
+session() {
+    # shellcheck disable=SC2016 # for that shell
+    as_user alice node1 bash --noprofile --norc -c '. /usr/share/lmod/lmod/init/bash
+        module use "$1/share/modulefiles"
+        eval "$2"' bash "$1" "$2"
+}
+
+# shellcheck disable=SC2016 # for session
+life='module load copper && launch_copper.sh && copper status && cat /tmp/alice/copper/etc/hostname &&
+    stop_copper.sh && module unload copper && ! command -v copper launch_copper.sh'
+
+# lives PREFIX
+lives() {
+    run -0 session "$1" "$life"
+    echo "$output"
+    [[ ${lines[0]} == "copper: 1 node ready at /tmp/alice/copper in "* ]]
+    [[ ${lines[1]} == "mount       /tmp/alice/copper" ]]
+    [[ ${lines[2]} == "job         "*", 1 of 1 nodes ready" ]]
+    [ "${lines[-2]}" = "$(cat /etc/hostname)" ]
+    [ "${lines[-1]}" = "copper: stopped on 1 node" ]
+    [ -z "$(traces node1)" ]
+    run -1 on node1 test -e /tmp/alice
+}
+
+@test "Lmod, Lua: load, launch, look, stop, unload" {
+    lives "$prefix"
+}
+
+@test "Lmod, Tcl: load, launch, look, stop, unload" {
+    lives "$tcl"
+}
+
+@test "manual pages are found, and the system's still are" {
+    command -v man >/dev/null || skip "needs man"
+    for tree in "$prefix" "$tcl"; do
+        run -0 session "$tree" 'unset MANPATH; module load copper; man -w launch_copper.sh copperd copper-status ls
+            module unload copper; echo "${MANPATH-unset}"
+            export MANPATH=/usr/share/man; module load copper; man -w copper ls
+            module unload copper; echo "$MANPATH"'
+        echo "$output"
+        [ "${lines[0]}" = "$tree/share/man/man1/launch_copper.sh.1" ]
+        [ "${lines[1]}" = "$tree/share/man/man8/copperd.8" ]
+        [ "${lines[2]}" = "$tree/share/man/man1/copper-status.1" ]
+        [[ ${lines[3]} == /usr/share/man/man1/ls.1* ]]
+        [ "${lines[4]}" = unset ]
+        [ "${lines[5]}" = "$tree/share/man/man1/copper.1" ]
+        [[ ${lines[6]} == /usr/share/man/man1/ls.1* ]]
+        [ "${lines[7]}" = /usr/share/man ]
+    done
+}
+
+@test "bash finds the completion, and the system's still" {
+    [ -f /usr/share/bash-completion/bash_completion ] || skip "needs bash-completion"
+    for tree in "$prefix" "$tcl"; do
+        # shellcheck disable=SC2016
+        run -0 session "$tree" 'unset XDG_DATA_DIRS; module load copper
+            . /usr/share/bash-completion/bash_completion
+            for name in copper launch_copper.sh stop_copper.sh umount; do
+                complete -r "$name" 2>/dev/null
+                _completion_loader "$name"
+                complete -p "$name"
+            done
+            COMP_WORDS=(copper sta) COMP_CWORD=1
+            _copper copper sta copper
+            printf "%s\n" "${COMPREPLY[@]}" | sort
+            module unload copper; echo "${XDG_DATA_DIRS-unset}"'
+        echo "$output"
+        [[ ${lines[0]} == *"-F _copper copper" ]]
+        [[ ${lines[1]} == *"-F _launch_copper launch_copper.sh" ]]
+        [[ ${lines[2]} == *"-F _stop_copper stop_copper.sh" ]]
+        [[ ${lines[3]} == *umount ]]
+        [ "${lines[4]}" = stats ]
+        [ "${lines[5]}" = status ]
+        [ "${lines[6]}" = unset ]
+    done
+}
+
+@test "help and whatis say what it is" {
+    for tree in "$prefix" "$tcl"; do
+        run -0 session "$tree" 'module whatis copper; module help copper'
+        [[ $output == *"read-only cooperative caching file system for HPC jobs"* ]]
+        [[ $output == *"launch_copper.sh      mounts it on all nodes"* ]]
+    done
+}

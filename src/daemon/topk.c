@@ -207,13 +207,13 @@ uint32_t cu_topk_best(const struct cu_topk *t, const struct cu_topk_entry **best
 
     if (count == 0)
         return 0;
-    all = malloc(t->count * sizeof(*all));
+    all = malloc(t->count * sizeof(struct cu_topk_entry *));
     if (all == NULL)
         return 0;
     for (uint32_t i = 0; i < t->count; i++)
         all[i] = &t->nodes[i].entry;
-    qsort(all, t->count, sizeof(*all), heaviest_first);
-    memcpy(best, all, count * sizeof(*best));
+    qsort(all, t->count, sizeof(struct cu_topk_entry *), heaviest_first);
+    memcpy(best, all, count * sizeof(struct cu_topk_entry *));
     free(all);
     return count;
 }

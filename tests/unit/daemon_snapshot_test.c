@@ -13,19 +13,21 @@
 
 #include <cmocka.h>
 
-struct place {
+/* A snapshot lives as long as its process: what the tests made stays, in here. */
+static struct place {
     char dir[32];
     char path[64];
     uv_loop_t loop;
     uint32_t made;
     uint32_t stop_at; /* the loop is stopped when so many were made */
-};
+    struct cu_snapshot *snapshot;
+} places[8];
+static unsigned place_count;
 
 static int place_up(void **state)
 {
-    struct place *place = calloc(1, sizeof(*place));
+    struct place *place = &places[place_count++];
 
-    assert_non_null(place);
     strcpy(place->dir, "/tmp/copper-unit-XXXXXX");
     assert_non_null(mkdtemp(place->dir));
     snprintf(place->path, sizeof(place->path), "%s/file", place->dir);
@@ -43,7 +45,6 @@ static int place_down(void **state)
     assert_int_equal(access(left, F_OK), -1);
     unlink(place->path);
     assert_int_equal(rmdir(place->dir), 0);
-    free(place);
     return 0;
 }
 
@@ -68,10 +69,10 @@ static struct cu_snapshot *create(struct place *place, bool replace, uint32_t se
         .make = make,
         .context = place,
     };
-    struct cu_snapshot *snapshot = cu_snapshot_create(&config);
 
-    assert_non_null(snapshot);
-    return snapshot;
+    place->snapshot = cu_snapshot_create(&config);
+    assert_non_null(place->snapshot);
+    return place->snapshot;
 }
 
 static void run_until_idle(struct place *place, const struct cu_snapshot *snapshot)

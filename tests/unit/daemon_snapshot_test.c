@@ -30,7 +30,7 @@ static int place_up(void **state)
 
     strcpy(place->dir, "/tmp/copper-unit-XXXXXX");
     assert_non_null(mkdtemp(place->dir));
-    snprintf(place->path, sizeof(place->path), "%s/file", place->dir);
+    strcpy(stpcpy(place->path, place->dir), "/file");
     assert_int_equal(uv_loop_init(&place->loop), 0);
     *state = place;
     return 0;

@@ -1,0 +1,48 @@
+# docs/guarantees.md names tests: all of them exist.
+
+bats_require_minimum_version 1.5.0
+
+@test "each test that docs/guarantees.md names exists" {
+    run -0 /usr/bin/python3 -I - "$BATS_TEST_DIRNAME/../.." <<'END'
+import os
+import re
+import sys
+
+top = sys.argv[1]
+with open(os.path.join(top, "docs/guarantees.md"), encoding="utf-8") as page:
+    text = page.read()
+
+
+def source(name):
+    for path in ("tests/system/%s.bats" % name, "tests/unit/%s_test.c" % name):
+        if os.path.exists(os.path.join(top, path)):
+            with open(os.path.join(top, path), encoding="utf-8") as file:
+                return file.read()
+    if name == "sim":
+        with open(os.path.join(top, "sim/CMakeLists.txt"), encoding="utf-8") as file:
+            return file.read()
+    return None
+
+
+def exists(name, test, text):
+    if name == "sim":
+        return re.search(r"cu_sim_(test|plant|plant_driver)\(%s\b" % test.split(".")[-1], text)
+    # Tests are put into the list by cmocka_unit_test or by a macro of the file's own.
+    return '@test "%s"' % test in text or re.search(r"[A-Za-z_]+\(%s[,)]" % test, text)
+
+
+named = wrong = 0
+for line in text.splitlines():
+    if not line.startswith("| "):
+        continue
+    for name, tests in re.findall(r'`([a-z_]+)`: ((?:"[^"]+"(?:, )?)+)', line):
+        for test in re.findall(r'"([^"]+)"', tests):
+            named += 1
+            if source(name) is None or not exists(name, test, source(name)):
+                wrong += 1
+                print('%s: "%s" does not exist' % (name, test))
+print(named, "tests named")
+sys.exit(wrong > 0 or named < 50)
+END
+    echo "$output"
+}

@@ -112,3 +112,14 @@ lives() {
         [[ $output == *"launch_copper.sh      mounts it on all nodes"* ]]
     done
 }
+
+@test "what only the tests need is not needed to install" {
+    # shellcheck disable=SC2016 # of the script that is written
+    printf '#!/bin/sh\ncase "$*" in *cmocka*) exit 1 ;; esac\nexec pkg-config "$@"\n' \
+        >"$BATS_TEST_TMPDIR/pkg-config"
+    chmod 755 "$BATS_TEST_TMPDIR/pkg-config"
+    export PKG_CONFIG=$BATS_TEST_TMPDIR/pkg-config
+    cmake -S "$BATS_TEST_DIRNAME/../.." -B "$BATS_TEST_TMPDIR/without" -G Ninja -DCU_TESTS=OFF
+    run ! cmake -S "$BATS_TEST_DIRNAME/../.." -B "$BATS_TEST_TMPDIR/with" -G Ninja
+    [[ $output == *"-DCU_TESTS=OFF"* ]]
+}

@@ -43,6 +43,13 @@ pid() {
     jq_get "$(copper "$1" status --json)" pid
 }
 
+# kill_for_good NODE: the daemon, and its supervisor, which would start another one.
+kill_for_good() {
+    # shellcheck disable=SC2016
+    on "$1" sh -c 'kill -9 $(grep -lx copperd-super /proc/[0-9]*/comm | cut -d / -f 3) "$1"' sh \
+        "$(pid "$1")"
+}
+
 # start_readers: on all nodes, each in its own order, one as an import does (many small files), with
 # a large one in between. Sets $readers, by node.
 start_readers() {
@@ -104,7 +111,6 @@ parent_is() {
 # A daemon by hand, with the launcher's job description.
 restart_daemon() {
     local job
-    on "$1" "$COPPER_BUILD/copper" status -v "$MOUNT" >/dev/null 2>&1 && return 0 # it lives
     job=$(on login sh -c 'cat /tmp/copper-0/*.job')
     printf '%s\n' "$job" | on "$1" timeout 30 "$COPPER_BUILD/copperd" --node "$1"
 }
@@ -112,7 +118,7 @@ restart_daemon() {
 @test "a parent is killed: those below it go on, and use it again when it is back" {
     start_readers
     some_moment
-    on node2 kill -9 "$(pid node2)"
+    kill_for_good node2
     readers_finish 2
     restart_daemon node2
     until_true 30 parent_is node3 node2
@@ -159,7 +165,7 @@ restart_daemon() {
 @test "the root is killed: another takes over, and gives back" {
     start_readers
     some_moment
-    on node1 kill -9 "$(pid node1)"
+    kill_for_good node1
     readers_finish 1
     restart_daemon node1
     until_true 30 parent_is node2 node1

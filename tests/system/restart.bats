@@ -251,6 +251,52 @@ all_gone() {
         ls -d /tmp/copper-0/*.sock /tmp/copper-0/*.lock /tmp/copper-test' 2>/dev/null)" ]
 }
 
+# serves NODE: a process there sees its mount.
+serves() {
+    on "$1" test -d "$MOUNT/etc"
+}
+
+@test "in the foreground: status 0 after SIGTERM, 1 and one line when it is given up" {
+    local status
+    up node1
+    on login sh -c 'cat /tmp/copper-0/*.job' >"$WORK/out/job"
+    on node1 "$COPPER_BUILD/copper" stop --here -v "$MOUNT"
+
+    on node1 timeout 60 "$COPPER_BUILD/copperd" --foreground --node node1 <"$WORK/out/job" 3>&- &
+    until_true 20 serves node1
+    crash node1
+    serves node1
+    on node1 kill "$(pids node1 copperd-super)"
+    wait $!
+    all_gone node1
+
+    on node1 timeout 60 "$COPPER_BUILD/copperd" --foreground --node node1 <"$WORK/out/job" \
+        2>"$WORK/out/said" 3>&- &
+    until_true 20 serves node1
+    for _ in 1 2 3 4 5; do
+        crash node1
+    done
+    on node1 kill -9 "$(pids node1 copperd)"
+    status=0
+    wait $! || status=$?
+    [ "$status" = 1 ]
+    [ "$(<"$WORK/out/said")" = "copperd: node1: the daemon died more than 5 times in 60 s" ]
+    all_gone node1
+}
+
+@test "a refresh is not lost with the daemon that was told of it" {
+    up node1,node2 -E 600000
+    echo old >"$WORK/source/changing"
+    [ "$(on node2 cat "$MOUNT$WORK/pfs/changing")" = old ]
+    echo newer >"$WORK/source/changing"
+    [ "$(on node2 cat "$MOUNT$WORK/pfs/changing")" = old ]
+    copper node2 refresh
+    crash node2
+    [ "$(on node2 cat "$MOUNT$WORK/pfs/changing")" = newer ]
+    crash node1
+    [ "$(on node2 cat "$MOUNT$WORK/pfs/changing")" = newer ]
+}
+
 @test "a supervisor that is killed takes its daemon along in good order" {
     up node1,node2,node3
     on node1 kill -9 "$(pids node1 copperd-super)"

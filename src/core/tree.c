@@ -141,12 +141,7 @@ uint32_t cu_tree_candidates(const struct cu_tree *tree, uint32_t rank, uint32_t 
 
 uint32_t cu_tree_default_fanout(uint32_t node_count)
 {
-    /* Depth stays at most 4 up to Aurora's 10,624 nodes. */
-    if (node_count <= 16)
-        return 2;
-    if (node_count <= 256)
-        return 4;
-    if (node_count <= 2048)
-        return 8;
-    return 12;
+    /* A parent's CPU is what a large job waits for, not the number of levels (7 at 10,624 nodes):
+     * docs/design/fanout.md. */
+    return node_count <= 16 ? 2 : 4;
 }

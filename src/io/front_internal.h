@@ -194,6 +194,9 @@ void cu_front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
                       struct fuse_file_info *fi);
 void cu_front_read_done(struct cu_front *front, struct cu_front_request *r, uint32_t sub,
                         const struct cu_value *value);
+/* The file was looked up. When files like it are read, its first and its last bytes are asked for
+ * ahead: a loader goes from the headers of a library to what it relocates at its end. */
+void cu_front_read_ends(struct cu_front *front, const struct cu_inode *inode);
 /* Drops the references of a read. */
 void cu_front_read_clear(struct cu_front_request *r);
 

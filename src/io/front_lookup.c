@@ -174,6 +174,8 @@ void cu_front_lookup_done(struct cu_front *front, struct cu_front_request *r,
     }
     if (fuse_reply_entry(r->fuse, &entry) < 0) /* the kernel did not take the reference */
         cu_inodes_forget(&front->inodes, inode->nodeid, 1);
+    else if (!front->closing)
+        cu_front_read_ends(front, inode);
     cu_front_walk_step(front, r->inode, CU_KIND_ATTR, r->lookup.name, r->lookup.name_len);
     cu_front_request_end(front, r);
 }

@@ -139,7 +139,7 @@ static bool may_restart(struct supervisor *s)
     unsigned recent = 0;
 
     for (unsigned i = 0; i < CU_SUPERVISOR_RESTARTS && i < s->restart_count; i++)
-        recent += now - s->restarts_ms[i] < CU_SUPERVISOR_WINDOW_S * 1000u;
+        recent += now - s->restarts_ms[i] < (uint64_t)CU_SUPERVISOR_WINDOW_S * 1000;
     if (recent >= CU_SUPERVISOR_RESTARTS)
         return false;
     s->restarts_ms[s->restart_count++ % CU_SUPERVISOR_RESTARTS] = now;

@@ -81,8 +81,8 @@ static void grow(struct cu_inodes *t)
     struct cu_inodes larger = *t;
 
     larger.bucket_count *= 2;
-    larger.by_id = calloc(larger.bucket_count, sizeof(*larger.by_id));
-    larger.by_name = calloc(larger.bucket_count, sizeof(*larger.by_name));
+    larger.by_id = calloc(larger.bucket_count, sizeof(struct cu_inode *));
+    larger.by_name = calloc(larger.bucket_count, sizeof(struct cu_inode *));
     if (!larger.by_id || !larger.by_name) {
         free(larger.by_id);
         free(larger.by_name);
@@ -96,7 +96,9 @@ static void grow(struct cu_inodes *t)
     }
     free(t->by_id);
     free(t->by_name);
-    *t = larger;
+    t->by_id = larger.by_id;
+    t->by_name = larger.by_name;
+    t->bucket_count = larger.bucket_count;
 }
 
 /* nodeid 0: the next number. */
@@ -129,8 +131,8 @@ int cu_inodes_init(struct cu_inodes *t, void (*on_free)(void *context, struct cu
                             .next_id = CU_INODE_ROOT,
                             .on_free = on_free,
                             .context = context};
-    t->by_id = calloc(t->bucket_count, sizeof(*t->by_id));
-    t->by_name = calloc(t->bucket_count, sizeof(*t->by_name));
+    t->by_id = calloc(t->bucket_count, sizeof(struct cu_inode *));
+    t->by_name = calloc(t->bucket_count, sizeof(struct cu_inode *));
     if (t->by_id && t->by_name)
         t->root = make(t, NULL, 0, "", 0);
     if (!t->root) {

@@ -15,9 +15,9 @@
 #include <sys/mman.h>
 
 #define MAGIC     UINT64_C(0x637572656376ad01)
-#define UNIT      64u
+#define UNIT      ((size_t)64)
 #define UNITS_MAX 8u
-#define HEAD      4096u
+#define HEAD      ((size_t)4096)
 /* Units that are for requests alone: one that is lost leaves its process waiting for ever. */
 #define RESERVE 16384u
 
@@ -69,7 +69,7 @@ _Static_assert(sizeof(struct record) + sizeof(struct node_payload) + 255 <= UNIT
 
 static struct record *at_unit(const struct cu_recovery *r, uint32_t unit)
 {
-    return (struct record *)(r->units + (size_t)unit * UNIT);
+    return (struct record *)(r->units + unit * UNIT);
 }
 
 struct cu_recovery *cu_recovery_create(size_t bytes)
@@ -144,7 +144,7 @@ static uint32_t take(struct cu_recovery *r, size_t size, uint32_t reserve)
 
 static bool sane(const struct record *record)
 {
-    if (sizeof(*record) + record->size > (size_t)record->units * UNIT)
+    if (sizeof(*record) + record->size > record->units * UNIT)
         return false;
     return cu_hash_bytes(record->payload, record->size) == record->check;
 }
@@ -386,7 +386,7 @@ bool cu_recovery_incomplete(const struct cu_recovery *r)
 
 size_t cu_recovery_used(const struct cu_recovery *r)
 {
-    return r ? (size_t)r->head->used * UNIT : 0;
+    return r ? r->head->used * UNIT : 0;
 }
 
 void *cu_recovery_memory(struct cu_recovery *r, size_t *size)

@@ -19,13 +19,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CU_RECOVERY_BYTES     (512u << 20) /* some 2.5 million nodes */
-#define CU_RECOVERY_BYTES_MIN (4u << 20)
-#define CU_RECOVERY_BUFFER_BYTES                                                                   \
-    (1088u * 1024)                   /* the kernel demands room for its largest write              \
-                                      */
-#define CU_RECOVERY_REQUEST_MAX 480u /* no request that has to wait is longer */
-#define CU_RECOVERY_INIT_MAX    480u
+#define CU_RECOVERY_BYTES     ((size_t)512 << 20) /* some 2.5 million nodes */
+#define CU_RECOVERY_BYTES_MIN ((size_t)4 << 20)
+/* the kernel demands room for its largest write */
+#define CU_RECOVERY_BUFFER_BYTES ((size_t)1088 * 1024)
+#define CU_RECOVERY_REQUEST_MAX  480u /* no request that has to wait is longer */
+#define CU_RECOVERY_INIT_MAX     480u
 
 struct cu_recovery;
 

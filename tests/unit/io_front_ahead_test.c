@@ -1,0 +1,202 @@
+/* What the FUSE front asks for before anybody does: the next names of a directory, what follows by
+ * habit, a library's two ends. Counts are of storage: this node is its own root. */
+#include "front_node.h"
+
+#define DIRS    4
+#define FILES   100
+#define MODULES 20
+
+static struct node node;
+static uint64_t before[CU_COUNTER_COUNT];
+
+static void make_dirs(void)
+{
+    char name[64];
+
+    assert_int_equal(mkdir(ROOT("/data"), 0755), 0);
+    for (int d = 0; d < DIRS; d++) {
+        snprintf(name, sizeof(name), "/data/d%d", d);
+        assert_int_equal(mkdir(ROOT(name), 0755), 0);
+        for (int i = 0; i < FILES; i++) {
+            snprintf(name, sizeof(name), "/data/d%d/f%03d.dat", d, i);
+            node_write(ROOT(name), 100, 0);
+        }
+    }
+}
+
+static void make_modules(void)
+{
+    char name[64];
+
+    assert_int_equal(mkdir(ROOT("/package"), 0755), 0);
+    assert_int_equal(mkdir(ROOT("/package/__pycache__"), 0755), 0);
+    for (int i = 0; i < MODULES; i++) {
+        snprintf(name, sizeof(name), "/package/m%d.py", i);
+        node_write(ROOT(name), 100, 0);
+        snprintf(name, sizeof(name), "/package/__pycache__/m%d.cpython-311.pyc", i);
+        node_write(ROOT(name), 100, 0);
+        snprintf(name, sizeof(name), "/package/lib%d.so", i);
+        node_write(ROOT(name), 5 * NODE_CHUNK_BYTES, 0);
+    }
+    for (int i = 0; i < MODULES; i++) {
+        snprintf(name, sizeof(name), "/package/sub%d", i);
+        assert_int_equal(mkdir(ROOT(name), 0755), 0);
+        snprintf(name, sizeof(name), "/package/sub%d/there", i);
+        node_write(ROOT(name), 1, 0);
+    }
+}
+
+static int setup(void **state)
+{
+    struct node_config config = {.enoent_ttl_ms = 600000};
+    struct cu_error err = {0};
+    char root[PATH_MAX], mount_dir[PATH_MAX];
+
+    *state = NULL;
+    if (!node_can_mount())
+        return 0;
+    node_base_make();
+    make_dirs();
+    make_modules();
+    config.root = strcpy(root, ROOT(""));
+    config.mount = strcpy(mount_dir, MOUNT(""));
+    if (node_start(&node, &config, &err) < 0)
+        fail_msg("%s", err.text);
+    *state = &node;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    if (!*state)
+        return 0;
+    node_stop(&node);
+    node_base_remove();
+    return 0;
+}
+
+static uint64_t grown(enum cu_counter counter)
+{
+    return node_counter(&node, counter) - before[counter];
+}
+
+__attribute__((format(printf, 1, 2))) static void look(const char *format, ...)
+{
+    char name[64];
+    struct stat st;
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(name, sizeof(name), format, args);
+    va_end(args);
+    assert_int_equal(lstat(MOUNT(name), &st), 0);
+}
+
+__attribute__((format(printf, 1, 2))) static void read_first(const char *format, ...)
+{
+    char name[64], byte;
+    va_list args;
+    int fd;
+
+    va_start(args, format);
+    vsnprintf(name, sizeof(name), format, args);
+    va_end(args);
+    fd = open(MOUNT(name), O_RDONLY);
+    assert_true(fd >= 0);
+    assert_int_equal(pread(fd, &byte, 1, 0), 1);
+    close(fd);
+}
+
+static void directories_are_walked_ahead(void **state)
+{
+    if (!*state)
+        skip();
+    assert_int_equal(access(MOUNT("/data"), F_OK), 0);
+    node_counters(&node, before);
+    for (int d = 0; d < DIRS; d++)
+        for (int i = 0; i < FILES; i++)
+            look("/data/d%d/f%03d.dat", d, i);
+    /* Each of them, and the one above, of which four names were found. */
+    assert_int_equal(grown(CU_COUNT_storage_readdir), DIRS + 1);
+    assert_int_equal(grown(CU_COUNT_storage_stat), DIRS * FILES + DIRS);
+    assert_true(grown(CU_COUNT_read_ahead) > DIRS * FILES * 3 / 4);
+}
+
+/* Names in no order: nothing says what comes next, and nothing more is asked than that. */
+static void a_few_names_are_no_walk(void **state)
+{
+    if (!*state)
+        skip();
+    assert_int_equal(access(MOUNT("/data/d0"), F_OK), 0);
+    node_counters(&node, before);
+    for (int i = 0; i < 10; i++)
+        look("/data/d%d/f%03d.dat", 0, (i * 37) % FILES);
+    assert_int_equal(grown(CU_COUNT_storage_stat), 10);
+    assert_true(grown(CU_COUNT_storage_readdir) <= 1);
+}
+
+static void companions_are_asked_for_ahead(void **state)
+{
+    uint64_t reads;
+
+    if (!*state)
+        skip();
+    for (int i = 0; i < MODULES / 2; i++) {
+        look("/package/m%d.py", i);
+        read_first("/package/__pycache__/m%d.cpython-311.pyc", i);
+    }
+    node_counters(&node, before);
+    look("/package/m%d.py", MODULES - 1);
+    assert_true(grown(CU_COUNT_read_ahead) >= 1);
+    reads = node_counter(&node, CU_COUNT_hit_storage);
+    read_first("/package/__pycache__/m%d.cpython-311.pyc", MODULES - 1);
+    assert_int_equal(node_counter(&node, CU_COUNT_hit_storage), reads);
+    /* The .py and the .pyc once each, the latter with its content. */
+    assert_int_equal(grown(CU_COUNT_storage_open), 1);
+}
+
+static void both_ends_of_a_library_are_asked_for_ahead(void **state)
+{
+    if (!*state)
+        skip();
+    for (int i = 0; i < 6; i++)
+        read_first("/package/lib%d.so", i);
+    node_counters(&node, before);
+    look("/package/lib%d.so", MODULES - 1);
+    assert_int_equal(grown(CU_COUNT_read_ahead), 2);
+}
+
+static void what_was_absent_is_looked_for_in_the_listing(void **state)
+{
+    char name[64];
+    struct stat st;
+
+    if (!*state)
+        skip();
+    assert_int_equal(access(MOUNT("/package"), F_OK), 0);
+    for (int i = 0; i < MODULES; i++)
+        look("/package/sub%d", i);
+    node_counters(&node, before);
+    for (int i = 0; i < MODULES; i++) {
+        snprintf(name, sizeof(name), "/package/sub%d/absent", i);
+        assert_int_equal(lstat(MOUNT(name), &st), -1);
+        assert_int_equal(errno, ENOENT);
+    }
+    assert_int_equal(grown(CU_COUNT_storage_stat), 1);
+    assert_int_equal(grown(CU_COUNT_storage_readdir), MODULES - 1);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(directories_are_walked_ahead),
+        T(a_few_names_are_no_walk),
+        T(companions_are_asked_for_ahead),
+        T(both_ends_of_a_library_are_asked_for_ahead),
+        T(what_was_absent_is_looked_for_in_the_listing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -10,10 +10,10 @@ if [ "$free_kb" -lt 3500000 ]; then
 fi
 figures() {
     "$1" run --exact --machine "$2/machines/aurora.machine" --trace "$2/traces/import_numpy.trace" \
-        --processes 1 --scale 64 --nodes "$3" --leaf-cache 150K
+        --processes 1 --scale 64 --nodes "$3" --leaf-cache "$4"
 }
-one=$(figures "$1" "$2" 1)
-all=$(figures "$1" "$2" 10624)
+one=$(figures "$1" "$2" 1 1G)
+all=$(figures "$1" "$2" 10624 150K) # a leaf need not keep what its kernel has: memory of this test
 printf '%s\n' "$one" "$all" | awk '
     { print; v[$1, $1 == "nodes" ? ++n : n] = $2 }
     END {

@@ -53,6 +53,9 @@ static void print_status(const json_t *status)
     printf("node        %s (rank %" PRIu64 "), pid %" PRIu64 ", up %.1f s, version %s\n",
            cu_cli_text(status, "host"), cu_cli_number(status, "rank"), cu_cli_number(status, "pid"),
            (double)cu_cli_number(status, "uptime_ms") / 1000, cu_cli_text(status, "version"));
+    if (cu_cli_number(status, "restarts") > 0)
+        printf("restarts    %" PRIu64 ": the daemon here has died, see its log\n",
+               cu_cli_number(status, "restarts"));
     json_array_foreach(json_object_get(status, "trees"), i, tree) print_tree(tree);
     printf("fan-out     %" PRIu64 "\n", cu_cli_number(status, "fanout"));
     printf("cache       %s of %s, %" PRIu64 " objects, chunks of %s\n",

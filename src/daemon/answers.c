@@ -106,6 +106,7 @@ json_t *cu_answer_status(struct cu_commands *commands, uint64_t now_ns)
     add_int(object, "cached_objects", counters[CU_COUNT_cached_objects]);
     add_int(object, "rss_bytes", cu_process_resident_bytes());
     add_int(object, "uptime_ms", (now_ns - config->started_ns) / 1000000);
+    add_int(object, "restarts", config->restarts);
     add_int(object, "generation", cu_core_generation(config->core));
     return object;
 }

@@ -53,6 +53,7 @@ struct cu_commands_config {
     const struct cu_job *job;     /* borrowed */
     struct cu_core_config limits; /* as the core was created with */
     uint64_t started_ns;
+    uint32_t restarts; /* daemons that died here before this one */
     struct cu_commands_hooks hooks;
 };
 

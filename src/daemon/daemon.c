@@ -162,6 +162,7 @@ static int start_logic(struct cu_daemon *daemon, const struct cu_core_config *li
         .job = daemon->config.job,
         .limits = *limits,
         .started_ns = uv_hrtime(),
+        .restarts = cu_recovery_restarts(daemon->config.recovery),
         .hooks = cu_daemon_commands_hooks,
     };
 

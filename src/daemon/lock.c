@@ -84,8 +84,8 @@ int cu_lock_take(struct cu_lock *lock, const char *path, const char *job_id, str
 static int write_note(struct cu_lock *lock)
 {
     char text[160];
-    int len = snprintf(text, sizeof(text), "pid %ld\njob %s\ndirs %u\ndaemon %ld\n", (long)getpid(),
-                       lock->job_id, lock->dirs_made, lock->daemon);
+    int len = snprintf(text, sizeof(text), "pid %ld\njob %s\ndirs %u\ndaemon %ld\nstarts %u\n",
+                       (long)getpid(), lock->job_id, lock->dirs_made, lock->daemon, lock->starts);
 
     if (pwrite(lock->fd, text, (size_t)len, 0) != len || ftruncate(lock->fd, len) < 0)
         return errno != 0 ? -errno : -ENOSPC;
@@ -101,6 +101,7 @@ int cu_lock_note(struct cu_lock *lock, uint32_t dirs_made)
 void cu_lock_note_daemon(struct cu_lock *lock, long pid)
 {
     lock->daemon = pid;
+    lock->starts++;
     (void)!write_note(lock);
 }
 

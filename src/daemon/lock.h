@@ -14,7 +14,8 @@ struct cu_lock {
     char job_id[33];    /* hex */
     uint32_t dirs_left; /* directories that a killed daemon had made for its mount */
     uint32_t dirs_made;
-    long daemon; /* pid; 0: none */
+    long daemon;     /* pid; 0: none */
+    uint32_t starts; /* daemons so far */
 };
 
 /* Takes the lock for this process. -EBUSY with err when a daemon lives; -errno with err. */

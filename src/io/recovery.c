@@ -30,6 +30,7 @@ struct head {
     uint32_t phase;
     uint32_t used; /* units; the first is not used, so that no handle is 0 */
     uint32_t forgot;
+    uint32_t restarts;
     uint32_t init_size;
     uint8_t init[CU_RECOVERY_INIT_MAX];
 };
@@ -185,6 +186,7 @@ bool cu_recovery_open(struct cu_recovery *r)
     memset(r->free, 0, sizeof(r->free));
     r->incomplete = false;
     if (r->head->magic == MAGIC) {
+        r->head->restarts++;
         scan(r);
         return true;
     }
@@ -192,6 +194,7 @@ bool cu_recovery_open(struct cu_recovery *r)
     r->head->next_id = 0;
     r->head->trying = 0;
     r->head->forgot = 0;
+    r->head->restarts = 0;
     r->head->init_size = 0;
     __atomic_store_n(&r->head->magic, MAGIC, __ATOMIC_RELEASE);
     return false;
@@ -310,6 +313,11 @@ bool cu_recovery_next_request(const struct cu_recovery *r, uint32_t *at,
 }
 
 /* --- the head --------------------------------------------------------------------------------- */
+
+uint32_t cu_recovery_restarts(const struct cu_recovery *r)
+{
+    return r ? r->head->restarts : 0;
+}
 
 enum cu_recovery_phase cu_recovery_phase(const struct cu_recovery *r)
 {

@@ -63,6 +63,9 @@ void cu_recovery_destroy(struct cu_recovery *r);
  * ready, or checks and takes over what an earlier daemon left. True: there was one. */
 bool cu_recovery_open(struct cu_recovery *r);
 
+/* How often the area was taken over. */
+uint32_t cu_recovery_restarts(const struct cu_recovery *r);
+
 enum cu_recovery_phase cu_recovery_phase(const struct cu_recovery *r);
 void cu_recovery_set_phase(struct cu_recovery *r, enum cu_recovery_phase phase);
 

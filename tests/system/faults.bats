@@ -5,6 +5,7 @@
 
 bats_require_minimum_version 1.5.0
 load lib.bash
+DEATHS_EXPECTED=yes
 
 setup_file() {
     can_run || return 0

@@ -49,14 +49,21 @@ job_up() {
         -H "$CLUSTER_DIR/job-hosts" -v "$MOUNT" "$@"
 }
 
-# Stops the job. Fails when a daemon had died meanwhile, or a sanitizer has said something.
+# Stops the job. Fails when a daemon had died meanwhile, or a sanitizer has said something. Who kills
+# daemons sets DEATHS_EXPECTED=yes: they are started again then.
 job_down() {
-    local said
+    local said died
     [ -n "${CLUSTER_DIR:-}" ] || return 0
+    died=$(on_all sh -c \
+        'grep -h "^starts" /tmp/copper-*/*.lock 2>/dev/null | grep -vx "starts 1"; true') || true
     said=$(on login env COPPER_RSH="$CLUSTER_DIR/job-rsh" \
         "$COPPER_BUILD/stop_copper.sh" -v "$MOUNT") || return 1
     echo "$said"
     [[ $said == *"stopped on $(wc -l <"$CLUSTER_DIR/job-hosts") node"* ]] || return 1
+    if [ -n "$died" ] && [ "${DEATHS_EXPECTED:-no}" = no ]; then
+        echo "daemons have died: $died"
+        return 1
+    fi
     if compgen -G "$CLUSTER_DIR/sanitizer.*" >/dev/null; then
         cat "$CLUSTER_DIR"/sanitizer.*
         return 1

@@ -122,6 +122,8 @@ readers_finish() {
         crash node1
     done
     readers_finish
+    [ "$(jq_get "$(copper node1 status --json)" restarts)" = 5 ]
+    [[ $(copper node1 status) == *"restarts    5: "* ]]
     on node1 sh -c "cd '$MOUNT$WORK/pfs' && find . -type f -exec cmp {} '$WORK/source/{}' \;"
 }
 

@@ -44,11 +44,12 @@ pid() {
     jq_get "$(copper "$1" status --json)" pid
 }
 
-# kill_for_good NODE: the daemon, and its supervisor, which would start another one.
+# kill_for_good NODE: the daemon, and its supervisor, which would start another one. The daemon is
+# frozen first: it would unmount when its supervisor dies.
 kill_for_good() {
     # shellcheck disable=SC2016
-    on "$1" sh -c 'kill -9 $(grep -lx copperd-super /proc/[0-9]*/comm | cut -d / -f 3) "$1"' sh \
-        "$(pid "$1")"
+    on "$1" sh -c 'kill -STOP "$1"
+        kill -9 $(grep -lx copperd-super /proc/[0-9]*/comm | cut -d / -f 3) "$1"' sh "$(pid "$1")"
 }
 
 # start_readers: on all nodes, each in its own order, one as an import does (many small files), with

@@ -17,12 +17,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WANTS_MAX        1024u              /* in service, of one child in one tree */
-#define PARKED_BYTES_MAX (8u * 1024 * 1024) /* of all children, which park their own children's */
-#define WINDOW_MAX_BYTES (32ull << 20)      /* twice what one reader reads ahead */
-#define WINDOW_CHUNKS    4u                 /* at least: else a small cache has no pipeline */
-#define REFUSALS_BYTES   (512u * 1024)      /* queued beyond the window: then the child is let go */
-#define UNKNOWN_BYTES    4096u              /* of an answer whose size is not known yet */
+#define WANTS_MAX        1024u          /* in service, of one child in one tree */
+#define PARKED_BYTES_MAX (8ull << 20)   /* of all children, which park their own children's */
+#define WINDOW_MAX_BYTES (32ull << 20)  /* twice what one reader reads ahead */
+#define WINDOW_CHUNKS    4u             /* at least: else a small cache has no pipeline */
+#define REFUSALS_BYTES   (512ull << 10) /* queued beyond the window: then the child is let go */
+#define UNKNOWN_BYTES    4096u          /* of an answer whose size is not known yet */
 
 struct parked {
     struct cu_list link; /* in flow->parked */
@@ -146,9 +146,9 @@ static int park(struct cu_core *core, struct peer *peer, uint64_t id,
     return 0;
 }
 
-static void unpark(struct cu_core *core, struct parked *parked)
+/* It is off its list, or the list is no more. */
+static void parked_free(struct cu_core *core, struct parked *parked)
 {
-    cu_list_remove(&parked->link);
     core->parked_bytes -= sizeof *parked + parked->path_len;
     free(parked);
 }
@@ -204,26 +204,34 @@ void cu_flow_queued(struct cu_core *core, struct peer *peer, uint64_t bytes)
     core->queued_bytes += bytes;
 }
 
+static int serve_parked(struct cu_core *core, struct peer *peer, const struct parked *parked)
+{
+    const struct cu_msg_want want = {
+        .kind = (enum cu_kind)parked->kind,
+        .flags = parked->flags,
+        .tree = parked->tree,
+        .chunk = parked->chunk,
+        .version = parked->version,
+        .path = parked->path,
+        .path_len = parked->path_len,
+    };
+
+    return serve(core, peer, parked->id, &want);
+}
+
 static bool pump_flow(struct cu_core *core, struct peer *peer, struct flow *flow)
 {
     bool moved = false;
 
-    while (!cu_list_empty(&flow->parked) && has_room(core, peer, flow)) {
-        struct parked *parked = CU_LIST_ENTRY(flow->parked.next, struct parked, link);
-        struct cu_msg_want want = {
-            .kind = (enum cu_kind)parked->kind,
-            .flags = parked->flags,
-            .tree = parked->tree,
-            .chunk = parked->chunk,
-            .version = parked->version,
-            .path = parked->path,
-            .path_len = parked->path_len,
-        };
+    cu_list_for_each_safe (link, &flow->parked) {
+        struct parked *parked = CU_LIST_ENTRY(link, struct parked, link);
 
-        if (serve(core, peer, parked->id, &want) < 0)
-            return moved; /* no memory: it stays, and comes when something was answered */
+        /* Without memory it stays, and comes when something was answered. */
+        if (!has_room(core, peer, flow) || serve_parked(core, peer, parked) < 0)
+            break;
         moved = true;
-        unpark(core, parked);
+        cu_list_remove(link);
+        parked_free(core, parked);
     }
     return moved;
 }
@@ -248,8 +256,9 @@ void cu_flow_child_lost(struct cu_core *core, struct peer *peer)
     for (uint32_t t = 0; t < core->config.tree_count; t++) {
         struct flow *flow = &peer->flows[t];
 
-        while (!cu_list_empty(&flow->parked))
-            unpark(core, CU_LIST_ENTRY(flow->parked.next, struct parked, link));
+        cu_list_for_each_safe (link, &flow->parked)
+            parked_free(core, CU_LIST_ENTRY(link, struct parked, link));
+        cu_list_init(&flow->parked);
         flow->wants = 0;
         flow->bytes = 0;
     }

@@ -15,7 +15,7 @@
 struct cu_transport;
 struct cu_link; /* one connection */
 
-#define CU_LINK_HIGH_BYTES (1024u * 1024)
+#define CU_LINK_HIGH_BYTES (1ull << 20)
 
 struct cu_transport_events {
     void *context;

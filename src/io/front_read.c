@@ -10,7 +10,7 @@
 #include <sys/uio.h>
 
 #define AHEAD_BYTES_MAX (16u * 1024 * 1024)
-#define SLACK_BYTES     (1024u * 1024) /* the kernel's own read-ahead comes in out of order */
+#define SLACK_BYTES     (UINT64_C(1) << 20) /* the kernel's own read-ahead comes in out of order */
 #define IOV_FEW         8u
 
 void cu_front_read_clear(struct cu_front_request *r)

@@ -112,6 +112,8 @@ void cu_tcp_expire(struct cu_tcp_link *link, uint64_t now_ns);
 
 /* tcp_io.c */
 extern const struct cu_link_ops cu_tcp_link_ops;
+/* Sets the socket up for short round trips. */
+void cu_tcp_tune(struct cu_tcp_link *link);
 /* Starts to read: handshake, then messages. */
 __attribute__((warn_unused_result)) int cu_tcp_read_start(struct cu_tcp_link *link);
 /* Writes what the kernel takes; the rest follows when it takes more. */

@@ -8,6 +8,8 @@
 #include "io/tcp.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
+#include <string.h>
 
 /* The payload of one read ends a frame: the next read asks for the next head and little more, so
  * that the next payload is not received here and copied, but goes to its place directly. */
@@ -255,4 +257,21 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf)
 int cu_tcp_read_start(struct cu_tcp_link *link)
 {
     return uv_read_start((uv_stream_t *)&link->socket, on_alloc, on_read);
+}
+
+/* BBR paces by round trips that it has measured; between neighbours these are microseconds, and a
+ * burst of chunks then waits for its timers more than for the link. */
+void cu_tcp_tune(struct cu_tcp_link *link)
+{
+    char name[16] = "";
+    socklen_t length = sizeof(name) - 1;
+    uv_os_fd_t fd;
+
+    (void)uv_tcp_nodelay(&link->socket, 1);
+    if (uv_fileno((const uv_handle_t *)&link->socket, &fd) < 0 ||
+        getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &length) < 0 ||
+        strncmp(name, "bbr", 3) != 0)
+        return;
+    if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) < 0)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
 }

@@ -266,7 +266,7 @@ static int start_handshake(struct cu_tcp_link *link)
 
     link->state = CU_TCP_HANDSHAKE;
     link->attempt_deadline_ns = link->deadline_ns;
-    (void)uv_tcp_nodelay(&link->socket, 1);
+    cu_tcp_tune(link);
     name_link(link);
     randombytes_buf(identity.nonce, sizeof(identity.nonce));
     if (link->accepted) {

@@ -130,8 +130,9 @@ same() {
     [ "$failed" = 0 ]
     run -1 grep -hvE '^version [0-9]+( then ESTALE)?$|^(no version|version none) then ESTALE$' \
         "$BATS_TEST_TMPDIR"/node*
-    # Most reads were through; versions did change meanwhile.
-    [ "$(cat "$BATS_TEST_TMPDIR"/node* | grep -cE '^version [0-9]+$')" -gt 80 ]
+    # How many reads were through is a matter of speed; that some were, and that versions did change
+    # meanwhile, is what makes this a test.
+    [ "$(cat "$BATS_TEST_TMPDIR"/node* | grep -cE '^version [0-9]+$')" -gt 0 ]
     [ "$(cat "$BATS_TEST_TMPDIR"/node* | grep -oE '[0-9]+' | sort -u | wc -l)" -gt 1 ]
 }
 

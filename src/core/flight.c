@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -313,6 +314,7 @@ static void begin(struct cu_core *core, struct object *object, const struct flig
         object->state = CU_FLIGHT_ABSENT;
     }
     if (object->kind == CU_KIND_ATTR) {
+        assert(in->request);
         object->content = (in->request->flags & CU_WANT_CONTENT) != 0;
         object->stale = in->request->version;
     }
@@ -358,6 +360,7 @@ void cu_flight_step(struct cu_core *core, struct object *object, enum cu_flight_
         object->again = object->issued;
         break;
     case CU_ACTION_FILL:
+        assert(in->value);
         fill(core, object, in->value);
         break;
     case CU_ACTION_FAIL:

@@ -75,12 +75,12 @@ static void on_written(uv_work_t *work, int status)
     snapshot->busy = false;
     cu_buf_unref(snapshot->text);
     snapshot->text = NULL;
-    if (snapshot->error == 0 && snapshot->again)
-        cu_snapshot_take(snapshot);
-    if (snapshot->error == 0)
-        return;
-    cu_log_warn("no more snapshots: %s: %s", snapshot->target, strerror(snapshot->error));
-    uv_timer_stop(&snapshot->timer);
+    if (snapshot->error != 0) {
+        cu_log_warn("no more snapshots: %s: %s", snapshot->target, strerror(snapshot->error));
+        uv_timer_stop(&snapshot->timer);
+    } else if (snapshot->again) {
+        cu_snapshot_take(snapshot); /* from here on the worker's again */
+    }
 }
 
 void cu_snapshot_take(struct cu_snapshot *snapshot)

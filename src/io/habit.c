@@ -36,9 +36,9 @@ static struct cu_habit_rule *find_rule(struct cu_habit *h, const char *suffix, c
             weakest = rule;
     }
     *weakest = (struct cu_habit_rule){0};
-    strcpy(weakest->suffix, suffix);
-    strcpy(weakest->sub, sub);
-    strcpy(weakest->tail, tail);
+    memcpy(weakest->suffix, suffix, strlen(suffix) + 1);
+    memcpy(weakest->sub, sub, strlen(sub) + 1);
+    memcpy(weakest->tail, tail, strlen(tail) + 1);
     return weakest;
 }
 
@@ -62,7 +62,7 @@ void cu_habit_lookup(struct cu_habit *h, uint64_t dir, uint64_t parent, const ch
     recent->dir = dir;
     memcpy(recent->stem, name, stem_len);
     memset(recent->stem + stem_len, 0, sizeof(recent->stem) - stem_len);
-    strcpy(recent->suffix, name + stem_len);
+    memcpy(recent->suffix, name + stem_len, strlen(name + stem_len) + 1);
 }
 
 bool cu_habit_companion(struct cu_habit *h, const char *name, const char **sub, char *file)
@@ -83,7 +83,7 @@ bool cu_habit_companion(struct cu_habit *h, const char *name, const char **sub, 
         }
         *sub = rule->sub;
         memcpy(file, name, stem_len);
-        strcpy(file + stem_len, rule->tail);
+        memcpy(file + stem_len, rule->tail, strlen(rule->tail) + 1);
         return true;
     }
     return false;

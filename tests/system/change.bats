@@ -28,6 +28,10 @@ setup() {
     source=$WORK/source/$dir
     leaf=$MOUNT$WORK/pfs/$dir
     probe=$SYSTEM_DIR/changeprobe
+    # A listing without this directory is believed for -E.
+    for node in node1 node2 node3 node4; do
+        until_true 10 on "$node" test -d "$leaf"
+    done
 }
 
 teardown() {
@@ -43,9 +47,11 @@ change_while_read() {
     on node4 "$probe" read "$leaf/file" "$WORK/ready$dir" "$WORK/go$dir" \
         >"$BATS_TEST_TMPDIR/verdict" 2>&1 3>&- &
     reader=$!
-    read -r _ <"$WORK/ready$dir"
+    # Bounded: a reader that failed early opens neither.
+    timeout 60 head -n 1 "$WORK/ready$dir" || { cat "$BATS_TEST_TMPDIR/verdict"; return 1; }
     "$@"
-    echo go >"$WORK/go$dir"
+    # shellcheck disable=SC2016 # the inner shell's
+    timeout 60 sh -c 'echo go >"$1"' sh "$WORK/go$dir"
     wait "$reader" || { cat "$BATS_TEST_TMPDIR/verdict"; return 1; }
     verdict=$(<"$BATS_TEST_TMPDIR/verdict")
     echo "the reader: $verdict"

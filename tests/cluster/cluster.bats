@@ -131,6 +131,16 @@ count() {
     connects node3 node1
 }
 
+@test "heal all" {
+    cluster_up -n 3
+    "$CLUSTER_BIN/cluster" cut "$CLUSTER_DIR" node1 node2
+    "$CLUSTER_BIN/cluster" cut "$CLUSTER_DIR" node1
+    "$CLUSTER_BIN/cluster" kill "$CLUSTER_DIR" node3
+    "$CLUSTER_BIN/cluster" heal "$CLUSTER_DIR"
+    connects node1 node2
+    connects node3 node1
+}
+
 @test "down leaves nothing, twice is fine" {
     local dir pids=() node pid
     cluster_up -n 4

@@ -20,7 +20,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define ANY_MAX 32 /* ranks tried at once: some of a live job's answer */
+#define ANY_MAX      32   /* ranks tried: some of a live job's answer */
+#define ANY_SLOW_MS  100  /* for each but the last, before the next is tried, too */
+#define ANY_PROOF_MS 1500 /* for each to prove the key: a frozen daemon's kernel still accepts */
+#define ANY_MS       5000 /* for all */
 
 void cu_client_close(struct cu_client *client)
 {
@@ -173,42 +176,82 @@ int cu_client_open_rank(const struct cu_job *job, uint32_t rank, int timeout_ms,
     return 0;
 }
 
-/* Of up to ANY_MAX ranks, spread over the job, the first that proves the key. */
+/* Of up to ANY_MAX ranks, spread over the job, the first that proves the key. One is asked after
+ * the other, the next when the one before has failed or is slow: a daemon that is connected to for
+ * nothing counts a stranger. */
+struct search {
+    const struct cu_job *job;
+    size_t count, begun, open;
+    int64_t next_ms; /* when another one is asked */
+    struct pollfd polls[ANY_MAX];
+};
+
+static size_t rank_of(const struct search *search, size_t i)
+{
+    return i * search->job->hosts.count / search->count;
+}
+
+static void ask_next(struct search *search, int64_t now_ms)
+{
+    struct pollfd *next = &search->polls[search->begun];
+    const char *host = search->job->hosts.names[rank_of(search, search->begun)];
+
+    next->fd = start_connect(host, search->job->port, NULL);
+    next->events = POLLOUT;
+    search->begun++;
+    search->open += next->fd >= 0;
+    search->next_ms = now_ms + (next->fd >= 0 ? ANY_SLOW_MS : 0);
+}
+
+/* The i-th can be written to, or has failed. Closed, when it is not the one. */
+static void look_at(struct search *search, size_t i, struct cu_client *client, int64_t deadline_ms)
+{
+    int64_t proof_ms = cu_channel_now_ms() + ANY_PROOF_MS;
+
+    if (deadline_ms < proof_ms)
+        proof_ms = deadline_ms;
+    client->channel.fd = search->polls[i].fd;
+    search->polls[i].fd = -1;
+    search->open--;
+    search->next_ms = 0;
+    if (connect_result(client->channel.fd) != 0 ||
+        prove_key(&client->channel, search->job, proof_ms) != 0)
+        cu_channel_close(&client->channel);
+    else
+        snprintf(client->name, sizeof(client->name), "%s port %u",
+                 search->job->hosts.names[rank_of(search, i)], (unsigned)search->job->port);
+}
+
 int cu_client_open_any(const struct cu_job *job, struct cu_client *client, struct cu_error *err)
 {
-    int64_t deadline_ms = cu_channel_now_ms() + CU_CLIENT_OPEN_MS;
-    size_t count = job->hosts.count < ANY_MAX ? job->hosts.count : ANY_MAX;
-    struct pollfd polls[ANY_MAX] = {{0}};
-    size_t open = 0, rank = 0;
+    int64_t deadline_ms = cu_channel_now_ms() + ANY_MS, now_ms;
+    struct search search = {.job = job};
 
+    search.count = job->hosts.count < ANY_MAX ? job->hosts.count : ANY_MAX;
     *client = (struct cu_client){.channel.fd = -1, .peer = true};
-    for (size_t i = 0; i < count; i++) {
-        rank = i * job->hosts.count / count;
-        polls[i].fd = start_connect(job->hosts.names[rank], job->port, NULL);
-        polls[i].events = POLLOUT;
-        open += polls[i].fd >= 0;
-    }
-    while (client->channel.fd < 0 && open > 0 &&
-           poll(polls, count, cu_channel_left_ms(deadline_ms)) > 0) {
-        for (size_t i = 0; i < count && client->channel.fd < 0; i++) {
-            if (polls[i].fd < 0 || polls[i].revents == 0)
-                continue;
-            rank = i * job->hosts.count / count;
-            client->channel.fd = polls[i].fd;
-            polls[i].fd = -1;
-            open--;
-            if (connect_result(client->channel.fd) != 0 ||
-                prove_key(&client->channel, job, deadline_ms) != 0)
-                cu_channel_close(&client->channel);
+    while (client->channel.fd < 0 && (search.open > 0 || search.begun < search.count)) {
+        bool more = search.begun < search.count;
+
+        now_ms = cu_channel_now_ms();
+        if (now_ms >= deadline_ms)
+            break;
+        if (more && now_ms >= search.next_ms) {
+            ask_next(&search, now_ms);
+            continue;
         }
+        if (poll(search.polls, search.begun,
+                 cu_channel_left_ms(more && search.next_ms < deadline_ms ? search.next_ms
+                                                                         : deadline_ms)) < 0)
+            break;
+        for (size_t i = 0; i < search.begun && client->channel.fd < 0; i++)
+            if (search.polls[i].fd >= 0 && search.polls[i].revents != 0)
+                look_at(&search, i, client, deadline_ms);
     }
-    for (size_t i = 0; i < count; i++)
-        if (polls[i].fd >= 0)
-            close(polls[i].fd);
+    for (size_t i = 0; i < search.begun; i++)
+        if (search.polls[i].fd >= 0)
+            close(search.polls[i].fd);
     if (client->channel.fd < 0)
         return cu_error_set(err, -ENOENT, "no daemon of the job answers");
-    snprintf(client->name, sizeof(client->name), "%s port %u", job->hosts.names[rank],
-             (unsigned)job->port);
     return 0;
 }
 

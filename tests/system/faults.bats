@@ -174,6 +174,7 @@ hanging_are() {
     on node1 kill -STOP "$frozen"
     on node2 stat -c %n "$MOUNT$WORK/pfs/d0" >/dev/null
     until_true parent_is node2 None
+    copper login status >/dev/null # asks the frozen one first, then others
     before=$(lookups node2)
     for i in 0 1 2 3 4 5 6 7 8 9; do
         pfs hang "/d0/f$i" stat

@@ -72,6 +72,10 @@ end_counting() {
     [ "$(figures sum "$before" "$after" storage_bytes)" -gt 10000000 ]
     [ "$(figures sum "$before" "$after" fuse_lookup)" -gt 1600 ]
 
+    # Nobody was turned away, the commands that look at the job from outside included.
+    run -0 figures grown "$before" "$after" handshakes_refused bad_messages
+    [ -z "$output" ]
+
     # The same again: the kernels have it all. Where the first round ended in the middle of a kernel's
     # own read-ahead, the second one may still go on with that; the third has nothing to go on with.
     for round in 2 3; do

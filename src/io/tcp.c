@@ -24,9 +24,9 @@
 #define HANDSHAKE_TIMEOUT_MS 5000u
 #define SEND_QUEUE_MAX_BYTES (UINT64_C(256) * 1024 * 1024)
 #define NS_PER_MS            1000000u
-#define TURN_ACCEPTS_MAX     32u                /* a fraction of a millisecond */
-#define REFUSAL_NS           UINT64_C(500000)   /* 2,000 a second */
-#define REFUSALS_AHEAD_NS    UINT64_C(50000000) /* 100 at once */
+#define TURN_ACCEPTS_MAX     32u                 /* a fraction of a millisecond */
+#define REFUSAL_NS           UINT64_C(1000000)   /* 1,000 a second */
+#define REFUSALS_AHEAD_NS    UINT64_C(100000000) /* 100 at once */
 
 static struct cu_tcp *tcp_of(const struct cu_transport *transport)
 {

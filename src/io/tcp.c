@@ -1,6 +1,10 @@
 /* TCP transport: the listening socket, the time limits of links that are not up yet, and the end of
  * the loop turn, at which all links with something to do are served.
  *
+ * Strangers must not keep the loop from its work: in one turn only some connections are taken, and
+ * when many were refused, taking any has to wait. The kernel's backlog is the limit then. Who has
+ * the key waits with them, the shorter the fewer they are, and is not counted.
+ *
  * Invariants: all on the loop thread. A link is in `links` until it is closed, in `waiting` until
  * it is up, in `dirty` while it has messages to flush or an end to tell. Memory of the transport
  * and of a link goes only when libuv holds none of its handles (`open`, `socket_open`,
@@ -20,6 +24,9 @@
 #define HANDSHAKE_TIMEOUT_MS 5000u
 #define SEND_QUEUE_MAX_BYTES (UINT64_C(256) * 1024 * 1024)
 #define NS_PER_MS            1000000u
+#define TURN_ACCEPTS_MAX     32u                 /* a fraction of a millisecond */
+#define REFUSAL_NS           UINT64_C(1000000)   /* 1,000 a second */
+#define REFUSALS_AHEAD_NS    UINT64_C(100000000) /* 100 at once */
 
 static struct cu_tcp *tcp_of(const struct cu_transport *transport)
 {
@@ -57,6 +64,7 @@ static void on_turn(void *context)
     struct cu_list now;
     struct cu_list *entry;
 
+    tcp->turn_accepts = 0;
     cu_list_init(&now);
     cu_list_splice_back(&now, &tcp->dirty);
     while ((entry = cu_list_pop_front(&now))) {
@@ -110,6 +118,7 @@ void cu_tcp_watch(struct cu_tcp *tcp)
         if (deadline < first)
             first = deadline;
     }
+    tcp->watch_ns = first;
     if (first == UINT64_MAX) {
         uv_timer_stop(&tcp->timer);
         return;
@@ -118,25 +127,58 @@ void cu_tcp_watch(struct cu_tcp *tcp)
     uv_timer_start(&tcp->timer, on_timer, first > now ? (first - now) / NS_PER_MS + 1 : 0, 0);
 }
 
-static void on_connection(uv_stream_t *listener, int status)
+void cu_tcp_stranger(struct cu_tcp *tcp)
 {
-    struct cu_tcp *tcp = listener->data;
+    uint64_t now = uv_hrtime();
 
-    if (status < 0) {
-        cu_log_warn("cannot accept a connection: %s", uv_strerror(status));
-        return;
-    }
-    if (tcp->unproven >= tcp->config.unproven_max) {
-        cu_list_for_each (it, &tcp->waiting) {
-            struct cu_tcp_link *oldest = CU_LIST_ENTRY(it, struct cu_tcp_link, in_waiting);
+    if (tcp->strangers_ns < now)
+        tcp->strangers_ns = now;
+    tcp->strangers_ns += REFUSAL_NS;
+}
 
-            if (oldest->accepted) {
-                cu_tcp_end(oldest, -ECONNABORTED);
-                break;
-            }
+static void end_oldest(struct cu_tcp *tcp)
+{
+    cu_list_for_each (it, &tcp->waiting) {
+        struct cu_tcp_link *oldest = CU_LIST_ENTRY(it, struct cu_tcp_link, in_waiting);
+
+        if (oldest->accepted) {
+            cu_tcp_end(oldest, -ECONNABORTED);
+            return;
         }
     }
+}
+
+static void take_connection(struct cu_tcp *tcp);
+
+static void on_pause_over(uv_timer_t *timer)
+{
+    take_connection(timer->data);
+}
+
+static void take_connection(struct cu_tcp *tcp)
+{
+    uint64_t now = uv_hrtime(), from = now + REFUSALS_AHEAD_NS, ms = 0;
+
+    if (tcp->strangers_ns > from)
+        ms = (tcp->strangers_ns - from) / NS_PER_MS + 1;
+    if (ms > 0 || tcp->turn_accepts >= TURN_ACCEPTS_MAX) {
+        uv_update_time(tcp->config.loop);
+        uv_timer_start(&tcp->pause, on_pause_over, ms, 0);
+        return;
+    }
+    tcp->turn_accepts++;
+    cu_turn_arm(&tcp->turn);
+    if (tcp->unproven >= tcp->config.unproven_max)
+        end_oldest(tcp);
     cu_tcp_accept(tcp);
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+    if (status < 0)
+        cu_log_warn("cannot accept a connection: %s", uv_strerror(status));
+    else
+        take_connection(listener->data);
 }
 
 static uint16_t tcp_port(const struct cu_transport *transport)
@@ -161,6 +203,7 @@ static void tcp_destroy(struct cu_transport *transport)
         cu_tcp_drop(CU_LIST_ENTRY(tcp->links.next, struct cu_tcp_link, in_links));
     uv_close((uv_handle_t *)&tcp->listener, on_handle_closed);
     uv_close((uv_handle_t *)&tcp->timer, on_handle_closed);
+    uv_close((uv_handle_t *)&tcp->pause, on_handle_closed);
     cu_turn_close(&tcp->turn, on_turn_closed);
 }
 
@@ -237,10 +280,13 @@ struct cu_transport *cu_transport_tcp_create(const struct cu_transport_config *c
     cu_list_init(&tcp->dirty);
     (void)uv_tcp_init(config->loop, &tcp->listener); /* no socket yet: cannot fail */
     (void)uv_timer_init(config->loop, &tcp->timer);
+    (void)uv_timer_init(config->loop, &tcp->pause);
     tcp->listener.data = tcp;
     tcp->timer.data = tcp;
+    tcp->pause.data = tcp;
+    tcp->watch_ns = UINT64_MAX;
     cu_turn_init(&tcp->turn, config->loop, tcp, on_turn);
-    tcp->open = 3;
+    tcp->open = 4;
     if (listen_on(tcp, config->bind_address, err)) {
         tcp_destroy(&tcp->base);
         return NULL;

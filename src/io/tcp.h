@@ -1,6 +1,6 @@
 /* The TCP transport's own structures, shared by tcp.c (transport, accepting, time limits),
- * tcp_link.c (connecting, handshake, life and death of a link) and tcp_io.c (messages in and out).
- */
+ * tcp_link.c (connecting, handshake, life and death of a link), tcp_io.c (messages in and out) and
+ * tcp_log.c (what is said of them). */
 #ifndef CU_IO_TCP_H
 #define CU_IO_TCP_H
 
@@ -27,7 +27,11 @@ struct cu_tcp {
     struct cu_transport base;
     struct cu_transport_config config; /* bind_address is not kept */
     uv_tcp_t listener;
-    uv_timer_t timer; /* armed for the earliest deadline of a link that is not up */
+    uv_timer_t timer;  /* armed for the earliest deadline of a link that is not up */
+    uint64_t watch_ns; /* this deadline; UINT64_MAX: not armed */
+    uv_timer_t pause;  /* of accepting; libuv keeps one connection that is not taken yet */
+    unsigned turn_accepts;
+    uint64_t strangers_ns; /* until then the refusals so far use up what refusals may */
     struct cu_turn turn;
     unsigned open;          /* handles and links that still need this memory */
     struct cu_list links;   /* every link */
@@ -95,6 +99,8 @@ static inline struct cu_tcp_link *cu_tcp_link_of(const struct cu_link *link)
 /* tcp.c */
 void cu_tcp_unhold(struct cu_tcp *tcp); /* one less user of its memory */
 void cu_tcp_watch(struct cu_tcp *tcp);  /* deadlines have changed */
+/* One that was accepted is refused. */
+void cu_tcp_stranger(struct cu_tcp *tcp);
 void cu_tcp_count(struct cu_tcp *tcp, enum cu_counter counter, uint64_t n);
 
 /* tcp_link.c */
@@ -109,6 +115,11 @@ void cu_tcp_doom(struct cu_tcp_link *link, int error);
 void cu_tcp_drop(struct cu_tcp_link *link);
 /* A deadline has passed. */
 void cu_tcp_expire(struct cu_tcp_link *link, uint64_t now_ns);
+
+/* tcp_log.c */
+void cu_tcp_log_end(const struct cu_tcp_link *link, int error);
+/* Would a refusal now be logged? */
+bool cu_tcp_may_log_refusal(const struct cu_tcp *tcp);
 
 /* tcp_io.c */
 extern const struct cu_link_ops cu_tcp_link_ops;

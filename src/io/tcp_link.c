@@ -13,9 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NS_PER_MS         UINT64_C(1000000)
-#define REFUSED_PERIOD_NS UINT64_C(60000000000)
-#define REFUSED_LINES     10u /* in such a period */
+#define NS_PER_MS UINT64_C(1000000)
 
 static void try_next_address(struct cu_tcp_link *link);
 
@@ -80,74 +78,6 @@ void cu_tcp_drop(struct cu_tcp_link *link)
     release(link);
 }
 
-static const char *reason(enum cu_tcp_state state, int error)
-{
-    switch (error) {
-    case -EREMCHG:
-        return "another rank than the host list says answers there";
-    case -ETIMEDOUT:
-        return state == CU_TCP_HANDSHAKE ? "no proof of the job's key in time" : "timed out";
-    case -ENOBUFS:
-        return "does not take what is sent to it";
-    case -EBADMSG:
-        return state == CU_TCP_UP ? "sent what is no message" : cu_handshake_strerror(error);
-    case -EPROTONOSUPPORT:
-    case -EKEYREJECTED:
-    case -EXDEV:
-    case -ENOTSUP:
-        return cu_handshake_strerror(error);
-    default:
-        return strerror(-error);
-    }
-}
-
-/* May one more be logged? What was not is counted, and told with the first line of a later minute.
- */
-static bool may_log_refusal(struct cu_tcp *tcp)
-{
-    uint64_t now = uv_hrtime();
-
-    if (tcp->refused_since_ns == 0 || now - tcp->refused_since_ns >= REFUSED_PERIOD_NS) {
-        if (tcp->refused_silent > 0)
-            cu_log_warn("refused %u more connections since the last such line",
-                        tcp->refused_silent);
-        tcp->refused_since_ns = now;
-        tcp->refused_logged = 0;
-        tcp->refused_silent = 0;
-    }
-    if (tcp->refused_logged >= REFUSED_LINES) {
-        tcp->refused_silent++;
-        return false;
-    }
-    tcp->refused_logged++;
-    return true;
-}
-
-static void log_end(const struct cu_tcp_link *link, int error)
-{
-    const char *why = reason(link->state, error);
-    char text[128];
-
-    if (link->state == CU_TCP_HANDSHAKE && error == -EPROTONOSUPPORT) {
-        snprintf(text, sizeof(text), "%s: %u, here %u", why,
-                 link->opening->handshake.result.peer_version, CU_PROTOCOL_VERSION);
-        why = text;
-    }
-
-    if (link->state == CU_TCP_UP && error)
-        cu_log_warn("connection to %s ended: %s", link->base.name, why);
-    else if (link->state == CU_TCP_UP)
-        cu_log_debug("connection to %s ended", link->base.name);
-    else if (link->accepted && may_log_refusal(link->tcp))
-        cu_log_warn("refused a connection from %s: %s", link->opening->host, why);
-    else if (link->accepted)
-        return;
-    else if (link->state == CU_TCP_HANDSHAKE)
-        cu_log_warn("cannot join %s: %s", link->base.name, why);
-    else
-        cu_log_info("cannot connect to %s: %s", link->base.name, why);
-}
-
 void cu_tcp_end(struct cu_tcp_link *link, int error)
 {
     const struct cu_transport_events *events = &link->tcp->config.events;
@@ -156,9 +86,11 @@ void cu_tcp_end(struct cu_tcp_link *link, int error)
 
     if (link->state == CU_TCP_CLOSED)
         return;
-    log_end(link, error);
+    cu_tcp_log_end(link, error);
     if (handshake)
         cu_tcp_count(link->tcp, CU_COUNT_handshakes_refused, 1);
+    if (handshake && link->accepted)
+        cu_tcp_stranger(link->tcp);
     shut(link);
     if (known)
         events->down(events->context, &link->base, link->rank, link->accepted, -error);
@@ -266,8 +198,11 @@ static int start_handshake(struct cu_tcp_link *link)
 
     link->state = CU_TCP_HANDSHAKE;
     link->attempt_deadline_ns = link->deadline_ns;
-    cu_tcp_tune(link);
-    name_link(link);
+    /* One that was accepted is most probably a stranger while there are many: nothing in vain. */
+    if (!link->accepted)
+        cu_tcp_tune(link);
+    if (!link->accepted || cu_tcp_may_log_refusal(link->tcp))
+        name_link(link);
     randombytes_buf(identity.nonce, sizeof(identity.nonce));
     if (link->accepted) {
         cu_handshake_server_start(&link->opening->handshake, &identity);
@@ -304,6 +239,7 @@ static void go_up(struct cu_tcp_link *link)
     if (link->accepted) {
         link->tcp->unproven--;
         link->rank = who.peer_rank;
+        cu_tcp_tune(link);
     }
     link->state = CU_TCP_UP;
     name_link(link);
@@ -364,7 +300,7 @@ void cu_tcp_accept(struct cu_tcp *tcp)
         r = start_handshake(link);
     if (r)
         cu_tcp_drop(link);
-    else
+    else if (link->deadline_ns < tcp->watch_ns)
         cu_tcp_watch(tcp);
 }
 

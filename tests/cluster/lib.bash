@@ -35,12 +35,45 @@ cluster_up() {
     done
     CLUSTER_DIR=$("$CLUSTER_BIN/cluster" up --owner $$ "${shown[@]}" "$@" 3>&-) || return 1
     export CLUSTER_DIR
+    [ -z "$(sanitizers)" ] || hear_sanitizers
 }
 
+# Fails when a sanitizer had something to say on a node.
 cluster_down() {
+    local status=0
     [ -n "${CLUSTER_DIR:-}" ] || return 0
+    sanitizers_are_silent || status=1
     "$CLUSTER_BIN/cluster" down "$CLUSTER_DIR"
     unset CLUSTER_DIR
+    return $status
+}
+
+# What the build under test was made with: "address,undefined", "thread"; empty: nothing.
+sanitizers() {
+    sed -n 's/^CU_SANITIZE:STRING=//p' "${COPPER_BUILD:-${COPPER_BIN:-/}}/CMakeCache.txt" 2>/dev/null
+}
+
+# A daemon has no standard error, so what sanitizers say on a node goes to files that all nodes and
+# users see.
+hear_sanitizers() {
+    local to=$CLUSTER_DIR/sanitizers name
+    mkdir -m 1777 "$to"
+    chmod 1777 "$to"
+    cp "$CLUSTER_BIN/../tsan.supp" "$to/tsan.supp"
+    for name in ASAN LSAN UBSAN; do
+        printf '%s_OPTIONS=log_path=%s\n' "$name" "$to/said.%NODE%"
+    done >"$CLUSTER_DIR/environment"
+    printf 'TSAN_OPTIONS=log_path=%s:suppressions=%s\n' "$to/said.%NODE%" "$to/tsan.supp" \
+        >>"$CLUSTER_DIR/environment"
+}
+
+# Fails with what they have said since the last call.
+sanitizers_are_silent() {
+    local said=$CLUSTER_DIR/sanitizers/said
+    compgen -G "$said.*" >/dev/null || return 0
+    head -n 200 "$said".*
+    rm "$said".*
+    return 1
 }
 
 # on NODE COMMAND...  on_all COMMAND...  as_user NAME NODE COMMAND...

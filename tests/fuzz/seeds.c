@@ -36,11 +36,29 @@ static void write_text(const char *harness, const char *name, const char *text)
     write_seed(harness, name, text, strlen(text), NULL, 0);
 }
 
+/* The message twice, in pieces of 7 bytes. */
+static void write_stream(const char *name, const struct cu_buf *head, const struct cu_buf *bulk)
+{
+    size_t bulk_size = bulk ? bulk->size : 0, size = head->size + bulk_size;
+    uint8_t *stream = malloc(1 + 2 * size);
+
+    FUZZ_CHECK(stream);
+    stream[0] = 6;
+    for (uint8_t *at = stream + 1; at < stream + 1 + 2 * size; at += size) {
+        memcpy(at, head->data, head->size);
+        if (bulk)
+            memcpy(at + head->size, bulk->data, bulk_size);
+    }
+    write_seed("frame", name, stream, 1 + 2 * size, NULL, 0);
+    free(stream);
+}
+
 static void write_msg(const char *name, const struct cu_msg *msg)
 {
     struct cu_buf *head, *bulk;
 
     FUZZ_CHECK(cu_msg_encode(msg, &head, &bulk) == 0);
+    write_stream(name, head, bulk);
     write_seed("msg", name, head->data, head->size, bulk ? bulk->data : NULL,
                bulk ? bulk->size : 0);
     cu_buf_unref(head);
@@ -222,6 +240,31 @@ static void seed_texts(void)
     write_text("values", "path", "/lus//flare/./a/../b-c/");
 }
 
+static void seed_control(void)
+{
+    write_text("control", "here",
+               "s{\"op\":\"status\"}\ns{\"op\":\"doctor\"}\ns{\"op\":\"drop\"}\n"
+               "s{\"op\":\"refresh\",\"path\":\"/a\"}\ns{\"op\":\"wait\",\"timeout_ms\":5}\n");
+    write_text("control", "up",
+               "s{\"op\":\"stats\",\"all\":true}\np{\"ok\":true,\"nodes\":[]}\n"
+               "s{\"op\":\"stop\",\"all\":true,\"timeout_ms\":100}\n");
+    write_text(
+        "control", "below",
+        "l{\"op\":\"stats\",\"below\":true}\nc{\"ok\":true,\"ranks\":\"2-3\",\"nodes\":"
+        "[{\"host\":\"node2\",\"rank\":2,\"counters\":{}}]}\n"
+        "l{\"op\":\"refresh\",\"path\":\"/\",\"below\":true}\nc{\"ok\":true,\"ranks\":\"2\"}\n"
+        "l{\"op\":\"stop\",\"below\":true}\nc{\"ok\":true,\"ranks\":\"2,3\",\"stopped\":2}\n");
+    write_text("option", "all",
+               "trees 2\ncores 48-51\nfanout 3\nnetwork tcp:hsn0\nport 20000\nlog_level 1\n"
+               "log_type file_and_stdout\ncache_bytes 512MB\nlog_dir /logs\nmount /tmp/a/m\n"
+               "max_cacheable_bytes 0\nready_timeout_s 60\nenoent_ttl_ms 0\nencrypt yes\n"
+               "profile yes\nfull_paths no\ntop_paths 100\nsnapshot_s 5\n");
+    write_text("option", "wrong", "fanout 0\ncores 5-3\nmount /\nencrypt maybe\nnone x\n");
+    write_text("trace", "small",
+               "# a comment\nd 0 0 /usr\nf 4 4096 /lib\nl 4 3 /l\n- 5 0 none\n"
+               "L 10 0\nR 0 1 0 4096\nD 5 0\nL 0 3\n");
+}
+
 static void seed_job(void)
 {
     static const char *const options[][2] = {
@@ -260,6 +303,7 @@ int main(int argc, char **argv)
     seed_handshake("mismatch", true, false, false);
     seed_handshake("other-job", false, false, true);
     seed_texts();
+    seed_control();
     seed_job();
     return 0;
 }

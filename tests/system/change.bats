@@ -30,7 +30,7 @@ setup() {
     probe=$SYSTEM_DIR/changeprobe
     # A listing without this directory is believed for -E.
     for node in node1 node2 node3 node4; do
-        until_true 10 on "$node" test -d "$leaf"
+        until_true on "$node" test -d "$leaf"
     done
 }
 
@@ -48,10 +48,10 @@ change_while_read() {
         >"$BATS_TEST_TMPDIR/verdict" 2>&1 3>&- &
     reader=$!
     # Bounded: a reader that failed early opens neither.
-    timeout 60 head -n 1 "$WORK/ready$dir" || { cat "$BATS_TEST_TMPDIR/verdict"; return 1; }
+    timeout "$PATIENCE" head -n 1 "$WORK/ready$dir" || { cat "$BATS_TEST_TMPDIR/verdict"; return 1; }
     "$@"
     # shellcheck disable=SC2016 # the inner shell's
-    timeout 60 sh -c 'echo go >"$1"' sh "$WORK/go$dir"
+    timeout "$PATIENCE" sh -c 'echo go >"$1"' sh "$WORK/go$dir"
     wait "$reader" || { cat "$BATS_TEST_TMPDIR/verdict"; return 1; }
     verdict=$(<"$BATS_TEST_TMPDIR/verdict")
     echo "the reader: $verdict"
@@ -68,23 +68,23 @@ same() {
 @test "truncated while it is read: ESTALE, no zeros; then the new version" {
     change_while_read truncate -s 8192 "$source/file"
     [ "$verdict" = "version 1 then ESTALE" ]
-    until_true 5 same node4
-    until_true 5 same node2
+    until_true same node4
+    until_true same node2
 }
 
 @test "overwritten in place while it is read: ESTALE, no mixture; then the new version" {
     change_while_read "$probe" make "$source/file" 2 6000
     [ "$verdict" = "version 1 then ESTALE" ]
-    until_true 5 sees node4 "version 2"
-    until_true 5 sees node1 "version 2"
+    until_true sees node4 "version 2"
+    until_true sees node1 "version 2"
 }
 
 @test "appended to while it is read: ESTALE; then the new version" {
     append() { head -c 300000 /dev/urandom >>"$source/file"; }
     change_while_read append
     [ "$verdict" = "version 1 then ESTALE" ]
-    until_true 5 same node4
-    until_true 5 same node2
+    until_true same node4
+    until_true same node2
 }
 
 @test "replaced by rename while it is read: the old one or ESTALE; then the new version" {
@@ -95,15 +95,15 @@ same() {
     change_while_read replace
     [ "$verdict" = "version 1" ] || [ "$verdict" = "version 1 then ESTALE" ]
     [ "$verdict" != "version 1" ] || copper node1 refresh
-    until_true 5 sees node4 "version 2"
-    until_true 5 sees node3 "version 2"
+    until_true sees node4 "version 2"
+    until_true sees node3 "version 2"
 }
 
 @test "removed while it is read: the old one or ESTALE; then it is gone" {
     change_while_read rm "$source/file"
     [ "$verdict" = "version 1" ] || [ "$verdict" = "version 1 then ESTALE" ]
     [ "$verdict" != "version 1" ] || copper node1 refresh
-    until_true 5 sees node4 "no version then ENOENT"
+    until_true sees node4 "no version then ENOENT"
 }
 
 @test "what is in a cache stays as it was until copper refresh" {
@@ -112,8 +112,8 @@ same() {
     "$probe" make "$source/file" 2 400
     sees node4 "version 1"
     copper node3 refresh "$WORK/pfs/$dir"
-    until_true 5 sees node4 "version 2"
-    until_true 5 sees node2 "version 2"
+    until_true sees node4 "version 2"
+    until_true sees node2 "version 2"
 }
 
 @test "files that are replaced all the time: every reader gets one version of each" {
@@ -188,11 +188,11 @@ same() {
     run -2 on node3 ls "$leaf/new"
     echo text >"$source/new"
     echo text >"$source/other"
-    until_true 5 on node4 test -f "$leaf/new"
-    until_true 5 on node3 test -f "$leaf/new"
-    until_true 5 on node4 test -f "$leaf/other"
+    until_true on node4 test -f "$leaf/new"
+    until_true on node3 test -f "$leaf/new"
+    until_true on node4 test -f "$leaf/other"
     copper node4 refresh "$WORK/pfs/$dir"
     listed() { [ "$(on "$1" ls "$leaf")" = $'new\nold\nother' ]; }
-    until_true 5 listed node4
-    until_true 5 listed node2
+    until_true listed node4
+    until_true listed node2
 }

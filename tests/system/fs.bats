@@ -145,7 +145,7 @@ PY
         on node4 cmp "$path" "$WORK/source/file" && stats_to "$BATS_TEST_TMPDIR/2" &&
             [ "$(figures sum "$BATS_TEST_TMPDIR/"{1,2} fuse_lookup)" -gt 0 ]
     }
-    until_true 5 forgotten # the kernel forgets a moment later
+    until_true forgotten # the kernel forgets a moment later
     # A listing that is asked for ahead may go further up.
     run -0 figures who "$BATS_TEST_TMPDIR/"{1,2} asked_parent
     [[ $'\n'$output$'\n' == *$'\nnode4\n'* ]]

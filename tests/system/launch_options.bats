@@ -151,7 +151,7 @@ in_job() {
 
 @test "-I: counters are written again and again" {
     launch -H node1 -I 1 -d "$CLUSTER_DIR/home/t"
-    run timeout 20 sh -c 'tail -n +1 -F "$1" 2>/dev/null | head -n 2' sh \
+    run timeout 150 sh -c 'tail -n +1 -F "$1" 2>/dev/null | head -n 2' sh \
         "$CLUSTER_DIR/home/t/node1.stats.jsonl"
     [ "${#lines[@]}" = 2 ]
     [[ $output == *'"cached_bytes"'* ]]
@@ -208,7 +208,7 @@ ask_on() {
     launch -H node1 -P -I 1 -d "$CLUSTER_DIR/home/t"
     ask_on node1
     # shellcheck disable=SC2016
-    timeout 20 sh -c 'until grep -q one/large "$1" 2>/dev/null; do sleep 0.1; done' sh \
+    timeout 150 sh -c 'until grep -q one/large "$1" 2>/dev/null; do sleep 0.1; done' sh \
         "$CLUSTER_DIR/home/t/node1.profile.json"
 }
 

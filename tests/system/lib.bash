@@ -10,7 +10,9 @@ COPPER_BUILD=${COPPER_BUILD:-${COPPER_BIN:-$SYSTEM_DIR/../../build/release}}
 COPPER_BUILD=$(readlink -f "$COPPER_BUILD")
 PFS_BIN=$COPPER_BUILD/tests/cluster
 MOUNT=/tmp/copper-test/mnt
-export COPPER_BUILD PFS_BIN MOUNT SYSTEM_DIR
+# Seconds after which a thing hangs. No measure of speed: a test machine may be slow, and busy.
+PATIENCE=150
+export PATIENCE COPPER_BUILD PFS_BIN MOUNT SYSTEM_DIR
 
 skip_unless_built() {
     skip_unless_root_fuse
@@ -40,13 +42,8 @@ work_down() {
 # job_up [options of launch_copper.sh]: on all nodes of the cluster, from the login node.
 job_up() {
     "$CLUSTER_BIN/cluster" hosts "$CLUSTER_DIR" >"$CLUSTER_DIR/job-hosts"
-    # A daemon has no standard error: what sanitizers say goes to files, at which job_down looks.
-    printf '#!/bin/sh\nhost=$1\nshift\nexec "%s" "$host" env %s "$@"\n' "$CLUSTER_BIN/rsh" \
-        "ASAN_OPTIONS=log_path=$CLUSTER_DIR/sanitizer UBSAN_OPTIONS=log_path=$CLUSTER_DIR/sanitizer" \
-        >"$CLUSTER_DIR/job-rsh"
-    chmod 755 "$CLUSTER_DIR/job-rsh"
-    on login env COPPER_RSH="$CLUSTER_DIR/job-rsh" "$COPPER_BUILD/launch_copper.sh" \
-        -H "$CLUSTER_DIR/job-hosts" -v "$MOUNT" "$@"
+    on login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/launch_copper.sh" \
+        -H "$CLUSTER_DIR/job-hosts" -v "$MOUNT" -s "$PATIENCE" "$@"
 }
 
 # Stops the job. Fails when a daemon had died meanwhile, or a sanitizer has said something. Who kills
@@ -56,7 +53,7 @@ job_down() {
     [ -n "${CLUSTER_DIR:-}" ] || return 0
     died=$(on_all sh -c \
         'grep -h "^starts" /tmp/copper-*/*.lock 2>/dev/null | grep -vx "starts 1"; true') || true
-    said=$(on login env COPPER_RSH="$CLUSTER_DIR/job-rsh" \
+    said=$(on login env COPPER_RSH="$CLUSTER_BIN/rsh" \
         "$COPPER_BUILD/stop_copper.sh" -v "$MOUNT") || return 1
     echo "$said"
     [[ $said == *"stopped on $(wc -l <"$CLUSTER_DIR/job-hosts") node"* ]] || return 1
@@ -64,16 +61,44 @@ job_down() {
         echo "daemons have died: $died"
         return 1
     fi
-    if compgen -G "$CLUSTER_DIR/sanitizer.*" >/dev/null; then
-        cat "$CLUSTER_DIR"/sanitizer.*
-        return 1
-    fi
+    sanitizers_are_silent
 }
 
 copper() {
     local node=$1 command=$2
     shift 2
     on "$node" "$COPPER_BUILD/copper" "$command" -v "$MOUNT" "$@"
+}
+
+# pid NODE: of the daemon that serves there.
+pid() {
+    jq_get "$(copper "$1" status --json)" pid
+}
+
+# parent_is NODE PARENT: in tree 0; None: it is a root. That a parent is silent is found within 3 s by
+# who waits for an answer, by others when they ping it next, up to 13 s later.
+parent_is() {
+    local is
+    is=$(jq_get "$(copper "$1" status --json)" trees.0.parent)
+    [ "$is" = "$2" ] || {
+        echo "parent of $1: $is, not $2"
+        return 1
+    }
+}
+
+# kill_for_good NODE: the daemon, and its supervisor, which would start another one. The daemon is
+# frozen first: it would unmount when its supervisor dies.
+kill_for_good() {
+    # shellcheck disable=SC2016
+    on "$1" sh -c 'kill -STOP "$1"
+        kill -9 $(grep -lx copperd-super /proc/[0-9]*/comm | cut -d / -f 3) "$1"' sh "$(pid "$1")"
+}
+
+# start_daemon NODE [PROGRAM]: by hand, with the launcher's job description.
+start_daemon() {
+    local job
+    job=$(on login sh -c 'cat /tmp/copper-0/*.job')
+    printf '%s\n' "$job" | on "$1" timeout "$PATIENCE" "${2:-$COPPER_BUILD/copperd}" --node "$1"
 }
 
 # The counters of all nodes into FILE.
@@ -86,10 +111,9 @@ figures() {
     /usr/bin/python3 -I "$SYSTEM_DIR/figures" "$@"
 }
 
-# until_true SECONDS COMMAND...: again and again until it succeeds; fails when the time is over.
+# until_true COMMAND...: again and again until it succeeds; fails when patience is over.
 until_true() {
-    local end=$((SECONDS + $1))
-    shift
+    local end=$((SECONDS + PATIENCE))
     until "$@"; do
         [ "$SECONDS" -lt "$end" ] || return 1
     done

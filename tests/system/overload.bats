@@ -31,28 +31,27 @@ setup() {
 }
 
 peer() {
-    on login timeout 120 /usr/bin/python3 -I "$SYSTEM_DIR/peer" "$WORK/job" "$@"
+    on login timeout "$PATIENCE" /usr/bin/python3 -I "$SYSTEM_DIR/peer" "$WORK/job" "$@"
 }
 
 reads_all() {
-    on "$1" timeout 120 /usr/bin/python3 -I "$SYSTEM_DIR/reader" read "$MOUNT$2"
+    on "$1" timeout "$PATIENCE" /usr/bin/python3 -I "$SYSTEM_DIR/reader" read "$MOUNT$2"
 }
 
 # The most memory that the daemon on the node ever had is within its promise: the budget, 10 %, and
-# 24 MiB.
+# 24 MiB. Sanitizers have memory of their own for each byte of the program's: what is left to judge
+# there is what the daemon itself counts.
 within_budget() {
-    local peak
-    if grep -qF __asan_init "$COPPER_BUILD/copperd" || grep -qF __tsan_init "$COPPER_BUILD/copperd"
-    then
-        return 0 # sanitizers need memory of their own
+    local peak cached
+    cached=$(jq_get "$(copper "$1" status --json)" cached_bytes)
+    [ "$cached" -le "$budget" ]
+    if [ -n "$(sanitizers)" ]; then
+        echo "# $1: $((cached >> 20)) MiB cached; resident memory is not judged: sanitizers" >&3
+        return 0
     fi
     peak=$(on "$1" sh -c 'grep VmHWM "/proc/$1/status"' sh "$(pid "$1")" | grep -o '[0-9]*')
     echo "# $1: $((peak / 1024)) MiB at most, allowed $(((budget * 11 / 10 >> 20) + 24))" >&3
     [ $((peak * 1024)) -le $((budget * 11 / 10 + (24 << 20))) ]
-}
-
-pid() {
-    jq_get "$(copper "$1" status --json)" pid
 }
 
 # still NODE: a peer that asks for much and takes nothing; sets $still, closed by be_gone.
@@ -84,7 +83,6 @@ be_gone() {
     reads_all node4 "$WORK/big0"
     wait "$one"
     reads_all node4 "$WORK/big0"
-    [ "$(jq_get "$(copper node1 status --json)" cached_bytes)" -le "$budget" ]
     within_budget node1
 }
 
@@ -116,9 +114,9 @@ sys.exit(max(queued) > 32 << 20)' <<<"$output"
 @test "a frozen child does not slow its siblings" {
     local frozen reader
     frozen=$(pid node4)
-    on node4 timeout 120 cat "$MOUNT$WORK/big3/large0" >"$WORK/out/large" 3>&- &
+    on node4 timeout "$PATIENCE" cat "$MOUNT$WORK/big3/large0" >"$WORK/out/large" 3>&- &
     reader=$!
-    until_true 30 test -s "$WORK/out/large"
+    until_true test -s "$WORK/out/large"
     on node4 kill -STOP "$frozen"
     reads_all node2 "$WORK/big3"
     reads_all node3 "$WORK/big3"

@@ -4,31 +4,19 @@
 
 bats_require_minimum_version 1.5.0
 load lib.bash
+load readers.bash
 
 setup_file() {
-    skip_unless_built
-    work_up
-    mkdir "$WORK/pfs" "$WORK/usr" "$WORK/out" "$WORK/bin"
-    chmod 777 "$WORK/out"
+    can_run || return 0
+    slow_storage_up 3
     # Ordinary users have no way into where these may lie.
+    mkdir "$WORK/bin"
     cp -r "$COPPER_BUILD"/{copper,copperd,launch_copper.sh,stop_copper.sh,launch} \
-        "$SYSTEM_DIR"/{reader,holder} "$CLUSTER_BIN"/{rsh,cluster,keeper} "$WORK/bin"
-    /usr/bin/python3 -I "$SYSTEM_DIR/reader" make "$WORK/source" 400 24000000
-    pfs_up "$WORK/source" "$WORK/pfs"
-    cluster_up -n 3
-    # At this speed the reading takes some seconds, in which the daemon dies.
-    pfs set latency_us 1000
-    pfs set data_latency_us 1000
-    pfs set bandwidth_bytes 20000000
-    SEED=${SEED:-$RANDOM}
-    export SEED
-    echo "# seed $SEED: SEED=$SEED repeats the moments" >&3
+        "$SYSTEM_DIR/holder" "$CLUSTER_BIN"/{rsh,cluster,keeper} "$WORK/bin"
 }
 
 teardown_file() {
-    pfs_down
-    cluster_down
-    work_down
+    slow_storage_down
 }
 
 setup() {
@@ -82,43 +70,14 @@ crash() {
     local pid
     pid=$(pids "$1" copperd)
     on "$1" kill -9 "$pid"
-    until_true 20 another_daemon "$1" "$pid"
-}
-
-# Up to 0.7 s.
-some_moment() {
-    local ms=$((RANDOM % 700))
-    sleep "0.$(printf %03d "$ms")"
-}
-
-# start_reader NODE...: one on each, in an order of its own. Sets $readers, by node.
-start_readers() {
-    local node
-    declare -gA readers=()
-    for node in "$@"; do
-        on "$node" timeout 60 /usr/bin/python3 -I "$WORK/bin/reader" read "$MOUNT$WORK/pfs" \
-            "$((SEED + ${#readers[@]}))" >"$WORK/out/$node" 2>&1 3>&- &
-        readers[$node]=$!
-    done
-}
-
-readers_finish() {
-    local node
-    for node in "${!readers[@]}"; do
-        wait "${readers[$node]}" || {
-            head "$WORK/out/$node"
-            return 1
-        }
-        [ "$(jq_get "$(<"$WORK/out/$node")" files)" = 401 ]
-        echo "# $node: longest call $(jq_get "$(<"$WORK/out/$node")" longest_ms) ms" >&3
-    done
+    until_true another_daemon "$1" "$pid"
 }
 
 @test "one node: a process reads everything while the daemon is killed five times" {
     up node1
     start_readers node1
     for _ in 1 2 3 4 5; do
-        some_moment
+        some_moment 0 700
         crash node1
     done
     readers_finish
@@ -130,7 +89,7 @@ readers_finish() {
 # hold COMMAND...: a holder is started by it (on, as_user alice); the daemon on node1 dies between
 # its reads, and while it reads.
 hold() {
-    coproc "$@" timeout 60 "$WORK/bin/holder" "$MOUNT$WORK/pfs/large0" "$WORK/source/large0" 3>&-
+    coproc "$@" timeout "$PATIENCE" "$WORK/bin/holder" "$MOUNT$WORK/pfs/large0" "$WORK/source/large0" 3>&-
     local from to out=${COPROC[1]} pid=$COPROC_PID said
     exec {from}<&"${COPROC[0]}" {to}>&"$out" {out}>&- # bash closes its own when the process ends
     read -r said <&"$from"
@@ -165,23 +124,19 @@ hold() {
     up node1,node2,node3 -k 1
     start_readers node1 node2 node3
     for node in node2 node1 node3 node1 node2 node3; do
-        some_moment
+        some_moment 0 700
         crash "$node"
     done
     readers_finish
-    until_true 30 parent_is node3 node2
-    until_true 30 parent_is node2 node1
-}
-
-parent_is() {
-    [ "$(jq_get "$(copper "$1" status --json)" trees.0.parent)" = "$2" ]
+    until_true parent_is node3 node2
+    until_true parent_is node2 node1
 }
 
 @test "an import of numpy goes on while the daemon is killed" {
     local prefix=$MOUNT/usr
     up node1,node2,node3
     on node2 env -i PYTHONHOME="$prefix" PYTHONDONTWRITEBYTECODE=1 \
-        LD_LIBRARY_PATH="$prefix/lib/x86_64-linux-gnu" timeout 60 /bin/sh -c '
+        LD_LIBRARY_PATH="$prefix/lib/x86_64-linux-gnu" timeout "$PATIENCE" /bin/sh -c '
             for i in 1 2 3; do
                 /usr/bin/python3 -s -c "
 import numpy, sys
@@ -203,11 +158,11 @@ assert numpy.dot(numpy.arange(1000.0), numpy.ones(1000)) == 499500.0" "$0" || ex
     on node1 ls "$MOUNT$WORK/pfs" >/dev/null
     pfs hang /d0/f0 stat
     pfs hang /large0 read
-    on node1 timeout 60 cat "$MOUNT$WORK/pfs/d0/f0" >"$WORK/out/f0" 3>&- &
+    on node1 timeout "$PATIENCE" cat "$MOUNT$WORK/pfs/d0/f0" >"$WORK/out/f0" 3>&- &
     local one=$!
-    on node1 timeout 60 cat "$MOUNT$WORK/pfs/large0" >"$WORK/out/large0" 3>&- &
+    on node1 timeout "$PATIENCE" cat "$MOUNT$WORK/pfs/large0" >"$WORK/out/large0" 3>&- &
     local two=$!
-    until_true 30 hanging_at_least 2
+    until_true hanging_at_least 2
     # The worker that hangs in pfsemu cannot be killed, so the dead daemon is not gone before that.
     on node1 kill -9 "$(pids node1 copperd)"
     pfs unhang
@@ -226,7 +181,7 @@ hanging_at_least() {
     up node1,node2,node3
     pid=$(pids node2 copperd)
     on node2 kill -STOP "$pid"
-    on node2 timeout 20 cat "$MOUNT/etc/hostname" >"$WORK/out/hostname" 3>&- &
+    on node2 timeout "$PATIENCE" cat "$MOUNT/etc/hostname" >"$WORK/out/hostname" 3>&- &
     [ "$(pids node2 copperd)" = "$pid" ]
     on node2 kill -CONT "$pid"
     wait $!
@@ -240,7 +195,7 @@ hanging_at_least() {
         crash node3
     done
     on node3 kill -9 "$(pids node3 copperd)"
-    until_true 20 all_gone node3
+    until_true all_gone node3
     run -2 on node3 ls "$MOUNT"
     grep -q "died more than 5 times in 60 s" "$WORK"/out/log/copperd-node3-*.log
     # The others are not concerned.
@@ -264,17 +219,17 @@ serves() {
     on login sh -c 'cat /tmp/copper-0/*.job' >"$WORK/out/job"
     on node1 "$COPPER_BUILD/copper" stop --here -v "$MOUNT"
 
-    on node1 timeout 60 "$COPPER_BUILD/copperd" --foreground --node node1 <"$WORK/out/job" 3>&- &
-    until_true 20 serves node1
+    on node1 timeout "$PATIENCE" "$COPPER_BUILD/copperd" --foreground --node node1 <"$WORK/out/job" 3>&- &
+    until_true serves node1
     crash node1
     serves node1
     on node1 kill "$(pids node1 copperd-super)"
     wait $!
     all_gone node1
 
-    on node1 timeout 60 "$COPPER_BUILD/copperd" --foreground --node node1 <"$WORK/out/job" \
+    on node1 timeout "$PATIENCE" "$COPPER_BUILD/copperd" --foreground --node node1 <"$WORK/out/job" \
         2>"$WORK/out/said" 3>&- &
-    until_true 20 serves node1
+    until_true serves node1
     for _ in 1 2 3 4 5; do
         crash node1
     done
@@ -302,7 +257,7 @@ serves() {
 @test "a supervisor that is killed takes its daemon along in good order" {
     up node1,node2,node3
     on node1 kill -9 "$(pids node1 copperd-super)"
-    until_true 20 all_gone node1
+    until_true all_gone node1
 }
 
 @test "SIGTERM, to the supervisor or the daemon, is an orderly end" {
@@ -310,9 +265,9 @@ serves() {
     on node1 kill "$(pids node1 copperd-super)"
     on node2 kill "$(pids node2 copperd)"
     on node3 kill "$(pids node3 copperd-super)" "$(pids node3 copperd)"
-    until_true 20 all_gone node1
-    until_true 20 all_gone node2
-    until_true 20 all_gone node3
+    until_true all_gone node1
+    until_true all_gone node2
+    until_true all_gone node3
 }
 
 @test "stop where the supervisor is dead and the daemon frozen, and where it is the supervisor" {

@@ -34,7 +34,7 @@ up() {
 }
 
 peer() {
-    on login timeout 120 /usr/bin/python3 -I "$SYSTEM_DIR/peer" "$WORK/job" "$@"
+    on login timeout "$PATIENCE" /usr/bin/python3 -I "$SYSTEM_DIR/peer" "$WORK/job" "$@"
 }
 
 # look_at_processes FILE: command lines and environments of all processes of the test bed, again and
@@ -71,6 +71,28 @@ look_at_processes() {
     on node3 cat "$MOUNT$WORK/secret" | cmp - "$WORK/secret"
 }
 
+knows_of_both() {
+    grep -q "other version of Copper's protocol: 2, here 1" "$WORK/log/copperd-$1"-*.log
+}
+
+@test "daemons of two versions refuse each other, say which they have, and each serves its node" {
+    up
+    on node2 "$COPPER_BUILD/copper" stop --here -v "$MOUNT"
+    start_daemon node2 "$COPPER_BUILD/tests/system/copperd-next"
+    # node2 tries its parent, node3 its.
+    until_true knows_of_both node1
+    until_true knows_of_both node3
+    until_true parent_is node2 None
+    until_true parent_is node3 node1
+    for node in node1 node2 node3; do
+        on "$node" cat "$MOUNT$WORK/secret" | cmp - "$WORK/secret"
+    done
+    on node2 "$COPPER_BUILD/copper" stop --here -v "$MOUNT"
+    start_daemon node2
+    until_true parent_is node2 node1
+    until_true parent_is node3 node2
+}
+
 # sniff SECONDS-FILE: all packets on node2's network, to $WORK/wire until the file exists.
 sniff() {
     on node2 /usr/bin/python3 -I -c '
@@ -84,7 +106,7 @@ with open(sys.argv[1], "wb") as out:
             out.write(wire.recv(1 << 17))
 ' "$WORK/wire" "$WORK/sniffing" "$WORK/sniffed" 3>&- &
     sniffer=$!
-    until_true 30 test -e "$WORK/sniffing"
+    until_true test -e "$WORK/sniffing"
 }
 
 # read_under_eyes: node3 reads the secret, through node2, whose network is listened to.

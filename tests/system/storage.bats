@@ -43,7 +43,7 @@ hanging_are() {
 says() {
     local text=$1
     shift
-    run on node3 timeout 30 "$@"
+    run on node3 timeout "$PATIENCE" "$@"
     [ "$status" != 0 ] && [[ $output == *"$text"* ]] || {
         echo "$*: $status: $output, must be: $text"
         return 1
@@ -51,7 +51,7 @@ says() {
 }
 
 succeeds() {
-    on node3 timeout 30 "$@" >/dev/null 2>&1
+    on node3 timeout "$PATIENCE" "$@" >/dev/null 2>&1
 }
 
 @test "EIO, EACCES, ESTALE, ENOENT of each operation reach the reader, and pass when they are over" {
@@ -78,10 +78,10 @@ succeeds() {
         pfs unfail
         # What was an answer about a name is believed for -E; other errors not at all.
         for kind in stat open read; do
-            until_true 10 succeeds cat "$leaf/$errno-$kind"
+            until_true succeeds cat "$leaf/$errno-$kind"
             on node3 cat "$leaf/$errno-$kind" | cmp - "$source/$errno-$kind"
         done
-        until_true 10 succeeds ls "$leaf/$errno-d"
+        until_true succeeds ls "$leaf/$errno-d"
         [ "$(on node3 ls "$leaf/$errno-d")" = in ]
         [ "$(on node3 readlink "$leaf/$errno-l")" = target ]
     done <<'END'
@@ -98,7 +98,7 @@ END
     mv "$source/f" "$WORK/aside"
     says "No such file" cat "$leaf/f"
     mv "$WORK/aside" "$source/f"
-    until_true 10 succeeds cat "$leaf/f"
+    until_true succeeds cat "$leaf/f"
     [ "$(on node3 cat "$leaf/f")" = one ]
 }
 
@@ -132,18 +132,18 @@ END
     # More than the root has slots for: what hangs long does not count.
     for i in {1..20}; do
         pfs hang "/$dir/f$i" stat
-        on node3 timeout 120 cat "$leaf/f$i" >"$WORK/out$i" 3>&- &
+        on node3 timeout "$PATIENCE" cat "$leaf/f$i" >"$WORK/out$i" 3>&- &
         pids+=($!)
     done
-    until_true 60 hanging_are 20
+    until_true hanging_are 20
     for i in {21..40}; do
-        on node3 timeout 60 cat "$leaf/f$i" | cmp - "$source/f$i"
+        on node3 timeout "$PATIENCE" cat "$leaf/f$i" | cmp - "$source/f$i"
     done
     doctor_names_it() {
         run copper node1 doctor
         [[ $output == *"BAD"*"storage"*"$WORK/pfs/$dir/f"* ]]
     }
-    until_true 30 doctor_names_it
+    until_true doctor_names_it
     echo "$output"
     pfs unhang
     for i in "${pids[@]}"; do wait "$i"; done
@@ -155,11 +155,13 @@ END
     local reader
     seq 9000 >"$source/f"
     pfs hang "/$dir/f" read
-    on node3 timeout -s KILL 4 cat "$leaf/f" 3>&- &
+    # shellcheck disable=SC2016
+    on node3 sh -c 'echo $$ >"$1"; exec cat "$2"' sh "$WORK/reader" "$leaf/f" 3>&- &
     reader=$!
-    until_true 30 hanging_are 1
+    until_true hanging_are 1
+    on node3 kill -9 "$(<"$WORK/reader")"
     run ! wait "$reader"
-    run -0 on login timeout 60 env COPPER_RSH="$CLUSTER_DIR/job-rsh" \
+    run -0 on login timeout "$PATIENCE" env COPPER_RSH="$CLUSTER_BIN/rsh" \
         "$COPPER_BUILD/stop_copper.sh" -v "$MOUNT"
     [[ $output == *"stopped on 3 nodes"* ]]
     run ! on node1 mountpoint -q "$MOUNT"

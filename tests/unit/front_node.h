@@ -319,7 +319,7 @@ static inline bool node_until(bool (*done)(void *arg), void *arg)
             return true;
         sched_yield();
         clock_gettime(CLOCK_MONOTONIC, &now);
-    } while (now.tv_sec - start.tv_sec < 20);
+    } while (now.tv_sec - start.tv_sec < 120);
     return false;
 }
 
@@ -377,6 +377,37 @@ static inline bool node_can_mount(void)
     else
         close(fd);
     return fd >= 0;
+}
+
+/* Set-up and clean-up of a test: a node over what make has written, *state NULL where none can be.
+ */
+static inline int node_setup(struct node *n, void **state, uint32_t enoent_ttl_ms,
+                             void (*make)(void))
+{
+    char root[PATH_MAX], mount_dir[PATH_MAX];
+    struct node_config config = {.root = root, .mount = mount_dir, .enoent_ttl_ms = enoent_ttl_ms};
+    struct cu_error err = {0};
+
+    *state = NULL;
+    if (!node_can_mount())
+        return 0;
+    node_base_make();
+    make();
+    strcpy(root, ROOT(""));
+    strcpy(mount_dir, MOUNT(""));
+    if (node_start(n, &config, &err) < 0)
+        fail_msg("%s", err.text);
+    *state = n;
+    return 0;
+}
+
+static inline int node_teardown(void **state)
+{
+    if (!*state)
+        return 0;
+    node_stop(*state);
+    node_base_remove();
+    return 0;
 }
 
 #endif

@@ -53,33 +53,15 @@ static void make_modules(void)
     }
 }
 
-static int setup(void **state)
+static void make_all(void)
 {
-    struct node_config config = {.enoent_ttl_ms = 600000};
-    struct cu_error err = {0};
-    char root[PATH_MAX], mount_dir[PATH_MAX];
-
-    *state = NULL;
-    if (!node_can_mount())
-        return 0;
-    node_base_make();
     make_dirs();
     make_modules();
-    config.root = strcpy(root, ROOT(""));
-    config.mount = strcpy(mount_dir, MOUNT(""));
-    if (node_start(&node, &config, &err) < 0)
-        fail_msg("%s", err.text);
-    *state = &node;
-    return 0;
 }
 
-static int teardown(void **state)
+static int setup(void **state)
 {
-    if (!*state)
-        return 0;
-    node_stop(&node);
-    node_base_remove();
-    return 0;
+    return node_setup(&node, state, 600000, make_all);
 }
 
 static uint64_t grown(enum cu_counter counter)
@@ -233,7 +215,7 @@ static void what_was_absent_is_looked_for_in_the_listing(void **state)
     assert_int_equal(grown(CU_COUNT_storage_readdir), MODULES - 1);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, node_teardown)
 
 int main(void)
 {

@@ -21,30 +21,7 @@ static void make_large(void)
 
 static int setup(void **state)
 {
-    struct node_config config = {.enoent_ttl_ms = 60000};
-    struct cu_error err = {0};
-    char root[PATH_MAX], mount_dir[PATH_MAX];
-
-    *state = NULL;
-    if (!node_can_mount())
-        return 0;
-    node_base_make();
-    make_large();
-    config.root = strcpy(root, ROOT(""));
-    config.mount = strcpy(mount_dir, MOUNT(""));
-    if (node_start(&node, &config, &err) < 0)
-        fail_msg("%s", err.text);
-    *state = &node;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    if (!*state)
-        return 0;
-    node_stop(&node);
-    node_base_remove();
-    return 0;
+    return node_setup(&node, state, 60000, make_large);
 }
 
 static void a_large_directory_is_walked_once(void **state)
@@ -82,7 +59,7 @@ static void a_large_directory_is_walked_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_large_directory_is_walked_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_large_directory_is_walked_once, setup, node_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -282,6 +282,35 @@ static void the_oldest_stranger_makes_room(void **state)
     pair_stop(&a, &b);
 }
 
+/* Taking them pauses, more than once; all are refused in the end, and one who knows the key gets in
+ * behind them. */
+static void many_strangers_wait_and_keep_nobody_out(void **state)
+{
+    static const char garbage[100] = "GET / HTTP/1.0";
+    struct cu_transport_config config;
+    int fds[400];
+    struct node a, b;
+
+    (void)state;
+    config = node_config(&a, 0);
+    node_start(&a, &config);
+    for (int i = 0; i < 400; i++) {
+        fds[i] = stranger(&a);
+        assert_int_equal(send(fds[i], garbage, sizeof(garbage), 0), sizeof(garbage));
+    }
+    config = node_config(&b, 1);
+    node_start(&b, &config);
+    assert_non_null(
+        cu_transport_connect(b.transport, 0, "127.0.0.1", cu_transport_port(a.transport), 200000));
+    RUN_UNTIL(a.ups == 1 && b.ups == 1);
+    assert_int_equal(refused(&a), 400);
+    for (int i = 0; i < 400; i++) {
+        assert_true(hung_up(fds[i]));
+        close(fds[i]);
+    }
+    pair_stop(&a, &b);
+}
+
 static void connecting_to_one_who_says_nothing_times_out(void **state)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -367,6 +396,7 @@ int main(void)
         TEST(a_handshake_that_stops_is_closed_in_time),
         TEST(dribbling_is_closed_in_time),
         TEST(the_oldest_stranger_makes_room),
+        TEST(many_strangers_wait_and_keep_nobody_out),
         TEST(connecting_to_one_who_says_nothing_times_out),
         TEST(nonsense_from_a_peer_ends_the_link),
         TEST(a_message_cut_short_is_an_error),

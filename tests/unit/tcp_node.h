@@ -23,7 +23,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define WATCHDOG_S 60 /* then SIGALRM: what was waited for did not come */
+#define WATCHDOG_S 300 /* then SIGALRM: what was waited for did not come */
 
 struct node {
     struct cu_transport *transport;

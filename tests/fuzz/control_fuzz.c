@@ -1,0 +1,147 @@
+/* Control requests and results, as they come over the control socket and from other daemons: each
+ * line of the input is one text, its first character says from whom. Each request of the socket has
+ * one answer, on one line, at the latest when all time limits are over. */
+#include "fuzz.h"
+
+#include "daemon/commands.h"
+
+#define ASKERS_MAX 64
+#define LATER_NS   (UINT64_C(200000000) * 1000000)
+
+static struct {
+    struct cu_core *core;
+    struct cu_commands *commands;
+    uint64_t now_ns;
+    uint64_t asked; /* id of what was last sent to others */
+    bool stops;
+    unsigned answers[ASKERS_MAX];
+} node;
+
+static void on_reply(void *context, const struct cu_commands_origin *origin, struct cu_buf *json)
+{
+    (void)context;
+    FUZZ_CHECK(origin->id < ASKERS_MAX && !memchr(json->data, '\n', json->size));
+    node.answers[origin->id]++;
+}
+
+static int on_ask(void *context, uint32_t rank, bool child, uint64_t id, struct cu_buf *json)
+{
+    (void)context;
+    (void)child;
+    FUZZ_CHECK(rank < 4 && json->size > 0);
+    node.asked = id;
+    return 0;
+}
+
+static void on_stop(void *context, const struct cu_commands_origin *origin, json_t *result)
+{
+    struct cu_buf *json = cu_commands_encode(result);
+
+    node.stops = true;
+    FUZZ_CHECK(json);
+    if (origin->owner)
+        on_reply(context, origin, json);
+    cu_buf_unref(json);
+}
+
+static void on_describe(void *context, json_t *result)
+{
+    (void)context;
+    (void)result;
+}
+
+static void on_dropped(void *context)
+{
+    (void)context;
+}
+
+static void drain(void)
+{
+    struct cu_effect effect;
+
+    do {
+        while (cu_core_next_effect(node.core, &effect)) {
+            if (effect.type == CU_EFFECT_SEND)
+                cu_msg_clear(&effect.send.msg);
+        }
+    } while (cu_commands_poll(node.commands, node.now_ns));
+    if (node.stops)
+        cu_commands_stopping(node.commands);
+}
+
+/* Rank 1 of four, with a parent and a child. */
+static void start(struct cu_job *job)
+{
+    static const struct cu_msg join = {.type = CU_MSG_JOIN, .join = {.trees = 1}};
+    struct cu_commands_config config = {
+        .job = job,
+        .limits = {.rank = 1,
+                   .node_count = 4,
+                   .fanout = 1,
+                   .tree_count = 1,
+                   .cache_bytes = 1u << 20,
+                   .max_cacheable_bytes = 1u << 20,
+                   .chunk_bytes = 65536,
+                   .inline_bytes = 4096,
+                   .storage_slots = 4,
+                   .orphan_slots = 1},
+        .hooks = {.reply = on_reply,
+                  .ask = on_ask,
+                  .stop = on_stop,
+                  .describe = on_describe,
+                  .dropped = on_dropped},
+    };
+    struct cu_error err = {""};
+
+    memset(&node, 0, sizeof(node));
+    node.core = cu_core_create(&config.limits, 0, &err);
+    config.core = node.core;
+    node.commands = cu_commands_create(&config);
+    FUZZ_CHECK(node.core && node.commands);
+    cu_core_peer_up(node.core, 0, false, 0);
+    cu_core_peer_up(node.core, 2, true, 0);
+    cu_core_message(node.core, 2, true, &join, 0);
+    drain();
+}
+
+static void take(const char *line, size_t size, uint64_t *id)
+{
+    struct cu_commands_origin origin = {.owner = &node, .id = *id, .is_link = line[0] == 'l'};
+
+    if (line[0] == 'p' || line[0] == 'c') {
+        cu_commands_result(node.commands, line[0] == 'c' ? 2 : 0, line[0] == 'c', node.asked,
+                           line + 1, size - 1, node.now_ns);
+    } else if (*id < ASKERS_MAX) {
+        cu_commands_request(node.commands, &origin, line + 1, size - 1, node.now_ns);
+        ++*id;
+    }
+    drain();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static char name0[] = "node0", name1[] = "node1", name2[] = "node2", name3[] = "node3";
+    static char *names[] = {name0, name1, name2, name3}, mount_dir[] = "/tmp/alice/copper";
+    struct cu_job job = {.mount_dir = mount_dir, .hosts = {.names = names, .count = 4}};
+    char *text = fuzz_copy(data, size), *at = text, *end = text + size;
+    uint64_t asked = 0;
+
+    start(&job);
+    while (at < end) {
+        char *newline = memchr(at, '\n', (size_t)(end - at));
+        char *stop = newline ? newline : end;
+
+        if (stop > at)
+            take(at, (size_t)(stop - at), &asked);
+        at = stop + 1;
+    }
+    node.now_ns += LATER_NS;
+    cu_commands_tick(node.commands, node.now_ns);
+    drain();
+    for (uint64_t i = 0; i < asked; i++)
+        FUZZ_CHECK(node.answers[i] == 1);
+    cu_commands_destroy(node.commands);
+    cu_core_destroy(node.core);
+    free(text);
+    return 0;
+}

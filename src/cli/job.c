@@ -23,6 +23,8 @@ static int take_paths(int argc, char **argv, struct cu_launch_paths *paths)
             paths->copperd = argv[i + 1];
         else if (strcmp(argv[i], "--copper") == 0)
             paths->copper = argv[i + 1];
+        else if (strcmp(argv[i], "--site") == 0)
+            paths->site = argv[i + 1];
         else
             break;
     }
@@ -35,11 +37,11 @@ static int take_options(int argc, char **argv, const struct cu_launch_paths *pat
 {
     struct cu_error err;
     struct cu_hosts *hosts = &options->job.hosts;
-    int rc = cu_launch_options(argc, argv, options, &err);
+    int rc = cu_launch_options(argc, argv, paths->site, options, &err);
 
     if (rc == 0 && (options->help || options->version)) {
         if (options->help)
-            cu_launch_help();
+            cu_launch_help(paths->site);
         else
             puts("copper " CU_VERSION);
         cu_job_free(&options->job);

@@ -33,6 +33,11 @@ options() {
     done
 }
 
+@test "each name of a site's defaults stands in the manual page, and no other" {
+    diff <(sed -n 's/^    {"\([a-z_]*\)", KIND_.*/\1/p' "$top/src/proto/job.c" | grep -vx mount | sort) \
+        <(sed -n 's/^\.It \([a-z_]*\) Ta Fl .*/\1/p' "$top/man/copper.conf.5" | sort)
+}
+
 @test "each command has a manual page and completion" {
     "$COPPER_BIN/copper" --help | sed -n 's/^  \([a-z]*\) .*/\1/p' >"$BATS_TEST_TMPDIR/commands"
     [ "$(wc -l <"$BATS_TEST_TMPDIR/commands")" -ge 5 ]

@@ -22,6 +22,7 @@ static const struct known_option {
 } known_options[] = {
     {'v', "--mount", "MOUNT", "the mount directory (-v MOUNT is the same)"},
     {'a', "--all", NULL, "of all nodes of the job"},
+    {'n', "--nodes", NULL, "of all nodes, and a line for each of them"},
     {'h', "--here", NULL, "on this node only"},
     {'j', "--json", NULL, "as JSON"},
     {'w', "--wait", NULL, "return when all nodes are ready"},
@@ -104,6 +105,9 @@ static int take_option(struct cu_cli_options *options, char letter, const char *
         return -1;
     case 'a':
         options->all = true;
+        return -1;
+    case 'n':
+        options->nodes = true;
         return -1;
     case 'h':
         options->here = true;

@@ -174,6 +174,37 @@ END
     run -0 on node3 cat "$mount/etc/hostname"
 }
 
+@test "stats: of this node, summed over the job, and a line for each node" {
+    launch -H "$nodes" -k 1
+    on node3 cat "$mount/etc/hostname" >/dev/null
+    run -0 copper node3 stats
+    [ "${lines[0]}" = "node3 (rank 2)" ]
+    [[ $output == *"Answers, by where they were"*"from the parent"* && $output != *"Storage operations"* ]]
+    run -0 copper login stats --all
+    [ "${lines[0]}" = "4 nodes" ]
+    [[ $output == *"Storage operations"* && $output != *node1* ]]
+    run -0 copper node4 stats --nodes
+    [ "${lines[0]}" = "4 nodes" ]
+    [[ ${lines[-4]} == node1\ * && ${lines[-3]} == node2\ * && ${lines[-1]} == node4\ * ]]
+    read -r _ requests here elsewhere storage _ <<<"${lines[-2]}" # node3
+    [ "$requests" -gt 0 ]
+    [ "$elsewhere" -gt 0 ]
+    [ "$here" -ge 0 ]
+    [ "$storage" = 0 ]
+    copper node2 stats --nodes --json | python3 -c '
+import json, sys
+answer = json.load(sys.stdin)
+names = {name for node in answer["nodes"] for name in node["counters"]}
+assert answer["answered"] == 4 and answer["silent"] == [], answer
+assert "fuse_lookup" in names
+for name in names - {"rss_bytes", "cpu_user_ms", "cpu_system_ms"}:
+    assert answer["sum"][name] == sum(n["counters"].get(name, 0) for n in answer["nodes"]), name'
+    on node4 kill -STOP "$(daemon node4)"
+    run -1 copper node1 stats --all
+    on node4 kill -CONT "$(daemon node4)"
+    [[ ${lines[0]} == "3 nodes" && $output == *"copper: 1 node did not answer: node4" ]]
+}
+
 @test "stopping twice is harmless" {
     run -0 launch -H "$nodes"
     run -0 stop

@@ -78,7 +78,7 @@ copper() {
 
 # The counters of all nodes into FILE.
 stats_to() {
-    copper login stats --all --json >"$1"
+    copper login stats --nodes --json >"$1"
 }
 
 # figures COMMAND...: see there.

@@ -4,6 +4,7 @@
 
 #include "base/parse.h"
 #include "base/rundir.h"
+#include "cli/progress.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -35,6 +36,7 @@ int cu_cli_fail(enum cu_exit status, const char *format, ...)
 {
     va_list args;
 
+    cu_progress_end();
     fflush(stdout);
     fputs("copper: ", stderr);
     va_start(args, format);

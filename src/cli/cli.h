@@ -10,7 +10,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum cu_exit { CU_EXIT_OK = 0, CU_EXIT_FAILED = 1, CU_EXIT_USAGE = 2 };
+enum cu_exit {
+    CU_EXIT_OK = 0,
+    CU_EXIT_FAILED = 1,
+    CU_EXIT_USAGE = 2,
+    CU_EXIT_INTERRUPTED = 128, /* and the number of the signal */
+};
 
 struct cu_command {
     const char *name;

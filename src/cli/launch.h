@@ -23,6 +23,8 @@ __attribute__((warn_unused_result)) int cu_launch_options(int argc, char **argv,
                                                           struct cu_launch_options *options,
                                                           struct cu_error *err);
 void cu_launch_help(const char *site);
+/* What getopt_long refused with c, '?' or ':'. -EINVAL with err. */
+int cu_launch_refuse(int c, char **argv, const char *script, struct cu_error *err);
 /* Sets what the file says; one that is not there says nothing. -EINVAL with err: "FILE:LINE: ...",
  * -ENOMEM. */
 __attribute__((warn_unused_result)) int cu_launch_site(const char *path, struct cu_job *job,

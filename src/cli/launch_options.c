@@ -29,7 +29,7 @@ static const struct launch_option {
     {'b', "cores", "CORES", "cores for the daemon (48-51 where they exist)"},
     {'E', "enoent_ttl_ms", "MS", "how long \"no such file\" is believed (2000)"},
     {'n', "network", "NETWORK", "tcp or tcp:INTERFACE (tcp)"},
-    {'p', "port", "PORT", "TCP port of the daemons (chosen from the job)"},
+    {'p', "port", "PORT", "TCP port of the daemons (chosen at random)"},
     {'P', "profile", NULL, "write a profile of what was read"},
     {'N', "top_paths", "N", "paths in the profile (10)"},
     {'A', "full_paths", NULL, "full paths in the profile"},
@@ -73,19 +73,18 @@ static int set_option(struct cu_job *job, int letter, const char *value, struct 
                         letter);
 }
 
-static int refuse_option(int c, char **argv, struct cu_error *err)
+int cu_launch_refuse(int c, char **argv, const char *script, struct cu_error *err)
 {
     /* a long option leaves its own word behind optind, a letter may stand inside of one */
     const char *word = argv[optind - 1];
+    bool letter = optopt != 0 && optopt < ENCRYPT && strchr("hV", optopt) == NULL;
 
-    if (c == ':' && optopt != 0)
-        return cu_error_set(err, -EINVAL, "-%c: needs a value; see launch_copper.sh --help",
-                            optopt);
-    if (optopt != 0 && optopt != ENCRYPT)
-        return cu_error_set(err, -EINVAL,
-                            "-%c: there is no such option; see launch_copper.sh --help", optopt);
-    return cu_error_set(err, -EINVAL, "%s: there is no such option; see launch_copper.sh --help",
-                        word);
+    if (c == ':')
+        return cu_error_set(err, -EINVAL, "-%c: needs a value; see %s --help", optopt, script);
+    if (letter)
+        return cu_error_set(err, -EINVAL, "-%c: there is no such option; see %s --help", optopt,
+                            script);
+    return cu_error_set(err, -EINVAL, "%s: there is no such option; see %s --help", word, script);
 }
 
 /* The job with the defaults: Copper's, the environment's, the site's. */
@@ -127,7 +126,7 @@ static int take_words(int argc, char **argv, struct cu_launch_options *options,
         else if (c == 'H')
             options->hosts = optarg;
         else if (c == '?' || c == ':')
-            rc = refuse_option(c, argv, err);
+            rc = cu_launch_refuse(c, argv, "launch_copper.sh", err);
         else
             rc = set_option(&options->job, c, optarg, err);
         if (options->help || options->version)

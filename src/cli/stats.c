@@ -3,6 +3,7 @@
  */
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "cli/progress.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -213,6 +214,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
         status = cu_cli_no_operands(command, argc, argv, &options);
     if (status >= 0)
         return status;
+    cu_progress_begin("asking");
     if (cu_client_open(options.mount, &client, &err) != 0)
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
     request = json_pack("{s:s,s:b,s:b}", "op", "stats", "all", options.all || options.nodes, "each",
@@ -220,6 +222,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
     rc = cu_client_call(&client, request, CU_CLIENT_ANSWER_MS, &result, &err);
     json_decref(request);
     cu_client_close(&client);
+    cu_progress_end();
     if (rc != 0)
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
     json_object_del(result, "ok");

@@ -68,6 +68,8 @@ static void test_wrong_words_are_named(void **state)
         {"-Pq", "-q: there is no such option; see launch_copper.sh --help"},
         {"--nothing", "--nothing: there is no such option; see launch_copper.sh --help"},
         {"--encrypt=no", "--encrypt=no: there is no such option; see launch_copper.sh --help"},
+        {"--help=1", "--help=1: there is no such option; see launch_copper.sh --help"},
+        {"--encrypt -PqA", "-q: there is no such option; see launch_copper.sh --help"},
         {"-P more", "\"more\" is too much; see launch_copper.sh --help"},
     };
 

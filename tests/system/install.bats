@@ -60,6 +60,13 @@ lives() {
     lives "$tcl"
 }
 
+@test "nothing that is installed knows where it was built" {
+    ! grep -q '^CMAKE_BUILD_TYPE:.*=Debug$' "$COPPER_BIN/CMakeCache.txt" || skip "debuggers want it"
+    run -1 grep -rlF -e "$(readlink -f "$COPPER_BIN")" -e "$(readlink -f "$BATS_TEST_DIRNAME/../..")" \
+        --exclude copper.conf "$prefix"
+    [ -z "$output" ]
+}
+
 @test "the site's defaults are those of the launch, its wrong line is named" {
     mkdir "$prefix/etc"
     printf '# of the site\nfanout = 7\ncache_bytes = 64MB # small nodes\n' >"$prefix/etc/copper.conf"

@@ -53,6 +53,28 @@ teardown() {
     [[ $output == *"PBS_NODEFILE: \"/nonexistent\" cannot be read"* ]]
 }
 
+# The README's script, as it stands there but for the sizes, the names of directories, and where the
+# modules come from.
+@test "the README's job script for PBS, where PBS is a node file and mpiexec is Hydra" {
+    [ -f /usr/share/lmod/lmod/init/bash ] || skip "needs Lmod"
+    mpiexec --version 2>/dev/null | grep -q HYDRA || skip "needs MPICH's mpiexec"
+    local home=$CLUSTER_DIR/home
+    cmake --install "$COPPER_BIN" --prefix "$home/sw" >/dev/null
+    mkdir -p "$home/env/lib/python3.11/site-packages"
+    echo 'where = __file__' >"$home/env/lib/python3.11/site-packages/mine.py"
+    echo 'import mine, os; print(os.uname().nodename, mine.where)' >"$home/app.py"
+    printf 'node2\nnode2\nnode4\nnode4\n' >"$home/pbs"
+    { echo ". /usr/share/lmod/lmod/init/bash; module use $home/sw/share/modulefiles"
+        sed -n '/^#PBS/,/^```/p' "$BATS_TEST_DIRNAME/../../README.md" |
+            sed -e '/^```/d' -e "s|/lus/project|$home|g; s/6144/4/; s/ppn 12/ppn 2/"; } >"$home/job"
+    run -0 on login env PBS_JOBID=1 PBS_ENVIRONMENT=PBS_BATCH PBS_NODEFILE="$home/pbs" USER=root \
+        COPPER_RSH="$CLUSTER_BIN/rsh" HYDRA_LAUNCHER=rsh HYDRA_LAUNCHER_EXEC="$CLUSTER_BIN/rsh" \
+        timeout 60 bash "$home/job" </dev/null
+    [[ ${lines[0]} == "copper: 2 nodes ready at $mount in "* ]]
+    [ "$(grep -c "^node[24] $mount$home/env/lib/python3.11/site-packages/mine.py$" <<<"$output")" = 4 ]
+    [ "${lines[-1]}" = "copper: stopped on 2 nodes" ]
+}
+
 @test "no scheduler and no -H: this node only, without any rsh" {
     run -0 on node2 env COPPER_RSH=false "$COPPER_BIN/launch_copper.sh"
     [[ $output == "copper: 1 node ready at $mount in "* ]]

@@ -2,6 +2,8 @@
  */
 #include "storage_tree.h"
 
+#include "io/storage_ops.h"
+
 #include <dirent.h>
 
 static unsigned open_below_root(void)

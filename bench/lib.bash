@@ -82,7 +82,7 @@ stop() {
 }
 
 stats() {
-    on login "$copper_bin/copper" stats -v "$mount" --all --json >"$1"
+    on login "$copper_bin/copper" stats -v "$mount" --nodes --json >"$1"
 }
 
 # figures COMMAND...: see tests/system/figures.

@@ -17,8 +17,10 @@ endforeach()
 install(PROGRAMS ${cu_launchers} DESTINATION ${CMAKE_INSTALL_BINDIR}/../libexec/copper)
 
 file(GLOB cu_man1 CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/man/*.1)
+file(GLOB cu_man5 CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/man/*.5)
 file(GLOB cu_man8 CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/man/*.8)
 install(FILES ${cu_man1} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES ${cu_man5} DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
 install(FILES ${cu_man8} DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
 
 install(FILES packaging/completion/copper

@@ -9,4 +9,5 @@ for parts in "$here/../libexec/copper" "$here/../lib/copper" "$here/launch"; do
 done
 parts=$(cd -- "$parts" && pwd) || exit 1
 exec "$here/copper" job launch \
-    --parts "$parts" --copperd "$here/copperd" --copper "$here/copper" "$@"
+    --parts "$parts" --copperd "$here/copperd" --copper "$here/copper" \
+    --site "${here%/*}/etc/copper.conf" "$@"

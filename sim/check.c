@@ -259,10 +259,10 @@ static void check_objects(struct cu_sim *sim, const struct cu_sim_node *node)
         for (const struct object *o = core->buckets[i]; o; o = o->hash_next) {
             count++;
             charged += o->charge;
-            if (o->state != CU_FLIGHT_FILLED || !cu_list_empty(&o->waiters))
-                cu_sim_violation(
-                    sim, "node %u: a flight of %s (kind %d, state %d, tree %u, asked %d) is left",
-                    node->rank, o->path, (int)o->kind, (int)o->state, o->tree, (int)o->asked);
+            if (o->state != CU_FLIGHT_FILLED)
+                cu_sim_violation(sim,
+                                 "node %u: a flight of %s (kind %d, state %d, tree %u) is left",
+                                 node->rank, o->name->path, (int)o->kind, (int)o->state, o->tree);
         }
     }
     if (count != core->counters[CU_COUNT_cached_objects] ||
@@ -277,7 +277,7 @@ static void check_core(struct cu_sim *sim, const struct cu_sim_node *node)
 
     check_objects(sim, node);
     for (uint32_t i = 0; i < core->slot_count; i++)
-        if (core->slots[i].object)
+        if (core->slots[i].flight)
             cu_sim_violation(sim, "node %u: a slot is still taken", node->rank);
     if (core->lanes[0].used || core->lanes[1].used || core->ahead_count ||
         !cu_list_empty(&core->pending))

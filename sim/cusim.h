@@ -22,7 +22,8 @@ enum cu_sim_plant {
 };
 const char *cu_sim_plant_name(enum cu_sim_plant plant);
 
-#define CU_SIM_DRAWN UINT32_MAX /* fanout, trees, enoent_ttl_ns: out of the seed */
+#define CU_SIM_TRACES_MAX 16
+#define CU_SIM_DRAWN      UINT32_MAX /* fanout, trees, enoent_ttl_ns: out of the seed */
 
 struct cu_sim_config {
     struct cu_sim_machine machine;
@@ -42,8 +43,10 @@ struct cu_sim_config {
     bool faults;
     bool exact;            /* no faults, and no freshness limit: reads must equal unique objects */
     uint32_t scaled_bytes; /* see world.h */
-    const char *trace;     /* file, or NULL: a random workload out of the seed */
-    uint32_t runs;         /* the trace so many times in a row by new processes; 0: 1 */
+    const char *traces[CU_SIM_TRACES_MAX]; /* files: process i of a node does number i, round and
+                                              round; none: a random workload out of the seed */
+    uint32_t trace_count;
+    uint32_t runs; /* the trace so many times in a row by new processes; 0: 1 */
     enum cu_sim_plant plant;
     bool verbose; /* tell each fault on stderr */
 };
@@ -74,8 +77,9 @@ enum cu_sim_where {
     CU_SIM_COMPUTE, /* think time of the trace */
     CU_SIM_KERNEL,  /* hits in the kernel's caches */
     CU_SIM_HERE,    /* answered by this node's daemon */
-    CU_SIM_NAMES,   /* waits for names from elsewhere */
-    CU_SIM_BYTES,   /* waits for content from elsewhere */
+    CU_SIM_NAMES,   /* waits for names on their way through the tree */
+    CU_SIM_BYTES,   /* waits for content on its way through the tree */
+    CU_SIM_STORAGE, /* waits for either while storage works on it, on whatever node */
     CU_SIM_WHERE_COUNT
 };
 const char *cu_sim_where_name(enum cu_sim_where where);

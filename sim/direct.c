@@ -12,16 +12,18 @@ void cu_sim_direct_request(struct cu_sim *sim, uint32_t index)
     const struct cu_sim_machine *machine = &sim->config.machine;
     struct cu_sim_req *req = &sim->reqs[index];
     const struct cu_sim_file *f = &sim->world->files[req->file];
-    uint64_t at = sim->engine.now_ns;
+    uint64_t at = sim->engine.now_ns, op_ns = machine->mds_op_ns;
 
+    if (sim->run > 0)
+        op_ns = op_ns * machine->direct_again_percent / 100;
     switch ((enum cu_kind)req->kind) {
     case CU_KIND_ATTR:
-        at = cu_sim_store_names(sim, machine->mds_op_ns);
+        at = cu_sim_store_names(sim, op_ns);
         req->error = cu_sim_world_exists(sim->world, req->file, f->version) ? 0 : ENOENT;
         req->result = req->error ? CU_SIM_DENTRY_LOW : f->version;
         break;
     case CU_KIND_DIR:
-        at = cu_sim_store_names(sim, machine->mds_op_ns + machine->mds_entry_ns * f->child_count);
+        at = cu_sim_store_names(sim, op_ns + machine->mds_entry_ns * f->child_count);
         break;
     case CU_KIND_DATA:
         at = cu_sim_store_bytes(
@@ -30,8 +32,8 @@ void cu_sim_direct_request(struct cu_sim *sim, uint32_t index)
         break;
     case CU_KIND_XATTR: /* stands for open */
     case CU_KIND_STATFS:
-        at = cu_sim_store_names(sim, machine->mds_op_ns);
-        (void)cu_sim_store_names(sim, machine->mds_op_ns);
+        at = cu_sim_store_names(sim, op_ns);
+        (void)cu_sim_store_names(sim, op_ns);
         sim->result->storage_reads_direct++;
         break;
     }

@@ -346,11 +346,38 @@ static void take(struct cu_sim *sim, struct cu_sim_proc *proc, const struct cu_s
         next_op(proc);
 }
 
-static enum cu_sim_where where_of(const struct cu_sim_req *req)
+/* How much of a wait storage worked on the object. */
+static uint64_t stored_during(const struct cu_sim *sim, uint32_t object, uint64_t from_ns)
 {
-    if (!req->remote)
-        return CU_SIM_HERE;
-    return req->kind == CU_KIND_DATA ? CU_SIM_BYTES : CU_SIM_NAMES;
+    uint64_t begin = sim->stored_from_ns[object], end = sim->stored_to_ns[object];
+
+    begin = begin > from_ns ? begin : from_ns;
+    end = end < sim->engine.now_ns ? end : sim->engine.now_ns;
+    return begin < end ? end - begin : 0;
+}
+
+/* Where the time of a process went that waited for this reply. */
+static void account(struct cu_sim *sim, const struct cu_sim_req *req, uint64_t since_ns)
+{
+    uint64_t *where = sim->result->where_ns, waited = sim->engine.now_ns - since_ns, stored;
+    uint32_t chunk = sim->config.original ? 0 : req->chunk;
+
+    if (sim->config.direct) {
+        where[CU_SIM_STORAGE] += waited;
+        return;
+    }
+    if (!req->remote) {
+        where[CU_SIM_HERE] += waited;
+        return;
+    }
+    stored =
+        stored_during(sim, cu_sim_object(sim, (enum cu_kind)req->kind, req->file, chunk), since_ns);
+    if (req->kind == CU_KIND_ATTR) /* maybe answered by a listing that came for it */
+        stored += stored_during(
+            sim, cu_sim_object(sim, CU_KIND_DIR, sim->world->files[req->file].parent, 0), since_ns);
+    stored = stored < waited ? stored : waited;
+    where[CU_SIM_STORAGE] += stored;
+    where[req->kind == CU_KIND_DATA ? CU_SIM_BYTES : CU_SIM_NAMES] += waited - stored;
 }
 
 void cu_sim_kernel_reply(struct cu_sim *sim, uint32_t index)
@@ -370,7 +397,7 @@ void cu_sim_kernel_reply(struct cu_sim *sim, uint32_t index)
         if (proc->state != CU_SIM_PROC_WAITS || proc->wait_kind != req.kind ||
             proc->wait_file != req.file || proc->wait_chunk != req.chunk)
             continue;
-        sim->result->where_ns[where_of(&req)] += sim->engine.now_ns - proc->since_ns;
+        account(sim, &req, proc->since_ns);
         proc->state = CU_SIM_PROC_RUNS;
         proc->local_ns = sim->engine.now_ns;
         take(sim, proc, &req);

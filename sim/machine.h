@@ -43,11 +43,14 @@
     X(data_bytes_per_s, 2000000000) /* each */ \
     X(data_latency_ns, 400000) \
     X(client_bytes_per_s, 1000000000) /* one stream of one node */ \
-    X(crowd, 20000)                 /* as many waiting requests at a server double its service time */ \
+    X(crowd, 20000)                 /* so many waiting at a server double its service time */ \
     X(storage_cpu_ns, 5000)         /* of the daemon, per operation */ \
+    /* without Copper, for its model */ \
+    X(direct_again_percent, 100)    /* an operation in a further run of the same job */ \
     /* the original Copper, for its model */ \
-    X(original_rpc_cpu_ns, 100000)  /* a request at a daemon: Mercury, Argobots, its logs */ \
-    X(original_fuse_ns, 60000)      /* a FUSE request through libfuse's high-level API and back */ \
+    X(original_here_ns, 27000)      /* of the daemon: an operation that it has the answer of */ \
+    X(original_travel_ns, 12000000) /* more, for one that must travel: waits, not CPU */ \
+    X(original_rpc_cpu_ns, 100000)  /* of a parent, per request of a child */ \
     X(original_bulk_ps_per_byte, 1000)
 /* clang-format on */
 

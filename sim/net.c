@@ -163,13 +163,13 @@ void cu_sim_net_drop(struct cu_sim *sim, struct cu_sim_message *message)
     sim->spare = message;
 }
 
-/* Makes the message outlive the core's call: the world has the path for good. */
+/* Makes the message outlive the core's call. A path is one that sim->names keeps for good. */
 static void own(struct cu_sim *sim, struct cu_sim_message *message)
 {
     struct cu_msg *msg = &message->msg;
 
     message->bits = NULL;
-    if (msg->type == CU_MSG_WANT) {
+    if (msg->type == CU_MSG_WANT && sim->config.faults) {
         uint32_t file = cu_sim_world_find(sim->world, msg->want.path, msg->want.path_len);
 
         if (file == CU_SIM_NONE) {

@@ -46,6 +46,7 @@ void cu_sim_node_boot(struct cu_sim *sim, struct cu_sim_node *node)
         .start_grace_ns = START_GRACE_NS,
         .storage_slots = c->storage_slots,
         .orphan_slots = c->orphan_slots,
+        .names = sim->names,
     };
     struct cu_error err;
 

@@ -16,6 +16,15 @@ static void put(struct sink *sink, const char *name, double value, const char *u
         fprintf(sink->out, "%s %.9g %s\n", name, value, unit);
 }
 
+static void finish(struct sink *sink)
+{
+    if (!sink->object)
+        return;
+    json_dumpf(sink->object, sink->out, JSON_INDENT(1));
+    fputc('\n', sink->out);
+    json_decref(sink->object);
+}
+
 static void put_runs(struct sink *sink, const struct cu_sim_config *c,
                      const struct cu_sim_result *r)
 {
@@ -83,10 +92,44 @@ void cu_sim_report(FILE *out, const struct cu_sim_config *c, const struct cu_sim
 
         snprintf(hash, sizeof hash, "%016llx", (unsigned long long)r->trace_hash);
         json_object_set_new(sink.object, "trace_hash", json_string(hash));
-        json_dumpf(sink.object, out, JSON_INDENT(1));
-        fputc('\n', out);
-        json_decref(sink.object);
     } else {
         fprintf(out, "trace_hash %016llx hash\n", (unsigned long long)r->trace_hash);
     }
+    finish(&sink);
+}
+
+void cu_sim_seeds_add(struct cu_sim_seeds *sum, uint64_t seed, const struct cu_sim_result *result)
+{
+    sum->faults += result->faults;
+    sum->storage_reads += result->storage_reads;
+    sum->errors_seen += result->errors_seen;
+    sum->events += result->events;
+    if (result->longest_ns > sum->longest_ns)
+        sum->longest_ns = result->longest_ns;
+    if (!result->violations)
+        return;
+    if (sum->failed < sizeof sum->failed_first / sizeof *sum->failed_first)
+        sum->failed_first[sum->failed] = seed;
+    sum->failed++;
+}
+
+void cu_sim_report_seeds(FILE *out, const struct cu_sim_seeds *sum, bool json)
+{
+    struct sink sink = {.out = out, .object = json ? json_object() : NULL};
+
+    put(&sink, "seeds", (double)sum->count, "seeds");
+    put(&sink, "failed", (double)sum->failed, "seeds");
+    put(&sink, "faults", (double)sum->faults, "faults");
+    put(&sink, "longest", (double)sum->longest_ns / 1e9, "s");
+    put(&sink, "storage_reads", (double)sum->storage_reads, "operations");
+    put(&sink, "errors_seen", (double)sum->errors_seen, "errors");
+    put(&sink, "events", (double)sum->events, "events");
+    if (json) {
+        json_t *seeds = json_array();
+
+        for (uint64_t i = 0; i < sum->failed && i < 16; i++)
+            json_array_append_new(seeds, json_integer((json_int_t)sum->failed_first[i]));
+        json_object_set_new(sink.object, "failed_seeds", seeds);
+    }
+    finish(&sink);
 }

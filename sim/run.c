@@ -1,6 +1,7 @@
 /* One run: set up, events until all is done, checks, figures. */
 #include "sim.h"
 
+#include "base/hash.h"
 #include "core/tree.h"
 
 #include <errno.h>
@@ -21,8 +22,8 @@ const char *cu_sim_plant_name(enum cu_sim_plant plant)
 
 const char *cu_sim_where_name(enum cu_sim_where where)
 {
-    static const char *const names[CU_SIM_WHERE_COUNT] = {"compute", "kernel", "here", "names",
-                                                          "bytes"};
+    static const char *const names[CU_SIM_WHERE_COUNT] = {"compute", "kernel", "here",
+                                                          "names",   "bytes",  "storage"};
 
     return (unsigned)where < CU_SIM_WHERE_COUNT ? names[where] : NULL;
 }
@@ -83,6 +84,32 @@ static void draw(struct cu_sim *sim)
         c->fanout = cu_tree_default_fanout(c->nodes);
 }
 
+/* Paths are in the pool before any core asks for one, and stay: messages point to them. */
+static int share_names(struct cu_sim *sim, struct cu_error *err)
+{
+    sim->names = cu_names_new();
+    for (uint32_t i = 0; sim->names && i < sim->world->count; i++) {
+        const struct cu_sim_file *f = &sim->world->files[i];
+
+        if (!cu_names_get(sim->names, f->path, f->path_len, cu_hash_bytes(f->path, f->path_len)))
+            return cu_error_set(err, -ENOMEM, "out of memory");
+    }
+    return sim->names ? 0 : cu_error_set(err, -ENOMEM, "out of memory");
+}
+
+static void drop_names(struct cu_sim *sim)
+{
+    for (uint32_t i = 0; sim->names && i < sim->world->count; i++) {
+        const struct cu_sim_file *f = &sim->world->files[i];
+        struct cu_name *name =
+            cu_names_find(sim->names, f->path, f->path_len, cu_hash_bytes(f->path, f->path_len));
+
+        if (name)
+            cu_names_put(sim->names, name);
+    }
+    cu_names_free(sim->names);
+}
+
 static int set_up(struct cu_sim *sim, struct cu_error *err)
 {
     int rc;
@@ -96,6 +123,8 @@ static int set_up(struct cu_sim *sim, struct cu_error *err)
     cu_sim_rng_seed(&sim->fault_rng, sim->config.seed ^ 0x6661756c74ull);
     sim->req_free = UINT32_MAX;
     rc = cu_sim_workload_init(sim, err);
+    if (rc == 0)
+        rc = share_names(sim, err);
     if (rc < 0)
         return rc;
     sim->reads = cu_sim_alloc(cu_sim_object_count(sim), sizeof *sim->reads);
@@ -309,6 +338,7 @@ static void tear_down(struct cu_sim *sim)
         free(message);
     }
     cu_sim_engine_free(&sim->engine);
+    drop_names(sim);
     cu_sim_world_free(sim->world);
     free(sim->nodes);
     free(sim->procs);
@@ -320,6 +350,8 @@ static void tear_down(struct cu_sim *sim)
     free(sim->eio_ns);
     free(sim->reads);
     free(sim->original_ns);
+    free(sim->stored_from_ns);
+    free(sim->stored_to_ns);
 }
 
 int cu_sim_run(const struct cu_sim_config *config, struct cu_sim_result *result,

@@ -4,6 +4,7 @@
 #define CU_SIM_SIM_H
 
 #include "core/core.h"
+#include "core/names.h"
 #include "cusim.h"
 #include "engine.h"
 #include "io/predict.h"
@@ -168,14 +169,16 @@ struct cu_sim {
     struct cu_sim_result *result;
     struct cu_sim_engine engine;
     struct cu_sim_world *world;
+    struct cu_names *names;      /* of all cores; has all paths of the world for the whole run */
     struct cu_sim_rng rng;       /* of the run */
     struct cu_sim_rng fault_rng; /* of the faults */
 
     struct cu_sim_node *nodes;
     struct cu_sim_proc *procs; /* node * processes + i */
     uint32_t proc_count, procs_left;
-    struct cu_sim_op *ops; /* the trace, NULL: random */
+    struct cu_sim_op *ops; /* of all traces, NULL: random */
     uint32_t op_count;
+    uint32_t op_end[CU_SIM_TRACES_MAX]; /* by trace */
     uint32_t run;
     uint64_t run_start_ns;
 
@@ -193,6 +196,7 @@ struct cu_sim {
     uint64_t *eio_ns;    /* by object: when storage last answered EIO for it, 0: never */
     uint16_t *reads;     /* by object: storage reads of all nodes, for the version then current */
     uint32_t store_open; /* operations under way */
+    uint64_t *stored_from_ns, *stored_to_ns; /* by object: its last operation at storage */
 
     struct cu_sim_block blocks[8];
     uint32_t block_count;
@@ -255,6 +259,8 @@ void cu_sim_store_init(struct cu_sim *sim);
 void cu_sim_store_submit(struct cu_sim *sim, struct cu_sim_node *node,
                          const struct cu_request *request, uint64_t id, bool direct);
 void cu_sim_store_done(struct cu_sim *sim, struct cu_sim_store *op);
+/* Storage works on the object from now until then. */
+void cu_sim_store_note(struct cu_sim *sim, uint32_t object, uint64_t from_ns, uint64_t to_ns);
 /* When an operation on names, or on so many bytes of a file, that is sent now is done. */
 uint64_t cu_sim_store_names(struct cu_sim *sim, uint64_t service_ns);
 uint64_t cu_sim_store_bytes(struct cu_sim *sim, uint64_t from_ns, uint32_t file, uint32_t chunk,

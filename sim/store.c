@@ -16,6 +16,8 @@ void cu_sim_store_init(struct cu_sim *sim)
     sim->mds_ns = cu_sim_alloc(sim->config.machine.mds_servers, sizeof *sim->mds_ns);
     sim->data_ns = cu_sim_alloc(sim->config.machine.data_servers, sizeof *sim->data_ns);
     sim->storage_slow = 100;
+    sim->stored_from_ns = cu_sim_alloc(cu_sim_object_count(sim), sizeof *sim->stored_from_ns);
+    sim->stored_to_ns = cu_sim_alloc(cu_sim_object_count(sim), sizeof *sim->stored_to_ns);
 }
 
 /* One more request for a server: when it is served. */
@@ -89,11 +91,18 @@ static uint64_t schedule(struct cu_sim *sim, const struct cu_sim_store *op)
     return cu_sim_store_names(sim, machine->mds_op_ns);
 }
 
+void cu_sim_store_note(struct cu_sim *sim, uint32_t object, uint64_t from_ns, uint64_t to_ns)
+{
+    sim->stored_from_ns[object] = from_ns;
+    sim->stored_to_ns[object] = to_ns;
+}
+
 void cu_sim_store_submit(struct cu_sim *sim, struct cu_sim_node *node,
                          const struct cu_request *request, uint64_t id, bool direct)
 {
     uint32_t file = cu_sim_world_find(sim->world, request->path, request->path_len);
     struct cu_sim_store *op;
+    uint64_t done;
 
     if (file == CU_SIM_NONE) {
         cu_sim_violation(sim, "a read of a path that nobody asked for: %.*s",
@@ -116,8 +125,9 @@ void cu_sim_store_submit(struct cu_sim *sim, struct cu_sim_node *node,
         .version = request->version,
     };
     sim->store_open++;
-    cu_sim_engine_push(&sim->engine, schedule(sim, op) + sim->storage_delay_ns, CU_SIM_STORED,
-                       node->rank, 0, op);
+    done = schedule(sim, op) + sim->storage_delay_ns;
+    cu_sim_store_note(sim, cu_sim_object(sim, op->kind, file, op->chunk), op->begun_ns, done);
+    cu_sim_engine_push(&sim->engine, done, CU_SIM_STORED, node->rank, 0, op);
 }
 
 /* --- results ---------------------------------------------------------------------------------- */

@@ -67,7 +67,10 @@ static void random_op(const struct cu_sim *sim, uint32_t proc, uint32_t pc, stru
 bool cu_sim_workload_op(const struct cu_sim *sim, uint32_t proc, uint32_t pc, struct cu_sim_op *op)
 {
     if (sim->ops) {
-        if (pc >= sim->op_count)
+        uint32_t trace = proc % sim->config.processes % sim->config.trace_count;
+
+        pc += trace ? sim->op_end[trace - 1] : 0;
+        if (pc >= sim->op_end[trace])
             return false;
         *op = sim->ops[pc];
         return true;
@@ -86,7 +89,6 @@ struct loader {
     char path[8192];
     uint32_t *files; /* owned: index in the world by number in the trace */
     uint32_t file_count;
-    uint32_t op_capacity;
 };
 
 /* "f SHARED SIZE SUFFIX": the path shares so many bytes with the one before. */
@@ -124,10 +126,8 @@ static int load_op(struct loader *l, const char *line)
     if (count != (line[0] == 'R' ? 4 : 2) || op.file >= l->file_count)
         return -EINVAL;
     op.file = l->files[op.file];
-    if (sim->op_count == l->op_capacity) {
-        l->op_capacity = l->op_capacity ? l->op_capacity * 2 : 1024;
-        sim->ops = cu_sim_grow(sim->ops, l->op_capacity, sizeof *sim->ops);
-    }
+    if ((sim->op_count & (sim->op_count - 1)) == 0)
+        sim->ops = cu_sim_grow(sim->ops, sim->op_count ? sim->op_count * 2 : 1, sizeof *sim->ops);
     sim->ops[sim->op_count++] = op;
     return 0;
 }
@@ -135,6 +135,7 @@ static int load_op(struct loader *l, const char *line)
 int cu_sim_trace_load(struct cu_sim *sim, const char *file, struct cu_error *err)
 {
     struct loader l = {.sim = sim};
+    uint32_t before = sim->op_count;
     char line[8192];
     FILE *in = fopen(file, "re");
     int rc = 0;
@@ -154,7 +155,7 @@ int cu_sim_trace_load(struct cu_sim *sim, const char *file, struct cu_error *err
         if (rc < 0)
             cu_error_set(err, rc, "%s:%d: not a line of a trace: %.80s", file, number, line);
     }
-    if (rc == 0 && sim->op_count == 0)
+    if (rc == 0 && sim->op_count == before)
         rc = cu_error_set(err, -EINVAL, "%s: no operation", file);
     free(l.files);
     fclose(in);
@@ -168,9 +169,11 @@ int cu_sim_workload_init(struct cu_sim *sim, struct cu_error *err)
     sim->world = cu_sim_world_new(sim->config.seed);
     sim->world->scaled_bytes = sim->config.scaled_bytes;
     sim->world->inline_bytes = sim->config.inline_bytes;
-    if (sim->config.trace)
-        rc = cu_sim_trace_load(sim, sim->config.trace, err);
-    else
+    for (uint32_t i = 0; rc == 0 && i < sim->config.trace_count; i++) {
+        rc = cu_sim_trace_load(sim, sim->config.traces[i], err);
+        sim->op_end[i] = sim->op_count;
+    }
+    if (sim->config.trace_count == 0)
         random_world(sim);
     if (rc == 0)
         cu_sim_world_seal(sim->world, sim->config.chunk_bytes, sim->config.faults);

@@ -57,15 +57,33 @@ static int check_run_dir(const char *path, uid_t uid, struct cu_error *err)
     return rc;
 }
 
-int cu_rundir_make(uid_t uid, char out[CU_PATH_MAX], struct cu_error *err)
+static int name_run_dir(uid_t uid, char out[CU_PATH_MAX], struct cu_error *err)
 {
     int rc = cu_rundir_path(uid, out);
+
+    return rc == 0 ? 0
+                   : cu_error_set(err, rc, "COPPER_RUN_DIR: \"%.64s\" is not an absolute path",
+                                  getenv("COPPER_RUN_DIR"));
+}
+
+int cu_rundir_find(uid_t uid, char out[CU_PATH_MAX], struct cu_error *err)
+{
+    struct stat st;
+    int rc = name_run_dir(uid, out, err);
+
+    if (rc != 0 || (lstat(out, &st) != 0 && errno == ENOENT))
+        return rc;
+    return check_run_dir(out, uid == CU_RUNDIR_SELF ? getuid() : uid, err);
+}
+
+int cu_rundir_make(uid_t uid, char out[CU_PATH_MAX], struct cu_error *err)
+{
+    int rc = name_run_dir(uid, out, err);
 
     if (uid == CU_RUNDIR_SELF)
         uid = getuid();
     if (rc != 0)
-        return cu_error_set(err, rc, "COPPER_RUN_DIR: \"%.64s\" is not an absolute path",
-                            getenv("COPPER_RUN_DIR"));
+        return rc;
     if (mkdir(out, 0700) != 0 && errno != EEXIST) {
         rc = -errno;
         return cu_error_set(err, rc, "run directory %s: cannot make it: %s", out, strerror(-rc));

@@ -17,6 +17,9 @@ __attribute__((warn_unused_result)) int cu_rundir_path(uid_t uid, char out[CU_PA
  * it is not there; refuses (-EPERM, err) what is a link, another's, or open to others. */
 __attribute__((warn_unused_result)) int cu_rundir_make(uid_t uid, char out[CU_PATH_MAX],
                                                        struct cu_error *err);
+/* The same without making it: 0, too, when there is nothing of that name. */
+__attribute__((warn_unused_result)) int cu_rundir_find(uid_t uid, char out[CU_PATH_MAX],
+                                                       struct cu_error *err);
 /* Name of a file in it that belongs to the mount: RUN_DIR/HASH16.SUFFIX, HASH16 16 hex digits of
  * the mount's normal path. Suffixes: "sock" control socket, "lock" held while the daemon lives,
  * "job" the job description on the launch host. 0, -EINVAL when mount_dir is not absolute,

@@ -4,6 +4,7 @@
 
 #include "base/parse.h"
 #include "base/rundir.h"
+#include "cli/progress.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -22,6 +23,7 @@ static const struct known_option {
 } known_options[] = {
     {'v', "--mount", "MOUNT", "the mount directory (-v MOUNT is the same)"},
     {'a', "--all", NULL, "of all nodes of the job"},
+    {'n', "--nodes", NULL, "of all nodes, and a line for each of them"},
     {'h', "--here", NULL, "on this node only"},
     {'j', "--json", NULL, "as JSON"},
     {'w', "--wait", NULL, "return when all nodes are ready"},
@@ -34,6 +36,7 @@ int cu_cli_fail(enum cu_exit status, const char *format, ...)
 {
     va_list args;
 
+    cu_progress_end();
     fflush(stdout);
     fputs("copper: ", stderr);
     va_start(args, format);
@@ -104,6 +107,9 @@ static int take_option(struct cu_cli_options *options, char letter, const char *
         return -1;
     case 'a':
         options->all = true;
+        return -1;
+    case 'n':
+        options->nodes = true;
         return -1;
     case 'h':
         options->here = true;

@@ -10,7 +10,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum cu_exit { CU_EXIT_OK = 0, CU_EXIT_FAILED = 1, CU_EXIT_USAGE = 2 };
+enum cu_exit {
+    CU_EXIT_OK = 0,
+    CU_EXIT_FAILED = 1,
+    CU_EXIT_USAGE = 2,
+    CU_EXIT_INTERRUPTED = 128, /* and the number of the signal */
+};
 
 struct cu_command {
     const char *name;
@@ -26,10 +31,10 @@ extern const struct cu_command cu_command_status, cu_command_stats, cu_command_s
     cu_command_refresh, cu_command_doctor, cu_command_job;
 
 /* Options of the commands, by the letters of cu_command.options: v -v/--mount, j --json, a --all,
- * h --here, w --wait, t --timeout, i --job-id. */
+ * n --nodes, h --here, w --wait, t --timeout, i --job-id. */
 struct cu_cli_options {
     char mount[CU_PATH_MAX]; /* normal form; the default when not given */
-    bool mount_given, json, all, here, wait;
+    bool mount_given, json, all, nodes, here, wait;
     uint32_t timeout_s; /* 0: not given */
     const char *job_id; /* 32 hex digits or NULL; borrowed */
     int first;          /* index of the first operand in argv */

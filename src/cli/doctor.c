@@ -3,6 +3,7 @@
 #include "base/rundir.h"
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "cli/progress.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -75,6 +76,8 @@ static void check_run_dir(struct finding *f)
     f->good = cu_rundir_make(getuid(), path, &err) == 0;
     snprintf(f->text, sizeof(f->text), f->good ? "run directory %.400s" : "%.480s",
              f->good ? path : err.text);
+    if (f->good && getenv("COPPER_RUN_DIR") == NULL)
+        rmdir(path); /* as far as it is empty */
 }
 
 static void check_mount(const char *mount, struct finding *f)
@@ -165,6 +168,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
         status = cu_cli_no_operands(command, argc, argv, &options);
     if (status >= 0)
         return status;
+    cu_progress_begin("looking");
     check_kernel(&findings[0]);
     check_fuse(&findings[1]);
     check_fusermount(&findings[2]);
@@ -172,6 +176,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
     check_mount(options.mount, &findings[4]);
     daemon = check_daemon(options.mount, &findings[5]);
     check_storage(daemon, &findings[6]);
+    cu_progress_end();
     if (options.json) {
         status = print_json(findings, count, daemon);
     } else {

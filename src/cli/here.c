@@ -246,7 +246,7 @@ int cu_here_stop(const char *mount_dir, const char *job_id, struct cu_error *err
     char run_dir[CU_PATH_MAX], path[CU_PATH_MAX];
     bool stopped = false;
     struct note note;
-    int rc = cu_rundir_make(getuid(), run_dir, err);
+    int rc = cu_rundir_find(getuid(), run_dir, err);
 
     if (rc == 0 && cu_rundir_file(run_dir, mount_dir, "lock", path) != 0)
         rc = cu_error_set(err, -ENAMETOOLONG, "run directory %s: the name is too long", run_dir);

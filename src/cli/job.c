@@ -3,9 +3,12 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/launch.h"
+#include "cli/progress.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <libgen.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +26,8 @@ static int take_paths(int argc, char **argv, struct cu_launch_paths *paths)
             paths->copperd = argv[i + 1];
         else if (strcmp(argv[i], "--copper") == 0)
             paths->copper = argv[i + 1];
+        else if (strcmp(argv[i], "--site") == 0)
+            paths->site = argv[i + 1];
         else
             break;
     }
@@ -35,11 +40,11 @@ static int take_options(int argc, char **argv, const struct cu_launch_paths *pat
 {
     struct cu_error err;
     struct cu_hosts *hosts = &options->job.hosts;
-    int rc = cu_launch_options(argc, argv, options, &err);
+    int rc = cu_launch_options(argc, argv, paths->site, options, &err);
 
     if (rc == 0 && (options->help || options->version)) {
         if (options->help)
-            cu_launch_help();
+            cu_launch_help(paths->site);
         else
             puts("copper " CU_VERSION);
         cu_job_free(&options->job);
@@ -80,6 +85,20 @@ static int create(int argc, char **argv)
     return CU_EXIT_OK;
 }
 
+/* A shell goes on with its script after a program that only exits with 130; one that has died of
+ * the signal ends the script, too, as whoever pressed Ctrl-C expects. */
+static void end_by(int signal_number)
+{
+    sigset_t set;
+
+    signal(signal_number, SIG_DFL);
+    sigemptyset(&set);
+    sigaddset(&set, signal_number);
+    fflush(NULL);
+    raise(signal_number);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
 static int launch(int argc, char **argv)
 {
     struct cu_launch_paths paths = {0};
@@ -87,14 +106,17 @@ static int launch(int argc, char **argv)
     struct cu_job_file file;
     struct cu_error err;
     int taken = take_paths(argc, argv, &paths);
-    int status;
+    int status, rc;
 
     if (paths.parts == NULL || paths.copperd == NULL || paths.copper == NULL)
         return cu_cli_fail(CU_EXIT_USAGE, "job launch: is called by launch_copper.sh only");
     status = take_options(argc - taken, argv + taken, &paths, &options);
     if (status >= 0)
         return status;
-    if (cu_job_file_create(&options.job, &file, &err) != 0) {
+    cu_progress_begin("looking for an earlier job");
+    rc = cu_job_file_create(&options.job, &file, &err);
+    cu_progress_end();
+    if (rc != 0) {
         cu_job_free(&options.job);
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
     }
@@ -103,6 +125,8 @@ static int launch(int argc, char **argv)
     if (status != CU_EXIT_OK && getenv("COPPER_RUN_DIR") == NULL)
         rmdir(dirname(file.path)); /* as far as it is empty */
     cu_job_free(&options.job);
+    if (status > CU_EXIT_INTERRUPTED)
+        end_by(status - CU_EXIT_INTERRUPTED);
     return status;
 }
 
@@ -135,12 +159,13 @@ static int stop_mount(const char *mount_dir, const char *hosts_text,
     struct cu_job job;
     int rc;
 
-    if (cu_rundir_make(getuid(), run_dir, &err) != 0)
+    if (cu_rundir_find(getuid(), run_dir, &err) != 0)
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
     if (cu_rundir_file(run_dir, mount_dir, "job", path) != 0)
         return cu_cli_fail(CU_EXIT_FAILED, "run directory %s: the name is too long", run_dir);
     if (hosts_text != NULL && cu_launch_hosts(hosts_text, &hosts, &err) != 0)
         return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
+    cu_progress_begin("stopping");
     rc = cu_client_read_job(path, &job, &err);
     if (rc == 0) {
         cu_undo_everywhere(&job, paths, &undo);
@@ -157,6 +182,7 @@ static int stop_mount(const char *mount_dir, const char *hosts_text,
     }
     if (getenv("COPPER_RUN_DIR") == NULL)
         rmdir(run_dir); /* as far as it is empty */
+    cu_progress_end();
     return report_stop(&undo, mount_dir);
 }
 
@@ -171,42 +197,64 @@ static void stop_help(void)
          "  --version      version");
 }
 
+/* -1, or the status to exit with. */
+static int take_stop_options(int argc, char **argv, const char **mount, const char **hosts)
+{
+    static const struct option longs[] = {
+        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
+    struct cu_error err;
+    int c;
+
+    opterr = 0;
+    while ((c = getopt_long(argc, argv, "+:v:H:h", longs, NULL)) != -1) {
+        switch (c) {
+        case 'h':
+            stop_help();
+            return CU_EXIT_OK;
+        case 'V':
+            puts("copper " CU_VERSION);
+            return CU_EXIT_OK;
+        case 'v':
+            *mount = optarg;
+            break;
+        case 'H':
+            *hosts = optarg;
+            break;
+        default:
+            (void)cu_launch_refuse(c, argv, "stop_copper.sh", &err);
+            return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
+        }
+    }
+    if (optind < argc)
+        return cu_cli_fail(CU_EXIT_USAGE, "\"%s\" is too much; see stop_copper.sh --help",
+                           argv[optind]);
+    return -1;
+}
+
 static int stop(int argc, char **argv)
 {
     struct cu_launch_paths paths = {0};
     char mount_dir[CU_PATH_MAX];
-    const char *mount = NULL, *hosts = NULL;
+    const char *mount = NULL, *hosts = NULL, *label = "-v";
     int taken = take_paths(argc, argv, &paths);
+    int status, rc;
 
-    argc -= taken;
-    argv += taken;
     if (paths.parts == NULL || paths.copper == NULL)
         return cu_cli_fail(CU_EXIT_USAGE, "job stop: is called by stop_copper.sh only");
-    for (int i = 1; i < argc; i++) {
-        bool last = i + 1 == argc;
-
-        if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0) {
-            stop_help();
-            return CU_EXIT_OK;
-        } else if (strcmp(argv[i], "--version") == 0) {
-            puts("copper " CU_VERSION);
-            return CU_EXIT_OK;
-        } else if (strcmp(argv[i], "-v") == 0 && !last) {
-            mount = argv[++i];
-        } else if (strcmp(argv[i], "-H") == 0 && !last) {
-            hosts = argv[++i];
-        } else {
-            return cu_cli_fail(CU_EXIT_USAGE, "%s: %s; see stop_copper.sh --help", argv[i],
-                               strcmp(argv[i], "-v") == 0 || strcmp(argv[i], "-H") == 0
-                                   ? "needs a value"
-                                   : "there is no such option");
-        }
+    status = take_stop_options(argc - taken, argv + taken, &mount, &hosts);
+    if (status >= 0)
+        return status;
+    if (mount != NULL) {
+        rc = cu_path_normalise(mount, mount_dir);
+    } else {
+        rc = cu_rundir_default_mount(getuid(), mount_dir);
+        mount = getenv("COPPER_MOUNT");
+        label = "COPPER_MOUNT";
     }
-    if (mount != NULL ? cu_path_normalise(mount, mount_dir) < 0
-                      : cu_rundir_default_mount(getuid(), mount_dir) != 0)
+    if (rc < 0)
         return cu_cli_fail(CU_EXIT_USAGE,
-                           "-v: \"%s\" is not a mount directory; allowed is an absolute path",
-                           mount != NULL ? mount : getenv("COPPER_MOUNT"));
+                           "%s: \"%s\" is not a mount directory; allowed is an absolute path",
+                           label, mount);
     return stop_mount(mount_dir, hosts, &paths);
 }
 

@@ -7,6 +7,7 @@
 #include "cli/launch.h"
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "cli/progress.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -233,12 +234,14 @@ static int give_up(struct launch *l, const struct cu_launch_paths *paths)
         print_reasons(l);
     }
     cu_client_close(&l->client);
+    cu_progress_begin("stopping what was started");
     cu_starters_kill(&l->starters);
     cu_undo_everywhere(l->job, paths, &undo);
+    cu_progress_end();
     if (undo.silent > 0)
         fprintf(stderr, "copper: %zu node%s could not be cleaned: %s\n", undo.silent,
                 undo.silent == 1 ? "" : "s", undo.first);
-    return l->interrupted != 0 ? 128 + l->interrupted : CU_EXIT_FAILED;
+    return l->interrupted != 0 ? CU_EXIT_INTERRUPTED + l->interrupted : CU_EXIT_FAILED;
 }
 
 static int block_signals(void)

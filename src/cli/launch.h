@@ -17,10 +17,18 @@ struct cu_launch_options {
     bool help, version; /* --help, --version: nothing else counts */
 };
 
-/* argv[0] is skipped. 0; -EINVAL with err: nothing to free then. */
-__attribute__((warn_unused_result)) int
-cu_launch_options(int argc, char **argv, struct cu_launch_options *options, struct cu_error *err);
-void cu_launch_help(void);
+/* argv[0] is skipped; site: file with the site's defaults, or NULL. 0; -EINVAL with err: nothing to
+ * free then. */
+__attribute__((warn_unused_result)) int cu_launch_options(int argc, char **argv, const char *site,
+                                                          struct cu_launch_options *options,
+                                                          struct cu_error *err);
+void cu_launch_help(const char *site);
+/* What getopt_long refused with c, '?' or ':'. -EINVAL with err. */
+int cu_launch_refuse(int c, char **argv, const char *script, struct cu_error *err);
+/* Sets what the file says; one that is not there says nothing. -EINVAL with err: "FILE:LINE: ...",
+ * -ENOMEM. */
+__attribute__((warn_unused_result)) int cu_launch_site(const char *path, struct cu_job *job,
+                                                       struct cu_error *err);
 /* Reads a host list: text is a file's name or the list itself (-H). 0, -EINVAL with err. */
 __attribute__((warn_unused_result)) int cu_launch_hosts(const char *text, struct cu_hosts *hosts,
                                                         struct cu_error *err);
@@ -86,6 +94,7 @@ struct cu_launch_paths {
     const char *parts;   /* where the launchers are */
     const char *copperd; /* absolute */
     const char *copper;  /* absolute */
+    const char *site;    /* the site's defaults, or NULL; need not exist */
 };
 
 /* Starts the job of the file on all its hosts and waits; exit status. Prints. */

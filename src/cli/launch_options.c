@@ -1,11 +1,14 @@
 /* The options of launch_copper.sh: letters here, meaning and bounds in proto/job.c's table, so that
  * what passes here is what every daemon takes. */
+#include "base/rundir.h"
 #include "cli/launch.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ENCRYPT 1000
 
@@ -26,7 +29,7 @@ static const struct launch_option {
     {'b', "cores", "CORES", "cores for the daemon (48-51 where they exist)"},
     {'E', "enoent_ttl_ms", "MS", "how long \"no such file\" is believed (2000)"},
     {'n', "network", "NETWORK", "tcp or tcp:INTERFACE (tcp)"},
-    {'p', "port", "PORT", "TCP port of the daemons (chosen from the job)"},
+    {'p', "port", "PORT", "TCP port of the daemons (chosen at random)"},
     {'P', "profile", NULL, "write a profile of what was read"},
     {'N', "top_paths", "N", "paths in the profile (10)"},
     {'A', "full_paths", NULL, "full paths in the profile"},
@@ -35,7 +38,7 @@ static const struct launch_option {
 };
 #define OPTION_COUNT (sizeof(launch_options) / sizeof(launch_options[0]))
 
-void cu_launch_help(void)
+void cu_launch_help(const char *site)
 {
     puts("usage: launch_copper.sh [OPTION...]\n\n"
          "Mounts Copper on all nodes of the job and returns when every node is ready.\n");
@@ -49,7 +52,9 @@ void cu_launch_help(void)
     }
     puts("  -H HOSTS       host file, or hosts with commas (Slurm's, PBS's, else localhost)\n"
          "  -h, --help     this text\n"
-         "  --version      version\n");
+         "  --version      version");
+    if (site != NULL && access(site, F_OK) == 0)
+        printf("\nThis site's own defaults stand in %s.\n", site);
 }
 
 static int set_option(struct cu_job *job, int letter, const char *value, struct cu_error *err)
@@ -68,37 +73,48 @@ static int set_option(struct cu_job *job, int letter, const char *value, struct 
                         letter);
 }
 
-static int refuse_option(int c, char **argv, struct cu_error *err)
+int cu_launch_refuse(int c, char **argv, const char *script, struct cu_error *err)
 {
     /* a long option leaves its own word behind optind, a letter may stand inside of one */
     const char *word = argv[optind - 1];
+    bool letter = optopt != 0 && optopt < ENCRYPT && strchr("hV", optopt) == NULL;
 
-    if (c == ':' && optopt != 0)
-        return cu_error_set(err, -EINVAL, "-%c: needs a value; see launch_copper.sh --help",
-                            optopt);
-    if (optopt != 0 && optopt != ENCRYPT)
-        return cu_error_set(err, -EINVAL,
-                            "-%c: there is no such option; see launch_copper.sh --help", optopt);
-    return cu_error_set(err, -EINVAL, "%s: there is no such option; see launch_copper.sh --help",
-                        word);
+    if (c == ':')
+        return cu_error_set(err, -EINVAL, "-%c: needs a value; see %s --help", optopt, script);
+    if (letter)
+        return cu_error_set(err, -EINVAL, "-%c: there is no such option; see %s --help", optopt,
+                            script);
+    return cu_error_set(err, -EINVAL, "%s: there is no such option; see %s --help", word, script);
 }
 
-int cu_launch_options(int argc, char **argv, struct cu_launch_options *options,
+/* The job with the defaults: Copper's, the environment's, the site's. */
+static int start_job(struct cu_job *job, struct cu_error *err)
+{
+    char path[CU_PATH_MAX];
+    int rc = cu_job_init(job);
+    const char *name = "COPPER_MOUNT";
+
+    if (rc == 0)
+        return 0;
+    if (rc == -ENOMEM)
+        return cu_error_set(err, rc, "out of memory");
+    if (cu_rundir_path(CU_RUNDIR_SELF, path) != 0)
+        name = "COPPER_RUN_DIR";
+    return cu_error_set(err, -EINVAL,
+                        "%s: \"%.64s\" is not a directory; allowed is an absolute path", name,
+                        getenv(name) != NULL ? getenv(name) : "");
+}
+
+/* Options up to the first operand; help and version end the parsing. */
+static int take_words(int argc, char **argv, struct cu_launch_options *options,
                       struct cu_error *err)
 {
     static const struct option longs[] = {{"help", no_argument, NULL, 'h'},
                                           {"version", no_argument, NULL, 'V'},
                                           {"encrypt", no_argument, NULL, ENCRYPT},
                                           {NULL, 0, NULL, 0}};
-    int c, rc;
+    int c, rc = 0;
 
-    memset(options, 0, sizeof(*options));
-    rc = cu_job_init(&options->job);
-    if (rc == -ENOMEM)
-        return cu_error_set(err, rc, "out of memory");
-    if (rc != 0)
-        return cu_error_set(err, -EINVAL,
-                            "COPPER_MOUNT, COPPER_RUN_DIR: allowed is an absolute path");
     opterr = 0;
     optind = 0; /* glibc: forget what an earlier parsing left */
     while (rc == 0 && (c = getopt_long(argc, argv, "+:l:t:d:v:T:k:M:m:s:b:E:n:p:PN:AI:H:h", longs,
@@ -110,15 +126,34 @@ int cu_launch_options(int argc, char **argv, struct cu_launch_options *options,
         else if (c == 'H')
             options->hosts = optarg;
         else if (c == '?' || c == ':')
-            rc = refuse_option(c, argv, err);
+            rc = cu_launch_refuse(c, argv, "launch_copper.sh", err);
         else
             rc = set_option(&options->job, c, optarg, err);
         if (options->help || options->version)
-            break;
+            return 0;
     }
-    if (rc == 0 && !options->help && !options->version && optind < argc)
+    if (rc == 0 && optind < argc)
         rc = cu_error_set(err, -EINVAL, "\"%s\" is too much; see launch_copper.sh --help",
                           argv[optind]);
+    return rc;
+}
+
+int cu_launch_options(int argc, char **argv, const char *site, struct cu_launch_options *options,
+                      struct cu_error *err)
+{
+    struct cu_error site_err;
+    int rc, site_rc;
+
+    memset(options, 0, sizeof(*options));
+    rc = start_job(&options->job, err);
+    if (rc != 0)
+        return rc;
+    site_rc = site != NULL ? cu_launch_site(site, &options->job, &site_err) : 0;
+    rc = take_words(argc, argv, options, err);
+    if (rc == 0 && site_rc != 0 && !options->help && !options->version) {
+        rc = site_rc;
+        *err = site_err;
+    }
     if (rc != 0)
         cu_job_free(&options->job);
     return rc;

@@ -2,6 +2,7 @@
  * or as they are below the mount, absolute or not: people give what they have. */
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "cli/progress.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -42,10 +43,12 @@ static int refresh_one(struct cu_client *client, const char *path)
 
     if (request == NULL)
         return cu_cli_fail(CU_EXIT_FAILED, "%s: is not UTF-8: refresh its directory", path);
+    cu_progress_begin("refreshing");
     if (cu_client_call(client, request, CU_CLIENT_ANSWER_MS, &result, &err) != 0) {
         json_decref(request);
         return cu_cli_fail(CU_EXIT_FAILED, "%s: %s", path, err.text);
     }
+    cu_progress_end();
     printf("copper: %s: refreshed on %" PRIu64 " node%s\n", path, cu_cli_number(result, "nodes"),
            cu_cli_number(result, "nodes") == 1 ? "" : "s");
     if (cu_cli_number(result, "silent_count") > 0)

@@ -3,17 +3,22 @@
  */
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "cli/progress.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define REQUESTS_HEADING "Requests of the kernel"
+#define STORAGE_HEADING  "Storage operations"
 
 static const struct row {
     const char *counter; /* NULL: a heading */
     const char *label;
     bool bytes;
 } rows[] = {
-    {NULL, "Requests of the kernel", false},
+    {NULL, REQUESTS_HEADING, false},
     {"fuse_lookup", "lookup", false},
     {"fuse_getattr", "getattr", false},
     {"fuse_readlink", "readlink", false},
@@ -38,7 +43,7 @@ static const struct row {
     {"child_hit_flight", "already on the way", false},
     {"child_hit_parent", "from the parent", false},
     {"child_hit_storage", "from storage", false},
-    {NULL, "Storage operations", false},
+    {NULL, STORAGE_HEADING, false},
     {"storage_stat", "stat", false},
     {"storage_readdir", "readdir", false},
     {"storage_readlink", "readlink", false},
@@ -92,31 +97,107 @@ static void print_counters(const json_t *counters)
     }
 }
 
-static int print_result(json_t *result, const struct cu_cli_options *options)
+/* The rows under a heading, added up. */
+static uint64_t total_under(const char *heading, const json_t *counters)
 {
-    const json_t *nodes = json_object_get(result, "nodes");
-    uint64_t silent = cu_cli_number(result, "silent_count");
-    const json_t *first = json_array_get(nodes, 0);
+    uint64_t total = 0;
+    bool inside = false;
 
-    json_object_del(result, "ok");
-    if (!options->all) { /* the others were not asked */
-        json_object_del(result, "silent");
-        json_object_del(result, "silent_count");
-        silent = 0;
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        if (rows[i].counter == NULL)
+            inside = strcmp(rows[i].label, heading) == 0;
+        else if (inside && strcmp(rows[i].counter, "storage_errors") != 0)
+            total += cu_cli_number(counters, rows[i].counter);
     }
-    if (options->json)
-        return cu_cli_print_json(options->all || first == NULL ? result : first);
-    if (options->all)
-        printf("%zu nodes\n", json_array_size(nodes));
-    else
-        printf("%s (rank %" PRIu64 ")\n", cu_cli_text(first != NULL ? first : result, "host"),
-               cu_cli_number(first != NULL ? first : result, "rank"));
-    if (options->all)
+    return total;
+}
+
+static int compare_ranks(const void *a, const void *b)
+{
+    uint64_t left = cu_cli_number(*(const json_t *const *)a, "rank");
+    uint64_t right = cu_cli_number(*(const json_t *const *)b, "rank");
+
+    return left < right ? -1 : left > right;
+}
+
+static void print_node(const json_t *node)
+{
+    const json_t *c = json_object_get(node, "counters");
+    char storage[32], kernel[32], cached[32];
+
+    printf("%-20s %10" PRIu64 " %10" PRIu64 " %10" PRIu64 " %10" PRIu64 " %10s %10s %10s\n",
+           cu_cli_text(node, "host"), total_under(REQUESTS_HEADING, c),
+           cu_cli_number(c, "hit_here") + cu_cli_number(c, "hit_negative"),
+           cu_cli_number(c, "hit_flight") + cu_cli_number(c, "hit_parent"),
+           total_under(STORAGE_HEADING, c), cu_cli_size(cu_cli_number(c, "storage_bytes"), storage),
+           cu_cli_size(cu_cli_number(c, "kernel_bytes"), kernel),
+           cu_cli_size(cu_cli_number(c, "cached_bytes"), cached));
+}
+
+/* A line for each node, by rank. */
+static int print_nodes(const json_t *nodes)
+{
+    size_t count = json_array_size(nodes);
+    const json_t **sorted = malloc((count + 1) * sizeof(const json_t *));
+
+    if (sorted == NULL)
+        return cu_cli_fail(CU_EXIT_FAILED, "out of memory");
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = json_array_get(nodes, i);
+    qsort(sorted, count, sizeof(const json_t *), compare_ranks);
+    printf("\n%-20s %10s %10s %10s %10s %10s %10s %10s\n", "Node", "requests", "here", "elsewhere",
+           "storage", "bytes", "to kernel", "cached");
+    for (size_t i = 0; i < count; i++)
+        print_node(sorted[i]);
+    free(sorted);
+    return CU_EXIT_OK;
+}
+
+static int fail_silent(const json_t *result, uint64_t count)
+{
+    const json_t *names = json_object_get(result, "silent");
+    char text[256] = "";
+    size_t len = 0, i;
+    const json_t *name;
+
+    json_array_foreach(names, i, name)
+    {
+        const char *host = json_string_value(name);
+
+        if (host == NULL || len + strlen(host) + 8 > sizeof(text)) {
+            snprintf(text + len, sizeof(text) - len, ", ...");
+            break;
+        }
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i > 0 ? ", " : "", host);
+    }
+    return cu_cli_fail(CU_EXIT_FAILED, "%" PRIu64 " node%s did not answer: %s", count,
+                       count == 1 ? "" : "s", text);
+}
+
+/* Of the whole job. */
+static int print_job(const json_t *result, const struct cu_cli_options *options)
+{
+    uint64_t silent = cu_cli_number(result, "silent_count");
+    uint64_t answered = cu_cli_number(result, "answered");
+    int status = CU_EXIT_OK;
+
+    if (options->json) {
+        status = cu_cli_print_json(result);
+    } else {
+        printf("%" PRIu64 " node%s\n", answered, answered == 1 ? "" : "s");
         print_counters(json_object_get(result, "sum"));
-    else
-        print_counters(json_object_get(first != NULL ? first : result, "counters"));
-    if (silent > 0)
-        return cu_cli_fail(CU_EXIT_FAILED, "%" PRIu64 " nodes did not answer", silent);
+        if (options->nodes)
+            status = print_nodes(json_object_get(result, "nodes"));
+    }
+    return silent > 0 ? fail_silent(result, silent) : status;
+}
+
+static int print_here(const json_t *node, const struct cu_cli_options *options)
+{
+    if (options->json)
+        return cu_cli_print_json(node);
+    printf("%s (rank %" PRIu64 ")\n", cu_cli_text(node, "host"), cu_cli_number(node, "rank"));
+    print_counters(json_object_get(node, "counters"));
     return CU_EXIT_OK;
 }
 
@@ -133,24 +214,32 @@ static int run(const struct cu_command *command, int argc, char **argv)
         status = cu_cli_no_operands(command, argc, argv, &options);
     if (status >= 0)
         return status;
+    cu_progress_begin("asking");
     if (cu_client_open(options.mount, &client, &err) != 0)
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
-    request = json_pack("{s:s,s:b}", "op", "stats", "all", options.all);
+    request = json_pack("{s:s,s:b,s:b}", "op", "stats", "all", options.all || options.nodes, "each",
+                        options.nodes);
     rc = cu_client_call(&client, request, CU_CLIENT_ANSWER_MS, &result, &err);
     json_decref(request);
     cu_client_close(&client);
+    cu_progress_end();
     if (rc != 0)
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
-    status = print_result(result, &options);
+    json_object_del(result, "ok");
+    if (options.all || options.nodes)
+        status = print_job(result, &options);
+    else
+        status = print_here(json_array_get(json_object_get(result, "nodes"), 0), &options);
     json_decref(result);
     return status;
 }
 
 const struct cu_command cu_command_stats = {
     .name = "stats",
-    .synopsis = "[--all] [--json] [-v MOUNT]",
+    .synopsis = "[--all | --nodes] [--json] [-v MOUNT]",
     .summary = "Shows what was asked, where it was found and what it cost the storage",
-    .details = "Of this node; with --all the sum over all nodes, and with --json each node, too.\n",
-    .options = "vaj",
+    .details =
+        "Of this node; with --all the sum over all nodes, with --nodes a line for each, too.\n",
+    .options = "vanj",
     .run = run,
 };

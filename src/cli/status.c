@@ -1,6 +1,7 @@
 /* copper status: is the job up, and where does this node stand in it? */
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "cli/progress.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -87,6 +88,7 @@ static int ask(struct cu_client *client, const struct cu_cli_options *options)
     json_decref(request);
     if (rc != 0)
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    cu_progress_end();
     json_object_del(result, "ok");
     if (options->json)
         status = cu_cli_print_json(result);
@@ -111,6 +113,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
         return status;
     if (cu_client_open(options.mount, &client, &err) != 0)
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    cu_progress_begin(options.wait ? "waiting for all nodes" : "asking");
     status = ask(&client, &options);
     cu_client_close(&client);
     return status;

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/launch.h"
+#include "cli/progress.h"
 
 #include <stdio.h>
 
@@ -15,6 +16,7 @@ static int stop_here(const struct cu_cli_options *options)
 
     if (rc < 0)
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    cu_progress_end();
     puts(rc > 0 ? "copper: stopped on this node" : "copper: nothing runs on this node");
     return CU_EXIT_OK;
 }
@@ -35,6 +37,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
         return status;
     if (options.all && options.here)
         return cu_cli_fail(CU_EXIT_USAGE, "stop: --all and --here exclude each other");
+    cu_progress_begin("stopping");
     if (options.here)
         return stop_here(&options);
     rc = cu_client_open(options.mount, &client, &err);
@@ -46,6 +49,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
     cu_client_close(&client);
     if (rc != 0)
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    cu_progress_end();
     printf("copper: stopped on %llu nodes\n", (unsigned long long)cu_cli_number(result, "stopped"));
     silent = cu_cli_number(result, "silent_count");
     json_decref(result);

@@ -5,9 +5,9 @@
 
 #include <errno.h>
 
-static bool has_kernel_waiter(const struct object *object)
+static bool has_kernel_waiter(const struct flight *flight)
 {
-    cu_list_for_each (link, &object->waiters) {
+    cu_list_for_each (link, &flight->waiters) {
         if (!CU_LIST_ENTRY(link, struct waiter, link)->child)
             return true;
     }
@@ -23,14 +23,15 @@ static bool lasting(const struct object *object, int error)
             ((error == EOPNOTSUPP || error == ENOTSUP) && object->kind == CU_KIND_XATTR));
 }
 
-static enum cu_flight_event classify(struct object *object, const struct cu_value *value,
+static enum cu_flight_event classify(const struct object *object, const struct cu_value *value,
                                      bool stored)
 {
     if (!stored && (value->error == ENOMEM || value->error == EBUSY))
         return CU_EVENT_BUSY;
     if (value->error && !lasting(object, value->error))
         return CU_EVENT_FAILED;
-    if (value->unchanged && (object->kind != CU_KIND_DIR || object->value.version.ino == 0))
+    if (value->unchanged &&
+        (object->kind != CU_KIND_DIR || cu_object_dir(object)->version.ino == 0))
         return CU_EVENT_CORRUPT;
     return stored ? CU_EVENT_STORED : CU_EVENT_ANSWER;
 }
@@ -38,17 +39,17 @@ static enum cu_flight_event classify(struct object *object, const struct cu_valu
 /* The file changed: the attr that led to it is out of date here, too. */
 static void drop_stale_attr(struct cu_core *core, const struct object *data)
 {
-    struct cu_request request = cu_cache_request(data);
+    struct cu_request request = cu_object_request(data);
     struct cu_version version;
     struct object *attr;
 
     COUNT(core, stale_versions);
     request.kind = CU_KIND_ATTR;
     attr = cu_cache_find(core, &request);
-    if (!attr || attr->state != CU_FLIGHT_FILLED || attr->value.error)
+    if (!attr || attr->state != CU_FLIGHT_FILLED || attr->error)
         return;
-    version = cu_version_of(&attr->value.attr);
-    if (cu_version_equal(&version, &data->version))
+    version = cu_version_of(cu_object_attr(attr));
+    if (cu_version_equal(&version, &cu_object_data(data)->version))
         cu_flight_drop(core, attr);
 }
 
@@ -57,7 +58,7 @@ static bool arrives_whole(struct object *object, const struct cu_value *value)
 {
     const struct cu_buf *bytes = value->bytes;
 
-    if (!bytes || !has_kernel_waiter(object))
+    if (!bytes || !has_kernel_waiter(object->flight))
         return true;
     object->verified = cu_hash_bytes(bytes->data, bytes->size) == value->hash;
     return object->verified;
@@ -80,22 +81,22 @@ static void result(struct cu_core *core, struct object *object, const struct cu_
 void cu_flight_answer(struct cu_core *core, uint32_t rank, uint64_t id,
                       const struct cu_value *value)
 {
-    struct object *object = cu_slot_find(core, id);
+    struct flight *flight = cu_slot_find(core, id);
 
-    if (!object || object->state != CU_FLIGHT_ASKING || object->asked != rank)
+    if (!flight || flight->object->state != CU_FLIGHT_ASKING || flight->asked != rank)
         return; /* late: asked elsewhere since */
-    result(core, object, value, false);
+    result(core, flight->object, value, false);
 }
 
 void cu_flight_stored(struct cu_core *core, uint64_t id, const struct cu_value *value)
 {
-    struct object *object = cu_slot_find(core, id);
+    struct flight *flight = cu_slot_find(core, id);
 
-    if (!object || object->state != CU_FLIGHT_READING || !object->issued)
+    if (!flight || flight->object->state != CU_FLIGHT_READING || !flight->issued)
         return;
-    if (object->again) { /* along the route as it is now */
-        cu_flight_step(core, object, CU_EVENT_REROUTE, &(struct flight_input){0});
+    if (flight->again) { /* along the route as it is now */
+        cu_flight_step(core, flight->object, CU_EVENT_REROUTE, &(struct flight_input){0});
         return;
     }
-    result(core, object, value, true);
+    result(core, flight->object, value, true);
 }

@@ -1,6 +1,6 @@
 /* The objects of a node: a hash table of all, and a list of the FILLED ones, least recently used
- * first. Invariants: an object on the lru list is FILLED, has no waiters and is in cached_bytes
- * with its charge; an object in flight is never evicted. */
+ * first. Invariants: an object on the lru list is FILLED and in cached_bytes with its charge; an
+ * object in flight is never evicted; each object has a reference to its name. */
 #include "core/internal.h"
 
 #include "base/hash.h"
@@ -13,17 +13,25 @@
 int cu_cache_init(struct cu_core *core)
 {
     cu_list_init(&core->lru);
+    core->names = core->config.names ? core->config.names : cu_names_new();
+    core->own_names = !core->config.names;
     core->bucket_count = BUCKETS_START;
     core->buckets = calloc(core->bucket_count, sizeof *core->buckets);
-    return core->buckets ? 0 : -1;
+    return core->buckets && core->names ? 0 : -1;
 }
 
-static void object_free(struct object *object)
+static void object_free(struct cu_core *core, struct object *object)
 {
-    cu_value_clear(&object->value);
-    if (object->indexed)
-        cu_dir_index_free(&object->index);
+    cu_object_forget(object);
+    cu_names_put(core->names, object->name);
     free(object);
+}
+
+static void flight_free(struct flight *flight)
+{
+    while (!cu_list_empty(&flight->waiters))
+        cu_waiter_free(CU_LIST_ENTRY(cu_list_pop_front(&flight->waiters), struct waiter, link));
+    free(flight);
 }
 
 void cu_cache_free(struct cu_core *core)
@@ -33,50 +41,67 @@ void cu_cache_free(struct cu_core *core)
             struct object *object = core->buckets[i];
 
             core->buckets[i] = object->hash_next;
-            while (!cu_list_empty(&object->waiters)) {
-                struct waiter *waiter =
-                    CU_LIST_ENTRY(cu_list_pop_front(&object->waiters), struct waiter, link);
-
-                cu_value_clear(&waiter->value);
-                free(waiter);
-            }
-            object_free(object);
+            if (cu_object_in_flight(object))
+                flight_free(object->flight);
+            object_free(core, object);
         }
     }
     free(core->buckets);
+    if (core->own_names)
+        cu_names_free(core->names);
 }
 
-uint64_t cu_cache_hash(const struct cu_request *request)
+/* The key that an object is looked for by. */
+struct key {
+    const struct cu_request *request;
+    const struct cu_name *name;
+    uint32_t hash;
+};
+
+static uint32_t key_hash(uint64_t name_hash, const struct cu_request *request)
 {
-    uint64_t seed = (uint64_t)request->kind;
+    uint64_t x = name_hash + request->kind * 0x9e3779b97f4a7c15ull;
 
     if (request->kind == CU_KIND_DATA)
-        seed += cu_hash_seeded(&request->version, sizeof request->version, request->chunk) << 3;
-    return cu_hash_seeded(request->path, request->path_len, seed);
+        x += (request->chunk + 1ull) * 0xbf58476d1ce4e5b9ull + (uint64_t)request->version.mtime_ns;
+    x = (x ^ (x >> 32)) * 0x94d049bb133111ebull;
+    return (uint32_t)(x >> 32);
 }
 
-static bool object_matches(const struct object *object, const struct cu_request *request)
+static bool object_matches(const struct object *object, const struct key *key)
 {
-    if (object->kind != request->kind || object->path_len != request->path_len ||
-        memcmp(object->path, request->path, request->path_len) != 0)
+    const struct data_object *data;
+
+    if (object->hash != key->hash || object->name != key->name ||
+        object->kind != key->request->kind)
         return false;
-    return object->kind != CU_KIND_DATA || (object->chunk == request->chunk &&
-                                            cu_version_equal(&object->version, &request->version));
+    if (object->kind != CU_KIND_DATA)
+        return true;
+    data = cu_object_data(object);
+    return data->chunk == key->request->chunk &&
+           cu_version_equal(&data->version, &key->request->version);
 }
 
-static struct object *find_hashed(struct cu_core *core, const struct cu_request *request,
-                                  uint64_t hash)
+static struct object *find(struct cu_core *core, const struct cu_request *request,
+                           uint64_t path_hash, struct cu_name **name)
 {
-    struct object *object = core->buckets[hash & (core->bucket_count - 1)];
+    struct key key = {.request = request, .hash = key_hash(path_hash, request)};
+    struct object *object = core->buckets[key.hash & (core->bucket_count - 1)];
 
-    while (object && (object->hash != hash || !object_matches(object, request)))
+    *name = cu_names_find(core->names, request->path, request->path_len, path_hash);
+    key.name = *name;
+    if (!*name)
+        return NULL;
+    while (object && !object_matches(object, &key))
         object = object->hash_next;
     return object;
 }
 
 struct object *cu_cache_find(struct cu_core *core, const struct cu_request *request)
 {
-    return find_hashed(core, request, cu_cache_hash(request));
+    struct cu_name *name;
+
+    return find(core, request, cu_hash_bytes(request->path, request->path_len), &name);
 }
 
 /* Twice as many buckets. When there is no memory for them, chains grow longer: slower, not wrong.
@@ -104,70 +129,88 @@ static void grow(struct cu_core *core)
 
 /* Small objects of a path share its tree with the first chunk, so that content can travel along;
  * further chunks are spread, so that a large file is read by all roots. */
-static uint8_t tree_of(const struct cu_core *core, const struct cu_request *request)
+static uint8_t tree_of(const struct cu_core *core, const struct cu_request *request,
+                       uint64_t path_hash)
 {
-    uint64_t spread = cu_hash_bytes(request->path, request->path_len);
+    uint64_t spread = path_hash >> 8;
 
     if (request->kind == CU_KIND_DATA)
-        spread = (spread >> 8) + request->chunk;
-    else
-        spread >>= 8;
+        spread += request->chunk;
     return (uint8_t)(spread % core->config.tree_count);
 }
 
-struct object *cu_cache_get(struct cu_core *core, const struct cu_request *request)
+static struct object *add(struct cu_core *core, const struct cu_request *request,
+                          struct cu_name *name)
 {
-    uint64_t hash = cu_cache_hash(request);
-    struct object *object = find_hashed(core, request, hash);
-    struct object **bucket;
+    struct object *object = calloc(1, cu_object_size(request->kind)), **bucket;
 
-    if (object)
-        return object;
-    object = calloc(1, sizeof *object + request->path_len + 1);
     if (!object)
         return NULL;
-    object->hash = hash;
-    object->kind = request->kind;
+    object->name = name;
+    object->hash = key_hash(name->hash, request);
+    object->kind = (uint8_t)request->kind;
     object->state = CU_FLIGHT_ABSENT;
-    object->tree = tree_of(core, request);
-    object->chunk = request->chunk;
-    if (request->kind == CU_KIND_DATA)
-        object->version = request->version;
-    object->asked = CU_RANK_NONE;
-    object->slot = UINT32_MAX;
-    object->path_len = (uint16_t)request->path_len;
-    memcpy(object->path, request->path, request->path_len);
-    cu_list_init(&object->pending.link);
-    cu_list_init(&object->link);
-    cu_list_init(&object->waiters);
-    if (core->object_count >= core->bucket_count)
+    object->tree = tree_of(core, request, name->hash);
+    if (request->kind == CU_KIND_DATA) {
+        cu_object_data(object)->chunk = request->chunk;
+        cu_object_data(object)->version = request->version;
+    }
+    cu_list_init(&object->lru);
+    if (core->object_count >= core->bucket_count / 2)
         grow(core);
-    bucket = &core->buckets[hash & (core->bucket_count - 1)];
+    bucket = &core->buckets[object->hash & (core->bucket_count - 1)];
     object->hash_next = *bucket;
     *bucket = object;
     core->object_count++;
     return object;
 }
 
+struct object *cu_cache_get(struct cu_core *core, const struct cu_request *request)
+{
+    uint64_t path_hash = cu_hash_bytes(request->path, request->path_len);
+    struct cu_name *name;
+    struct object *object = find(core, request, path_hash, &name);
+
+    if (object)
+        return object;
+    if (name)
+        cu_names_ref(name);
+    else
+        name = cu_names_get(core->names, request->path, request->path_len, path_hash);
+    if (!name)
+        return NULL;
+    object = add(core, request, name);
+    if (!object)
+        cu_names_put(core->names, name);
+    return object;
+}
+
 void cu_cache_touch(struct cu_core *core, struct object *object)
 {
-    cu_list_remove(&object->link);
-    cu_list_push_back(&core->lru, &object->link);
+    cu_list_remove(&object->lru);
+    cu_list_push_back(&core->lru, &object->lru);
+}
+
+/* Each object is charged for its name, which it may share with others: an upper bound. */
+static size_t charge_of(const struct object *object)
+{
+    size_t charge =
+        cu_object_size((enum cu_kind)object->kind) + sizeof *object->name + object->name->len + 1u;
+
+    if (object->bytes)
+        charge += object->bytes->capacity + sizeof(struct cu_buf);
+    if (object->kind == CU_KIND_DIR && cu_object_dir(object)->indexed)
+        charge += cu_object_dir(object)->index.count * sizeof(uint32_t);
+    return charge;
 }
 
 void cu_cache_keep(struct cu_core *core, struct object *object)
 {
-    size_t charge = sizeof *object + object->path_len + 1;
-
-    if (object->value.bytes)
-        charge += object->value.bytes->capacity + sizeof(struct cu_buf);
-    if (object->indexed)
-        charge += object->index.count * sizeof *object->index.offsets;
-    object->charge = (uint32_t)charge;
-    core->counters[CU_COUNT_cached_bytes] += charge;
+    object->charge = (uint32_t)charge_of(object);
+    core->counters[CU_COUNT_cached_bytes] += object->charge;
     core->counters[CU_COUNT_cached_objects]++;
-    cu_list_remove(&object->link);
-    cu_list_push_back(&core->lru, &object->link);
+    cu_list_init(&object->lru);
+    cu_list_push_back(&core->lru, &object->lru);
 }
 
 void cu_cache_unkeep(struct cu_core *core, struct object *object)
@@ -175,7 +218,7 @@ void cu_cache_unkeep(struct cu_core *core, struct object *object)
     core->counters[CU_COUNT_cached_bytes] -= object->charge;
     core->counters[CU_COUNT_cached_objects]--;
     object->charge = 0;
-    cu_list_remove(&object->link);
+    cu_list_remove(&object->lru);
 }
 
 void cu_cache_remove(struct cu_core *core, struct object *object)
@@ -186,9 +229,7 @@ void cu_cache_remove(struct cu_core *core, struct object *object)
         at = &(*at)->hash_next;
     *at = object->hash_next;
     core->object_count--;
-    cu_list_remove(&object->link);
-    cu_list_remove(&object->pending.link);
-    object_free(object);
+    object_free(core, object);
 }
 
 /* `but` has just been filled: it stays until the next one, so that a file larger than the budget
@@ -201,7 +242,7 @@ void cu_cache_evict(struct cu_core *core, const struct object *but)
 
     budget -= owed < budget / 2 ? owed : budget / 2;
     cu_list_for_each_safe (link, &core->lru) {
-        struct object *object = CU_LIST_ENTRY(link, struct object, link);
+        struct object *object = CU_LIST_ENTRY(link, struct object, lru);
 
         if (core->counters[CU_COUNT_cached_bytes] <= budget)
             return;
@@ -210,24 +251,4 @@ void cu_cache_evict(struct cu_core *core, const struct object *but)
         COUNT(core, evictions);
         cu_flight_evict(core, object);
     }
-}
-
-struct cu_request cu_cache_request(const struct object *object)
-{
-    struct cu_request request = {
-        .kind = object->kind,
-        .path = object->path,
-        .path_len = object->path_len,
-        .chunk = object->chunk,
-    };
-
-    if (object->kind == CU_KIND_DATA)
-        request.version = object->version;
-    else if (object->kind == CU_KIND_DIR && object->value.error == 0)
-        request.version = object->value.version;
-    else if (object->kind == CU_KIND_ATTR)
-        request.version = object->stale;
-    if (object->kind == CU_KIND_ATTR && object->content)
-        request.flags = CU_WANT_CONTENT;
-    return request;
 }

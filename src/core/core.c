@@ -136,8 +136,9 @@ const struct cu_value *cu_core_peek(struct cu_core *core, const struct cu_reques
     object = find_fresh(core, request);
     if (!object || !cu_flight_verify(object))
         return NULL; /* wrong bytes: the next want finds out and reads again */
-    object->value.age_ms = cu_flight_age_ms(core, object);
-    return &object->value;
+    cu_object_peek(object, &core->peeked);
+    core->peeked.age_ms = cu_flight_age_ms(core, object);
+    return &core->peeked;
 }
 
 int cu_core_listed(struct cu_core *core, const char *dir, size_t dir_len, const char *name,
@@ -145,21 +146,23 @@ int cu_core_listed(struct cu_core *core, const char *dir, size_t dir_len, const 
 {
     struct cu_request request = {.kind = CU_KIND_DIR, .path = dir, .path_len = dir_len};
     struct object *object;
+    struct dir_object *listing;
 
     enter(core, now_ns);
     object = find_fresh(core, &request);
-    if (!object || object->value.error || !cu_flight_verify(object))
+    if (!object || object->error || !cu_flight_verify(object))
         return -ENODATA;
-    if (!object->indexed) {
-        if (cu_dir_index_build(&object->index, object->value.bytes) < 0)
+    listing = cu_object_dir(object);
+    if (!listing->indexed) {
+        if (cu_dir_index_build(&listing->index, object->bytes) < 0)
             return -ENODATA;
-        object->indexed = true;
+        listing->indexed = true;
         cu_cache_unkeep(core, object);
         cu_cache_keep(core, object);
     } else {
         cu_cache_touch(core, object);
     }
-    return cu_dir_index_find(&object->index, name, name_len) < 0 ? 1 : 0;
+    return cu_dir_index_find(&listing->index, name, name_len) < 0 ? 1 : 0;
 }
 
 void cu_core_peer_up(struct cu_core *core, uint32_t rank, bool child, uint64_t now_ns)
@@ -182,7 +185,7 @@ static void refresh(struct cu_core *core, const char *path, size_t path_len)
     for (uint32_t i = 0; i < core->bucket_count; i++) {
         for (struct object *object = core->buckets[i], *next; object; object = next) {
             next = object->hash_next;
-            if (cu_path_within(object->path, object->path_len, path, path_len))
+            if (cu_path_within(object->name->path, object->name->len, path, path_len))
                 cu_flight_drop(core, object);
         }
     }

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 struct cu_core;
+struct cu_names;
 
 struct cu_core_config {
     uint32_t rank;                /* < node_count */
@@ -29,6 +30,8 @@ struct cu_core_config {
     uint64_t start_grace_ns; /* from creation: a parent that does not answer yet is waited for */
     uint32_t storage_slots;  /* storage operations at once at a root */
     uint32_t orphan_slots;   /* the same for a node that is root only because its parents died */
+    struct cu_names *names;  /* borrowed: paths, shared with other cores of this thread (names.h);
+                                NULL: the core's own */
 };
 
 /* What a driver asks for. */

@@ -1,5 +1,5 @@
 /* What leaves the core: one queue, in the order in which things arose. What waits in it is a
- * waiter, an object, a peer or the core itself, each with a link of its own, so that no effect
+ * waiter, a flight, a peer or the core itself, each with a link of its own, so that no effect
  * needs memory. */
 #include "core/internal.h"
 
@@ -30,23 +30,24 @@ static void effect_of_waiter(struct cu_core *core, struct waiter *waiter, struct
     waiter->value = (struct cu_value){0};
 }
 
-static void effect_of_object(struct cu_core *core, const struct object *object,
+static void effect_of_flight(struct cu_core *core, const struct flight *flight,
                              struct cu_effect *effect)
 {
-    struct cu_request request = cu_cache_request(object);
+    const struct object *object = flight->object;
+    struct cu_request request = cu_object_request(object);
     struct cu_msg_want *want;
 
     if (object->state == CU_FLIGHT_READING) {
         effect->type = CU_EFFECT_READ;
-        effect->read.id = cu_slot_id(core, object);
+        effect->read.id = cu_slot_id(core, flight);
         effect->read.request = request;
-        effect->read.direct = object->direct;
+        effect->read.direct = flight->direct;
         return;
     }
     effect->type = CU_EFFECT_SEND;
-    effect->send.rank = object->asked;
+    effect->send.rank = flight->asked;
     effect->send.child = false;
-    effect->send.msg = (struct cu_msg){.type = CU_MSG_WANT, .id = cu_slot_id(core, object)};
+    effect->send.msg = (struct cu_msg){.type = CU_MSG_WANT, .id = cu_slot_id(core, flight)};
     want = &effect->send.msg.want;
     want->kind = request.kind;
     want->flags = request.flags;
@@ -54,8 +55,8 @@ static void effect_of_object(struct cu_core *core, const struct object *object,
     want->chunk = request.chunk;
     want->generation = core->generation;
     want->version = request.version;
-    want->path = object->path;
-    want->path_len = object->path_len;
+    want->path = object->name->path;
+    want->path_len = object->name->len;
 }
 
 static void message_of_peer(struct cu_core *core, struct peer *peer, unsigned what,
@@ -146,8 +147,8 @@ bool cu_core_next_effect(struct cu_core *core, struct cu_effect *effect)
     case PENDING_WAITER:
         effect_of_waiter(core, CU_LIST_ENTRY(pending, struct waiter, pending), effect);
         break;
-    case PENDING_OBJECT:
-        effect_of_object(core, CU_LIST_ENTRY(pending, struct object, pending), effect);
+    case PENDING_FLIGHT:
+        effect_of_flight(core, CU_LIST_ENTRY(pending, struct flight, pending), effect);
         break;
     case PENDING_PEER:
         effect_of_peer(core, CU_LIST_ENTRY(pending, struct peer, pending), effect);

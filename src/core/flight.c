@@ -1,5 +1,5 @@
 /* Flights: how an object comes to a node, and who is told. Invariants: an object in flight has one
- * slot, so one answer can match it; a waiter is in exactly one place: an object's list, or the
+ * slot, so one answer can match it; a waiter is in exactly one place: a flight's list, or the
  * queue of effects; each is answered exactly once. */
 #include "core/internal.h"
 
@@ -50,25 +50,11 @@ enum cu_flight_action cu_flight_action(enum cu_flight_state state, enum cu_fligh
 }
 /* clang-format on */
 
-static void drop_index(struct object *object)
-{
-    if (object->indexed)
-        cu_dir_index_free(&object->index);
-    object->indexed = false;
-}
-
-static void forget_value(struct object *object)
-{
-    drop_index(object);
-    cu_value_clear(&object->value);
-    object->verified = false;
-}
-
 /* --- flights --------------------------------------------------------------------------------- */
 
-static struct lane *lane_of(struct cu_core *core, const struct object *object)
+static struct lane *lane_of(struct cu_core *core, const struct flight *flight)
 {
-    return &core->lanes[object->orphan ? 1 : 0];
+    return &core->lanes[flight->orphan ? 1 : 0];
 }
 
 static uint32_t ahead_weight(const struct cu_core *core, const struct object *object)
@@ -78,159 +64,157 @@ static uint32_t ahead_weight(const struct cu_core *core, const struct object *ob
     return object->kind == CU_KIND_DATA && units > 1 ? units : 1;
 }
 
-static void leave_flight(struct cu_core *core, struct object *object)
+/* NULL: out of memory. The object must leave the lru list before. */
+static struct flight *flight_new(struct object *object)
 {
-    if (object->state == CU_FLIGHT_ASKING && object->asked != CU_RANK_NONE)
-        cu_peers_asked(core, object->asked, -1);
-    if (object->state == CU_FLIGHT_READING && object->issued)
-        lane_of(core, object)->used--;
-    if (object->ahead)
+    struct flight *flight = calloc(1, sizeof *flight);
+
+    if (!flight)
+        return NULL;
+    cu_list_init(&flight->pending.link);
+    cu_list_init(&flight->link);
+    cu_list_init(&flight->waiters);
+    flight->object = object;
+    flight->asked = CU_RANK_NONE;
+    flight->slot = UINT32_MAX;
+    object->flight = flight;
+    return flight;
+}
+
+/* Nothing that was asked or read so far counts any more; those who wait stay. */
+static void leave(struct cu_core *core, struct flight *flight)
+{
+    if (flight->asked != CU_RANK_NONE)
+        cu_peers_asked(core, flight->asked, -1);
+    if (flight->issued)
+        lane_of(core, flight)->used--;
+    flight->issued = false;
+    flight->asked = CU_RANK_NONE;
+    cu_list_remove(&flight->link);
+    cu_list_remove(&flight->pending.link);
+    cu_slot_give(core, flight);
+}
+
+/* The caller answers those who wait, and frees it. */
+static struct flight *end(struct cu_core *core, struct object *object)
+{
+    struct flight *flight = object->flight;
+
+    leave(core, flight);
+    if (flight->ahead)
         core->ahead_count -= ahead_weight(core, object);
-    object->ahead = false;
-    object->issued = false;
-    object->asked = CU_RANK_NONE;
-    cu_list_remove(&object->link);
-    cu_list_remove(&object->pending.link);
-    cu_slot_give(core, object);
+    object->state = CU_FLIGHT_ABSENT;
+    cu_list_init(&object->lru);
+    return flight;
 }
 
 /* The flight is over without a value. */
 static void fail(struct cu_core *core, struct object *object, int error)
 {
-    leave_flight(core, object);
-    object->state = CU_FLIGHT_ABSENT;
-    cu_waiters_answer(core, object, error);
-    if (cu_list_empty(&object->waiters) && object->state == CU_FLIGHT_ABSENT)
-        cu_cache_remove(core, object);
+    struct flight *flight = end(core, object);
+
+    cu_cache_remove(core, object);
+    cu_waiters_answer(core, NULL, &flight->waiters, error);
+    free(flight);
 }
 
-static void start_read(struct cu_core *core, struct object *object, bool orphan)
+static void start_read(struct cu_core *core, struct flight *flight, bool orphan)
 {
-    object->state = CU_FLIGHT_READING;
-    object->orphan = orphan;
-    cu_list_push_back(&lane_of(core, object)->queue, &object->link);
+    flight->object->state = CU_FLIGHT_READING;
+    flight->orphan = orphan;
+    cu_list_push_back(&lane_of(core, flight)->queue, &flight->link);
 }
 
-static void start_ask(struct cu_core *core, struct object *object, struct route *route)
+static void start_ask(struct cu_core *core, struct flight *flight, struct route *route)
 {
-    object->state = CU_FLIGHT_ASKING;
-    object->asked = route->parent;
-    object->asked_ns = core->now_ns;
-    cu_list_push_back(&route->flights, &object->link);
-    if (object->asked == CU_RANK_NONE)
+    flight->object->state = CU_FLIGHT_ASKING;
+    flight->asked = route->parent;
+    flight->asked_ns = core->now_ns;
+    cu_list_push_back(&route->flights, &flight->link);
+    if (flight->asked == CU_RANK_NONE)
         return;
-    cu_peers_asked(core, object->asked, 1);
+    cu_peers_asked(core, flight->asked, 1);
     COUNT(core, asked_parent);
-    cu_pending_add(core, &object->pending, PENDING_OBJECT);
+    cu_pending_add(core, &flight->pending, PENDING_FLIGHT);
 }
 
-/* Not in flight, and off the lru list. Along the route as it is now. */
-static int start(struct cu_core *core, struct object *object)
+/* Along the route as it is now. */
+static int start(struct cu_core *core, struct flight *flight)
 {
+    const struct object *object = flight->object;
     struct route *route = &core->routes[object->tree];
-    int rc = cu_slot_take(core, object);
+    int rc = cu_slot_take(core, flight);
 
     if (rc < 0)
         return rc;
-    object->again = false;
-    object->direct =
-        object->kind == CU_KIND_DATA && object->version.size > core->config.max_cacheable_bytes;
-    if (object->direct)
-        start_read(core, object, false);
+    flight->again = false;
+    flight->direct = object->kind == CU_KIND_DATA &&
+                     cu_object_data(object)->version.size > core->config.max_cacheable_bytes;
+    if (flight->direct)
+        start_read(core, flight, false);
     else if (route->parent == core->config.rank)
-        start_read(core, object, cu_tree_place(&route->tree, core->config.rank) != 0);
+        start_read(core, flight, cu_tree_place(&route->tree, core->config.rank) != 0);
     else
-        start_ask(core, object, route);
+        start_ask(core, flight, route);
     return 0;
 }
 
-static void read_here(struct cu_core *core, struct object *object, bool orphan)
+static void read_here(struct cu_core *core, struct flight *flight, bool orphan)
 {
-    bool ahead = object->ahead;
-
-    object->ahead = false;
-    leave_flight(core, object);
-    object->ahead = ahead;
-    object->state = CU_FLIGHT_ABSENT;
-    object->direct = true;
-    if (cu_slot_take(core, object) < 0)
-        fail(core, object, ENOMEM);
+    leave(core, flight);
+    flight->direct = true;
+    if (cu_slot_take(core, flight) < 0)
+        fail(core, flight->object, ENOMEM);
     else
-        start_read(core, object, orphan);
+        start_read(core, flight, orphan);
 }
 
-static void restart(struct cu_core *core, struct object *object)
+static void restart(struct cu_core *core, struct flight *flight)
 {
-    bool ahead = object->ahead;
-
-    object->ahead = false;
-    leave_flight(core, object);
-    object->ahead = ahead;
-    object->state = CU_FLIGHT_ABSENT;
+    leave(core, flight);
     COUNT(core, asked_again);
-    if (start(core, object) < 0)
-        fail(core, object, ENOMEM);
+    if (start(core, flight) < 0)
+        fail(core, flight->object, ENOMEM);
 }
 
 /* The value a file's content brought along with its attr. */
 static void fill_content(struct cu_core *core, const struct object *attr, struct cu_buf *content,
                          uint64_t hash)
 {
-    struct cu_request request = cu_cache_request(attr);
+    struct cu_request request = cu_object_request(attr);
     struct object *object;
 
     request.kind = CU_KIND_DATA;
-    request.flags = 0;
-    request.chunk = 0;
-    request.version = cu_version_of(&attr->value.attr);
+    request.version = cu_version_of(cu_object_attr(attr));
     if (content->size != request.version.size)
         return;
     object = cu_cache_get(core, &request);
     if (!object || object->state != CU_FLIGHT_ABSENT)
         return;
-    object->value.bytes = cu_buf_ref(content);
-    object->value.hash = hash;
-    object->value.version = request.version;
+    object->bytes = cu_buf_ref(content);
+    object->bytes_hash = hash;
     object->valid_ns = core->now_ns;
     object->state = CU_FLIGHT_FILLED;
     cu_cache_keep(core, object);
 }
 
-static void take_value(struct cu_core *core, struct object *object, const struct cu_value *value)
-{
-    uint64_t age = (uint64_t)value->age_ms * MS_NS;
-
-    if (!value->unchanged) { /* else: what is held is right */
-        drop_index(object);
-        cu_value_clear(&object->value);
-        cu_value_copy(&object->value, value);
-    }
-    object->valid_ns = core->now_ns > age ? core->now_ns - age : 0;
-    if (object->kind == CU_KIND_ATTR)
-        object->stale = (struct cu_version){0};
-}
-
 static void fill(struct cu_core *core, struct object *object, const struct cu_value *value)
 {
-    struct cu_buf *content;
-    uint64_t content_hash;
+    uint64_t age = (uint64_t)value->age_ms * MS_NS;
+    bool stored = object->state == CU_FLIGHT_READING;
+    struct flight *flight = end(core, object);
 
-    if (object->state == CU_FLIGHT_READING && !value->unchanged)
-        object->verified = true; /* made here just now */
-    leave_flight(core, object);
-    take_value(core, object, value);
-    content = object->value.content;
-    content_hash = object->value.content_hash;
-    object->value.content = NULL;
-    object->value.content_hash = 0;
-    object->content = false;
-    object->state = CU_FLIGHT_FILLED;
-    if (content) {
-        fill_content(core, object, content, content_hash);
-        cu_buf_unref(content);
+    if (!value->unchanged) { /* else: what is held is right */
+        cu_object_set(object, value);
+        object->verified |= stored; /* made here just now */
     }
+    object->valid_ns = core->now_ns > age ? core->now_ns - age : 0;
+    object->state = CU_FLIGHT_FILLED;
+    if (value->content)
+        fill_content(core, object, value->content, value->content_hash);
     cu_cache_keep(core, object);
-    cu_waiters_answer(core, object, 0);
+    cu_waiters_answer(core, object, &flight->waiters, 0);
+    free(flight);
     cu_cache_evict(core, object);
 }
 
@@ -243,7 +227,7 @@ uint32_t cu_flight_age_ms(const struct cu_core *core, const struct object *objec
 
 bool cu_flight_fresh(const struct cu_core *core, const struct object *object)
 {
-    if (object->kind == CU_KIND_DIR || object->kind == CU_KIND_STATFS || object->value.error)
+    if (object->kind == CU_KIND_DIR || object->kind == CU_KIND_STATFS || object->error)
         return core->now_ns - object->valid_ns < core->config.enoent_ttl_ns;
     return true;
 }
@@ -266,66 +250,92 @@ static void count_want(struct cu_core *core, const struct waiter *waiter, enum l
 
 bool cu_flight_verify(struct object *object)
 {
-    const struct cu_buf *bytes = object->value.bytes;
+    const struct cu_buf *bytes = object->bytes;
 
     if (!object->verified)
-        object->verified = !bytes || cu_hash_bytes(bytes->data, bytes->size) == object->value.hash;
+        object->verified = !bytes || cu_hash_bytes(bytes->data, bytes->size) == object->bytes_hash;
     return object->verified;
 }
 
-/* The checksum is wrong: what is held is worth nothing; storage is asked, past the tree. */
-static void read_instead(struct cu_core *core, struct object *object)
-{
-    if (object->state == CU_FLIGHT_FILLED)
-        cu_cache_unkeep(core, object);
-    forget_value(object);
-    read_here(core, object, true);
-}
-
-static void park(struct object *object, struct waiter *waiter)
+static void park(struct flight *flight, struct waiter *waiter)
 {
     if (waiter)
-        cu_list_push_back(&object->waiters, &waiter->link);
+        cu_list_push_back(&flight->waiters, &waiter->link);
 }
 
-static void serve(struct cu_core *core, struct object *object, struct waiter *waiter)
+/* Nothing can be asked for: the object goes, and who wanted it is told. */
+static void no_memory(struct cu_core *core, struct object *object, struct waiter *waiter)
 {
+    COUNT(core, no_memory);
+    cu_cache_remove(core, object);
+    if (waiter)
+        cu_waiter_fail(core, waiter, ENOMEM);
+}
+
+/* What came or is held is worth nothing; storage is asked, past the tree. */
+static void read_instead(struct cu_core *core, struct object *object, struct waiter *waiter)
+{
+    bool filled = object->state == CU_FLIGHT_FILLED;
+
+    cu_object_forget(object);
+    if (filled) {
+        cu_cache_unkeep(core, object);
+        object->state = CU_FLIGHT_ABSENT;
+        if (!flight_new(object)) {
+            no_memory(core, object, waiter);
+            return;
+        }
+    }
+    park(object->flight, waiter);
+    read_here(core, object->flight, true);
+}
+
+static void serve(struct cu_core *core, struct object *object, const struct flight_input *in)
+{
+    struct waiter *waiter = in->waiter;
+
     if (!waiter)
         return;
-    park(object, waiter);
     if (!waiter->child && !cu_flight_verify(object)) {
-        cu_flight_step(core, object, CU_EVENT_CORRUPT, &(struct flight_input){0});
+        cu_flight_step(core, object, CU_EVENT_CORRUPT, in);
         return;
     }
     cu_cache_touch(core, object);
     count_want(core, waiter, HERE);
-    cu_waiters_answer(core, object, 0);
+    cu_waiter_answer(core, object, waiter);
 }
 
 /* An expired listing is kept, to be asked for by its version. Its checksum is looked at before
  * that: "unchanged" vouches for what is held. */
+static void expire(struct cu_core *core, struct object *object)
+{
+    COUNT(core, expired);
+    cu_cache_unkeep(core, object);
+    if (object->error || object->kind != CU_KIND_DIR || !cu_flight_verify(object))
+        cu_object_forget(object);
+    object->state = CU_FLIGHT_ABSENT;
+}
+
 static void begin(struct cu_core *core, struct object *object, const struct flight_input *in)
 {
-    if (object->state == CU_FLIGHT_FILLED) {
-        COUNT(core, expired);
-        cu_cache_unkeep(core, object);
-        if (object->value.error || object->kind != CU_KIND_DIR || !cu_flight_verify(object))
-            forget_value(object);
-        object->state = CU_FLIGHT_ABSENT;
+    struct flight *flight;
+
+    if (object->state == CU_FLIGHT_FILLED)
+        expire(core, object);
+    flight = flight_new(object);
+    if (!flight || start(core, flight) < 0) {
+        free(flight);
+        no_memory(core, object, in->waiter);
+        return;
     }
     if (object->kind == CU_KIND_ATTR) {
         assert(in->request);
-        object->content = (in->request->flags & CU_WANT_CONTENT) != 0;
-        object->stale = in->request->version;
+        flight->content = (in->request->flags & CU_WANT_CONTENT) != 0;
+        flight->stale = in->request->version;
     }
-    park(object, in->waiter);
-    if (start(core, object) < 0) {
-        COUNT(core, no_memory);
-        fail(core, object, ENOMEM);
-        return;
-    }
+    park(flight, in->waiter);
     if (!in->waiter) {
-        object->ahead = true;
+        flight->ahead = true;
         core->ahead_count += ahead_weight(core, object);
         COUNT(core, read_ahead);
     }
@@ -337,27 +347,27 @@ void cu_flight_step(struct cu_core *core, struct object *object, enum cu_flight_
 {
     if (event == CU_EVENT_CORRUPT)
         COUNT(core, bad_checksums);
-    switch (cu_flight_action(object->state, event)) {
+    switch (cu_flight_action((enum cu_flight_state)object->state, event)) {
     case CU_ACTION_IGNORE:
         break;
     case CU_ACTION_SERVE:
-        serve(core, object, in->waiter);
+        serve(core, object, in);
         break;
     case CU_ACTION_WAIT:
         count_want(core, in->waiter, FLIGHT);
-        park(object, in->waiter);
+        park(object->flight, in->waiter);
         break;
     case CU_ACTION_START:
         begin(core, object, in);
         break;
     case CU_ACTION_RESTART:
-        restart(core, object);
+        restart(core, object->flight);
         break;
     case CU_ACTION_READ:
-        read_instead(core, object);
+        read_instead(core, object, in->waiter);
         break;
     case CU_ACTION_AGAIN:
-        object->again = object->issued;
+        object->flight->again = object->flight->issued;
         break;
     case CU_ACTION_FILL:
         assert(in->value);
@@ -393,9 +403,9 @@ static bool believed(const struct cu_core *core, const struct object *object,
         return true;
     if (!cu_flight_fresh(core, object))
         return false;
-    if (object->kind != CU_KIND_ATTR || object->value.error)
+    if (object->kind != CU_KIND_ATTR || object->error)
         return true;
-    version = cu_version_of(&object->value.attr);
+    version = cu_version_of(cu_object_attr(object));
     return !cu_version_equal(&version, &request->version);
 }
 
@@ -430,10 +440,10 @@ static void reroute_queued(struct cu_core *core, const struct route *route)
     if (route->parent == core->config.rank || route->parent == CU_RANK_NONE)
         return;
     cu_list_for_each_safe (link, &core->lanes[1].queue) {
-        struct object *object = CU_LIST_ENTRY(link, struct object, link);
+        struct flight *flight = CU_LIST_ENTRY(link, struct flight, link);
 
-        if (!object->direct && &core->routes[object->tree] == route)
-            cu_flight_step(core, object, CU_EVENT_REROUTE, &(struct flight_input){0});
+        if (!flight->direct && &core->routes[flight->object->tree] == route)
+            cu_flight_step(core, flight->object, CU_EVENT_REROUTE, &(struct flight_input){0});
     }
 }
 
@@ -445,10 +455,10 @@ void cu_flight_reroute(struct cu_core *core, struct route *route, uint32_t lost)
     cu_list_init(&flights);
     cu_list_splice_back(&flights, &route->flights);
     while (!cu_list_empty(&flights)) {
-        struct object *object = CU_LIST_ENTRY(cu_list_pop_front(&flights), struct object, link);
+        struct flight *flight = CU_LIST_ENTRY(cu_list_pop_front(&flights), struct flight, link);
 
-        cu_list_push_back(&route->flights, &object->link);
-        if (object->asked == CU_RANK_NONE || object->asked == lost)
-            cu_flight_step(core, object, CU_EVENT_REROUTE, &(struct flight_input){0});
+        cu_list_push_back(&route->flights, &flight->link);
+        if (flight->asked == CU_RANK_NONE || flight->asked == lost)
+            cu_flight_step(core, flight->object, CU_EVENT_REROUTE, &(struct flight_input){0});
     }
 }

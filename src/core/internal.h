@@ -1,7 +1,7 @@
 /* Shapes shared inside the core. Nobody outside src/core includes this (tests/unit/core_* may).
  *
  * Whatever waits to become an effect carries its own link in core->pending: a waiter (its reply),
- * an object (its ask or its read), a peer (its control messages). So no effect needs memory of its
+ * a flight (its ask or its read), a peer (its control messages). So no effect needs memory of its
  * own, and one that became pointless is taken off the queue. */
 #ifndef CU_CORE_INTERNAL_H
 #define CU_CORE_INTERNAL_H
@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "core/core.h"
 #include "core/flight.h"
+#include "core/names.h"
 #include "core/tree.h"
 #include "proto/dir.h"
 
@@ -20,7 +21,7 @@
 
 enum pending_kind {
     PENDING_WAITER = 1,
-    PENDING_OBJECT,
+    PENDING_FLIGHT,
     PENDING_PEER,
     PENDING_FORGET,
 };
@@ -33,7 +34,7 @@ struct pending {
 /* Somebody who wants an object: this node's kernel, or a child. */
 struct waiter {
     struct pending pending;
-    struct cu_list link; /* in object->waiters */
+    struct cu_list link; /* in flight->waiters */
     bool child;
     bool content;           /* a child that wants a small file's content with its attr */
     bool has_attr;          /* waits for that content; value holds the attr to send */
@@ -46,41 +47,72 @@ struct waiter {
     struct cu_value value;  /* filled when answered */
 };
 
-struct object {
+/* While an object is asked for or read. */
+struct flight {
     struct pending pending; /* ASKING: message to send; READING: operation to issue */
-    struct object *hash_next;
-    struct cu_list link;    /* FILLED: core->lru; ASKING: core->routes[].flights; READING: lane */
+    struct cu_list link;    /* ASKING: core->routes[].flights; READING: lane */
     struct cu_list waiters; /* struct waiter */
-    uint64_t hash;
-    uint32_t charge; /* bytes accounted */
-    enum cu_kind kind;
-    enum cu_flight_state state;
-    uint8_t tree;
-    bool direct;               /* read here whatever the tree: too large, or the parent cannot */
-    bool orphan;               /* this read runs under the orphans' budget */
-    bool again;                /* dropped while READING: read once more */
-    bool content;              /* ATTR: ask for the content along */
-    bool verified;             /* checksum seen to be right on this node */
-    bool issued;               /* READING: the operation is under way */
-    bool ahead;                /* started by read-ahead */
-    uint32_t asked;            /* ASKING: rank, or CU_RANK_NONE while there is no parent to ask */
-    uint32_t slot;             /* index in core->slots while in flight */
-    uint64_t asked_ns;         /* ASKING, READING: when the message or the operation was issued */
-    uint64_t valid_ns;         /* when storage was asked */
-    struct cu_version stale;   /* ATTR: known to be out of date */
-    struct cu_version version; /* DATA: part of the key */
-    uint32_t chunk;
-    struct cu_value value;
-    struct cu_dir_index index; /* DIR, built when first looked into */
-    bool indexed;
-    uint16_t path_len;
-    char path[];
+    struct object *object;
+    uint64_t asked_ns;       /* when the message or the operation was issued */
+    struct cu_version stale; /* ATTR: known to be out of date */
+    uint32_t asked;          /* ASKING: rank, or CU_RANK_NONE while there is no parent to ask */
+    uint32_t slot;           /* index in core->slots */
+    bool direct;             /* read here whatever the tree: too large, or the parent cannot */
+    bool orphan;             /* this read runs under the orphans' budget */
+    bool again;              /* dropped while READING: read once more */
+    bool content;            /* ATTR: ask for the content along */
+    bool issued;             /* READING: the operation is under way */
+    bool ahead;              /* started by read-ahead */
 };
 
-/* Maps ids of asks and reads to objects; an id is generation << 32 | index, so late answers miss.
+/* There are as many of these as there are names and chunks: what only some need stands elsewhere,
+ * in the flight or in the shapes by kind below. */
+struct object {
+    struct object *hash_next;
+    union {
+        struct cu_list lru;    /* FILLED: in core->lru; ABSENT: nowhere */
+        struct flight *flight; /* ASKING, READING */
+    };
+    struct cu_name *name;
+    uint64_t valid_ns;    /* when storage was asked */
+    struct cu_buf *bytes; /* what is held: see struct cu_value */
+    uint64_t bytes_hash;
+    uint32_t hash;   /* of the key */
+    uint32_t charge; /* bytes accounted */
+    uint16_t error;  /* what is held is this errno */
+    uint8_t kind;    /* enum cu_kind */
+    uint8_t state;   /* enum cu_flight_state */
+    uint8_t tree;
+    bool verified; /* checksum seen to be right on this node */
+};
+
+struct attr_object {
+    struct object object;
+    struct cu_attr attr;
+};
+
+struct dir_object {
+    struct object object;
+    bool indexed;
+    struct cu_version version; /* all zero: none held */
+    struct cu_dir_index index; /* built when first looked into */
+};
+
+struct data_object {
+    struct object object;
+    uint32_t chunk;
+    struct cu_version version; /* part of the key */
+};
+
+struct statfs_object {
+    struct object object;
+    struct cu_statfs statfs;
+};
+
+/* Maps ids of asks and reads to flights; an id is generation << 32 | index, so late answers miss.
  */
 struct slot {
-    struct object *object; /* NULL: free */
+    struct flight *flight; /* NULL: free */
     uint32_t generation;
     uint32_t next_free;
 };
@@ -132,6 +164,7 @@ struct peer {
 };
 
 #define CANDIDATES_MAX 12u
+#define PEERS_FOUND    16u
 
 struct route {
     struct cu_tree tree;
@@ -139,13 +172,13 @@ struct route {
     uint32_t candidate_count;
     uint32_t parent;        /* rank in use; own rank: root; CU_RANK_NONE: looking for one */
     bool joined;            /* had a parent, or is the tree's root */
-    struct cu_list flights; /* struct object, ASKING */
+    struct cu_list flights; /* struct flight, ASKING */
 };
 
 /* A budget of storage operations at once. */
 struct lane {
-    struct cu_list queue;   /* struct object, READING, not issued */
-    struct cu_list running; /* struct object, READING, issued */
+    struct cu_list queue;   /* struct flight, READING, not issued */
+    struct cu_list running; /* struct flight, READING, issued */
     uint32_t used;
     uint32_t max;
 };
@@ -156,6 +189,8 @@ struct cu_core {
     uint64_t now_ns; /* of the input under way */
     uint32_t generation;
 
+    struct cu_names *names;
+    bool own_names;
     struct object **buckets;
     uint32_t bucket_count; /* power of two */
     uint32_t object_count;
@@ -165,12 +200,14 @@ struct cu_core {
     uint32_t slot_count;
     uint32_t slot_free; /* UINT32_MAX: none */
 
-    struct cu_list peers;  /* struct peer */
-    struct route *routes;  /* tree_count */
-    struct lane lanes[2];  /* 0: as a root or for itself, 1: as an orphan */
-    uint32_t ahead_count;  /* read-ahead under way, in units (flight.c) */
-    uint64_t parked_bytes; /* of all peers */
-    uint64_t queued_bytes; /* child_queued of all peers */
+    struct cu_list peers;                  /* struct peer */
+    struct peer *peers_found[PEERS_FOUND]; /* by rank, some that were asked for lately */
+    uint64_t peers_deadline_ns;            /* when peers want a tick, or earlier */
+    struct route *routes;                  /* tree_count */
+    struct lane lanes[2];                  /* 0: as a root or for itself, 1: as an orphan */
+    uint32_t ahead_count;                  /* read-ahead under way, in units (flight.c) */
+    uint64_t parked_bytes;                 /* of all peers */
+    uint64_t queued_bytes;                 /* child_queued of all peers */
 
     uint8_t *ready_bits;
     uint32_t ready_count;
@@ -183,7 +220,8 @@ struct cu_core {
     struct pending forget;
     char forget_path[4097];
     size_t forget_len;
-    struct waiter *spent; /* freed at the next call: its value is borrowed by the driver */
+    struct waiter *spent;   /* freed at the next call: its value is borrowed by the driver */
+    struct cu_value peeked; /* what the driver peeks at; borrows from an object */
 
     uint64_t counters[CU_COUNTER_COUNT];
 };
@@ -193,37 +231,65 @@ struct cu_core {
 /* cache.c: the objects. */
 int cu_cache_init(struct cu_core *core);
 void cu_cache_free(struct cu_core *core);
-uint64_t cu_cache_hash(const struct cu_request *request);
 struct object *cu_cache_find(struct cu_core *core, const struct cu_request *request);
 /* Finds or makes an ABSENT one; NULL when out of memory. */
 struct object *cu_cache_get(struct cu_core *core, const struct cu_request *request);
 void cu_cache_touch(struct cu_core *core, struct object *object);
 /* FILLED now: accounts for it and puts it on the list of what may be evicted. */
 void cu_cache_keep(struct cu_core *core, struct object *object);
-/* Not FILLED any more: takes it off the list and drops its value. */
+/* Not FILLED any more: takes it off the list. */
 void cu_cache_unkeep(struct cu_core *core, struct object *object);
-/* Frees an ABSENT object without waiters. */
+/* Frees an ABSENT object. */
 void cu_cache_remove(struct cu_core *core, struct object *object);
 void cu_cache_evict(struct cu_core *core, const struct object *but);
-struct cu_request cu_cache_request(const struct object *object);
+
+/* object.c: what an object holds, by kind */
+static inline struct cu_attr *cu_object_attr(const struct object *object) /* ATTR */
+{
+    return &CU_LIST_ENTRY(object, struct attr_object, object)->attr;
+}
+static inline struct dir_object *cu_object_dir(const struct object *object) /* DIR */
+{
+    return CU_LIST_ENTRY(object, struct dir_object, object);
+}
+static inline struct data_object *cu_object_data(const struct object *object) /* DATA */
+{
+    return CU_LIST_ENTRY(object, struct data_object, object);
+}
+/* The memory that it takes, without its name and bytes. */
+size_t cu_object_size(enum cu_kind kind);
+static inline bool cu_object_in_flight(const struct object *object)
+{
+    return object->state == CU_FLIGHT_ASKING || object->state == CU_FLIGHT_READING;
+}
+/* Its key as a request, with what its flight wants besides. */
+struct cu_request cu_object_request(const struct object *object);
+/* What it holds, borrowed. */
+void cu_object_peek(const struct object *object, struct cu_value *value);
+/* Holds the value from now on; not its content. */
+void cu_object_set(struct object *object, const struct cu_value *value);
+void cu_object_forget(struct object *object);
 
 /* waiters.c */
 struct waiter *cu_waiter_new(struct cu_core *core); /* NULL: out of memory */
 void cu_waiter_free(struct waiter *waiter);         /* NULL does nothing */
 void cu_waiter_fail(struct cu_core *core, struct waiter *waiter, int error);
-/* Answers all who wait, with the object's value or with an error. */
-void cu_waiters_answer(struct cu_core *core, struct object *object, int error);
+/* Answers one who is on no list with what the object holds. */
+void cu_waiter_answer(struct cu_core *core, const struct object *object, struct waiter *waiter);
+/* Answers all on the list, with what the object holds or with an error. */
+void cu_waiters_answer(struct cu_core *core, const struct object *object, struct cu_list *waiters,
+                       int error);
 void cu_waiters_forget_child(struct cu_core *core, uint32_t rank);
 
 /* slots.c */
-int cu_slot_take(struct cu_core *core, struct object *object);
-void cu_slot_give(struct cu_core *core, struct object *object);
-uint64_t cu_slot_id(const struct cu_core *core, const struct object *object);
+int cu_slot_take(struct cu_core *core, struct flight *flight);
+void cu_slot_give(struct cu_core *core, struct flight *flight);
+uint64_t cu_slot_id(const struct cu_core *core, const struct flight *flight);
 /* Issues reads while there are slots. */
 void cu_lanes_pump(struct cu_core *core);
 /* When an operation that runs is taken for stuck, while others wait. */
 uint64_t cu_lanes_deadline(const struct cu_core *core);
-struct object *cu_slot_find(const struct cu_core *core, uint64_t id);
+struct flight *cu_slot_find(const struct cu_core *core, uint64_t id);
 
 /* flight.c */
 /* What comes with an event. */
@@ -257,7 +323,7 @@ void cu_flight_stored(struct cu_core *core, uint64_t id, const struct cu_value *
 /* peers.c */
 int cu_peers_init(struct cu_core *core);
 void cu_peers_free(struct cu_core *core);
-struct peer *cu_peers_find(const struct cu_core *core, uint32_t rank);
+struct peer *cu_peers_find(struct cu_core *core, uint32_t rank);
 void cu_peers_up(struct cu_core *core, uint32_t rank, bool child);
 void cu_peers_down(struct cu_core *core, uint32_t rank, bool child, int error);
 void cu_peers_heard(struct cu_core *core, uint32_t rank, bool child);

@@ -57,13 +57,18 @@ void cu_peers_free(struct cu_core *core)
     free(core->routes);
 }
 
-struct peer *cu_peers_find(const struct cu_core *core, uint32_t rank)
+/* Peers are never freed before the core, so what was found once stays right. */
+struct peer *cu_peers_find(struct cu_core *core, uint32_t rank)
 {
+    struct peer **last = &core->peers_found[rank % PEERS_FOUND];
+
+    if (*last && (*last)->rank == rank)
+        return *last;
     cu_list_for_each (link, &core->peers) {
         struct peer *peer = CU_LIST_ENTRY(link, struct peer, link);
 
         if (peer->rank == rank)
-            return peer;
+            return *last = peer;
     }
     return NULL;
 }
@@ -92,12 +97,26 @@ void cu_peers_todo(struct cu_core *core, struct peer *peer, unsigned what)
     cu_pending_add(core, &peer->pending, PENDING_PEER);
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* When silence becomes a question. */
+static uint64_t ping_at(const struct peer *peer)
+{
+    return peer->heard_ns + (peer->inflight ? PING_BUSY_NS : PING_IDLE_NS);
+}
+
 void cu_peers_asked(struct cu_core *core, uint32_t rank, int change)
 {
     struct peer *peer = cu_peers_find(core, rank);
 
-    if (peer)
-        peer->inflight = (uint32_t)((int64_t)peer->inflight + change);
+    if (!peer)
+        return;
+    peer->inflight = (uint32_t)((int64_t)peer->inflight + change);
+    if (peer->inflight == 1 && change > 0 && !peer->pinged_ns)
+        core->peers_deadline_ns = earlier(core->peers_deadline_ns, ping_at(peer));
 }
 
 /* --- routes ---------------------------------------------------------------------------------- */
@@ -199,6 +218,48 @@ static void update_all(struct cu_core *core)
         route_update(core, &core->routes[t]);
 }
 
+static bool is_candidate(const struct cu_core *core, const struct peer *peer)
+{
+    for (uint32_t t = 0; t < core->config.tree_count; t++) {
+        const struct route *route = &core->routes[t];
+
+        for (uint32_t i = 0; i < route->candidate_count && route->parent != route->candidates[i];
+             i++)
+            if (route->candidates[i] == peer->rank)
+                return true; /* better than the parent in use */
+    }
+    return false;
+}
+
+/* Of all peers: after each change but those that only move it further away, which is most of them;
+ * a tick too early finds out. */
+static void update_deadline(struct cu_core *core)
+{
+    uint64_t at = UINT64_MAX;
+
+    cu_list_for_each (link, &core->peers) {
+        struct peer *peer = CU_LIST_ENTRY(link, struct peer, link);
+
+        if (peer->state == PEER_UP && peer->pinged_ns &&
+            core->now_ns < peer->pinged_ns + SUSPECT_NS)
+            at = earlier(at, peer->pinged_ns + SUSPECT_NS);
+        else if (peer->state == PEER_UP)
+            at = earlier(at, peer->pinged_ns ? peer->pinged_ns + SILENCE_NS - PING_BUSY_NS
+                                             : ping_at(peer));
+        else if (peer->state == PEER_NONE && peer->retry_ns > core->now_ns &&
+                 is_candidate(core, peer))
+            at = earlier(at, peer->retry_ns);
+        if (peer->child)
+            at = earlier(at, peer->child_heard_ns + CHILD_GONE_NS);
+    }
+    core->peers_deadline_ns = at;
+}
+
+uint64_t cu_peers_deadline(const struct cu_core *core)
+{
+    return core->peers_deadline_ns;
+}
+
 /* --- connections ------------------------------------------------------------------------------ */
 
 void cu_peers_up(struct cu_core *core, uint32_t rank, bool child)
@@ -215,6 +276,7 @@ void cu_peers_up(struct cu_core *core, uint32_t rank, bool child)
         peer->child = true;
         peer->child_trees = 0;
         peer->child_heard_ns = core->now_ns;
+        update_deadline(core);
         return;
     }
     peer->state = PEER_UP;
@@ -225,6 +287,7 @@ void cu_peers_up(struct cu_core *core, uint32_t rank, bool child)
     peer->pinged_ns = 0;
     peer->joined = 0;
     update_all(core);
+    update_deadline(core);
 }
 
 static uint64_t retry_delay(const struct peer *peer, uint64_t first_ns, uint64_t max_ns)
@@ -277,6 +340,7 @@ void cu_peers_down(struct cu_core *core, uint32_t rank, bool child, int error)
     if (!child) {
         if (peer->state != PEER_NONE)
             parent_down(core, peer);
+        update_deadline(core);
         return;
     }
     if (peer->child)
@@ -300,16 +364,13 @@ void cu_peers_heard(struct cu_core *core, uint32_t rank, bool child)
         return;
     }
     peer->heard_ns = core->now_ns;
+    if (!peer->pinged_ns)
+        return;
     peer->pinged_ns = 0;
+    core->peers_deadline_ns = earlier(core->peers_deadline_ns, ping_at(peer));
 }
 
 /* --- time ------------------------------------------------------------------------------------- */
-
-/* When silence becomes a question. */
-static uint64_t ping_at(const struct peer *peer)
-{
-    return peer->heard_ns + (peer->inflight ? PING_BUSY_NS : PING_IDLE_NS);
-}
 
 static void tick_parent(struct cu_core *core, struct peer *peer)
 {
@@ -354,44 +415,5 @@ void cu_peers_tick(struct cu_core *core)
         tick_unused(core, peer);
     }
     update_all(core);
-}
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-static bool is_candidate(const struct cu_core *core, const struct peer *peer)
-{
-    for (uint32_t t = 0; t < core->config.tree_count; t++) {
-        const struct route *route = &core->routes[t];
-
-        for (uint32_t i = 0; i < route->candidate_count && route->parent != route->candidates[i];
-             i++)
-            if (route->candidates[i] == peer->rank)
-                return true; /* better than the parent in use */
-    }
-    return false;
-}
-
-uint64_t cu_peers_deadline(const struct cu_core *core)
-{
-    uint64_t at = UINT64_MAX;
-
-    cu_list_for_each (link, &core->peers) {
-        struct peer *peer = CU_LIST_ENTRY(link, struct peer, link);
-
-        if (peer->state == PEER_UP && peer->pinged_ns &&
-            core->now_ns < peer->pinged_ns + SUSPECT_NS)
-            at = earlier(at, peer->pinged_ns + SUSPECT_NS);
-        else if (peer->state == PEER_UP)
-            at = earlier(at, peer->pinged_ns ? peer->pinged_ns + SILENCE_NS - PING_BUSY_NS
-                                             : ping_at(peer));
-        else if (peer->state == PEER_NONE && peer->retry_ns > core->now_ns &&
-                 is_candidate(core, peer))
-            at = earlier(at, peer->retry_ns);
-        if (peer->child)
-            at = earlier(at, peer->child_heard_ns + CHILD_GONE_NS);
-    }
-    return at;
+    update_deadline(core);
 }

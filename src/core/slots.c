@@ -22,42 +22,42 @@ static int slots_grow(struct cu_core *core)
     return 0;
 }
 
-int cu_slot_take(struct cu_core *core, struct object *object)
+int cu_slot_take(struct cu_core *core, struct flight *flight)
 {
     if (core->slot_free == UINT32_MAX && slots_grow(core) < 0)
         return -ENOMEM;
-    object->slot = core->slot_free;
-    core->slot_free = core->slots[object->slot].next_free;
-    core->slots[object->slot].object = object;
+    flight->slot = core->slot_free;
+    core->slot_free = core->slots[flight->slot].next_free;
+    core->slots[flight->slot].flight = flight;
     return 0;
 }
 
-void cu_slot_give(struct cu_core *core, struct object *object)
+void cu_slot_give(struct cu_core *core, struct flight *flight)
 {
     struct slot *slot;
 
-    if (object->slot == UINT32_MAX)
+    if (flight->slot == UINT32_MAX)
         return;
-    slot = &core->slots[object->slot];
-    slot->object = NULL;
+    slot = &core->slots[flight->slot];
+    slot->flight = NULL;
     slot->generation++;
     slot->next_free = core->slot_free;
-    core->slot_free = object->slot;
-    object->slot = UINT32_MAX;
+    core->slot_free = flight->slot;
+    flight->slot = UINT32_MAX;
 }
 
-uint64_t cu_slot_id(const struct cu_core *core, const struct object *object)
+uint64_t cu_slot_id(const struct cu_core *core, const struct flight *flight)
 {
-    return (uint64_t)core->slots[object->slot].generation << 32 | object->slot;
+    return (uint64_t)core->slots[flight->slot].generation << 32 | flight->slot;
 }
 
-struct object *cu_slot_find(const struct cu_core *core, uint64_t id)
+struct flight *cu_slot_find(const struct cu_core *core, uint64_t id)
 {
     uint32_t index = (uint32_t)id;
 
     if (index >= core->slot_count || core->slots[index].generation != (uint32_t)(id >> 32))
         return NULL;
-    return core->slots[index].object;
+    return core->slots[index].flight;
 }
 
 /* How many operations may run: an operation that hangs does not hold its place, up to a bound, so
@@ -67,9 +67,9 @@ static uint32_t lane_limit(const struct cu_core *core, const struct lane *lane)
     uint32_t stuck = 0, stuck_max = lane->max + lane->max / 2;
 
     cu_list_for_each (link, &lane->running) {
-        const struct object *object = CU_LIST_ENTRY(link, struct object, link);
+        const struct flight *flight = CU_LIST_ENTRY(link, struct flight, link);
 
-        if (stuck == stuck_max || core->now_ns < object->asked_ns + STUCK_NS)
+        if (stuck == stuck_max || core->now_ns < flight->asked_ns + STUCK_NS)
             break;
         stuck++;
     }
@@ -86,7 +86,7 @@ uint64_t cu_lanes_deadline(const struct cu_core *core)
         if (cu_list_empty(&lane->queue))
             continue;
         cu_list_for_each (link, &lane->running) {
-            uint64_t stuck_ns = CU_LIST_ENTRY(link, struct object, link)->asked_ns + STUCK_NS;
+            uint64_t stuck_ns = CU_LIST_ENTRY(link, struct flight, link)->asked_ns + STUCK_NS;
 
             if (stuck_ns > core->now_ns) {
                 at = stuck_ns < at ? stuck_ns : at;
@@ -106,14 +106,14 @@ void cu_lanes_pump(struct cu_core *core)
             (lane->used >= lane->max && lane->used >= lane_limit(core, lane)))
             continue;
         while (lane->used < lane_limit(core, lane) && !cu_list_empty(&lane->queue)) {
-            struct object *object =
-                CU_LIST_ENTRY(cu_list_pop_front(&lane->queue), struct object, link);
+            struct flight *flight =
+                CU_LIST_ENTRY(cu_list_pop_front(&lane->queue), struct flight, link);
 
-            cu_list_push_back(&lane->running, &object->link);
+            cu_list_push_back(&lane->running, &flight->link);
             lane->used++;
-            object->issued = true;
-            object->asked_ns = core->now_ns;
-            cu_pending_add(core, &object->pending, PENDING_OBJECT);
+            flight->issued = true;
+            flight->asked_ns = core->now_ns;
+            cu_pending_add(core, &flight->pending, PENDING_FLIGHT);
         }
     }
 }

@@ -1,5 +1,5 @@
 /* Those who wait for an object: this node's kernel and children. Invariant: a waiter is in exactly
- * one place, an object's list or the queue of effects; so each is answered exactly once. */
+ * one place, a flight's list or the queue of effects; so each is answered exactly once. */
 #include "core/internal.h"
 
 #include <stdlib.h>
@@ -41,18 +41,18 @@ void cu_waiter_fail(struct cu_core *core, struct waiter *waiter, int error)
     send_off(core, waiter);
 }
 
-static bool content_may_travel(const struct cu_core *core, const struct cu_value *value)
+static bool content_may_travel(const struct cu_core *core, const struct cu_attr *attr)
 {
-    return (value->attr.mode & 0170000u) == 0100000u && value->attr.size > 0 &&
-           value->attr.size <= core->config.inline_bytes &&
-           value->attr.size <= core->config.max_cacheable_bytes;
+    return (attr->mode & 0170000u) == 0100000u && attr->size > 0 &&
+           attr->size <= core->config.inline_bytes &&
+           attr->size <= core->config.max_cacheable_bytes;
 }
 
 /* A child wants the content along with the attr that its waiter now holds: the waiter moves on to
  * the file's only chunk. */
 static void want_content(struct cu_core *core, const struct object *object, struct waiter *waiter)
 {
-    struct cu_request request = cu_cache_request(object);
+    struct cu_request request = cu_object_request(object);
 
     request.kind = CU_KIND_DATA;
     request.flags = 0;
@@ -63,61 +63,57 @@ static void want_content(struct cu_core *core, const struct object *object, stru
     cu_flight_want(core, &request, waiter);
 }
 
-static void answer(struct cu_core *core, const struct object *object, struct waiter *waiter)
+void cu_waiter_answer(struct cu_core *core, const struct object *object, struct waiter *waiter)
 {
-    const struct cu_value *value = &object->value;
+    struct cu_value *value = &waiter->value;
 
     if (waiter->has_attr) {
-        waiter->value.content = cu_buf_ref(value->bytes);
-        waiter->value.content_hash = value->hash;
+        value->content = cu_buf_ref(object->bytes);
+        value->content_hash = object->bytes_hash;
         send_off(core, waiter);
         return;
     }
-    cu_value_copy(&waiter->value, value);
-    waiter->value.age_ms = cu_flight_age_ms(core, object);
-    if (waiter->child && object->kind == CU_KIND_DIR && value->error == 0 &&
+    cu_object_peek(object, value);
+    value->age_ms = cu_flight_age_ms(core, object);
+    if (waiter->child && object->kind == CU_KIND_DIR && object->error == 0 &&
         cu_version_equal(&waiter->held, &value->version)) {
-        cu_buf_unref(waiter->value.bytes);
-        waiter->value.bytes = NULL;
-        waiter->value.hash = 0;
-        waiter->value.unchanged = true;
+        value->bytes = NULL;
+        value->hash = 0;
+        value->unchanged = true;
     }
-    if (waiter->content && value->error == 0 && content_may_travel(core, value))
+    cu_buf_ref(value->bytes);
+    if (waiter->content && object->error == 0 && content_may_travel(core, &value->attr))
         want_content(core, object, waiter);
     else
         send_off(core, waiter);
 }
 
-/* Takes the waiters off first: answering one may start a flight of another object. */
-void cu_waiters_answer(struct cu_core *core, struct object *object, int error)
+/* The list is nobody's any more: answering one may start a flight of another object. */
+void cu_waiters_answer(struct cu_core *core, const struct object *object, struct cu_list *waiters,
+                       int error)
 {
-    struct cu_list waiters;
-
-    cu_list_init(&waiters);
-    cu_list_splice_back(&waiters, &object->waiters);
-    while (!cu_list_empty(&waiters)) {
-        struct waiter *waiter = CU_LIST_ENTRY(cu_list_pop_front(&waiters), struct waiter, link);
+    while (!cu_list_empty(waiters)) {
+        struct waiter *waiter = CU_LIST_ENTRY(cu_list_pop_front(waiters), struct waiter, link);
 
         if (error)
             cu_waiter_fail(core, waiter, error);
         else
-            answer(core, object, waiter);
+            cu_waiter_answer(core, object, waiter);
     }
 }
 
 static void forget_child(struct cu_list *flights, uint32_t rank)
 {
     cu_list_for_each (at, flights) {
-        struct object *object = CU_LIST_ENTRY(at, struct object, link);
+        struct flight *flight = CU_LIST_ENTRY(at, struct flight, link);
 
-        cu_list_for_each_safe (link, &object->waiters) {
+        cu_list_for_each_safe (link, &flight->waiters) {
             struct waiter *waiter = CU_LIST_ENTRY(link, struct waiter, link);
 
             if (!waiter->child || waiter->rank != rank)
                 continue;
             cu_list_remove(&waiter->link);
-            cu_value_clear(&waiter->value);
-            free(waiter);
+            cu_waiter_free(waiter);
         }
     }
 }

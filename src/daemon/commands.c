@@ -70,11 +70,16 @@ static void reply(struct cu_commands *commands, const struct cu_commands_origin 
                   const json_t *result)
 {
     static const char no_memory[] = "{\"ok\":false,\"error\":\"out of memory\"}";
+    static const char too_long[] = "{\"ok\":false,\"error\":\"the answer is too long\"}";
     struct cu_buf *text;
 
     if (origin->owner == NULL)
         return;
     text = result != NULL ? cu_commands_encode(result) : NULL;
+    if (text != NULL && text->size > CU_CONTROL_JSON_MAX) {
+        cu_buf_unref(text);
+        text = cu_buf_copy(too_long, sizeof(too_long) - 1);
+    }
     if (text == NULL)
         text = cu_buf_copy(no_memory, sizeof(no_memory) - 1);
     if (text == NULL)
@@ -98,6 +103,7 @@ void cu_task_free(struct cu_commands *commands, struct cu_task *task)
     cu_deadline_disarm(&commands->deadlines, &task->deadline);
     commands->task_count--;
     json_decref(task->request);
+    json_decref(task->sum);
     json_decref(task->nodes);
     cu_rankset_free(&task->seen);
     free(task->children);

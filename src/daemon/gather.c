@@ -44,12 +44,40 @@ static struct cu_buf *request_below(const struct cu_task *task)
     return text;
 }
 
+static void drop_zeros(json_t *counters)
+{
+    const char *name;
+    json_t *value;
+    void *next;
+
+    json_object_foreach_safe(counters, next, name, value)
+    {
+        if (json_integer_value(value) == 0)
+            json_object_del(counters, name);
+    }
+}
+
+/* Sums travel, whatever the number of nodes; each node's own figures only for who asked for them,
+ * and then without the many that are zero. */
+static void own_stats(struct cu_commands *commands, struct cu_task *task)
+{
+    json_t *own = cu_answer_node_stats(commands);
+    json_t *counters = json_object_get(own, "counters");
+
+    task->sum = json_deep_copy(counters);
+    if (task->scope == CU_SCOPE_HERE || json_is_true(json_object_get(task->request, "each"))) {
+        if (task->scope != CU_SCOPE_HERE)
+            drop_zeros(counters);
+        task->nodes = json_array();
+        json_array_append(task->nodes, own);
+    }
+    json_decref(own);
+}
+
 static void own_part(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns)
 {
-    if (task->op == CU_OP_STATS) {
-        task->nodes = json_array();
-        json_array_append_new(task->nodes, cu_answer_node_stats(commands));
-    }
+    if (task->op == CU_OP_STATS)
+        own_stats(commands, task);
     if (task->op == CU_OP_REFRESH) {
         const char *path = json_string_value(json_object_get(task->request, "path"));
 
@@ -92,18 +120,50 @@ void cu_gather_start(struct cu_commands *commands, struct cu_task *task, uint64_
         cu_gather_finish(commands, task);
 }
 
+static void add_counters(json_t *sum, const json_t *counters)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach((json_t *)counters, name, value)
+    {
+        uint64_t total = (uint64_t)json_integer_value(json_object_get(sum, name)) +
+                         (uint64_t)json_integer_value(value);
+
+        json_object_set_new(sum, name, json_integer((json_int_t)total));
+    }
+}
+
+/* A node that changed its parent meanwhile may have been asked by both. A sum cannot be taken apart
+ * again, so one that speaks for such a node is not counted, and the others in it are silent. */
+static void merge_stats(struct cu_task *task, const struct cu_rankset *ranks, json_t *result)
+{
+    json_t *nodes = json_object_get(result, "nodes");
+
+    if (cu_rankset_meet(&task->seen, ranks))
+        return;
+    cu_rankset_add_all(&task->seen, ranks);
+    add_counters(task->sum, json_object_get(result, "sum"));
+    if (task->nodes != NULL && json_is_array(nodes))
+        json_array_extend(task->nodes, nodes);
+}
+
 /* Ranks that a child's result speaks for, and their figures. */
 static void merge(struct cu_task *task, uint32_t rank, json_t *result)
 {
-    const char *ranks = json_string_value(json_object_get(result, "ranks"));
-    json_t *nodes = json_object_get(result, "nodes");
+    const char *text = json_string_value(json_object_get(result, "ranks"));
+    struct cu_rankset ranks;
 
-    if (!json_is_true(json_object_get(result, "ok")))
+    if (!json_is_true(json_object_get(result, "ok")) ||
+        cu_rankset_init(&ranks, task->seen.limit) < 0)
         return;
-    if (ranks == NULL || cu_rankset_add_text(&task->seen, ranks) < 0)
-        cu_rankset_add(&task->seen, rank);
-    if (task->nodes != NULL && json_is_array(nodes))
-        json_array_extend(task->nodes, nodes);
+    if (text == NULL || cu_rankset_add_text(&ranks, text) < 0)
+        cu_rankset_add(&ranks, rank);
+    if (task->op == CU_OP_STATS)
+        merge_stats(task, &ranks, result);
+    else
+        cu_rankset_add_all(&task->seen, &ranks);
+    cu_rankset_free(&ranks);
 }
 
 void cu_gather_result(struct cu_commands *commands, struct cu_task *task, uint32_t rank,
@@ -133,43 +193,11 @@ void cu_gather_child_down(struct cu_commands *commands, struct cu_task *task, ui
         cu_gather_finish(commands, task);
 }
 
-/* The sum over all nodes, each once: a node that changed its parent meanwhile may have been asked
- * by both. */
-static json_t *sum_of(const struct cu_commands *commands, const json_t *nodes)
-{
-    json_t *sum = json_object();
-    struct cu_rankset added;
-    const json_t *node;
-    size_t i;
-
-    if (cu_rankset_init(&added, commands->config.limits.node_count) < 0)
-        return sum;
-    json_array_foreach(nodes, i, node)
-    {
-        json_t *counters = json_object_get(node, "counters");
-        json_int_t rank = json_integer_value(json_object_get(node, "rank"));
-        const char *name;
-        json_t *value;
-
-        if (rank < 0 || rank > UINT32_MAX || !cu_rankset_add(&added, (uint32_t)rank))
-            continue;
-        json_object_foreach(counters, name, value)
-        {
-            uint64_t total = (uint64_t)json_integer_value(json_object_get(sum, name)) +
-                             (uint64_t)json_integer_value(value);
-
-            json_object_set_new(sum, name, json_integer((json_int_t)total));
-        }
-    }
-    cu_rankset_free(&added);
-    return sum;
-}
-
 /* For the asker's eyes, at the root or where only this node was meant. */
 static void add_totals(struct cu_commands *commands, struct cu_task *task, json_t *result)
 {
     if (task->op == CU_OP_STATS)
-        json_object_set_new(result, "sum", sum_of(commands, task->nodes));
+        json_object_set_new(result, "answered", json_integer(task->seen.count));
     else
         json_object_set_new(result, task->op == CU_OP_STOP ? "stopped" : "nodes",
                             json_integer(task->seen.count));
@@ -183,6 +211,8 @@ void cu_gather_finish(struct cu_commands *commands, struct cu_task *task)
     char *ranks;
 
     json_object_set_new(result, "ok", json_true());
+    if (task->sum != NULL)
+        json_object_set(result, "sum", task->sum);
     if (task->nodes != NULL)
         json_object_set(result, "nodes", task->nodes);
     if (task->scope == CU_SCOPE_BELOW) {

@@ -32,6 +32,21 @@ bool cu_rankset_add(struct cu_rankset *set, uint32_t rank)
     return true;
 }
 
+bool cu_rankset_meet(const struct cu_rankset *a, const struct cu_rankset *b)
+{
+    for (uint32_t i = 0; i <= a->limit / 8; i++)
+        if ((a->bits[i] & b->bits[i]) != 0)
+            return true;
+    return false;
+}
+
+void cu_rankset_add_all(struct cu_rankset *set, const struct cu_rankset *more)
+{
+    for (uint32_t rank = 0; rank < more->limit; rank++)
+        if (cu_rankset_has(more, rank))
+            cu_rankset_add(set, rank);
+}
+
 /* Digits at *at into *value, below limit. */
 static int take_rank(const char **at, uint32_t limit, uint32_t *value)
 {

@@ -54,7 +54,8 @@ struct cu_task {
     uint32_t child_count;
     uint32_t child_open;    /* not done */
     struct cu_rankset seen; /* ranks that the result speaks for */
-    json_t *nodes;          /* STATS: owned array */
+    json_t *sum;            /* STATS: owned object, counters of all ranks in seen */
+    json_t *nodes;          /* STATS, where each node was asked for: owned array */
 };
 
 struct cu_commands {

@@ -201,6 +201,7 @@ static void readdir_common(fuse_req_t req, fuse_ino_t ino, size_t size, off_t of
     r->dir.offset = (uint64_t)off;
     r->dir.size = size;
     r->dir.plus = plus;
+    cu_front_ahead_listed(front, dir);
     cu_front_want_own(front, r, CU_KIND_DIR);
 }
 

@@ -189,14 +189,23 @@ void cu_front_stat(const struct cu_attr *attr, struct stat *st);
 void cu_front_mark_stale(struct cu_front *front, struct cu_inode *inode);
 void cu_front_stale_free(struct cu_front *front);
 
+/* Is it something that is never shown? */
+bool cu_front_hidden(const struct cu_front *front, const char *path, size_t len);
+
+/* front_ahead.c */
+/* name in dir, whose path is given, is looked up. */
+void cu_front_ahead_asked(struct cu_front *front, const struct cu_inode *dir, const char *path,
+                          size_t path_len, const char *name);
+/* inode was looked up and found. */
+void cu_front_ahead_found(struct cu_front *front, const struct cu_inode *inode);
+/* dir's listing is needed. */
+void cu_front_ahead_listed(struct cu_front *front, struct cu_inode *dir);
+
 /* front_read.c */
 void cu_front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
                       struct fuse_file_info *fi);
 void cu_front_read_done(struct cu_front *front, struct cu_front_request *r, uint32_t sub,
                         const struct cu_value *value);
-/* The file was looked up. When files like it are read, its first and its last bytes are asked for
- * ahead: a loader goes from the headers of a library to what it relocates at its end. */
-void cu_front_read_ends(struct cu_front *front, const struct cu_inode *inode);
 /* Drops the references of a read. */
 void cu_front_read_clear(struct cu_front_request *r);
 

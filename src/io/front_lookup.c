@@ -175,7 +175,7 @@ void cu_front_lookup_done(struct cu_front *front, struct cu_front_request *r,
     if (fuse_reply_entry(r->fuse, &entry) < 0) /* the kernel did not take the reference */
         cu_inodes_forget(&front->inodes, inode->nodeid, 1);
     else if (!front->closing)
-        cu_front_read_ends(front, inode);
+        cu_front_ahead_found(front, inode);
     cu_front_walk_step(front, r->inode, CU_KIND_ATTR, r->lookup.name, r->lookup.name_len);
     cu_front_request_end(front, r);
 }
@@ -250,7 +250,7 @@ void cu_front_listing_done(struct cu_front *front, struct cu_front_request *r,
         want_attr(front, r, path, (size_t)len);
 }
 
-static bool hidden(const struct cu_front *front, const char *path, size_t len)
+bool cu_front_hidden(const struct cu_front *front, const char *path, size_t len)
 {
     for (size_t i = 0; i < CU_FRONT_HIDDEN_MAX && front->config.hidden_paths[i]; i++)
         if (cu_path_within(path, len, front->config.hidden_paths[i], front->hidden_len[i]))
@@ -263,46 +263,6 @@ static bool worth_listing(const struct cu_front *front, const struct cu_inode *d
 {
     return (dir->negative_seen || cu_habit_absent(&front->habit, name, name_len)) &&
            front->config.enoent_ttl_ns > 0 && uv_hrtime() >= dir->dir.listing_retry_ns;
-}
-
-static void want_ahead(struct cu_front *front, const struct cu_inode *dir, const char *path,
-                       size_t path_len, const char *name)
-{
-    struct cu_request what = {.kind = CU_KIND_ATTR};
-    size_t name_len = strlen(name);
-    uint64_t now_ns = uv_hrtime();
-    char full[CU_PATH_MAX];
-    int len = cu_path_join(path, path_len, name, name_len, full);
-
-    if (len < 0 || (dir && cu_inodes_find(&front->inodes, dir, name, name_len)) ||
-        hidden(front, full, (size_t)len) ||
-        cu_core_listed(front->config.core, path, path_len, name, name_len, now_ns) == 1)
-        return;
-    what.path = full;
-    what.path_len = (size_t)len;
-    if (cu_predict_content(&front->predict, name, name_len))
-        what.flags = CU_WANT_CONTENT;
-    cu_core_prefetch(front->config.core, &what, now_ns);
-}
-
-/* Asks ahead for what is usually looked up after this name. */
-static void follow_habit(struct cu_front *front, const struct cu_inode *dir, const char *path,
-                         size_t path_len, const char *name)
-{
-    char file[CU_HABIT_NAME_MAX + 1], sub_path[CU_PATH_MAX];
-    const char *sub;
-    int len;
-
-    cu_habit_lookup(&front->habit, dir->nodeid, dir->parent ? dir->parent->nodeid : 0, dir->name,
-                    name);
-    if (front->closing || !cu_habit_companion(&front->habit, name, &sub, file))
-        return;
-    len = cu_path_join(path, path_len, sub, strlen(sub), sub_path);
-    if (len < 0 ||
-        cu_core_listed(front->config.core, path, path_len, sub, strlen(sub), uv_hrtime()) == 1)
-        return;
-    want_ahead(front, dir, path, path_len, sub);
-    want_ahead(front, NULL, sub_path, (size_t)len, file);
 }
 
 void cu_front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -327,7 +287,7 @@ void cu_front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
         fuse_reply_err(req, -len);
         return;
     }
-    if (hidden(front, full, (size_t)len)) {
+    if (cu_front_hidden(front, full, (size_t)len)) {
         reply_negative(req, CU_FRONT_FOREVER_S);
         return;
     }
@@ -340,9 +300,10 @@ void cu_front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
         return;
     if (listed < 0 && worth_listing(front, dir, name, name_len)) {
         r->kind = CU_FRONT_LOOKUP_LISTING;
+        cu_front_ahead_listed(front, dir);
         cu_front_want_own(front, r, CU_KIND_DIR);
         return;
     }
     want_attr(front, r, full, (size_t)len);
-    follow_habit(front, dir, path, (size_t)dir_len, name);
+    cu_front_ahead_asked(front, dir, path, (size_t)dir_len, name);
 }

@@ -116,27 +116,6 @@ static void read_ahead(struct cu_front *front, struct cu_inode *inode, uint32_t 
     }
 }
 
-void cu_front_read_ends(struct cu_front *front, const struct cu_inode *inode)
-{
-    uint32_t chunk_bytes = front->config.chunk_bytes;
-    struct cu_request what = {.kind = CU_KIND_DATA, .version = cu_version_of(&inode->attr)};
-    char path[CU_PATH_MAX];
-    int len;
-
-    if (!S_ISREG(inode->attr.mode) || inode->attr.size == 0 || inode->read_before ||
-        !cu_predict_content(&front->predict, inode->name, inode->name_len))
-        return;
-    len = cu_inode_path(inode, path);
-    if (len < 0)
-        return;
-    what.path = path;
-    what.path_len = (size_t)len;
-    cu_core_prefetch(front->config.core, &what, uv_hrtime());
-    what.chunk = (uint32_t)((inode->attr.size - 1) / chunk_bytes);
-    if (what.chunk > 0)
-        cu_core_prefetch(front->config.core, &what, uv_hrtime());
-}
-
 /* Is this read part of a sequential one? Then its window grows, and what it covers is asked for. */
 static void follow(struct cu_front *front, struct cu_inode *inode, uint64_t off, uint64_t end)
 {

@@ -9,6 +9,8 @@
 #define SEEN_MIN    2u
 #define GUESSES_MIN 16u
 #define GUESSES_MAX 4096u
+#define DIRS_MIN    4u  /* directories looked up before there is a guess */
+#define DIRS_MAX    32u /* then counts are halved: old habits fade */
 
 /* Splits at the first dot that is not in front. False: no dot, or too long to remember. */
 static bool split(const char *name, size_t *stem_len)
@@ -110,4 +112,52 @@ bool cu_habit_absent(const struct cu_habit *h, const char *name, size_t name_len
     uint64_t hash = hash_of(name, name_len);
 
     return h->absent[(hash >> 8) % CU_HABIT_ABSENT] == hash;
+}
+
+static struct cu_habit_dirs *dirs_of(struct cu_habit *h, uint64_t name)
+{
+    return &h->dirs[(name >> 8) % CU_HABIT_DIRS];
+}
+
+static void count_dir(struct cu_habit_dirs *dirs)
+{
+    if (dirs->looked_up >= DIRS_MAX) {
+        dirs->looked_up /= 2;
+        dirs->listed /= 2;
+    }
+    dirs->looked_up++;
+}
+
+void cu_habit_dir(struct cu_habit *h, const char *name, size_t name_len)
+{
+    uint64_t hash = hash_of(name, name_len);
+    struct cu_habit_dirs *dirs = dirs_of(h, hash);
+
+    if (dirs->name != hash) {
+        *dirs = (struct cu_habit_dirs){.name = hash};
+        count_dir(&h->new_dirs);
+    }
+    count_dir(dirs);
+}
+
+void cu_habit_listed(struct cu_habit *h, const char *name, size_t name_len)
+{
+    uint64_t hash = hash_of(name, name_len);
+    struct cu_habit_dirs *dirs = dirs_of(h, hash);
+
+    if (dirs->name != hash || dirs->listed >= dirs->looked_up)
+        return;
+    dirs->listed++;
+    if (dirs->looked_up == 1 && h->new_dirs.listed < h->new_dirs.looked_up)
+        h->new_dirs.listed++;
+}
+
+bool cu_habit_lists(const struct cu_habit *h, const char *name, size_t name_len)
+{
+    uint64_t hash = hash_of(name, name_len);
+    const struct cu_habit_dirs *dirs = &h->dirs[(hash >> 8) % CU_HABIT_DIRS];
+
+    if (dirs->name == hash)
+        return dirs->listed * 4 >= dirs->looked_up * 3;
+    return h->new_dirs.looked_up >= DIRS_MIN && h->new_dirs.listed * 4 >= h->new_dirs.looked_up * 3;
 }

@@ -30,6 +30,7 @@ struct cu_inode {
     bool stale;         /* storage has another version by now */
     bool negative_seen; /* directory: a name in it was found not to exist */
     bool read_before;   /* file */
+    bool listed_before; /* directory */
     struct cu_attr attr;
     union {
         struct {

@@ -9,11 +9,26 @@
 #define LOOKUPS_MIN 4u
 #define LOOKUPS_MAX 1024u
 
+/* "libm.so.6" is a kind of "libm.so". */
+static size_t without_number(const char *name, size_t name_len)
+{
+    size_t at = name_len;
+
+    while (at > 1 && name[at - 1] >= '0' && name[at - 1] <= '9')
+        at--;
+    return at > 1 && at < name_len && name[at - 1] == '.' ? at - 1 : name_len;
+}
+
 /* The part from the last dot on, at most its last SUFFIX_MAX bytes; a leading dot is no suffix. */
 static size_t slot_of(const char *name, size_t name_len)
 {
-    size_t dot = name_len;
+    size_t dot, whole;
 
+    do {
+        whole = name_len;
+        name_len = without_number(name, name_len);
+    } while (name_len < whole);
+    dot = name_len;
     while (dot > 1 && name[dot - 1] != '.')
         dot--;
     if (dot <= 1)

@@ -13,8 +13,9 @@
  * changes it later shows in its stamp. A listing of such a directory gets a version that no later
  * state can equal, so that the next check lists it again. What remains: where stamps are whole
  * seconds, or the node's clock is off by more than 20 ms, two states of a file with the same size
- * within one tick cannot be told apart; and stores through a writer's shared mapping show in the
- * stamp only when the kernel writes the page back.
+ * within one tick cannot be told apart; a write(2) that stands still for more than 20 ms between
+ * its stamp and its bytes can be seen half done; and stores through a writer's shared mapping show
+ * in the stamp only when the kernel writes the page back.
  *
  * Counters: storage_stat lstat(2) of a path; storage_readlink readlink(2); storage_open files
  * opened; storage_read pread(2) and storage_bytes what they yielded; storage_readdir complete

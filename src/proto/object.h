@@ -63,17 +63,19 @@ struct cu_dirent {
 /* The value of an object. Which fields count depends on the kind; buffers are references that the
  * holder owns. A value with error != 0 has nothing else. */
 struct cu_value {
-    int error;                 /* positive errno: the storage's answer is this error */
-    uint32_t age_ms;           /* time since storage was asked, for what expires */
-    struct cu_version version; /* DIR: of the directory; DATA: of the file */
-    struct cu_attr attr;       /* ATTR */
-    struct cu_statfs statfs;   /* STATFS */
-    struct cu_buf *bytes;      /* ATTR: link target or NULL; DIR: entries (proto/dir.h);
-                                  DATA: content; XATTR: pairs (proto/xattr.h) */
-    uint64_t hash;             /* XXH3 of bytes, made where storage was read; 0 when no bytes */
-    struct cu_buf *content;    /* ATTR: the whole of a small regular file, or NULL */
-    uint64_t content_hash;     /* XXH3 of content */
-    bool unchanged;            /* DIR: the version the asker holds is still right; no bytes */
+    int error;       /* positive errno: the storage's answer is this error */
+    uint32_t age_ms; /* time since storage was asked, for what expires */
+    union {
+        struct cu_attr attr;       /* ATTR */
+        struct cu_version version; /* DIR: of the directory; DATA: of the file */
+        struct cu_statfs statfs;   /* STATFS */
+    };
+    struct cu_buf *bytes;   /* ATTR: link target or NULL; DIR: entries (proto/dir.h);
+                               DATA: content; XATTR: pairs (proto/xattr.h) */
+    uint64_t hash;          /* XXH3 of bytes, made where storage was read; 0 when no bytes */
+    struct cu_buf *content; /* ATTR: the whole of a small regular file, or NULL */
+    uint64_t content_hash;  /* XXH3 of content */
+    bool unchanged;         /* DIR: the version the asker holds is still right; no bytes */
 };
 
 struct cu_version cu_version_of(const struct cu_attr *attr);

@@ -146,8 +146,9 @@ PY
             [ "$(figures sum "$BATS_TEST_TMPDIR/"{1,2} fuse_lookup)" -gt 0 ]
     }
     until_true forgotten # the kernel forgets a moment later
+    # A listing that is asked for ahead may go further up.
     run -0 figures who "$BATS_TEST_TMPDIR/"{1,2} asked_parent
-    [ "$output" = node4 ]
+    [[ $'\n'$output$'\n' == *$'\nnode4\n'* ]]
     [ "$(figures sum "$BATS_TEST_TMPDIR/"{1,2} storage_open storage_read storage_stat)" = 0 ]
 }
 

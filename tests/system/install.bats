@@ -60,6 +60,27 @@ lives() {
     lives "$tcl"
 }
 
+@test "nothing that is installed knows where it was built" {
+    ! grep -q '^CMAKE_BUILD_TYPE:.*=Debug$' "$COPPER_BIN/CMakeCache.txt" || skip "debuggers want it"
+    run -1 grep -rlF -e "$(readlink -f "$COPPER_BIN")" -e "$(readlink -f "$BATS_TEST_DIRNAME/../..")" \
+        --exclude copper.conf "$prefix"
+    [ -z "$output" ]
+}
+
+@test "the site's defaults are those of the launch, its wrong line is named" {
+    mkdir "$prefix/etc"
+    printf '# of the site\nfanout = 7\ncache_bytes = 64MB # small nodes\n' >"$prefix/etc/copper.conf"
+    run -0 session "$prefix" 'module load copper && launch_copper.sh -m 32M && copper status --json &&
+        stop_copper.sh && launch_copper.sh --help'
+    [[ $output == *'"fanout": 7'*'"cache_bytes": 33554432'* ]]
+    [ "${lines[-1]}" = "This site's own defaults stand in $prefix/etc/copper.conf." ]
+    echo 'fanout = many' >"$prefix/etc/copper.conf"
+    run -2 session "$prefix" 'module load copper && launch_copper.sh'
+    [ "$output" = "copper: $prefix/etc/copper.conf:1: fanout: \"many\" is not a fan-out; allowed is 1 to 1024" ]
+    [ -z "$(traces node1)" ]
+    rm -r "${prefix:?}/etc"
+}
+
 @test "manual pages are found, and the system's still are" {
     command -v man >/dev/null || skip "needs man"
     for tree in "$prefix" "$tcl"; do

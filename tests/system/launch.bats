@@ -53,6 +53,28 @@ teardown() {
     [[ $output == *"PBS_NODEFILE: \"/nonexistent\" cannot be read"* ]]
 }
 
+# The README's script, as it stands there but for the sizes, the names of directories, and where the
+# modules come from.
+@test "the README's job script for PBS, where PBS is a node file and mpiexec is Hydra" {
+    [ -f /usr/share/lmod/lmod/init/bash ] || skip "needs Lmod"
+    mpiexec --version 2>/dev/null | grep -q HYDRA || skip "needs MPICH's mpiexec"
+    local home=$CLUSTER_DIR/home
+    cmake --install "$COPPER_BIN" --prefix "$home/sw" >/dev/null
+    mkdir -p "$home/env/lib/python3.11/site-packages"
+    echo 'where = __file__' >"$home/env/lib/python3.11/site-packages/mine.py"
+    echo 'import mine, os; print(os.uname().nodename, mine.where)' >"$home/app.py"
+    printf 'node2\nnode2\nnode4\nnode4\n' >"$home/pbs"
+    { echo ". /usr/share/lmod/lmod/init/bash; module use $home/sw/share/modulefiles"
+        sed -n '/^#PBS/,/^```/p' "$BATS_TEST_DIRNAME/../../README.md" |
+            sed -e '/^```/d' -e "s|/lus/project|$home|g; s/6144/4/; s/ppn 12/ppn 2/"; } >"$home/job"
+    run -0 on login env PBS_JOBID=1 PBS_ENVIRONMENT=PBS_BATCH PBS_NODEFILE="$home/pbs" USER=root \
+        COPPER_RSH="$CLUSTER_BIN/rsh" HYDRA_LAUNCHER=rsh HYDRA_LAUNCHER_EXEC="$CLUSTER_BIN/rsh" \
+        timeout 60 bash "$home/job" </dev/null
+    [[ ${lines[0]} == "copper: 2 nodes ready at $mount in "* ]]
+    [ "$(grep -c "^node[24] $mount$home/env/lib/python3.11/site-packages/mine.py$" <<<"$output")" = 4 ]
+    [ "${lines[-1]}" = "copper: stopped on 2 nodes" ]
+}
+
 @test "no scheduler and no -H: this node only, without any rsh" {
     run -0 on node2 env COPPER_RSH=false "$COPPER_BIN/launch_copper.sh"
     [[ $output == "copper: 1 node ready at $mount in "* ]]
@@ -91,7 +113,7 @@ teardown() {
 -n ib|-n: "ib" is not a network; allowed is tcp or tcp:INTERFACE
 -N x|-N: "x" is not a number of paths; allowed is 0 to 10000
 -I x|-I: "x" is not a number of seconds; allowed is 0 to 86400
--m 0|-m: "0" is not a cache size; allowed are bytes or a number with K, M, G, KB, MB or GB
+-m 8|-m: "8" is not a cache size; allowed are bytes or a number with K, M, G, KB, MB or GB, at least 1M
 -k 0|-k: "0" is not a fan-out; allowed is 1 to 1024
 -p 80|-p: "80" is not a port; allowed is 1024 to 65535
 -z|-z: there is no such option; see launch_copper.sh --help
@@ -155,6 +177,72 @@ END
     nothing_left
 }
 
+@test "on a terminal: progress is shown, Ctrl-C ends launch and job script and leaves nothing" {
+    rsh_that "node4) [ \"\$2\" != $COPPER_BIN/copperd ] || exec sleep 600 ;;"
+    printf '#!/bin/sh\n%s -H %s -s 600\necho went on\n' "$COPPER_BIN/launch_copper.sh" "$nodes" \
+        >"$CLUSTER_DIR/home/script"
+    run -130 on login env COPPER_RSH="$rsh" "$BATS_TEST_DIRNAME/terminal" --interrupt-at '3 started' \
+        sh "$CLUSTER_DIR/home/script"
+    [[ $output == *"copper: 4 nodes, 3 started, "*"copper: interrupted: stopping what was started"* ]]
+    [[ $output != *"went on"* ]]
+    nothing_left
+}
+
+@test "on a terminal: a stop that takes its time says so" {
+    run -0 launch -H node1,node2
+    on node2 kill -STOP "$(daemon node2)"
+    run -0 on login env COPPER_RSH="$CLUSTER_BIN/rsh" "$BATS_TEST_DIRNAME/terminal" \
+        "$COPPER_BIN/stop_copper.sh"
+    [[ $output == *"copper: stopping, 1 s "*"copper: stopped on 2 nodes"* ]]
+    run -0 on login "$BATS_TEST_DIRNAME/terminal" "$COPPER_BIN/stop_copper.sh"
+    [ "$output" = $'copper: nothing runs at /tmp/root/copper\r' ]
+}
+
+@test "wrong words for stop_copper.sh and copper: one line, exit 2, and what is meant" {
+    local words said
+    while IFS='|' read -r words said; do
+        # shellcheck disable=SC2086
+        run -2 on login "$COPPER_BIN/"$words
+        [ "$output" = "copper: $said" ] || {
+            printf '%s\n' "$output" "$said"
+            return 1
+        }
+    done <<'END'
+stop_copper.sh -x|-x: there is no such option; see stop_copper.sh --help
+stop_copper.sh -v|-v: needs a value; see stop_copper.sh --help
+stop_copper.sh -v here|-v: "here" is not a mount directory; allowed is an absolute path
+stop_copper.sh more|"more" is too much; see stop_copper.sh --help
+stop_copper.sh -H ,|-H: holds no host
+copper statsu|there is no command "statsu": do you mean copper status?
+copper launch|there is no command "launch": a job is started with launch_copper.sh
+copper help me|there is no command "me": see copper --help
+copper status --fast|status: there is no option --fast: see copper status --help
+copper status more|status: "more" is too much: see copper status --help
+copper status --timeout|--timeout: needs a value: SECONDS
+copper status --timeout 3|--timeout: only with --wait
+copper status --wait --timeout 0|--timeout: "0" is not a number of seconds; allowed is 1 to 86400
+copper stats --all=yes|--all: takes no value
+copper stats -v here|-v: "here" is not a mount directory; allowed is an absolute path
+copper stop --all --here|stop: --all and --here exclude each other
+END
+    run -1 on login "$COPPER_BIN/copper" status
+    [ "$output" = "copper: nothing is mounted at $mount: start it with launch_copper.sh" ]
+}
+
+@test "a node without room for a run directory, a login node without room for the job" {
+    on node2 mount -t tmpfs -o nr_inodes=1 none /tmp
+    run -1 launch -H node1,node2
+    on node2 umount /tmp
+    [ "${#lines[@]}" = 2 ]
+    [[ ${lines[1]} == "copper: node2: copperd: node2: run directory /tmp/copper-0: "*"No space left on device" ]]
+    on login mount -t tmpfs -o nr_inodes=1 none /tmp
+    run -1 launch -H node1
+    [[ $output == "copper: run directory /tmp/copper-0: "*"No space left on device" ]]
+    run -0 stop
+    on login umount /tmp
+    [ "$output" = "copper: nothing runs at $mount" ]
+}
+
 @test "a second launch on a live mount is refused and harms nothing" {
     run -0 launch -H "$nodes"
     run -1 launch -H node1
@@ -172,6 +260,37 @@ END
     [[ $output == *"already runs on $mount"* || $output == *"already running on this mount"* ]]
     [ "$(field node1 ready)" = 4 ]
     run -0 on node3 cat "$mount/etc/hostname"
+}
+
+@test "stats: of this node, summed over the job, and a line for each node" {
+    launch -H "$nodes" -k 1
+    on node3 cat "$mount/etc/hostname" >/dev/null
+    run -0 copper node3 stats
+    [ "${lines[0]}" = "node3 (rank 2)" ]
+    [[ $output == *"Answers, by where they were"*"from the parent"* && $output != *"Storage operations"* ]]
+    run -0 copper login stats --all
+    [ "${lines[0]}" = "4 nodes" ]
+    [[ $output == *"Storage operations"* && $output != *node1* ]]
+    run -0 copper node4 stats --nodes
+    [ "${lines[0]}" = "4 nodes" ]
+    [[ ${lines[-4]} == node1\ * && ${lines[-3]} == node2\ * && ${lines[-1]} == node4\ * ]]
+    read -r _ requests here elsewhere storage _ <<<"${lines[-2]}" # node3
+    [ "$requests" -gt 0 ]
+    [ "$elsewhere" -gt 0 ]
+    [ "$here" -ge 0 ]
+    [ "$storage" = 0 ]
+    copper node2 stats --nodes --json | python3 -c '
+import json, sys
+answer = json.load(sys.stdin)
+names = {name for node in answer["nodes"] for name in node["counters"]}
+assert answer["answered"] == 4 and answer["silent"] == [], answer
+assert "fuse_lookup" in names
+for name in names - {"rss_bytes", "cpu_user_ms", "cpu_system_ms"}:
+    assert answer["sum"][name] == sum(n["counters"].get(name, 0) for n in answer["nodes"]), name'
+    on node4 kill -STOP "$(daemon node4)"
+    run -1 copper node1 stats --all
+    on node4 kill -CONT "$(daemon node4)"
+    [[ ${lines[0]} == "3 nodes" && $output == *"copper: 1 node did not answer: node4" ]]
 }
 
 @test "stopping twice is harmless" {

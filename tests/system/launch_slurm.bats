@@ -133,3 +133,25 @@ COPPER_LAUNCHER=none launch_copper.sh
 END
     [[ $output == *'COPPER_LAUNCHER: "none" is not a launcher in '* ]]
 }
+
+# The README's script, as it stands there but for the sizes and the names of directories.
+@test "the README's job script for Slurm" {
+    [ -f /usr/share/lmod/lmod/init/bash ] || skip "needs Lmod"
+    cmake --install "$COPPER_BIN" --prefix "$work/sw" >/dev/null
+    mkdir -p "$work/env/lib/python3.11/site-packages"
+    echo 'where = __file__' >"$work/env/lib/python3.11/site-packages/mine.py"
+    echo 'import mine, os; print(os.uname().nodename, mine.where)' >"$work/app.py"
+    sed -n '/^#SBATCH/,/^```/p' "$BATS_TEST_DIRNAME/../../README.md" | sed -e '/^```/d' \
+        -e "s|/lustre/project|$work|g; s/512/4/; s/node=8/node=2/" >"$work/lines"
+    { echo '#!/bin/bash'; grep '^#SBATCH' "$work/lines"; echo ". /usr/share/lmod/lmod/init/bash"
+        echo "module use $work/sw/share/modulefiles"; grep -v '^#SBATCH' "$work/lines"
+        echo "echo ended >$work/ended"; } >"$work/job"
+    mkfifo "$work/ended"
+    on login env USER=root sbatch -Q -o "$work/out" "$work/job"
+    read -r -t 120 _ <"$work/ended"
+    run -0 cat "$work/out"
+    echo "$output"
+    [[ ${lines[0]} == "copper: 4 nodes ready at $mount in "* ]]
+    [ "$(grep -c "^node[1-4] $mount$work/env/lib/python3.11/site-packages/mine.py$" <<<"$output")" = 8 ]
+    [ "${lines[-1]}" = "copper: stopped on 4 nodes" ]
+}

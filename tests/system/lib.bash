@@ -103,7 +103,7 @@ start_daemon() {
 
 # The counters of all nodes into FILE.
 stats_to() {
-    copper login stats --all --json >"$1"
+    copper login stats --nodes --json >"$1"
 }
 
 # figures COMMAND...: see there.

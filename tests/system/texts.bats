@@ -33,6 +33,11 @@ options() {
     done
 }
 
+@test "each name of a site's defaults stands in the manual page, and no other" {
+    diff <(sed -n 's/^    {"\([a-z_]*\)", KIND_.*/\1/p' "$top/src/proto/job.c" | grep -vx mount | sort) \
+        <(sed -n 's/^\.It \([a-z_]*\) Ta Fl .*/\1/p' "$top/man/copper.conf.5" | sort)
+}
+
 @test "each command has a manual page and completion" {
     "$COPPER_BIN/copper" --help | sed -n 's/^  \([a-z]*\) .*/\1/p' >"$BATS_TEST_TMPDIR/commands"
     [ "$(wc -l <"$BATS_TEST_TMPDIR/commands")" -ge 5 ]
@@ -49,6 +54,36 @@ options() {
         _launch_copper launch_copper.sh - launch_copper.sh; printf "%s\n" "${COMPREPLY[@]}"' bash \
         "$top/packaging/completion/copper" | sort -u)
     diff <("$COPPER_BIN/launch_copper.sh" --help | options | grep -vx -- -h) <(echo "$offered")
+}
+
+@test "completion offers the commands and what each takes" {
+    offered() {
+        # shellcheck disable=SC2016
+        bash -c '. "$1"; shift; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+            "_${1%.sh}" "$1" "${@: -1}" "${@: -2:1}"; printf "%s\n" "${COMPREPLY[@]}"' bash \
+            "$top/packaging/completion/copper" "$@" | sort -u
+    }
+    "$COPPER_BIN/copper" --help | sed -n 's/^  \([a-z]*\) .*/\1/p' >"$BATS_TEST_TMPDIR/commands"
+    diff <(offered copper '') <(sort "$BATS_TEST_TMPDIR/commands" - <<<$'help\n--help\n--version')
+    diff <(offered copper help '') <(sort "$BATS_TEST_TMPDIR/commands")
+    while read -r command; do
+        diff <(offered copper "$command" -) \
+            <("$COPPER_BIN/copper" "$command" --help | sed -n 's/^  \(--[a-z-]*\) .*/\1/p' | sort)
+    done <"$BATS_TEST_TMPDIR/commands"
+    diff <("$COPPER_BIN/stop_copper.sh" --help | options | grep -vx -- -h) <(offered stop_copper.sh -)
+    [ "$(offered launch_copper.sh -t f)" = $'file\nfile_and_stdout' ]
+    [ "$(offered launch_copper.sh -d "$top/pack")" = "$top/packaging" ]
+    [ "$(offered copper stats -v "$top/pack")" = "$top/packaging" ]
+}
+
+@test "each option of a command stands in its manual page, and no other" {
+    command -v mandoc >/dev/null || skip "needs mandoc"
+    "$COPPER_BIN/copper" --help | sed -n 's/^  \([a-z]*\) .*/\1/p' >"$BATS_TEST_TMPDIR/commands"
+    while read -r command; do
+        diff <("$COPPER_BIN/copper" "$command" --help | sed -n 's/^  \(--[a-z-]*\) .*/\1/p' |
+            grep -vx -- --help | sort) \
+            <(sed -n 's/^\.It.* Fl -\([a-z-]*\).*/--\1/p' "$top/man/copper-$command.1" | sort)
+    done <"$BATS_TEST_TMPDIR/commands"
 }
 
 @test "the modulefile for Tcl finds the tree it lies in" {

@@ -16,6 +16,7 @@
 
 static struct cu_launch_options options;
 static struct cu_error err;
+static const char *site; /* file with the site's defaults */
 
 static int take(const char *words)
 {
@@ -26,7 +27,7 @@ static int take(const char *words)
     snprintf(text, sizeof(text), "%s", words);
     for (char *word = strtok(text, " "); word != NULL; word = strtok(NULL, " "))
         argv[argc++] = word;
-    return cu_launch_options(argc, argv, &options, &err);
+    return cu_launch_options(argc, argv, site, &options, &err);
 }
 
 static void test_every_option_reaches_the_job(void **state)
@@ -67,6 +68,8 @@ static void test_wrong_words_are_named(void **state)
         {"-Pq", "-q: there is no such option; see launch_copper.sh --help"},
         {"--nothing", "--nothing: there is no such option; see launch_copper.sh --help"},
         {"--encrypt=no", "--encrypt=no: there is no such option; see launch_copper.sh --help"},
+        {"--help=1", "--help=1: there is no such option; see launch_copper.sh --help"},
+        {"--encrypt -PqA", "-q: there is no such option; see launch_copper.sh --help"},
         {"-P more", "\"more\" is too much; see launch_copper.sh --help"},
     };
 
@@ -101,6 +104,71 @@ static void test_hosts_are_sorted_without_repeats(void **state)
     assert_non_null(strstr(err.text, "-H: \"/nonexistent\" cannot be read"));
     assert_int_equal(cu_launch_hosts("/dev/null", &hosts, &err), -EINVAL);
     assert_string_equal(err.text, "-H /dev/null: holds no host");
+}
+
+/* Takes the words where the site's file says that. */
+static int take_at_site(const char *text, const char *words)
+{
+    static char path[] = "/tmp/cu_launch_site.XXXXXX";
+    int fd = mkstemp(path), rc;
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    site = path;
+    rc = take(words);
+    unlink(path);
+    site = NULL;
+    if (rc != 0) /* the file's name is no part of what is compared */
+        memmove(err.text, err.text + strlen(path), strlen(err.text + strlen(path)) + 1);
+    memcpy(path + strlen(path) - 6, "XXXXXX", 6);
+    return rc;
+}
+
+static void test_a_site_has_its_own_defaults(void **state)
+{
+    static const char text[] = "# ours\n\n  fanout = 8 # wide\nready_timeout_s=60\nencrypt = yes\n"
+                               "cache_bytes = 2GB";
+
+    (void)state;
+    assert_int_equal(take_at_site(text, "-s 5"), 0);
+    assert_int_equal(options.job.fanout, 8);
+    assert_int_equal(options.job.ready_timeout_s, 5);
+    assert_int_equal(options.job.cache_bytes, UINT64_C(2) << 30);
+    assert_true(options.job.encrypt);
+    cu_job_free(&options.job);
+    site = "/nonexistent/copper.conf";
+    assert_int_equal(take("-k 3"), 0);
+    assert_int_equal(options.job.fanout, 3);
+    cu_job_free(&options.job);
+    site = NULL;
+}
+
+static void test_a_wrong_line_of_the_site_is_named(void **state)
+{
+    static const struct {
+        const char *text, *said;
+    } cases[] = {
+        {"\nfanout = 0\n", ":2: fanout: \"0\" is not a fan-out; allowed is 1 to 1024"},
+        {"fanout 3\n", ":1: \"fanout 3\" is not \"name = value\""},
+        {"fast = yes\n", ":1: fast: there is no option \"fast\""},
+        {"fanout = 3\nfanout = 4\n", ":2: fanout: is there twice"},
+        {"mount = /x\n", ":1: mount: stands in the environment, as COPPER_MOUNT"},
+        {"encrypt = maybe\n", ":1: encrypt: \"maybe\" is not a switch; allowed is yes or no"},
+        {"fanout =\n", ":1: fanout: \"\" is not a fan-out; allowed is 1 to 1024"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(take_at_site(cases[i].text, ""), -EINVAL);
+        assert_string_equal(err.text, cases[i].said);
+    }
+    assert_int_equal(take_at_site("fanout = 0\n", "--help"), 0);
+    cu_job_free(&options.job);
+    site = "/";
+    assert_int_equal(take(""), -EINVAL);
+    assert_string_equal(err.text, "/: Is a directory");
+    site = NULL;
 }
 
 /* A launcher that writes what it is told. */
@@ -199,6 +267,8 @@ int main(void)
         cmocka_unit_test(test_every_option_reaches_the_job),
         cmocka_unit_test(test_wrong_words_are_named),
         cmocka_unit_test(test_help_stops_the_parsing),
+        cmocka_unit_test(test_a_site_has_its_own_defaults),
+        cmocka_unit_test(test_a_wrong_line_of_the_site_is_named),
         cmocka_unit_test(test_hosts_are_sorted_without_repeats),
         cmocka_unit_test(test_lines_of_a_launcher),
         cmocka_unit_test(test_a_launcher_gets_hosts_and_command),

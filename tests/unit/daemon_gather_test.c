@@ -1,6 +1,11 @@
 /* Requests down a tree and results up, and the order of a stop. */
 #include "commands_node.h"
 
+static json_int_t summed(const char *name)
+{
+    return json_integer_value(json_object_get(json_object_get(node.reply, "sum"), name));
+}
+
 static void test_gather_stats(void **state)
 {
     uint64_t id;
@@ -20,11 +25,7 @@ static void test_gather_stats(void **state)
     assert_int_equal(json_integer_value(json_object_get(node.outbox[0].json, "timeout_ms")), 700);
     id = node.outbox[0].id;
     result_from(1, true, id,
-                "{\"ok\":true,\"ranks\":\"1-2\",\"nodes\":["
-                "{\"host\":\"node1\",\"rank\":1,\"counters\":{\"fuse_lookup\":10}},"
-                "{\"host\":\"node2\",\"rank\":2,\"counters\":{\"fuse_lookup\":20}},"
-                "{\"host\":\"node2\",\"rank\":2,\"counters\":{\"fuse_lookup\":20}},"
-                "{\"rank\":-1},{\"rank\":4000000000,\"counters\":[]},\"x\"]}");
+                "{\"ok\":true,\"ranks\":\"1-2\",\"sum\":{\"fuse_lookup\":30,\"evictions\":\"x\"}}");
     assert_null(node.reply);
     result_from(1, true, id, "{\"ok\":true,\"ranks\":\"3\"}");      /* again: not taken */
     result_from(2, true, id, "{\"ok\":true,\"ranks\":\"3\"}");      /* was not asked */
@@ -33,12 +34,52 @@ static void test_gather_stats(void **state)
     assert_null(node.reply);
     pass_ms(800);
     assert_true(ok());
-    assert_int_equal(
-        json_integer_value(json_object_get(json_object_get(node.reply, "sum"), "fuse_lookup")), 35);
+    assert_int_equal(summed("fuse_lookup"), 35);
+    assert_int_equal(number("answered"), 3);
+    assert_null(json_object_get(node.reply, "nodes"));
     assert_int_equal(number("silent_count"), 1);
     assert_string_equal(listed(node.reply, "silent", 0), "node3");
     assert_null(json_object_get(node.reply, "ranks"));
     result_from(3, true, id, "{\"ok\":true,\"ranks\":\"3\"}"); /* too late */
+}
+
+static void test_gather_each_node(void **state)
+{
+    const json_t *nodes, *own;
+
+    (void)state;
+    start(0);
+    join_child(1);
+    cu_core_counters(node.core)[CU_COUNT_fuse_lookup] = 5;
+    request("{\"op\":\"stats\",\"all\":true,\"each\":true}");
+    assert_true(json_is_true(json_object_get(node.outbox[0].json, "each")));
+    result_from(1, true, node.outbox[0].id,
+                "{\"ok\":true,\"ranks\":\"1\",\"sum\":{\"fuse_lookup\":7},\"nodes\":["
+                "{\"host\":\"node1\",\"rank\":1,\"counters\":{\"fuse_lookup\":7}}]}");
+    assert_int_equal(summed("fuse_lookup"), 12);
+    assert_non_null(json_object_get(json_object_get(node.reply, "sum"), "fuse_read"));
+    nodes = json_object_get(node.reply, "nodes");
+    assert_int_equal(json_array_size(nodes), 2);
+    own = json_object_get(json_array_get(nodes, 0), "counters");
+    assert_int_equal(json_integer_value(json_object_get(own, "fuse_lookup")), 5);
+    assert_null(json_object_get(own, "fuse_read")); /* it is zero */
+}
+
+/* A node that changed its parent is in two results: no figure counts twice. */
+static void test_gather_counts_nobody_twice(void **state)
+{
+    (void)state;
+    start(0);
+    join_child(1);
+    join_child(3);
+    request("{\"op\":\"stats\",\"all\":true}");
+    result_from(1, true, node.outbox[0].id,
+                "{\"ok\":true,\"ranks\":\"1-2\",\"sum\":{\"fuse_lookup\":30}}");
+    result_from(3, true, node.outbox[0].id,
+                "{\"ok\":true,\"ranks\":\"2-3\",\"sum\":{\"fuse_lookup\":20}}");
+    assert_int_equal(summed("fuse_lookup"), 30);
+    assert_int_equal(number("answered"), 3);
+    assert_string_equal(listed(node.reply, "silent", 0), "node3");
 }
 
 static void test_gather_broken_results(void **state)
@@ -188,11 +229,18 @@ static void test_stop_lingers_in_vain(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_gather_stats),        TEST(test_gather_broken_results),
-        TEST(test_gather_lost_child),   TEST(test_stats_here),
-        TEST(test_stop_waits_for_ends), TEST(test_stop_goes_on_without_asker),
-        TEST(test_stop_here),           TEST(test_below),
-        TEST(test_stop_lingers),        TEST(test_stop_lingers_in_vain),
+        TEST(test_gather_stats),
+        TEST(test_gather_each_node),
+        TEST(test_gather_counts_nobody_twice),
+        TEST(test_gather_broken_results),
+        TEST(test_gather_lost_child),
+        TEST(test_stats_here),
+        TEST(test_stop_waits_for_ends),
+        TEST(test_stop_goes_on_without_asker),
+        TEST(test_stop_here),
+        TEST(test_below),
+        TEST(test_stop_lingers),
+        TEST(test_stop_lingers_in_vain),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

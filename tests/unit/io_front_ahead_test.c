@@ -1,6 +1,9 @@
 /* What the FUSE front asks for before anybody does: the next names of a directory, what follows by
- * habit, a library's two ends. Counts are of storage: this node is its own root. */
+ * habit, libraries, what links lead to, listings. Counts are of storage: this node is its own root.
+ */
 #include "front_node.h"
+
+#include <dirent.h>
 
 #define DIRS    4
 #define FILES   100
@@ -26,7 +29,7 @@ static void make_dirs(void)
 
 static void make_modules(void)
 {
-    char name[64];
+    char name[64], target[64];
 
     assert_int_equal(mkdir(ROOT("/package"), 0755), 0);
     assert_int_equal(mkdir(ROOT("/package/__pycache__"), 0755), 0);
@@ -37,7 +40,11 @@ static void make_modules(void)
         node_write(ROOT(name), 100, 0);
         snprintf(name, sizeof(name), "/package/lib%d.so", i);
         node_write(ROOT(name), 5 * NODE_CHUNK_BYTES, 0);
+        snprintf(name, sizeof(name), "/package/link%d.so", i);
+        snprintf(target, sizeof(target), "lib%d.so", i);
+        assert_int_equal(symlink(target, ROOT(name)), 0);
     }
+    node_write(ROOT("/package/large.so"), 5 << 20, 0);
     for (int i = 0; i < MODULES; i++) {
         snprintf(name, sizeof(name), "/package/sub%d", i);
         assert_int_equal(mkdir(ROOT(name), 0755), 0);
@@ -137,7 +144,7 @@ static void companions_are_asked_for_ahead(void **state)
     assert_int_equal(grown(CU_COUNT_storage_open), 1);
 }
 
-static void both_ends_of_a_library_are_asked_for_ahead(void **state)
+static void libraries_are_asked_for_ahead(void **state)
 {
     if (!*state)
         skip();
@@ -145,7 +152,47 @@ static void both_ends_of_a_library_are_asked_for_ahead(void **state)
         read_first("/package/lib%d.so", i);
     node_counters(&node, before);
     look("/package/lib%d.so", MODULES - 1);
-    assert_int_equal(grown(CU_COUNT_read_ahead), 2);
+    assert_int_equal(grown(CU_COUNT_read_ahead), 5);
+    /* Of a large one the head and the end. */
+    node_counters(&node, before);
+    look("/package/large.so");
+    assert_int_equal(grown(CU_COUNT_read_ahead), ((1 << 20) + (512 << 10)) / NODE_CHUNK_BYTES);
+}
+
+static void what_a_link_leads_to_is_asked_for_ahead(void **state)
+{
+    uint64_t waited;
+
+    if (!*state)
+        skip();
+    assert_int_equal(access(MOUNT("/package"), F_OK), 0);
+    node_counters(&node, before);
+    look("/package/link%d.so", 0);
+    assert_int_equal(grown(CU_COUNT_read_ahead), 1);
+    waited = node_counter(&node, CU_COUNT_hit_storage);
+    look("/package/lib%d.so", 0);
+    assert_int_equal(node_counter(&node, CU_COUNT_hit_storage), waited);
+}
+
+static void directories_are_listed_ahead(void **state)
+{
+    char name[64];
+
+    if (!*state)
+        skip();
+    for (int i = 0; i < 6; i++) {
+        DIR *dir;
+
+        snprintf(name, sizeof(name), "/package/sub%d", i);
+        dir = opendir(MOUNT(name));
+        assert_non_null(dir);
+        while (readdir(dir))
+            continue;
+        closedir(dir);
+    }
+    node_counters(&node, before);
+    look("/package/sub%d", MODULES - 1);
+    assert_int_equal(grown(CU_COUNT_read_ahead), 1);
 }
 
 static void what_was_absent_is_looked_for_in_the_listing(void **state)
@@ -176,7 +223,9 @@ int main(void)
         T(directories_are_walked_ahead),
         T(a_few_names_are_no_walk),
         T(companions_are_asked_for_ahead),
-        T(both_ends_of_a_library_are_asked_for_ahead),
+        T(libraries_are_asked_for_ahead),
+        T(what_a_link_leads_to_is_asked_for_ahead),
+        T(directories_are_listed_ahead),
         T(what_was_absent_is_looked_for_in_the_listing),
     };
 

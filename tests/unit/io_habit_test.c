@@ -111,6 +111,54 @@ static void what_is_absent_here_is_absent_there(void **state)
     assert_false(cu_habit_absent(&h, "a.so", 4));
 }
 
+/* A directory of this name is found, listed or not; was it foreseen? */
+static bool dir(struct cu_habit *h, const char *name, bool listed)
+{
+    bool foreseen = cu_habit_lists(h, name, strlen(name));
+
+    cu_habit_dir(h, name, strlen(name));
+    if (listed)
+        cu_habit_listed(h, name, strlen(name));
+    return foreseen;
+}
+
+static void directories_are_listed_by_habit(void **state)
+{
+    struct cu_habit h = {0};
+    char name[16];
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        snprintf(name, sizeof(name), "p%d", i);
+        assert_false(dir(&h, name, true));
+    }
+    assert_true(dir(&h, "package", true));
+    /* One name is never listed, and spoils nothing for the others. */
+    assert_true(dir(&h, "__pycache__", false));
+    for (int i = 0; i < 100; i++)
+        assert_false(dir(&h, "__pycache__", false));
+    assert_true(dir(&h, "another", true));
+    /* A name that is known stands for itself. */
+    assert_true(dir(&h, "another", true));
+}
+
+static void directories_that_are_not_listed_are_let_be(void **state)
+{
+    struct cu_habit h = {0};
+    char name[16];
+
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        snprintf(name, sizeof(name), "d%d", i);
+        assert_false(dir(&h, name, i % 2 == 0));
+    }
+    for (int i = 0; i < 100; i++) {
+        snprintf(name, sizeof(name), "e%d", i);
+        (void)dir(&h, name, true);
+    }
+    assert_true(dir(&h, "new", true));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -119,6 +167,8 @@ int main(void)
         cmocka_unit_test(wrong_guesses_end),
         cmocka_unit_test(long_names_are_let_be),
         cmocka_unit_test(what_is_absent_here_is_absent_there),
+        cmocka_unit_test(directories_are_listed_by_habit),
+        cmocka_unit_test(directories_that_are_not_listed_are_let_be),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

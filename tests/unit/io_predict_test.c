@@ -50,6 +50,21 @@ static void suffixes_are_told_apart(void **state)
     assert_false(guess(&p, "x.so"));
 }
 
+static void versions_of_a_library_are_one_kind(void **state)
+{
+    struct cu_predict p = {0};
+
+    (void)state;
+    look(&p, "liba.so.1", 1, 1);
+    look(&p, "libb.so.2.0.17", 1, 1);
+    look(&p, "libc.so", 1, 1);
+    look(&p, "mod.cpython-311-x86_64-linux-gnu.so", 1, 1);
+    assert_true(guess(&p, "libd.so.42"));
+    assert_false(guess(&p, "data.2024"));
+    assert_false(guess(&p, "1.2.3"));
+    assert_false(guess(&p, "."));
+}
+
 static void three_quarters_are_enough(void **state)
 {
     struct cu_predict p = {0};
@@ -87,8 +102,11 @@ static void reads_never_outnumber_lookups(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_is_guessed_from_little), cmocka_unit_test(suffixes_are_told_apart),
-        cmocka_unit_test(three_quarters_are_enough),      cmocka_unit_test(habits_fade),
+        cmocka_unit_test(nothing_is_guessed_from_little),
+        cmocka_unit_test(suffixes_are_told_apart),
+        cmocka_unit_test(versions_of_a_library_are_one_kind),
+        cmocka_unit_test(three_quarters_are_enough),
+        cmocka_unit_test(habits_fade),
         cmocka_unit_test(reads_never_outnumber_lookups),
     };
 

@@ -15,7 +15,6 @@
 #define OVERHEAD     crypto_secretstream_xchacha20poly1305_ABYTES
 #define LENGTH_BYTES 4u
 #define PLAIN_MAX    (CU_SEAL_RECORD_MAX - OVERHEAD)
-#define PIECES_MAX   256u
 
 struct cu_seal {
     crypto_secretstream_xchacha20poly1305_state push;
@@ -54,64 +53,43 @@ void cu_seal_free(struct cu_seal *seal)
     free(seal);
 }
 
-/* The queue's first size bytes: where they lie when they are of one piece, else copied together. */
-static const void *join(struct cu_seal *seal, const struct cu_txq *plain, size_t size)
-{
-    uv_buf_t pieces[PIECES_MAX];
-    uint64_t total;
-    unsigned count = cu_txq_peek(plain, pieces, PIECES_MAX, size, &total);
-    size_t at = 0;
-
-    if (pieces[0].len >= size)
-        return pieces[0].base;
-    for (unsigned i = 0; i < count && at < size; i++) {
-        size_t part = pieces[i].len < size - at ? pieces[i].len : size - at;
-
-        memcpy(seal->plain + at, pieces[i].base, part);
-        at += part;
-    }
-    return seal->plain;
-}
-
-/* Of small messages no more than a few hundred go into one record. */
-static size_t record_size(const struct cu_txq *plain)
-{
-    uv_buf_t pieces[PIECES_MAX];
-    uint64_t total;
-
-    (void)cu_txq_peek(plain, pieces, PIECES_MAX, PLAIN_MAX, &total);
-    return total < PLAIN_MAX ? (size_t)total : PLAIN_MAX;
-}
-
 struct cu_buf *cu_seal_record(struct cu_seal *seal, struct cu_txq *plain)
 {
-    size_t size = record_size(plain);
+    size_t size = plain->bytes < PLAIN_MAX ? (size_t)plain->bytes : PLAIN_MAX;
     struct cu_buf *record = cu_buf_new(LENGTH_BYTES + size + OVERHEAD);
     uint32_t length = (uint32_t)(size + OVERHEAD);
+    size_t at = 0;
 
     if (!record)
         return NULL;
+    while (at < size) {
+        uint64_t total;
+        uv_buf_t piece;
+        size_t part;
+
+        (void)cu_txq_peek(plain, &piece, 1, 1, &total);
+        part = piece.len < size - at ? piece.len : size - at;
+        memcpy(seal->plain + at, piece.base, part);
+        cu_txq_advance(plain, part);
+        at += part;
+    }
     for (unsigned i = 0; i < LENGTH_BYTES; i++)
         record->data[i] = (uint8_t)(length >> (8 * i));
     crypto_secretstream_xchacha20poly1305_push(&seal->push, record->data + LENGTH_BYTES, NULL,
-                                               join(seal, plain, size), size, NULL, 0, 0);
-    cu_txq_advance(plain, size);
+                                               seal->plain, size, NULL, 0, 0);
     return record;
 }
 
-static int open_record(struct cu_seal *seal, const uint8_t *sealed, size_t size,
-                       const struct cu_seal_sink *sink)
+static int open_record(struct cu_seal *seal, const uint8_t *sealed, size_t size, cu_seal_fn deliver,
+                       void *context)
 {
-    void *to = sink->place ? sink->place(sink->context, size - OVERHEAD) : NULL;
     unsigned long long opened;
     unsigned char tag;
 
-    if (!to)
-        to = seal->plain;
-    if (crypto_secretstream_xchacha20poly1305_pull(&seal->pull, to, &opened, &tag, sealed, size,
-                                                   NULL, 0))
+    if (crypto_secretstream_xchacha20poly1305_pull(&seal->pull, seal->plain, &opened, &tag, sealed,
+                                                   size, NULL, 0))
         return -EBADMSG;
-    return sink->deliver(sink->context, to, (size_t)opened);
+    return deliver(context, seal->plain, (size_t)opened);
 }
 
 /* Adds to `in` until it holds need bytes; false when the input ends before. */
@@ -147,8 +125,8 @@ static size_t record_length(const uint8_t *at)
     return (size_t)at[0] | (size_t)at[1] << 8 | (size_t)at[2] << 16 | (size_t)at[3] << 24;
 }
 
-int cu_seal_feed(struct cu_seal *seal, const void *data, size_t size,
-                 const struct cu_seal_sink *sink)
+int cu_seal_feed(struct cu_seal *seal, const void *data, size_t size, cu_seal_fn deliver,
+                 void *context)
 {
     const uint8_t *bytes = data;
     int r = 0;
@@ -177,7 +155,7 @@ int cu_seal_feed(struct cu_seal *seal, const void *data, size_t size,
             break;
         }
         seal->in_size = 0;
-        r = open_record(seal, sealed, length, sink);
+        r = open_record(seal, sealed, length, deliver, context);
     }
     return r;
 }

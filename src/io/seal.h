@@ -26,18 +26,11 @@ void cu_seal_free(struct cu_seal *seal);
  * NULL: out of memory, nothing taken. */
 struct cu_buf *cu_seal_record(struct cu_seal *seal, struct cu_txq *plain);
 
-/* Who takes opened bytes. */
-struct cu_seal_sink {
-    void *context;
-    /* Where exactly size bytes that come next are wanted; NULL: anywhere. What stands there when
-     * the record turns out to be forged is not to be looked at. May be NULL. */
-    void *(*place)(void *context, size_t size);
-    /* They are there (borrowed). Other than 0 stops and is handed back. */
-    int (*deliver)(void *context, const void *bytes, size_t size);
-};
-
+/* Opened bytes are there (borrowed). Other than 0 stops and is handed back. */
+typedef int (*cu_seal_fn)(void *context, const void *bytes, size_t size);
 /* Takes all bytes. 0, -EBADMSG (forged or broken), or what deliver returned. */
 __attribute__((warn_unused_result)) int cu_seal_feed(struct cu_seal *seal, const void *bytes,
-                                                     size_t size, const struct cu_seal_sink *sink);
+                                                     size_t size, cu_seal_fn deliver,
+                                                     void *context);
 
 #endif

@@ -183,30 +183,11 @@ static int on_message(void *context, const struct cu_msg *msg)
     return link->state == CU_TCP_UP ? 0 : -ECANCELED;
 }
 
-/* What belongs to a payload is opened straight into it. */
-static void *place_opened(void *context, size_t size)
-{
-    struct cu_tcp_link *link = context;
-    unsigned char *at;
-
-    return cu_frame_rest(&link->frame, &at) >= size ? at : NULL;
-}
-
 static int on_opened(void *context, const void *bytes, size_t size)
 {
     struct cu_tcp_link *link = context;
-    unsigned char *at;
 
-    if (cu_frame_rest(&link->frame, &at) > 0 && at == bytes)
-        return cu_frame_filled(&link->frame, size, on_message, link);
     return cu_frame_feed(&link->frame, bytes, size, on_message, link);
-}
-
-static int feed_sealed(struct cu_tcp_link *link, const void *bytes, size_t size)
-{
-    const struct cu_seal_sink sink = {.context = link, .place = place_opened, .deliver = on_opened};
-
-    return cu_seal_feed(link->seal, bytes, size, &sink);
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
@@ -258,7 +239,7 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf)
     if (direct)
         r = cu_frame_filled(&link->frame, size, on_message, link);
     else if (link->seal)
-        r = feed_sealed(link, buf->base, size);
+        r = cu_seal_feed(link->seal, buf->base, size, on_opened, link);
     else
         r = cu_frame_feed(&link->frame, buf->base, size, on_message, link);
     if (link->state == CU_TCP_CLOSED)

@@ -37,7 +37,10 @@ teardown() {
     on login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/stop_copper.sh" -v "$MOUNT" \
         -H node1,node2,node3
     as_user alice login env COPPER_RSH="$WORK/bin/rsh" "$WORK/bin/stop_copper.sh" -H node1,node2
-    nothing_left
+    until_true nothing_left || {
+        left
+        return 1
+    }
 }
 
 # pids NODE NAME: of the processes called so there: copperd, copperd-super.
@@ -45,18 +48,17 @@ pids() {
     on "$1" sh -c "grep -lx $2 /proc/[0-9]*/comm | cut -d / -f 3"
 }
 
-nothing_left() {
-    local said
+left() {
     # shellcheck disable=SC2016
-    said=$(on_all sh -c '{
+    on_all sh -c '{
         grep -l "^copperd" /proc/[0-9]*/comm
         grep " - fuse.copper " /proc/self/mountinfo
         ls -d /tmp/copper-*/*.sock /tmp/copper-*/*.lock /tmp/copper-*/*.job /tmp/copper-test
-        true; } 2>/dev/null')
-    [ -z "$said" ] || {
-        echo "$said"
-        return 1
-    }
+        true; } 2>/dev/null'
+}
+
+nothing_left() {
+    [ -z "$(left)" ]
 }
 
 another_daemon() {
@@ -225,7 +227,7 @@ serves() {
     serves node1
     on node1 kill "$(pids node1 copperd-super)"
     wait $!
-    all_gone node1
+    until_true all_gone node1
 
     on node1 timeout "$PATIENCE" "$COPPER_BUILD/copperd" --foreground --node node1 <"$WORK/out/job" \
         2>"$WORK/out/said" 3>&- &
@@ -238,7 +240,7 @@ serves() {
     wait $! || status=$?
     [ "$status" = 1 ]
     [ "$(<"$WORK/out/said")" = "copperd: node1: the daemon died more than 5 times in 60 s" ]
-    all_gone node1
+    until_true all_gone node1
 }
 
 @test "a refresh is not lost with the daemon that was told of it" {
@@ -279,6 +281,6 @@ serves() {
     on node2 kill -STOP "$(pids node2 copperd-super)"
     for node in node1 node2 node3; do
         on "$node" "$COPPER_BUILD/copper" stop --here -v "$MOUNT"
-        all_gone "$node"
+        until_true all_gone "$node"
     done
 }

@@ -245,7 +245,7 @@ void cu_sim_front_ahead(struct cu_sim *sim, struct cu_sim_node *node, struct cu_
     struct cu_request request = request_of(sim, CU_KIND_DATA, file);
     uint32_t end;
 
-    if (proc->at == 0 || window == 0)
+    if (proc->at == 0 || window == 0 || sim->config.direct)
         return;                                       /* not known to be sequential */
     if (proc->at < 40 && window > 2u << proc->at / 2) /* doubles as the reader goes on */
         window = 2u << proc->at / 2;

@@ -40,14 +40,14 @@ void cu_sim_kernel_start(struct cu_sim *sim, struct cu_sim_node *node, uint64_t 
     }
 }
 
-static enum outcome wait_for(struct cu_sim *sim, struct cu_sim_proc *proc, enum cu_kind kind,
-                             uint32_t file, uint32_t chunk)
+static enum outcome wait_for(struct cu_sim_proc *proc, enum cu_kind kind, uint32_t file,
+                             uint32_t chunk)
 {
     proc->state = CU_SIM_PROC_WAITS;
     proc->wait_kind = (uint8_t)kind;
     proc->wait_file = file;
     proc->wait_chunk = chunk;
-    proc->since_ns = sim->engine.now_ns;
+    proc->since_ns = proc->local_ns; /* it may have run ahead */
     return WAIT;
 }
 
@@ -96,7 +96,7 @@ static enum outcome resolve(struct cu_sim *sim, struct cu_sim_proc *proc, uint32
         node->dentry[unknown] = CU_SIM_DENTRY_PENDING;
         cu_sim_front_request(sim, node, CU_KIND_ATTR, unknown, 0, version, proc->local_ns);
     }
-    return wait_for(sim, proc, CU_KIND_ATTR, unknown, 0);
+    return wait_for(proc, CU_KIND_ATTR, unknown, 0);
 }
 
 static enum outcome read_chunk(struct cu_sim *sim, struct cu_sim_proc *proc, uint32_t file,
@@ -118,7 +118,7 @@ static enum outcome read_chunk(struct cu_sim *sim, struct cu_sim_proc *proc, uin
         cu_sim_front_request(sim, node, CU_KIND_DATA, file, chunk, proc->version, proc->local_ns);
         cu_sim_front_ahead(sim, node, proc, file, chunk, proc->version);
     }
-    return wait_for(sim, proc, CU_KIND_DATA, file, chunk);
+    return wait_for(proc, CU_KIND_DATA, file, chunk);
 }
 
 static enum outcome do_read(struct cu_sim *sim, struct cu_sim_proc *proc,
@@ -140,7 +140,7 @@ static enum outcome do_read(struct cu_sim *sim, struct cu_sim_proc *proc,
         if (sim->config.direct && !proc->opened) {
             cu_sim_front_request(sim, node_of(sim, proc), CU_KIND_XATTR, op->file,
                                  (uint32_t)(proc - sim->procs), 0, proc->local_ns);
-            return wait_for(sim, proc, CU_KIND_XATTR, op->file, (uint32_t)(proc - sim->procs));
+            return wait_for(proc, CU_KIND_XATTR, op->file, (uint32_t)(proc - sim->procs));
         }
         proc->version = dentry & CU_SIM_DENTRY_LOW;
         proc->at = 0;
@@ -172,7 +172,7 @@ static enum outcome do_list(struct cu_sim *sim, struct cu_sim_proc *proc, uint32
         node->name[dir] |= CU_SIM_NAME_LISTING;
         cu_sim_front_request(sim, node, CU_KIND_DIR, dir, 0, 0, proc->local_ns);
     }
-    return wait_for(sim, proc, CU_KIND_DIR, dir, 0);
+    return wait_for(proc, CU_KIND_DIR, dir, 0);
 }
 
 /* Nothing is cached here: each operation of each process is a request of its own. */
@@ -188,7 +188,7 @@ static enum outcome do_original(struct cu_sim *sim, struct cu_sim_proc *proc,
         return LATER;
     cu_sim_front_request(sim, node_of(sim, proc), kind_of[op->kind], op->file, index, 0,
                          proc->local_ns);
-    return wait_for(sim, proc, kind_of[op->kind], op->file, index);
+    return wait_for(proc, kind_of[op->kind], op->file, index);
 }
 
 static enum outcome do_op(struct cu_sim *sim, struct cu_sim_proc *proc, const struct cu_sim_op *op)
@@ -359,7 +359,8 @@ static uint64_t stored_during(const struct cu_sim *sim, uint32_t object, uint64_
 /* Where the time of a process went that waited for this reply. */
 static void account(struct cu_sim *sim, const struct cu_sim_req *req, uint64_t since_ns)
 {
-    uint64_t *where = sim->result->where_ns, waited = sim->engine.now_ns - since_ns, stored;
+    uint64_t *where = sim->result->where_ns, now = sim->engine.now_ns, stored;
+    uint64_t waited = now > since_ns ? now - since_ns : 0;
     uint32_t chunk = sim->config.original ? 0 : req->chunk;
 
     if (sim->config.direct) {
@@ -399,7 +400,8 @@ void cu_sim_kernel_reply(struct cu_sim *sim, uint32_t index)
             continue;
         account(sim, &req, proc->since_ns);
         proc->state = CU_SIM_PROC_RUNS;
-        proc->local_ns = sim->engine.now_ns;
+        if (proc->local_ns < sim->engine.now_ns)
+            proc->local_ns = sim->engine.now_ns;
         take(sim, proc, &req);
         cu_sim_kernel_step(sim, p);
     }

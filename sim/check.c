@@ -48,6 +48,21 @@ static const char *path_of(const struct cu_sim *sim, const struct cu_sim_req *re
 
 /* --- values ----------------------------------------------------------------------------------- */
 
+/* How long an answer may have been under way from the root, parents' freezes included. */
+static uint64_t way_ns(const struct cu_sim *sim, uint32_t rank)
+{
+    uint32_t hops = 1;
+
+    for (uint32_t t = 0; t < sim->config.trees; t++) {
+        struct cu_tree tree =
+            cu_tree_make(sim->config.nodes, sim->config.fanout, t, sim->config.trees);
+        uint32_t depth = cu_tree_ancestors(&tree, rank, NULL, 0);
+
+        hops = depth > hops ? depth : hops;
+    }
+    return hops * sim->delay_max_ns + sim->freeze_max_ns;
+}
+
 /* Did storage say so at a time that this request may have heard of? */
 static bool error_is_true(const struct cu_sim *sim, const struct cu_sim_req *req, int error)
 {
@@ -59,14 +74,14 @@ static bool error_is_true(const struct cu_sim *sim, const struct cu_sim_req *req
         eio = sim->eio_ns[cu_sim_object(sim, CU_KIND_DIR, f->parent, 0)];
         f = &sim->world->files[f->parent];
     }
-    slack = sim->config.enoent_ttl_ns + sim->delay_max_ns + sim->freeze_max_ns + 100 * CU_SIM_MS;
+    slack = sim->config.enoent_ttl_ns + way_ns(sim, req->node) + 100 * CU_SIM_MS;
     if (error == ENOENT)
         return f->absent_ns == UINT64_MAX ||
                (f->absent_ns && f->absent_ns + slack >= req->asked_ns);
     if (error == ESTALE && req->waiting == CU_KIND_DATA)
         return f->version != req->version;
     if (error == EIO)
-        return eio && eio + sim->delay_max_ns + sim->freeze_max_ns + EIO_OLD_NS >= now;
+        return eio && eio + way_ns(sim, req->node) + EIO_OLD_NS >= now;
     return false;
 }
 
@@ -236,6 +251,31 @@ void cu_sim_check_latency(struct cu_sim *sim, const struct cu_sim_req *req)
                          (double)took / 1e9, path_of(sim, req), (int)req->kind);
 }
 
+/* The bounds of src/core/flow.c: what a child may have in service, parked and not taken. */
+static void check_queues(struct cu_sim *sim, const struct cu_sim_node *node)
+{
+    const struct cu_core *core = node->core;
+    const struct cu_core_config *c = &core->config;
+    uint64_t window = c->cache_bytes / 8 / c->fanout / c->tree_count;
+    uint64_t least = 4ull * c->chunk_bytes, answer = c->chunk_bytes + 65536ull;
+
+    window = window > 32u << 20 ? 32u << 20 : window < least ? least : window;
+    if (core->parked_bytes > 8u << 20 || core->parked_bytes > c->cache_bytes / 32)
+        cu_sim_violation(sim, "node %u: %llu bytes of wants are parked", node->rank,
+                         (unsigned long long)core->parked_bytes);
+    cu_list_for_each (link, &core->peers) {
+        const struct peer *peer = CU_LIST_ENTRY(link, struct peer, link);
+
+        if (peer->child_queued > (512u << 10) + c->tree_count * (window + answer))
+            cu_sim_violation(sim, "node %u: %llu bytes wait for node %u to take them", node->rank,
+                             (unsigned long long)peer->child_queued, peer->rank);
+        for (uint32_t t = 0; t < c->tree_count; t++)
+            if (peer->flows[t].wants > 1024 || peer->flows[t].bytes > window + answer)
+                cu_sim_violation(sim, "node %u: works on %u wants of node %u at a time", node->rank,
+                                 peer->flows[t].wants, peer->rank);
+    }
+}
+
 void cu_sim_check_memory(struct cu_sim *sim, struct cu_sim_node *node)
 {
     uint64_t held = cu_core_counters(node->core)[CU_COUNT_cached_bytes];
@@ -248,6 +288,7 @@ void cu_sim_check_memory(struct cu_sim *sim, struct cu_sim_node *node)
         cu_sim_violation(sim, "node %u holds %llu bytes of %llu", node->rank,
                          (unsigned long long)held,
                          (unsigned long long)node->core->config.cache_bytes);
+    check_queues(sim, node);
 }
 
 static void check_objects(struct cu_sim *sim, const struct cu_sim_node *node)

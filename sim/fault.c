@@ -13,6 +13,7 @@ enum fault {
     FAULT_FREEZE,
     FAULT_RESET,
     FAULT_CUT,
+    FAULT_JITTER,
     FAULT_SLOW_NODE,
     FAULT_SLOW_STORAGE,
     FAULT_EIO,
@@ -54,12 +55,16 @@ void cu_sim_fault_plan(struct cu_sim *sim)
     if (dice(sim, 0, 3) == 0)
         sim->corrupt_ppm = 2000;
     if (dice(sim, 0, 2) == 0)
+        sim->overtake_ppm = 50000;
+    if (dice(sim, 0, 2) == 0)
         sim->config.cache_bytes = dice(sim, 64 * 1024, 512 * 1024);
     tell(sim, "%u nodes, fan-out %u, %u trees, -E %llu ms", sim->config.nodes, sim->config.fanout,
          sim->config.trees, (unsigned long long)(sim->config.enoent_ttl_ns / CU_SIM_MS));
-    tell(sim, "plan: %llu faults, duplicates %u, wrong bits %u in a million, cache %llu",
-         (unsigned long long)count, sim->duplicate_ppm, sim->corrupt_ppm,
-         (unsigned long long)sim->config.cache_bytes);
+    tell(
+        sim,
+        "plan: %llu faults, in a million: %u repeated, %u overtake, %u with wrong bits; cache %llu",
+        (unsigned long long)count, sim->duplicate_ppm, sim->overtake_ppm, sim->corrupt_ppm,
+        (unsigned long long)sim->config.cache_bytes);
 }
 
 uint64_t cu_sim_fault_blocked(const struct cu_sim *sim, uint32_t a, uint32_t b)
@@ -176,6 +181,14 @@ static void storage(struct cu_sim *sim, enum fault fault)
          (double)sim->storage_delay_ns / 1e9, sim->storage_eio_ppm);
 }
 
+static void jitter(struct cu_sim *sim)
+{
+    sim->jitter_ns = dice(sim, CU_SIM_MS, 500 * CU_SIM_MS);
+    cu_sim_engine_push(&sim->engine, sim->engine.now_ns + dice(sim, 100 * CU_SIM_MS, 3 * CU_SIM_S),
+                       CU_SIM_CLEAR, 0, (uint64_t)FAULT_JITTER << 24, NULL);
+    tell(sim, "messages take up to %.3f s longer", (double)sim->jitter_ns / 1e9);
+}
+
 static void freeze(struct cu_sim *sim)
 {
     struct cu_sim_node *node = victim(sim);
@@ -193,6 +206,7 @@ static void calm(struct cu_sim *sim)
     sim->calm_ns = sim->engine.now_ns;
     sim->duplicate_ppm = 0;
     sim->corrupt_ppm = 0;
+    sim->overtake_ppm = 0;
     for (uint32_t i = 0; i < sim->config.nodes; i++)
         if (!sim->nodes[i].core)
             cu_sim_engine_push(&sim->engine, sim->engine.now_ns, CU_SIM_BOOT, i, 1, NULL);
@@ -211,6 +225,9 @@ static void clear(struct cu_sim *sim, uint64_t what)
         break;
     case FAULT_EIO:
         sim->storage_eio_ppm = 0;
+        break;
+    case FAULT_JITTER:
+        sim->jitter_ns = 0;
         break;
     case FAULT_CRASH:
     case FAULT_FREEZE:
@@ -243,6 +260,9 @@ void cu_sim_fault_event(struct cu_sim *sim, const struct cu_sim_event *event)
         break;
     case FAULT_CUT:
         cut(sim);
+        break;
+    case FAULT_JITTER:
+        jitter(sim);
         break;
     case FAULT_SLOW_NODE:
         slow_node(sim);

@@ -147,9 +147,9 @@ static enum outcome do_read(struct cu_sim *sim, struct cu_sim_proc *proc,
         proc->ahead = 0;
     }
     size = cu_sim_world_size(world, op->file, proc->version);
-    end = (uint64_t)op->first + op->length < size ? (uint64_t)op->first + op->length : size;
+    end = op->first + op->length < size ? op->first + op->length : size;
     for (;; proc->at++) {
-        chunk = op->first / world->chunk_bytes + proc->at;
+        chunk = (uint32_t)(op->first / world->chunk_bytes) + proc->at;
         if ((uint64_t)chunk * world->chunk_bytes >= end)
             return GO_ON;
         out = read_chunk(sim, proc, op->file, chunk,

@@ -48,7 +48,7 @@
     /* without Copper, for its model */ \
     X(direct_again_percent, 100)    /* an operation in a further run of the same job */ \
     /* the original Copper, for its model */ \
-    X(original_here_ns, 27000)      /* of the daemon: an operation that it has the answer of */ \
+    X(original_here_ns, 18000)      /* of the daemon: an operation that it has the answer of */ \
     X(original_travel_ns, 12000000) /* more, for one that must travel: waits, not CPU */ \
     X(original_rpc_cpu_ns, 100000)  /* of a parent, per request of a child */ \
     X(original_bulk_ps_per_byte, 1000)

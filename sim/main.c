@@ -50,6 +50,8 @@ static int many_seeds(struct cu_sim_options *o)
         }
         tell(o, seed, &result);
         cu_sim_seeds_add(&sum, seed, &result);
+        if (sum.failed && o->stop)
+            break;
     }
     cu_sim_report_seeds(stdout, &sum, o->json);
     return sum.failed != 0;

@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FRAME_BYTES 66u   /* Ethernet, IP and TCP around a message */
-#define SMALL_NS    1000u /* on the wire for less than that: not worth an event of its own */
+#define FRAME_BYTES  66u         /* Ethernet, IP and TCP around a message */
+#define SMALL_NS     1000u       /* on the wire for less than that: not worth an event of its own */
+#define SOCKET_BYTES (32u << 10) /* with faults: a kernel takes as much before a queue is seen */
 
 static struct cu_sim_node *node_of(struct cu_sim *sim, const struct cu_sim_conn *conn, unsigned end)
 {
@@ -41,7 +42,7 @@ static void add_link(struct cu_sim_node *node, uint32_t rank, bool child, uint32
         (struct cu_sim_link){.rank = rank, .child = child, .conn = conn};
 }
 
-/* When what leaves end `from` at at_ns arrives. */
+/* When what leaves end `from` at at_ns arrives: after all that was sent before. */
 static uint64_t arrival(struct cu_sim *sim, struct cu_sim_conn *conn, unsigned from, uint64_t at_ns)
 {
     uint32_t a = conn->rank[from], b = conn->rank[!from];
@@ -50,6 +51,8 @@ static uint64_t arrival(struct cu_sim *sim, struct cu_sim_conn *conn, unsigned f
 
     if (blocked > at_ns) /* sent again some time after the way is free */
         there = blocked + cu_sim_rng_below(&sim->rng, 300 * CU_SIM_MS);
+    if (sim->jitter_ns)
+        there += cu_sim_rng_below(&sim->fault_rng, sim->jitter_ns);
     if (there < conn->last_ns[from])
         there = conn->last_ns[from];
     conn->last_ns[from] = there;
@@ -187,6 +190,27 @@ static void own(struct cu_sim *sim, struct cu_sim_message *message)
     }
 }
 
+/* Wants and answers pair up by id, so they may overtake each other, as they do on a transport with
+ * several channels; what a connection says about itself keeps its place. */
+static bool may_overtake(const struct cu_msg *msg)
+{
+    return msg->type == CU_MSG_WANT || msg->type == CU_MSG_ANSWER;
+}
+
+/* The driver tells how much a child has not taken, as src/daemon does. */
+static void tell_queued(struct cu_sim *sim, struct cu_sim_conn *conn, unsigned end, bool grows)
+{
+    struct cu_sim_node *node = node_of(sim, conn, end);
+    uint64_t queued = conn->queued[end];
+
+    if (!sim->config.faults || end == 0 || !node || !conn->open[end])
+        return;
+    queued = queued > SOCKET_BYTES ? queued - SOCKET_BYTES : 0;
+    cu_core_child_queued(node->core, conn->rank[!end], queued, sim->engine.now_ns);
+    if (!grows && queued == 0)
+        cu_sim_node_drain(sim, node);
+}
+
 static struct cu_sim_message *new_message(struct cu_sim *sim)
 {
     struct cu_sim_message *message = sim->spare;
@@ -202,7 +226,7 @@ void cu_sim_net_send(struct cu_sim *sim, struct cu_sim_node *node, uint32_t rank
 {
     const struct cu_sim_machine *machine = &sim->config.machine;
     struct cu_sim_link *link = find_link(node, rank, child);
-    uint64_t bytes = wire_bytes(sim, msg), leaves, wire;
+    uint64_t bytes = wire_bytes(sim, msg), leaves, wire, there, last_ns;
     struct cu_sim_message *message;
     struct cu_sim_conn *conn;
 
@@ -226,10 +250,18 @@ void cu_sim_net_send(struct cu_sim *sim, struct cu_sim_node *node, uint32_t rank
     message->bytes = (uint32_t)bytes;
     message->msg = *msg;
     own(sim, message);
-    cu_sim_engine_push(&sim->engine, arrival(sim, conn, message->from, leaves), CU_SIM_ARRIVE, rank,
-                       0, message);
-    if (conn->last_ns[message->from] - sim->engine.now_ns > sim->delay_max_ns)
-        sim->delay_max_ns = conn->last_ns[message->from] - sim->engine.now_ns;
+    last_ns = conn->last_ns[message->from];
+    there = arrival(sim, conn, message->from, leaves);
+    if (may_overtake(&message->msg) && cu_sim_rng_chance(&sim->fault_rng, sim->overtake_ppm)) {
+        sim->result->faults++;
+        conn->last_ns[message->from] = last_ns;
+        there += cu_sim_rng_below(&sim->fault_rng, 50 * CU_SIM_MS);
+    }
+    cu_sim_engine_push(&sim->engine, there, CU_SIM_ARRIVE, rank, 0, message);
+    conn->queued[message->from] += bytes;
+    tell_queued(sim, conn, message->from, true);
+    if (there - sim->engine.now_ns > sim->delay_max_ns)
+        sim->delay_max_ns = there - sim->engine.now_ns;
 }
 
 /* The receiver is not there any more: if its host is, it says so. */
@@ -266,10 +298,15 @@ static void received(struct cu_sim *sim, struct cu_sim_message *message)
 static void arrive(struct cu_sim *sim, struct cu_sim_message *message)
 {
     const struct cu_sim_machine *machine = &sim->config.machine;
-    struct cu_sim_node *node = node_of(sim, &sim->conns[message->conn], !message->from);
+    struct cu_sim_conn *conn = &sim->conns[message->conn];
+    struct cu_sim_node *node = node_of(sim, conn, !message->from);
     uint64_t wire = cu_sim_transfer_ns(message->bytes, machine->nic_bytes_per_s);
     uint64_t start = sim->engine.now_ns;
+    bool over = conn->queued[message->from] > SOCKET_BYTES;
 
+    conn->queued[message->from] -= message->bytes;
+    if (over && conn->queued[message->from] <= SOCKET_BYTES)
+        tell_queued(sim, conn, message->from, false);
     if (gone(sim, message->conn, !message->from) || !node) {
         cu_sim_net_drop(sim, message);
         return;
@@ -320,7 +357,7 @@ static void deliver(struct cu_sim *sim, struct cu_sim_message *message)
         sim->refusals = true;
     cu_core_message(node->core, rank, child, msg, sim->engine.now_ns);
     cu_sim_node_drain(sim, node);
-    if (answer && node->core && cu_sim_rng_chance(&sim->fault_rng, sim->duplicate_ppm)) {
+    if (node->core && cu_sim_rng_chance(&sim->fault_rng, sim->duplicate_ppm)) {
         sim->result->faults++;
         cu_core_message(node->core, rank, child, &message->msg, sim->engine.now_ns);
         cu_sim_node_drain(sim, node);

@@ -4,6 +4,7 @@
 
 #include "core/tree.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,10 +31,11 @@ static uint64_t budget(const struct cu_sim *sim, const struct cu_sim_node *node)
     return sim->config.cache_bytes;
 }
 
-void cu_sim_node_boot(struct cu_sim *sim, struct cu_sim_node *node)
+static struct cu_core_config core_config(const struct cu_sim *sim, const struct cu_sim_node *node)
 {
     const struct cu_sim_config *c = &sim->config;
-    struct cu_core_config config = {
+
+    return (struct cu_core_config){
         .rank = node->rank,
         .node_count = c->nodes,
         .fanout = c->fanout,
@@ -48,6 +50,21 @@ void cu_sim_node_boot(struct cu_sim *sim, struct cu_sim_node *node)
         .orphan_slots = c->orphan_slots,
         .names = sim->names,
     };
+}
+
+int cu_sim_node_check(const struct cu_sim *sim, struct cu_error *err)
+{
+    struct cu_core_config config = core_config(sim, &(struct cu_sim_node){0});
+    struct cu_core *core = cu_core_create(&config, 0, err);
+
+    cu_core_destroy(core);
+    return core ? 0 : -EINVAL;
+}
+
+void cu_sim_node_boot(struct cu_sim *sim, struct cu_sim_node *node)
+{
+    const struct cu_sim_config *c = &sim->config;
+    struct cu_core_config config = core_config(sim, node);
     struct cu_error err;
 
     if (node->core)

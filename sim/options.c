@@ -73,6 +73,7 @@ static const struct row table[] = {
      "the same at a node that lost its parents"},
     {"scale", "BYTES", BOTH, NUMBER, AT(config.scaled_bytes), 0, 1u << 20,
      "chunks hold so little, and are charged in full; 0: no"},
+    {"stop", NULL, CU_SIM_SEEDS, FLAG, AT(stop), 0, 0, "at the first seed that fails"},
     {"no-faults", NULL, CU_SIM_SEEDS, CALM, 0, 0, 0, 0, "the workloads alone"},
     {"plant", "NAME", BOTH, PLANT, 0, 0, 0, 0, "a mistake, which a checker must see"},
     {"verbose", NULL, BOTH, FLAG, AT(config.verbose), 0, 0, "each fault and violation on stderr"},

@@ -10,7 +10,7 @@ struct cu_sim_options {
     enum cu_sim_command command;
     struct cu_sim_config config;
     uint64_t from, count;
-    bool json;
+    bool json, stop;
     int argc;
     char **argv; /* borrowed */
 };

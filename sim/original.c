@@ -5,9 +5,10 @@
  *
  * Two costs are fitted to two published times, because nothing else is known about them: what an
  * operation costs that the node's own daemon has the answer of (the second run), and what more one
- * costs whose answer must travel (the first). The latter is a time and not a daemon's work, else the
- * first run would grow with the number of children, and it is published as near-constant; and it is
- * not in names that do not exist, else the second run, which asks for them again, would take longer.
+ * costs whose answer must travel (the first). The latter is a time and not a daemon's work, else
+ * the first run would grow with the number of children, and it is published as near-constant; and
+ * it is not in names that do not exist, else the second run, which asks for them again, would take
+ * longer.
  *
  * When an object is on a node is worked out at once, up the tree and down again, with the times at
  * which each CPU and the storage are free: no events between. That is first come, first served by

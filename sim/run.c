@@ -125,6 +125,8 @@ static int set_up(struct cu_sim *sim, struct cu_error *err)
     rc = cu_sim_workload_init(sim, err);
     if (rc == 0)
         rc = share_names(sim, err);
+    if (rc == 0)
+        rc = cu_sim_node_check(sim, err);
     if (rc < 0)
         return rc;
     sim->reads = cu_sim_alloc(cu_sim_object_count(sim), sizeof *sim->reads);

@@ -41,6 +41,7 @@ struct cu_sim_conn {
     bool open[2];        /* this end has not closed it and was not told that it is closed */
     bool up[2];          /* told to its core */
     uint64_t last_ns[2]; /* when what end i sent last arrives: the order is kept */
+    uint64_t queued[2];  /* bytes that end i has sent and the network not taken yet */
 };
 
 struct cu_sim_link {
@@ -103,7 +104,7 @@ enum cu_sim_op_kind { CU_SIM_OP_LOOKUP, CU_SIM_OP_READ, CU_SIM_OP_LIST };
 struct cu_sim_op {
     uint8_t kind;
     uint32_t file;
-    uint32_t first; /* READ: bytes from `first`, so many */
+    uint64_t first; /* READ: bytes from `first`, so many */
     uint32_t length;
     uint32_t think_us;
 };
@@ -205,7 +206,8 @@ struct cu_sim {
     uint64_t storm_ns;     /* when the last disturbance ended: nobody hangs much longer */
     bool refusals;         /* a parent has answered EBUSY or ENOMEM: the child reads by itself */
     uint64_t *original_ns; /* by node, kind and file: when it is there; 0: not asked for */
-    uint32_t duplicate_ppm, corrupt_ppm;
+    uint32_t duplicate_ppm, corrupt_ppm, overtake_ppm;
+    uint64_t jitter_ns; /* each message takes up to so much longer */
     uint32_t refresh_target;
     uint64_t refresh_begun[64]; /* by generation, as far as there is room */
     uint64_t delay_max_ns;      /* longest that a message was under way */
@@ -229,6 +231,9 @@ static inline uint32_t cu_sim_object_count(const struct cu_sim *sim)
 }
 
 /* node.c */
+/* Does a core take this configuration? 0, or a negative errno with err. */
+__attribute__((warn_unused_result)) int cu_sim_node_check(const struct cu_sim *sim,
+                                                          struct cu_error *err);
 void cu_sim_node_boot(struct cu_sim *sim, struct cu_sim_node *node);
 /* Ends its daemon, kernel and processes at once. loud: its peers' connections are reset. */
 void cu_sim_node_crash(struct cu_sim *sim, struct cu_sim_node *node, bool loud);

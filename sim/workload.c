@@ -117,7 +117,8 @@ static int load_op(struct loader *l, const char *line)
 {
     struct cu_sim *sim = l->sim;
     struct cu_sim_op op = {.kind = CU_SIM_OP_LOOKUP};
-    int count = sscanf(line + 1, " %u %u %u %u", &op.think_us, &op.file, &op.first, &op.length);
+    unsigned long long first = 0;
+    int count = sscanf(line + 1, " %u %u %llu %u", &op.think_us, &op.file, &first, &op.length);
 
     if (line[0] == 'R')
         op.kind = CU_SIM_OP_READ;
@@ -126,6 +127,7 @@ static int load_op(struct loader *l, const char *line)
     if (count != (line[0] == 'R' ? 4 : 2) || op.file >= l->file_count)
         return -EINVAL;
     op.file = l->files[op.file];
+    op.first = first;
     if ((sim->op_count & (sim->op_count - 1)) == 0)
         sim->ops = cu_sim_grow(sim->ops, sim->op_count ? sim->op_count * 2 : 1, sizeof *sim->ops);
     sim->ops[sim->op_count++] = op;

@@ -1,7 +1,10 @@
 #!/bin/sh
 # Without faults storage is read once per object, whatever the job's shape: exact.sh COPPER_SIM
+# [all|small]
 set -eu
-for shape in 1,1,1 2,1,2 7,2,2 16,3,4 64,4,1 64,1,1 65,4,3 200,8,4 333,12,7 1000,12,1 2000,2,2; do
+shapes="1,1,1 2,1,2 7,2,2 16,3,4 64,4,1 64,1,1 65,4,3"
+[ "${2-all}" = small ] || shapes="$shapes 200,8,4 333,12,7 1000,12,1 2000,2,2"
+for shape in $shapes; do
     nodes=${shape%%,*}
     rest=${shape#*,}
     for content in always never predict; do

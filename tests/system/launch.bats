@@ -262,6 +262,28 @@ END
     run -0 on node3 cat "$mount/etc/hostname"
 }
 
+@test "status: of this node, of the root, and when all are ready; JSON where figures are printed" {
+    local words
+    launch -H "$nodes" -k 1
+    run -0 copper node3 status
+    [ "${lines[0]}" = "mount       $mount" ]
+    [[ ${lines[1]} == *", 2 of 4 nodes ready at or below this node" ]]
+    [[ ${lines[2]} == "node        node3 (rank 2), pid $(daemon node3), up "*" s, version "* ]]
+    [ "${lines[3]}" = "tree 0      interior, parent node2, children node4" ]
+    for words in --all --wait; do
+        run -0 copper node3 status "$words"
+        [[ ${lines[1]} == *", 4 of 4 nodes ready" ]]
+        [ "${lines[3]}" = "tree 0      root, children node2" ]
+    done
+    for words in "status" "status --all" "status --wait" "stats" "stats --all" "stats --nodes" "doctor"; do
+        # shellcheck disable=SC2086
+        copper node2 $words --json | python3 -m json.tool >/dev/null
+    done
+    end_all node4
+    run -1 copper node2 status --wait --timeout 1
+    [ "$output" = "copper: the daemon of this node: 1 of 4 nodes are not ready: node4" ]
+}
+
 @test "stats: of this node, summed over the job, and a line for each node" {
     launch -H "$nodes" -k 1
     on node3 cat "$mount/etc/hostname" >/dev/null

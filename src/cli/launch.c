@@ -229,8 +229,13 @@ static int give_up(struct launch *l, const struct cu_launch_paths *paths)
     if (l->interrupted != 0) {
         fprintf(stderr, "copper: interrupted: stopping what was started\n");
     } else {
-        fprintf(stderr, "copper: not all of %zu nodes are ready after %.1f s:\n",
-                l->job->hosts.count, (double)(cu_channel_now_ms() - l->start_ms) / 1000);
+        double seconds = (double)(cu_channel_now_ms() - l->start_ms) / 1000;
+
+        if (l->job->hosts.count == 1)
+            fprintf(stderr, "copper: the node is not ready after %.1f s:\n", seconds);
+        else
+            fprintf(stderr, "copper: not all of %zu nodes are ready after %.1f s:\n",
+                    l->job->hosts.count, seconds);
         print_reasons(l);
     }
     cu_client_close(&l->client);

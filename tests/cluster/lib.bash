@@ -44,7 +44,8 @@ cluster_down() {
     [ -n "${CLUSTER_DIR:-}" ] || return 0
     sanitizers_are_silent || status=1
     "$CLUSTER_BIN/cluster" down "$CLUSTER_DIR"
-    unset CLUSTER_DIR
+    [ -z "${SANITIZERS_SAID:-}" ] || rm -rf --one-file-system "$SANITIZERS_SAID"
+    unset CLUSTER_DIR SANITIZERS_SAID
     return $status
 }
 
@@ -54,10 +55,11 @@ sanitizers() {
 }
 
 # A daemon has no standard error, so what sanitizers say on a node goes to files that all nodes and
-# users see.
+# users see, also where a test hides /tmp.
 hear_sanitizers() {
-    local to=$CLUSTER_DIR/sanitizers name
-    mkdir -m 1777 "$to"
+    local to name
+    to=$(mktemp -d /srv/sanitizers.XXXXXX)
+    export SANITIZERS_SAID=$to
     chmod 1777 "$to"
     cp "$CLUSTER_BIN/../tsan.supp" "$to/tsan.supp"
     for name in ASAN LSAN UBSAN; do
@@ -69,7 +71,7 @@ hear_sanitizers() {
 
 # Fails with what they have said since the last call.
 sanitizers_are_silent() {
-    local said=$CLUSTER_DIR/sanitizers/said
+    local said=${SANITIZERS_SAID:-/nonexistent}/said
     compgen -G "$said.*" >/dev/null || return 0
     head -n 200 "$said".*
     rm "$said".*

@@ -148,8 +148,8 @@ END
 
 @test "a host that does not answer: named at the time limit, the others stopped again" {
     rsh_that 'node3) exec sleep 600 ;;'
-    run -1 launch -H "$nodes" -s 8
-    [[ ${lines[0]} == "copper: not all of 4 nodes are ready after 8."* ]]
+    run -1 launch -H "$nodes" -s 15
+    [[ ${lines[0]} == "copper: not all of 4 nodes are ready after 15."* ]]
     [[ $output == *"copper: node3: no answer from rsh"* ]]
     [[ $output != *"copper: node1:"* && $output != *"copper: node4:"* ]]
     [[ $output == *"copper: 1 node could not be cleaned: node3: "* ]]
@@ -158,7 +158,7 @@ END
 
 @test "a node that cannot reach its parent: named as not joined" {
     "$CLUSTER_BIN/cluster" cut "$CLUSTER_DIR" node4
-    run -1 launch -H "$nodes" -s 8
+    run -1 launch -H "$nodes" -s 15
     "$CLUSTER_BIN/cluster" heal "$CLUSTER_DIR" node4
     [[ $output == *"copper: node4: did not join"* ]]
     [[ $output != *"copper: node2:"* ]]

@@ -2,6 +2,8 @@
  * everything heals, and the checkers want all to be well again. */
 #include "sim.h"
 
+#include "core/tree.h"
+
 #include <dirent.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -86,9 +88,13 @@ uint64_t cu_sim_fault_blocked(const struct cu_sim *sim, uint32_t a, uint32_t b)
 /* Who is hit: now and then a root, else anybody. */
 static struct cu_sim_node *victim(struct cu_sim *sim)
 {
-    if (dice(sim, 0, 3) == 0)
-        return &sim->nodes[dice(sim, 0, sim->config.trees - 1) * sim->config.nodes /
-                           sim->config.trees];
+    if (dice(sim, 0, 3) == 0) {
+        uint32_t t = (uint32_t)dice(sim, 0, sim->config.trees - 1);
+        struct cu_tree tree =
+            cu_tree_make(sim->config.nodes, sim->config.fanout, t, sim->config.trees);
+
+        return &sim->nodes[cu_tree_rank(&tree, 0)];
+    }
     return &sim->nodes[dice(sim, 0, sim->config.nodes - 1)];
 }
 

@@ -2,6 +2,11 @@
  * the subtree of a place is the contiguous range that starts at it. */
 #include "core/tree.h"
 
+/* A rotation by N/T alone puts heads of blocks on heads of blocks, so that the same nodes forward
+ * in all trees (docs/design/trees.md). In a small job it does not matter. */
+#define SHIFT       3u
+#define SHIFT_NODES 64u
+
 /* The range [lo, hi) whose head is lo, and the block of it that holds a place. */
 struct range {
     uint32_t lo;
@@ -14,6 +19,8 @@ struct cu_tree cu_tree_make(uint32_t node_count, uint32_t fanout, uint32_t tree,
     struct cu_tree made = {.node_count = node_count, .fanout = fanout};
 
     made.offset = (uint32_t)((uint64_t)tree * node_count / tree_count);
+    if (node_count >= SHIFT_NODES && node_count / tree_count > SHIFT * (tree_count - 1))
+        made.offset += SHIFT * tree;
     return made;
 }
 

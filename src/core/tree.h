@@ -2,7 +2,8 @@
  *
  * A tree over places [lo, hi): the head is lo; the rest is cut into k contiguous blocks of sizes
  * that differ by at most one, larger first, each a subtree. Places are ranks rotated by the tree's
- * offset, t * N / T: tree 0 has place = rank. O(log N) each, no tables. */
+ * offset, t * N / T and a little more from 64 nodes on: tree 0 has place = rank. O(log N) each, no
+ * tables. */
 #ifndef CU_CORE_TREE_H
 #define CU_CORE_TREE_H
 

@@ -57,6 +57,39 @@ static void every_tree_is_a_tree(void **state)
     }
 }
 
+static void large_jobs_have_different_roots(void **state)
+{
+    (void)state;
+    for (uint32_t n = 60; n < 700; n++) {
+        for (uint32_t trees = 2; trees <= 60; trees += 2) {
+            for (uint32_t t = 1; t < trees; t++) {
+                struct cu_tree before = cu_tree_make(n, 4, t - 1, trees);
+                struct cu_tree tree = cu_tree_make(n, 4, t, trees);
+
+                assert_true(cu_tree_rank(&tree, 0) > cu_tree_rank(&before, 0));
+            }
+        }
+    }
+}
+
+/* Else several trees are worth no more than one. */
+static void not_the_same_nodes_forward_in_all_trees(void **state)
+{
+    (void)state;
+    for (uint32_t n = 64; n <= 1024; n *= 4) {
+        for (uint32_t rank = 0; rank < n; rank++) {
+            uint32_t children = 0;
+
+            for (uint32_t t = 0; t < 4; t++) {
+                struct cu_tree tree = cu_tree_make(n, 4, t, 4);
+
+                children += cu_tree_children(&tree, rank, NULL, 0);
+            }
+            assert_true(children <= 12); /* four in each would be 16 */
+        }
+    }
+}
+
 static void trees_have_different_roots(void **state)
 {
     (void)state;
@@ -133,6 +166,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_tree_is_a_tree),
         cmocka_unit_test(trees_have_different_roots),
+        cmocka_unit_test(large_jobs_have_different_roots),
+        cmocka_unit_test(not_the_same_nodes_forward_in_all_trees),
         cmocka_unit_test(ancestors_follow_parents),
         cmocka_unit_test(candidates_have_lower_places_and_no_repeats),
         cmocka_unit_test(subtrees_are_contiguous),

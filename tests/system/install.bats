@@ -48,7 +48,7 @@ lives() {
     [[ ${lines[2]} == "job         "*", 1 of 1 nodes ready" ]]
     [ "${lines[-2]}" = "$(cat /etc/hostname)" ]
     [ "${lines[-1]}" = "copper: stopped on 1 node" ]
-    [ -z "$(traces node1)" ]
+    traceless node1
     run -1 on node1 test -e /tmp/alice
 }
 
@@ -77,7 +77,7 @@ lives() {
     echo 'fanout = many' >"$prefix/etc/copper.conf"
     run -2 session "$prefix" 'module load copper && launch_copper.sh'
     [ "$output" = "copper: $prefix/etc/copper.conf:1: fanout: \"many\" is not a fan-out; allowed is 1 to 1024" ]
-    [ -z "$(traces node1)" ]
+    traceless node1
     rm -r "${prefix:?}/etc"
 }
 

@@ -47,25 +47,22 @@ traces() {
         true'
 }
 
-# left: what is of Copper on any node, as text.
-left() {
-    local node said
-    for node in node1 node2 node3 node4 login; do
-        said=$(traces "$node")
-        [ -z "$said" ] || printf '%s: %s\n' "$node" "$said"
+# traceless NODE...: nothing of Copper is there. A stop returns when mounts and sockets have gone; a
+# process that has nothing else to do but end may take a moment for that.
+traceless() {
+    local node said end=$((SECONDS + 60))
+    for node in "$@"; do
+        while said=$(traces "$node") && [ -n "$said" ]; do
+            [ "$SECONDS" -lt "$end" ] || {
+                printf '%s: %s\n' "$node" "$said"
+                return 1
+            }
+        done
     done
 }
 
-# A stop returns when mounts and sockets have gone; a process that has nothing else to do but end may
-# take a moment for that.
 nothing_left() {
-    local said end=$((SECONDS + 60))
-    while said=$(left) && [ -n "$said" ]; do
-        [ "$SECONDS" -lt "$end" ] || {
-            printf '%s\n' "$said"
-            return 1
-        }
-    done
+    traceless node1 node2 node3 node4 login
 }
 
 # daemon NODE: its pid there.

@@ -40,7 +40,7 @@ teardown() {
     run -0 launch -H "$CLUSTER_DIR/home/hosts"
     [[ $output == "copper: 2 nodes ready"* ]]
     [ "$(field node3 rank)" = 1 ]
-    [ -z "$(traces node2)" ]
+    traceless node2
 }
 
 @test "hosts from PBS, each named once per rank" {

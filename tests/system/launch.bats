@@ -29,7 +29,7 @@ teardown() {
         [ "$output" = "$(cat /etc/hostname)" ]
     done
     [ "$(field node1 ready)" = 4 ]
-    [ -n "$(left)" ]
+    [ -n "$(traces node1)" ]
     run -0 stop
     [ "$output" = "copper: stopped on 4 nodes" ]
     nothing_left

@@ -338,6 +338,7 @@ static void what_cannot_be_is_left_out(void **state)
 struct acked {
     uint32_t held[ACKED_MAX]; /* references that the kernel surely has, by ino */
     uint64_t nodeid[ACKED_MAX];
+    int busy; /* it has begun, this time; atomic */
 };
 
 _Noreturn static void work(struct acked *acked, unsigned seed)
@@ -361,6 +362,7 @@ _Noreturn static void work(struct acked *acked, unsigned seed)
             inode = look_up(&t, dir, name, S_IFREG, ino);
             acked->nodeid[ino] = inode->nodeid;
             __atomic_store_n(&acked->held[ino], acked->held[ino] + 1, __ATOMIC_RELEASE);
+            __atomic_store_n(&acked->busy, 1, __ATOMIC_RELEASE);
         } else if (acked->held[ino] > 0) {
             uint32_t count = acked->held[ino];
 
@@ -383,11 +385,15 @@ static void nothing_that_was_told_is_lost_whenever_it_dies(void **state)
         struct timespec moment = {.tv_nsec = 500000 + rand_r(&seed) % 5000000};
         struct cu_inodes t;
         int status;
-        pid_t pid = fork();
+        pid_t pid;
 
+        acked->busy = 0;
+        pid = fork();
         assert_true(pid >= 0);
         if (pid == 0)
             work(acked, seed + round);
+        while (!__atomic_load_n(&acked->busy, __ATOMIC_ACQUIRE))
+            assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
         nanosleep(&moment, NULL);
         kill(pid, SIGKILL);
         assert_int_equal(waitpid(pid, &status, 0), pid);

@@ -1,7 +1,8 @@
 /* Stopping the daemon of this node, in whatever state it is: asked over its socket; when it does
- * not answer, ended by its pid, which stands in a lock file that only a living daemon holds; when
- * it is dead, what it left is taken away. A pid alone is never believed: it may be another process
- * by now. */
+ * not answer, ended by its pid; when it is dead, what it left is taken away. No pid that was
+ * written down is believed, as it may be another process by now, and /proc may not show our own
+ * daemon: it lets nobody look into it, for the job's key. The kernel says who holds the lock file's
+ * bytes. */
 #include "base/path.h"
 #include "base/rundir.h"
 #include "cli/cli.h"
@@ -26,57 +27,66 @@
 #define ASK_MS  2000
 #define TERM_MS 2000 /* an orderly end takes milliseconds */
 #define KILL_MS 2000
-#define DAEMON  "copperd" /* and its supervisor, whose name begins so */
 
 struct note { /* what the lock file says */
-    bool exists, held;
-    long pid;    /* of the supervisor */
-    long daemon; /* that it has started; 0: not known */
+    int fd;   /* -1: there is none */
+    bool held;
+    long pid; /* of the supervisor when it wrote this */
     char job_id[33];
     unsigned dirs; /* directories that the daemon made for its mount */
 };
 
-static void read_note(const char *path, struct note *note)
+static bool is_held(int fd)
 {
-    char text[256] = "";
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-
-    *note = (struct note){.exists = fd >= 0};
-    if (fd < 0)
-        return;
-    if (read(fd, text, sizeof(text) - 1) > 0 &&
-        sscanf(text, "pid %ld\njob %32[0-9a-f]\ndirs %u\ndaemon %ld", &note->pid, note->job_id,
-               &note->dirs, &note->daemon) < 2)
-        note->pid = 0;
-    note->held = flock(fd, LOCK_EX | LOCK_NB) != 0;
-    close(fd);
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+        return true;
+    flock(fd, LOCK_UN);
+    return false;
 }
 
-/* A descriptor of the process when it is a daemon of this user, else -1. */
-static int open_daemon(long pid)
+static void open_note(const char *path, struct note *note)
 {
-    char path[64], name[32] = "";
-    struct stat st;
-    int fd = pid > 1 ? (int)syscall(SYS_pidfd_open, (pid_t)pid, 0) : -1;
-    int comm = -1;
-    bool ours = false;
+    char text[256] = "";
 
-    if (fd < 0)
-        return -1;
-    snprintf(path, sizeof(path), "/proc/%ld/comm", pid);
-    comm = open(path, O_RDONLY | O_CLOEXEC);
-    if (comm >= 0) {
-        ssize_t n = read(comm, name, sizeof(name) - 1);
+    *note = (struct note){.fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW)};
+    if (note->fd < 0)
+        return;
+    if (read(note->fd, text, sizeof(text) - 1) > 0 &&
+        sscanf(text, "pid %ld\njob %32[0-9a-f]\ndirs %u", &note->pid, note->job_id, &note->dirs) <
+            2)
+        note->pid = 0;
+    note->held = is_held(note->fd);
+}
 
-        ours = n > 0 && strncmp(name, DAEMON, strlen(DAEMON)) == 0 && fstat(comm, &st) == 0 &&
-               st.st_uid == getuid();
-        close(comm);
+static void close_note(struct note *note)
+{
+    if (note->fd >= 0)
+        close(note->fd);
+    note->fd = -1;
+}
+
+/* The process that has locked the byte; 0: none that this one can see. */
+static pid_t holder(int fd, off_t byte)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+
+    if (fcntl(fd, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK || lock.l_pid <= 1)
+        return 0;
+    return lock.l_pid;
+}
+
+/* A descriptor of that process, -1: none. It held the lock before and after it was opened. */
+static int open_holder(int fd, off_t byte)
+{
+    for (;;) {
+        pid_t pid = holder(fd, byte);
+        int pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+
+        if (pid == 0 || holder(fd, byte) == pid)
+            return pidfd;
+        if (pidfd >= 0)
+            close(pidfd);
     }
-    if (!ours) {
-        close(fd);
-        return -1;
-    }
-    return fd;
 }
 
 static bool has_ended(int pidfd, int timeout_ms)
@@ -217,7 +227,8 @@ static int clean(const char *run_dir, const char *mount_dir, const struct note *
 static int end_holder(const char *mount_dir, const char *job_id, const struct note *note,
                       struct cu_error *err)
 {
-    int pidfd = open_daemon(note->pid), daemonfd = open_daemon(note->daemon);
+    int pidfd = open_holder(note->fd, CU_RUNDIR_SUPERVISOR_BYTE);
+    int daemonfd = open_holder(note->fd, CU_RUNDIR_DAEMON_BYTE);
     int rc = ask(mount_dir, job_id, err);
     bool stopped;
 
@@ -225,10 +236,14 @@ static int end_holder(const char *mount_dir, const char *job_id, const struct no
         pidfd = daemonfd;
         daemonfd = -1;
     }
+    if (pidfd < 0 && !is_held(note->fd)) /* it has ended meanwhile */
+        return 0;
     if (pidfd < 0)
-        return cu_error_set(err, -ESRCH,
-                            "the daemon (pid %ld) of %s runs, but not as this user's " DAEMON,
-                            note->pid, mount_dir);
+        return cu_error_set(
+            err, -ESRCH,
+            "the daemon (pid %ld) of %s cannot be seen from here: it runs in another "
+            "container, or starts just now",
+            note->pid, mount_dir);
     stopped = (rc == 0 && has_ended(pidfd, TERM_MS)) || end_process(pidfd);
     close(pidfd);
     if (daemonfd >= 0) {
@@ -252,17 +267,21 @@ int cu_here_stop(const char *mount_dir, const char *job_id, struct cu_error *err
         rc = cu_error_set(err, -ENAMETOOLONG, "run directory %s: the name is too long", run_dir);
     if (rc != 0)
         return rc;
-    read_note(path, &note);
-    if (job_id != NULL && note.exists && note.job_id[0] != '\0' && strcmp(note.job_id, job_id) != 0)
+    open_note(path, &note);
+    if (job_id != NULL && note.job_id[0] != '\0' && strcmp(note.job_id, job_id) != 0) {
+        close_note(&note);
         return 0;
+    }
     if (note.held) {
         rc = end_holder(mount_dir, job_id, &note, err);
-        if (rc < 0)
-            return rc;
-        stopped = true;
-        read_note(path, &note); /* gone, after an orderly stop */
+        stopped = rc == 0;
+        close_note(&note);
+        if (rc == 0)
+            open_note(path, &note); /* gone, after an orderly stop */
     }
-    rc = clean(run_dir, mount_dir, &note, err);
+    if (rc == 0)
+        rc = clean(run_dir, mount_dir, &note, err);
+    close_note(&note);
     if (rc < 0)
         return rc;
     if (getenv("COPPER_RUN_DIR") == NULL)

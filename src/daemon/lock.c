@@ -3,6 +3,8 @@
  * again whether the file it locked is still the one with that name. */
 #include "daemon/lock.h"
 
+#include "base/rundir.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -26,6 +28,14 @@ static void read_note(int fd, struct note *note)
     if (len > 0 && sscanf(text, "pid %ld\njob %32[0-9a-f]\ndirs %u", &note->pid, note->job_id,
                           &note->dirs) < 3)
         note->dirs = 0;
+}
+
+/* 0 or -errno. */
+static int mark(int fd, off_t byte)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+
+    return fcntl(fd, F_SETLK, &lock) == 0 ? 0 : -errno;
 }
 
 /* 1: fd is locked and is what has this name; 0: look again; -errno. */
@@ -73,7 +83,9 @@ int cu_lock_take(struct cu_lock *lock, const char *path, const char *job_id, str
         return cu_error_set(err, rc, "%s: %s", path, strerror(-rc));
     read_note(lock->fd, &note);
     lock->dirs_left = note.dirs;
-    rc = cu_lock_note(lock, note.dirs);
+    rc = mark(lock->fd, CU_RUNDIR_SUPERVISOR_BYTE);
+    if (rc == 0)
+        rc = cu_lock_note(lock, note.dirs);
     if (rc < 0) {
         cu_lock_release(lock);
         return cu_error_set(err, rc, "%s: %s", path, strerror(-rc));
@@ -84,8 +96,8 @@ int cu_lock_take(struct cu_lock *lock, const char *path, const char *job_id, str
 static int write_note(struct cu_lock *lock)
 {
     char text[160];
-    int len = snprintf(text, sizeof(text), "pid %ld\njob %s\ndirs %u\ndaemon %ld\nstarts %u\n",
-                       (long)getpid(), lock->job_id, lock->dirs_made, lock->daemon, lock->starts);
+    int len = snprintf(text, sizeof(text), "pid %ld\njob %s\ndirs %u\nstarts %u\n", (long)getpid(),
+                       lock->job_id, lock->dirs_made, lock->starts);
 
     if (pwrite(lock->fd, text, (size_t)len, 0) != len || ftruncate(lock->fd, len) < 0)
         return errno != 0 ? -errno : -ENOSPC;
@@ -98,11 +110,15 @@ int cu_lock_note(struct cu_lock *lock, uint32_t dirs_made)
     return write_note(lock);
 }
 
-void cu_lock_note_daemon(struct cu_lock *lock, long pid)
+void cu_lock_note_start(struct cu_lock *lock)
 {
-    lock->daemon = pid;
     lock->starts++;
     (void)!write_note(lock);
+}
+
+int cu_lock_share(const struct cu_lock *lock)
+{
+    return mark(lock->fd, CU_RUNDIR_DAEMON_BYTE);
 }
 
 bool cu_lock_holds(const struct cu_lock *lock)

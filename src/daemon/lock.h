@@ -14,7 +14,6 @@ struct cu_lock {
     char job_id[33];    /* hex */
     uint32_t dirs_left; /* directories that a killed daemon had made for its mount */
     uint32_t dirs_made;
-    long daemon;     /* pid; 0: none */
     uint32_t starts; /* daemons so far */
 };
 
@@ -23,8 +22,10 @@ __attribute__((warn_unused_result)) int cu_lock_take(struct cu_lock *lock, const
                                                      const char *job_id, struct cu_error *err);
 /* Notes how many directories were made, for whoever has to clean up after us. 0 or -errno. */
 __attribute__((warn_unused_result)) int cu_lock_note(struct cu_lock *lock, uint32_t dirs_made);
-/* Notes the process that serves for the one that took the lock; best effort. */
-void cu_lock_note_daemon(struct cu_lock *lock, long pid);
+/* Counts a daemon that the process that took the lock has started; best effort. */
+void cu_lock_note_start(struct cu_lock *lock);
+/* In that daemon: has the kernel tell who it is to whoever asks the file. 0 or -errno. */
+__attribute__((warn_unused_result)) int cu_lock_share(const struct cu_lock *lock);
 /* Is the lock still ours? Not when a process that inherited it has released it. */
 bool cu_lock_holds(const struct cu_lock *lock);
 /* Removes the file and lets go. Not held: nothing. */

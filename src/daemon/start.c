@@ -309,8 +309,11 @@ static void serve(void *context, bool again)
     };
     struct cu_error err = {""};
     struct cu_daemon *daemon = NULL;
+    int rc = cu_lock_share(&start->lock);
 
-    if (!cu_recovery_open(start->recovery) && again)
+    if (rc < 0)
+        cu_error_set(&err, rc, "%s: %s", start->lock.path, strerror(-rc));
+    else if (!cu_recovery_open(start->recovery) && again)
         cu_error_set(&err, -EINVAL, "the recovery area is damaged");
     else
         daemon = cu_daemon_create(&config, &err);
@@ -333,11 +336,11 @@ static void serve(void *context, bool again)
 
 /* --- the supervisor --------------------------------------------------------------------------- */
 
-static void on_started(void *context, pid_t pid)
+static void on_started(void *context)
 {
     struct start *start = context;
 
-    cu_lock_note_daemon(&start->lock, pid);
+    cu_lock_note_start(&start->lock);
     if (!start->options.foreground)
         cu_process_silence(2); /* the daemon still has it, until it is ready */
 }

@@ -69,7 +69,7 @@ static int start_daemon(struct supervisor *s, bool again)
     if (s->daemon < 0)
         return -errno;
     if (s->daemon > 0) {
-        s->config->started(s->config->context, s->daemon);
+        s->config->started(s->config->context);
         return 0;
     }
     supervisor_pid = self;

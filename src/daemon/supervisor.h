@@ -8,7 +8,6 @@
 #include "io/recovery.h"
 
 #include <stdbool.h>
-#include <sys/types.h>
 
 #define CU_SUPERVISOR_RESTARTS 5u /* in so many seconds; more means that it is no use */
 #define CU_SUPERVISOR_WINDOW_S 60u
@@ -19,8 +18,8 @@ struct cu_supervisor_config {
     int device_fd;                /* taken: closed when the mount is given up */
     /* In a new process: serves, and ends the process. again: another daemon has died. */
     void (*serve)(void *context, bool again);
-    /* In this process: the daemon is pid. */
-    void (*started)(void *context, pid_t pid);
+    /* In this process: a daemon was started. */
+    void (*started)(void *context);
     void *context;
 };
 

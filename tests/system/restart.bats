@@ -207,7 +207,7 @@ hanging_at_least() {
 all_gone() {
     [ -z "$(on "$1" sh -c 'grep -l "^copperd" /proc/[0-9]*/comm
         grep " - fuse.copper " /proc/self/mountinfo
-        ls -d /tmp/copper-0/*.sock /tmp/copper-0/*.lock /tmp/copper-test' 2>/dev/null)" ]
+        ls -d /tmp/copper-[0-9]*/*.sock /tmp/copper-[0-9]*/*.lock /tmp/copper-test /tmp/alice/copper' 2>/dev/null)" ]
 }
 
 # serves NODE: a process there sees its mount.
@@ -272,15 +272,26 @@ serves() {
     until_true all_gone node3
 }
 
-@test "stop where the supervisor is dead and the daemon frozen, and where it is the supervisor" {
-    local pid
-    up node1,node2,node3
-    pid=$(pids node1 copperd)
-    on node1 kill -STOP "$pid"
+# stop_in_disorder STOP...: STOP is the beginning of a command that stops the daemon of a node; the
+# daemon of node1 is frozen without its supervisor, that of node2 has a frozen supervisor.
+stop_in_disorder() {
+    on node1 kill -STOP "$(pids node1 copperd)"
     on node1 kill -9 "$(pids node1 copperd-super)"
     on node2 kill -STOP "$(pids node2 copperd-super)"
-    for node in node1 node2 node3; do
-        on "$node" "$COPPER_BUILD/copper" stop --here -v "$MOUNT"
+    for node in node1 node2; do
+        "$@" "$node" "$WORK/bin/copper" stop --here -v "$MOUNT"
         until_true all_gone "$node"
     done
+}
+
+@test "stop where the supervisor is dead and the daemon frozen, and where it is the supervisor" {
+    up node1,node2
+    stop_in_disorder on
+}
+
+@test "an ordinary user stops such daemons, too" {
+    local MOUNT=/tmp/alice/copper
+    as_user alice login env COPPER_RSH="$WORK/bin/rsh" "$WORK/bin/launch_copper.sh" \
+        -H node1,node2 -M 1G
+    stop_in_disorder as_user alice
 }

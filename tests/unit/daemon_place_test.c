@@ -1,10 +1,12 @@
 /* The place of a daemon on its node: lock, mounts, mount directory, and the start's pipe. */
+#include "base/rundir.h"
 #include "daemon/detach.h"
 #include "daemon/lock.h"
 #include "daemon/mountdir.h"
 #include "daemon/mounts.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -224,6 +226,45 @@ static void test_lock(void **state)
     cu_lock_release(&second);
 }
 
+static pid_t locker(int fd, off_t byte)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+
+    return fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? lock.l_pid : 0;
+}
+
+static void test_lock_tells_its_holders(void **state)
+{
+    struct cu_lock lock;
+    struct cu_error err;
+    pid_t supervisor = getpid(), pid;
+    int status, up[2], down[2];
+    char byte;
+
+    (void)state;
+    assert_int_equal(pipe(up), 0);
+    assert_int_equal(pipe(down), 0);
+    assert_int_equal(cu_lock_take(&lock, at("/lock"), "ff", &err), 0);
+    pid = fork();
+    if (pid == 0) { /* the daemon */
+        close(down[1]);
+        if (cu_lock_share(&lock) != 0 || locker(lock.fd, CU_RUNDIR_SUPERVISOR_BYTE) != supervisor ||
+            write(up[1], "", 1) != 1)
+            _exit(1);
+        _exit(read(down[0], &byte, 1) == 0 ? 0 : 1);
+    }
+    close(up[1]);
+    assert_int_equal(read(up[0], &byte, 1), 1);
+    assert_int_equal(locker(lock.fd, CU_RUNDIR_DAEMON_BYTE), pid);
+    close(down[1]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(locker(lock.fd, CU_RUNDIR_DAEMON_BYTE), 0);
+    cu_lock_release(&lock);
+    close(up[0]);
+    close(down[0]);
+}
+
 static void test_lock_of_killed(void **state)
 {
     struct cu_lock lock;
@@ -316,6 +357,7 @@ int main(void)
         TEST(test_mountdir_of_another),
         TEST(test_mountdir_through_own_link),
         TEST(test_lock),
+        TEST(test_lock_tells_its_holders),
         TEST(test_lock_of_killed),
         TEST(test_lock_refuses_link),
         TEST(test_detach),

@@ -109,7 +109,8 @@ int cu_core_listed(struct cu_core *core, const char *dir, size_t dir_len, const 
 
 /* A connection is up (handshake done), in either direction; child: the other side opened it. */
 void cu_core_peer_up(struct cu_core *core, uint32_t rank, bool child, uint64_t now_ns);
-/* A connection ended, or could not be opened (error: positive errno, 0: closed). */
+/* A connection ended, or could not be opened. error: positive errno; EPROTONOSUPPORT: the other end
+ * speaks another version, which waiting will not change; 0: closed. */
 void cu_core_peer_down(struct cu_core *core, uint32_t rank, bool child, int error, uint64_t now_ns);
 /* A message from rank; child: it came over a connection that rank opened. The core takes what it
  * needs by reference; the caller clears msg. CONTROL, RESULT are not the core's. */

@@ -3,8 +3,8 @@
  * A route's candidates all have a lower place, so there are no loops whoever is dead. The parent in
  * use is the best candidate that is up. A candidate that could not be reached is dead until it is
  * up again; it is tried again now and then, in the background. With no candidate alive the node is
- * a root. Before a route was ever joined, a candidate that refuses is not dead yet: at the start of
- * a job all daemons come up at the same time.
+ * a root. Before a route was ever joined, a candidate that cannot be reached is not dead yet: at
+ * the start of a job all daemons come up at the same time. One that speaks another version is.
  *
  * Silence: a parent that owes an answer and says nothing is asked for a sign of life after 1 s and
  * is lost after 3 s, others being connected to meanwhile; an idle one is asked every 10 s. A child
@@ -310,7 +310,7 @@ static bool any_starting(const struct cu_core *core, uint32_t rank)
     return false;
 }
 
-static void parent_down(struct cu_core *core, struct peer *peer)
+static void parent_down(struct cu_core *core, struct peer *peer, int error)
 {
     bool was_up = peer->state == PEER_UP;
 
@@ -318,7 +318,7 @@ static void parent_down(struct cu_core *core, struct peer *peer)
     peer->todo &= ~(SEND_CONNECT | SEND_JOIN | SEND_READY | SEND_PING);
     if (was_up)
         COUNT(core, parents_lost);
-    if (!was_up && !peer->ever_up && any_starting(core, peer->rank)) {
+    if (!was_up && !peer->ever_up && error != EPROTONOSUPPORT && any_starting(core, peer->rank)) {
         peer->retry_ns = core->now_ns + retry_delay(peer, RETRY_START_NS, 200 * MS_NS);
     } else {
         peer->dead = true;
@@ -334,12 +334,11 @@ void cu_peers_down(struct cu_core *core, uint32_t rank, bool child, int error)
 {
     struct peer *peer = cu_peers_find(core, rank);
 
-    (void)error; /* refused, reset or silent: the same to the routes */
     if (!peer)
         return;
     if (!child) {
         if (peer->state != PEER_NONE)
-            parent_down(core, peer);
+            parent_down(core, peer, error);
         update_deadline(core);
         return;
     }
@@ -378,7 +377,7 @@ static void tick_parent(struct cu_core *core, struct peer *peer)
         return;
     if (peer->pinged_ns && core->now_ns >= peer->pinged_ns + SILENCE_NS - PING_BUSY_NS) {
         cu_peers_todo(core, peer, SEND_DISCONNECT_PARENT);
-        parent_down(core, peer);
+        parent_down(core, peer, ETIMEDOUT);
     } else if (!peer->pinged_ns && core->now_ns >= ping_at(peer)) {
         peer->pinged_ns = core->now_ns;
         cu_peers_todo(core, peer, SEND_PING);

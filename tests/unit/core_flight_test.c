@@ -457,6 +457,26 @@ static void lost_parent_makes_the_leaf_a_root(void **state)
     node_free(n);
 }
 
+static void parent_is_waited_for_at_the_start_but_not_one_of_another_version(void **state)
+{
+    struct node *n = node_new(1, 2);
+
+    (void)state;
+    want(n, CU_KIND_ATTR, "/a", 1);
+    cu_core_peer_down(n->core, 0, false, ECONNREFUSED, n->now);
+    drain(n);
+    assert_int_equal(n->reads, 0);
+    n->now += S_NS;
+    cu_core_tick(n->core, n->now);
+    drain(n);
+    assert_int_equal(n->connects, 2);
+    cu_core_peer_down(n->core, 0, false, EPROTONOSUPPORT, n->now);
+    drain(n);
+    assert_int_equal(n->reads, 1);
+    assert_int_equal(cu_core_parent(n->core, 0), 1);
+    node_free(n);
+}
+
 static void silent_parent_is_lost(void **state)
 {
     struct node *n = leaf_new();
@@ -690,6 +710,7 @@ int main(void)
         cmocka_unit_test(attr_known_to_be_wrong_is_read_again),
         cmocka_unit_test(leaf_asks_once_and_ignores_late_answers),
         cmocka_unit_test(lost_parent_makes_the_leaf_a_root),
+        cmocka_unit_test(parent_is_waited_for_at_the_start_but_not_one_of_another_version),
         cmocka_unit_test(silent_parent_is_lost),
         cmocka_unit_test(a_parent_that_is_silent_for_long_is_replaced_at_once),
         cmocka_unit_test(calls_that_hang_do_not_hold_their_slots),

@@ -62,7 +62,7 @@ teardown() {
     cmake --install "$COPPER_BIN" --prefix "$home/sw" >/dev/null
     mkdir -p "$home/env/lib/python3.11/site-packages"
     echo 'where = __file__' >"$home/env/lib/python3.11/site-packages/mine.py"
-    echo 'import mine, os; print(os.uname().nodename, mine.where)' >"$home/app.py"
+    echo 'import mine, os; os.write(1, f"{os.uname().nodename} {mine.where}\n".encode())' >"$home/app.py"
     printf 'node2\nnode2\nnode4\nnode4\n' >"$home/pbs"
     { echo ". /usr/share/lmod/lmod/init/bash; module use $home/sw/share/modulefiles"
         sed -n '/^#PBS/,/^```/p' "$BATS_TEST_DIRNAME/../../README.md" |

@@ -140,7 +140,7 @@ END
     cmake --install "$COPPER_BIN" --prefix "$work/sw" >/dev/null
     mkdir -p "$work/env/lib/python3.11/site-packages"
     echo 'where = __file__' >"$work/env/lib/python3.11/site-packages/mine.py"
-    echo 'import mine, os; print(os.uname().nodename, mine.where)' >"$work/app.py"
+    echo 'import mine, os; os.write(1, f"{os.uname().nodename} {mine.where}\n".encode())' >"$work/app.py"
     sed -n '/^#SBATCH/,/^```/p' "$BATS_TEST_DIRNAME/../../README.md" | sed -e '/^```/d' \
         -e "s|/lustre/project|$work|g; s/512/4/; s/node=8/node=2/" >"$work/lines"
     { echo '#!/bin/bash'; grep '^#SBATCH' "$work/lines"; echo ". /usr/share/lmod/lmod/init/bash"

@@ -113,7 +113,7 @@ slurm_down() {
     local node
     [ -e "$dir/slurm" ] || return 0
     while IFS= read -r node; do
-        pid_of "$node" >/dev/null || continue
+        pid_of "$node" || continue
         # shellcheck disable=SC2016
         slurm_on "$node" /bin/sh -c '
             pids=$(cat /run/slurmctld.pid /run/slurmd.pid /run/munge/munged.pid 2>/dev/null)

@@ -138,20 +138,6 @@ static int prove_key(struct cu_channel *channel, const struct cu_job *job, int64
     return rc;
 }
 
-static const char *connect_strerror(int error)
-{
-    switch (error) {
-    case -EBADMSG:
-    case -EPROTONOSUPPORT:
-    case -EKEYREJECTED:
-    case -EXDEV:
-    case -ENOTSUP:
-        return cu_handshake_strerror(error);
-    default:
-        return strerror(-error);
-    }
-}
-
 int cu_client_open_rank(const struct cu_job *job, uint32_t rank, int timeout_ms,
                         struct cu_client *client, struct cu_error *err)
 {
@@ -171,7 +157,7 @@ int cu_client_open_rank(const struct cu_job *job, uint32_t rank, int timeout_ms,
         rc = prove_key(&client->channel, job, deadline_ms);
     if (rc != 0) {
         cu_client_close(client);
-        return cu_error_set(err, rc, "%s: %s", client->name, connect_strerror(rc));
+        return cu_error_set(err, rc, "%s: %s", client->name, cu_handshake_strerror(rc));
     }
     return 0;
 }

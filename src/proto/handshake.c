@@ -324,7 +324,7 @@ const char *cu_handshake_strerror(int error)
     case -ENOTSUP:
         return "one end wants encryption and the other does not";
     default:
-        return "the handshake failed";
+        return strerror(-error);
     }
 }
 

@@ -62,10 +62,12 @@ static void apply_connect(struct cu_daemon *daemon, uint32_t rank)
     struct cu_link *link = cu_transport_connect(daemon->transport, rank, job->hosts.names[rank],
                                                 job->port, CONNECT_TIMEOUT_MS);
 
-    if (link != NULL)
+    if (link != NULL) {
+        cu_link_hush(link, cu_links_failure(&daemon->links, rank));
         cu_links_set(&daemon->links, rank, false, link, false);
-    else
+    } else {
         cu_core_peer_down(daemon->core, rank, false, ENOMEM, uv_hrtime());
+    }
 }
 
 static void apply_disconnect(struct cu_daemon *daemon, uint32_t rank, bool child)

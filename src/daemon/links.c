@@ -31,7 +31,7 @@ void cu_links_set(struct cu_links *links, uint32_t rank, bool child, struct cu_l
         return;
     links->up_count += up ? 1 : 0;
     links->up_count -= slot->up ? 1 : 0;
-    *slot = (struct cu_links_slot){.link = link, .up = up};
+    *slot = (struct cu_links_slot){.link = link, .up = up, .failed = up ? 0 : slot->failed};
     cu_link_set_data(link, slot);
 }
 
@@ -43,7 +43,7 @@ void cu_links_clear(struct cu_links *links, uint32_t rank, bool child)
         return;
     if (slot->up)
         links->up_count--;
-    *slot = (struct cu_links_slot){0};
+    *slot = (struct cu_links_slot){.failed = slot->failed};
 }
 
 struct cu_link *cu_links_get(const struct cu_links *links, uint32_t rank, bool child)
@@ -58,6 +58,21 @@ struct cu_link *cu_links_any(const struct cu_links *links, uint32_t rank, bool c
     const struct cu_links_slot *slot = slot_of(links, rank, child);
 
     return slot != NULL ? slot->link : NULL;
+}
+
+void cu_links_failed(struct cu_links *links, uint32_t rank, int error)
+{
+    struct cu_links_slot *slot = slot_of(links, rank, false);
+
+    if (slot != NULL)
+        slot->failed = error;
+}
+
+int cu_links_failure(const struct cu_links *links, uint32_t rank)
+{
+    const struct cu_links_slot *slot = slot_of(links, rank, false);
+
+    return slot != NULL ? slot->failed : 0;
 }
 
 bool cu_links_who(const struct cu_links *links, const struct cu_link *link, uint32_t *rank,

@@ -11,6 +11,7 @@
 struct cu_links_slot {
     struct cu_link *link; /* borrowed from the transport; NULL: none */
     bool up;              /* proven; false while it is being opened */
+    int failed;           /* errno with which opening it failed last; 0: not since it was up */
 };
 
 struct cu_links {
@@ -28,6 +29,10 @@ void cu_links_clear(struct cu_links *links, uint32_t rank, bool child);
 struct cu_link *cu_links_get(const struct cu_links *links, uint32_t rank, bool child);
 /* The link, up or being opened, or NULL. */
 struct cu_link *cu_links_any(const struct cu_links *links, uint32_t rank, bool child);
+/* Notes that the link to this parent could not be opened. */
+void cu_links_failed(struct cu_links *links, uint32_t rank, int error);
+/* With which errno, the last time; 0: not since it was up. */
+int cu_links_failure(const struct cu_links *links, uint32_t rank);
 /* Whose link it is. False for one that is in no slot (a client's). */
 bool cu_links_who(const struct cu_links *links, const struct cu_link *link, uint32_t *rank,
                   bool *child);

@@ -80,9 +80,13 @@ static void on_down(void *context, struct cu_link *link, uint32_t rank, bool chi
 
     cu_daemon_gone(daemon, link);
     if (cu_links_who(&daemon->links, link, &slot_rank, &slot_child)) {
+        if (cu_links_get(&daemon->links, slot_rank, slot_child) != NULL)
+            cu_log_info("%s is no longer connected as %s: %s",
+                        daemon->config.job->hosts.names[rank], child ? "child" : "parent",
+                        error != 0 ? strerror(error) : "closed");
+        else
+            cu_links_failed(&daemon->links, slot_rank, error);
         cu_links_clear(&daemon->links, slot_rank, slot_child);
-        cu_log_info("%s is no longer connected as %s: %s", daemon->config.job->hosts.names[rank],
-                    child ? "child" : "parent", error != 0 ? strerror(error) : "closed");
         cu_commands_peer_down(daemon->commands, rank, child, uv_hrtime());
         cu_core_peer_down(daemon->core, rank, child, error, uv_hrtime());
     }

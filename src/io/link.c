@@ -1,6 +1,11 @@
 /* The transport interface is one for all implementations: this file only finds the right one. */
 #include "io/link.h"
 
+void cu_link_hush(struct cu_link *link, int error)
+{
+    link->hushed = error;
+}
+
 uint16_t cu_transport_port(const struct cu_transport *transport)
 {
     return transport->ops->port(transport);

@@ -23,13 +23,8 @@ static const char *reason(enum cu_tcp_state state, int error)
         return "does not take what is sent to it";
     case -EBADMSG:
         return state == CU_TCP_UP ? "sent what is no message" : cu_handshake_strerror(error);
-    case -EPROTONOSUPPORT:
-    case -EKEYREJECTED:
-    case -EXDEV:
-    case -ENOTSUP:
-        return cu_handshake_strerror(error);
     default:
-        return strerror(-error);
+        return cu_handshake_strerror(error);
     }
 }
 
@@ -80,6 +75,8 @@ void cu_tcp_log_end(const struct cu_tcp_link *link, int error)
         cu_log_debug("connection to %s ended", link->base.name);
     else if (link->accepted)
         log_refusal(link->tcp, link->opening->host, why);
+    else if (error != 0 && -error == link->base.hushed)
+        cu_log_debug("still cannot connect to %s: %s", link->base.name, why);
     else if (link->state == CU_TCP_HANDSHAKE)
         cu_log_warn("cannot join %s: %s", link->base.name, why);
     else

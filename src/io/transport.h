@@ -58,6 +58,9 @@ uint16_t cu_transport_port(const struct cu_transport *transport);
  * (CU_RANK_NONE: any) answers there, connecting fails with EREMCHG. */
 struct cu_link *cu_transport_connect(struct cu_transport *transport, uint32_t rank,
                                      const char *host, uint16_t port, uint32_t timeout_ms);
+/* Of a link that is being connected: when it fails with this errno, the log has it already, and it
+ * is said to those only who debug. 0: nothing. Who tries for hours would fill a disk. */
+void cu_link_hush(struct cu_link *link, int error);
 /* Queues a message; the caller keeps msg. Messages sent in one loop turn leave in one write at its
  * end. 0, -ENOMEM, -EINVAL, -ENOTCONN (not up, or about to end: then `down` follows). */
 __attribute__((warn_unused_result)) int cu_link_send(struct cu_link *link,

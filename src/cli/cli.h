@@ -14,6 +14,9 @@ enum cu_exit {
     CU_EXIT_OK = 0,
     CU_EXIT_FAILED = 1,
     CU_EXIT_USAGE = 2,
+    CU_EXIT_NOT_RUN = 125, /* of copper run, as of env(1) */
+    CU_EXIT_NOT_RUNNABLE = 126,
+    CU_EXIT_NOT_FOUND = 127,
     CU_EXIT_INTERRUPTED = 128, /* and the number of the signal */
 };
 
@@ -28,7 +31,7 @@ struct cu_command {
 };
 
 extern const struct cu_command cu_command_status, cu_command_stats, cu_command_stop,
-    cu_command_refresh, cu_command_doctor, cu_command_job;
+    cu_command_refresh, cu_command_doctor, cu_command_run, cu_command_job;
 
 /* Options of the commands, by the letters of cu_command.options: v -v/--mount, j --json, a --all,
  * n --nodes, h --here, w --wait, t --timeout, i --job-id. */

@@ -83,6 +83,13 @@ lives() {
     rm -r "${prefix:?}/etc"
 }
 
+@test "what copper run loads is found where it was installed" {
+    # shellcheck disable=SC2016 # of the shell there
+    run -0 session "$prefix" 'module load copper && launch_copper.sh >/dev/null &&
+        copper run sh -c '"'"'echo "$LD_PRELOAD"'"'"' && stop_copper.sh >/dev/null'
+    [[ $output == "/tmp/"*"/copper$prefix/lib/copper/isatty.so" ]]
+}
+
 @test "manual pages are found, and the system's still are" {
     command -v man >/dev/null || skip "needs man"
     for tree in "$prefix" "$tcl"; do

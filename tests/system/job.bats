@@ -132,6 +132,46 @@ roots() {
     roots 3 node1 node3 node6
 }
 
+# numpy_on NODE: one process, which asks of a file, too, whether it is a terminal.
+numpy_on() {
+    local prefix=$MOUNT$WORK/pfs
+    on "$1" "$COPPER_BUILD/copper" run -v "$MOUNT" env PYTHONHOME="$prefix" PYTHONDONTWRITEBYTECODE=1 \
+        LD_LIBRARY_PATH="$prefix/lib/x86_64-linux-gnu" PREFIX="$prefix" "${@:2}" /usr/bin/python3 -s -c \
+        "$numpy"'
+assert not os.isatty(os.open(os.__file__, os.O_RDONLY))'
+}
+
+@test "copper run: a warm import asks nothing at all, and terminals are still terminals" {
+    job_up -k 2 -M 1G -E 600000
+    for _ in 1 2; do numpy_on node8; done
+    stats_to "$before"
+    reclaimed=$(refaults)
+    numpy_on node8
+    reclaimed=$(($(refaults) - reclaimed))
+    stats_to "$after"
+    run -0 figures grown "$before" "$after" fuse_
+    echo "requests: ${output:-none}; pages that came back: $reclaimed"
+    [ "$(awk '{ sum += $NF } END { print sum + 0 }' <<<"$output")" -le "$reclaimed" ]
+    # Without the library it is asked.
+    stats_to "$before"
+    numpy_on node8 LD_PRELOAD=
+    stats_to "$after"
+    [ "$(figures sum "$before" "$after" fuse_ioctl)" -gt 0 ]
+
+    # shellcheck disable=SC2016 # of the shell there
+    run -0 on node8 env LD_PRELOAD=libm.so.6 ASAN_OPTIONS=verify_asan_link_order=0 \
+        "$COPPER_BUILD/copper" run -v "$MOUNT" sh -c 'echo $LD_PRELOAD'
+    [ "$output" = "$MOUNT$(realpath "$COPPER_BUILD")/isatty.so:libm.so.6" ]
+    run -0 on node8 "$COPPER_BUILD/copper" run -v "$MOUNT" "$SYSTEM_DIR/terminal" test -t 0
+    run -1 on node8 "$COPPER_BUILD/copper" run -v "$MOUNT" test -t 0 <"$WORK/pfs/bin/env"
+    run -7 on node8 "$COPPER_BUILD/copper" run -v "$MOUNT" sh -c 'exit 7'
+    run -127 on node8 "$COPPER_BUILD/copper" run -v "$MOUNT" no-such-program
+    [ "$output" = "copper: run: no-such-program: No such file or directory" ]
+    run -126 on node8 "$COPPER_BUILD/copper" run -v "$MOUNT" /etc
+    run -125 on login "$COPPER_BUILD/copper" run -v "$MOUNT" true
+    [[ $output == "copper: run: $MOUNT/"*": No such file or directory: Copper must be mounted on this node, "* ]]
+}
+
 @test "import torch: each object is read once" {
     job_up -k 2 -M 1G -E 600000
     begin_counting

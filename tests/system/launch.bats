@@ -75,6 +75,15 @@ teardown() {
     [ "${lines[-1]}" = "copper: stopped on 2 nodes" ]
 }
 
+@test "copper run: Hydra hands it on to all ranks" {
+    mpiexec --version 2>/dev/null | grep -q HYDRA || skip "needs MPICH's mpiexec"
+    run -0 launch -H node2,node4
+    # shellcheck disable=SC2016 # of the shell there
+    run -0 on node2 env HYDRA_LAUNCHER=rsh HYDRA_LAUNCHER_EXEC="$CLUSTER_BIN/rsh" timeout 60 \
+        "$COPPER_BIN/copper" run mpiexec -hosts node2,node4 -n 2 sh -c 'echo "$LD_PRELOAD"' </dev/null
+    [ "$output" = "$(printf '%s\n' "$mount$(realpath "$COPPER_BIN")/isatty.so"{,})" ]
+}
+
 @test "no scheduler and no -H: this node only, without any rsh" {
     run -0 on node2 env COPPER_RSH=false "$COPPER_BIN/launch_copper.sh"
     [[ $output == "copper: 1 node ready at $mount in "* ]]
@@ -223,9 +232,12 @@ copper status --timeout 3|--timeout: only with --wait
 copper status --wait --timeout 0|--timeout: "0" is not a number of seconds; allowed is 1 to 86400
 copper stats --all=yes|--all: takes no value
 copper stats -v here|-v: "here" is not a mount directory; allowed is an absolute path
+copper run|run: wants a command: see copper run --help
 copper stop --all --here|stop: --all and --here exclude each other
 END
     run -1 on login "$COPPER_BIN/copper" status
+    [ "$output" = "copper: nothing is mounted at $mount: start it with launch_copper.sh" ]
+    run -125 on login "$COPPER_BIN/copper" run true
     [ "$output" = "copper: nothing is mounted at $mount: start it with launch_copper.sh" ]
 }
 

@@ -1,5 +1,6 @@
-/* copper run: a command with isatty.so preloaded. That is read through the mount, as every process of
- * the job opens it, and set for the command alone: the loader complains when the mount is gone. */
+/* copper run: a command with isatty.so preloaded. That is read through the mount, as every process
+ * of the job opens it, and set for the command alone: the loader complains when the mount is gone.
+ */
 #include "cli/cli.h"
 #include "cli/client.h"
 

@@ -48,11 +48,13 @@ said=$(launch_copper.sh 2>&1) || exit 1
 echo "$said"
 srun -Q -N4 -n4 --overlap cat /tmp/root/copper/etc/hostname
 srun -Q -N4 -n4 --overlap sh -c 'grep -lx copperd /proc/[0-9]*/comm | wc -l'
+copper run srun -Q -N4 -n4 --overlap sh -c 'echo "$LD_PRELOAD"'
 stop_copper.sh
 END
     [[ ${lines[0]} == "copper: 4 nodes ready at $mount in "* ]]
     [ "$(grep -cx "$(cat /etc/hostname)" <<<"$output")" = 4 ]
     [ "$(grep -cx 1 <<<"$output")" = 4 ]
+    [ "$(grep -cxF "$mount$(realpath "$COPPER_BIN")/isatty.so" <<<"$output")" = 4 ]
     [ "${lines[-1]}" = "copper: stopped on 4 nodes" ]
     nothing_left
 }

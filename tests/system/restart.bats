@@ -289,9 +289,11 @@ stop_in_disorder() {
     stop_in_disorder on
 }
 
-@test "an ordinary user stops such daemons, too" {
+@test "an ordinary user stops such daemons, too, also where /proc shows each user his own only" {
     local MOUNT=/tmp/alice/copper
+    on_all mount -o remount,hidepid=2 /proc
     as_user alice login env COPPER_RSH="$WORK/bin/rsh" "$WORK/bin/launch_copper.sh" \
         -H node1,node2 -M 1G
     stop_in_disorder as_user alice
+    on_all mount -o remount,hidepid=0 /proc
 }

@@ -156,8 +156,11 @@ int cu_client_open_rank(const struct cu_job *job, uint32_t rank, int timeout_ms,
     if (rc == 0)
         rc = prove_key(&client->channel, job, deadline_ms);
     if (rc != 0) {
+        const char *refused = cu_handshake_strerror(rc);
+
         cu_client_close(client);
-        return cu_error_set(err, rc, "%s: %s", client->name, cu_handshake_strerror(rc));
+        return cu_error_set(err, rc, "%s: %s", client->name,
+                            refused != NULL ? refused : strerror(-rc));
     }
     return 0;
 }

@@ -6,7 +6,6 @@
 #include "base/log.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #define REFUSED_PERIOD_NS UINT64_C(60000000000)
@@ -14,18 +13,19 @@
 
 static const char *reason(enum cu_tcp_state state, int error)
 {
-    switch (error) {
-    case -EREMCHG:
+    const char *refused = cu_handshake_strerror(error);
+
+    if (error == -EBADMSG && state == CU_TCP_UP)
+        return "sent what is no message";
+    if (error == -EREMCHG)
         return "another rank than the host list says answers there";
-    case -ETIMEDOUT:
-        return state == CU_TCP_HANDSHAKE ? "no proof of the job's key in time" : "timed out";
-    case -ENOBUFS:
+    if (error == -ETIMEDOUT && state == CU_TCP_HANDSHAKE)
+        return "no proof of the job's key in time";
+    if (error == -ETIMEDOUT)
+        return "timed out";
+    if (error == -ENOBUFS)
         return "does not take what is sent to it";
-    case -EBADMSG:
-        return state == CU_TCP_UP ? "sent what is no message" : cu_handshake_strerror(error);
-    default:
-        return cu_handshake_strerror(error);
-    }
+    return refused != NULL ? refused : strerror(-error);
 }
 
 static bool period_is_over(const struct cu_tcp *tcp, uint64_t now)
@@ -61,12 +61,11 @@ static void log_refusal(struct cu_tcp *tcp, const char *host, const char *why)
 void cu_tcp_log_end(const struct cu_tcp_link *link, int error)
 {
     const char *why = reason(link->state, error);
-    char text[128];
+    struct cu_error text;
 
     if (link->state == CU_TCP_HANDSHAKE && error == -EPROTONOSUPPORT) {
-        snprintf(text, sizeof(text), "%s: %u, here %u", why,
-                 link->opening->handshake.result.peer_version, CU_PROTOCOL_VERSION);
-        why = text;
+        (void)cu_handshake_explain(&link->opening->handshake, error, &text);
+        why = text.text;
     }
 
     if (link->state == CU_TCP_UP && error)

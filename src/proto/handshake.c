@@ -324,16 +324,15 @@ const char *cu_handshake_strerror(int error)
     case -ENOTSUP:
         return "one end wants encryption and the other does not";
     default:
-        return strerror(-error);
+        return NULL;
     }
 }
 
 int cu_handshake_explain(const struct cu_handshake *h, int error, struct cu_error *err)
 {
     if (error == -EPROTONOSUPPORT)
-        return cu_error_set(err, error, "%s: it has %u, this end has %u",
-                            cu_handshake_strerror(error), h->result.peer_version,
-                            CU_PROTOCOL_VERSION);
+        return cu_error_set(err, error, "%s: %u, here %u", cu_handshake_strerror(error),
+                            h->result.peer_version, CU_PROTOCOL_VERSION);
     return cu_error_set(err, error, "%s", cu_handshake_strerror(error));
 }
 

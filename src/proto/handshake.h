@@ -74,9 +74,10 @@ size_t cu_handshake_expects(const struct cu_handshake *h);
  * another job, -ENOTSUP encryption wanted by one side only. */
 __attribute__((warn_unused_result)) int
 cu_handshake_feed(struct cu_handshake *h, const uint8_t *bytes, uint8_t *out, size_t *out_len);
-/* Words for people about an error of cu_handshake_feed, or any other -errno. */
+/* Words for people about an error of cu_handshake_feed; NULL: it is none. */
 const char *cu_handshake_strerror(int error);
-/* The same with the versions of both ends where they differ; returns error. */
+/* The same, of an error that is one, with the versions of both ends where they differ; returns
+ * error. */
 int cu_handshake_explain(const struct cu_handshake *h, int error, struct cu_error *err);
 /* Wipes the keys. */
 void cu_handshake_wipe(struct cu_handshake *h);

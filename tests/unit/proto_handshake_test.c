@@ -261,7 +261,7 @@ static void another_version_is_told_to_both(void **state)
     assert_int_equal(t.challenge_len, CU_CHALLENGE_BYTES);
     assert_int_equal(t.challenge[6], 1);
     assert_int_equal(cu_handshake_explain(&t.server, -EPROTONOSUPPORT, &err), -EPROTONOSUPPORT);
-    assert_non_null(strstr(err.text, "it has 9, this end has 1"));
+    assert_non_null(strstr(err.text, "other version of Copper's protocol: 9, here 1"));
     t.challenge[4] = 2;
     t.challenge[5] = 1;
     assert_int_equal(feed_challenge(&t), -EPROTONOSUPPORT);
@@ -448,12 +448,13 @@ static void wiping_leaves_no_key(void **state)
 
 static void errors_have_words(void **state)
 {
-    static const int errors[] = {-EBADMSG, -EPROTONOSUPPORT, -EKEYREJECTED, -EXDEV, -ENOTSUP, -1};
+    static const int errors[] = {-EBADMSG, -EPROTONOSUPPORT, -EKEYREJECTED, -EXDEV, -ENOTSUP};
     struct cu_handshake h = {0};
     struct cu_error err;
 
     (void)state;
-    for (size_t i = 0; i < 6; i++) {
+    assert_null(cu_handshake_strerror(-EIO));
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
         assert_int_equal(cu_handshake_explain(&h, errors[i], &err), errors[i]);
         assert_memory_equal(err.text, cu_handshake_strerror(errors[i]),
                             strlen(cu_handshake_strerror(errors[i])));

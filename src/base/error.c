@@ -3,38 +3,26 @@
  */
 #include "base/error.h"
 
+#include "base/text.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-static void mark_cut(char *text, size_t size)
-{
-    size_t at = size - 4;
-
-    while (at > 0 && ((unsigned char)text[at] & 0xc0) == 0x80) /* not inside a UTF-8 character */
-        at--;
-    memcpy(text + at, "...", 4);
-}
-
 int cu_error_set(struct cu_error *err, int code, const char *format, ...)
 {
     int saved_errno = errno;
+    char text[2 * CU_ERROR_TEXT_MAX]; /* more than fits, so that what is cut shows it */
     va_list args;
-    int n;
 
     if (err == NULL)
         return code;
     va_start(args, format);
-    n = vsnprintf(err->text, sizeof(err->text), format, args);
+    if (vsnprintf(text, sizeof(text), format, args) < 0)
+        text[0] = '\0';
     va_end(args);
-    if (n < 0)
-        err->text[0] = '\0';
-    else if ((size_t)n >= sizeof(err->text))
-        mark_cut(err->text, sizeof(err->text));
-    for (unsigned char *p = (unsigned char *)err->text; *p != '\0'; p++)
-        if (*p < 0x20 || *p == 0x7f)
-            *p = '?';
+    cu_text_line(err->text, sizeof(err->text), text, strlen(text));
     errno = saved_errno;
     return code;
 }

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/path.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -168,7 +169,7 @@ bool cu_log_enabled(enum cu_log_level level)
 void cu_log_write(enum cu_log_level level, const char *format, ...)
 {
     int saved_errno = errno;
-    char text[TEXT_MAX];
+    char text[2 * TEXT_MAX], line[TEXT_MAX];
     va_list args;
     int n;
 
@@ -178,12 +179,8 @@ void cu_log_write(enum cu_log_level level, const char *format, ...)
     n = vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     if (n > 0) {
-        if ((size_t)n >= sizeof(text))
-            memcpy(text + sizeof(text) - 4, "...", 4);
-        for (unsigned char *p = (unsigned char *)text; *p != '\0'; p++)
-            if (*p < 0x20 || *p == 0x7f)
-                *p = '?';
-        write_text(level, text);
+        cu_text_line(line, sizeof(line), text, strlen(text));
+        write_text(level, line);
     }
     errno = saved_errno;
 }
@@ -251,7 +248,9 @@ int cu_log_open(const struct cu_log_config *config, struct cu_error *err)
     pthread_mutex_lock(&state.mutex);
     state.file_fd = fd;
     state.to_stdout = config->to_stdout;
-    snprintf(state.host, sizeof(state.host), "%s", config->host != NULL ? config->host : "");
+    state.host[0] = '\0';
+    if (config->host != NULL)
+        cu_text_line(state.host, sizeof(state.host), config->host, strlen(config->host));
     pthread_mutex_unlock(&state.mutex);
     __atomic_store_n(&threshold, (int)config->level, __ATOMIC_RELAXED);
     return 0;

@@ -4,6 +4,7 @@
 
 #include "base/parse.h"
 #include "base/rundir.h"
+#include "base/text.h"
 #include "cli/progress.h"
 
 #include <errno.h>
@@ -32,18 +33,37 @@ static const struct known_option {
 };
 #define KNOWN_COUNT (sizeof(known_options) / sizeof(known_options[0]))
 
+/* "copper: " and the text as one line for people, whatever bytes are in it. */
+__attribute__((format(printf, 2, 0))) static void print_line(FILE *out, const char *format,
+                                                             va_list args)
+{
+    char text[2 * CU_PATH_MAX], line[CU_TEXT_BYTES(sizeof(text))];
+
+    if (vsnprintf(text, sizeof(text), format, args) < 0)
+        text[0] = '\0';
+    cu_text_line(line, sizeof(line), text, strlen(text));
+    fprintf(out, "copper: %s\n", line);
+}
+
 int cu_cli_fail(enum cu_exit status, const char *format, ...)
 {
     va_list args;
 
     cu_progress_end();
     fflush(stdout);
-    fputs("copper: ", stderr);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    print_line(stderr, format, args);
     va_end(args);
-    fputc('\n', stderr);
     return status;
+}
+
+void cu_cli_say(FILE *out, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    print_line(out, format, args);
+    va_end(args);
 }
 
 void cu_cli_help(const struct cu_command *command)
@@ -175,7 +195,7 @@ int cu_cli_no_operands(const struct cu_command *command, int argc, char **argv,
 
 int cu_cli_print_json(const json_t *object)
 {
-    if (json_dumpf(object, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER) != 0)
+    if (json_dumpf(object, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII) != 0)
         return cu_cli_fail(CU_EXIT_FAILED, "cannot write the output");
     putchar('\n');
     return CU_EXIT_OK;

@@ -52,6 +52,8 @@ int cu_cli_no_operands(const struct cu_command *command, int argc, char **argv,
 void cu_cli_help(const struct cu_command *command);
 /* "copper: ..." on standard error; returns the status, so that it can be returned at once. */
 __attribute__((format(printf, 2, 3))) int cu_cli_fail(enum cu_exit status, const char *format, ...);
+/* "copper: ..." as one line on out. Both write names as base/text.h says. */
+__attribute__((format(printf, 2, 3))) void cu_cli_say(FILE *out, const char *format, ...);
 /* Prints the object as one JSON text on standard output. Exit status. */
 int cu_cli_print_json(const json_t *object);
 /* "12.3 MB" of 1,024s into out, which is returned. */

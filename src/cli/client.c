@@ -4,6 +4,7 @@
 
 #include "base/path.h"
 #include "base/rundir.h"
+#include "base/text.h"
 #include "proto/control.h"
 #include "proto/msg.h"
 
@@ -401,6 +402,28 @@ static int receive_line(struct cu_client *client, int64_t deadline_ms, struct cu
     return -ENOMEM;
 }
 
+/* What another daemon says is shown to people and to programs: each text in it loses what a
+ * terminal would obey. A text that cannot be made so becomes an empty one. */
+static void make_printable(json_t *value)
+{
+    const char *key, *text = json_string_value(value);
+    json_t *part;
+    size_t i;
+
+    if (text != NULL) {
+        size_t len = json_string_length(value), room = CU_TEXT_BYTES(len) + 3;
+        char *line = malloc(room);
+
+        if (line != NULL)
+            cu_text_line(line, room, text, len);
+        if (line == NULL || json_string_set(value, line) != 0)
+            (void)json_string_set(value, "");
+        free(line);
+    }
+    json_array_foreach(value, i, part) make_printable(part);
+    json_object_foreach(value, key, part) make_printable(part);
+}
+
 int cu_client_receive(struct cu_client *client, int timeout_ms, json_t **result,
                       struct cu_error *err)
 {
@@ -424,6 +447,7 @@ int cu_client_receive(struct cu_client *client, int timeout_ms, json_t **result,
         *result = NULL;
         return cu_error_set(err, -EBADMSG, "%s: the answer is not understood", client->name);
     }
+    make_printable(*result);
     return 0;
 }
 

@@ -1,6 +1,7 @@
 /* copper doctor: what could keep Copper from working on this node, each with what to do about it.
  */
 #include "base/rundir.h"
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/progress.h"
@@ -139,6 +140,17 @@ static void check_storage(const json_t *daemon, struct finding *f)
                  oldest_ms / 1000, cu_cli_text(storage, "oldest_path"));
 }
 
+/* Names from the environment and from storage are in the texts. */
+static void make_printable(struct finding *findings, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct cu_error line;
+
+        cu_text_line(line.text, sizeof(line.text), findings[i].text, strlen(findings[i].text));
+        memcpy(findings[i].text, line.text, sizeof(line.text));
+    }
+}
+
 static int print_json(const struct finding *findings, size_t count, json_t *daemon)
 {
     json_t *object = json_object(), *list = json_array();
@@ -176,6 +188,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
     check_mount(options.mount, &findings[4]);
     daemon = check_daemon(options.mount, &findings[5]);
     check_storage(daemon, &findings[6]);
+    make_printable(findings, count);
     cu_progress_end();
     if (options.json) {
         status = print_json(findings, count, daemon);

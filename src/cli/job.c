@@ -140,7 +140,7 @@ static int report_stop(const struct cu_undo *undo, const char *mount_dir)
     if (undo->stopped > 0)
         printf("copper: stopped on %zu node%s\n", undo->stopped, plural(undo->stopped));
     else if (undo->silent == 0)
-        printf("copper: nothing runs at %s\n", mount_dir);
+        cu_cli_say(stdout, "nothing runs at %s", mount_dir);
     if (undo->silent > 0)
         return cu_cli_fail(CU_EXIT_FAILED,
                            "no answer from %zu node%s: %s; when it is back: stop_copper.sh -H HOST",

@@ -211,15 +211,14 @@ static void print_reasons(const struct launch *l)
         if (!reason_of(l, i, text, sizeof(text)))
             continue;
         if (missing++ < REASONS_MAX)
-            fprintf(stderr, "copper: %s: %s\n", l->job->hosts.names[i], text);
+            cu_cli_say(stderr, "%s: %s", l->job->hosts.names[i], text);
     }
     if (missing > REASONS_MAX)
-        fprintf(stderr, "copper: and %zu more\n", missing - REASONS_MAX);
+        cu_cli_say(stderr, "and %zu more", missing - REASONS_MAX);
     if (l->starters.text != NULL)
-        fprintf(stderr, "copper: %s\n", l->starters.text);
+        cu_cli_say(stderr, "%s", l->starters.text);
     else if (missing == 0)
-        fprintf(stderr, "copper: %s\n",
-                l->last.text[0] != '\0' ? l->last.text : "no node has answered");
+        cu_cli_say(stderr, "%s", l->last.text[0] != '\0' ? l->last.text : "no node has answered");
 }
 
 static int give_up(struct launch *l, const struct cu_launch_paths *paths)
@@ -227,15 +226,15 @@ static int give_up(struct launch *l, const struct cu_launch_paths *paths)
     struct cu_undo undo = {0};
 
     if (l->interrupted != 0) {
-        fprintf(stderr, "copper: interrupted: stopping what was started\n");
+        cu_cli_say(stderr, "interrupted: stopping what was started");
     } else {
         double seconds = (double)(cu_channel_now_ms() - l->start_ms) / 1000;
 
         if (l->job->hosts.count == 1)
-            fprintf(stderr, "copper: the node is not ready after %.1f s:\n", seconds);
+            cu_cli_say(stderr, "the node is not ready after %.1f s:", seconds);
         else
-            fprintf(stderr, "copper: not all of %zu nodes are ready after %.1f s:\n",
-                    l->job->hosts.count, seconds);
+            cu_cli_say(stderr, "not all of %zu nodes are ready after %.1f s:", l->job->hosts.count,
+                       seconds);
         print_reasons(l);
     }
     cu_client_close(&l->client);
@@ -244,8 +243,8 @@ static int give_up(struct launch *l, const struct cu_launch_paths *paths)
     cu_undo_everywhere(l->job, paths, &undo);
     cu_progress_end();
     if (undo.silent > 0)
-        fprintf(stderr, "copper: %zu node%s could not be cleaned: %s\n", undo.silent,
-                undo.silent == 1 ? "" : "s", undo.first);
+        cu_cli_say(stderr, "%zu node%s could not be cleaned: %s", undo.silent,
+                   undo.silent == 1 ? "" : "s", undo.first);
     return l->interrupted != 0 ? CU_EXIT_INTERRUPTED + l->interrupted : CU_EXIT_FAILED;
 }
 
@@ -289,9 +288,9 @@ int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
     }
     run_until_finished(&l);
     if (l.ready && l.interrupted == 0) {
-        printf("copper: %zu node%s ready at %s in %.2f s\n", job->hosts.count,
-               job->hosts.count == 1 ? "" : "s", job->mount_dir,
-               (double)(cu_channel_now_ms() - l.start_ms) / 1000);
+        cu_cli_say(stdout, "%zu node%s ready at %s in %.2f s", job->hosts.count,
+                   job->hosts.count == 1 ? "" : "s", job->mount_dir,
+                   (double)(cu_channel_now_ms() - l.start_ms) / 1000);
         status = CU_EXIT_OK;
     } else {
         status = give_up(&l, paths);

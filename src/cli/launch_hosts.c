@@ -1,6 +1,8 @@
 /* Where the host list comes from: -H, or what hosts.sh finds in the scheduler's environment. */
 #include "cli/launch.h"
 
+#include "cli/cli.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -111,7 +113,7 @@ int cu_launch_hosts_found(const char *parts, struct cu_hosts *hosts, struct cu_e
     if (pid == 0) {
         dup2(fds[1], 1);
         execl(program, program, (char *)NULL);
-        fprintf(stderr, "copper: %s: %s\n", program, strerror(errno));
+        cu_cli_say(stderr, "%s: %s", program, strerror(errno));
         _exit(127);
     }
     close(fds[1]);

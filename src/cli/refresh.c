@@ -1,5 +1,6 @@
 /* copper refresh: what changed on storage shall be seen. Paths may be given as they are on storage
  * or as they are below the mount, absolute or not: people give what they have. */
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/progress.h"
@@ -35,22 +36,23 @@ static int storage_path(const char *mount, const char *given, char out[CU_PATH_M
 
 static int refresh_one(struct cu_client *client, const char *path)
 {
-    json_t *request =
-        json_pack("{s:s,s:s%,s:b}", "op", "refresh", "path", path, strlen(path), "all", 1);
-    json_t *result = NULL;
+    char name[CU_TEXT_BYTES(CU_PATH_MAX)];
+    json_t *request, *result = NULL;
     struct cu_error err;
     int status = CU_EXIT_OK;
 
+    cu_text_name(name, sizeof(name), path, strlen(path));
+    request = json_pack("{s:s,s:s,s:b}", "op", "refresh", "path", name, "all", 1);
     if (request == NULL)
-        return cu_cli_fail(CU_EXIT_FAILED, "%s: is not UTF-8: refresh its directory", path);
+        return cu_cli_fail(CU_EXIT_FAILED, "out of memory");
     cu_progress_begin("refreshing");
     if (cu_client_call(client, request, CU_CLIENT_ANSWER_MS, &result, &err) != 0) {
         json_decref(request);
         return cu_cli_fail(CU_EXIT_FAILED, "%s: %s", path, err.text);
     }
     cu_progress_end();
-    printf("copper: %s: refreshed on %" PRIu64 " node%s\n", path, cu_cli_number(result, "nodes"),
-           cu_cli_number(result, "nodes") == 1 ? "" : "s");
+    cu_cli_say(stdout, "%s: refreshed on %" PRIu64 " node%s", path, cu_cli_number(result, "nodes"),
+               cu_cli_number(result, "nodes") == 1 ? "" : "s");
     if (cu_cli_number(result, "silent_count") > 0)
         status = cu_cli_fail(CU_EXIT_FAILED, "%s: %" PRIu64 " nodes did not answer", path,
                              cu_cli_number(result, "silent_count"));

@@ -1,7 +1,9 @@
 /* A launcher at work: one child process in a session of its own, so that all it started here can be
  * ended at once, and its lines. A launcher that is gone says so by the end of its pipe; nothing
  * here waits for time to pass. */
+#include "base/text.h"
 #include "cli/channel.h"
+#include "cli/cli.h"
 #include "cli/launch.h"
 
 #include <errno.h>
@@ -83,7 +85,7 @@ __attribute__((noreturn)) static void run_launcher(const char *program,
     dup2(lines_fd, 1);
     dup2(output, 3);
     execv(program, (char *const *)argv);
-    fprintf(stderr, "copper: %s: %s\n", program, strerror(errno));
+    cu_cli_say(stderr, "%s: %s", program, strerror(errno));
     _exit(127);
 }
 
@@ -153,10 +155,14 @@ static struct cu_starter *find_host(struct cu_starters *s, const char *name)
 
 static void say(char **at, const char *text)
 {
+    size_t room = CU_TEXT_BYTES(strlen(text)) + 3;
+
     if (text[0] == '\0')
         return;
     free(*at);
-    *at = strdup(text);
+    *at = malloc(room);
+    if (*at != NULL)
+        cu_text_line(*at, room, text, strlen(text));
 }
 
 /* "HOST STATUS TEXT"; STATUS "-": it has said something and runs on; HOST "-": about no host. */

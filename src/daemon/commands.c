@@ -7,6 +7,8 @@
 #include "daemon/commands.h"
 
 #include "base/path.h"
+#include "base/text.h"
+#include "daemon/shown.h"
 #include "daemon/task.h"
 #include "proto/control.h"
 
@@ -236,7 +238,7 @@ static const char *check_fields(struct cu_commands *commands, struct cu_task *ta
     const json_t *timeout = json_object_get(task->request, "timeout_ms");
     uint64_t max = task->op == CU_OP_WAIT ? WAIT_MAX_MS : TIMEOUT_MAX_MS;
     const char *path = json_string_value(json_object_get(task->request, "path"));
-    char normal[CU_PATH_MAX];
+    char given[CU_PATH_MAX], normal[CU_PATH_MAX];
     bool all = json_is_true(json_object_get(task->request, "all")) ||
                json_is_true(json_object_get(task->request, "root"));
     bool below = json_is_true(json_object_get(task->request, "below"));
@@ -257,10 +259,10 @@ static const char *check_fields(struct cu_commands *commands, struct cu_task *ta
     if (task->op == CU_OP_REFRESH) {
         if (path == NULL)
             return "\"path\" lacks";
-        if (cu_path_normalise(path, normal) < 0)
+        if (cu_text_unname(path, given, sizeof(given)) < 0 || cu_path_normalise(given, normal) < 0)
             return "\"path\" is not an absolute path, or too long";
-        if (json_object_set_new(task->request, "path", json_string(normal)) < 0)
-            return "\"path\" is not UTF-8";
+        if (json_object_set_new(task->request, "path", cu_shown_name(normal, strlen(normal))) < 0)
+            return "out of memory";
     }
     task->scope = CU_SCOPE_HERE;
     if (task->op == CU_OP_WAIT || (all && task->op != CU_OP_DROP && task->op != CU_OP_DOCTOR))

@@ -4,6 +4,8 @@
  * it.
  *
  * A stop is complete for a child when its connection has ended, too: then its process has. */
+#include "base/path.h"
+#include "base/text.h"
 #include "daemon/task.h"
 
 #include <stdlib.h>
@@ -79,9 +81,12 @@ static void own_part(struct cu_commands *commands, struct cu_task *task, uint64_
     if (task->op == CU_OP_STATS)
         own_stats(commands, task);
     if (task->op == CU_OP_REFRESH) {
-        const char *path = json_string_value(json_object_get(task->request, "path"));
+        const char *name = json_string_value(json_object_get(task->request, "path"));
+        char path[CU_PATH_MAX];
+        int len = cu_text_unname(name, path, sizeof(path)); /* was judged when it came */
 
-        cu_core_refresh(commands->config.core, path, strlen(path), true, now_ns);
+        if (len > 0)
+            cu_core_refresh(commands->config.core, path, (size_t)len, true, now_ns);
         commands->config.hooks.dropped(commands->config.hooks.context);
     }
 }

@@ -3,6 +3,7 @@
  * saw the old one end: the new one counts. */
 #include "base/log.h"
 #include "daemon/process.h"
+#include "daemon/shown.h"
 #include "daemon/state.h"
 
 #include <errno.h>
@@ -170,7 +171,8 @@ static void hook_describe(void *context, json_t *result)
     json_object_set_new(storage, "pending", json_integer(pending));
     if (pending > 0) {
         json_object_set_new(storage, "oldest_ms", json_integer((json_int_t)(age_ns / 1000000)));
-        json_object_set_new(storage, "oldest_path", json_string(path != NULL ? path : ""));
+        if (path != NULL)
+            json_object_set_new(storage, "oldest_path", cu_shown_name(path, strlen(path)));
     }
     json_object_set_new(result, "storage", storage);
     for (uint32_t i = 0; i < 2 * daemon->links.node_count; i++) {

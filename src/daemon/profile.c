@@ -4,6 +4,7 @@
 #include "daemon/profile.h"
 
 #include "base/path.h"
+#include "daemon/shown.h"
 #include "daemon/topk.h"
 
 #include <errno.h>
@@ -160,20 +161,6 @@ static void add_int(json_t *object, const char *name, uint64_t value)
     json_object_set_new(object, name, json_integer((json_int_t)value));
 }
 
-/* JSON is UTF-8; other bytes of a name become "?". */
-static json_t *text_of(char *text)
-{
-    json_t *string = json_string(text);
-
-    if (string != NULL)
-        return string;
-    for (char *c = text; *c != '\0'; c++) {
-        if ((unsigned char)*c >= 0x80)
-            *c = '?';
-    }
-    return json_string(text);
-}
-
 static json_t *shown_path(const struct cu_profile *profile, const struct cu_topk_entry *entry)
 {
     const char *from = entry->key + (profile->full_paths ? 0 : entry->key_len);
@@ -186,7 +173,7 @@ static json_t *shown_path(const struct cu_profile *profile, const struct cu_topk
     }
     /* A key that is longer than the list keeps does not begin with its path's slash either. */
     snprintf(text, sizeof(text), "%s%s", from == entry->key && *from == '/' ? "" : "...", from);
-    return text_of(text);
+    return cu_shown_name(text, strlen(text));
 }
 
 static void add_details(json_t *object, const uint64_t details[DETAIL_COUNT])
@@ -225,10 +212,8 @@ static json_t *name_list(const struct cu_profile *profile)
     for (uint32_t i = 0; i < count; i++) {
         const struct cu_topk_entry *entry = profile->best[i];
         json_t *object = json_object();
-        char text[CU_TOPK_KEY_MAX + 1];
 
-        snprintf(text, sizeof(text), "%s", entry->key);
-        json_object_set_new(object, "name", text_of(text));
+        json_object_set_new(object, "name", cu_shown_name(entry->key, strlen(entry->key)));
         add_int(object, "requests", entry->count);
         if (entry->over > 0)
             add_int(object, "over", entry->over);

@@ -233,6 +233,12 @@ static void seed_texts(void)
     write_text("hosts", "lines", "node10\nnode9\nnode10\n");
     write_text("hosts", "brackets", "x1000c[0-3]s[00-02,7]b0n0,login-1.site.org\n");
     write_text("hosts", "machinefile", "# a comment\nnode1:8 node2 slots=4\n\tnode3\r\n");
+    write_text("text", "controls",
+               "a\n\x1b]0;title\x07\x7f\xc2\x9b"
+               "31m");
+    write_text("text", "utf8", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\xe2\x80\xae");
+    write_text("text", "not_utf8", "\xff\xc0\x8a\xed\xa0\x80\xc3(");
+    write_text("text", "escaped", "/a\\\\b\\x1b\\xff");
     write_text("values", "size", "10MB");
     write_text("values", "kibibytes", "512KiB");
     write_text("values", "bytes", "9223372036854775807");

@@ -172,6 +172,44 @@ except ConnectionError:
     on node1 sh -c 'chmod 600 /tmp/copper-0/*.sock; chmod 700 /tmp/copper-0'
 }
 
+# harmless FILE...: UTF-8 text without a character that a terminal obeys.
+harmless() {
+    /usr/bin/python3 -I -c '
+import sys, unicodedata
+for name in sys.argv[1:]:
+    for char in open(name, "rb").read().decode("utf-8"):
+        if char != "\n" and unicodedata.category(char) in ("Cc", "Cf", "Zl", "Zp"):
+            sys.exit("%s: has %r" % (name, char))' "$@"
+}
+
+@test "names of files that speak to a terminal reach logs, profiles and standard output as escapes" {
+    local name=$'x\e]0;title\a\n2026 INFO forged\r\x7f\xc2\x9b31m\xe2\x80\xae\xff\\'
+    mkdir "$WORK/$name"
+    echo text >"$WORK/$name/file"
+    up -P -N 100 -A
+    on node3 cat "$MOUNT$WORK/$name/file"
+    copper node3 refresh "$WORK/$name" >"$WORK/said"
+    run ! copper node3 refresh --what"$name" 2>>"$WORK/said"
+    run ! copper node3 status -v "m$name" 2>>"$WORK/said"
+    copper node3 doctor -v "/tmp/$name" >>"$WORK/said" 2>&1 || true
+    [ "$(wc -l <"$WORK/said")" -ge 4 ]
+    grep -qF 'x\x1b]0;title\x07\x0a2026 INFO forged\x0d\x7f\xc2\x9b31m\xe2\x80\xae\xff\' "$WORK/said"
+    job_down
+    harmless "$WORK/said" "$WORK"/log/*
+    # A program can have the name back.
+    /usr/bin/python3 -I -c '
+import json, re, sys
+def bytes_of(text):
+    return re.sub(rb"\\(x..|\\)", lambda m: m[1] if len(m[1]) == 1 else bytes.fromhex(m[1][1:].decode()),
+                  text.encode())
+asked = [bytes_of(row["path"]) for row in json.load(open(sys.argv[1]))["top_requests"]]
+wanted = sys.argv[2].encode("utf-8", "surrogateescape")
+sys.exit(wanted not in asked and "%r is not in %r" % (wanted, asked))' \
+        "$WORK/log/node3.profile.json" "$WORK/$name/file"
+    rm -r "${WORK:?}/$name"
+    up
+}
+
 # refused_run_dir TEXT: alice cannot launch on node1, and is told why.
 refused_run_dir() {
     # shellcheck disable=SC2016

@@ -74,6 +74,25 @@ static void test_a_refusal_is_an_error_with_its_text(void **state)
     assert_string_equal(err.text, "node1: not now");
 }
 
+/* A daemon of a taken-over node may say anything. */
+static void test_what_it_says_moves_no_cursor(void **state)
+{
+    json_t *result;
+
+    (void)state;
+    say("{\"ok\": true, \"a\": [{\"host\": \"x\\u001b[2J\\n\\u009b\\u202e\"}], \"b\": "
+        "\"\\u007f\"}\n");
+    assert_int_equal(call(&result), 0);
+    assert_string_equal(
+        json_string_value(json_object_get(json_array_get(json_object_get(result, "a"), 0), "host")),
+        "x\\x1b[2J\\x0a\\xc2\\x9b\\xe2\\x80\\xae");
+    assert_string_equal(json_string_value(json_object_get(result, "b")), "\\x7f");
+    json_decref(result);
+    say("{\"ok\": false, \"error\": \"\\u001b]0;x\\u0007\"}\n");
+    assert_int_equal(call(&result), -EREMOTEIO);
+    assert_string_equal(err.text, "node1: \\x1b]0;x\\x07");
+}
+
 static void test_silence_nonsense_and_the_end(void **state)
 {
     json_t *result;
@@ -152,6 +171,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_line_each, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_refusal_is_an_error_with_its_text, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_what_it_says_moves_no_cursor, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_silence_nonsense_and_the_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_frames, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_sealed_channel, set_up, tear_down),

@@ -133,8 +133,8 @@ static void test_odd_names(void **state)
     assert_non_null(p);
     ask(p, CU_FRONT_ASKED_LOOKUP, CU_FRONT_ASKED_HERE, "/a/\xff\n", ENOENT, 0);
     json = cu_profile_json(p);
-    row(json, "top_requests", 0, "path", "/a/?\n");
-    row(json, "missing_names", 0, "name", "?\n");
+    row(json, "top_requests", 0, "path", "/a/\\xff\\x0a");
+    row(json, "missing_names", 0, "name", "\\xff\\x0a");
     json_decref(json);
     cu_profile_destroy(p);
 }

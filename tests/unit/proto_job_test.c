@@ -234,7 +234,7 @@ static void tells_option_value_and_what_is_allowed(void **state)
     assert_string_equal(message("trees", "65", "-T"),
                         "-T: \"65\" is not a number of trees; allowed is 1 to 64");
     assert_string_equal(message("log_type", "a\nb", NULL),
-                        "log_type: \"a?b\" is not a log type; allowed is file, stdout or "
+                        "log_type: \"a\\x0ab\" is not a log type; allowed is file, stdout or "
                         "file_and_stdout");
     memset(value, '9', sizeof(value) - 1);
     value[sizeof(value) - 1] = '\0';

@@ -124,7 +124,7 @@ static void refuses_texts(void **state)
         {HEAD " trees 1\nhosts 1\nn1\n", "line 6: is not \"name value\""},
         {HEAD "trees 65\nhosts 1\nn1\n", "line 6: trees: \"65\" is not a number of trees"},
         {HEAD "trees  1\nhosts 1\nn1\n", "line 6: trees: \" 1\" is not"},
-        {HEAD "trees 1\r\nhosts 1\nn1\n", "line 6: trees: \"1?\" is not"},
+        {HEAD "trees 1\r\nhosts 1\nn1\n", "line 6: trees: \"1\\x0d\" is not"},
         {"copper-job 1\nkey " KEY "\nmount /m\nlog_dir /l\nhosts 1\nn\n", "log_dir is missing"},
         {"copper-job 1\nid " ID "\nmount /m\nlog_dir /l\nhosts 1\nn\n", "log_dir is missing"},
         {"copper-job 1\nid " ID "\nkey " KEY "\nlog_dir /l\nhosts 1\nn\n", "log_dir is missing"},

@@ -1,0 +1,29 @@
+/* Bytes of others as text: names of files and hosts, lines of remote commands, and whatever else
+ * storage, peers or users chose. Two forms, both UTF-8 without a character that moves a cursor,
+ * ends a line, or changes the direction of reading: C0 and C1 controls, DEL, line and paragraph
+ * separators, and the marks of bidirectional text and of language. Such a byte, and each that is
+ * not UTF-8, is written as \xHH.
+ *
+ *   line  for people: terminal, log, error text. What is printable stays as it is, so a line that
+ *         was made of lines is the same again. A name that holds a text such as "\x1b" is not told
+ *         from one that holds that byte.
+ *   name  for programs (JSON): a backslash is written as \\, so that the bytes can be had back. */
+#ifndef CU_BASE_TEXT_H
+#define CU_BASE_TEXT_H
+
+#include <stddef.h>
+
+/* Bytes that either form of len bytes needs, with the NUL. */
+#define CU_TEXT_BYTES(len) (4 * (len) + 1)
+
+/* Writes the line form of bytes[0..len) and a NUL into out; what does not fit into size (>= 4)
+ * bytes is cut at a character, with "..." at the end. Returns the length. out must not overlap
+ * bytes. */
+size_t cu_text_line(char *out, size_t size, const char *bytes, size_t len);
+/* The same for the name form. */
+size_t cu_text_name(char *out, size_t size, const char *bytes, size_t len);
+/* The bytes that a name form stands for, and a NUL, into out. The length, or -EINVAL: a backslash
+ * that begins neither \\ nor \xHH, or \x00; -ENAMETOOLONG: they do not fit into size bytes. */
+__attribute__((warn_unused_result)) int cu_text_unname(const char *text, char *out, size_t size);
+
+#endif

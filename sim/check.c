@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -186,11 +187,11 @@ static void count_read(struct cu_sim *sim, const struct cu_request *request, uin
                        bool direct)
 {
     struct cu_sim_result *r = sim->result;
-    uint32_t object = cu_sim_object(sim, request->kind, file, request->chunk);
+    uint32_t object = cu_sim_object(sim, request->kind, file, (uint32_t)request->chunk);
 
     if (direct) {
         r->storage_reads_direct++;
-    } else if (request->kind == CU_KIND_DIR && request->version.ino) {
+    } else if (request->kind == CU_KIND_DIR && !cu_version_is_none(&request->version)) {
         r->storage_revalidations++;
     } else {
         r->storage_reads++;
@@ -199,7 +200,7 @@ static void count_read(struct cu_sim *sim, const struct cu_request *request, uin
             sim->reads[object]++;
     }
     if (sim->config.exact && !direct && sim->reads[object] > 1)
-        cu_sim_violation(sim, "%s (kind %d, chunk %u) is read from storage again",
+        cu_sim_violation(sim, "%s (kind %d, chunk %" PRIu64 ") is read from storage again",
                          sim->world->files[file].path, (int)request->kind, request->chunk);
 }
 
@@ -226,7 +227,7 @@ void cu_sim_check_read(struct cu_sim *sim, struct cu_sim_node *node,
                              sim->world->files[file].path);
         return;
     }
-    object = cu_sim_object(sim, request->kind, file, request->chunk);
+    object = cu_sim_object(sim, request->kind, file, (uint32_t)request->chunk);
     why = node->reads_why +
           (uint32_t)(counters[CU_COUNT_evictions] + counters[CU_COUNT_expired] +
                      counters[CU_COUNT_bad_checksums] + counters[CU_COUNT_stale_versions]);

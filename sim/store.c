@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #define STRIPE_BYTES (1u << 20)
@@ -69,7 +70,7 @@ static uint64_t schedule(struct cu_sim *sim, const struct cu_sim_store *op)
     switch (op->kind) {
     case CU_KIND_DIR:
         at = cu_sim_store_names(sim, machine->mds_op_ns);
-        if (op->version.ino == 0)
+        if (cu_version_is_none(&op->version))
             at = cu_sim_store_names(sim, machine->mds_entry_ns * f->child_count) +
                  (at - sim->engine.now_ns);
         return at;
@@ -109,6 +110,11 @@ void cu_sim_store_submit(struct cu_sim *sim, struct cu_sim_node *node,
                          (int)request->path_len, request->path);
         return;
     }
+    if (request->kind == CU_KIND_DATA && request->chunk >= sim->world->files[file].chunk_count) {
+        cu_sim_violation(sim, "a read of chunk %" PRIu64 " of %s, which has %u", request->chunk,
+                         sim->world->files[file].path, sim->world->files[file].chunk_count);
+        return;
+    }
     cu_sim_check_read(sim, node, request, file, direct);
     cu_sim_node_cpu(sim, node, sim->config.machine.storage_cpu_ns);
     op = cu_sim_alloc(1, sizeof *op);
@@ -119,7 +125,7 @@ void cu_sim_store_submit(struct cu_sim *sim, struct cu_sim_node *node,
         .kind = request->kind,
         .flags = request->flags,
         .file = file,
-        .chunk = request->chunk,
+        .chunk = (uint32_t)request->chunk,
         .begun = sim->world->files[file].version,
         .begun_ns = sim->engine.now_ns,
         .version = request->version,

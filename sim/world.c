@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEVICE       77u
 #define EPOCH_NS     1700000000000000000ll /* mtime of version 0 */
 #define SCALED_MARK  0x736361656c656421ull
 #define TABLE_START  1024u
@@ -204,7 +203,6 @@ void cu_sim_world_attr(const struct cu_sim_world *world, uint32_t file, uint32_t
         .nlink = 1,
         .uid = 1000,
         .gid = 1000,
-        .dev = DEVICE,
         .ino = (uint64_t)file + 2,
         .size = cu_sim_world_size(world, file, version),
         .blksize = 4096,
@@ -219,7 +217,8 @@ void cu_sim_world_attr(const struct cu_sim_world *world, uint32_t file, uint32_t
 uint32_t cu_sim_world_version(const struct cu_sim_world *world, uint32_t file,
                               const struct cu_version *version)
 {
-    int64_t v = version->mtime_ns - EPOCH_NS;
+    int64_t v =
+        (int64_t)((uint64_t)version->mtime.sec * 1000000000u + version->mtime.nsec) - EPOCH_NS;
     struct cu_version right;
     struct cu_attr attr;
 

@@ -31,7 +31,7 @@ static enum cu_flight_event classify(const struct object *object, const struct c
     if (value->error && !lasting(object, value->error))
         return CU_EVENT_FAILED;
     if (value->unchanged &&
-        (object->kind != CU_KIND_DIR || cu_object_dir(object)->version.ino == 0))
+        (object->kind != CU_KIND_DIR || cu_version_is_none(&cu_object_dir(object)->version)))
         return CU_EVENT_CORRUPT;
     return stored ? CU_EVENT_STORED : CU_EVENT_ANSWER;
 }

@@ -63,7 +63,9 @@ static uint32_t key_hash(uint64_t name_hash, const struct cu_request *request)
     uint64_t x = name_hash + request->kind * 0x9e3779b97f4a7c15ull;
 
     if (request->kind == CU_KIND_DATA)
-        x += (request->chunk + 1ull) * 0xbf58476d1ce4e5b9ull + (uint64_t)request->version.mtime_ns;
+        x += (request->chunk + 1) * 0xbf58476d1ce4e5b9ull +
+             (uint64_t)request->version.mtime.sec * 0x9e3779b97f4a7c15ull +
+             request->version.mtime.nsec;
     x = (x ^ (x >> 32)) * 0x94d049bb133111ebull;
     return (uint32_t)(x >> 32);
 }

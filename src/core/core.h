@@ -41,7 +41,7 @@ struct cu_request {
     const char *path; /* borrowed, normal form */
     size_t path_len;
     struct cu_version version; /* DATA: of the file; ATTR: known to be out of date, or zero */
-    uint32_t chunk;            /* DATA */
+    uint64_t chunk;            /* DATA */
 };
 
 enum cu_effect_type {

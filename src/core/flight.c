@@ -406,7 +406,7 @@ static bool believed(const struct cu_core *core, const struct object *object,
     if (object->kind != CU_KIND_ATTR || object->error)
         return true;
     version = cu_version_of(cu_object_attr(object));
-    return !cu_version_equal(&version, &request->version);
+    return cu_version_is_none(&request->version) || !cu_version_equal(&version, &request->version);
 }
 
 /* What is read ahead must still be cached when it is wanted. */

@@ -28,7 +28,7 @@ struct parked {
     struct cu_list link; /* in flow->parked */
     uint64_t id;
     struct cu_version version;
-    uint32_t chunk;
+    uint64_t chunk;
     uint16_t path_len;
     uint8_t kind, flags, tree;
     char path[];

@@ -100,7 +100,7 @@ struct dir_object {
 
 struct data_object {
     struct object object;
-    uint32_t chunk;
+    uint64_t chunk;
     struct cu_version version; /* part of the key */
 };
 

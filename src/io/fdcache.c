@@ -85,7 +85,8 @@ static void unlist(struct cu_fdcache *cache, struct cu_fdcache_file *file)
 
 static uint64_t hash_of(const char *path, const struct cu_version *version)
 {
-    return cu_hash_seeded(path, strlen(path), version->ino ^ (uint64_t)version->ctime_ns);
+    return cu_hash_seeded(path, strlen(path),
+                          version->size ^ (uint64_t)version->ctime.sec << 30 ^ version->ctime.nsec);
 }
 
 static struct cu_fdcache_file *find(struct cu_fdcache *cache, const char *path, uint64_t hash,

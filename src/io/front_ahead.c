@@ -59,8 +59,7 @@ static void want_chunks(struct cu_front *front, struct cu_request *what, uint64_
 {
     uint32_t chunk_bytes = front->config.chunk_bytes;
 
-    for (what->chunk = (uint32_t)(from / chunk_bytes); (uint64_t)what->chunk * chunk_bytes < end;
-         what->chunk++)
+    for (what->chunk = from / chunk_bytes; what->chunk * chunk_bytes < end; what->chunk++)
         cu_core_prefetch(front->config.core, what, uv_hrtime());
 }
 

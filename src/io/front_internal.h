@@ -64,7 +64,7 @@ struct cu_front_request {
         struct {
             uint64_t offset; /* in the file */
             size_t size;     /* clipped to the file's end */
-            uint32_t first;  /* chunk */
+            uint64_t first;  /* chunk */
             uint32_t count;
             int error;
             struct cu_buf **bufs; /* count references; few, or allocated */

@@ -53,9 +53,9 @@ static void answer(struct cu_front *front, struct cu_front_request *r)
     cu_front_request_end(front, r);
 }
 
-static size_t chunk_size(const struct cu_front *front, const struct cu_inode *inode, uint32_t chunk)
+static size_t chunk_size(const struct cu_front *front, const struct cu_inode *inode, uint64_t chunk)
 {
-    uint64_t start = (uint64_t)chunk * front->config.chunk_bytes;
+    uint64_t start = chunk * front->config.chunk_bytes;
     uint64_t left = inode->attr.size - start;
 
     return left < front->config.chunk_bytes ? (size_t)left : front->config.chunk_bytes;
@@ -93,11 +93,11 @@ void cu_front_read_done(struct cu_front *front, struct cu_front_request *r, uint
 }
 
 /* Asks for [from, from + count) of the file ahead of anybody. */
-static void read_ahead(struct cu_front *front, struct cu_inode *inode, uint32_t from)
+static void read_ahead(struct cu_front *front, struct cu_inode *inode, uint64_t from)
 {
     uint32_t chunk_bytes = front->config.chunk_bytes;
-    uint32_t chunks = (uint32_t)((inode->attr.size + chunk_bytes - 1) / chunk_bytes);
-    uint64_t end = (uint64_t)from + inode->file.window, now_ns = uv_hrtime();
+    uint64_t chunks = (inode->attr.size + chunk_bytes - 1) / chunk_bytes;
+    uint64_t end = from + inode->file.window, now_ns = uv_hrtime();
     struct cu_request what = {.kind = CU_KIND_DATA, .version = cu_version_of(&inode->attr)};
     char path[CU_PATH_MAX];
     int len = cu_inode_path(inode, path);
@@ -122,7 +122,7 @@ static void follow(struct cu_front *front, struct cu_inode *inode, uint64_t off,
     uint32_t chunk_bytes = front->config.chunk_bytes;
     uint32_t window_max = AHEAD_BYTES_MAX / chunk_bytes;
     uint64_t next = inode->file.next;
-    uint32_t last = (uint32_t)((end - 1) / chunk_bytes);
+    uint64_t last = (end - 1) / chunk_bytes;
 
     if (window_max == 0)
         window_max = 1;
@@ -150,7 +150,8 @@ static void follow(struct cu_front *front, struct cu_inode *inode, uint64_t off,
 static void want_chunks(struct cu_front *front, struct cu_front_request *r)
 {
     struct cu_request what = {.kind = CU_KIND_DATA, .version = cu_version_of(&r->inode->attr)};
-    uint32_t first = r->read.first, count = r->read.count;
+    uint64_t first = r->read.first;
+    uint32_t count = r->read.count;
     char path[CU_PATH_MAX];
     int len = cu_inode_path(r->inode, path);
 
@@ -196,8 +197,8 @@ void cu_front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
         return;
     r->read.offset = start;
     r->read.size = (size_t)(end - start);
-    r->read.first = (uint32_t)(start / front->config.chunk_bytes);
-    r->read.count = (uint32_t)((end - 1) / front->config.chunk_bytes) - r->read.first + 1;
+    r->read.first = start / front->config.chunk_bytes;
+    r->read.count = (uint32_t)((end - 1) / front->config.chunk_bytes - r->read.first + 1);
     r->read.error = 0;
     for (uint32_t i = 0; i < CU_FRONT_READ_BUFS; i++)
         r->read.few[i] = NULL;

@@ -33,7 +33,9 @@ static bool named(const struct cu_inode *inode, const struct cu_inode *parent, c
            memcmp(inode->name, name, name_len) == 0;
 }
 
-/* A directory stays itself when entries come and go: a process may sit in it. */
+/* A directory stays itself as long as there is one of that name: a process may sit in it, and what
+ * it shows is found by path. A file is its version, whatever its inode number is by now. What else
+ * there is (links, sockets) holds nothing open, so a new number makes a new node. */
 static bool same_identity(const struct cu_attr *a, const struct cu_attr *b)
 {
     struct cu_version va = cu_version_of(a), vb = cu_version_of(b);
@@ -41,8 +43,8 @@ static bool same_identity(const struct cu_attr *a, const struct cu_attr *b)
     if ((a->mode & S_IFMT) != (b->mode & S_IFMT))
         return false;
     if (S_ISDIR(a->mode))
-        return a->dev == b->dev && a->ino == b->ino;
-    return cu_version_equal(&va, &vb);
+        return true;
+    return cu_version_equal(&va, &vb) && (S_ISREG(a->mode) || a->ino == b->ino);
 }
 
 /* --- table ------------------------------------------------------------------------------------ */
@@ -200,8 +202,8 @@ static void keep(struct cu_inodes *t, struct cu_inode *inode)
 static bool same_attr(const struct cu_attr *a, const struct cu_attr *b)
 {
     return a->mode == b->mode && a->nlink == b->nlink && a->uid == b->uid && a->gid == b->gid &&
-           a->dev == b->dev && a->ino == b->ino && a->rdev == b->rdev && a->size == b->size &&
-           a->blocks == b->blocks && a->blksize == b->blksize && a->atime.sec == b->atime.sec &&
+           a->ino == b->ino && a->rdev == b->rdev && a->size == b->size && a->blocks == b->blocks &&
+           a->blksize == b->blksize && a->atime.sec == b->atime.sec &&
            a->atime.nsec == b->atime.nsec && a->mtime.sec == b->mtime.sec &&
            a->mtime.nsec == b->mtime.nsec && a->ctime.sec == b->ctime.sec &&
            a->ctime.nsec == b->ctime.nsec;

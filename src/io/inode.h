@@ -41,7 +41,7 @@ struct cu_inode {
         struct {
             uint64_t next;   /* where the last read ended */
             uint32_t window; /* chunks to read ahead; 0: not seen to be sequential */
-            uint32_t ahead;  /* first chunk not yet read ahead */
+            uint64_t ahead;  /* first chunk not yet read ahead */
         } file;
         struct {
             struct cu_buf *target; /* reference, or NULL */

@@ -21,22 +21,24 @@
 
 static struct cu_time time_of(struct timespec t)
 {
-    return (struct cu_time){.sec = t.tv_sec, .nsec = (uint32_t)t.tv_nsec};
+    bool valid =
+        t.tv_nsec >= 0 && t.tv_nsec < NS_PER_S; /* a user-space file system may say anything */
+
+    return (struct cu_time){.sec = t.tv_sec, .nsec = valid ? (uint32_t)t.tv_nsec : 0};
 }
 
 struct cu_attr cu_storage_attr_of(const struct stat *st)
 {
     return (struct cu_attr){
         .mode = st->st_mode,
-        .nlink = (uint32_t)st->st_nlink,
+        .nlink = st->st_nlink < UINT32_MAX ? (uint32_t)st->st_nlink : UINT32_MAX,
         .uid = st->st_uid,
         .gid = st->st_gid,
-        .dev = st->st_dev,
         .ino = st->st_ino,
         .rdev = st->st_rdev,
         .size = (uint64_t)st->st_size,
         .blocks = (uint64_t)st->st_blocks,
-        .blksize = (uint32_t)st->st_blksize,
+        .blksize = st->st_blksize < UINT32_MAX ? (uint32_t)st->st_blksize : UINT32_MAX,
         .atime = time_of(st->st_atim),
         .mtime = time_of(st->st_mtim),
         .ctime = time_of(st->st_ctim),
@@ -208,11 +210,13 @@ int cu_storage_read_chunk(struct cu_storage_env *env, struct cu_storage_job *job
                           const char *on_disk)
 {
     struct open_context context = {.env = env, .counts = &job->counts};
-    uint64_t offset = (uint64_t)job->chunk * env->chunk_bytes, left;
+    uint64_t offset = job->chunk * env->chunk_bytes, left;
     struct cu_fdcache_file *file;
     int r;
 
-    if (offset >= job->version.size)
+    if (job->version.size > INT64_MAX)
+        return -EOVERFLOW;
+    if (job->chunk > job->version.size / env->chunk_bytes || offset >= job->version.size)
         return -EINVAL;
     left = job->version.size - offset;
     r = cu_fdcache_acquire(env->files, on_disk, &job->version, open_for_cache, &context, &file);

@@ -71,6 +71,8 @@ static int run_attr(struct cu_storage_env *env, struct cu_storage_job *job, cons
     }
     if (r)
         return r;
+    if (st.st_size < 0)
+        return -EOVERFLOW;
     job->value.attr = cu_storage_attr_of(&st);
     if (S_ISREG(st.st_mode) && (job->flags & CU_WANT_CONTENT) && st.st_size > 0 &&
         (uint64_t)st.st_size <= env->inline_bytes)
@@ -182,8 +184,8 @@ static struct cu_version listing_version(const struct stat *st, bool proven, uin
     struct cu_version version = cu_storage_version_of(st);
 
     if (!proven) {
-        version.mtime_ns = INT64_MIN;
-        version.ctime_ns = (int64_t)hash;
+        version.mtime = (struct cu_time){.sec = INT64_MIN};
+        version.ctime = (struct cu_time){.sec = (int64_t)hash};
     }
     return version;
 }
@@ -223,10 +225,9 @@ static int list_open(int fd, struct cu_storage_env *env, struct cu_storage_job *
 
 static int run_dir(struct cu_storage_env *env, struct cu_storage_job *job, const char *on_disk)
 {
-    static const struct cu_version none;
     int fd, r;
 
-    if (!cu_version_equal(&job->version, &none)) {
+    if (!cu_version_is_none(&job->version)) {
         struct cu_version version;
         struct stat st;
 

@@ -36,7 +36,7 @@ struct cu_storage_counts {
 struct cu_storage_job {
     enum cu_kind kind;
     uint8_t flags;
-    uint32_t chunk;
+    uint64_t chunk;
     struct cu_version version;
     struct cu_value value; /* result */
     struct cu_storage_counts counts;

@@ -2,24 +2,6 @@
  * msg.c, because they stand in more than one message. What the numbers mean is not checked here. */
 #include "proto/fields.h"
 
-void cu_fields_put_version(struct cu_writer *w, const struct cu_version *version)
-{
-    cu_wire_put_u64(w, version->dev);
-    cu_wire_put_u64(w, version->ino);
-    cu_wire_put_u64(w, version->size);
-    cu_wire_put_i64(w, version->mtime_ns);
-    cu_wire_put_i64(w, version->ctime_ns);
-}
-
-void cu_fields_get_version(struct cu_reader *r, struct cu_version *version)
-{
-    version->dev = cu_wire_get_u64(r);
-    version->ino = cu_wire_get_u64(r);
-    version->size = cu_wire_get_u64(r);
-    version->mtime_ns = cu_wire_get_i64(r);
-    version->ctime_ns = cu_wire_get_i64(r);
-}
-
 static void put_time(struct cu_writer *w, const struct cu_time *t)
 {
     cu_wire_put_i64(w, t->sec);
@@ -32,13 +14,26 @@ static void get_time(struct cu_reader *r, struct cu_time *t)
     t->nsec = cu_wire_get_u32(r);
 }
 
+void cu_fields_put_version(struct cu_writer *w, const struct cu_version *version)
+{
+    cu_wire_put_u64(w, version->size);
+    put_time(w, &version->mtime);
+    put_time(w, &version->ctime);
+}
+
+void cu_fields_get_version(struct cu_reader *r, struct cu_version *version)
+{
+    version->size = cu_wire_get_u64(r);
+    get_time(r, &version->mtime);
+    get_time(r, &version->ctime);
+}
+
 void cu_fields_put_attr(struct cu_writer *w, const struct cu_attr *attr)
 {
     cu_wire_put_u32(w, attr->mode);
     cu_wire_put_u32(w, attr->nlink);
     cu_wire_put_u32(w, attr->uid);
     cu_wire_put_u32(w, attr->gid);
-    cu_wire_put_u64(w, attr->dev);
     cu_wire_put_u64(w, attr->ino);
     cu_wire_put_u64(w, attr->rdev);
     cu_wire_put_u64(w, attr->size);
@@ -55,7 +50,6 @@ void cu_fields_get_attr(struct cu_reader *r, struct cu_attr *attr)
     attr->nlink = cu_wire_get_u32(r);
     attr->uid = cu_wire_get_u32(r);
     attr->gid = cu_wire_get_u32(r);
-    attr->dev = cu_wire_get_u64(r);
     attr->ino = cu_wire_get_u64(r);
     attr->rdev = cu_wire_get_u64(r);
     attr->size = cu_wire_get_u64(r);

@@ -6,8 +6,8 @@
 #include "proto/object.h"
 #include "proto/wire.h"
 
-#define CU_FIELDS_VERSION_BYTES 40u
-#define CU_FIELDS_ATTR_BYTES    96u
+#define CU_FIELDS_VERSION_BYTES 32u
+#define CU_FIELDS_ATTR_BYTES    88u
 #define CU_FIELDS_STATFS_BYTES  64u
 
 /* As proto/wire.h: what does not fit sets `failed`, what is missing reads as zero. */

@@ -21,7 +21,7 @@
 #define ERRNO_MAX    4095 /* of the kernel */
 #define NSEC_PER_SEC 1000000000u
 
-#define WANT_FIXED        (16u + CU_FIELDS_VERSION_BYTES)
+#define WANT_FIXED        (20u + CU_FIELDS_VERSION_BYTES)
 #define ANSWER_FIXED      12u
 #define ANSWER_META_MAX   (ANSWER_FIXED + CU_FIELDS_ATTR_BYTES + 16u + CU_PATH_MAX - 1u)
 #define READY_FIXED       8u
@@ -79,18 +79,22 @@ static bool head_is_valid(const struct cu_msg_head *head)
     return head->id == 0 || b->paired;
 }
 
+static bool version_is_valid(const struct cu_version *version)
+{
+    return version->size <= INT64_MAX && version->mtime.nsec < NSEC_PER_SEC &&
+           version->ctime.nsec < NSEC_PER_SEC;
+}
+
 static bool want_is_valid(const struct cu_msg_want *want)
 {
-    static const struct cu_version none;
-
     if (!kind_is_valid(want->kind) || want->tree >= CU_TREES_MAX)
         return false;
     if (want->flags & ~(want->kind == CU_KIND_ATTR ? CU_WANT_CONTENT : 0u))
         return false;
-    if (want->chunk && want->kind != CU_KIND_DATA)
+    if ((want->chunk && want->kind != CU_KIND_DATA) || !version_is_valid(&want->version))
         return false;
     if ((want->kind == CU_KIND_XATTR || want->kind == CU_KIND_STATFS) &&
-        !cu_version_equal(&want->version, &none))
+        !cu_version_is_none(&want->version))
         return false;
     return want->path_len > 0 && want->path_len < CU_PATH_MAX &&
            cu_path_is_normal(want->path, want->path_len);
@@ -136,9 +140,9 @@ static bool answer_is_valid(const struct cu_msg_answer *answer)
     case CU_KIND_ATTR:
         return attr_is_valid(v);
     case CU_KIND_DIR:
-        return size <= CU_DIR_BYTES_MAX;
+        return size <= CU_DIR_BYTES_MAX && version_is_valid(&v->version);
     case CU_KIND_DATA:
-        return size <= CU_MSG_CHUNK_MAX;
+        return size <= CU_MSG_CHUNK_MAX && version_is_valid(&v->version);
     case CU_KIND_XATTR:
         return size <= CU_XATTR_BYTES_MAX;
     case CU_KIND_STATFS:
@@ -184,11 +188,11 @@ static void put_want(struct cu_writer *w, const struct cu_msg_want *want)
     cu_wire_put_u8(w, want->flags);
     cu_wire_put_u8(w, want->tree);
     cu_wire_put_u8(w, 0);
-    cu_wire_put_u32(w, want->chunk);
     cu_wire_put_u32(w, want->generation);
+    cu_wire_put_u64(w, want->chunk);
+    cu_fields_put_version(w, &want->version);
     cu_wire_put_u16(w, want->path_len);
     cu_wire_put_u16(w, 0);
-    cu_fields_put_version(w, &want->version);
     cu_wire_put_bytes(w, want->path, want->path_len);
 }
 
@@ -200,11 +204,11 @@ static int get_want(struct cu_reader *r, struct cu_msg_want *want)
     want->flags = cu_wire_get_u8(r);
     want->tree = cu_wire_get_u8(r);
     reserved = cu_wire_get_u8(r);
-    want->chunk = cu_wire_get_u32(r);
     want->generation = cu_wire_get_u32(r);
+    want->chunk = cu_wire_get_u64(r);
+    cu_fields_get_version(r, &want->version);
     want->path_len = cu_wire_get_u16(r);
     reserved |= cu_wire_get_u16(r);
-    cu_fields_get_version(r, &want->version);
     want->path = cu_wire_get_bytes(r, want->path_len);
     return cu_reader_done(r) && reserved == 0 && want_is_valid(want) ? 0 : -EBADMSG;
 }

@@ -44,8 +44,8 @@ struct cu_msg_want {
     enum cu_kind kind;
     uint8_t flags; /* CU_WANT_* */
     uint8_t tree;
-    uint32_t chunk;            /* DATA; others zero */
     uint32_t generation;       /* of the asker: what is older must not answer (refresh) */
+    uint64_t chunk;            /* DATA; others zero */
     struct cu_version version; /* DATA: wanted; DIR: held, all zero when none; ATTR: known to be
                                   out of date, all zero when none; others zero */
     const char *path;          /* borrowed, in normal form, not NUL-terminated */

@@ -3,29 +3,26 @@
  * Invariant: a cleared value is all zero, so that clearing twice is harmless. */
 #include "proto/object.h"
 
-#define NSEC_PER_SEC 1000000000u
-
-/* Unsigned, because a time stamp from storage may be anything and signed overflow is undefined. */
-static int64_t time_ns(struct cu_time t)
+static bool same_time(const struct cu_time *a, const struct cu_time *b)
 {
-    return (int64_t)((uint64_t)t.sec * NSEC_PER_SEC + t.nsec);
+    return a->sec == b->sec && a->nsec == b->nsec;
 }
 
 struct cu_version cu_version_of(const struct cu_attr *attr)
 {
-    return (struct cu_version){
-        .dev = attr->dev,
-        .ino = attr->ino,
-        .size = attr->size,
-        .mtime_ns = time_ns(attr->mtime),
-        .ctime_ns = time_ns(attr->ctime),
-    };
+    return (struct cu_version){.size = attr->size, .mtime = attr->mtime, .ctime = attr->ctime};
 }
 
 bool cu_version_equal(const struct cu_version *a, const struct cu_version *b)
 {
-    return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
-           a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
+    return a->size == b->size && same_time(&a->mtime, &b->mtime) && same_time(&a->ctime, &b->ctime);
+}
+
+bool cu_version_is_none(const struct cu_version *version)
+{
+    static const struct cu_version none;
+
+    return cu_version_equal(version, &none);
 }
 
 void cu_value_copy(struct cu_value *to, const struct cu_value *from)

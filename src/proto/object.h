@@ -18,28 +18,28 @@ enum cu_kind {
 };
 #define CU_KIND_COUNT 6 /* array size when indexed by kind; 0 is no kind */
 
-/* Which state of a file the bytes belong to. Two reads are of one file only when all five agree. */
-struct cu_version {
-    uint64_t dev;
-    uint64_t ino;
-    uint64_t size;
-    int64_t mtime_ns; /* since the epoch, wraps outside 1677-2262: an identity, not a time */
-    int64_t ctime_ns;
-};
-
 struct cu_time {
-    int64_t sec;
+    int64_t sec; /* since the epoch */
     uint32_t nsec;
 };
 
-/* As stat(2) on storage. */
+/* Which state of a file, or of a directory, the bytes belong to. It travels and is compared between
+ * nodes, so nothing is in it that holds on one node only: a device number differs where each node
+ * mounts storage itself, and an inode number can change with a mount, or with time. All zero: no
+ * version (nothing to read has it: a file of size 0 has no bytes, a directory without stamps is
+ * listed again). */
+struct cu_version {
+    uint64_t size;
+    struct cu_time mtime, ctime;
+};
+
+/* As stat(2) on storage, but for st_dev, which means nothing on another node. */
 struct cu_attr {
     uint32_t mode;
     uint32_t nlink;
     uint32_t uid;
     uint32_t gid;
-    uint64_t dev;
-    uint64_t ino;
+    uint64_t ino; /* shown, never compared between nodes */
     uint64_t rdev;
     uint64_t size;
     uint64_t blocks; /* of 512 bytes */
@@ -80,6 +80,7 @@ struct cu_value {
 
 struct cu_version cu_version_of(const struct cu_attr *attr);
 bool cu_version_equal(const struct cu_version *a, const struct cu_version *b);
+bool cu_version_is_none(const struct cu_version *version);
 /* Takes new references to the buffers. */
 void cu_value_copy(struct cu_value *to, const struct cu_value *from);
 /* Drops the references and zeroes the value. */

@@ -114,7 +114,7 @@ static void seed_wants(void)
         if (kind == CU_KIND_DATA)
             msg.want.chunk = 3;
         if (kind <= CU_KIND_DATA)
-            msg.want.version = (struct cu_version){1, 2, 3, 4, 5};
+            msg.want.version = (struct cu_version){3, {4, 5}, {6, 7}};
         write_msg(names[kind], &msg);
     }
 }
@@ -134,7 +134,6 @@ static void seed_answers(void)
                                  .nlink = 1,
                                  .uid = 1000,
                                  .gid = 1000,
-                                 .dev = 1,
                                  .ino = 2,
                                  .size = 10,
                                  .blocks = 8,

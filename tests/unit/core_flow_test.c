@@ -42,7 +42,7 @@ struct read {
     uint64_t id;
     enum cu_kind kind;
     uint64_t size;
-    uint32_t chunk;
+    uint64_t chunk;
 };
 
 static struct cu_buf *chunk_bytes, *small_bytes, *listing;
@@ -83,7 +83,7 @@ static void storage_answers(struct node *n, const struct read *read)
         v.attr.ino = 7;
         v.attr.size = 5;
     } else if (read->kind == CU_KIND_DIR) {
-        v.version = (struct cu_version){.ino = 9, .mtime_ns = 5};
+        v.version = (struct cu_version){.size = 9, .mtime = {.nsec = 5}};
         v.bytes = listing;
         v.hash = listing_hash;
     } else {

@@ -56,7 +56,7 @@ static int teardown(void **state)
 
 static struct cu_fdcache_file *acquire(const char *path, uint64_t ino)
 {
-    struct cu_version version = {.ino = ino};
+    struct cu_version version = {.size = ino};
     struct cu_fdcache_file *file = NULL;
 
     assert_int_equal(cu_fdcache_acquire(cache, path, &version, open_null, NULL, &file), 0);
@@ -140,7 +140,7 @@ static void a_sweep_closes_what_is_idle(void **state)
 
 static void read_once(void *context)
 {
-    struct cu_version version = {.ino = 1};
+    struct cu_version version = {.size = 1};
     struct cu_fdcache_file *file;
     int *result = context;
 

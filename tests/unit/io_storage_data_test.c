@@ -117,6 +117,45 @@ static void holes_read_as_zeros(void **state)
         assert_int_equal(done.value.bytes->data[i], 0);
 }
 
+/* A file of the largest size there is, on a file system that takes one: the last byte is the last
+ * byte, and byte 2^48 (chunk 2^32) not byte 0. */
+static void no_chunk_number_is_cut(void **state)
+{
+    static const off_t far = (off_t)1 << 48, last = INT64_MAX - 1;
+    char dir[] = "/dev/shm/cu-storage-XXXXXX", file[64];
+    struct cu_version version;
+    int fd;
+
+    (void)state;
+    if (!mkdtemp(dir))
+        skip();
+    snprintf(file, sizeof(file), "%s/f", dir);
+    fd = open(file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(symlink(dir, at("/shm")), 0);
+    if (ftruncate(fd, INT64_MAX) < 0 || pwrite(fd, "a", 1, 0) != 1 ||
+        pwrite(fd, "b", 1, far) != 1 || pwrite(fd, "c", 1, last) != 1) {
+        print_message("no file of 2^63 - 1 bytes on /dev/shm\n");
+        skip();
+    }
+    close(fd);
+    version = version_at("/shm/f");
+    assert_true(version.size == INT64_MAX);
+    assert_int_equal(run_chunk("/shm/f", version, 0), 0);
+    assert_int_equal(done.value.bytes->data[0], 'a');
+    assert_int_equal(run_chunk("/shm/f", version, (uint64_t)far / CHUNK), 0);
+    assert_int_equal(done.value.bytes->data[0], 'b');
+    assert_int_equal(run_chunk("/shm/f", version, (uint64_t)last / CHUNK), 0);
+    assert_int_equal(done.value.bytes->size, CHUNK - 1);
+    assert_int_equal(done.value.bytes->data[last % CHUNK], 'c');
+    assert_int_equal(run_chunk("/shm/f", version, (uint64_t)last / CHUNK + 1), EINVAL);
+    assert_int_equal(run_chunk("/shm/f", version, UINT64_MAX), EINVAL);
+    version.size = UINT64_MAX;
+    assert_int_equal(run_chunk("/shm/f", version, 1), EOVERFLOW);
+    unlink(file);
+    rmdir(dir);
+}
+
 static void a_shortened_file_is_stale(void **state)
 {
     struct cu_version version;
@@ -281,6 +320,7 @@ int main(void)
         TEST(chunks_read_at_once_share_one_descriptor),
         TEST(descriptors_are_limited_and_closed),
         TEST(holes_read_as_zeros),
+        TEST(no_chunk_number_is_cut),
         TEST(a_shortened_file_is_stale),
         TEST(a_rewritten_file_is_stale),
         TEST(a_replaced_file_is_stale),

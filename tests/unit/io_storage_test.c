@@ -23,7 +23,6 @@ static void an_attr_is_as_lstat_says(void **state)
     assert_int_equal(done.value.attr.nlink, 2);
     assert_int_equal(done.value.attr.uid, st.st_uid);
     assert_int_equal(done.value.attr.gid, st.st_gid);
-    assert_int_equal(done.value.attr.dev, st.st_dev);
     assert_int_equal(done.value.attr.ino, st.st_ino);
     assert_int_equal(done.value.attr.size, 5000);
     assert_int_equal(done.value.attr.blocks, st.st_blocks);
@@ -265,7 +264,7 @@ static void a_fresh_directory_is_listed_again(void **state)
     make_file("/dir/a", 0);
     assert_int_equal(run(&request), 0);
     first = done.value.version;
-    assert_true(first.ino != 0);
+    assert_false(cu_version_is_none(&first));
     request.version = first;
     assert_int_equal(run(&request), 0);
     assert_false(done.value.unchanged);

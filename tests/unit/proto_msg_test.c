@@ -6,7 +6,7 @@
 #include "proto/control.h"
 #include "proto/dir.h"
 
-static const struct cu_version version = {1, 2, 3, -4, 5};
+static const struct cu_version version = {3, {-4, 6}, {5, 7}};
 
 static struct cu_msg want_of(enum cu_kind kind, const char *path)
 {
@@ -22,18 +22,19 @@ static struct cu_msg want_of(enum cu_kind kind, const char *path)
 static void want_is_as_drawn(void **state)
 {
     static const unsigned char drawn[] = {
-        60,   0,    0,    0,    0,    0,    0,    0,    1, 0, 0, 0, 0, 0, 0, 0,
+        56,   0,    0,    0,    0,    0,    0,    0,    1, 0, 0, 0, 0, 0, 0, 0,
         77,   0,    0,    0,    0,    0,    0,    0,                            /* head */
-        3,    0,    63,   0,    5,    0,    0,    0,    9, 0, 0, 0, 4, 0, 0, 0, /* fixed */
-        1,    0,    0,    0,    0,    0,    0,    0,    2, 0, 0, 0, 0, 0, 0, 0,
+        3,    0,    63,   0,    9,    0,    0,    0,    5, 0, 0, 0, 1, 0, 0, 0, /* fixed, chunk */
         3,    0,    0,    0,    0,    0,    0,    0,                            /* version */
-        0xfc, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 5, 0, 0, 0, 0, 0, 0, 0, /* its times */
+        0xfc, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 6, 0, 0, 0,             /* its mtime */
+        5,    0,    0,    0,    0,    0,    0,    0,    7, 0, 0, 0,             /* its ctime */
+        4,    0,    0,    0,                                                    /* path_len */
         '/',  'a',  '/',  'b'};
     struct cu_msg want = want_of(CU_KIND_DATA, "/a/b"), out;
     struct frame f;
 
     (void)state;
-    want.want.chunk = 5;
+    want.want.chunk = UINT64_C(1) << 32 | 5;
     want.want.version = version;
     f = round_trip(&want, &out);
     assert_int_equal(f.head->size, sizeof(drawn));
@@ -41,7 +42,7 @@ static void want_is_as_drawn(void **state)
     assert_null(f.bulk);
     assert_int_equal(out.want.kind, CU_KIND_DATA);
     assert_int_equal(out.want.tree, 63);
-    assert_int_equal(out.want.chunk, 5);
+    assert_true(out.want.chunk == (UINT64_C(1) << 32 | 5));
     assert_int_equal(out.want.generation, 9);
     assert_true(cu_version_equal(&out.want.version, &version));
     assert_int_equal(out.want.path_len, 4);
@@ -91,6 +92,12 @@ static void want_has_bounds(void **state)
     refuses_to_encode(&want);
     want = want_of(CU_KIND_XATTR, "/");
     want.want.version = version;
+    refuses_to_encode(&want);
+    want = want_of(CU_KIND_DATA, "/");
+    want.want.version.size = UINT64_C(1) << 63;
+    refuses_to_encode(&want);
+    want = want_of(CU_KIND_DIR, "/");
+    want.want.version.ctime.nsec = 1000000000;
     refuses_to_encode(&want);
     want = want_of(CU_KIND_STATFS, "/");
     want.want.version = version;
@@ -150,14 +157,18 @@ static void want_decodes_nothing_damaged(void **state)
     damage(&f, CU_MSG_HEAD + 1, 2);
     damage(&f, CU_MSG_HEAD + 2, CU_TREES_MAX);
     damage(&f, CU_MSG_HEAD + 3, 1);
-    damage(&f, CU_MSG_HEAD + 4, 1);
-    damage(&f, CU_MSG_HEAD + 12, 3);
-    damage(&f, CU_MSG_HEAD + 12, 5);
-    damage(&f, CU_MSG_HEAD + 13, 255);
-    damage(&f, CU_MSG_HEAD + 14, 1);
-    damage(&f, CU_MSG_HEAD + 15, 1);
-    damage(&f, CU_MSG_HEAD + 56, 'a');
-    damage(&f, CU_MSG_HEAD + 57, '/');
+    damage(&f, CU_MSG_HEAD + 8, 1);  /* a chunk of what has none */
+    damage(&f, CU_MSG_HEAD + 15, 1); /* also where 32 bits do not reach */
+    damage(&f, CU_MSG_HEAD + 23, 255);
+    damage(&f, CU_MSG_HEAD + 35, 255);
+    damage(&f, CU_MSG_HEAD + 47, 255);
+    damage(&f, CU_MSG_HEAD + 48, 3);
+    damage(&f, CU_MSG_HEAD + 48, 5);
+    damage(&f, CU_MSG_HEAD + 49, 255);
+    damage(&f, CU_MSG_HEAD + 50, 1);
+    damage(&f, CU_MSG_HEAD + 51, 1);
+    damage(&f, CU_MSG_HEAD + 52, 'a');
+    damage(&f, CU_MSG_HEAD + 53, '/');
     frame_free(&f);
 }
 
@@ -273,8 +284,8 @@ static void the_head_bounds_both_lengths(void **state)
         uint8_t type;
         uint32_t meta_min, meta_max, bulk_min, bulk_max;
     } bounds[] = {
-        {CU_MSG_WANT, 57, 56 + 4095, 0, 0},
-        {CU_MSG_ANSWER, 12, 124 + 4095, 0, CU_DIR_BYTES_MAX},
+        {CU_MSG_WANT, 53, 52 + 4095, 0, 0},
+        {CU_MSG_ANSWER, 12, 116 + 4095, 0, CU_DIR_BYTES_MAX},
         {CU_MSG_JOIN, 8, 8, 0, 0},
         {CU_MSG_PING, 0, 0, 0, 0},
         {CU_MSG_PONG, 0, 0, 0, 0},

@@ -7,24 +7,27 @@
 
 #include <cmocka.h>
 
-static void version_is_made_of_five_fields(void **state)
+static void version_holds_nothing_of_one_node(void **state)
 {
     const struct cu_attr attr = {.mode = 0100644,
-                                 .dev = 1,
+                                 .nlink = 1,
                                  .ino = 2,
                                  .size = 3,
                                  .mtime = {.sec = 4, .nsec = 5},
                                  .ctime = {.sec = -6, .nsec = 7}};
-    struct cu_version v = cu_version_of(&attr);
+    struct cu_version v = cu_version_of(&attr), w;
+    struct cu_attr other = attr;
 
     (void)state;
-    assert_true(v.dev == 1 && v.ino == 2 && v.size == 3);
-    assert_true(v.mtime_ns == 4000000005);
-    assert_true(v.ctime_ns == -5999999993);
+    assert_true(v.size == 3 && v.mtime.sec == 4 && v.mtime.nsec == 5);
+    assert_true(v.ctime.sec == -6 && v.ctime.nsec == 7);
+    other.ino = 9;
+    w = cu_version_of(&other);
+    assert_true(cu_version_equal(&v, &w));
 }
 
-/* A time outside 1677-2262 must not be undefined behaviour, only another number. */
-static void far_times_wrap(void **state)
+/* As many nanoseconds since the epoch as 64 bits hold end in 2262. */
+static void no_time_is_cut(void **state)
 {
     struct cu_attr attr = {.mtime = {.sec = INT64_MAX, .nsec = 999999999},
                            .ctime = {.sec = INT64_MIN, .nsec = 1}};
@@ -34,22 +37,30 @@ static void far_times_wrap(void **state)
     attr.mtime.nsec--;
     b = cu_version_of(&attr);
     assert_false(cu_version_equal(&a, &b));
+    a = (struct cu_version){.mtime = {.sec = 5}};
+    b = (struct cu_version){.mtime = {.sec = 5 + (INT64_C(1) << 55)}}; /* 2^64 ns times 2^21 */
+    assert_false(cu_version_equal(&a, &b));
 }
 
 static void every_field_makes_another_version(void **state)
 {
-    const struct cu_version a = {1, 2, 3, 4, 5};
+    const struct cu_version a = {1, {2, 3}, {4, 5}};
     struct cu_version b[5] = {a, a, a, a, a};
 
     (void)state;
-    b[0].dev++;
-    b[1].ino++;
-    b[2].size++;
-    b[3].mtime_ns++;
-    b[4].ctime_ns++;
-    assert_true(cu_version_equal(&a, &(struct cu_version){1, 2, 3, 4, 5}));
-    for (int i = 0; i < 5; i++)
+    b[0].size++;
+    b[1].mtime.sec++;
+    b[2].mtime.nsec++;
+    b[3].ctime.sec++;
+    b[4].ctime.nsec++;
+    assert_true(cu_version_equal(&a, &(struct cu_version){1, {2, 3}, {4, 5}}));
+    for (int i = 0; i < 5; i++) {
+        struct cu_version none = {0};
+
         assert_false(cu_version_equal(&a, &b[i]));
+        assert_false(cu_version_is_none(&b[i]));
+        assert_true(cu_version_is_none(&none));
+    }
 }
 
 static void copy_holds_references_of_its_own(void **state)
@@ -76,8 +87,8 @@ static void copy_holds_references_of_its_own(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(version_is_made_of_five_fields),
-        cmocka_unit_test(far_times_wrap),
+        cmocka_unit_test(version_holds_nothing_of_one_node),
+        cmocka_unit_test(no_time_is_cut),
         cmocka_unit_test(every_field_makes_another_version),
         cmocka_unit_test(copy_holds_references_of_its_own),
     };

@@ -168,7 +168,7 @@ static inline struct cu_version version_at(const char *path)
     return cu_version_of(&done.value.attr);
 }
 
-static inline int run_chunk(const char *path, struct cu_version version, uint32_t chunk)
+static inline int run_chunk(const char *path, struct cu_version version, uint64_t chunk)
 {
     struct cu_request request = request_of(CU_KIND_DATA, path);
 

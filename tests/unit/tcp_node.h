@@ -180,7 +180,7 @@ static inline struct cu_msg chunk_of(size_t size)
     msg.answer.kind = CU_KIND_DATA;
     msg.answer.value.bytes = buf;
     msg.answer.value.hash = cu_hash_bytes(buf->data, size);
-    msg.answer.value.version = (struct cu_version){.dev = 1, .ino = 2, .size = size};
+    msg.answer.value.version = (struct cu_version){.size = size, .mtime = {.sec = 2}};
     return msg;
 }
 

@@ -363,6 +363,122 @@ for n in range(1, 11): os.close(os.open('$work/pfs/d/%d' % n, os.O_RDONLY))"
     unset PFS_CONTROL
 }
 
+@test "what nodes of a site do not share: clocks since boot, device numbers, one name" {
+    mkdir "$work/own"
+    echo text | tee "$work/source/f" >"$work/own/f"
+    pfs_up --nodes 3 "$work/source" "$work/pfs"
+    cluster_up -n 3 --overlay "$work/own"
+    for file in pfs/f own/f; do
+        [ "$(on_all stat -c %d "$work/$file" | cut -d ' ' -f 2 | sort -u | wc -l)" = 3 ]
+        [ "$(on_all stat -c %i "$work/$file" | cut -d ' ' -f 2 | sort -u | wc -l)" = 1 ]
+        [ "$(on_all cat "$work/$file" | sort -u | grep -c text)" = 3 ]
+    done
+    on_all cut -d . -f 1 /proc/uptime | cut -d ' ' -f 2 | sort -n |
+        awk 'NR > 1 && $1 - last < 100000 { exit 1 } { last = $1 }'
+    [ "$(on node1 getent hosts node3.cluster)" = "$(on node1 getent hosts node3)" ]
+    [ "$("$CLUSTER_BIN/rsh" node3.cluster hostname)" = node3 ]
+    # One process counts for all, and a node that comes again has its own mount again.
+    pfs reset
+    on_all cat "$work/pfs/f"
+    [ "$(count open)" = 3 ]
+    before=$(on node2 stat -c %d "$work/pfs")
+    "$CLUSTER_BIN/cluster" restart "$CLUSTER_DIR" node2
+    [ "$(on node2 stat -c %d "$work/pfs")" = "$before" ]
+    nodes=$PFS_NODES
+    pfs_down
+    [ ! -e "$nodes" ]
+    run -1 grep -F -e "$work/pfs" -e "$nodes" /proc/self/mountinfo
+}
+
+@test "quirks of inode numbers: per mount, with a remount, with time; listings agree" {
+    : >"$work/source/f"
+    pfs_up --nodes 2 "$work/source" "$work/pfs" --quirk ino_per_mount
+    cluster_up -n 2
+    [ "$(on_all stat -c %i "$work/pfs/f" | cut -d ' ' -f 2 | sort -u | wc -l)" = 2 ]
+    first=$(on node1 ls -i "$work/pfs")
+    [ "$first" = "$(on node1 stat -c '%i f' "$work/pfs/f")" ]
+    pfs quirk ino_epoch=7
+    [ "$(on node1 ls -i "$work/pfs")" != "$first" ]
+    [ "$(on node1 ls -i "$work/pfs")" = "$(on node1 stat -c '%i f' "$work/pfs/f")" ]
+    pfs quirk ino_epoch=0
+    [ "$(on node1 ls -i "$work/pfs")" = "$first" ]
+    pfs quirk ino_per_mount=0
+    [ "$(stat -c %i "$work/pfs/f")" = "$(stat -c %i "$work/source/f")" ]
+    pfs quirk ino_drift
+    first=$(stat -c %i "$work/pfs/f") end=$((SECONDS + 20))
+    while [ "$(stat -c %i "$work/pfs/f")" = "$first" ]; do
+        [ "$SECONDS" -lt "$end" ]
+    done
+    run -2 pfs quirk nosuch
+    run -2 pfs quirk hidden=much
+}
+
+@test "quirks of names: not listed, whatever case, 300 bytes, without type" {
+    mkdir "$work/source/.snapshot" "$work/source/d"
+    echo old >"$work/source/.snapshot/f"
+    : >"$work/source/Makefile"
+    pfs_up "$work/source" "$work/pfs" --quirk hidden --quirk nocase
+    [ "$(find "$work/pfs" -mindepth 1 -printf '%P\n' | LC_ALL=C sort)" = $'Makefile\nd' ]
+    [ "$(cat "$work/pfs/.snapshot/f" "$work/pfs/.SNAPSHOT/F")" = $'old\nold' ]
+    stat "$work/pfs/makefile" "$work/pfs/MAKEFILE"
+    pfs quirk nocase=0
+    run -1 stat "$work/pfs/makefile"
+    pfs quirk hidden=0
+    [ "$(find "$work/pfs" -maxdepth 1 -name .snapshot | wc -l)" = 1 ]
+    pfs quirk long_names
+    run -0 python3 -IS - "$work/pfs" <<'END'
+import os, sys
+long = "L" * 300
+for place in "", "/d", "/.snapshot":
+    listed = os.listdir(sys.argv[1] + place)
+    assert listed.count(long) == 1 and len(listed) == len(set(listed)), listed
+    with open(sys.argv[1] + place + "/" + long, encoding="ascii") as file:
+        assert file.read() == "a long name\n"
+types = [entry.is_dir() for entry in os.scandir(sys.argv[1]) if entry.name == "d"]
+assert types == [True]
+END
+    pfs quirk long_names=0
+    pfs quirk no_dtype
+    run -0 python3 -IS - "$work/pfs" <<'END'
+import ctypes, os, sys
+class Entry(ctypes.Structure):
+    _fields_ = [("ino", ctypes.c_uint64), ("off", ctypes.c_int64), ("len", ctypes.c_uint16),
+                ("type", ctypes.c_uint8), ("name", ctypes.c_char * 256)]
+libc = ctypes.CDLL(None)
+libc.opendir.restype, libc.readdir.restype = ctypes.c_void_p, ctypes.POINTER(Entry)
+libc.readdir.argtypes = [ctypes.c_void_p]
+at = libc.opendir(sys.argv[1].encode())
+types = {}
+while entry := libc.readdir(at):
+    types[entry.contents.name] = entry.contents.type
+assert len(types) == 5 and set(types.values()) == {0}, types
+END
+}
+
+@test "quirks of attributes: size 0 with content, still directories, block size, whole seconds" {
+    head -c 300000 /dev/urandom >"$work/source/f"
+    mkdir "$work/source/d"
+    touch -d @1600000000.123456789 "$work/source/f"
+    pfs_up "$work/source" "$work/pfs" --quirk size0 --quirk still_dirs --quirk blksize=4194304 \
+        --quirk coarse
+    [ "$(stat -c '%s %b %o' "$work/pfs/f")" = "0 0 4194304" ]
+    cmp "$work/source/f" "$work/pfs/f"
+    [ "$(stat -c %.9Y "$work/pfs/f")" = 1600000000.000000000 ]
+    before=$(stat -c '%.Y %.Z %s' "$work/pfs/d")
+    : >"$work/source/d/new"
+    [ "$(stat -c '%.Y %.Z %s' "$work/pfs/d")" = "$before" ]
+    [ -e "$work/pfs/d/new" ]
+    pfs quirk still_dirs=0
+    [ "$(stat -c '%.Y %.Z %s' "$work/pfs/d")" != "$before" ]
+    pfs quirk size0=0
+    [ "$(stat -c %s "$work/pfs/f")" = 300000 ]
+    pfs_down
+    # Also where the kernel caches pages.
+    pfs_up "$work/source" "$work/pfs" --cache 100 --quirk size0
+    [ "$(stat -c %s "$work/pfs/f")" = 0 ]
+    cmp "$work/source/f" "$work/pfs/f"
+}
+
 @test "pfsemu goes with its owner and on quit, though nodes have it mounted" {
     pfs_up "$work/source" "$work/pfs"
     cluster_up -n 1

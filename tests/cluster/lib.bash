@@ -33,6 +33,7 @@ cluster_up() {
         /tmp/* | /var/tmp/* | /var/log/* | /run/* | /dev/shm/*) shown+=(--bind "$path") ;;
         esac
     done
+    [ -z "${PFS_NODES:-}" ] || shown+=(--mount "$PFS_NODES/%NODE%:$PFS_MOUNT")
     CLUSTER_DIR=$("$CLUSTER_BIN/cluster" up --owner $$ "${shown[@]}" "$@" 3>&-) || return 1
     export CLUSTER_DIR
     [ -z "$(sanitizers)" ] || hear_sanitizers
@@ -96,14 +97,28 @@ on_all() {
 # pfs_up SOURCE MOUNTPOINT [options of pfsemu]: the emulated parallel file system. Call it before
 # cluster_up: the nodes see the mounts there are when they start (below /tmp with --bind only).
 # pfs COMMAND...: its control commands.
+# pfs_up --nodes N ...: node1 to nodeN each have it mounted themselves, with a device number of their own,
+# as on a site; one process serves them all and counts what all of them do.
 pfs_up() {
-    local source=$1 mountpoint=$2
+    local mounts=() nodes=0 source mountpoint
+    if [ "$1" = --nodes ]; then
+        nodes=$2
+        shift 2
+    fi
+    source=$1 mountpoint=$2
     shift 2
+    if [ "$nodes" -gt 0 ]; then
+        PFS_NODES=$(mktemp -d /srv/pfs.XXXXXX)
+        export PFS_NODES
+        chmod 755 "$PFS_NODES"
+        mapfile -t mounts < <(seq -f "$PFS_NODES/node%g" "$nodes")
+        mkdir "${mounts[@]}"
+    fi
     PFS_CONTROL=$(mktemp -u "${TMPDIR:-/tmp}/pfs.XXXXXX")
     PFS_MOUNT=$mountpoint
     export PFS_CONTROL PFS_MOUNT
     "${PFS_BIN:+$PFS_BIN/}pfsemu" --control "$PFS_CONTROL" --owner $$ "$@" \
-        "$source" "$mountpoint" 3>&-
+        "$source" "$mountpoint" "${mounts[@]}" 3>&-
 }
 
 pfs() {
@@ -113,7 +128,8 @@ pfs() {
 pfs_down() {
     [ -n "${PFS_CONTROL:-}" ] || return 0
     # One that was killed leaves a dead mount.
-    pfs quit 2>/dev/null || umount -l "$PFS_MOUNT"
+    pfs quit 2>/dev/null || umount -l "$PFS_MOUNT" ${PFS_NODES:+"$PFS_NODES"/*}
     rm -f "$PFS_CONTROL"
-    unset PFS_CONTROL PFS_MOUNT
+    [ -z "${PFS_NODES:-}" ] || rm -rf --one-file-system "$PFS_NODES"
+    unset PFS_CONTROL PFS_MOUNT PFS_NODES
 }

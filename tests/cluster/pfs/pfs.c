@@ -19,7 +19,6 @@ struct options {
     const char *control;
     const char *queue;
     const char *source;
-    const char *mountpoint;
     double cache_s;
     pid_t owner;
     bool foreground;
@@ -27,19 +26,30 @@ struct options {
 
 static const char usage[] =
     "usage: pfsemu [-f] [--control SOCKET] [--owner PID] [--cache SECONDS] [--queue FILE]\n"
-    "              [--set NAME=NUMBER]... SOURCE MOUNTPOINT\n";
+    "              [--set NAME=NUMBER]... [--quirk NAME[=NUMBER]]... SOURCE MOUNTPOINT...\n";
 
-static char *mountpoint; /* absolute */
+#define MOUNTS_MAX 256
+
+static struct cu_pfs_mount mounts[MOUNTS_MAX]; /* set before threads start */
+static unsigned n_mounts;
 static const char *control_path;
-static struct fuse_session *session;
 
-/* Detaches the mount, which ends the session; operations that hang are let go. Any thread. */
+static void unmount_all(void)
+{
+    for (unsigned i = 0; i < n_mounts; i++) {
+        if (!mounts[i].session)
+            continue;
+        fuse_session_exit(mounts[i].session);
+        if (umount2(mounts[i].mountpoint, MNT_DETACH) != 0)
+            fuse_session_unmount(mounts[i].session);
+    }
+}
+
+/* Detaches the mounts, which ends the sessions; operations that hang are let go. Any thread. */
 static void quit(void)
 {
     cu_pfs_fault_remove(NULL, true);
-    fuse_session_exit(session);
-    if (umount2(mountpoint, MNT_DETACH) != 0)
-        fuse_session_unmount(session);
+    unmount_all();
     /* Nodes' mount namespaces may still hold the file system: the process's end aborts it. */
     if (control_path)
         unlink(control_path);
@@ -94,9 +104,13 @@ static bool set_option(char *word)
 static bool parse(int argc, char **argv, struct options *options)
 {
     static const struct option longs[] = {
-        {"control", required_argument, NULL, 'c'}, {"owner", required_argument, NULL, 'o'},
-        {"cache", required_argument, NULL, 'k'},   {"queue", required_argument, NULL, 'q'},
-        {"set", required_argument, NULL, 's'},     {NULL, 0, NULL, 0},
+        {"control", required_argument, NULL, 'c'},
+        {"owner", required_argument, NULL, 'o'},
+        {"cache", required_argument, NULL, 'k'},
+        {"queue", required_argument, NULL, 'q'},
+        {"set", required_argument, NULL, 's'},
+        {"quirk", required_argument, NULL, 'Q'},
+        {NULL, 0, NULL, 0},
     };
     int letter;
 
@@ -111,13 +125,23 @@ static bool parse(int argc, char **argv, struct options *options)
             options->cache_s = strtod(optarg, NULL);
         else if (letter == 'q')
             options->queue = optarg;
+        else if (letter == 'Q' && cu_pfs_quirk_set(optarg) == 0)
+            continue;
         else if (letter != 's' || !set_option(optarg))
             return false;
     }
-    if (argc - optind != 2)
+    if (argc - optind < 2 || argc - optind > MOUNTS_MAX)
         return false;
     options->source = argv[optind];
-    options->mountpoint = argv[optind + 1];
+    for (int i = optind + 1; i < argc; i++) {
+        struct cu_pfs_mount *mount = &mounts[n_mounts];
+        *mount = (struct cu_pfs_mount){.index = n_mounts, .mountpoint = realpath(argv[i], NULL)};
+        if (!mount->mountpoint) {
+            perror(argv[i]);
+            return false;
+        }
+        n_mounts++;
+    }
     return true;
 }
 
@@ -152,7 +176,7 @@ static void raise_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static struct fuse_session *create_session(void)
+static struct fuse_session *create_session(struct cu_pfs_mount *mount)
 {
     char *argv[] = {(char *)"pfsemu", (char *)"-o",
                     (char *)"fsname=pfsemu,subtype=pfsemu,allow_other,suid,dev", NULL};
@@ -161,7 +185,7 @@ static struct fuse_session *create_session(void)
 
     cu_pfs_ops_read(&ops);
     cu_pfs_ops_write(&ops);
-    return fuse_session_new(&args, &ops, sizeof ops, NULL);
+    return fuse_session_new(&args, &ops, sizeof ops, mount);
 }
 
 static int start_threads(const struct options *options, sigset_t *signals)
@@ -181,14 +205,26 @@ static int start_threads(const struct options *options, sigset_t *signals)
     return -rc;
 }
 
-/* Serves; returns when the mount is gone. */
-static int serve(const struct options *options, int ready_fd)
+static void *serve_mount(void *argument)
 {
+    const struct cu_pfs_mount *mount = argument;
 #ifdef PFS_FUSE_312
     struct fuse_loop_config *loop = fuse_loop_cfg_create();
+
+    fuse_loop_cfg_set_max_threads(loop, 200); /* each operation that hangs holds one */
+    fuse_loop_cfg_set_idle_threads(loop, 64);
 #else
     struct fuse_loop_config config = {.max_idle_threads = 64}, *loop = &config;
 #endif
+    fuse_session_loop_mt(mount->session, loop);
+    quit();
+    return NULL;
+}
+
+/* Serves; returns when a mount is gone. */
+static int serve(const struct options *options, int ready_fd)
+{
+    pthread_t thread;
     sigset_t signals;
     int rc;
 
@@ -200,7 +236,7 @@ static int serve(const struct options *options, int ready_fd)
     signal(SIGPIPE, SIG_IGN);
     rc = start_threads(options, &signals);
     if (rc != 0) {
-        umount2(mountpoint, MNT_DETACH);
+        unmount_all();
         return fail("start", -rc);
     }
     control_path = options->control;
@@ -214,13 +250,12 @@ static int serve(const struct options *options, int ready_fd)
         if (chdir("/") != 0)
             return 1;
     }
-#ifdef PFS_FUSE_312
-    fuse_loop_cfg_set_max_threads(loop, 200); /* each operation that hangs holds one */
-    fuse_loop_cfg_set_idle_threads(loop, 64);
-#endif
-    rc = fuse_session_loop_mt(session, loop);
-    quit();
-    return rc;
+    for (unsigned i = 1; i < n_mounts; i++) {
+        if (pthread_create(&thread, NULL, serve_mount, &mounts[i]) != 0)
+            quit();
+    }
+    serve_mount(&mounts[0]);
+    return 0;
 }
 
 int main(int argc, char **argv)
@@ -242,16 +277,18 @@ int main(int argc, char **argv)
     if (source_fd < 0)
         return fail(options.source, errno);
     cu_pfs_root_set(source_fd);
-    mountpoint = realpath(options.mountpoint, NULL);
-    if (!mountpoint)
-        return fail(options.mountpoint, errno);
     rc = cu_pfs_shape_init(options.queue);
     if (rc != 0)
         return fail(options.queue, -rc);
     if (!options.foreground && (ready_fd = detach()) < 0)
         return fail("fork", errno);
-    session = create_session();
-    if (!session || fuse_session_mount(session, mountpoint) != 0)
-        return 1;
+    for (unsigned i = 0; i < n_mounts; i++) {
+        mounts[i].session = create_session(&mounts[i]);
+        if (!mounts[i].session ||
+            fuse_session_mount(mounts[i].session, mounts[i].mountpoint) != 0) {
+            unmount_all();
+            return 1;
+        }
+    }
     return serve(&options, ready_fd);
 }

@@ -49,6 +49,25 @@ int cu_pfs_gate(enum cu_pfs_kind kind, const char *path);
 void cu_pfs_pace(uint64_t bytes);
 /* -EINVAL: there is no such setting. */
 int cu_pfs_set(const char *name, uint64_t value);
+/* Oddities that real storage has. Each is a number, 0 when it is off; README.md has the table. */
+enum cu_pfs_quirk {
+    CU_PFS_QUIRK_BLKSIZE,       /* its value is the st_blksize of files */
+    CU_PFS_QUIRK_COARSE,        /* stamps of whole seconds */
+    CU_PFS_QUIRK_HIDDEN,        /* ".snap..." and ".zfs" are not listed, and found */
+    CU_PFS_QUIRK_INO_DRIFT,     /* inode numbers change each second */
+    CU_PFS_QUIRK_INO_EPOCH,     /* inode numbers change with the value: a remount */
+    CU_PFS_QUIRK_INO_PER_MOUNT, /* each mount has numbers of its own */
+    CU_PFS_QUIRK_LONG_NAMES,    /* a name of 300 bytes in each directory */
+    CU_PFS_QUIRK_NO_DTYPE,      /* listings say DT_UNKNOWN */
+    CU_PFS_QUIRK_NOCASE,        /* names are found whatever their case */
+    CU_PFS_QUIRK_SIZE0,         /* files say size 0 and have content */
+    CU_PFS_QUIRK_STILL_DIRS,    /* the stamps of directories never move */
+    CU_PFS_QUIRKS
+};
+
+uint64_t cu_pfs_quirk(enum cu_pfs_quirk quirk);
+/* "NAME", "NAME=NUMBER"; -EINVAL: there is none of that name, or no number. */
+int cu_pfs_quirk_set(const char *word);
 /* kind CU_PFS_KINDS: all. error 0: hang. Replaces what was set for the same path and kind. */
 int cu_pfs_fault_add(const char *path, enum cu_pfs_kind kind, int error);
 /* hang: removes hangs, else failures. path NULL: of all paths. */

@@ -90,6 +90,8 @@ static const char *run(int argc, char **argv, FILE *out, bool *quit)
         fprintf(out, "%u\n", cu_pfs_hanging());
     else if (strcmp(verb, "set") == 0 && argc == 3)
         return set_value(argv[1], argv[2]);
+    else if (strcmp(verb, "quirk") == 0 && argc == 2)
+        return cu_pfs_quirk_set(argv[1]) == 0 ? NULL : "no such quirk";
     else if ((strcmp(verb, "fail") == 0 || strcmp(verb, "hang") == 0) && argc > 1)
         return add_fault(argc, argv);
     else if (strcmp(verb, "unfail") == 0 && argc < 3)
@@ -99,7 +101,8 @@ static const char *run(int argc, char **argv, FILE *out, bool *quit)
     else if (strcmp(verb, "quit") == 0 && argc == 1)
         *quit = true;
     else
-        return "reset, counts, paths, twice, hanging, set NAME NUMBER, fail PATH ERRNO [KIND], "
+        return "reset, counts, paths, twice, hanging, set NAME NUMBER, quirk NAME[=NUMBER], "
+               "fail PATH ERRNO [KIND], "
                "unfail [PATH], hang PATH [KIND], unhang [PATH], quit";
     return NULL;
 }

@@ -1,7 +1,6 @@
 /* The operations that read. Each: counted, through the gate, done with the rights of who asks. */
-#include "pfs_tree.h"
+#include "pfs_quirk.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #define READ_BYTES_MAX  (1U << 20)
 #define XATTR_BYTES_MAX (1U << 16)
 #define LINK_BYTES_MAX  4097
+#define LONG_OFFSET     0x4c6f6e674e616d65 /* after the long name, which comes first */
 
 struct listing {
     DIR *dir;
@@ -47,7 +47,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent_ino, const char *name)
         return;
     }
     cu_pfs_user_enter(req);
-    rc = cu_pfs_find(parent, name, &entry);
+    rc = cu_pfs_find(req, parent, name, &entry);
     cu_pfs_user_leave(req);
     if (rc == 0) {
         cu_pfs_count(CU_PFS_LOOKUP, path, 0, 0);
@@ -87,15 +87,10 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 {
     const struct cu_pfs_node *node = cu_pfs_node_of(ino);
     bool stat_call = cu_pfs_last_take(req, node) || ino == FUSE_ROOT_ID;
-    struct stat st;
 
     (void)fi;
-    if (!begin(req, stat_call ? CU_PFS_STAT : CU_PFS_FSTAT, node))
-        return;
-    if (fstatat(node->fd, "", &st, AT_EMPTY_PATH) != 0)
-        fuse_reply_err(req, errno);
-    else
-        fuse_reply_attr(req, &st, cu_pfs_config.cache_s);
+    if (begin(req, stat_call ? CU_PFS_STAT : CU_PFS_FSTAT, node))
+        cu_pfs_reply_attr(req, node);
 }
 
 static void op_access(fuse_req_t req, fuse_ino_t ino, int mask)
@@ -222,6 +217,18 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
     fuse_reply_open(req, fi);
 }
 
+/* The kernel's buffer holds at least a page. */
+static size_t add_long_name(fuse_req_t req, char *buffer, size_t size)
+{
+    struct dirent found = {.d_ino = 1, .d_type = DT_REG, .d_name = "long"};
+    struct stat st;
+    size_t needed;
+
+    cu_pfs_quirk_listed(req, &found, &st);
+    needed = fuse_add_direntry(req, buffer, size, cu_pfs_quirk_long_name(), &st, LONG_OFFSET);
+    return needed <= size ? needed : 0;
+}
+
 static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
                        struct fuse_file_info *fi)
 {
@@ -235,16 +242,25 @@ static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset
         return;
     }
     if (offset != listing->offset) {
-        seekdir(listing->dir, offset);
+        if (offset == LONG_OFFSET)
+            rewinddir(listing->dir);
+        else
+            seekdir(listing->dir, offset);
         listing->pending = NULL;
         listing->offset = offset;
+    }
+    if (offset == 0 && cu_pfs_quirk(CU_PFS_QUIRK_LONG_NAMES) > 0) {
+        used = add_long_name(req, buffer, size);
+        listing->offset = LONG_OFFSET;
     }
     errno = 0;
     while (listing->pending || (listing->pending = readdir(listing->dir))) {
         struct dirent *found = listing->pending;
-        struct stat st = {.st_ino = found->d_ino, .st_mode = (mode_t)found->d_type << 12};
-        size_t needed =
-            fuse_add_direntry(req, buffer + used, size - used, found->d_name, &st, found->d_off);
+        struct stat st;
+        size_t needed = 0;
+        if (cu_pfs_quirk_listed(req, found, &st))
+            needed = fuse_add_direntry(req, buffer + used, size - used, found->d_name, &st,
+                                       found->d_off);
         if (needed > size - used)
             break;
         used += needed;

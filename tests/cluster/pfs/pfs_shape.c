@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 struct queues {
-    _Atomic uint64_t op_idle_ns; /* CLOCK_MONOTONIC */
+    _Atomic uint64_t op_idle_ns; /* CLOCK_REALTIME: nodes differ in the others */
     _Atomic uint64_t data_idle_ns;
 };
 
@@ -35,6 +35,17 @@ static _Atomic uint64_t data_latency_us;
 static _Atomic uint64_t rate_ops;
 static _Atomic uint64_t bandwidth_bytes;
 static _Atomic uint64_t charge_lookups;
+
+static const char *const quirk_names[CU_PFS_QUIRKS] = {
+    [CU_PFS_QUIRK_BLKSIZE] = "blksize",       [CU_PFS_QUIRK_COARSE] = "coarse",
+    [CU_PFS_QUIRK_HIDDEN] = "hidden",         [CU_PFS_QUIRK_INO_DRIFT] = "ino_drift",
+    [CU_PFS_QUIRK_INO_EPOCH] = "ino_epoch",   [CU_PFS_QUIRK_INO_PER_MOUNT] = "ino_per_mount",
+    [CU_PFS_QUIRK_LONG_NAMES] = "long_names", [CU_PFS_QUIRK_NO_DTYPE] = "no_dtype",
+    [CU_PFS_QUIRK_NOCASE] = "nocase",         [CU_PFS_QUIRK_SIZE0] = "size0",
+    [CU_PFS_QUIRK_STILL_DIRS] = "still_dirs",
+};
+
+static _Atomic uint64_t quirks[CU_PFS_QUIRKS];
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
@@ -69,7 +80,7 @@ static uint64_t now_ns(void)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK_REALTIME, &now);
     return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 
@@ -78,7 +89,7 @@ static void wait_until(uint64_t end_ns)
     struct timespec end = {.tv_sec = (time_t)(end_ns / 1000000000U),
                            .tv_nsec = (long)(end_ns % 1000000000U)};
 
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == EINTR)
+    while (clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &end, NULL) == EINTR)
         ;
 }
 
@@ -168,6 +179,29 @@ int cu_pfs_set(const char *name, uint64_t value)
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
         if (strcmp(name, settings[i].name) == 0) {
             atomic_store(settings[i].value, value);
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+uint64_t cu_pfs_quirk(enum cu_pfs_quirk quirk)
+{
+    return atomic_load(&quirks[quirk]);
+}
+
+int cu_pfs_quirk_set(const char *word)
+{
+    const char *equals = strchr(word, '=');
+    size_t len = equals ? (size_t)(equals - word) : strlen(word);
+    char *end = NULL;
+    uint64_t value = equals ? strtoull(equals + 1, &end, 10) : 1;
+
+    if (equals && (!equals[1] || *end))
+        return -EINVAL;
+    for (unsigned quirk = 0; quirk < CU_PFS_QUIRKS; quirk++) {
+        if (strlen(quirk_names[quirk]) == len && strncmp(quirk_names[quirk], word, len) == 0) {
+            atomic_store(&quirks[quirk], value);
             return 0;
         }
     }

@@ -1,5 +1,5 @@
 /* Nodes, rights, and the memory of lookups. A node is known by (path, dev, ino). */
-#include "pfs_tree.h"
+#include "pfs_quirk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -150,10 +150,11 @@ void cu_pfs_user_leave(fuse_req_t req)
     errno = error;
 }
 
-int cu_pfs_find(const struct cu_pfs_node *parent, const char *name, struct fuse_entry_param *entry)
+int cu_pfs_find(fuse_req_t req, const struct cu_pfs_node *parent, const char *name,
+                struct fuse_entry_param *entry)
 {
     struct cu_pfs_node *node;
-    int fd = openat(parent->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    int fd = cu_pfs_quirk_open(parent->fd, name);
 
     if (fd < 0)
         return -errno;
@@ -168,7 +169,20 @@ int cu_pfs_find(const struct cu_pfs_node *parent, const char *name, struct fuse_
     if (!node)
         return -ENOMEM;
     entry->ino = (fuse_ino_t)(uintptr_t)node;
+    cu_pfs_quirk_attr(req, &entry->attr);
     return 0;
+}
+
+void cu_pfs_reply_attr(fuse_req_t req, const struct cu_pfs_node *node)
+{
+    struct stat st;
+
+    if (fstatat(node->fd, "", &st, AT_EMPTY_PATH) != 0) {
+        fuse_reply_err(req, errno);
+        return;
+    }
+    cu_pfs_quirk_attr(req, &st);
+    fuse_reply_attr(req, &st, cu_pfs_config.cache_s);
 }
 
 void cu_pfs_reply_entry(fuse_req_t req, const struct cu_pfs_node *parent, const char *name)
@@ -177,7 +191,7 @@ void cu_pfs_reply_entry(fuse_req_t req, const struct cu_pfs_node *parent, const 
     int rc;
 
     cu_pfs_user_enter(req);
-    rc = cu_pfs_find(parent, name, &entry);
+    rc = cu_pfs_find(req, parent, name, &entry);
     cu_pfs_user_leave(req);
     if (rc != 0)
         fuse_reply_err(req, -rc);
@@ -206,6 +220,8 @@ bool cu_pfs_last_take(fuse_req_t req, const struct cu_pfs_node *node)
 
 void cu_pfs_open_flags(struct fuse_file_info *fi)
 {
-    fi->direct_io = cu_pfs_config.cache_s <= 0;
-    fi->keep_cache = cu_pfs_config.cache_s > 0;
+    bool cached = cu_pfs_config.cache_s > 0 && cu_pfs_quirk(CU_PFS_QUIRK_SIZE0) == 0;
+
+    fi->direct_io = !cached;
+    fi->keep_cache = cached;
 }

@@ -23,6 +23,13 @@ struct cu_pfs_node {
     char path[];
 };
 
+/* One of the places where the tree is mounted: what fuse_req_userdata gives. */
+struct cu_pfs_mount {
+    unsigned index;
+    char *mountpoint; /* absolute */
+    struct fuse_session *session;
+};
+
 struct cu_pfs_node *cu_pfs_node_of(fuse_ino_t ino);
 /* The top of what is passed through (O_PATH, taken); before the session starts. */
 void cu_pfs_root_set(int fd);
@@ -46,7 +53,10 @@ void cu_pfs_user_leave(fuse_req_t req);
 /* The answer to lookup and to whatever creates: an entry, or an error. */
 void cu_pfs_reply_entry(fuse_req_t req, const struct cu_pfs_node *parent, const char *name);
 /* 0, or -errno; fills entry. */
-int cu_pfs_find(const struct cu_pfs_node *parent, const char *name, struct fuse_entry_param *entry);
+int cu_pfs_find(fuse_req_t req, const struct cu_pfs_node *parent, const char *name,
+                struct fuse_entry_param *entry);
+/* The answer to getattr and setattr. */
+void cu_pfs_reply_attr(fuse_req_t req, const struct cu_pfs_node *node);
 
 /* Who looked up what last, to tell lstat(2) from fstat(2). node NULL: the thread did else. */
 void cu_pfs_last_set(fuse_req_t req, const struct cu_pfs_node *node);

@@ -82,7 +82,6 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int wh
                        struct fuse_file_info *fi)
 {
     const struct cu_pfs_node *node = cu_pfs_node_of(ino);
-    struct stat st;
     int rc;
 
     if (!begin(req, node, NULL))
@@ -90,10 +89,10 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int wh
     cu_pfs_user_enter(req);
     rc = set_attr(node, attr, what, fi);
     cu_pfs_user_leave(req);
-    if (rc != 0 || fstatat(node->fd, "", &st, AT_EMPTY_PATH) != 0)
+    if (rc != 0)
         fuse_reply_err(req, errno);
     else
-        fuse_reply_attr(req, &st, cu_pfs_config.cache_s);
+        cu_pfs_reply_attr(req, node);
 }
 
 static void op_create(fuse_req_t req, fuse_ino_t ino, const char *name, mode_t mode,
@@ -111,7 +110,7 @@ static void op_create(fuse_req_t req, fuse_ino_t ino, const char *name, mode_t m
     if (fd < 0)
         rc = -errno;
     else
-        rc = cu_pfs_find(parent, name, &entry);
+        rc = cu_pfs_find(req, parent, name, &entry);
     cu_pfs_user_leave(req);
     if (rc != 0) {
         if (fd >= 0)

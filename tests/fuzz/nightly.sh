@@ -1,8 +1,10 @@
 #!/bin/bash
-# Builds the fuzz harnesses with clang and runs each for a while, one after the other.
+# Builds the fuzz harnesses with clang and runs each for a while, as many at once as there are processors.
 #
-#   tests/fuzz/nightly.sh [-m] [-b BUILD_DIR] [SECONDS_PER_HARNESS]   (default: 3600)
+#   tests/fuzz/nightly.sh [-m] [-b BUILD_DIR] [-j AT_ONCE] [-n EXECUTIONS] [SECONDS_PER_HARNESS]   (3600)
 #
+# With -n in rounds, until all harnesses together have reached that many executions. Ends with a table:
+# executions, edges covered, inputs kept and processor seconds of each, and the sum.
 # What is found grows in BUILD_DIR/found/HARNESS over the nights; -m adds to tests/fuzz/corpus those
 # inputs that reach new code. An input that breaks a harness is kept in BUILD_DIR/broken, and the exit
 # status is 1.
@@ -12,15 +14,27 @@ source_dir=$(cd "$(dirname "$0")/../.." && pwd)
 corpus=$source_dir/tests/fuzz/corpus
 build=$source_dir/build/fuzz
 merge=false
+at_once=$(nproc)
+wanted=0
 
 usage() {
-    sed -n '2,8s/^# \{0,1\}//p' "$0"
+    sed -n '2,11s/^# \{0,1\}//p' "$0"
 }
 
-while getopts mb:h option; do
+# number NAME TEXT: is it a whole number above 0?
+number() {
+    [[ $2 =~ ^[1-9][0-9]{0,14}$ ]] || {
+        echo "nightly.sh: $1: \"$2\" is not a number above 0" >&2
+        exit 2
+    }
+}
+
+while getopts mb:j:n:h option; do
     case $option in
     m) merge=true ;;
     b) build=$OPTARG ;;
+    j) number -j "$OPTARG" && at_once=$OPTARG ;;
+    n) number -n "$OPTARG" && wanted=$OPTARG ;;
     h)
         usage
         exit 0
@@ -33,10 +47,7 @@ while getopts mb:h option; do
 done
 shift $((OPTIND - 1))
 seconds=${1:-3600}
-if ! [[ $seconds =~ ^[1-9][0-9]*$ ]]; then
-    echo "nightly.sh: SECONDS_PER_HARNESS: \"$seconds\" is not a number of seconds above 0" >&2
-    exit 2
-fi
+number SECONDS_PER_HARNESS "$seconds"
 command -v clang >/dev/null || {
     echo "nightly.sh: needs clang" >&2
     exit 2
@@ -50,22 +61,49 @@ cmake -S "$source_dir" --preset fuzz -B "$build" >/dev/null
 cmake --build "$build" --target "${harnesses[@]/%/_fuzz}"
 
 broken=$build/broken
-mkdir -p "$broken"
-status=0
-for name in "${harnesses[@]}"; do
-    program=$build/tests/fuzz/${name}_fuzz
-    found=$build/found/$name
+mkdir -p "$broken" "$build/log"
+rm -f "$build"/log/*
+
+# one ROUND HARNESS: its log; a broken one leaves a file HARNESS.broken beside it.
+one() {
+    local name=$2 log=$build/log/$2.$1 found=$build/found/$2
     mkdir -p "$found"
-    echo "== $name, $seconds s"
-    "$program" -max_total_time="$seconds" -max_len=4096 -timeout=10 -rss_limit_mb=2048 \
-        -print_final_stats=1 -artifact_prefix="$broken/$name-" "$found" "$corpus/$name" \
-        >"$build/$name.log" 2>&1 || {
-        status=1
-        echo "$name: broken, see $build/$name.log" >&2
+    "$build/tests/fuzz/${name}_fuzz" -max_total_time="$seconds" -max_len=4096 -timeout=30 \
+        -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$broken/$name-" "$found" \
+        "$corpus/$name" >"$log" 2>&1 || {
+        touch "$build/log/$name.broken"
+        echo "$name: broken, see $log" >&2
     }
-    grep -E '^stat::number_of_executed_units|cov:' "$build/$name.log" | tail -n 2
-    if $merge; then
-        "$program" -set_cover_merge=1 "$corpus/$name" "$found" >>"$build/$name.log" 2>&1
-    fi
+}
+export -f one
+export build seconds broken corpus
+
+# executions LOG...: their sum.
+executions() {
+    cat "$@" | awk '/^stat::number_of_executed_units/ {n += $2} END {printf "%d\n", n}'
+}
+
+round=0
+while :; do
+    round=$((round + 1))
+    printf '%s\n' "${harnesses[@]}" | xargs -P "$at_once" -I NAME bash -c 'one "$1" "$2"' bash "$round" NAME
+    sum=$(executions "$build"/log/*.[0-9]*)
+    echo "round $round: $sum executions"
+    [ "$sum" -lt "$wanted" ] && ! compgen -G "$build/log/*.broken" >/dev/null || break
 done
-exit $status
+
+printf '%-18s %14s %8s %8s %10s\n' harness executions edges inputs seconds
+for name in "${harnesses[@]}"; do
+    last=$(grep -h '^#.*DONE.*cov:' "$build/log/$name.$round" | tail -n 1)
+    printf '%-18s %14d %8s %8d %10d\n' "$name" "$(executions "$build/log/$name".[0-9]*)" \
+        "$(sed -n 's/.*cov: \([0-9]*\).*/\1/p' <<<"$last")" \
+        "$(find "$build/found/$name" -type f | wc -l)" $((round * seconds))
+done
+printf '%-18s %14d\n' sum "$sum"
+if $merge; then
+    for name in "${harnesses[@]}"; do
+        "$build/tests/fuzz/${name}_fuzz" -set_cover_merge=1 "$corpus/$name" "$build/found/$name" \
+            >>"$build/log/$name.merge" 2>&1
+    done
+fi
+! compgen -G "$build/log/*.broken" >/dev/null

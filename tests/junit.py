@@ -1,6 +1,6 @@
 """Prints one line a test of a ctest report: pass, skip or fail, a tab, its name.
 
-usage: junit.py REPORT MODE    in mode "ci" a skipped system test has failed
+usage: junit.py REPORT MODE    in mode "ci" a skipped unit or system test has failed
 A report that is missing or holds no test is one failed line: silence must not pass.
 """
 import sys
@@ -23,7 +23,7 @@ def main():
         if case.get("status") == "run" and not (partly and mode == "ci"):
             print(f"pass\t{name}")
         elif case.get("status") in ("notrun", "disabled") or case.find("skipped") is not None:
-            kind = "fail" if mode == "ci" and name.startswith("system") else "skip"
+            kind = "fail" if mode == "ci" and name.startswith(("system", "unit")) else "skip"
             print(f"{kind}\t{name}")
         else:
             why = " (skipped tests inside)" if partly and case.get("status") == "run" else ""

@@ -15,11 +15,15 @@
 
 #define CU_RUNDIR_SELF ((uid_t)-1) /* the uid of this process */
 
-/* Name of the user's run directory on a node: $COPPER_RUN_DIR, else /tmp/copper-UID. Makes nothing.
- * 0, -EINVAL when the variable is not an absolute path, -ENAMETOOLONG. */
+/* Name of the user's run directory where nobody is in its way: $COPPER_RUN_DIR, else
+ * /tmp/copper-UID. 0, -EINVAL when the variable is not an absolute path, -ENAMETOOLONG. */
+__attribute__((warn_unused_result)) int cu_rundir_usual(uid_t uid, char out[CU_PATH_MAX]);
+/* The one that is used on this node: the usual one, or, where somebody else has taken that name,
+ * one of the user's called /tmp/copper-UID.XXXXXX. Makes nothing. Errors as above. */
 __attribute__((warn_unused_result)) int cu_rundir_path(uid_t uid, char out[CU_PATH_MAX]);
-/* The same, and makes sure that it is there and safe: mode 0700, of uid. Makes it when
- * it is not there; refuses (-EPERM, err) what is a link, another's, or open to others. */
+/* The same, and makes sure that it is there and safe: mode 0700, of uid, where nobody else can
+ * exchange it (CU_TRUST_WAY). Makes it when it is not there; refuses (-EPERM, err) what is a link,
+ * another's, or open to others. */
 __attribute__((warn_unused_result)) int cu_rundir_make(uid_t uid, char out[CU_PATH_MAX],
                                                        struct cu_error *err);
 /* The same without making it: 0, too, when there is nothing of that name. */

@@ -2,6 +2,7 @@
  */
 #include "base/rundir.h"
 #include "base/text.h"
+#include "base/trust.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/progress.h"
@@ -81,11 +82,34 @@ static void check_run_dir(struct finding *f)
         rmdir(path); /* as far as it is empty */
 }
 
+/* Nobody else can exchange the mount, or has taken its place. */
+static bool check_way(const char *mount, struct finding *f)
+{
+    char parent[CU_PATH_MAX];
+    struct cu_trust_dir dir;
+    struct cu_error err;
+    size_t len = cu_path_parent_len(mount, strlen(mount));
+    int rc;
+
+    memcpy(parent, mount, len);
+    parent[len] = '\0';
+    rc = cu_trust_open_dir(parent, CU_TRUST_WAY, false, &dir, &err);
+    if (rc == 0)
+        close(dir.fd);
+    f->good = rc == 0 || rc == -ENOENT;
+    if (!f->good)
+        snprintf(f->text, sizeof(f->text), "mount directory %.150s: %.300s", mount, err.text);
+    return f->good;
+}
+
 static void check_mount(const char *mount, struct finding *f)
 {
     struct stat st;
-    int error = stat(mount, &st) == 0 ? 0 : errno;
+    int error;
 
+    if (!check_way(mount, f))
+        return;
+    error = stat(mount, &st) == 0 ? 0 : errno;
     f->good = error == 0 || error == ENOENT;
     snprintf(f->text, sizeof(f->text), "mount directory %.380s%s%s", mount,
              error == ENOENT ? ": not there yet"

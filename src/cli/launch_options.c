@@ -98,7 +98,7 @@ static int start_job(struct cu_job *job, struct cu_error *err)
         return 0;
     if (rc == -ENOMEM)
         return cu_error_set(err, rc, "out of memory");
-    if (cu_rundir_path(CU_RUNDIR_SELF, path) != 0)
+    if (cu_rundir_usual(CU_RUNDIR_SELF, path) != 0)
         name = "COPPER_RUN_DIR";
     return cu_error_set(err, -EINVAL,
                         "%s: \"%.64s\" is not a directory; allowed is an absolute path", name,

@@ -1,6 +1,7 @@
-/* copper run: a command with isatty.so preloaded. That is read through the mount, as every process
- * of the job opens it, and set for the command alone: the loader complains when the mount is gone.
- */
+/* copper run: a command with isatty.so preloaded. It is the installation's own file, not read
+ * through the mount: what is below the mount's name belongs to the job only as long as the job
+ * lives, and these processes may live longer. */
+#include "base/trust.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 
@@ -12,7 +13,8 @@
 
 static const char *const places[] = {"../lib/copper/isatty.so", "isatty.so"}; /* installed, built */
 
-/* The library as it is on storage, found from where this program is. 0 or -errno. */
+/* The library as it is on storage, found from where this program is; that may be below the mount. 0
+ * or -errno. */
 static int find_library(const char *mount, char out[CU_PATH_MAX])
 {
     char self[CU_PATH_MAX], path[2 * CU_PATH_MAX];
@@ -55,10 +57,26 @@ static int preload(const char *library)
     return rc;
 }
 
-/* The library's path through the mount of a job that runs. -1, or the exit status. */
-static int choose_library(const char *mount, char path[2 * CU_PATH_MAX])
+/* A mount whose name others could take, now or when it is gone, is nothing to start programs with.
+ */
+static int check_place(const char *mount, struct cu_error *err)
 {
-    char library[CU_PATH_MAX];
+    char parent[CU_PATH_MAX];
+    struct cu_trust_dir dir;
+    size_t len = cu_path_parent_len(mount, strlen(mount));
+    int rc;
+
+    memcpy(parent, mount, len);
+    parent[len] = '\0';
+    rc = cu_trust_open_dir(parent, CU_TRUST_WAY, false, &dir, err);
+    if (rc == 0)
+        close(dir.fd);
+    return rc;
+}
+
+/* The library's path, when a job runs. -1, or the exit status. */
+static int choose_library(const char *mount, char path[CU_PATH_MAX])
+{
     struct cu_client client;
     struct cu_error err;
     int rc;
@@ -66,26 +84,22 @@ static int choose_library(const char *mount, char path[2 * CU_PATH_MAX])
     if (cu_client_open(mount, &client, &err) != 0)
         return cu_cli_fail(CU_EXIT_NOT_RUN, "%s", err.text);
     cu_client_close(&client);
-    rc = find_library(mount, library);
+    if (!client.peer && check_place(mount, &err) != 0)
+        return cu_cli_fail(CU_EXIT_NOT_RUN, "run: %s", err.text);
+    rc = find_library(mount, path);
     if (rc != 0)
         return cu_cli_fail(CU_EXIT_NOT_RUN, "run: isatty.so of this installation: %s",
                            strerror(-rc));
-    snprintf(path, 2 * CU_PATH_MAX, "%s%s", mount, library);
     if (strpbrk(path, ": \n") != NULL)
         return cu_cli_fail(CU_EXIT_NOT_RUN,
                            "run: %s: LD_PRELOAD takes no name with a blank or a colon", path);
-    if (access(path, R_OK) != 0)
-        return cu_cli_fail(CU_EXIT_NOT_RUN,
-                           "run: %s: %s: Copper must be mounted on this node, and installed where "
-                           "all nodes see it",
-                           path, strerror(errno));
     return -1;
 }
 
 static int run(const struct cu_command *command, int argc, char **argv)
 {
     struct cu_cli_options options;
-    char path[2 * CU_PATH_MAX];
+    char path[CU_PATH_MAX];
     int status = cu_cli_parse(command, argc, argv, &options), rc;
 
     if (status >= 0)

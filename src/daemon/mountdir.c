@@ -1,109 +1,73 @@
-/* /tmp is everybody's: who makes /tmp/alice first could hand alice a mount point of his own. So
- * each component that stands in a directory open to all is judged before it is used; the sticky bit
- * keeps it from being exchanged afterwards. */
+/* /tmp is everybody's: who makes /tmp/alice first, or again after it was removed, hands alice a
+ * mount point, and every program of hers that still looks below it a directory of his own choice.
+ * So the whole way is judged (base/trust.h), and a directory that stands in one where others may
+ * make names is never removed: /tmp/alice stays, empty and hers. */
 #include "daemon/mountdir.h"
+
+#include "base/trust.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Is what stands at `at` (st, by lstat) safe to go through? open_to_all: its directory is. */
-static int judge(const char *at, const struct stat *st, bool open_to_all, struct cu_error *err)
-{
-    struct stat target;
-
-    if (open_to_all && S_ISLNK(st->st_mode))
-        return cu_error_set(err, -EPERM,
-                            "%s is a symbolic link in a directory that anybody may write to; "
-                            "choose another mount with -v",
-                            at);
-    if (open_to_all && st->st_uid != geteuid() && st->st_uid != 0)
-        return cu_error_set(err, -EPERM,
-                            "%s belongs to another user (uid %lu); choose another mount with -v",
-                            at, (unsigned long)st->st_uid);
-    if (stat(at, &target) < 0)
-        return cu_error_set(err, -errno, "%s: %s", at, strerror(errno));
-    if (!S_ISDIR(target.st_mode))
-        return cu_error_set(err, -ENOTDIR, "%s is not a directory; choose another mount with -v",
-                            at);
-    return 0;
-}
-
-static int judge_last(const char *path, struct cu_error *err)
+static int judge_last(const char *path, int fd, struct cu_error *err)
 {
     const struct dirent *entry;
     struct stat st;
     bool empty = true;
-    DIR *dir;
+    int list = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = list >= 0 ? fdopendir(list) : NULL;
 
-    if (lstat(path, &st) < 0)
-        return cu_error_set(err, -errno, "%s: %s", path, strerror(errno));
-    if (!S_ISDIR(st.st_mode))
-        return cu_error_set(err, -ENOTDIR, "%s is a symbolic link; mount on a directory", path);
-    if (st.st_uid != geteuid() && geteuid() != 0)
-        return cu_error_set(err, -EPERM, "%s belongs to another user (uid %lu)", path,
-                            (unsigned long)st.st_uid);
-    dir = opendir(path);
-    if (dir == NULL)
-        return cu_error_set(err, -errno, "%s: %s", path, strerror(errno));
+    if (dir == NULL) {
+        int rc = -errno;
+
+        if (list >= 0)
+            close(list);
+        return cu_error_set(err, rc, "%s: %s", path, strerror(-rc));
+    }
     while (empty && (entry = readdir(dir)) != NULL)
         empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
     closedir(dir);
+    if (fstat(fd, &st) < 0)
+        return cu_error_set(err, -errno, "%s: %s", path, strerror(errno));
+    if (st.st_uid != geteuid())
+        return cu_error_set(err, -EPERM, "%s belongs to another user (uid %lu)", path,
+                            (unsigned long)st.st_uid);
+    if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return cu_error_set(err, -EPERM, "%s has mode %04o: others may write to it", path,
+                            (unsigned)(st.st_mode & 07777));
     if (!empty)
-        return cu_error_set(err, -ENOTEMPTY, "%s is not empty; choose another mount with -v", path);
+        return cu_error_set(err, -ENOTEMPTY, "%s is not empty", path);
+    if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+        return cu_error_set(err, -ENOTDIR, "%s is a symbolic link", path);
     return 0;
-}
-
-/* One component: dir->path is cut at its end. */
-static int step(struct cu_mountdir *dir, bool open_to_all, bool *is_open, struct cu_error *err)
-{
-    struct stat st;
-    int rc;
-
-    if (lstat(dir->path, &st) < 0) {
-        if (errno != ENOENT)
-            return cu_error_set(err, -errno, "%s: %s", dir->path, strerror(errno));
-        if (mkdir(dir->path, 0700) == 0)
-            dir->made++;
-        else if (errno != EEXIST)
-            return cu_error_set(err, -errno, "cannot make %s: %s", dir->path, strerror(errno));
-        if (lstat(dir->path, &st) < 0)
-            return cu_error_set(err, -errno, "%s: %s", dir->path, strerror(errno));
-    }
-    rc = judge(dir->path, &st, open_to_all, err);
-    if (rc == 0 && S_ISLNK(st.st_mode))
-        rc = stat(dir->path, &st) < 0
-                 ? cu_error_set(err, -errno, "%s: %s", dir->path, strerror(errno))
-                 : 0;
-    *is_open = (st.st_mode & S_IWOTH) != 0;
-    return rc;
 }
 
 int cu_mountdir_make(struct cu_mountdir *dir, const char *path, uint32_t made_before,
                      struct cu_error *err)
 {
-    bool open_to_all = false;
-    int rc = 0;
+    struct cu_trust_dir last;
+    struct cu_error why = {""};
+    int rc;
 
     *dir = (struct cu_mountdir){0};
     if (path[0] != '/' || path[1] == '\0' || strlen(path) >= sizeof(dir->path))
         return cu_error_set(err, -EINVAL, "\"%s\" cannot be mounted on", path);
-    for (const char *end = path + 1; rc == 0 && *end != '\0';) {
-        end += *end == '/';
-        end += strcspn(end, "/");
-        memcpy(dir->path, path, (size_t)(end - path));
-        dir->path[end - path] = '\0';
-        rc = step(dir, open_to_all, &open_to_all, err);
+    strcpy(dir->path, path);
+    rc = cu_trust_open_dir(path, CU_TRUST_WAY, true, &last, &why);
+    dir->made = last.made;
+    if (rc == 0) {
+        rc = judge_last(path, last.fd, &why);
+        close(last.fd);
     }
-    if (rc == 0)
-        rc = judge_last(dir->path, err);
     if (rc < 0) {
         cu_mountdir_remove(dir);
-        return rc;
+        return cu_error_set(err, rc, "%s; choose another mount with -v", why.text);
     }
     if (dir->made < made_before)
         dir->made = made_before;

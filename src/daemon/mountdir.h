@@ -1,4 +1,5 @@
-/* The directory to mount on: made when it is not there, removed in the end when we made it. */
+/* The directory to mount on: made when it is not there, removed in the end when we made it and it
+ * does not stand in a directory where others may make names. */
 #ifndef CU_DAEMON_MOUNTDIR_H
 #define CU_DAEMON_MOUNTDIR_H
 
@@ -12,14 +13,15 @@ struct cu_mountdir {
     uint32_t made; /* how many of the last components are ours to remove */
 };
 
-/* Makes path (normal form, not "/") and what lacks above it, mode 0700. What is there already must
- * be safe: in a directory that anybody may write to, neither a link nor another user's.
- * made_before: as noted by a killed daemon for the same path. -errno with err; then nothing that it
- * made is left. */
+/* Makes path (normal form, not "/") and what lacks above it, mode 0700. The way there must be one
+ * that nobody else can exchange (CU_TRUST_WAY), the directory itself this user's and empty.
+ * made_before: as noted by a killed daemon for the same path. -errno with err; then of what it made
+ * is left what cu_mountdir_remove leaves. */
 __attribute__((warn_unused_result)) int cu_mountdir_make(struct cu_mountdir *dir, const char *path,
                                                          uint32_t made_before,
                                                          struct cu_error *err);
-/* Removes what was made, as far as it is empty. May be called again. */
+/* Removes what was made, as far as it is empty, but for what stands in a directory where others may
+ * make names. May be called again. */
 void cu_mountdir_remove(struct cu_mountdir *dir);
 
 #endif

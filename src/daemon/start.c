@@ -137,6 +137,22 @@ static int find_rank(struct start *start, struct cu_error *err)
     return 0;
 }
 
+/* Logs that belong into the run directory go into the one that this node has. */
+static int place_logs(struct start *start)
+{
+    char usual[CU_PATH_MAX], *dir = NULL;
+
+    if (cu_rundir_usual(getuid(), usual) < 0 || strcmp(usual, start->run_dir) == 0 ||
+        strlen(usual) + 6 > sizeof(usual) ||
+        strcmp(strcat(usual, "/logs"), start->job.log_dir) != 0)
+        return 0;
+    if (asprintf(&dir, "%s/logs", start->run_dir) < 0)
+        return -ENOMEM;
+    free(start->job.log_dir);
+    start->job.log_dir = dir;
+    return 0;
+}
+
 /* Makes dir and what lacks above it. */
 static int make_dirs(const char *dir)
 {
@@ -155,7 +171,7 @@ static int make_dirs(const char *dir)
     return mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-static int open_log(const struct start *start, const char *job_id, struct cu_error *err)
+static int open_log(struct start *start, const char *job_id, struct cu_error *err)
 {
     const struct cu_job *job = &start->job;
     char path[CU_PATH_MAX];
@@ -165,9 +181,9 @@ static int open_log(const struct start *start, const char *job_id, struct cu_err
         .host = start->host,
     };
     bool file = job->log_to_file && job->log_level < CU_LOG_NONE;
-    int rc = 0;
+    int rc = place_logs(start);
 
-    if (file || job->snapshot_s != 0 || job->profile)
+    if (rc == 0 && (file || job->snapshot_s != 0 || job->profile))
         rc = make_dirs(job->log_dir);
     if (rc < 0)
         return cu_error_set(err, rc, "-d: %s: %s", job->log_dir, strerror(-rc));

@@ -318,7 +318,7 @@ int cu_job_init(struct cu_job *job)
     if (rc != 0)
         goto out;
     /* Not on the home file system: 10,000 daemons would open a file there at once. */
-    rc = cu_rundir_path(CU_RUNDIR_SELF, path);
+    rc = cu_rundir_usual(CU_RUNDIR_SELF, path);
     if (rc != 0)
         goto out;
     rc = cu_path_join(path, strlen(path), "logs", 4, logs);

@@ -168,15 +168,14 @@ assert not os.isatty(os.open(os.__file__, os.O_RDONLY))'
     # shellcheck disable=SC2016 # of the shell there
     run -0 on node8 env LD_PRELOAD=libm.so.6 ASAN_OPTIONS=verify_asan_link_order=0 \
         "$COPPER_BUILD/copper" run -v "$MOUNT" sh -c 'echo $LD_PRELOAD'
-    [ "$output" = "$MOUNT$(realpath "$COPPER_BUILD")/isatty.so:libm.so.6" ]
+    [ "$output" = "$(realpath "$COPPER_BUILD")/isatty.so:libm.so.6" ]
     run -0 on node8 "$COPPER_BUILD/copper" run -v "$MOUNT" "$SYSTEM_DIR/terminal" test -t 0
     run -1 on node8 "$COPPER_BUILD/copper" run -v "$MOUNT" test -t 0 <"$WORK/pfs/bin/env"
     run -7 on node8 "$COPPER_BUILD/copper" run -v "$MOUNT" sh -c 'exit 7'
     run -127 on node8 "$COPPER_BUILD/copper" run -v "$MOUNT" no-such-program
     [ "$output" = "copper: run: no-such-program: No such file or directory" ]
     run -126 on node8 "$COPPER_BUILD/copper" run -v "$MOUNT" /etc
-    run -125 on login "$COPPER_BUILD/copper" run -v "$MOUNT" true
-    [[ $output == "copper: run: $MOUNT/"*": No such file or directory: Copper must be mounted on this node, "* ]]
+    run -0 on login "$COPPER_BUILD/copper" run -v "$MOUNT" true # no node, but a job is known
 }
 
 @test "import torch: each object is read once" {

@@ -32,7 +32,7 @@ field() {
     copper "$1" status --json | python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$2"
 }
 
-# What is of Copper on a node, as text; nothing on a clean one.
+# What is of Copper on a node, as text; nothing on a clean one, where the user's directory stays, empty.
 traces() {
     # shellcheck disable=SC2016
     on "$1" sh -c '
@@ -41,9 +41,12 @@ traces() {
             case $name in copper*) echo "process $name" ;; esac
         done 2>/dev/null
         grep " - fuse.copper " /proc/self/mountinfo | grep " /tmp/root/"
-        for file in /tmp/copper-*/*.job /tmp/copper-*/*.sock /tmp/copper-*/*.lock /tmp/root; do
+        for file in /tmp/copper-*/*.job /tmp/copper-*/*.sock /tmp/copper-*/*.lock /tmp/root/*; do
             [ ! -e "$file" ] || echo "file $file"
         done
+        # What stays is the name, which nobody else may take.
+        [ ! -e /tmp/root ] || [ "$(stat -c "%F %a %u" /tmp/root)" = "directory 700 0" ] ||
+            echo "/tmp/root is open to others"
         true'
 }
 

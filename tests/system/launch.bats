@@ -81,7 +81,7 @@ teardown() {
     # shellcheck disable=SC2016 # of the shell there
     run -0 on node2 env HYDRA_LAUNCHER=rsh HYDRA_LAUNCHER_EXEC="$CLUSTER_BIN/rsh" timeout 60 \
         "$COPPER_BIN/copper" run mpiexec -hosts node2,node4 -n 2 sh -c 'echo "$LD_PRELOAD"' </dev/null
-    [ "$output" = "$(printf '%s\n' "$mount$(realpath "$COPPER_BIN")/isatty.so"{,})" ]
+    [ "$output" = "$(printf '%s\n' "$(realpath "$COPPER_BIN")/isatty.so"{,})" ]
 }
 
 @test "no scheduler and no -H: this node only, without any rsh" {
@@ -142,7 +142,7 @@ END
 }
 
 @test "a starter that fails ends the launch at once, with its own words" {
-    on node3 sh -c 'mkdir /tmp/root; touch /tmp/root/copper'
+    on node3 sh -c 'mkdir -p -m 700 /tmp/root; touch /tmp/root/copper'
     run -1 launch -H "$nodes" -s 600
     [[ $output == *"copper: node3: "*"/tmp/root/copper"* ]]
     on node3 rm -r /tmp/root

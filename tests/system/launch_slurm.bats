@@ -54,7 +54,7 @@ END
     [[ ${lines[0]} == "copper: 4 nodes ready at $mount in "* ]]
     [ "$(grep -cx "$(cat /etc/hostname)" <<<"$output")" = 4 ]
     [ "$(grep -cx 1 <<<"$output")" = 4 ]
-    [ "$(grep -cxF "$mount$(realpath "$COPPER_BIN")/isatty.so" <<<"$output")" = 4 ]
+    [ "$(grep -cxF "$(realpath "$COPPER_BIN")/isatty.so" <<<"$output")" = 4 ]
     [ "${lines[-1]}" = "copper: stopped on 4 nodes" ]
     nothing_left
 }
@@ -93,7 +93,7 @@ END
 }
 
 @test "a daemon that cannot start is named, with its own words" {
-    on node2 sh -c 'mkdir /tmp/root; touch /tmp/root/copper'
+    on node2 sh -c 'mkdir -p -m 700 /tmp/root; touch /tmp/root/copper'
     run -1 batch -N 4 <<'END'
 launch_copper.sh -s 60
 END

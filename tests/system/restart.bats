@@ -53,7 +53,7 @@ left() {
     on_all sh -c '{
         grep -l "^copperd" /proc/[0-9]*/comm
         grep " - fuse.copper " /proc/self/mountinfo
-        ls -d /tmp/copper-*/*.sock /tmp/copper-*/*.lock /tmp/copper-*/*.job /tmp/copper-test
+        ls -d /tmp/copper-*/*.sock /tmp/copper-*/*.lock /tmp/copper-*/*.job /tmp/copper-test/*
         true; } 2>/dev/null'
 }
 
@@ -207,7 +207,7 @@ hanging_at_least() {
 all_gone() {
     [ -z "$(on "$1" sh -c 'grep -l "^copperd" /proc/[0-9]*/comm
         grep " - fuse.copper " /proc/self/mountinfo
-        ls -d /tmp/copper-[0-9]*/*.sock /tmp/copper-[0-9]*/*.lock /tmp/copper-test /tmp/alice/copper' 2>/dev/null)" ]
+        ls -d /tmp/copper-[0-9]*/*.sock /tmp/copper-[0-9]*/*.lock /tmp/copper-test/* /tmp/alice/copper' 2>/dev/null)" ]
 }
 
 # serves NODE: a process there sees its mount.

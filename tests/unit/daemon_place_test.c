@@ -161,7 +161,7 @@ static void test_mountdir_refused(void **state)
     check_refused(at("/open/link/copper"), -EPERM,
                   "is a symbolic link in a directory that anybody");
     check_refused(at("/open/link"), -EPERM, "is a symbolic link in a directory that anybody");
-    check_refused(at("/link"), -ENOTDIR, "mount on a directory");
+    check_refused(at("/link"), -ENOTDIR, "is a symbolic link; choose another mount with -v");
     assert_false(exists(at("/target/copper")));
     file = fopen(at("/file"), "w");
     assert_non_null(file);
@@ -179,10 +179,53 @@ static void test_mountdir_of_another(void **state)
     if (geteuid() != 0)
         skip();
     assert_int_equal(chmod(base, 01777), 0);
-    assert_int_equal(mkdir(at("/theirs"), 0777), 0);
+    assert_int_equal(mkdir(at("/theirs"), 0755), 0);
+    assert_int_equal(mkdir(at("/theirs/mine"), 0700), 0);
     assert_int_equal(chown(at("/theirs"), 12345, 12345), 0);
     check_refused(at("/theirs/copper"), -EPERM, "belongs to another user (uid 12345)");
+    check_refused(at("/theirs/mine/copper"), -EPERM, "belongs to another user (uid 12345)");
+    check_refused(at("/theirs"), -EPERM, "belongs to another user (uid 12345)");
     assert_false(exists(at("/theirs/copper")));
+    assert_int_equal(symlink("theirs", at("/link")), 0);
+    check_refused(at("/link/copper"), -EPERM, "is a symbolic link in a directory that anybody");
+    assert_int_equal(chmod(base, 0700), 0);
+    check_refused(at("/link/copper"), -EPERM, "belongs to another user (uid 12345)");
+    assert_int_equal(lchown(at("/link"), 12345, 12345), 0);
+    check_refused(at("/link/copper"), -EPERM, "is a symbolic link and belongs to another user");
+}
+
+/* Whoever may write to a directory without the sticky bit can exchange what is in it. */
+static void test_mountdir_in_open_directories(void **state)
+{
+    static const mode_t bad[] = {0777, 0770, 0720, 02770, 0702};
+    struct cu_mountdir dir;
+    struct cu_error err;
+
+    (void)state;
+    assert_int_equal(mkdir(at("/open"), 0700), 0);
+    assert_int_equal(mkdir(at("/open/u"), 0700), 0);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(chmod(at("/open"), bad[i]), 0);
+        check_refused(at("/open/u/copper"), -EPERM, "others may exchange what is in it");
+        check_refused(at("/open"), -EPERM, "others may");
+        assert_false(exists(at("/open/u/copper")));
+    }
+    assert_int_equal(chmod(at("/open"), 01777), 0);
+    assert_int_equal(cu_mountdir_make(&dir, at("/open/u/copper"), 0, &err), 0);
+    assert_int_equal(dir.made, 1);
+    cu_mountdir_remove(&dir);
+    assert_true(exists(at("/open/u")));
+    assert_int_equal(rmdir(at("/open/u")), 0);
+    /* A name in a directory that others write to is not given away any more. */
+    assert_int_equal(cu_mountdir_make(&dir, at("/open/u/v/copper"), 0, &err), 0);
+    assert_int_equal(dir.made, 2);
+    cu_mountdir_remove(&dir);
+    assert_true(exists(at("/open/u")));
+    assert_false(exists(at("/open/u/v")));
+    assert_int_equal(cu_mountdir_make(&dir, at("/open/m"), 0, &err), 0);
+    assert_int_equal(dir.made, 0);
+    cu_mountdir_remove(&dir);
+    assert_true(exists(at("/open/m")));
 }
 
 static void test_mountdir_through_own_link(void **state)
@@ -355,6 +398,7 @@ int main(void)
         TEST(test_mountdir_there_stays),
         TEST(test_mountdir_refused),
         TEST(test_mountdir_of_another),
+        TEST(test_mountdir_in_open_directories),
         TEST(test_mountdir_through_own_link),
         TEST(test_lock),
         TEST(test_lock_tells_its_holders),

@@ -1,0 +1,155 @@
+# Another user of the same nodes (games, here called the neighbour) takes the names, ports and files
+# that alice's job uses, or waits for them to come free. He gets nothing but, at most, a refusal.
+
+bats_require_minimum_version 1.5.0
+load lib.bash
+
+setup_file() {
+    can_run || return 0
+    work_up
+    # Ordinary users have no way into where these may lie.
+    mkdir "$WORK/bin"
+    cp -r "$COPPER_BUILD"/{copper,copperd,isatty.so,launch_copper.sh,stop_copper.sh,launch} \
+        "$CLUSTER_BIN"/{rsh,cluster,keeper} "$WORK/bin"
+    cluster_up -n 2
+}
+
+teardown_file() {
+    cluster_down
+    work_down
+}
+
+setup() {
+    skip_unless_built
+    export LAUNCHED=
+}
+
+teardown() {
+    [ -z "$LAUNCHED" ] || alice login stop_copper.sh >/dev/null
+    on_all sh -c 'rm -rf /tmp/alice /tmp/copper-* /tmp/trap /tmp/logs; true' >/dev/null
+    sanitizers_are_silent
+}
+
+# alice NODE PROGRAM ARGUMENT...: of Copper, or another one.
+alice() {
+    local node=$1
+    shift
+    as_user alice "$node" env COPPER_RSH="$WORK/bin/rsh" "PATH=$WORK/bin:$PATH" "$@"
+}
+
+# neighbour NODE COMMAND
+neighbour() {
+    as_user games "$1" sh -c "$2"
+}
+
+up() {
+    LAUNCHED=yes
+    alice login launch_copper.sh -H node1,node2 -s "$PATIENCE" "$@"
+}
+
+# directory NODE PATH: mode, owner and what is in it.
+directory() {
+    # shellcheck disable=SC2016
+    on "$1" sh -c 'stat -c "%F %a %U" "$1"; ls -A "$1"' sh "$2"
+}
+
+@test "the mount's name is nobody else's after the stop: programs that live on get no code of others" {
+    local from to pid
+    up
+    # A program that began below copper run, and looks into the mount when the job is over.
+    coproc alice node1 timeout "$PATIENCE" copper run env PYTHONPATH="/tmp/alice/copper$WORK" \
+        /usr/bin/python3 -c '
+import os, sys
+print(os.environ["LD_PRELOAD"], flush=True)
+sys.stdin.readline()
+try:
+    import trap
+    print("ran the code of somebody else", flush=True)
+except ImportError:
+    print("no such module", flush=True)
+os.execv("/bin/echo", ["echo", "a new program"])' 3>&- 2>&1
+    exec {from}<&"${COPROC[0]}" {to}>&"${COPROC[1]}"
+    pid=$COPROC_PID
+    read -r said <&"$from"
+    [ "$said" = "$WORK/bin/isatty.so" ]
+    alice login stop_copper.sh
+    [ "$(directory node1 /tmp/alice)" = "directory 700 alice" ]
+    run ! neighbour node1 "rmdir /tmp/alice"
+    run ! neighbour node1 "mv /tmp/alice /tmp/mine"
+    run ! neighbour node1 "mkdir -p /tmp/alice/copper$WORK"
+    run ! neighbour node1 "ls /tmp/alice"
+    echo >&"$to"
+    read -r said <&"$from"
+    [ "$said" = "no such module" ]
+    read -r said <&"$from"
+    [ "$said" = "a new program" ]
+    exec {to}>&-
+    wait "$pid" || true
+    # The next job has the same place.
+    up
+    [ "$(alice node1 cat /tmp/alice/copper/etc/hostname)" = "$(</etc/hostname)" ]
+}
+
+# refused TEXT [option]: alice cannot launch, and is told why in one line that names the node.
+refused() {
+    local text=$1
+    shift
+    run -1 up "$@"
+    [[ ${#lines[@]} = 2 && ${lines[1]} == "copper: node1: copperd: node1: "*"$text"* ]] || {
+        echo "$output"
+        return 1
+    }
+}
+
+@test "a mount's name that the neighbour took first, or could exchange, is refused with the reason" {
+    neighbour node1 "mkdir -m 755 /tmp/alice"
+    refused "/tmp/alice belongs to another user (uid $(id -u games)); choose another mount with -v"
+    neighbour node1 "rmdir /tmp/alice; mkdir -p /tmp/trap/copper; chmod 777 /tmp/trap/copper; ln -s trap /tmp/alice"
+    refused "/tmp/alice is a symbolic link in a directory that anybody may write to"
+    neighbour node1 "rm /tmp/alice"
+    # In a directory of the neighbour, however deep; in one that he may write to.
+    refused "/tmp/trap belongs to another user" -v /tmp/trap/copper/m
+    on node1 sh -c 'chown -R alice /tmp/trap; chmod 777 /tmp/trap; mkdir -m 700 /tmp/trap/u; chown alice /tmp/trap/u'
+    refused "/tmp/trap has mode 0777: others may exchange what is in it" -v /tmp/trap/u/m
+    # What is alice's own, but open, is told, not repaired.
+    alice node1 mkdir -m 775 /tmp/alice
+    alice node1 chmod 775 /tmp/alice
+    refused "/tmp/alice has mode 0775"
+    run -1 alice node1 copper doctor
+    [[ $output == *"BAD  mount directory /tmp/alice/copper: /tmp/alice has mode 0775"* ]]
+    alice node1 chmod 755 /tmp/alice
+    up
+}
+
+@test "copper run starts nothing with a mount that others could exchange" {
+    up
+    on node1 chmod 777 /tmp/alice
+    run -125 alice node1 copper run true
+    [[ $output == "copper: run: /tmp/alice has mode 0777: "* ]]
+    on node1 chmod 700 /tmp/alice
+    run -0 alice node1 copper run true
+}
+
+@test "where the neighbour has taken the run directory's name, another one is used and found again" {
+    local uid
+    uid=$(alice node1 id -u)
+    for node in login node1; do
+        neighbour "$node" "mkdir -m 755 /tmp/copper-$uid; mkdir -m 755 /tmp/copper-$uid.aaaaaa"
+    done
+    up -l 1
+    for node in login node1; do
+        [ "$(on "$node" sh -c "stat -c '%a %U' /tmp/copper-$uid.*/ | sort")" = $'700 alice\n755 games' ]
+    done
+    # Logs that would have gone into it.
+    on node1 sh -c "ls /tmp/copper-$uid.*/logs/copperd-node1-*.log"
+    on node2 sh -c "ls /tmp/copper-$uid/logs/copperd-node2-*.log"
+    [ -z "$(on node1 ls -A "/tmp/copper-$uid")" ]
+    [[ $(alice login copper status --all) == *"2 of 2 nodes ready"* ]]
+    # The name comes free in the middle of the job.
+    neighbour node1 "rmdir /tmp/copper-$uid"
+    [[ $(alice node1 copper status --all) == *"2 of 2 nodes ready"* ]]
+    run -1 up
+    [[ $output == *"already runs on /tmp/alice/copper"* ]]
+    run -0 alice login stop_copper.sh
+    [ "$output" = "copper: stopped on 2 nodes" ]
+}

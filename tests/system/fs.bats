@@ -199,3 +199,32 @@ PY
     as_user alice login env COPPER_RSH="$WORK/bin/rsh" "$WORK/bin/stop_copper.sh"
     run -1 on_all grep /tmp/alice /proc/self/mountinfo
 }
+
+# README says which ways of starting Python go through the mount.
+@test "a virtual environment: what goes through the mount, and what leads to the original paths" {
+    local env=$WORK/env site leaf
+    site=$env/lib/$(/usr/bin/python3 -c 'import sys; print("python%d.%d" % sys.version_info[:2])')/site-packages
+    leaf=$MOUNT$env
+    /usr/bin/python3 -m venv --without-pip "$env"
+    mkdir "$site/pkg" "$WORK/elsewhere"
+    echo 'print(__file__)' >"$site/pkg/__init__.py"
+    : >"$site/pkg/__main__.py"
+    echo 'print(__file__)' >"$WORK/elsewhere/other.py"
+    echo "$WORK/elsewhere" >"$site/elsewhere.pth"
+    printf '#!%s/bin/python3\nimport pkg\n' "$env" >"$env/bin/tool"
+    chmod +x "$env/bin/tool"
+    until_true on node4 test -d "$leaf" # absence is believed for -E
+    run -0 on node4 env PYTHONPATH="$MOUNT$site" /usr/bin/python3 -m pkg
+    [ "$output" = "$MOUNT$site/pkg/__init__.py" ]
+    run -0 on node4 "$leaf/bin/python3" -c 'import pkg, other'
+    [ "$output" = "$MOUNT$site/pkg/__init__.py"$'\n'"$WORK/elsewhere/other.py" ]
+    run -0 on node4 "$leaf/bin/python3" "$leaf/bin/tool"
+    [ "$output" = "$MOUNT$site/pkg/__init__.py" ]
+    run -0 on node4 "$leaf/bin/tool"
+    [ "$output" = "$site/pkg/__init__.py" ]
+    # shellcheck disable=SC2016
+    run -0 on node4 bash -c '. "$1/bin/activate" && python3 -c "import pkg"' bash "$leaf"
+    [ "$output" = "$site/pkg/__init__.py" ]
+    run ! on node4 env PYTHONPATH="$MOUNT$site" /usr/bin/python3 -c 'import other'
+    rm -r "$env" "$WORK/elsewhere"
+}

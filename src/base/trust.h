@@ -2,7 +2,8 @@
  * through descriptors, each opened without following a link and judged after it was opened, so that
  * nothing can be exchanged between the look and the use.
  *
- * Trusted owners are this user, root, and whoever owns "/" (root, as a user namespace shows him). */
+ * Trusted owners are this user, root, and whoever owns "/" (root, as a user namespace shows him).
+ */
 #ifndef CU_BASE_TRUST_H
 #define CU_BASE_TRUST_H
 

@@ -1,4 +1,5 @@
-/* What is trusted in directories that others may write to. (Directories: also daemon_place_test.) */
+/* What is trusted in directories that others may write to. (Directories: also daemon_place_test.)
+ */
 #include "base/trust.h"
 
 #include <setjmp.h>

@@ -27,7 +27,9 @@
     X(stale_versions) X(bad_checksums) \
     /* peers */ \
     X(parents_lost) X(parents_changed) X(children /* gauge */) X(handshakes_refused) \
-    X(bad_messages) X(refused_busy) X(no_memory)
+    X(bad_messages) X(refused_busy) X(no_memory) \
+    /* listings that the kernel was told not to keep; what was over a bound (docs/limits.md) */ \
+    X(listings_unkept) X(names_left_out) X(listings_cut) X(xattrs_over) X(paths_over)
 /* clang-format on */
 
 enum cu_counter {

@@ -1,7 +1,18 @@
-/* Listings for the kernel, which keeps them from then on. Offsets are positions: "." is 0, ".." is
- * 1, entry i of the listing is i + 2; each entry names the offset of the next. One walk is served
- * from one listing, which is held between its calls; when it was given up meanwhile, the walk goes
- * on at the same position of the listing as it is now, as POSIX allows.
+/* Listings for the kernel, which keeps them from then on. Offsets are cursors (proto/order.h): 1 is
+ * after ".", 2 after "..", and those of entries are made of their names. So a walk needs nothing of
+ * us: it goes on after its cursor in whatever listing there is by then, also when its place was
+ * removed, when many directories are walked at once, and in another daemon. One listing is held for
+ * a directory, so that a walk does not ask for it again with each call.
+ *
+ * The kernel keeps a listing as a run of entries, each of which is appended where the cursor before
+ * it was the last; and it looks for a walker's cursor in what it keeps, where one that is not found
+ * is the end. So it must not keep parts of two listings as one, nor a listing in which the cursor
+ * of somebody who began with another one could be missing. We are not told who has a directory
+ * open: answering opendir would cost each listing a trip. But the kernel gives up what it keeps
+ * when a page of that has gone. So from the moment that a directory has a second listing, the
+ * kernel's pages of it are dropped: before anything of the new listing is shown, and each time
+ * before the kernel is told that it has the last entry. It then asks for each listing of this
+ * directory anew, as long as it knows the directory.
  *
  * readdirplus gives attributes only of what is known here: listing a directory must not stat it.
  * The kernel sends it at offset 0 always, and later only to who stats what it lists: then,
@@ -15,6 +26,7 @@
 
 #define PLUS_AHEAD     1024u
 #define HELD_BYTES_MAX (4u * 1024 * 1024) /* a larger listing is given up when its walk ends */
+#define EMPTY_HASH     1u                 /* stands for the hash of an empty listing */
 #define REPLY_MAX      (1024u * 1024)
 
 /* A reply that is being put together. */
@@ -105,14 +117,15 @@ static bool is_hidden(const struct cu_front *front, const char *path, size_t len
     return false;
 }
 
-/* Adds entries of the listing from position at on, as many as fit. */
-static void add_entries(struct listing *l, struct cu_front_held *held, uint64_t at)
+/* Adds entries of the listing after a cursor, as many as fit. */
+static void add_entries(struct listing *l, struct cu_front_held *held, uint64_t cursor)
 {
     char dir[CU_PATH_MAX], path[CU_PATH_MAX], name[CU_NAME_MAX + 1];
     int dir_len = cu_inode_path(held->dir, dir), len;
+    struct cu_order_at at = cu_order_after(&held->order, cursor);
 
-    for (; at - 2 < held->index.count; at++) {
-        struct cu_dirent e = cu_dir_index_entry(&held->index, (uint32_t)(at - 2));
+    while (at.next < held->index.count) {
+        struct cu_dirent e = cu_order_take(&held->order, &at);
         struct fuse_entry_param entry = plain(e.ino, (uint32_t)e.type << 12);
 
         memcpy(name, e.name, e.name_len);
@@ -124,16 +137,38 @@ static void add_entries(struct listing *l, struct cu_front_held *held, uint64_t 
             continue;
         if (l->plus && len > 0)
             known(l, held->dir, path, (size_t)len, name, e.name_len, &entry);
-        if (!add(l, name, &entry, (off_t)(at + 1)))
+        if (!add(l, name, &entry, (off_t)at.cursor))
             return;
     }
+}
+
+/* The kernel gives up what it keeps of this listing. It only takes locks of pages for that, which
+ * nobody holds who waits for us. */
+static void drop_kept(struct cu_front *front, const struct cu_inode *dir)
+{
+    CU_FRONT_COUNT(front, listings_unkept);
+    fuse_lowlevel_notify_inval_inode(front->session, dir->nodeid, 0, 0);
+}
+
+/* value is about to be shown as the listing of dir. */
+static void note_shown(struct cu_front *front, struct cu_inode *dir, const struct cu_value *value)
+{
+    uint64_t hash = value->bytes && value->bytes->size > 0 ? value->hash : EMPTY_HASH;
+
+    if (dir->dir.shown == hash)
+        return;
+    if (dir->dir.shown != 0)
+        dir->dir.relisted = true;
+    dir->dir.shown = hash;
+    if (dir->dir.relisted)
+        drop_kept(front, dir);
 }
 
 static void serve(struct cu_front *front, struct cu_front_held *held, fuse_req_t fuse,
                   uint64_t offset, size_t size, bool plus)
 {
     struct listing l = {.front = front, .fuse = fuse, .plus = plus};
-    uint64_t at = offset;
+    uint64_t cursor = offset;
     char *larger;
 
     if (size > REPLY_MAX)
@@ -150,11 +185,13 @@ static void serve(struct cu_front *front, struct cu_front_held *held, fuse_req_t
     }
     l.size = size;
     if (plus && offset > 0)
-        cu_front_walk_ahead(front, held, CU_KIND_ATTR, offset > 2 ? (uint32_t)(offset - 2) : 0,
-                            PLUS_AHEAD);
-    if (add_dots(&l, held->dir, &at))
-        add_entries(&l, held, at);
+        cu_front_walk_ahead(front, held, CU_KIND_ATTR, CU_FRONT_AS_SHOWN,
+                            cu_order_after(&held->order, offset).next, PLUS_AHEAD);
+    if (add_dots(&l, held->dir, &cursor))
+        add_entries(&l, held, cursor);
     front->counters[CU_COUNT_kernel_bytes] += l.used;
+    if (l.used == 0 && held->dir->dir.relisted)
+        drop_kept(front, held->dir);
     fuse_reply_buf(fuse, front->scratch, l.used);
     if (l.used == 0 && held->bytes && held->bytes->size > HELD_BYTES_MAX)
         cu_front_held_drop(front, held);
@@ -175,6 +212,7 @@ void cu_front_readdir_done(struct cu_front *front, struct cu_front_request *r,
         cu_front_request_fail(front, r, -rc);
         return;
     }
+    note_shown(front, r->inode, value);
     serve(front, r->inode->dir.held, r->fuse, r->dir.offset, r->dir.size, r->dir.plus);
     cu_front_request_end(front, r);
 }

@@ -16,7 +16,7 @@
 #include "io/inode.h"
 #include "io/invalidate.h"
 #include "io/predict.h"
-#include "proto/dir.h"
+#include "proto/order.h"
 
 #include <fuse_lowlevel.h>
 
@@ -87,9 +87,16 @@ struct cu_front_requests {
     bool interrupted; /* some request in busy is */
 };
 
+/* The two orders in which programs go through a directory: ls sorts, find does not. */
+enum cu_front_way {
+    CU_FRONT_BY_NAME,
+    CU_FRONT_AS_SHOWN,
+};
+#define CU_FRONT_WAYS 2u
+
 /* Somebody who goes through a listing name by name. */
 struct cu_front_walk {
-    uint32_t last;   /* position of the last name */
+    uint32_t last;   /* position of the last name, in this order */
     uint32_t run;    /* how many in a row were neighbours */
     uint32_t window; /* names to ask for ahead */
     uint32_t ahead;  /* first position not asked for */
@@ -101,8 +108,9 @@ struct cu_front_held {
     struct cu_inode *dir;
     struct cu_buf *bytes; /* reference; NULL: empty */
     struct cu_dir_index index;
-    struct cu_front_walk attrs;
-    struct cu_front_walk xattrs;
+    struct cu_order order;
+    struct cu_front_walk attrs[CU_FRONT_WAYS];
+    struct cu_front_walk xattrs[CU_FRONT_WAYS];
 };
 
 struct cu_front {
@@ -129,7 +137,9 @@ struct cu_front {
     struct cu_front_requests requests;
     struct cu_list held;
     uint32_t held_count;
-    uint64_t walked;      /* node of the directory whose subdirectories are walked; 0: none */
+    size_t held_bytes;
+    uint64_t walked; /* node of the directory whose subdirectories are walked; 0: none */
+    enum cu_front_way walked_way;
     struct cu_list stale; /* struct stale_mark, oldest first */
     uint32_t stale_count;
     char *scratch; /* where listings for the kernel are put together */
@@ -229,7 +239,7 @@ void cu_front_walk_step(struct cu_front *front, struct cu_inode *dir, enum cu_ki
                         const char *name, size_t name_len);
 /* Reads attributes ahead of positions [from, from + count) of a held listing. */
 void cu_front_walk_ahead(struct cu_front *front, struct cu_front_held *held, enum cu_kind kind,
-                         uint32_t from, uint32_t count);
+                         enum cu_front_way way, uint32_t from, uint32_t count);
 
 /* front_xattr.c */
 void cu_front_op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);

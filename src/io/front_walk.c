@@ -4,14 +4,17 @@
  * more of them; with their content, where files of that suffix are read. A directory of which some
  * names were found is listed for that; one beside a directory that was walked, at its first name.
  *
- * Invariant: at most HELD_MAX listings are held, each by exactly one directory's inode. */
+ * Invariant: at most HELD_MAX listings are held, of HELD_BYTES_MAX together when there are two or
+ * more, each by exactly one directory's inode. */
 #include "io/front_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define HELD_MAX   8u
+#define HELD_MAX       64u
+#define HELD_BYTES_MAX (16u << 20) /* with what is needed to search in them */
+
 #define RUN_MIN    3u /* neighbours in a row before anything is asked for ahead */
 #define GAP_MAX    4u /* names between neighbours: subdirectories, names the kernel knows */
 #define LIST_MIN   4u /* names found before the directory is listed */
@@ -21,16 +24,25 @@
 #define WINDOW_CONTENT 128u  /* names whose content comes along: guards memory */
 #define WINDOW_MAX     1024u /* half of what the core reads ahead at once */
 
+static size_t held_size(const struct cu_front_held *held)
+{
+    size_t size = sizeof(*held) + 2 * held->index.count * sizeof(uint32_t);
+
+    return held->bytes ? size + held->bytes->capacity : size;
+}
+
 void cu_front_held_drop(struct cu_front *front, struct cu_front_held *held)
 {
     if (!held)
         return;
     cu_list_remove(&held->link);
     held->dir->dir.held = NULL;
+    front->held_count--;
+    front->held_bytes -= held_size(held);
+    cu_order_free(&held->order);
     cu_dir_index_free(&held->index);
     cu_buf_unref(held->bytes);
     free(held);
-    front->held_count--;
 }
 
 void cu_front_held_touch(struct cu_front *front, struct cu_front_held *held)
@@ -53,7 +65,10 @@ int cu_front_hold(struct cu_front *front, struct cu_inode *dir, const struct cu_
     if (!held)
         return -ENOMEM;
     rc = cu_dir_index_build(&held->index, value->bytes);
+    if (rc == 0)
+        rc = cu_order_build(&held->order, &held->index);
     if (rc < 0) {
+        cu_dir_index_free(&held->index);
         free(held);
         return rc == -EINVAL ? -EIO : rc;
     }
@@ -62,15 +77,24 @@ int cu_front_hold(struct cu_front *front, struct cu_inode *dir, const struct cu_
     dir->dir.held = held;
     dir->dir.positives = 0;
     cu_list_push_back(&front->held, &held->link);
-    if (++front->held_count > HELD_MAX)
+    front->held_count++;
+    front->held_bytes += held_size(held);
+    while (front->held_count > HELD_MAX ||
+           (front->held_bytes > HELD_BYTES_MAX && front->held_count > 1))
         cu_front_held_drop(front, CU_LIST_ENTRY(front->held.next, struct cu_front_held, link));
     return 0;
 }
 
-void cu_front_walk_ahead(struct cu_front *front, struct cu_front_held *held, enum cu_kind kind,
-                         uint32_t from, uint32_t count)
+static struct cu_front_walk *walk_of(struct cu_front_held *held, enum cu_kind kind,
+                                     enum cu_front_way way)
 {
-    struct cu_front_walk *walk = kind == CU_KIND_ATTR ? &held->attrs : &held->xattrs;
+    return kind == CU_KIND_ATTR ? &held->attrs[way] : &held->xattrs[way];
+}
+
+void cu_front_walk_ahead(struct cu_front *front, struct cu_front_held *held, enum cu_kind kind,
+                         enum cu_front_way way, uint32_t from, uint32_t count)
+{
+    struct cu_front_walk *walk = walk_of(held, kind, way);
     uint64_t end = (uint64_t)from + count, now_ns = uv_hrtime();
     struct cu_request what = {.kind = kind};
     char dir[CU_PATH_MAX], path[CU_PATH_MAX];
@@ -83,7 +107,8 @@ void cu_front_walk_ahead(struct cu_front *front, struct cu_front_held *held, enu
     if (end > held->index.count)
         end = held->index.count;
     for (; walk->ahead < end; walk->ahead++) {
-        struct cu_dirent e = cu_dir_index_entry(&held->index, walk->ahead);
+        struct cu_dirent e = way == CU_FRONT_BY_NAME ? cu_dir_index_entry(&held->index, walk->ahead)
+                                                     : cu_order_entry(&held->order, walk->ahead);
 
         len = cu_path_join(dir, (size_t)dir_len, e.name, e.name_len, path);
         if (len < 0)
@@ -132,22 +157,14 @@ static struct cu_front_held *held_of(struct cu_front *front, struct cu_inode *di
     return dir->dir.held;
 }
 
-void cu_front_walk_step(struct cu_front *front, struct cu_inode *dir, enum cu_kind kind,
-                        const char *name, size_t name_len)
+/* The name at this position was asked for. */
+static void step(struct cu_front *front, struct cu_front_held *held, enum cu_kind kind,
+                 enum cu_front_way way, uint32_t at, bool content)
 {
-    struct cu_front_held *held = held_of(front, dir);
-    struct cu_front_walk *walk;
-    int64_t found;
-    uint32_t at;
+    struct cu_front_walk *walk = walk_of(held, kind, way);
+    struct cu_inode *dir = held->dir;
 
-    if (!held)
-        return;
-    found = cu_dir_index_find(&held->index, name, name_len);
-    if (found < 0)
-        return;
-    at = (uint32_t)found;
-    walk = kind == CU_KIND_ATTR ? &held->attrs : &held->xattrs;
-    if (beside_walked(front, dir) && walk->window == 0) {
+    if (beside_walked(front, dir) && front->walked_way == way && walk->window == 0) {
         walk->run = RUN_MIN;
         walk->window = WINDOW_WALKED / 2;
     } else if (at <= walk->last || at - walk->last > GAP_MAX) {
@@ -163,11 +180,30 @@ void cu_front_walk_step(struct cu_front *front, struct cu_inode *dir, enum cu_ki
     walk->window = walk->window ? walk->window * 2 : WINDOW_MIN;
     if (walk->window > WINDOW_MAX)
         walk->window = WINDOW_MAX;
-    if (kind == CU_KIND_ATTR && walk->window > WINDOW_CONTENT &&
-        cu_predict_content(&front->predict, name, name_len))
+    if (content && walk->window > WINDOW_CONTENT)
         walk->window = WINDOW_CONTENT;
-    if (walk->window >= WINDOW_WALKED && dir->parent)
+    if (walk->window >= WINDOW_WALKED && dir->parent) {
         front->walked = dir->parent->nodeid;
+        front->walked_way = way;
+    }
     cu_front_held_touch(front, held);
-    cu_front_walk_ahead(front, held, kind, at + 1, walk->window);
+    cu_front_walk_ahead(front, held, kind, way, at + 1, walk->window);
+}
+
+void cu_front_walk_step(struct cu_front *front, struct cu_inode *dir, enum cu_kind kind,
+                        const char *name, size_t name_len)
+{
+    struct cu_front_held *held = held_of(front, dir);
+    int64_t by_name, as_shown;
+    bool content;
+
+    if (!held)
+        return;
+    by_name = cu_dir_index_find(&held->index, name, name_len);
+    if (by_name < 0)
+        return;
+    content = kind == CU_KIND_ATTR && cu_predict_content(&front->predict, name, name_len);
+    step(front, held, kind, CU_FRONT_BY_NAME, (uint32_t)by_name, content);
+    as_shown = cu_order_find(&held->order, name, name_len);
+    step(front, held, kind, CU_FRONT_AS_SHOWN, (uint32_t)as_shown, content);
 }

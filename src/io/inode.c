@@ -366,6 +366,7 @@ static int restore(struct cu_inodes *t, const struct cu_recovery_node *node)
             return -EINVAL;
         t->root->attr = *node->attr;
         t->root->has_attr = true;
+        t->root->dir.relisted = true;
         t->root->record = node->handle;
         return 0;
     }
@@ -378,6 +379,8 @@ static int restore(struct cu_inodes *t, const struct cu_recovery_node *node)
         return -ENOMEM;
     inode->attr = *node->attr;
     inode->has_attr = true;
+    if (S_ISDIR(inode->attr.mode))
+        inode->dir.relisted = true; /* what the kernel was shown is not known any more */
     inode->lookups = node->lookups;
     inode->record = node->handle;
     return 0;

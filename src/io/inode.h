@@ -37,6 +37,8 @@ struct cu_inode {
             struct cu_front_held *held; /* the listing, for a walk; owned by the front */
             uint64_t listing_retry_ns;  /* the listing failed: not again before */
             uint32_t positives;         /* names looked up and found while no listing was held */
+            bool relisted;              /* the kernel was shown more than one listing, perhaps */
+            uint64_t shown;             /* hash of the listing last shown; 0: none */
         } dir;
         struct {
             uint64_t next;   /* where the last read ended */

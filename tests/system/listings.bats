@@ -1,0 +1,136 @@
+# Listings: a walk of a directory sees each name once, whatever happens meanwhile; and a bound fails
+# only what is over it.
+
+bats_require_minimum_version 1.5.0
+load lib.bash
+
+setup_file() {
+    can_run || return 0
+    work_up
+    export DEATHS_EXPECTED=yes # of daemons, which are started again
+    cluster_up -n 3
+    # A chain: node3 is two levels below the root.
+    job_up -k 1 -E 500
+}
+
+teardown_file() {
+    job_down
+    cluster_down
+    work_down
+}
+
+setup() {
+    skip_unless_built
+    dir=$WORK/$BATS_TEST_NUMBER
+    leaf=$MOUNT$dir
+    walker=$SYSTEM_DIR/walker
+    mkdir "$dir"
+    until_true on node3 test -d "$leaf"
+}
+
+# pause CALLS DIR...: a walker on node3 stands in the middle of these.
+pause() {
+    local calls=$1
+    shift
+    mkfifo "$dir.ready" "$dir.go"
+    on node3 timeout "$PATIENCE" "$walker" walk "$calls" "$dir.ready" "$dir.go" "$@" \
+        >"$dir.seen" 2>&1 3>&- &
+    walks=$!
+    timeout "$PATIENCE" cat "$dir.ready" >"$dir.at"
+}
+
+# It goes on to the end.
+resume() {
+    # shellcheck disable=SC2016 # the inner shell's
+    timeout "$PATIENCE" sh -c 'echo go >"$1"' sh "$dir.go"
+    wait "$walks" || { tail -n 3 "$dir.seen"; return 1; }
+}
+
+# same NODE DIR LEAF: the node lists the directory as it is on storage.
+same() {
+    on "$1" ls -AU "$3" | LC_ALL=C sort | cmp -s - <(LC_ALL=C ls -A "$2")
+}
+
+# change DIR AT: a third of the names goes, those that the walker has come to among them; others come.
+change() {
+    find "$1" -mindepth 1 -name '*[147]' -delete
+    xargs -a "$2" -I{} rm -f "$1/{}"
+    "$walker" make "$1" 5000 5400
+}
+
+@test "a walk goes on while names come and go, and others list the directory after a refresh" {
+    "$walker" make "$dir" 0 3000
+    ls -A "$dir" >"$dir.before"
+    pause 3 "$leaf"
+    change "$dir" "$dir.at"
+    ls -A "$dir" >"$dir.after"
+    copper login refresh "$dir"
+    until_true same node3 "$dir" "$leaf"
+    same node3 "$dir" "$leaf" # by what the kernel may have kept
+    resume
+    "$walker" check 1 "$dir.before" "$dir.after" "$dir.seen"
+    for _ in 1 2 3; do
+        same node3 "$dir" "$leaf"
+    done
+    [ "$(on node3 "$walker" again "$leaf")" = same ]
+}
+
+@test "twenty directories open at once, in the middle of which all change" {
+    local dirs=() i
+    for i in {0..19}; do
+        mkdir "$dir/$i"
+        "$walker" make "$dir/$i" 0 500
+        dirs+=("$leaf/$i")
+    done
+    ls -A "$dir/0" >"$dir.before"
+    pause 2 "${dirs[@]}"
+    for i in {0..19}; do
+        change "$dir/$i" "$dir.at"
+    done
+    ls -A "$dir/0" >"$dir.after"
+    copper login refresh
+    for i in {0..19}; do
+        until_true same node3 "$dir/$i" "$leaf/$i"
+    done
+    resume
+    "$walker" check 20 "$dir.before" "$dir.after" "$dir.seen"
+    for i in {0..19}; do
+        same node3 "$dir/$i" "$leaf/$i"
+    done
+}
+
+@test "a listing above 4 MiB, and the daemon dies in the middle of it; then it changes" {
+    local died
+    "$walker" make "$dir" 0 110000 30
+    ls -A "$dir" >"$dir.before"
+    pause 40 "$leaf"
+    same node3 "$dir" "$leaf"
+    died=$(pid node3)
+    on node3 kill -9 "$died"
+    same node3 "$dir" "$leaf"
+    [ "$(pid node3)" != "$died" ]
+    change "$dir" "$dir.at"
+    ls -A "$dir" >"$dir.after"
+    copper login refresh "$dir"
+    until_true same node3 "$dir" "$leaf"
+    resume
+    "$walker" check 1 "$dir.before" "$dir.after" "$dir.seen"
+    same node3 "$dir" "$leaf"
+}
+
+# A listing asks nothing.
+kept() {
+    stats_to "$dir.b"
+    same node3 "$dir" "$leaf"
+    stats_to "$dir.a"
+    [ "$(figures sum "$dir.b" "$dir.a" fuse_readdir fuse_opendir)" = 0 ]
+}
+
+@test "a listing that did not change is kept by the kernel, also after a refresh" {
+    "$walker" make "$dir" 0 1000
+    until_true same node3 "$dir" "$leaf"
+    kept
+    copper login refresh "$dir"
+    until_true kept
+    [ "$(figures sum "$dir.b" "$dir.a" listings_unkept)" = 0 ]
+}

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "base/trust.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -185,47 +186,20 @@ void cu_log_write(enum cu_log_level level, const char *format, ...)
     errno = saved_errno;
 }
 
-/* The directories above the file. A failure counts only when the file cannot be opened then: a
- * read-only parent that is there may answer with another error than EEXIST. */
-static int make_directories(const char *path)
-{
-    char dir[CU_PATH_MAX];
-    int rc = 0;
-
-    if (strlen(path) >= sizeof(dir))
-        return -ENAMETOOLONG;
-    memcpy(dir, path, strlen(path) + 1);
-    for (char *slash = strchr(dir + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(dir, 0700) != 0 && errno != EEXIST)
-            rc = -errno;
-        *slash = '/';
-    }
-    return rc;
-}
-
 /* A name in a directory of others may be a link, a pipe or a file that another reads. */
-static int open_file(const char *path, int *fd)
+static int open_file(const char *path, int *fd, struct cu_error *err)
 {
-    int dir_rc = make_directories(path);
-    int flags = O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-    struct stat st;
+    struct cu_error why = {""};
+    const char *name = NULL;
+    int dir = cu_trust_open_parent(path, &name, &why);
 
-    *fd = open(path, flags | O_CREAT | O_EXCL, 0600);
-    if (*fd >= 0)
-        return 0;
-    if (errno == ENOENT && dir_rc != 0)
-        return dir_rc;
-    if (errno != EEXIST)
-        return -errno;
-    *fd = open(path, flags);
+    if (dir < 0)
+        return cu_error_set(err, dir, "log file %s: %s", path, why.text);
+    *fd = cu_trust_open_file(dir, name, CU_TRUST_APPEND);
+    close(dir);
     if (*fd < 0)
-        return -errno;
-    if (fstat(*fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid())
-        return 0;
-    close(*fd);
-    *fd = -1;
-    return -EPERM;
+        return cu_error_set(err, *fd, "log file %s: %s", path, cu_trust_file_error(*fd));
+    return 0;
 }
 
 int cu_log_open(const struct cu_log_config *config, struct cu_error *err)
@@ -238,12 +212,10 @@ int cu_log_open(const struct cu_log_config *config, struct cu_error *err)
     if (config->level == CU_LOG_NONE)
         return 0;
     if (config->file_path != NULL) {
-        int rc = open_file(config->file_path, &fd);
+        int rc = open_file(config->file_path, &fd, err);
 
         if (rc != 0)
-            return cu_error_set(err, rc, "log file %s: %s", config->file_path,
-                                rc == -EPERM ? "is there and not a file of this user"
-                                             : strerror(-rc));
+            return rc;
     }
     pthread_mutex_lock(&state.mutex);
     state.file_fd = fd;

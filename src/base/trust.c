@@ -214,6 +214,11 @@ int cu_trust_open_dir(const char *path, enum cu_trust trust, bool make, struct c
     return 0;
 }
 
+bool cu_trust_is_own(const struct stat *st)
+{
+    return S_ISREG(st->st_mode) && st->st_uid == geteuid() && st->st_nlink <= 1;
+}
+
 int cu_trust_open_file(int dir_fd, const char *name, enum cu_trust_write how)
 {
     int flags = O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK |
@@ -232,8 +237,32 @@ int cu_trust_open_file(int dir_fd, const char *name, enum cu_trust_write how)
     if (fd < 0) /* ENXIO: a fifo that nobody reads; ELOOP: a link */
         return errno == ENXIO || errno == ELOOP || errno == EACCES || errno == EISDIR ? -EPERM
                                                                                       : -errno;
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() && st.st_nlink <= 1)
+    if (fstat(fd, &st) == 0 && cu_trust_is_own(&st))
         return fd;
     close(fd);
     return -EPERM;
+}
+
+int cu_trust_open_parent(const char *path, const char **name, struct cu_error *err)
+{
+    char parent[CU_PATH_MAX];
+    struct cu_trust_dir dir;
+    size_t len = strlen(path);
+    int rc;
+
+    if (len >= sizeof(parent))
+        return cu_error_set(err, -ENAMETOOLONG, "%.64s...: %s", path, strerror(ENAMETOOLONG));
+    len = cu_path_parent_len(path, len);
+    memcpy(parent, path, len);
+    parent[len] = '\0';
+    rc = cu_trust_open_dir(parent, CU_TRUST_LINKS, true, &dir, err);
+    if (rc < 0)
+        return rc;
+    *name = strrchr(path, '/') + 1;
+    return dir.fd;
+}
+
+const char *cu_trust_file_error(int error)
+{
+    return error == -EPERM ? "is there and not a file of this user alone" : strerror(-error);
 }

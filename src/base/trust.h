@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 enum cu_trust {
     /* As ssh judges: each directory on the way, the last one included, has a trusted owner, and is
@@ -47,5 +48,16 @@ enum cu_trust_write {
  * the name; -errno. */
 __attribute__((warn_unused_result)) int cu_trust_open_file(int dir_fd, const char *name,
                                                            enum cu_trust_write how);
+
+/* Opens the directory of a file's path (absolute), made when it is not there, to be used with the
+ * functions that take a descriptor; *name is the file's name in it. Links of others are not
+ * followed (CU_TRUST_LINKS). The descriptor, or -errno with err. */
+__attribute__((warn_unused_result)) int cu_trust_open_parent(const char *path, const char **name,
+                                                             struct cu_error *err);
+/* Is this a file that cu_trust_open_file would append to? */
+bool cu_trust_is_own(const struct stat *st);
+/* What an error of cu_trust_open_file (negative) means: "is there and not a file of this user
+ * alone", or the C library's text. */
+const char *cu_trust_file_error(int error);
 
 #endif

@@ -280,9 +280,9 @@ static struct cu_snapshot *start_snapshot(struct cu_daemon *daemon, const char *
 static void start_snapshots(struct cu_daemon *daemon)
 {
     if (daemon->config.job->snapshot_s != 0)
-        start_snapshot(daemon, ".stats.jsonl", false, make_snapshot);
+        start_snapshot(daemon, CU_SNAPSHOT_STATS, false, make_snapshot);
     if (daemon->profile != NULL)
-        daemon->profile_file = start_snapshot(daemon, ".profile.json", true, make_profile);
+        daemon->profile_file = start_snapshot(daemon, CU_SNAPSHOT_PROFILE, true, make_profile);
 }
 
 struct cu_daemon *cu_daemon_create(const struct cu_daemon_config *config, struct cu_error *err)

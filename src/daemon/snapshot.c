@@ -3,6 +3,7 @@
 #include "daemon/snapshot.h"
 
 #include "base/log.h"
+#include "base/trust.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,23 +49,29 @@ static void write_file(uv_work_t *work)
 {
     struct cu_snapshot *snapshot = work->data;
     bool replace = snapshot->config.replace;
-    int fd =
-        open(snapshot->target,
-             O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (replace ? O_TRUNC : O_APPEND), 0600);
+    const char *name = NULL;
+    int dir = cu_trust_open_parent(snapshot->target, &name, NULL);
+    int fd = dir;
 
+    if (dir >= 0)
+        fd = cu_trust_open_file(dir, name, replace ? CU_TRUST_REPLACE : CU_TRUST_APPEND);
     if (fd < 0) {
-        snapshot->error = errno;
-        return;
+        snapshot->error = -fd;
+        goto out;
     }
     snapshot->error = write_to(snapshot, fd);
     if (close(fd) < 0 && snapshot->error == 0)
         snapshot->error = errno;
     if (!replace)
-        return;
-    if (snapshot->error == 0 && rename(snapshot->target, snapshot->config.path) < 0)
+        goto out;
+    if (snapshot->error == 0 &&
+        renameat(dir, name, dir, strrchr(snapshot->config.path, '/') + 1) < 0)
         snapshot->error = errno;
     if (snapshot->error != 0)
-        unlink(snapshot->target);
+        unlinkat(dir, name, 0);
+out:
+    if (dir >= 0)
+        close(dir);
 }
 
 static void on_written(uv_work_t *work, int status)
@@ -76,7 +83,8 @@ static void on_written(uv_work_t *work, int status)
     cu_buf_unref(snapshot->text);
     snapshot->text = NULL;
     if (snapshot->error != 0) {
-        cu_log_warn("no more snapshots: %s: %s", snapshot->target, strerror(snapshot->error));
+        cu_log_warn("no more snapshots: %s: %s", snapshot->target,
+                    cu_trust_file_error(-snapshot->error));
         uv_timer_stop(&snapshot->timer);
     } else if (snapshot->again) {
         cu_snapshot_take(snapshot); /* from here on the worker's again */

@@ -13,6 +13,10 @@
 #define CU_SNAPSHOT_FILE_MAX                                                                       \
     (64ull << 20) /* a file that has grown to this is not written further */
 
+/* Their names behind the host's. */
+#define CU_SNAPSHOT_STATS   ".stats.jsonl"
+#define CU_SNAPSHOT_PROFILE ".profile.json"
+
 struct cu_snapshot;
 
 struct cu_snapshot_config {

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/rundir.h"
+#include "base/trust.h"
 #include "daemon/cores.h"
 #include "daemon/daemon.h"
 #include "daemon/detach.h"
@@ -15,6 +16,7 @@
 #include "daemon/options.h"
 #include "daemon/process.h"
 #include "daemon/roster.h"
+#include "daemon/snapshot.h"
 #include "daemon/supervisor.h"
 #include "io/front.h"
 
@@ -153,22 +155,36 @@ static int place_logs(struct start *start)
     return 0;
 }
 
-/* Makes dir and what lacks above it. */
-static int make_dirs(const char *dir)
+/* Could this file be written in the log directory? It is, when the job is over and nobody looks. */
+static int check_log_name(const struct start *start, int dir, const char *suffix,
+                          struct cu_error *err)
 {
-    char path[CU_PATH_MAX];
+    char name[CU_NAME_MAX + 1];
+    struct stat st;
 
-    if (snprintf(path, sizeof(path), "%s", dir) >= (int)sizeof(path))
-        return -ENAMETOOLONG;
-    for (char *end = path + 1; *end != '\0'; end++) {
-        if (*end != '/')
-            continue;
-        *end = '\0';
-        if (mkdir(path, 0755) < 0 && errno != EEXIST)
-            return -errno;
-        *end = '/';
-    }
-    return mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
+    if (snprintf(name, sizeof(name), "%s%s", start->host, suffix) >= (int)sizeof(name))
+        return cu_error_set(err, -ENAMETOOLONG, "-d: %s%s: name too long", start->host, suffix);
+    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || cu_trust_is_own(&st))
+        return 0;
+    return cu_error_set(err, -EPERM, "-d: %s/%s %s", start->job.log_dir, name,
+                        cu_trust_file_error(-EPERM));
+}
+
+/* The directory of all that is written in the end, made when it is not there. */
+static int check_log_dir(const struct start *start, struct cu_error *err)
+{
+    struct cu_error why = {""};
+    struct cu_trust_dir dir;
+    int rc = cu_trust_open_dir(start->job.log_dir, CU_TRUST_LINKS, true, &dir, &why);
+
+    if (rc < 0)
+        return cu_error_set(err, rc, "-d: %s", why.text);
+    if (start->job.snapshot_s != 0)
+        rc = check_log_name(start, dir.fd, CU_SNAPSHOT_STATS, err);
+    if (rc == 0 && start->job.profile)
+        rc = check_log_name(start, dir.fd, CU_SNAPSHOT_PROFILE, err);
+    close(dir.fd);
+    return rc;
 }
 
 static int open_log(struct start *start, const char *job_id, struct cu_error *err)
@@ -183,10 +199,12 @@ static int open_log(struct start *start, const char *job_id, struct cu_error *er
     bool file = job->log_to_file && job->log_level < CU_LOG_NONE;
     int rc = place_logs(start);
 
-    if (rc == 0 && (file || job->snapshot_s != 0 || job->profile))
-        rc = make_dirs(job->log_dir);
     if (rc < 0)
-        return cu_error_set(err, rc, "-d: %s: %s", job->log_dir, strerror(-rc));
+        return cu_error_set(err, rc, "out of memory");
+    if (file || job->snapshot_s != 0 || job->profile)
+        rc = check_log_dir(start, err);
+    if (rc < 0)
+        return rc;
     if (file) {
         rc = snprintf(path, sizeof(path), "%s/copperd-%s-%.8s.log", job->log_dir, start->host,
                       job_id);

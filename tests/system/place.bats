@@ -153,3 +153,37 @@ refused() {
     run -0 alice login stop_copper.sh
     [ "$output" = "copper: stopped on 2 nodes" ]
 }
+
+# files NODE DIRECTORY: names and sizes of what is alice's there.
+files() {
+    on "$1" find "$2" -maxdepth 1 -user alice -type f -printf '%f %m\n' | sort
+}
+
+@test "-d in a directory of the neighbour: what he has put there is not written to, nor waited for" {
+    neighbour node1 "mkdir -m 777 /tmp/logs; chmod 777 /tmp/logs"
+    # alice's files that he would like to have overwritten, or his own, which he reads.
+    alice node1 sh -c 'echo precious >~/precious; chmod 644 ~/precious'
+    for name in node1.stats.jsonl node1.profile.json; do
+        for how in "ln -s ~alice/precious" "mkfifo" "mkdir" "touch"; do
+            neighbour node1 "${how/\~alice/$(alice node1 sh -c 'echo $HOME')} /tmp/logs/$name"
+            refused "/tmp/logs/$name is there and not a file of this user alone" -d /tmp/logs -I 1 -P
+            neighbour node1 "rm -rf /tmp/logs/$name"
+        done
+    done
+    on node1 ln "$(alice node1 sh -c 'echo $HOME')/precious" /tmp/logs/node1.profile.json 2>/dev/null ||
+        on node1 sh -c 'touch /tmp/logs/x; chown alice /tmp/logs/x; ln /tmp/logs/x /tmp/logs/node1.profile.json'
+    refused "/tmp/logs/node1.profile.json is there and not a file of this user alone" -d /tmp/logs -P
+    on node1 rm -f /tmp/logs/node1.profile.json /tmp/logs/x
+    # His link instead of the directory.
+    neighbour node1 "ln -s /tmp/alice /tmp/logs/there"
+    refused "/tmp/logs/there is a symbolic link and belongs to another user" -d /tmp/logs/there -l 1
+    # With nothing of his in the way it is written, for alice alone; what he puts there later is not.
+    up -d /tmp/logs -l 1 -I 1 -P
+    until_true on node1 test -s /tmp/logs/node1.stats.jsonl
+    neighbour node1 "mkfifo /tmp/logs/node1.profile.json.new"
+    alice login stop_copper.sh
+    [ "$(files node1 /tmp/logs | sed 's/-[0-9a-f]*\.log/-ID.log/')" = "copperd-node1-ID.log 600
+node1.profile.json 600
+node1.stats.jsonl 600" ]
+    [ "$(alice node1 sh -c 'cat ~/precious')" = precious ]
+}

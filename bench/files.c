@@ -5,10 +5,14 @@
  *   files stat LIST PREFIX   lstat of PREFIX/NAME for each line NAME of LIST
  *   files read LIST PREFIX   the same, reading each file
  *   files stream FILE        one file from its beginning to its end
+ *   files jump FILE COUNT BYTES SEED  COUNT reads of BYTES at multiples of BYTES, at random
+ *   files map FILE COUNT SEED         COUNT pages of a map of the file, at random
+ *   files data FILE          the parts with data, found with SEEK_DATA and SEEK_HOLE, and read
  *   files touch MEGABYTES    gets that much memory from the system and gives it back
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +113,73 @@ static int each(const char *list, const char *prefix, int reading)
     return reading && bytes == 0;
 }
 
+/* The same places for the same seed, whatever the C library. */
+static uint64_t at_random(uint64_t *state, uint64_t below)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (*state >> 33) % below;
+}
+
+static int open_sized(const char *path, uint64_t *size)
+{
+    int fd = open(path, O_RDONLY);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        die(path);
+    *size = (uint64_t)st.st_size;
+    return fd;
+}
+
+static void jump(const char *path, int count, size_t bytes, uint64_t seed)
+{
+    uint64_t size;
+    int fd = open_sized(path, &size);
+
+    for (int i = 0; i < count; i++) {
+        uint64_t at = at_random(&seed, size / bytes) * bytes;
+
+        if (pread(fd, buffer, bytes, (off_t)at) != (ssize_t)bytes)
+            die(path);
+    }
+    close(fd);
+}
+
+static void map(const char *path, int count, uint64_t seed)
+{
+    uint64_t size;
+    int fd = open_sized(path, &size);
+    const char *at = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    volatile char sink = 0;
+
+    if (at == MAP_FAILED)
+        die(path);
+    for (int i = 0; i < count; i++)
+        sink = (char)(sink + at[at_random(&seed, size / 4096) * 4096]);
+    close(fd);
+}
+
+static void data(const char *path)
+{
+    uint64_t size;
+    int fd = open_sized(path, &size);
+    off_t at = 0, end;
+
+    while ((at = lseek(fd, at, SEEK_DATA)) >= 0) {
+        end = lseek(fd, at, SEEK_HOLE);
+        for (; at < end; at += (off_t)sizeof(buffer)) {
+            size_t left = (size_t)(end - at);
+
+            if (pread(fd, buffer, left < sizeof(buffer) ? left : sizeof(buffer), at) <= 0)
+                die(path);
+        }
+        at = end;
+    }
+    if (errno != ENXIO)
+        die(path);
+    close(fd);
+}
+
 static void touch(size_t megabytes)
 {
     size_t size = megabytes << 20;
@@ -135,7 +206,13 @@ int main(int argc, char **argv)
         touch((size_t)atoi(argv[2]));
         return 0;
     }
-    if (argc == 4 && strcmp(argv[1], "stat") == 0) {
+    if (argc == 6 && strcmp(argv[1], "jump") == 0 && (size_t)atoi(argv[4]) <= sizeof(buffer)) {
+        jump(argv[2], atoi(argv[3]), (size_t)atoi(argv[4]), (uint64_t)atoi(argv[5]));
+    } else if (argc == 5 && strcmp(argv[1], "map") == 0) {
+        map(argv[2], atoi(argv[3]), (uint64_t)atoi(argv[4]));
+    } else if (argc == 3 && strcmp(argv[1], "data") == 0) {
+        data(argv[2]);
+    } else if (argc == 4 && strcmp(argv[1], "stat") == 0) {
         rc = each(argv[2], argv[3], 0);
     } else if (argc == 4 && strcmp(argv[1], "read") == 0) {
         rc = each(argv[2], argv[3], 1);
@@ -143,7 +220,8 @@ int main(int argc, char **argv)
         rc = read_file(argv[2]) == 0;
     } else {
         fprintf(stderr, "usage: files make|flat DIR COUNT, stat|read LIST PREFIX, "
-                        "stream FILE, touch MEGABYTES\n");
+                        "stream|data FILE, touch MEGABYTES, "
+                        "jump FILE COUNT BYTES SEED, map FILE COUNT SEED\n");
         return 2;
     }
     printf("%.6f\n", now() - start);

@@ -106,6 +106,7 @@ int cu_core_want(struct cu_core *core, const struct cu_request *request, uint64_
         return -ENOMEM;
     waiter->cookie = cookie;
     waiter->kind = (uint8_t)request->kind;
+    waiter->piece = request->piece;
     cu_flight_want(core, request, waiter);
     cu_lanes_pump(core);
     return 0;

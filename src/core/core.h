@@ -42,6 +42,7 @@ struct cu_request {
     size_t path_len;
     struct cu_version version; /* DATA: of the file; ATTR: known to be out of date, or zero */
     uint64_t chunk;            /* DATA */
+    uint16_t piece;            /* DATA: of the chunk (proto/piece.h); 0: all of it */
 };
 
 enum cu_effect_type {

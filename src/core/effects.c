@@ -53,6 +53,7 @@ static void effect_of_flight(struct cu_core *core, const struct flight *flight,
     want->flags = request.flags;
     want->tree = object->tree;
     want->chunk = request.chunk;
+    want->piece = request.piece;
     want->generation = core->generation;
     want->version = request.version;
     want->path = object->name->path;

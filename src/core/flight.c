@@ -4,6 +4,7 @@
 #include "core/internal.h"
 
 #include "base/hash.h"
+#include "proto/piece.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -59,9 +60,13 @@ static struct lane *lane_of(struct cu_core *core, const struct flight *flight)
 
 static uint32_t ahead_weight(const struct cu_core *core, const struct object *object)
 {
-    uint32_t units = core->config.chunk_bytes >> AHEAD_UNIT_BITS;
+    uint32_t units;
 
-    return object->kind == CU_KIND_DATA && units > 1 ? units : 1;
+    if (object->kind != CU_KIND_DATA)
+        return 1;
+    units =
+        cu_piece_bytes(core->config.chunk_bytes, cu_object_data(object)->piece) >> AHEAD_UNIT_BITS;
+    return units > 1 ? units : 1;
 }
 
 /* NULL: out of memory. The object must leave the lru list before. */
@@ -296,7 +301,7 @@ static void serve(struct cu_core *core, struct object *object, const struct flig
 
     if (!waiter)
         return;
-    if (!waiter->child && !cu_flight_verify(object)) {
+    if ((!waiter->child || cu_pieces_part(object, waiter)) && !cu_flight_verify(object)) {
         cu_flight_step(core, object, CU_EVENT_CORRUPT, in);
         return;
     }
@@ -423,7 +428,9 @@ void cu_flight_want(struct cu_core *core, const struct cu_request *request, stru
 
     if (!waiter && core->ahead_count >= ahead_max(core))
         return;
-    object = cu_cache_get(core, request);
+    object = cu_pieces_around(core, request);
+    if (!object)
+        object = cu_cache_get(core, request);
     if (!object) {
         COUNT(core, no_memory);
         if (waiter)

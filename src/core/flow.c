@@ -13,6 +13,8 @@
  * answer leaves as an effect, or parked, or answered EBUSY. */
 #include "core/internal.h"
 
+#include "proto/piece.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +31,7 @@ struct parked {
     uint64_t id;
     struct cu_version version;
     uint64_t chunk;
+    uint16_t piece;
     uint16_t path_len;
     uint8_t kind, flags, tree;
     char path[];
@@ -54,9 +57,11 @@ static uint64_t parked_max(const struct cu_core *core)
 
 static uint32_t answer_bytes(const struct cu_core *core, const struct cu_msg_want *want)
 {
-    if (want->kind == CU_KIND_DATA)
-        return want->version.size < core->config.chunk_bytes ? (uint32_t)want->version.size
-                                                             : core->config.chunk_bytes;
+    if (want->kind == CU_KIND_DATA) {
+        uint32_t bytes = cu_piece_bytes(core->config.chunk_bytes, want->piece);
+
+        return want->version.size < bytes ? (uint32_t)want->version.size : bytes;
+    }
     if (want->kind == CU_KIND_ATTR && (want->flags & CU_WANT_CONTENT))
         return core->config.inline_bytes;
     return UNKNOWN_BYTES;
@@ -82,8 +87,10 @@ static void fill_request(struct cu_request *request, struct waiter *waiter,
         .path = want->path,
         .path_len = want->path_len,
         .chunk = want->chunk,
+        .piece = want->piece,
     };
     waiter->kind = (uint8_t)want->kind;
+    waiter->piece = want->piece;
     waiter->content = want->kind == CU_KIND_ATTR && (want->flags & CU_WANT_CONTENT);
     if (want->kind == CU_KIND_DIR)
         waiter->held = want->version;
@@ -136,6 +143,7 @@ static int park(struct cu_core *core, struct peer *peer, uint64_t id,
     parked->id = id;
     parked->version = want->version;
     parked->chunk = want->chunk;
+    parked->piece = want->piece;
     parked->kind = (uint8_t)want->kind;
     parked->flags = want->flags;
     parked->tree = want->tree;
@@ -211,6 +219,7 @@ static int serve_parked(struct cu_core *core, struct peer *peer, const struct pa
         .flags = parked->flags,
         .tree = parked->tree,
         .chunk = parked->chunk,
+        .piece = parked->piece,
         .version = parked->version,
         .path = parked->path,
         .path_len = parked->path_len,

@@ -39,6 +39,7 @@ struct waiter {
     bool content;           /* a child that wants a small file's content with its attr */
     bool has_attr;          /* waits for that content; value holds the attr to send */
     uint8_t kind;           /* of the object first wanted */
+    uint16_t piece;         /* DATA: wanted; the object may hold more */
     uint8_t tree;           /* child: the window it is counted in */
     uint32_t rank;          /* child */
     uint32_t bytes;         /* child: what the answer may have, as flow.c counts it; 0: refused */
@@ -101,6 +102,7 @@ struct dir_object {
 struct data_object {
     struct object object;
     uint64_t chunk;
+    uint16_t piece;            /* as in struct cu_request */
     struct cu_version version; /* part of the key */
 };
 
@@ -269,6 +271,14 @@ void cu_object_peek(const struct object *object, struct cu_value *value);
 /* Holds the value from now on; not its content. */
 void cu_object_set(struct object *object, const struct cu_value *value);
 void cu_object_forget(struct object *object);
+
+/* pieces.c */
+/* What is held or under way and has all of the piece that is asked for, and more; NULL: nothing. */
+struct object *cu_pieces_around(struct cu_core *core, const struct cu_request *request);
+/* Does the waiter want a part of what the object has? */
+bool cu_pieces_part(const struct object *object, const struct waiter *waiter);
+/* Fills the waiter's value with its part, a copy. 0, -ENOMEM, -EINVAL: it has no such part. */
+int cu_pieces_take(const struct cu_core *core, const struct object *object, struct waiter *waiter);
 
 /* waiters.c */
 struct waiter *cu_waiter_new(struct cu_core *core); /* NULL: out of memory */

@@ -34,6 +34,7 @@ struct cu_request cu_object_request(const struct object *object)
 
     if (object->kind == CU_KIND_DATA) {
         request.chunk = cu_object_data(object)->chunk;
+        request.piece = cu_object_data(object)->piece;
         request.version = cu_object_data(object)->version;
     } else if (object->kind == CU_KIND_DIR && object->error == 0) {
         request.version = cu_object_dir(object)->version;

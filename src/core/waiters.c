@@ -63,6 +63,16 @@ static void want_content(struct cu_core *core, const struct object *object, stru
     cu_flight_want(core, &request, waiter);
 }
 
+static void answer_part(struct cu_core *core, const struct object *object, struct waiter *waiter)
+{
+    int rc = cu_pieces_take(core, object, waiter);
+
+    if (rc < 0)
+        cu_waiter_fail(core, waiter, -rc);
+    else
+        send_off(core, waiter);
+}
+
 void cu_waiter_answer(struct cu_core *core, const struct object *object, struct waiter *waiter)
 {
     struct cu_value *value = &waiter->value;
@@ -71,6 +81,10 @@ void cu_waiter_answer(struct cu_core *core, const struct object *object, struct 
         value->content = cu_buf_ref(object->bytes);
         value->content_hash = object->bytes_hash;
         send_off(core, waiter);
+        return;
+    }
+    if (cu_pieces_part(object, waiter)) {
+        answer_part(core, object, waiter);
         return;
     }
     cu_object_peek(object, value);

@@ -16,12 +16,13 @@
 #include "io/inode.h"
 #include "io/invalidate.h"
 #include "io/predict.h"
+#include "io/streams.h"
 #include "proto/order.h"
 
 #include <fuse_lowlevel.h>
 
 #define CU_FRONT_FOREVER_S  (365.0 * 24 * 3600) /* longer than any job */
-#define CU_FRONT_READ_BUFS  3u                  /* chunks of a read held without an allocation */
+#define CU_FRONT_READ_PARTS 5u                  /* of a read, held without an allocation */
 #define CU_FRONT_HIDDEN_MAX 8u
 #define CU_FRONT_TRANSFER_MAX                                                                      \
     (1024u * 1024) /* the kernel's limit for one read: bounds its chunks */
@@ -36,6 +37,14 @@ enum cu_front_kind {
     CU_FRONT_GETXATTR,
     CU_FRONT_LISTXATTR,
     CU_FRONT_STATFS,
+};
+
+/* What a READ needs: chunks, or pieces of them, one after the other. */
+struct cu_front_part {
+    uint64_t start;     /* in the file */
+    uint32_t size;      /* up to the file's end at most */
+    uint16_t piece;     /* of the chunk at start (proto/piece.h) */
+    struct cu_buf *buf; /* reference; NULL: not here yet */
 };
 
 struct cu_front_request {
@@ -64,11 +73,10 @@ struct cu_front_request {
         struct {
             uint64_t offset; /* in the file */
             size_t size;     /* clipped to the file's end */
-            uint64_t first;  /* chunk */
             uint32_t count;
             int error;
-            struct cu_buf **bufs; /* count references; few, or allocated */
-            struct cu_buf *few[CU_FRONT_READ_BUFS];
+            struct cu_front_part *parts; /* few, or allocated */
+            struct cu_front_part few[CU_FRONT_READ_PARTS];
         } read;
         struct {
             size_t size; /* 0: only the length is asked for */
@@ -134,6 +142,7 @@ struct cu_front {
     struct cu_invalidator *invalidator;
     struct cu_predict predict;
     struct cu_habit habit;
+    struct cu_streams streams;
     struct cu_front_requests requests;
     struct cu_list held;
     uint32_t held_count;

@@ -1,8 +1,13 @@
-/* Reads: the chunks that a range touches are wanted all at once, their buffers are referenced, and
- * the kernel copies out of them: no byte is moved in user space. A chunk that is not as long as the
- * file's version says is another version's, never zeros. Who reads on where the last read ended
- * gets chunks read ahead, so that the tree is full of them; who jumps about does not. */
+/* Reads: the parts of the file that a range touches are wanted all at once, their buffers are
+ * referenced, and the kernel copies out of them: no byte is moved in user space. A part that is not
+ * as long as the file's version says is another version's, never zeros.
+ *
+ * Who reads on where a read has ended (streams.h) gets whole chunks, and chunks read ahead, so that
+ * the tree is full of them. Who jumps about gets pieces of about the size of what he asks for, and
+ * at most twice as many bytes. The core looks for a larger part that is here already. */
 #include "io/front_internal.h"
+
+#include "proto/piece.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -10,23 +15,24 @@
 #include <sys/uio.h>
 
 #define AHEAD_BYTES_MAX (16u * 1024 * 1024)
-#define SLACK_BYTES     (UINT64_C(1) << 20) /* the kernel's own read-ahead comes in out of order */
+#define SMALL_FILE      (64u * 1024) /* is read as a whole: it costs hardly more */
+#define PIECE_MAX       (64u * 1024) /* and a fourth of that, and so on down to a page */
+#define PIECE_MIN       4096u
 #define IOV_FEW         8u
 
 void cu_front_read_clear(struct cu_front_request *r)
 {
-    for (uint32_t i = 0; r->read.bufs && i < r->read.count; i++)
-        cu_buf_unref(r->read.bufs[i]);
-    if (r->read.bufs != r->read.few)
-        free(r->read.bufs);
-    r->read.bufs = NULL;
+    for (uint32_t i = 0; r->read.parts && i < r->read.count; i++)
+        cu_buf_unref(r->read.parts[i].buf);
+    if (r->read.parts != r->read.few)
+        free(r->read.parts);
+    r->read.parts = NULL;
 }
 
 static void answer(struct cu_front *front, struct cu_front_request *r)
 {
-    uint32_t chunk_bytes = front->config.chunk_bytes;
     struct iovec few[IOV_FEW], *iov = few;
-    size_t skip = (size_t)(r->read.offset % chunk_bytes), left = r->read.size;
+    size_t skip = (size_t)(r->read.offset - r->read.parts[0].start), left = r->read.size;
 
     if (r->read.count > IOV_FEW)
         iov = calloc(r->read.count, sizeof(*iov));
@@ -36,9 +42,9 @@ static void answer(struct cu_front *front, struct cu_front_request *r)
         return;
     }
     for (uint32_t i = 0; i < r->read.count; i++) {
-        size_t here = r->read.bufs[i]->size - skip;
+        size_t here = r->read.parts[i].size - skip;
 
-        iov[i].iov_base = r->read.bufs[i]->data + skip;
+        iov[i].iov_base = r->read.parts[i].buf->data + skip;
         iov[i].iov_len = here < left ? here : left;
         left -= iov[i].iov_len;
         skip = 0;
@@ -51,14 +57,6 @@ static void answer(struct cu_front *front, struct cu_front_request *r)
     if (iov != few)
         free(iov);
     cu_front_request_end(front, r);
-}
-
-static size_t chunk_size(const struct cu_front *front, const struct cu_inode *inode, uint64_t chunk)
-{
-    uint64_t start = chunk * front->config.chunk_bytes;
-    uint64_t left = inode->attr.size - start;
-
-    return left < front->config.chunk_bytes ? (size_t)left : front->config.chunk_bytes;
 }
 
 /* All that was wanted is here, or has failed. */
@@ -81,23 +79,24 @@ void cu_front_read_done(struct cu_front *front, struct cu_front_request *r, uint
     /* Gone or replaced on storage: to who has it open that is one and the same. */
     if (error == ENOENT || error == ENOTDIR)
         error = ESTALE;
-    if (!error && (sub >= r->read.count || !value->bytes ||
-                   value->bytes->size != chunk_size(front, r->inode, r->read.first + sub)))
+    if (!error &&
+        (sub >= r->read.count || !value->bytes || value->bytes->size != r->read.parts[sub].size))
         error = ESTALE;
-    if (!error && !r->read.bufs[sub])
-        r->read.bufs[sub] = cu_buf_ref(value->bytes);
+    if (!error && !r->read.parts[sub].buf)
+        r->read.parts[sub].buf = cu_buf_ref(value->bytes);
     if (error && r->read.error != ESTALE)
         r->read.error = error;
     if (r->waiting == 0)
         finish(front, r);
 }
 
-/* Asks for [from, from + count) of the file ahead of anybody. */
-static void read_ahead(struct cu_front *front, struct cu_inode *inode, uint64_t from)
+/* Asks for chunks of the file from `from` on ahead of anybody, as far as the stream's window. */
+static void read_ahead(struct cu_front *front, const struct cu_inode *inode,
+                       struct cu_stream *stream, uint64_t from)
 {
     uint32_t chunk_bytes = front->config.chunk_bytes;
     uint64_t chunks = (inode->attr.size + chunk_bytes - 1) / chunk_bytes;
-    uint64_t end = from + inode->file.window, now_ns = uv_hrtime();
+    uint64_t end = from + stream->window, now_ns = uv_hrtime();
     struct cu_request what = {.kind = CU_KIND_DATA, .version = cu_version_of(&inode->attr)};
     char path[CU_PATH_MAX];
     int len = cu_inode_path(inode, path);
@@ -108,49 +107,79 @@ static void read_ahead(struct cu_front *front, struct cu_inode *inode, uint64_t 
     what.path_len = (size_t)len;
     if (end > chunks)
         end = chunks;
-    if (inode->file.ahead < from)
-        inode->file.ahead = from;
-    for (; inode->file.ahead < end; inode->file.ahead++) {
-        what.chunk = inode->file.ahead;
+    if (stream->ahead < from)
+        stream->ahead = from;
+    for (; stream->ahead < end; stream->ahead++) {
+        what.chunk = stream->ahead;
         cu_core_prefetch(front->config.core, &what, now_ns);
     }
 }
 
-/* Is this read part of a sequential one? Then its window grows, and what it covers is asked for. */
-static void follow(struct cu_front *front, struct cu_inode *inode, uint64_t off, uint64_t end)
+/* A read has carried the stream on: its window grows, and what it covers is asked for. */
+static void follow(struct cu_front *front, const struct cu_inode *inode, struct cu_stream *stream,
+                   uint64_t end)
 {
     uint32_t chunk_bytes = front->config.chunk_bytes;
     uint32_t window_max = AHEAD_BYTES_MAX / chunk_bytes;
-    uint64_t next = inode->file.next;
     uint64_t last = (end - 1) / chunk_bytes;
 
     if (window_max == 0)
         window_max = 1;
-    if (next == 0 || off > next + SLACK_BYTES || end + SLACK_BYTES < next) {
-        /* the first read, or a jump */
-        inode->file.next = end;
-        inode->file.window = 0;
-        inode->file.ahead = 0;
-        return;
-    }
-    if (end <= next)
+    if (end <= stream->next)
         return; /* again, or an earlier part that came late */
-    inode->file.next = end;
+    stream->next = end;
     /* The window is filled up when half of it is used: one batch goes up in few messages. */
-    if (inode->file.window && inode->file.ahead > last + 1 + inode->file.window / 2)
+    if (stream->window && stream->ahead > last + 1 + stream->window / 2)
         return;
-    inode->file.window = inode->file.window ? inode->file.window * 2 : 2;
-    if (inode->file.window > window_max)
-        inode->file.window = window_max;
-    read_ahead(front, inode, last + 1);
+    stream->window = stream->window ? stream->window * 2 : 2;
+    if (stream->window > window_max)
+        stream->window = window_max;
+    read_ahead(front, inode, stream, last + 1);
 }
 
-/* Wants all chunks. One that cannot even be asked for is answered at once, so the request is kept
+/* How large the parts of a read of [start, end) are. Who begins at the beginning will read on. */
+static uint32_t part_bytes(const struct cu_front *front, const struct cu_inode *inode,
+                           uint64_t start, uint64_t end, bool reads_on)
+{
+    uint32_t chunk_bytes = front->config.chunk_bytes, bytes = PIECE_MAX;
+
+    if (reads_on || start == 0 || inode->attr.size <= SMALL_FILE || end - start >= chunk_bytes)
+        return chunk_bytes;
+    while (bytes > PIECE_MIN && bytes > end - start)
+        bytes /= 4;
+    return bytes < chunk_bytes ? bytes : chunk_bytes;
+}
+
+/* Cuts the read into parts of so many bytes. 0 or -ENOMEM. */
+static int cut(struct cu_front *front, struct cu_front_request *r, uint32_t bytes)
+{
+    uint32_t chunk_bytes = front->config.chunk_bytes;
+    uint64_t at = r->read.offset - r->read.offset % bytes, end = r->read.offset + r->read.size;
+
+    r->read.count = (uint32_t)((end - 1) / bytes - at / bytes + 1);
+    r->read.error = 0;
+    r->read.parts = r->read.few;
+    if (r->read.count > CU_FRONT_READ_PARTS)
+        r->read.parts = malloc(r->read.count * sizeof(*r->read.parts));
+    if (!r->read.parts)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < r->read.count; i++, at += bytes) {
+        uint64_t left = r->inode->attr.size - at;
+
+        r->read.parts[i] = (struct cu_front_part){
+            .start = at,
+            .size = left < bytes ? (uint32_t)left : bytes,
+            .piece = (uint16_t)cu_piece_at(chunk_bytes, (uint32_t)(at % chunk_bytes), bytes),
+        };
+    }
+    return 0;
+}
+
+/* Wants all parts. One that cannot even be asked for is answered at once, so the request is kept
  * from its end until all were. */
-static void want_chunks(struct cu_front *front, struct cu_front_request *r)
+static void want_parts(struct cu_front *front, struct cu_front_request *r)
 {
     struct cu_request what = {.kind = CU_KIND_DATA, .version = cu_version_of(&r->inode->attr)};
-    uint64_t first = r->read.first;
     uint32_t count = r->read.count;
     char path[CU_PATH_MAX];
     int len = cu_inode_path(r->inode, path);
@@ -163,7 +192,8 @@ static void want_chunks(struct cu_front *front, struct cu_front_request *r)
     what.path_len = (size_t)len;
     r->waiting++;
     for (uint32_t i = 0; i < count; i++) {
-        what.chunk = first + i;
+        what.chunk = r->read.parts[i].start / front->config.chunk_bytes;
+        what.piece = r->read.parts[i].piece;
         cu_front_want(front, r, &what, i);
     }
     if (--r->waiting == 0)
@@ -177,6 +207,7 @@ void cu_front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
     struct cu_inode *inode = cu_inodes_get(&front->inodes, ino);
     uint64_t start = (uint64_t)off, end;
     struct cu_front_request *r;
+    struct cu_stream *stream;
 
     (void)fi;
     CU_FRONT_COUNT(front, fuse_read);
@@ -195,22 +226,17 @@ void cu_front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
     r = cu_front_request_new(front, req, inode, CU_FRONT_READ);
     if (!r)
         return;
+    stream = cu_streams_find(&front->streams, ino, start, end);
     r->read.offset = start;
     r->read.size = (size_t)(end - start);
-    r->read.first = start / front->config.chunk_bytes;
-    r->read.count = (uint32_t)((end - 1) / front->config.chunk_bytes - r->read.first + 1);
-    r->read.error = 0;
-    for (uint32_t i = 0; i < CU_FRONT_READ_BUFS; i++)
-        r->read.few[i] = NULL;
-    r->read.bufs = r->read.few;
-    if (r->read.count > CU_FRONT_READ_BUFS)
-        r->read.bufs = calloc(r->read.count, sizeof(struct cu_buf *));
-    if (!r->read.bufs) {
+    if (cut(front, r, part_bytes(front, inode, start, end, stream != NULL)) < 0) {
         CU_FRONT_COUNT(front, no_memory);
         cu_front_request_fail(front, r, ENOMEM);
         return;
     }
-    want_chunks(front, r);
-    if (!front->closing)
-        follow(front, inode, start, end);
+    want_parts(front, r);
+    if (!stream)
+        (void)cu_streams_new(&front->streams, ino, end);
+    else if (!front->closing)
+        follow(front, inode, stream, end);
 }

@@ -41,11 +41,6 @@ struct cu_inode {
             uint64_t shown;             /* hash of the listing last shown; 0: none */
         } dir;
         struct {
-            uint64_t next;   /* where the last read ended */
-            uint32_t window; /* chunks to read ahead; 0: not seen to be sequential */
-            uint64_t ahead;  /* first chunk not yet read ahead */
-        } file;
-        struct {
             struct cu_buf *target; /* reference, or NULL */
         } link;
     };

@@ -337,6 +337,7 @@ int cu_storage_submit(struct cu_storage *storage, uint64_t id, const struct cu_r
     op->job.kind = request->kind;
     op->job.flags = request->flags;
     op->job.chunk = request->chunk;
+    op->job.piece = request->piece;
     op->job.version = request->version;
     cu_list_push_back(&storage->pending, &op->in_pending);
     if (storage->pending_count++ == 0)

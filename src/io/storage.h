@@ -57,7 +57,7 @@ struct cu_storage *cu_storage_create(const struct cu_storage_config *config, voi
  *   DIR     complete listing with the directory's version, taken before and after. Changed during
  *           it: again, at most 3 times in all; then the last listing with age_ms UINT32_MAX.
  *           request.version not zero: if the directory still has it, `unchanged` and no listing.
- *   DATA    chunk `request.chunk` of request.version; EINVAL past its end.
+ *   DATA    chunk `request.chunk`, or a piece of it, of request.version; EINVAL past its end.
  *   XATTR   all attributes that this user may read.
  *   STATFS  of the file system that holds the path itself, link or not.
  * EINVAL for a path that is not in normal form. */

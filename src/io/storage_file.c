@@ -11,6 +11,7 @@
 
 #include "base/hash.h"
 #include "proto/msg.h"
+#include "proto/piece.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -210,7 +211,8 @@ int cu_storage_read_chunk(struct cu_storage_env *env, struct cu_storage_job *job
                           const char *on_disk)
 {
     struct open_context context = {.env = env, .counts = &job->counts};
-    uint64_t offset = job->chunk * env->chunk_bytes, left;
+    uint64_t offset = job->chunk * env->chunk_bytes + cu_piece_start(env->chunk_bytes, job->piece);
+    uint64_t bytes = cu_piece_bytes(env->chunk_bytes, job->piece), left;
     struct cu_fdcache_file *file;
     int r;
 
@@ -223,7 +225,7 @@ int cu_storage_read_chunk(struct cu_storage_env *env, struct cu_storage_job *job
     if (r)
         return stale_if_gone(r);
     r = read_part(&job->counts, cu_fdcache_fd(file), &job->version, offset,
-                  left < env->chunk_bytes ? (size_t)left : env->chunk_bytes, &job->value.bytes);
+                  left < bytes ? (size_t)left : (size_t)bytes, &job->value.bytes);
     cu_fdcache_release(env->files, file, r == 0);
     if (r)
         return r;

@@ -37,6 +37,7 @@ struct cu_storage_job {
     enum cu_kind kind;
     uint8_t flags;
     uint64_t chunk;
+    uint16_t piece;
     struct cu_version version;
     struct cu_value value; /* result */
     struct cu_storage_counts counts;

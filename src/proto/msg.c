@@ -10,6 +10,7 @@
 #include "proto/control.h"
 #include "proto/dir.h"
 #include "proto/fields.h"
+#include "proto/piece.h"
 #include "proto/wire.h"
 #include "proto/xattr.h"
 
@@ -91,7 +92,9 @@ static bool want_is_valid(const struct cu_msg_want *want)
         return false;
     if (want->flags & ~(want->kind == CU_KIND_ATTR ? CU_WANT_CONTENT : 0u))
         return false;
-    if ((want->chunk && want->kind != CU_KIND_DATA) || !version_is_valid(&want->version))
+    if ((want->chunk || want->piece) && want->kind != CU_KIND_DATA)
+        return false;
+    if (!cu_piece_is_valid(want->piece) || !version_is_valid(&want->version))
         return false;
     if ((want->kind == CU_KIND_XATTR || want->kind == CU_KIND_STATFS) &&
         !cu_version_is_none(&want->version))
@@ -192,7 +195,7 @@ static void put_want(struct cu_writer *w, const struct cu_msg_want *want)
     cu_wire_put_u64(w, want->chunk);
     cu_fields_put_version(w, &want->version);
     cu_wire_put_u16(w, want->path_len);
-    cu_wire_put_u16(w, 0);
+    cu_wire_put_u16(w, want->piece);
     cu_wire_put_bytes(w, want->path, want->path_len);
 }
 
@@ -208,7 +211,7 @@ static int get_want(struct cu_reader *r, struct cu_msg_want *want)
     want->chunk = cu_wire_get_u64(r);
     cu_fields_get_version(r, &want->version);
     want->path_len = cu_wire_get_u16(r);
-    reserved |= cu_wire_get_u16(r);
+    want->piece = (uint16_t)cu_wire_get_u16(r);
     want->path = cu_wire_get_bytes(r, want->path_len);
     return cu_reader_done(r) && reserved == 0 && want_is_valid(want) ? 0 : -EBADMSG;
 }

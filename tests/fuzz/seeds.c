@@ -113,6 +113,8 @@ static void seed_wants(void)
             msg.want.flags = CU_WANT_CONTENT;
         if (kind == CU_KIND_DATA)
             msg.want.chunk = 3;
+        if (kind == CU_KIND_DATA)
+            msg.want.piece = 70;
         if (kind <= CU_KIND_DATA)
             msg.want.version = (struct cu_version){3, {4, 5}, {6, 7}};
         write_msg(names[kind], &msg);

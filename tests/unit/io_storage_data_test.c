@@ -46,6 +46,28 @@ static void chunks_make_up_the_file(void **state)
     assert_int_equal(counters[CU_COUNT_storage_stat], 1);
 }
 
+static void pieces_are_parts_of_chunks(void **state)
+{
+    struct cu_request request = request_of(CU_KIND_DATA, "/file");
+
+    (void)state;
+    make_file("/file", CHUNK + 100);
+    request.version = version_at("/file");
+    request.piece = 7; /* the last fourth */
+    run(&request);
+    assert_int_equal(done.value.error, 0);
+    check_bytes(done.value.bytes, done.value.hash, CHUNK / 4 * 3, CHUNK / 4);
+    assert_int_equal(counters[CU_COUNT_storage_bytes], CHUNK / 4);
+    request.chunk = 1;
+    request.piece = 4;
+    run(&request);
+    assert_int_equal(done.value.error, 0);
+    check_bytes(done.value.bytes, done.value.hash, CHUNK, 100);
+    request.piece = 5;
+    run(&request);
+    assert_int_equal(done.value.error, EINVAL);
+}
+
 static void whole_chunks_end_with_the_file(void **state)
 {
     struct cu_version version;
@@ -316,6 +338,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, tree_setup, tree_teardown)
     static const struct CMUnitTest tests[] = {
         TEST(chunks_make_up_the_file),
+        TEST(pieces_are_parts_of_chunks),
         TEST(whole_chunks_end_with_the_file),
         TEST(chunks_read_at_once_share_one_descriptor),
         TEST(descriptors_are_limited_and_closed),

@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "proto/control.h"
 #include "proto/dir.h"
+#include "proto/piece.h"
 
 static const struct cu_version version = {3, {-4, 6}, {5, 7}};
 
@@ -28,13 +29,14 @@ static void want_is_as_drawn(void **state)
         3,    0,    0,    0,    0,    0,    0,    0,                            /* version */
         0xfc, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 6, 0, 0, 0,             /* its mtime */
         5,    0,    0,    0,    0,    0,    0,    0,    7, 0, 0, 0,             /* its ctime */
-        4,    0,    0,    0,                                                    /* path_len */
+        4,    0,    6,    1, /* path_len, piece */
         '/',  'a',  '/',  'b'};
     struct cu_msg want = want_of(CU_KIND_DATA, "/a/b"), out;
     struct frame f;
 
     (void)state;
     want.want.chunk = UINT64_C(1) << 32 | 5;
+    want.want.piece = 0x106;
     want.want.version = version;
     f = round_trip(&want, &out);
     assert_int_equal(f.head->size, sizeof(drawn));
@@ -43,6 +45,7 @@ static void want_is_as_drawn(void **state)
     assert_int_equal(out.want.kind, CU_KIND_DATA);
     assert_int_equal(out.want.tree, 63);
     assert_true(out.want.chunk == (UINT64_C(1) << 32 | 5));
+    assert_int_equal(out.want.piece, 0x106);
     assert_int_equal(out.want.generation, 9);
     assert_true(cu_version_equal(&out.want.version, &version));
     assert_int_equal(out.want.path_len, 4);
@@ -89,6 +92,14 @@ static void want_has_bounds(void **state)
     refuses_to_encode(&want);
     want = want_of(CU_KIND_ATTR, "/");
     want.want.chunk = 1;
+    refuses_to_encode(&want);
+    want = want_of(CU_KIND_ATTR, "/");
+    want.want.piece = 2;
+    refuses_to_encode(&want);
+    want = want_of(CU_KIND_DATA, "/");
+    want.want.piece = 1;
+    refuses_to_encode(&want);
+    want.want.piece = CU_PIECE_MAX + 1;
     refuses_to_encode(&want);
     want = want_of(CU_KIND_XATTR, "/");
     want.want.version = version;

@@ -1,0 +1,178 @@
+/* What READs of the kernel fetch: pieces for jumps, chunks for who reads on. Counted at storage. */
+#include "front_node.h"
+
+#include <sys/mman.h>
+
+#define CHUNK NODE_CHUNK_BYTES
+#define SIZE  (64u * CHUNK)
+#define PAGE  4096u
+
+static struct node node;
+
+static void make_files(void)
+{
+    node_write(ROOT("/f"), SIZE + 100, 5);
+    node_write(ROOT("/g"), SIZE, 6);
+}
+
+static int setup(void **state)
+{
+    return node_setup(&node, state, 1000, make_files);
+}
+
+static uint64_t fetched(void)
+{
+    return node_counter(&node, CU_COUNT_storage_bytes);
+}
+
+static int open_at(const char *name)
+{
+    int fd = open(MOUNT(name), O_RDONLY | O_CLOEXEC);
+
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static void check(int fd, uint64_t at, size_t size, size_t expected, unsigned seed)
+{
+    unsigned char *bytes = malloc(size);
+
+    assert_non_null(bytes);
+    assert_int_equal(pread(fd, bytes, size, (off_t)at), expected);
+    for (size_t i = 0; i < expected; i++)
+        if (bytes[i] != node_byte(at + i, seed))
+            fail_msg("byte %zu is wrong", (size_t)at + i);
+    free(bytes);
+}
+
+/* Pages that have nothing to do with each other. */
+static uint64_t jump(unsigned i)
+{
+    return (i * 37u % 63u + 1) * CHUNK + i % 16 * PAGE;
+}
+
+static void a_jump_fetches_what_it_asks_for(void **state)
+{
+    uint64_t before;
+    int fd;
+
+    if (!*state)
+        skip();
+    fd = open_at("/f");
+    before = fetched();
+    for (unsigned i = 0; i < 60; i++)
+        check(fd, jump(i), PAGE, PAGE, 5);
+    assert_int_equal(fetched() - before, 60 * PAGE);
+    before = fetched();
+    check(fd, SIZE + 10, PAGE, 90, 5); /* the file's end, in a chunk of its own */
+    assert_int_equal(fetched() - before, 100);
+    close(fd);
+}
+
+static void a_larger_jump_fetches_at_most_twice_as_much(void **state)
+{
+    static const size_t sizes[] = {3 * PAGE, 5 * PAGE, 9 * PAGE};
+    uint64_t before, asked = 0;
+    int fd;
+
+    if (!*state)
+        skip();
+    fd = open_at("/f");
+    before = fetched();
+    for (unsigned i = 0; i < 20; i++) {
+        size_t size = sizes[i % 3];
+
+        check(fd, jump(i) + 2 * PAGE, size, size, 5);
+        asked += size;
+    }
+    assert_true(fetched() - before >= asked);
+    assert_true(fetched() - before <= 2 * asked);
+    close(fd);
+}
+
+static void who_reads_on_gets_chunks(void **state)
+{
+    uint64_t before;
+    int fd;
+
+    if (!*state)
+        skip();
+    fd = open_at("/f");
+    before = fetched();
+    for (unsigned i = 0; i < 16; i++)
+        check(fd, i * PAGE, PAGE, PAGE, 5);
+    assert_true(node_counter(&node, CU_COUNT_storage_read) <= 1 + (fetched() - before) / CHUNK);
+    before = fetched();
+    for (uint64_t at = 32 * CHUNK; at < SIZE; at += PAGE)
+        check(fd, at, PAGE, PAGE, 5);
+    /* one piece, then chunks; nothing is fetched twice but that */
+    assert_int_equal(fetched() - before, 32 * CHUNK + 100 + PAGE);
+    close(fd);
+}
+
+static void a_whole_file_is_fetched_once(void **state)
+{
+    uint64_t before;
+    int fd;
+
+    if (!*state)
+        skip();
+    fd = open_at("/g");
+    before = fetched();
+    check(fd, 0, SIZE, SIZE, 6);
+    assert_int_equal(fetched() - before, SIZE);
+    close(fd);
+}
+
+static void a_map_that_is_used_at_random_fetches_pages(void **state)
+{
+    const unsigned char *map;
+    uint64_t before;
+    int fd;
+
+    if (!*state)
+        skip();
+    fd = open_at("/f");
+    map = mmap(NULL, SIZE, PROT_READ, MAP_SHARED, fd, 0);
+    assert_true(map != MAP_FAILED);
+    assert_int_equal(madvise((void *)map, SIZE, MADV_RANDOM), 0);
+    before = fetched();
+    for (unsigned i = 0; i < 60; i++)
+        assert_int_equal(map[jump(i) + 7], node_byte(jump(i) + 7, 5));
+    assert_true(fetched() - before <= 4 * 60 * PAGE);
+    munmap((void *)map, SIZE);
+    close(fd);
+}
+
+/* The pieces that were fetched before the change belong to the old version, all others to nobody.
+ */
+static void a_file_that_changes_between_pieces_is_stale(void **state)
+{
+    unsigned char byte;
+    int fd;
+
+    if (!*state)
+        skip();
+    fd = open_at("/g");
+    check(fd, jump(1), PAGE, PAGE, 6);
+    node_write(ROOT("/g"), SIZE, 7);
+    assert_int_equal(pread(fd, &byte, 1, (off_t)jump(2)), -1);
+    assert_int_equal(errno, ESTALE);
+    close(fd);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, node_teardown)
+        T(a_jump_fetches_what_it_asks_for),
+        T(a_larger_jump_fetches_at_most_twice_as_much),
+        T(who_reads_on_gets_chunks),
+        T(a_whole_file_is_fetched_once),
+        T(a_map_that_is_used_at_random_fetches_pages),
+        T(a_file_that_changes_between_pieces_is_stale),
+#undef T
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

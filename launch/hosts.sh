@@ -1,20 +1,69 @@
 #!/bin/sh
-# Prints the hosts of the job, one a line: Slurm's, PBS's, else localhost. Repeats do not matter.
+# Prints the hosts of the job, one a line, as the scheduler tells them; localhost where there is none.
+# Repeats do not matter. A scheduler that is recognised but does not tell its hosts is an error: the
+# job would run on one node without a word.
 set -u
+
+# fail VARIABLE TEXT
+fail() {
+    echo "copper: $1: $2" >&2
+    exit 1
+}
+
+# from_file VARIABLE FILE: its name and a file with a host a line.
+readable() {
+    [ -r "$2" ] || fail "$1" "\"$2\" cannot be read"
+}
+
+# without_batch_line FILE: LSF's list begins with the host of the batch script where that is none of
+# the compute hosts: where it stands once and the others stand there once a slot.
+lsf_hosts() {
+    awk 'NF { n++; line[n] = $1; seen[$1]++ }
+        END { most = 0
+            for (host in seen) if (seen[host] > most) most = seen[host]
+            first = n > 1 && seen[line[1]] == 1 && (most > 1 || line[1] ~ /^(batch|login|launch)/) ? 2 : 1
+            for (i = first; i <= n; i++) print line[i] }' "$1"
+}
 
 if [ -n "${SLURM_JOB_ID:-}" ]; then
     list=${SLURM_JOB_NODELIST:-${SLURM_NODELIST:-}}
-    if [ -z "$list" ]; then
-        echo "copper: SLURM_JOB_ID is set, but SLURM_JOB_NODELIST is not" >&2
-        exit 1
-    fi
+    [ -n "$list" ] || fail SLURM_JOB_NODELIST "is not set, though SLURM_JOB_ID is: use -H"
     exec scontrol show hostnames "$list"
 elif [ -n "${PBS_NODEFILE:-}" ]; then
-    if [ ! -r "$PBS_NODEFILE" ]; then
-        echo "copper: PBS_NODEFILE: \"$PBS_NODEFILE\" cannot be read" >&2
-        exit 1
-    fi
+    readable PBS_NODEFILE "$PBS_NODEFILE"
     exec cat -- "$PBS_NODEFILE"
+elif [ -n "${FLUX_JOB_ID:-}${FLUX_URI:-}" ]; then
+    # The instance of the job is what FLUX_URI leads to.
+    exec flux resource list -s all -n -o '{nodelist}'
+elif [ -n "${LSB_JOBID:-}" ]; then
+    if [ -n "${LSB_DJOB_HOSTFILE:-}" ]; then
+        readable LSB_DJOB_HOSTFILE "$LSB_DJOB_HOSTFILE"
+        lsf_hosts "$LSB_DJOB_HOSTFILE"
+    elif [ -n "${LSB_MCPU_HOSTS:-}" ]; then # "host slots host slots"
+        # shellcheck disable=SC2086 # words
+        printf '%s\n' $LSB_MCPU_HOSTS | awk 'NR % 2'
+    elif [ -n "${LSB_HOSTS:-}" ]; then
+        # shellcheck disable=SC2086 # words
+        printf '%s\n' $LSB_HOSTS
+    else
+        fail LSB_DJOB_HOSTFILE "is not set, though LSB_JOBID is: use -H"
+    fi
+elif [ -n "${PE_HOSTFILE:-}" ]; then # "host slots queue processors"
+    readable PE_HOSTFILE "$PE_HOSTFILE"
+    exec awk 'NF { print $1 }' "$PE_HOSTFILE"
+elif [ -n "${OAR_NODEFILE:-${OAR_NODE_FILE:-}}" ]; then
+    readable OAR_NODEFILE "${OAR_NODEFILE:-${OAR_NODE_FILE:-}}"
+    exec cat -- "${OAR_NODEFILE:-${OAR_NODE_FILE:-}}"
+elif [ -n "${COBALT_NODEFILE:-}" ]; then
+    readable COBALT_NODEFILE "$COBALT_NODEFILE"
+    exec cat -- "$COBALT_NODEFILE"
 else
+    # A job of one node needs no list; of these we know nothing but that they have one.
+    for name in PBS_JOBID OAR_JOB_ID COBALT_JOBID; do
+        eval "[ -z \"\${$name:-}\" ]" || fail "$name" "is set, but no list of the job's hosts: use -H"
+    done
+    if [ -n "${SGE_ROOT:-}" ] && [ "${NSLOTS:-1}" -gt 1 ] 2>/dev/null; then
+        fail PE_HOSTFILE "is not set, though NSLOTS is $NSLOTS: use -H"
+    fi
     echo localhost
 fi

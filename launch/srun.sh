@@ -26,19 +26,24 @@ if [ "$mode" = run ]; then
 fi
 
 program=$2
-hosts=$(cat)
+# Lists of hosts are longer than an argument may be (128 KiB) above some nine thousand names, so they
+# stand in files until the step runs.
+files=$(mktemp -d "${TMPDIR:-/tmp}/copper-srun.XXXXXX") || exit 1
+trap 'rm -rf -- "$files"' EXIT
+trap 'exit 143' TERM INT HUP
+cat >"$files/wanted"
 # Task i runs on the i-th of these: Slurm's order, not that of our list.
-placed=$(scontrol show hostnames "${SLURM_JOB_NODELIST:-${SLURM_NODELIST:-}}" |
-    grep -Fx -e "$hosts")
-outside=$(printf '%s\n' "$hosts" | grep -Fxv -e "$placed")
-if [ -z "$placed" ] || [ -n "$outside" ]; then
-    for host in ${outside:-$hosts}; do
-        printf '%s 1 not a node of the Slurm job %s\n' "$host" "$SLURM_JOB_ID"
-    done
+scontrol show hostnames "${SLURM_JOB_NODELIST:-${SLURM_NODELIST:-}}" >"$files/job"
+awk 'FILENAME == ARGV[1] { wanted[$0]; next } $0 in wanted' "$files/wanted" "$files/job" >"$files/placed"
+awk -v job="$SLURM_JOB_ID" 'FILENAME == ARGV[1] { placed[$0]; next }
+    !($0 in placed) { print $0 " 1 not a node of the Slurm job " job }' \
+    "$files/placed" "$files/wanted" >"$files/outside"
+if [ ! -s "$files/placed" ] || [ -s "$files/outside" ]; then
+    cat "$files/outside"
     exit 0
 fi
-count=$(printf '%s\n' "$placed" | wc -l)
-list=$(printf '%s\n' "$placed" | paste -s -d , -)
+placed=$(cat "$files/placed")
+count=$(wc -l <"$files/placed")
 
 # srun leaves a second process behind it that kills the step with SIGKILL when srun itself is killed.
 # That is how a batch script ends: the daemons would have no time to take their mounts away. Without
@@ -57,6 +62,7 @@ report() {
             srun_pid=${line#srun }
             ;;
         *[0-9]": started")
+            rm -rf -- "$files"
             [ -z "$srun_pid" ] || let_step_outlive "$srun_pid"
             srun_pid=
             ;;
@@ -85,7 +91,7 @@ echo stay
 [ "$COPPER_OUTPUT" = yes ] || exec 2>/dev/null 3>/dev/null
 {
     # shellcheck disable=SC2016,SC2086 # the node's own name; options are words
-    srun $share --label -N "$count" -n "$count" -w "$list" sh -c \
+    srun $share --label -N "$count" -n "$count" -w "$files/placed" sh -c \
         'echo started >&2; exec "$0" --foreground --node "$SLURMD_NODENAME"' "$program" \
         <"$COPPER_INPUT" 2>&1 >&3 3>&- &
     echo "srun $!"

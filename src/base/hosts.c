@@ -251,10 +251,13 @@ static int take_line(struct gather *g, const char *line, size_t size)
         g->word = line + at;
         g->word_len = (int)word_length(line + at, size - at);
         at += (size_t)g->word_len;
-        /* "slots=2" belongs to the host before it */
+        /* "slots=2", "binding=user:0,1" belong to the host before them */
         if (have_host && isalpha((unsigned char)*g->word) &&
-            memchr(g->word, '=', (size_t)g->word_len) != NULL)
+            memchr(g->word, '=', (size_t)g->word_len) != NULL) {
+            while (at < size && !isspace((unsigned char)line[at]))
+                at++;
             continue;
+        }
         rc = take_host_word(g);
         if (rc != 0)
             return rc;

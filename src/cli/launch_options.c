@@ -50,7 +50,7 @@ void cu_launch_help(const char *site)
             snprintf(left, sizeof(left), "-%c %s", o->letter, o->value != NULL ? o->value : "");
         printf("  %-14s %s\n", left, o->help);
     }
-    puts("  -H HOSTS       host file, or hosts with commas (Slurm's, PBS's, else localhost)\n"
+    puts("  -H HOSTS       host file, or hosts with commas (the scheduler's, else localhost)\n"
          "  -h, --help     this text\n"
          "  --version      version");
     if (site != NULL && access(site, F_OK) == 0)

@@ -47,6 +47,7 @@ static void accepts(void **state)
         {"a\nb\na\nb\nb", "a b"},
         {"a # the first\nb#c\n#d\ne", "a b e"},
         {"node1:4\nnode2 slots=2 max_slots=4\nnode3:1 slots=1\n", "node1 node2 node3"},
+        {"node1:4 binding=user:0,1,2+3\nnode2 binding=map=core,numa\n", "node1 node2"},
         {"node[1-3,7]", "node1 node2 node3 node7"},
         {"node[08-11]", "node08 node09 node10 node11"},
         {"node[098-101].site.org", "node098.site.org node099.site.org node100.site.org "

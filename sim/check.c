@@ -297,8 +297,9 @@ static void check_objects(struct cu_sim *sim, const struct cu_sim_node *node)
     const struct cu_core *core = node->core;
     uint64_t charged = 0, count = 0;
 
-    for (uint32_t i = 0; i < core->bucket_count; i++) {
-        for (const struct object *o = core->buckets[i]; o; o = o->hash_next) {
+    for (size_t i = 0; i < cu_table_bucket_count(&core->objects); i++) {
+        for (const struct object *o = cu_object_of(*cu_table_bucket(&core->objects, i)); o;
+             o = cu_object_of(o->hash_link.next)) {
             count++;
             charged += o->charge;
             if (o->state != CU_FLIGHT_FILLED)

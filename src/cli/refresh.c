@@ -11,6 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* A kernel that holds a million names needs some seconds. */
+#define TIMEOUT_MS 50000
+
 /* The path on storage, normal form, into out. */
 static int storage_path(const char *mount, const char *given, char out[CU_PATH_MAX])
 {
@@ -42,11 +45,12 @@ static int refresh_one(struct cu_client *client, const char *path)
     int status = CU_EXIT_OK;
 
     cu_text_name(name, sizeof(name), path, strlen(path));
-    request = json_pack("{s:s,s:s,s:b}", "op", "refresh", "path", name, "all", 1);
+    request = json_pack("{s:s,s:s,s:b,s:i}", "op", "refresh", "path", name, "all", 1, "timeout_ms",
+                        TIMEOUT_MS);
     if (request == NULL)
         return cu_cli_fail(CU_EXIT_FAILED, "out of memory");
     cu_progress_begin("refreshing");
-    if (cu_client_call(client, request, CU_CLIENT_ANSWER_MS, &result, &err) != 0) {
+    if (cu_client_call(client, request, TIMEOUT_MS + CU_CLIENT_ANSWER_MS, &result, &err) != 0) {
         json_decref(request);
         return cu_cli_fail(CU_EXIT_FAILED, "%s: %s", path, err.text);
     }
@@ -56,6 +60,11 @@ static int refresh_one(struct cu_client *client, const char *path)
     if (cu_cli_number(result, "silent_count") > 0)
         status = cu_cli_fail(CU_EXIT_FAILED, "%s: %" PRIu64 " nodes did not answer", path,
                              cu_cli_number(result, "silent_count"));
+    if (cu_cli_number(result, "failed") > 0)
+        status = cu_cli_fail(CU_EXIT_FAILED,
+                             "%s: the kernels of %" PRIu64
+                             " nodes could not be told all: again, or start the job anew",
+                             path, cu_cli_number(result, "failed"));
     json_decref(request);
     json_decref(result);
     return status;

@@ -8,16 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKETS_START 1024u
+static uint64_t hash_of(const struct cu_table_link *link)
+{
+    return cu_object_of((struct cu_table_link *)(uintptr_t)link)->hash;
+}
 
 int cu_cache_init(struct cu_core *core)
 {
     cu_list_init(&core->lru);
     core->names = core->config.names ? core->config.names : cu_names_new();
     core->own_names = !core->config.names;
-    core->bucket_count = BUCKETS_START;
-    core->buckets = calloc(core->bucket_count, sizeof *core->buckets);
-    return core->buckets && core->names ? 0 : -1;
+    return cu_table_init(&core->objects, hash_of) == 0 && core->names ? 0 : -1;
 }
 
 static void object_free(struct cu_core *core, struct object *object)
@@ -36,17 +37,19 @@ static void flight_free(struct flight *flight)
 
 void cu_cache_free(struct cu_core *core)
 {
-    for (uint32_t i = 0; core->buckets && i < core->bucket_count; i++) {
-        while (core->buckets[i]) {
-            struct object *object = core->buckets[i];
+    for (size_t i = 0; i < cu_table_bucket_count(&core->objects); i++) {
+        struct object *object = cu_object_of(*cu_table_bucket(&core->objects, i));
 
-            core->buckets[i] = object->hash_next;
+        while (object) {
+            struct object *next = cu_object_of(object->hash_link.next);
+
             if (cu_object_in_flight(object))
                 flight_free(object->flight);
             object_free(core, object);
+            object = next;
         }
     }
-    free(core->buckets);
+    cu_table_free(&core->objects);
     if (core->own_names)
         cu_names_free(core->names);
 }
@@ -88,14 +91,14 @@ static struct object *find(struct cu_core *core, const struct cu_request *reques
                            uint64_t path_hash, struct cu_name **name)
 {
     struct key key = {.request = request, .hash = key_hash(path_hash, request)};
-    struct object *object = core->buckets[key.hash & (core->bucket_count - 1)];
+    struct object *object = cu_object_of(cu_table_chain(&core->objects, key.hash));
 
     *name = cu_names_find(core->names, request->path, request->path_len, path_hash);
     key.name = *name;
     if (!*name)
         return NULL;
     while (object && !object_matches(object, &key))
-        object = object->hash_next;
+        object = cu_object_of(object->hash_link.next);
     return object;
 }
 
@@ -104,29 +107,6 @@ struct object *cu_cache_find(struct cu_core *core, const struct cu_request *requ
     struct cu_name *name;
 
     return find(core, request, cu_hash_bytes(request->path, request->path_len), &name);
-}
-
-/* Twice as many buckets. When there is no memory for them, chains grow longer: slower, not wrong.
- */
-static void grow(struct cu_core *core)
-{
-    uint32_t wanted = core->bucket_count * 2;
-    struct object **buckets = calloc(wanted, sizeof *buckets);
-
-    if (!buckets)
-        return;
-    for (uint32_t i = 0; i < core->bucket_count; i++) {
-        while (core->buckets[i]) {
-            struct object *object = core->buckets[i];
-
-            core->buckets[i] = object->hash_next;
-            object->hash_next = buckets[object->hash & (wanted - 1)];
-            buckets[object->hash & (wanted - 1)] = object;
-        }
-    }
-    free(core->buckets);
-    core->buckets = buckets;
-    core->bucket_count = wanted;
 }
 
 /* Small objects of a path share its tree with the first chunk, so that content can travel along;
@@ -144,7 +124,7 @@ static uint8_t tree_of(const struct cu_core *core, const struct cu_request *requ
 static struct object *add(struct cu_core *core, const struct cu_request *request,
                           struct cu_name *name)
 {
-    struct object *object = calloc(1, cu_object_size(request->kind)), **bucket;
+    struct object *object = calloc(1, cu_object_size(request->kind));
 
     if (!object)
         return NULL;
@@ -159,12 +139,7 @@ static struct object *add(struct cu_core *core, const struct cu_request *request
         cu_object_data(object)->version = request->version;
     }
     cu_list_init(&object->lru);
-    if (core->object_count >= core->bucket_count / 2)
-        grow(core);
-    bucket = &core->buckets[object->hash & (core->bucket_count - 1)];
-    object->hash_next = *bucket;
-    *bucket = object;
-    core->object_count++;
+    cu_table_add(&core->objects, &object->hash_link);
     return object;
 }
 
@@ -226,12 +201,7 @@ void cu_cache_unkeep(struct cu_core *core, struct object *object)
 
 void cu_cache_remove(struct cu_core *core, struct object *object)
 {
-    struct object **at = &core->buckets[object->hash & (core->bucket_count - 1)];
-
-    while (*at != object)
-        at = &(*at)->hash_next;
-    *at = object->hash_next;
-    core->object_count--;
+    cu_table_remove(&core->objects, &object->hash_link);
     object_free(core, object);
 }
 

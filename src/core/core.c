@@ -181,19 +181,24 @@ void cu_core_peer_down(struct cu_core *core, uint32_t rank, bool child, int erro
     cu_lanes_pump(core);
 }
 
-static void refresh(struct cu_core *core, const char *path, size_t path_len)
+static void refresh(struct cu_core *core, const char *path, size_t path_len, bool drop)
 {
-    for (uint32_t i = 0; i < core->bucket_count; i++) {
-        for (struct object *object = core->buckets[i], *next; object; object = next) {
-            next = object->hash_next;
+    for (size_t i = 0; i < cu_table_bucket_count(&core->objects); i++) {
+        struct object *object = cu_object_of(*cu_table_bucket(&core->objects, i));
+
+        while (object) {
+            struct object *next = cu_object_of(object->hash_link.next);
+
             if (cu_path_within(object->name->path, object->name->len, path, path_len))
                 cu_flight_drop(core, object);
+            object = next;
         }
     }
     /* Two paths at once become "/": forgetting more than was asked is slower, never wrong. */
     if (core->forget_len &&
         (core->forget_len != path_len || memcmp(core->forget_path, path, path_len) != 0))
         path_len = 1;
+    core->forget_pages = (core->forget_len > 0 && core->forget_pages) || drop;
     memcpy(core->forget_path, path, path_len);
     core->forget_len = path_len;
     cu_pending_add(core, &core->forget, PENDING_FORGET);
@@ -205,7 +210,7 @@ void cu_core_refresh(struct cu_core *core, const char *path, size_t path_len, bo
     enter(core, now_ns);
     if (raise)
         core->generation++;
-    refresh(core, path, path_len);
+    refresh(core, path, path_len, !raise);
     cu_lanes_pump(core);
 }
 
@@ -215,7 +220,7 @@ static void catch_up(struct cu_core *core, uint32_t generation)
     if (generation <= core->generation)
         return;
     core->generation = generation;
-    refresh(core, "/", 1);
+    refresh(core, "/", 1, false);
 }
 
 static void message_want(struct cu_core *core, struct peer *peer, const struct cu_msg *msg)

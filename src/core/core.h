@@ -51,7 +51,7 @@ enum cu_effect_type {
     CU_EFFECT_READ,       /* a storage operation; the driver answers with cu_core_storage_done */
     CU_EFFECT_CONNECT,    /* open a connection to rank; answered by peer_up or peer_down */
     CU_EFFECT_DISCONNECT, /* close the connection to rank; no peer_down follows */
-    CU_EFFECT_FORGET,     /* the kernel's copies of path (and all below) are out of date */
+    CU_EFFECT_FORGET,     /* the kernel's copies of path (and all below) may be out of date */
     CU_EFFECT_READY,      /* the set of ready ranks known here has changed */
 };
 
@@ -83,6 +83,7 @@ struct cu_effect {
         struct {
             const char *path; /* borrowed until the next call into the core */
             size_t path_len;
+            bool pages; /* and of file content */
         } forget;
     };
 };

@@ -115,6 +115,7 @@ static void effect_of_core(struct cu_core *core, struct cu_effect *effect)
         effect->type = CU_EFFECT_FORGET;
         effect->forget.path = core->forget_path;
         effect->forget.path_len = core->forget_len;
+        effect->forget.pages = core->forget_pages;
         core->forget_len = 0;
         if (core->ready_changed)
             cu_pending_add(core, &core->forget, PENDING_FORGET);

@@ -7,6 +7,7 @@
 #define CU_CORE_INTERNAL_H
 
 #include "base/list.h"
+#include "base/table.h"
 #include "core/core.h"
 #include "core/flight.h"
 #include "core/names.h"
@@ -69,7 +70,7 @@ struct flight {
 /* There are as many of these as there are names and chunks: what only some need stands elsewhere,
  * in the flight or in the shapes by kind below. */
 struct object {
-    struct object *hash_next;
+    struct cu_table_link hash_link;
     union {
         struct cu_list lru;    /* FILLED: in core->lru; ABSENT: nowhere */
         struct flight *flight; /* ASKING, READING */
@@ -193,9 +194,7 @@ struct cu_core {
 
     struct cu_names *names;
     bool own_names;
-    struct object **buckets;
-    uint32_t bucket_count; /* power of two */
-    uint32_t object_count;
+    struct cu_table objects;
     struct cu_list lru; /* struct object, oldest first */
 
     struct slot *slots;
@@ -222,6 +221,7 @@ struct cu_core {
     struct pending forget;
     char forget_path[4097];
     size_t forget_len;
+    bool forget_pages;
     struct waiter *spent;   /* freed at the next call: its value is borrowed by the driver */
     struct cu_value peeked; /* what the driver peeks at; borrows from an object */
 
@@ -246,6 +246,10 @@ void cu_cache_remove(struct cu_core *core, struct object *object);
 void cu_cache_evict(struct cu_core *core, const struct object *but);
 
 /* object.c: what an object holds, by kind */
+static inline struct object *cu_object_of(struct cu_table_link *link) /* NULL: NULL */
+{
+    return link ? CU_LIST_ENTRY(link, struct object, hash_link) : NULL;
+}
 static inline struct cu_attr *cu_object_attr(const struct object *object) /* ATTR */
 {
     return &CU_LIST_ENTRY(object, struct attr_object, object)->attr;

@@ -4,14 +4,16 @@
 #ifndef CU_CORE_NAMES_H
 #define CU_CORE_NAMES_H
 
+#include "base/table.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
 struct cu_names;
 
 struct cu_name {
-    struct cu_name *next; /* in its bucket */
-    uint64_t hash;        /* XXH3 of the path */
+    struct cu_table_link link;
+    uint64_t hash; /* XXH3 of the path */
     uint32_t refs;
     uint16_t len;
     char path[]; /* NUL-terminated */

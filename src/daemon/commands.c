@@ -163,11 +163,6 @@ static void do_here(struct cu_commands *commands, struct cu_task *task, uint64_t
     case CU_OP_DOCTOR:
         cu_task_finish(commands, task, cu_answer_doctor(commands, now_ns));
         return;
-    case CU_OP_DROP:
-        cu_core_refresh(commands->config.core, "/", 1, false, now_ns);
-        commands->config.hooks.dropped(commands->config.hooks.context);
-        cu_task_finish(commands, task, json_pack("{s:b}", "ok", 1));
-        return;
     case CU_OP_WAIT:
         if (cu_core_ready(commands->config.core, &bits) == commands->config.limits.node_count)
             cu_task_finish(commands, task, cu_answer_status(commands, now_ns));
@@ -177,6 +172,7 @@ static void do_here(struct cu_commands *commands, struct cu_task *task, uint64_t
     case CU_OP_STATS:
     case CU_OP_STOP:
     case CU_OP_REFRESH:
+    case CU_OP_DROP:
         if (set_deadline(commands, task, task->timeout_ms))
             cu_gather_start(commands, task, now_ns);
         return;
@@ -426,6 +422,8 @@ bool cu_commands_poll(struct cu_commands *commands, uint64_t now_ns)
                                                          commands->config.limits.node_count) {
             cu_task_finish(commands, task, cu_answer_status(commands, now_ns));
             moved = true;
+        } else if (task->state == CU_TASK_GATHERING) {
+            moved = cu_gather_poll(commands, task) || moved;
         }
     }
     return moved;

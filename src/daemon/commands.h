@@ -46,6 +46,9 @@ struct cu_commands_hooks {
     void (*describe)(void *context, json_t *result);
     /* This node's caches were dropped: freed memory may be given back. */
     void (*dropped)(void *context);
+    /* Has this node's kernel been told of all that it should forget? *failures: notifications that
+     * could not be made so far. Asked when the core's effects are drained. */
+    bool (*forgot)(void *context, uint64_t *failures);
 };
 
 struct cu_commands_config {

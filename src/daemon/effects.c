@@ -103,7 +103,8 @@ static void apply(struct cu_daemon *daemon, struct cu_effect *effect)
         break;
     case CU_EFFECT_FORGET:
         if (daemon->front != NULL)
-            cu_front_forget(daemon->front, effect->forget.path, effect->forget.path_len);
+            cu_front_forget(daemon->front, effect->forget.path, effect->forget.path_len,
+                            effect->forget.pages);
         break;
     case CU_EFFECT_READY:
         break; /* cu_commands_poll looks */

@@ -3,6 +3,8 @@
  * shorter than its parent's, so that one silent node far below costs itself, not the branch above
  * it.
  *
+ * A refresh is done when this node's kernel has been told, too.
+ *
  * A stop is complete for a child when its connection has ended, too: then its process has. */
 #include "base/path.h"
 #include "base/text.h"
@@ -76,19 +78,52 @@ static void own_stats(struct cu_commands *commands, struct cu_task *task)
     json_decref(own);
 }
 
+/* Done when the kernel has been told. */
+static void own_refresh(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns)
+{
+    const struct cu_commands_hooks *hooks = &commands->config.hooks;
+    const char *name = json_string_value(json_object_get(task->request, "path"));
+    char path[CU_PATH_MAX] = "/";
+    int len = 1;
+
+    if (task->op == CU_OP_REFRESH)
+        len = cu_text_unname(name, path, sizeof(path)); /* was judged when it came */
+    if (len <= 0)
+        return;
+    hooks->forgot(hooks->context, &task->failures);
+    cu_core_refresh(commands->config.core, path, (size_t)len, task->op == CU_OP_REFRESH, now_ns);
+    hooks->dropped(hooks->context);
+    task->own_open = true;
+}
+
 static void own_part(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns)
 {
     if (task->op == CU_OP_STATS)
         own_stats(commands, task);
-    if (task->op == CU_OP_REFRESH) {
-        const char *name = json_string_value(json_object_get(task->request, "path"));
-        char path[CU_PATH_MAX];
-        int len = cu_text_unname(name, path, sizeof(path)); /* was judged when it came */
+    if (task->op == CU_OP_REFRESH || task->op == CU_OP_DROP)
+        own_refresh(commands, task, now_ns);
+    if (!task->own_open)
+        cu_rankset_add(&task->seen, commands->config.limits.rank);
+}
 
-        if (len > 0)
-            cu_core_refresh(commands->config.core, path, (size_t)len, true, now_ns);
-        commands->config.hooks.dropped(commands->config.hooks.context);
-    }
+static void finish_when_done(struct cu_commands *commands, struct cu_task *task)
+{
+    if (task->child_open == 0 && !task->own_open)
+        cu_gather_finish(commands, task);
+}
+
+bool cu_gather_poll(struct cu_commands *commands, struct cu_task *task)
+{
+    const struct cu_commands_hooks *hooks = &commands->config.hooks;
+    uint64_t failures = 0;
+
+    if (!task->own_open || !hooks->forgot(hooks->context, &failures))
+        return false;
+    task->own_open = false;
+    task->failed += failures > task->failures;
+    cu_rankset_add(&task->seen, commands->config.limits.rank);
+    finish_when_done(commands, task);
+    return true;
 }
 
 void cu_gather_start(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns)
@@ -110,7 +145,6 @@ void cu_gather_start(struct cu_commands *commands, struct cu_task *task, uint64_
         cu_task_fail(commands, task, "out of memory");
         return;
     }
-    cu_rankset_add(&task->seen, config->limits.rank);
     own_part(commands, task, now_ns);
     task->child_count = count;
     task->child_open = count;
@@ -121,8 +155,7 @@ void cu_gather_start(struct cu_commands *commands, struct cu_task *task, uint64_
     }
     cu_buf_unref(text);
     free(ranks);
-    if (task->child_open == 0)
-        cu_gather_finish(commands, task);
+    finish_when_done(commands, task);
 }
 
 static void add_counters(json_t *sum, const json_t *counters)
@@ -164,10 +197,12 @@ static void merge(struct cu_task *task, uint32_t rank, json_t *result)
         return;
     if (text == NULL || cu_rankset_add_text(&ranks, text) < 0)
         cu_rankset_add(&ranks, rank);
-    if (task->op == CU_OP_STATS)
+    if (task->op == CU_OP_STATS) {
         merge_stats(task, &ranks, result);
-    else
+    } else {
         cu_rankset_add_all(&task->seen, &ranks);
+        task->failed += (uint64_t)json_integer_value(json_object_get(result, "failed"));
+    }
     cu_rankset_free(&ranks);
 }
 
@@ -183,8 +218,7 @@ void cu_gather_result(struct cu_commands *commands, struct cu_task *task, uint32
     if (task->op != CU_OP_STOP || json_is_true(json_object_get(result, "lingers")) ||
         !json_is_true(json_object_get(result, "ok")))
         child_done(task, child);
-    if (task->child_open == 0)
-        cu_gather_finish(commands, task);
+    finish_when_done(commands, task);
 }
 
 void cu_gather_child_down(struct cu_commands *commands, struct cu_task *task, uint32_t rank)
@@ -194,8 +228,7 @@ void cu_gather_child_down(struct cu_commands *commands, struct cu_task *task, ui
     if (child == NULL || child->done)
         return;
     child_done(task, child);
-    if (task->child_open == 0)
-        cu_gather_finish(commands, task);
+    finish_when_done(commands, task);
 }
 
 /* For the asker's eyes, at the root or where only this node was meant. */
@@ -220,6 +253,8 @@ void cu_gather_finish(struct cu_commands *commands, struct cu_task *task)
         json_object_set(result, "sum", task->sum);
     if (task->nodes != NULL)
         json_object_set(result, "nodes", task->nodes);
+    if (task->op == CU_OP_REFRESH)
+        json_object_set_new(result, "failed", json_integer((json_int_t)task->failed));
     if (task->scope == CU_SCOPE_BELOW) {
         ranks = cu_rankset_text(&task->seen);
         json_object_set_new(result, "ranks", json_string(ranks != NULL ? ranks : ""));

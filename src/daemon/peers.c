@@ -188,9 +188,10 @@ static void hook_describe(void *context, json_t *result)
     }
     json_object_set_new(result, "peers", peers);
     json_object_set_new(result, "peer_count", json_integer(daemon->links.up_count));
-    if (daemon->front != NULL)
-        json_object_set_new(result, "inodes",
-                            json_integer((json_int_t)cu_front_inodes(daemon->front)));
+    if (daemon->front == NULL)
+        return;
+    json_object_set_new(result, "names_expire", json_boolean(cu_front_can_expire(daemon->front)));
+    json_object_set_new(result, "inodes", json_integer((json_int_t)cu_front_inodes(daemon->front)));
 }
 
 static void hook_dropped(void *context)
@@ -199,10 +200,19 @@ static void hook_dropped(void *context)
     cu_process_trim();
 }
 
+static bool hook_forgot(void *context, uint64_t *failures)
+{
+    const struct cu_daemon *daemon = context;
+
+    *failures = 0;
+    return daemon->front == NULL || cu_front_forgot(daemon->front, failures);
+}
+
 const struct cu_commands_hooks cu_daemon_commands_hooks = {
     .reply = hook_reply,
     .ask = hook_ask,
     .stop = hook_stop,
     .describe = hook_describe,
     .dropped = hook_dropped,
+    .forgot = hook_forgot,
 };

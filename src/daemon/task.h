@@ -53,6 +53,9 @@ struct cu_task {
     struct cu_task_child *children; /* owned */
     uint32_t child_count;
     uint32_t child_open;    /* not done */
+    bool own_open;          /* REFRESH, DROP: this node's kernel is still being told */
+    uint64_t failures;      /* the same: notifications that had failed before */
+    uint64_t failed;        /* the same: nodes on which some failed */
     struct cu_rankset seen; /* ranks that the result speaks for */
     json_t *sum;            /* STATS: owned object, counters of all ranks in seen */
     json_t *nodes;          /* STATS, where each node was asked for: owned array */
@@ -81,6 +84,9 @@ void cu_gather_start(struct cu_commands *commands, struct cu_task *task, uint64_
 void cu_gather_result(struct cu_commands *commands, struct cu_task *task, uint32_t rank,
                       json_t *result);
 void cu_gather_child_down(struct cu_commands *commands, struct cu_task *task, uint32_t rank);
+/* The core's effects are drained: ends this node's part when it is done. True when it was. The task
+ * may be finished. */
+bool cu_gather_poll(struct cu_commands *commands, struct cu_task *task);
 /* Ends it with what has come. */
 void cu_gather_finish(struct cu_commands *commands, struct cu_task *task);
 

@@ -38,74 +38,6 @@ __attribute__((format(printf, 2, 0))) static void on_fuse_log(enum fuse_log_leve
     cu_log_warn("%s", fuse_said);
 }
 
-/* --- the kernel's caches ---------------------------------------------------------------------- */
-
-static void notify(void *context, uint64_t node, const char *name, size_t name_len)
-{
-    struct fuse_session *session = context;
-
-    /* ENOENT says that the kernel has forgotten already. */
-    if (name)
-        fuse_lowlevel_notify_inval_entry(session, node, name, name_len);
-    else
-        fuse_lowlevel_notify_inval_inode(session, node, 0, 0);
-}
-
-struct forget {
-    struct cu_front *front;
-    const struct cu_inode *base;
-};
-
-static void forget_inode(void *context, struct cu_inode *inode)
-{
-    struct forget *f = context;
-    struct cu_front *front = f->front;
-    int rc = 0;
-
-    if (!cu_inode_within(inode, f->base))
-        return;
-    if (inode->parent)
-        rc = cu_invalidator_entry(front->invalidator, inode->parent->nodeid, inode->name,
-                                  inode->name_len);
-    else
-        inode->has_attr = false;
-    if (rc == 0)
-        rc = cu_invalidator_inode(front->invalidator, inode->nodeid);
-    if (rc < 0)
-        CU_FRONT_COUNT(front, no_memory);
-    if (S_ISDIR(inode->attr.mode)) {
-        cu_front_held_drop(front, inode->dir.held);
-        inode->negative_seen = false;
-        inode->dir.listing_retry_ns = 0;
-        inode->dir.positives = 0;
-    }
-}
-
-void cu_front_forget(struct cu_front *front, const char *path, size_t path_len)
-{
-    const struct cu_inode *base = front->inodes.root, *next;
-    struct forget f = {.front = front};
-    size_t at = 1;
-
-    cu_recovery_set_forgot(front->config.recovery);
-    while (at < path_len) {
-        const char *slash = memchr(path + at, '/', path_len - at);
-        size_t len = (slash ? (size_t)(slash - path) : path_len) - at;
-
-        next = cu_inodes_find(&front->inodes, base, path + at, len);
-        if (!next) {
-            /* Perhaps the kernel knows that it does not exist. */
-            if (cu_invalidator_entry(front->invalidator, base->nodeid, path + at, len) < 0)
-                CU_FRONT_COUNT(front, no_memory);
-            return;
-        }
-        base = next;
-        at += len + 1;
-    }
-    f.base = base;
-    cu_inodes_each(&front->inodes, forget_inode, &f);
-}
-
 /* --- the loop --------------------------------------------------------------------------------- */
 
 /* As root: a sequential reader gets large reads. Must come after the answer to FUSE_INIT, which
@@ -228,11 +160,6 @@ static int open_session(struct cu_front *front, struct cu_error *err)
     return 0;
 }
 
-static void on_closed(uv_handle_t *handle)
-{
-    free(handle->data);
-}
-
 /* All but the front itself, which holds libuv's handle. */
 static void free_parts(struct cu_front *front)
 {
@@ -241,10 +168,11 @@ static void free_parts(struct cu_front *front)
         fuse_session_destroy(front->session);
     }
     free(front->own_buffer);
-    if (front->inodes.by_id) {
+    if (front->inodes.by_id.segments) {
         cu_front_stale_free(front);
         cu_inodes_free(&front->inodes);
     }
+    cu_negatives_free(&front->negatives);
     free(front->scratch);
     free_config(front);
 }
@@ -262,6 +190,7 @@ struct cu_front *cu_front_create(const struct cu_front_config *config, struct cu
     front->counters = cu_core_counters(config->core);
     cu_list_init(&front->held);
     cu_list_init(&front->stale);
+    cu_list_init(&front->forgets.jobs);
     cu_front_requests_init(&front->requests);
     if (copy_config(front, config) < 0 ||
         cu_inodes_init(&front->inodes, on_inode_free, front) < 0 || cu_front_take_over(front) < 0) {
@@ -270,17 +199,18 @@ struct cu_front *cu_front_create(const struct cu_front_config *config, struct cu
     }
     if (open_session(front, err) < 0)
         goto fail;
-    front->invalidator = cu_invalidator_create(notify, front->session);
-    if (!front->invalidator) {
-        cu_error_set(err, -ENOMEM, "cannot start a thread");
-        goto fail;
-    }
     rc = uv_poll_init(config->loop, &front->poll, front->fd);
     if (rc < 0) {
         cu_error_set(err, rc, "cannot watch the FUSE device: %s", uv_strerror(rc));
         goto fail;
     }
     front->poll.data = front;
+    front->open_handles = 1;
+    if (cu_front_forgets_init(front) < 0) {
+        cu_error_set(err, -ENOMEM, "cannot start a thread");
+        cu_front_destroy(front);
+        return NULL;
+    }
     rc = uv_poll_start(&front->poll, UV_READABLE, on_readable);
     if (rc == 0)
         return front;
@@ -288,7 +218,6 @@ struct cu_front *cu_front_create(const struct cu_front_config *config, struct cu
     cu_front_destroy(front);
     return NULL;
 fail:
-    cu_invalidator_destroy(front->invalidator);
     free_parts(front);
     free(front);
     return NULL;
@@ -328,9 +257,11 @@ void cu_front_destroy(struct cu_front *front)
     front->closing = true;
     uv_poll_stop(&front->poll);
     cu_front_requests_free(front);
-    end_invalidator(front);
+    if (front->invalidator)
+        end_invalidator(front);
     cu_front_requests_free(front);
-    uv_close((uv_handle_t *)&front->poll, on_closed); /* before the descriptor is */
+    cu_front_forgets_close(front);
+    uv_close((uv_handle_t *)&front->poll, cu_front_closed); /* before the descriptor is */
     free_parts(front);
     errno = saved;
 }

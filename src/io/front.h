@@ -62,6 +62,7 @@ struct cu_front_config {
     int device_fd;                /* of cu_front_mount, taken; 0: mounts, and unmounts, by itself */
     struct cu_recovery *recovery; /* borrowed, opened; NULL: nobody will take over */
     bool resumes;                 /* goes on with what an earlier daemon left there */
+    bool old_kernel;              /* does without what Linux has later than 5.14: for tests */
     struct cu_front_events events;
 };
 
@@ -76,9 +77,15 @@ struct cu_front *cu_front_create(const struct cu_front_config *config, struct cu
 __attribute__((warn_unused_result)) int cu_front_resume(struct cu_front *front);
 /* A CU_EFFECT_REPLY whose cookie the front handed to cu_core_want. */
 void cu_front_reply(struct cu_front *front, uint64_t cookie, const struct cu_value *value);
-/* A CU_EFFECT_FORGET: the kernel's entries and pages at and below path are invalidated, on a thread
+/* A CU_EFFECT_FORGET: what the kernel holds of path and all below it is looked at again before it
+ * is next used; pages: file content is dropped, too. Goes on in steps, on the loop and on a thread
  * of its own (the kernel may hold a directory's lock until a lookup in it is answered). */
-void cu_front_forget(struct cu_front *front, const char *path, size_t path_len);
+void cu_front_forget(struct cu_front *front, const char *path, size_t path_len, bool pages);
+/* Has the kernel been told all? When it has, events.kick is called. failures: notifications that
+ * could not be made so far. */
+bool cu_front_forgot(const struct cu_front *front, uint64_t *failures);
+/* Can the kernel be told that names have expired (Linux 6.2)? Known once it has mounted. */
+bool cu_front_can_expire(const struct cu_front *front);
 /* Inodes the kernel holds. */
 uint64_t cu_front_inodes(const struct cu_front *front);
 /* Unmounts (lazily when busy), stops serving. Requests that wait are answered ENOTCONN... by the

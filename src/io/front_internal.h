@@ -15,6 +15,7 @@
 #include "io/habit.h"
 #include "io/inode.h"
 #include "io/invalidate.h"
+#include "io/negative.h"
 #include "io/predict.h"
 #include "io/streams.h"
 #include "proto/order.h"
@@ -30,7 +31,7 @@
 enum cu_front_kind {
     CU_FRONT_LOOKUP_LISTING, /* a lookup that waits for the directory's listing */
     CU_FRONT_LOOKUP,
-    CU_FRONT_GETATTR, /* of the root, once */
+    CU_FRONT_GETATTR, /* of the root once, of others when they are in doubt */
     CU_FRONT_READLINK,
     CU_FRONT_READDIR,
     CU_FRONT_READ,
@@ -121,6 +122,19 @@ struct cu_front_held {
     struct cu_front_walk xattrs[CU_FRONT_WAYS];
 };
 
+/* What the kernel is being told to forget (front_forget.c). */
+struct cu_front_forgets {
+    struct cu_list jobs;      /* struct forget (front_forget.c); the first is under way */
+    struct cu_inode *at;      /* reference: the last node that it has been to; NULL: none yet */
+    uint64_t negatives_at;    /* the same for names that do not exist */
+    bool walked;              /* it has been to all */
+    uint64_t settle_ns;       /* ... and ends not before this */
+    uint64_t failures;        /* notifications that could not be made, of jobs that are over */
+    uint64_t failures_before; /* as the invalidator counts */
+    uv_async_t wake;
+    uv_timer_t timer;
+};
+
 struct cu_front {
     struct cu_front_config config; /* its strings are the front's own */
     size_t hidden_len[CU_FRONT_HIDDEN_MAX];
@@ -138,8 +152,13 @@ struct cu_front {
     bool closing; /* nobody answers any more */
     bool posix_acl;
     bool parallel_lookups; /* the reply to INIT, which comes next, must say so */
+    bool can_expire;       /* the kernel: names may expire (6.2) */
+    bool can_prune;        /* the kernel: idle nodes may be asked back (6.18) */
+    int open_handles;      /* that libuv still has */
     struct cu_inodes inodes;
     struct cu_invalidator *invalidator;
+    struct cu_front_forgets forgets;
+    struct cu_negatives negatives;
     struct cu_predict predict;
     struct cu_habit habit;
     struct cu_streams streams;
@@ -162,6 +181,26 @@ extern const struct fuse_lowlevel_ops cu_front_ops;
 /* front.c */
 /* Mounts, or uses the device "/dev/fd/N", which is set not to block. NULL with err. */
 struct fuse_session *cu_front_session(const char *mount_dir, void *userdata, struct cu_error *err);
+
+/* front_forget.c */
+int cu_front_forgets_init(struct cu_front *front);
+/* Drops what has not been told yet, and closes the handles (open_handles). */
+void cu_front_forgets_close(struct cu_front *front);
+/* A handle has gone; with the last one goes the front. */
+void cu_front_closed(uv_handle_t *handle);
+/* inode may be out of date: the kernel and the front ask again before they use what they hold. What
+ * uses it keeps it (a working directory, a running program, what is mounted there). 0, or -ENOMEM,
+ * which is counted. */
+int cu_front_doubt(struct cu_front *front, struct cu_inode *inode, bool pages);
+/* inode is known not to be what its name stands for any more, and the kernel has asked for its
+ * attributes or its target: the answer is ESTALE, after which the kernel looks the name up again.
+ */
+void cu_front_replaced(struct cu_front *front, struct cu_front_request *r);
+
+/* front_notify.c */
+/* What the kernel can be told, from its first request. */
+void cu_front_kernel_offers(struct cu_front *front, const void *init, size_t size);
+int cu_front_notify(void *context, const struct cu_invalidation *what);
 
 /* front_takeover.c */
 /* Readies the buffer, and the inodes that the kernel knows already. 0 or -ENOMEM. */

@@ -67,9 +67,7 @@ void cu_front_mark_stale(struct cu_front *front, struct cu_inode *inode)
 
     if (inode->stale || !inode->parent)
         return;
-    if (cu_invalidator_entry(front->invalidator, inode->parent->nodeid, inode->name,
-                             inode->name_len) < 0)
-        CU_FRONT_COUNT(front, no_memory);
+    cu_front_doubt(front, inode, false);
     mark = malloc(sizeof(*mark));
     if (!mark) {
         CU_FRONT_COUNT(front, no_memory);
@@ -147,6 +145,18 @@ static void reply_negative(fuse_req_t fuse, double timeout_s)
     fuse_reply_entry(fuse, &entry);
 }
 
+/* The name of lookup r does not exist; that was seen age_ms ago. */
+static void reply_absent(struct cu_front *front, const struct cu_front_request *r, uint32_t age_ms)
+{
+    double timeout_s = believed_s(front, age_ms);
+
+    if (timeout_s > 0)
+        cu_negatives_add(&front->negatives, r->inode->nodeid, r->lookup.name, r->lookup.name_len,
+                         uv_hrtime() + (uint64_t)(timeout_s * 1e9));
+    cu_inodes_set_absent(&front->inodes, r->inode, r->lookup.name, r->lookup.name_len);
+    reply_negative(r->fuse, timeout_s);
+}
+
 void cu_front_lookup_done(struct cu_front *front, struct cu_front_request *r,
                           const struct cu_value *value)
 {
@@ -158,7 +168,7 @@ void cu_front_lookup_done(struct cu_front *front, struct cu_front_request *r,
         cu_habit_found(&front->habit, r->lookup.name, r->lookup.name_len, value->error == 0);
     if (value->error == ENOENT) {
         r->inode->negative_seen = true;
-        reply_negative(r->fuse, believed_s(front, value->age_ms));
+        reply_absent(front, r, value->age_ms);
         r->error = ENOENT;
         cu_front_request_end(front, r);
         return;
@@ -222,7 +232,7 @@ static bool answer_absent(struct cu_front *front, struct cu_front_request *r, co
         return false;
     value = cu_core_peek(front->config.core, &what, now_ns);
     CU_FRONT_COUNT(front, hit_negative);
-    reply_negative(r->fuse, value ? believed_s(front, value->age_ms) : 0);
+    reply_absent(front, r, value ? value->age_ms : UINT32_MAX);
     r->error = ENOENT;
     cu_front_request_end(front, r);
     return true;

@@ -30,11 +30,25 @@ static void reply_attr(fuse_req_t fuse, const struct cu_inode *inode)
     fuse_reply_attr(fuse, &st, CU_FRONT_FOREVER_S);
 }
 
-/* Only the root comes here without having been looked up. */
+/* Does value say that the path of inode is something else by now, or nothing? */
+static bool replaced(const struct cu_inode *inode, const struct cu_value *value)
+{
+    if (!inode->parent)
+        return false;
+    if (value->error)
+        return value->error == ENOENT || value->error == ENOTDIR || value->error == ELOOP;
+    return !cu_inode_is(inode, &value->attr);
+}
+
+/* The root, which is never looked up, or a node in doubt. */
 void cu_front_getattr_done(struct cu_front *front, struct cu_front_request *r,
                            const struct cu_value *value)
 {
-    if (value->error || !S_ISDIR(value->attr.mode)) {
+    if (replaced(r->inode, value)) {
+        cu_front_replaced(front, r);
+        return;
+    }
+    if (value->error || (!r->inode->parent && !S_ISDIR(value->attr.mode))) {
         cu_front_request_fail(front, r, value->error ? value->error : ENOTDIR);
         return;
     }
@@ -53,7 +67,7 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
     CU_FRONT_COUNT(front, fuse_getattr);
     if (!inode) {
         fuse_reply_err(req, ESTALE);
-    } else if (inode->has_attr) {
+    } else if (inode->has_attr && !inode->doubted) {
         reply_attr(req, inode);
     } else {
         r = cu_front_request_new(front, req, inode, CU_FRONT_GETATTR);
@@ -77,10 +91,16 @@ static void reply_target(fuse_req_t fuse, const struct cu_buf *target)
 void cu_front_readlink_done(struct cu_front *front, struct cu_front_request *r,
                             const struct cu_value *value)
 {
+    if (replaced(r->inode, value)) {
+        cu_front_replaced(front, r);
+        return;
+    }
     if (value->error || !value->bytes) {
         cu_front_request_fail(front, r, value->error ? value->error : EINVAL);
         return;
     }
+    cu_inodes_set_attr(&front->inodes, r->inode, &value->attr);
+    cu_buf_unref(r->inode->link.target);
     r->inode->link.target = cu_buf_ref(value->bytes);
     reply_target(r->fuse, value->bytes);
     cu_front_request_end(front, r);
@@ -95,7 +115,7 @@ static void op_readlink(fuse_req_t req, fuse_ino_t ino)
     CU_FRONT_COUNT(front, fuse_readlink);
     if (!inode || !S_ISLNK(inode->attr.mode)) {
         fuse_reply_err(req, inode ? EINVAL : ESTALE);
-    } else if (inode->link.target) {
+    } else if (inode->link.target && !inode->doubted) {
         reply_target(req, inode->link.target);
     } else {
         r = cu_front_request_new(front, req, inode, CU_FRONT_READLINK);

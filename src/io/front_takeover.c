@@ -58,8 +58,10 @@ static void process(struct cu_front *front, const void *bytes, size_t size)
     struct fuse_buf request = {.mem = (void *)(uintptr_t)bytes, .size = size};
     const struct fuse_in_header *header = bytes;
 
-    if (header->opcode == FUSE_INIT)
+    if (header->opcode == FUSE_INIT) {
         cu_recovery_set_init(front->config.recovery, bytes, size);
+        cu_front_kernel_offers(front, bytes, size);
+    }
     front->current = &request;
     fuse_session_process_buf(front->session, &request);
     front->current = NULL;
@@ -210,12 +212,13 @@ int cu_front_resume(struct cu_front *front)
 
     if (rc < 0)
         return rc;
+    front->negatives.lost_ns = uv_hrtime() + front->config.enoent_ttl_ns; /* the dead daemon's */
     save_buffer(front);
     handles = waiting(recovery, &count);
     if (!handles)
         return -ENOMEM;
     if (cu_recovery_forgot(recovery))
-        cu_front_forget(front, "/", 1); /* the dead daemon may not have got to it */
+        cu_front_forget(front, "/", 1, true); /* the dead daemon may not have got to it */
     for (size_t i = 0; i < count; i++) {
         uint32_t at = handles[i];
 

@@ -1,6 +1,6 @@
 /* The kernel speaks of numbers, the core of paths; this table is between them. Invariants: a node
  * lives as long as the kernel's references and ours together; each child holds its parent, so that
- * a path can always be built by walking up; both hash chains hold every node but the root, which is
+ * a path can always be built by walking up; both tables hold every node but the root, which is
  * in by_id only. A parent's number is below its children's. What the recovery area has is never
  * behind what the kernel was told. */
 #include "io/inode.h"
@@ -12,18 +12,34 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define BUCKETS_MIN 256u
-#define NODEID_MAX  (UINT64_C(1) << 62) /* no kernel lives long enough to get there */
+#define NODEID_MAX (UINT64_C(1) << 62) /* no kernel lives long enough to get there */
 
-static size_t id_bucket(const struct cu_inodes *t, uint64_t nodeid)
+static struct cu_inode *by_id(struct cu_table_link *link)
 {
-    return (size_t)nodeid & (t->bucket_count - 1); /* numbers are consecutive: no hash needed */
+    return link ? CU_LIST_ENTRY(link, struct cu_inode, id_link) : NULL;
 }
 
-static size_t name_bucket(const struct cu_inodes *t, uint64_t parent_id, const char *name,
-                          size_t name_len)
+static struct cu_inode *by_name(struct cu_table_link *link)
 {
-    return (size_t)cu_hash_seeded(name, name_len, parent_id) & (t->bucket_count - 1);
+    return link ? CU_LIST_ENTRY(link, struct cu_inode, name_link) : NULL;
+}
+
+static uint64_t id_hash(const struct cu_table_link *link)
+{
+    /* Numbers are consecutive: no hash needed. */
+    return CU_LIST_ENTRY((uintptr_t)link, const struct cu_inode, id_link)->nodeid;
+}
+
+static uint64_t hash_name(const struct cu_inode *parent, const char *name, size_t name_len)
+{
+    return cu_hash_seeded(name, name_len, parent->nodeid);
+}
+
+static uint64_t name_hash(const struct cu_table_link *link)
+{
+    const struct cu_inode *inode = CU_LIST_ENTRY((uintptr_t)link, const struct cu_inode, name_link);
+
+    return hash_name(inode->parent, inode->name, inode->name_len);
 }
 
 static bool named(const struct cu_inode *inode, const struct cu_inode *parent, const char *name,
@@ -49,58 +65,29 @@ static bool same_identity(const struct cu_attr *a, const struct cu_attr *b)
 
 /* --- table ------------------------------------------------------------------------------------ */
 
+static size_t bytes_of(const struct cu_inode *inode)
+{
+    return sizeof(*inode) + inode->name_len + 1u;
+}
+
 static void link_in(struct cu_inodes *t, struct cu_inode *inode)
 {
-    size_t i = id_bucket(t, inode->nodeid);
-
-    inode->id_next = t->by_id[i];
-    t->by_id[i] = inode;
-    if (!inode->parent)
-        return;
-    i = name_bucket(t, inode->parent->nodeid, inode->name, inode->name_len);
-    inode->name_next = t->by_name[i];
-    t->by_name[i] = inode;
+    cu_table_add(&t->by_id, &inode->id_link);
+    cu_list_push_back(&t->all, &inode->order);
+    if (inode->parent)
+        cu_table_add(&t->by_name, &inode->name_link);
+    t->count++;
+    t->bytes += bytes_of(inode);
 }
 
 static void link_out(struct cu_inodes *t, struct cu_inode *inode)
 {
-    struct cu_inode **at = &t->by_id[id_bucket(t, inode->nodeid)];
-
-    while (*at != inode)
-        at = &(*at)->id_next;
-    *at = inode->id_next;
-    if (!inode->parent)
-        return;
-    at = &t->by_name[name_bucket(t, inode->parent->nodeid, inode->name, inode->name_len)];
-    while (*at != inode)
-        at = &(*at)->name_next;
-    *at = inode->name_next;
-}
-
-/* Failing to grow only makes the chains longer. */
-static void grow(struct cu_inodes *t)
-{
-    struct cu_inodes larger = *t;
-
-    larger.bucket_count *= 2;
-    larger.by_id = calloc(larger.bucket_count, sizeof(struct cu_inode *));
-    larger.by_name = calloc(larger.bucket_count, sizeof(struct cu_inode *));
-    if (!larger.by_id || !larger.by_name) {
-        free(larger.by_id);
-        free(larger.by_name);
-        return;
-    }
-    for (size_t i = 0; i < t->bucket_count; i++) {
-        for (struct cu_inode *inode = t->by_id[i], *next; inode; inode = next) {
-            next = inode->id_next;
-            link_in(&larger, inode);
-        }
-    }
-    free(t->by_id);
-    free(t->by_name);
-    t->by_id = larger.by_id;
-    t->by_name = larger.by_name;
-    t->bucket_count = larger.bucket_count;
+    cu_table_remove(&t->by_id, &inode->id_link);
+    cu_list_remove(&inode->order);
+    if (inode->parent)
+        cu_table_remove(&t->by_name, &inode->name_link);
+    t->count--;
+    t->bytes -= bytes_of(inode);
 }
 
 /* nodeid 0: the next number. */
@@ -119,23 +106,16 @@ static struct cu_inode *make(struct cu_inodes *t, struct cu_inode *parent, uint6
     inode->parent = cu_inode_ref(parent);
     inode->name_len = (uint16_t)name_len;
     memcpy(inode->name, name, name_len);
-    if (t->count >= t->bucket_count)
-        grow(t);
     link_in(t, inode);
-    t->count++;
     return inode;
 }
 
 int cu_inodes_init(struct cu_inodes *t, void (*on_free)(void *context, struct cu_inode *inode),
                    void *context)
 {
-    *t = (struct cu_inodes){.bucket_count = BUCKETS_MIN,
-                            .next_id = CU_INODE_ROOT,
-                            .on_free = on_free,
-                            .context = context};
-    t->by_id = calloc(t->bucket_count, sizeof(struct cu_inode *));
-    t->by_name = calloc(t->bucket_count, sizeof(struct cu_inode *));
-    if (t->by_id && t->by_name)
+    *t = (struct cu_inodes){.next_id = CU_INODE_ROOT, .on_free = on_free, .context = context};
+    cu_list_init(&t->all);
+    if (cu_table_init(&t->by_id, id_hash) == 0 && cu_table_init(&t->by_name, name_hash) == 0)
         t->root = make(t, NULL, 0, "", 0);
     if (!t->root) {
         cu_inodes_free(t);
@@ -158,14 +138,10 @@ static void free_node(struct cu_inodes *t, struct cu_inode *inode)
 
 void cu_inodes_free(struct cu_inodes *t)
 {
-    for (size_t i = 0; t->by_id && i < t->bucket_count; i++) {
-        for (struct cu_inode *inode = t->by_id[i], *next; inode; inode = next) {
-            next = inode->id_next;
-            free_node(t, inode);
-        }
-    }
-    free(t->by_id);
-    free(t->by_name);
+    cu_list_for_each_safe (link, &t->all)
+        free_node(t, CU_LIST_ENTRY(link, struct cu_inode, order));
+    cu_table_free(&t->by_id);
+    cu_table_free(&t->by_name);
     *t = (struct cu_inodes){0};
 }
 
@@ -173,10 +149,10 @@ void cu_inodes_free(struct cu_inodes *t)
 
 struct cu_inode *cu_inodes_get(const struct cu_inodes *t, uint64_t nodeid)
 {
-    struct cu_inode *inode = t->by_id[id_bucket(t, nodeid)];
+    struct cu_inode *inode = by_id(cu_table_chain(&t->by_id, nodeid));
 
     while (inode && inode->nodeid != nodeid)
-        inode = inode->id_next;
+        inode = by_id(inode->id_link.next);
     return inode;
 }
 
@@ -215,6 +191,7 @@ void cu_inodes_set_attr(struct cu_inodes *t, struct cu_inode *inode, const struc
 
     inode->attr = *attr;
     inode->has_attr = true;
+    inode->doubted = false;
     if (!same)
         keep(t, inode);
 }
@@ -225,10 +202,15 @@ void cu_inodes_looked_up(struct cu_inodes *t, struct cu_inode *inode)
     cu_recovery_set_lookups(t->recovery, inode->record, inode->lookups);
 }
 
+bool cu_inode_is(const struct cu_inode *inode, const struct cu_attr *attr)
+{
+    return same_identity(&inode->attr, attr);
+}
+
 static struct cu_inode *chain_of(const struct cu_inodes *t, const struct cu_inode *parent,
                                  const char *name, size_t name_len)
 {
-    return t->by_name[name_bucket(t, parent->nodeid, name, name_len)];
+    return by_name(cu_table_chain(&t->by_name, hash_name(parent, name, name_len)));
 }
 
 struct cu_inode *cu_inodes_enter(struct cu_inodes *t, struct cu_inode *parent, const char *name,
@@ -237,11 +219,13 @@ struct cu_inode *cu_inodes_enter(struct cu_inodes *t, struct cu_inode *parent, c
     struct cu_inode *inode = chain_of(t, parent, name, name_len);
 
     while (inode && (!named(inode, parent, name, name_len) || !same_identity(&inode->attr, attr)))
-        inode = inode->name_next;
+        inode = by_name(inode->name_link.next);
     if (!inode)
         inode = make(t, parent, 0, name, name_len);
-    if (inode)
+    if (inode) {
+        inode->absent = false;
         cu_inodes_set_attr(t, inode, attr);
+    }
     return inode;
 }
 
@@ -251,7 +235,7 @@ struct cu_inode *cu_inodes_find_stale(const struct cu_inodes *t, const struct cu
     struct cu_inode *inode = chain_of(t, parent, name, name_len);
 
     while (inode && (!inode->stale || !named(inode, parent, name, name_len)))
-        inode = inode->name_next;
+        inode = by_name(inode->name_link.next);
     return inode;
 }
 
@@ -261,7 +245,27 @@ struct cu_inode *cu_inodes_find(const struct cu_inodes *t, const struct cu_inode
     struct cu_inode *inode = chain_of(t, parent, name, name_len);
 
     while (inode && !named(inode, parent, name, name_len))
-        inode = inode->name_next;
+        inode = by_name(inode->name_link.next);
+    return inode;
+}
+
+void cu_inodes_set_absent(struct cu_inodes *t, const struct cu_inode *parent, const char *name,
+                          size_t name_len)
+{
+    struct cu_inode *inode = chain_of(t, parent, name, name_len);
+
+    for (; inode; inode = by_name(inode->name_link.next))
+        if (named(inode, parent, name, name_len))
+            inode->absent = true;
+}
+
+struct cu_inode *cu_inodes_find_present(const struct cu_inodes *t, const struct cu_inode *parent,
+                                        const char *name, size_t name_len)
+{
+    struct cu_inode *inode = chain_of(t, parent, name, name_len);
+
+    while (inode && (inode->absent || !named(inode, parent, name, name_len)))
+        inode = by_name(inode->name_link.next);
     return inode;
 }
 
@@ -278,7 +282,6 @@ static void free_unused(struct cu_inodes *t, struct cu_inode *inode)
         struct cu_inode *parent = inode->parent;
 
         link_out(t, inode);
-        t->count--;
         free_node(t, inode);
         inode = parent;
         if (inode)
@@ -437,10 +440,9 @@ int cu_inodes_keep(struct cu_inodes *t, struct cu_recovery *recovery, bool resto
     return rc;
 }
 
-void cu_inodes_each(const struct cu_inodes *t, void (*fn)(void *context, struct cu_inode *inode),
-                    void *context)
+struct cu_inode *cu_inodes_next(const struct cu_inodes *t, const struct cu_inode *inode)
 {
-    for (size_t i = 0; i < t->bucket_count; i++)
-        for (struct cu_inode *inode = t->by_id[i]; inode; inode = inode->id_next)
-            fn(context, inode);
+    const struct cu_list *next = inode ? inode->order.next : t->all.next;
+
+    return next == &t->all ? NULL : CU_LIST_ENTRY((uintptr_t)next, struct cu_inode, order);
 }

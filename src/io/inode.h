@@ -5,7 +5,9 @@
 #ifndef CU_IO_INODE_H
 #define CU_IO_INODE_H
 
+#include "base/list.h"
 #include "base/path.h"
+#include "base/table.h"
 #include "io/recovery.h"
 #include "proto/object.h"
 
@@ -18,8 +20,9 @@
 struct cu_front_held;
 
 struct cu_inode {
-    struct cu_inode *id_next;
-    struct cu_inode *name_next;
+    struct cu_table_link id_link;
+    struct cu_table_link name_link;
+    struct cu_list order;    /* in cu_inodes.all */
     struct cu_inode *parent; /* holds a reference; NULL: the root */
     uint64_t nodeid;
     uint64_t lookups; /* the kernel's references */
@@ -28,6 +31,8 @@ struct cu_inode {
     uint16_t name_len;
     bool has_attr;      /* false: the root before it was asked for */
     bool stale;         /* storage has another version by now */
+    bool doubted;       /* attr may be out of date: to be asked for again */
+    bool absent;        /* its name was found not to exist since */
     bool negative_seen; /* directory: a name in it was found not to exist */
     bool read_before;   /* file */
     bool listed_before; /* directory */
@@ -48,10 +53,11 @@ struct cu_inode {
 };
 
 struct cu_inodes {
-    struct cu_inode **by_id;
-    struct cu_inode **by_name;
-    size_t bucket_count; /* power of two */
+    struct cu_table by_id;
+    struct cu_table by_name;
+    struct cu_list all; /* oldest first, so parents before their children */
     uint64_t count;
+    uint64_t bytes; /* memory of all nodes, recovery records not counted */
     uint64_t next_id;
     struct cu_inode *root;
     struct cu_recovery *recovery;                           /* borrowed, may be NULL */
@@ -77,6 +83,8 @@ struct cu_inode *cu_inodes_get(const struct cu_inodes *t, uint64_t nodeid);
  */
 struct cu_inode *cu_inodes_enter(struct cu_inodes *t, struct cu_inode *parent, const char *name,
                                  size_t name_len, const struct cu_attr *attr);
+/* Is what attr describes still this node, were it found by its name? */
+bool cu_inode_is(const struct cu_inode *inode, const struct cu_attr *attr);
 /* Sets what is known of inode. */
 void cu_inodes_set_attr(struct cu_inodes *t, struct cu_inode *inode, const struct cu_attr *attr);
 /* The kernel is about to be told of inode, and will hold one more reference. To be called before
@@ -88,6 +96,12 @@ struct cu_inode *cu_inodes_find_stale(const struct cu_inodes *t, const struct cu
 /* Any node of this name, or NULL. */
 struct cu_inode *cu_inodes_find(const struct cu_inodes *t, const struct cu_inode *parent,
                                 const char *name, size_t name_len);
+/* The name was found not to exist: marks its nodes, until it is entered again. */
+void cu_inodes_set_absent(struct cu_inodes *t, const struct cu_inode *parent, const char *name,
+                          size_t name_len);
+/* A node of this name that is not so marked, or NULL. */
+struct cu_inode *cu_inodes_find_present(const struct cu_inodes *t, const struct cu_inode *parent,
+                                        const char *name, size_t name_len);
 /* The kernel drops count references. Unknown nodes are ignored. */
 void cu_inodes_forget(struct cu_inodes *t, uint64_t nodeid, uint64_t count);
 struct cu_inode *cu_inode_ref(struct cu_inode *inode);
@@ -97,8 +111,8 @@ void cu_inodes_unref(struct cu_inodes *t, struct cu_inode *inode);
 __attribute__((warn_unused_result)) int cu_inode_path(const struct cu_inode *inode, char *out);
 /* Is inode equal to base or below it? */
 bool cu_inode_within(const struct cu_inode *inode, const struct cu_inode *base);
-/* Calls fn for each node; fn must not change the table. */
-void cu_inodes_each(const struct cu_inodes *t, void (*fn)(void *context, struct cu_inode *inode),
-                    void *context);
+/* The node made next after inode (NULL: the oldest), or NULL. A node that is referenced keeps its
+ * place, so that somebody can go through all of them in steps. */
+struct cu_inode *cu_inodes_next(const struct cu_inodes *t, const struct cu_inode *inode);
 
 #endif

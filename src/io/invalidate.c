@@ -14,21 +14,22 @@
 
 struct job {
     struct cu_list link;
-    uint64_t node;
-    bool entry;
-    size_t name_len;
-    char name[];
+    struct cu_invalidation what; /* its name or nodes follow */
+    max_align_t bytes[];
 };
 
 struct cu_invalidator {
     cu_invalidate_fn notify;
+    cu_invalidate_idle_fn idle;
     void *context;
     pthread_t thread;
     int done_fd;
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct cu_list jobs; /* guarded by lock */
+    bool busy;           /* inside a notification; guarded by lock */
     bool stop;           /* guarded by lock */
+    uint64_t failures;   /* guarded by lock */
 };
 
 static void drop_jobs(struct cu_list *jobs)
@@ -39,32 +40,49 @@ static void drop_jobs(struct cu_list *jobs)
         free(CU_LIST_ENTRY(link, struct job, link));
 }
 
+/* The next job, NULL: the end. */
+static struct job *next_job(struct cu_invalidator *inv)
+{
+    struct job *job = NULL;
+
+    pthread_mutex_lock(&inv->lock);
+    while (cu_list_empty(&inv->jobs) && !inv->stop)
+        pthread_cond_wait(&inv->wake, &inv->lock);
+    if (!inv->stop) {
+        job = CU_LIST_ENTRY(cu_list_pop_front(&inv->jobs), struct job, link);
+        inv->busy = true;
+    }
+    pthread_mutex_unlock(&inv->lock);
+    return job;
+}
+
 static void *run(void *arg)
 {
     struct cu_invalidator *inv = arg;
+    struct job *job;
     uint64_t one = 1;
 
-    for (;;) {
-        struct job *job;
+    while ((job = next_job(inv))) {
+        int rc = inv->notify(inv->context, &job->what);
+        bool idle;
 
-        pthread_mutex_lock(&inv->lock);
-        while (cu_list_empty(&inv->jobs) && !inv->stop)
-            pthread_cond_wait(&inv->wake, &inv->lock);
-        if (inv->stop) {
-            pthread_mutex_unlock(&inv->lock);
-            break;
-        }
-        job = CU_LIST_ENTRY(cu_list_pop_front(&inv->jobs), struct job, link);
-        pthread_mutex_unlock(&inv->lock);
-        inv->notify(inv->context, job->node, job->entry ? job->name : NULL, job->name_len);
         free(job);
+        pthread_mutex_lock(&inv->lock);
+        if (rc < 0 && rc != -ENOENT)
+            inv->failures++;
+        inv->busy = false;
+        idle = cu_list_empty(&inv->jobs) && !inv->stop;
+        pthread_mutex_unlock(&inv->lock);
+        if (idle)
+            inv->idle(inv->context);
     }
     while (write(inv->done_fd, &one, sizeof(one)) < 0 && errno == EINTR)
         ;
     return NULL;
 }
 
-struct cu_invalidator *cu_invalidator_create(cu_invalidate_fn notify, void *context)
+struct cu_invalidator *cu_invalidator_create(cu_invalidate_fn notify, cu_invalidate_idle_fn idle,
+                                             void *context)
 {
     struct cu_invalidator *inv = calloc(1, sizeof(*inv));
     sigset_t all, before;
@@ -73,6 +91,7 @@ struct cu_invalidator *cu_invalidator_create(cu_invalidate_fn notify, void *cont
     if (!inv)
         return NULL;
     inv->notify = notify;
+    inv->idle = idle;
     inv->context = context;
     cu_list_init(&inv->jobs);
     pthread_mutex_init(&inv->lock, NULL);
@@ -94,17 +113,21 @@ fail:
     return NULL;
 }
 
-static int enqueue(struct cu_invalidator *inv, uint64_t node, const char *name, size_t name_len)
+int cu_invalidator_add(struct cu_invalidator *inv, const struct cu_invalidation *what)
 {
-    struct job *job = calloc(1, sizeof(*job) + name_len + 1);
+    size_t size = what->what == CU_INVALIDATE_NAME   ? what->name_len
+                  : what->what == CU_INVALIDATE_IDLE ? what->count * sizeof(*what->nodes)
+                                                     : 0;
+    struct job *job = calloc(1, sizeof(*job) + size + 1);
 
     if (!job)
         return -ENOMEM;
-    job->node = node;
-    job->entry = name != NULL;
-    job->name_len = name_len;
-    if (name)
-        memcpy(job->name, name, name_len);
+    job->what = *what;
+    if (size > 0)
+        memcpy(job->bytes,
+               what->what == CU_INVALIDATE_NAME ? what->name : (const char *)what->nodes, size);
+    job->what.name = (const char *)job->bytes;
+    job->what.nodes = (const uint64_t *)job->bytes;
     pthread_mutex_lock(&inv->lock);
     cu_list_push_back(&inv->jobs, &job->link);
     pthread_cond_signal(&inv->wake);
@@ -112,15 +135,24 @@ static int enqueue(struct cu_invalidator *inv, uint64_t node, const char *name, 
     return 0;
 }
 
-int cu_invalidator_entry(struct cu_invalidator *inv, uint64_t dir, const char *name,
-                         size_t name_len)
+bool cu_invalidator_is_idle(struct cu_invalidator *inv)
 {
-    return enqueue(inv, dir, name, name_len);
+    bool idle;
+
+    pthread_mutex_lock(&inv->lock);
+    idle = cu_list_empty(&inv->jobs) && !inv->busy;
+    pthread_mutex_unlock(&inv->lock);
+    return idle;
 }
 
-int cu_invalidator_inode(struct cu_invalidator *inv, uint64_t node)
+uint64_t cu_invalidator_failures(struct cu_invalidator *inv)
 {
-    return enqueue(inv, node, NULL, 0);
+    uint64_t failures;
+
+    pthread_mutex_lock(&inv->lock);
+    failures = inv->failures;
+    pthread_mutex_unlock(&inv->lock);
+    return failures;
 }
 
 int cu_invalidator_stop(struct cu_invalidator *inv)

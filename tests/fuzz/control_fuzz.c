@@ -50,6 +50,13 @@ static void on_describe(void *context, json_t *result)
     (void)result;
 }
 
+static bool on_forgot(void *context, uint64_t *failures)
+{
+    (void)context;
+    *failures = 0;
+    return true;
+}
+
 static void on_dropped(void *context)
 {
     (void)context;
@@ -89,7 +96,8 @@ static void start(struct cu_job *job)
                   .ask = on_ask,
                   .stop = on_stop,
                   .describe = on_describe,
-                  .dropped = on_dropped},
+                  .dropped = on_dropped,
+                  .forgot = on_forgot},
     };
     struct cu_error err = {""};
 

@@ -38,6 +38,8 @@ static struct {
     unsigned sent_count;
     int ask_error;
     unsigned stops;
+    bool forgetting; /* the kernel has not been told all */
+    uint64_t forget_failures;
     json_t *stop_result;
     struct cu_commands_origin stop_origin;
 } node;
@@ -108,6 +110,13 @@ static inline void drain(void)
     } while (cu_commands_poll(node.commands, node.now_ns));
 }
 
+static inline bool on_forgot(void *context, uint64_t *failures)
+{
+    (void)context;
+    *failures = node.forget_failures;
+    return !node.forgetting;
+}
+
 static inline void forget_outbox(void)
 {
     for (unsigned i = 0; i < node.sent_count; i++)
@@ -135,7 +144,8 @@ static inline void start(uint32_t rank)
                   .ask = on_ask,
                   .stop = on_stop,
                   .describe = on_describe,
-                  .dropped = on_dropped},
+                  .dropped = on_dropped,
+                  .forgot = on_forgot},
     };
     struct cu_error err = {""};
 

@@ -196,6 +196,29 @@ static void test_below(void **state)
     assert_null(json_object_get(node.reply, "silent"));
 }
 
+static void test_refresh_waits_for_the_kernels(void **state)
+{
+    (void)state;
+    start(0);
+    join_child(1);
+    node.forgetting = true;
+    request("{\"op\":\"refresh\",\"all\":true,\"path\":\"/\"}");
+    result_from(1, true, node.outbox[0].id, "{\"ok\":true,\"ranks\":\"1-3\",\"failed\":2}");
+    assert_null(node.reply);
+    node.forgetting = false;
+    node.forget_failures = 5; /* of what was told meanwhile */
+    drain();
+    assert_true(ok());
+    assert_int_equal(number("nodes"), 4);
+    assert_int_equal(number("failed"), 3);
+    node.forgetting = true;
+    request("{\"op\":\"refresh\",\"path\":\"/\",\"timeout_ms\":10}");
+    node.now_ns += 11 * MS;
+    cu_commands_tick(node.commands, node.now_ns);
+    assert_true(ok());
+    assert_int_equal(number("nodes"), 0); /* it cannot say that it is done */
+}
+
 /* A stop that came in here and went up: this node is stopped from above before it can answer. */
 static void test_stop_lingers(void **state)
 {
@@ -239,6 +262,7 @@ int main(void)
         TEST(test_stop_goes_on_without_asker),
         TEST(test_stop_here),
         TEST(test_below),
+        TEST(test_refresh_waits_for_the_kernels),
         TEST(test_stop_lingers),
         TEST(test_stop_lingers_in_vain),
     };

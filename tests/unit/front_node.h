@@ -105,7 +105,8 @@ static inline void node_pump(void *context)
         else if (effect.type == CU_EFFECT_READ)
             node_read(n, effect.read.id, &effect.read.request);
         else if (effect.type == CU_EFFECT_FORGET && n->front)
-            cu_front_forget(n->front, effect.forget.path, effect.forget.path_len);
+            cu_front_forget(n->front, effect.forget.path, effect.forget.path_len,
+                            effect.forget.pages);
     }
     at = cu_core_deadline(n->core);
     if (at == UINT64_MAX)

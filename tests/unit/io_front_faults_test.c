@@ -246,7 +246,7 @@ static void a_handled_signal_is_not_seen_by_stat(void **state)
 
 static void forget_fn(struct node *n, void *arg)
 {
-    cu_front_forget(n->front, arg, strlen(arg));
+    cu_front_forget(n->front, arg, strlen(arg), true);
 }
 
 /* The kernel holds /d's lock for the lookup that waits; whoever notifies waits for that lock. */

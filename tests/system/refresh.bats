@@ -1,0 +1,188 @@
+# Refreshing: who uses the view loses nothing, all nodes show the new state when the command returns, and
+# what is not below the path stays cached. node3 does without what Linux has later than 5.14.
+
+bats_require_minimum_version 1.5.0
+load lib.bash
+
+NODES="node1 node2 node3 node4"
+
+setup_file() {
+    can_run || return 0
+    work_up
+    mkdir "$WORK/source" "$WORK/pfs"
+    pfs_up "$WORK/source" "$WORK/pfs"
+    cluster_up -n 4
+    # shellcheck disable=SC2016 # the shell's there
+    printf '%s\n' '#!/bin/sh' 'host=$1; shift' '[ "$host" != node3 ] || set -- COPPER_OLD_KERNEL=1 "$@"' \
+        'exec "'"$CLUSTER_BIN"'/rsh" "$host" env "$@"' >"$WORK/rsh"
+    chmod 755 "$WORK/rsh"
+    "$CLUSTER_BIN/cluster" hosts "$CLUSTER_DIR" >"$CLUSTER_DIR/job-hosts"
+    # -E is long: what is seen early is seen because of the refresh.
+    on login env COPPER_RSH="$WORK/rsh" "$COPPER_BUILD/launch_copper.sh" -H "$CLUSTER_DIR/job-hosts" \
+        -v "$MOUNT" -s "$PATIENCE" -T 2 -k 1 -E 60000
+}
+
+teardown_file() {
+    job_down
+    pfs_down
+    cluster_down
+    work_down
+}
+
+setup() {
+    skip_unless_built
+    dir=$BATS_TEST_NUMBER
+    source=$WORK/source/$dir
+    leaf=$MOUNT$WORK/pfs/$dir
+    mkdir "$source"
+    copper node1 refresh "$WORK/pfs" # a listing without this directory is believed for -E
+}
+
+teardown() {
+    local fd
+    for fd in ${SITTERS:-}; do exec {fd}>&- || true; done
+}
+
+# furnish: what tests/system/sitter wants
+furnish() {
+    mkdir "$source/home" "$source/point"
+    touch "$source/home/inhabitant"
+    cp /bin/sleep "$source/program"
+    head -c 300000 /dev/urandom >"$source/library"
+    chmod 755 "$source/library"
+}
+
+# sit NODE: starts a sitter there; $sitter_NODE is its input, and what it says goes to a pipe.
+sit() {
+    mkfifo "$WORK/in.$dir.$1" "$WORK/out.$dir.$1"
+    on "$1" unshare -m "$SYSTEM_DIR/sitter" "$leaf" <"$WORK/in.$dir.$1" >"$WORK/out.$dir.$1" 2>&1 3>&- &
+    exec {to}>"$WORK/in.$dir.$1" {from}<"$WORK/out.$dir.$1"
+    declare -g "to_$1=$to" "from_$1=$from"
+    SITTERS="${SITTERS:-} $to $from"
+    says "$1" ready
+}
+
+says() {
+    local from="from_$1" line
+    read -r -t "$PATIENCE" -u "${!from}" line
+    [ "$line" = "$2" ] || { echo "$1: $line"; return 1; }
+}
+
+all_sit_well() {
+    local node to
+    for node in node2 node3 node4; do
+        to="to_$node"
+        echo >&"${!to}"
+        says "$node" ok
+    done
+}
+
+@test "refresh takes nothing from who uses the view, of / and of a path" {
+    [ "$(jq_get "$(copper node3 doctor --json)" daemon.names_expire)" = False ]
+    furnish
+    for node in node2 node3 node4; do sit "$node"; done
+    all_sit_well
+    copper node1 refresh
+    all_sit_well
+    # All of it is looked at again: the sitters' names are found by others, too.
+    for node in $NODES; do on "$node" ls -lR "$leaf" >/dev/null; done
+    all_sit_well
+    copper node4 refresh "$WORK/pfs/$dir"
+    for node in $NODES; do on "$node" ls -lR "$leaf" >/dev/null; done
+    all_sit_well
+}
+
+@test "a changed file and listing take nothing from who uses the rest" {
+    furnish
+    echo old >"$source/changed"
+    echo old >"$source/home/changed"
+    ln -s home "$source/link"
+    for node in node2 node3 node4; do
+        on "$node" cat "$leaf/changed" "$leaf/link/changed"
+        sit "$node"
+    done
+    echo newer >"$source/changed"
+    echo newest >"$source/new"
+    echo newer >"$source/home/changed.new"
+    mv "$source/home/changed.new" "$source/home/changed"
+    rm "$source/link"
+    ln -s "./home/" "$source/link"
+    copper node3 refresh "$WORK/pfs/$dir"
+    for node in $NODES; do
+        [ "$(on "$node" cat "$leaf/changed" "$leaf/new" "$leaf/home/changed")" = $'newer\nnewest\nnewer' ]
+        [ "$(on "$node" readlink "$leaf/link")" = ./home/ ]
+    done
+    all_sit_well
+}
+
+@test "refresh's return means that every node's kernel shows the new state" {
+    mkdir "$source/d" "$source/e"
+    for name in a b gone; do echo old >"$source/d/$name"; done
+    ln -s a "$source/d/link"
+    for round in 1 2 3; do
+        for node in $NODES; do
+            on "$node" sh -c 'cd "$1"; ls -lR . >/dev/null; cat d/a d/link; ls d/new e/new 2>&1; true' sh "$leaf"
+        done
+        echo "round $round" >"$source/d/a"
+        rm -f "$source/d/link" "$source/d/gone"
+        ln -s b "$source/d/link"
+        echo "new $round" >"$source/d/new"
+        echo "new $round" >"$source/e/new"
+        copper "node$round" refresh "$WORK/pfs/$dir"
+        for node in $NODES; do
+            [ "$(on "$node" cat "$leaf/d/a")" = "round $round" ]
+            [ "$(on "$node" cat "$leaf/d/new" "$leaf/e/new")" = $"new $round"$'\n'"new $round" ]
+            [ "$(on "$node" readlink "$leaf/d/link")" = b ]
+            [ "$(on "$node" ls "$leaf/d")" = $'a\nb\nlink\nnew' ]
+            [ "$(on "$node" stat -c %s "$leaf/d/a")" = "$(stat -c %s "$source/d/a")" ]
+            run ! on "$node" ls "$leaf/d/gone"
+        done
+        rm "$source/d/new" "$source/e/new" "$source/d/link"
+        ln -s a "$source/d/link"
+        touch "$source/d/gone"
+        copper "node$round" refresh "$WORK/pfs/$dir"
+    done
+}
+
+@test "a directory that was removed or replaced on storage is seen so" {
+    mkdir "$source/d" "$source/r"
+    echo one >"$source/d/f"
+    for node in $NODES; do on "$node" cat "$leaf/d/f"; on "$node" ls "$leaf/r"; done
+    mv "$source/d" "$WORK/source/away$dir"
+    mkdir "$source/d"
+    echo another >"$source/d/f"
+    rmdir "$source/r"
+    copper node2 refresh
+    for node in $NODES; do
+        [ "$(on "$node" cat "$leaf/d/f")" = another ]
+        run ! on "$node" ls "$leaf/r"
+    done
+}
+
+@test "who has a changed file open goes on with its old bytes" {
+    local going=() pids=()
+    head -c 40000 /dev/urandom >"$source/file"
+    cp "$source/file" "$WORK/was"
+    for node in node2 node3; do
+        on "$node" cmp "$leaf/file" "$WORK/was"
+        # The content is asked for after the refresh, of a file whose name leads to another by then.
+        mkfifo "$WORK/go.$node"
+        # shellcheck disable=SC2016
+        on "$node" sh -c 'exec 5<"$1"; read -r _ <"$2"; cmp - "$3" <&5 && echo same' sh \
+            "$leaf/file" "$WORK/go.$node" "$WORK/was" >"$WORK/said.$node" 2>&1 3>&- &
+        pids+=($!)
+    done
+    for node in node2 node3; do
+        exec {go}>"$WORK/go.$node"
+        going+=("$go")
+    done
+    head -c 50000 /dev/urandom >"$source/file"
+    copper node1 refresh
+    for node in $NODES; do on "$node" cmp "$leaf/file" "$source/file"; done
+    for go in "${going[@]}"; do
+        echo >&"$go"
+        exec {go}>&-
+    done
+    wait "${pids[@]}"
+    [ "$(cat "$WORK/said.node2" "$WORK/said.node3")" = $'same\nsame' ]
+}

@@ -175,6 +175,32 @@ static void make_printable(struct finding *findings, size_t count)
     }
 }
 
+/* What the listings of each file system are taken for, and why its inode numbers may look odd. */
+static void print_file_systems(const json_t *daemon)
+{
+    const json_t *list = json_object_get(daemon, "file_systems"), *entry;
+    size_t i;
+
+    json_array_foreach(list, i, entry)
+    {
+        bool partial = json_is_true(json_object_get(entry, "partial"));
+        bool unstamped = json_is_true(json_object_get(entry, "unstamped"));
+
+        printf("ok   %s (%s): ", cu_cli_text(entry, "path"), cu_cli_text(entry, "type"));
+        if (!json_is_true(json_object_get(entry, "served")))
+            printf("not served: a view of Copper's, or made of one");
+        else if (!partial && !unstamped)
+            printf("listings are complete");
+        if (partial)
+            printf("may have names that it does not list: each is asked for");
+        if (partial && unstamped)
+            printf("; ");
+        if (unstamped)
+            printf("may change without a stamp: listed again after -E");
+        printf("\n");
+    }
+}
+
 static int print_json(const struct finding *findings, size_t count, json_t *daemon)
 {
     json_t *object = json_object(), *list = json_array();
@@ -220,6 +246,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
         status = CU_EXIT_OK;
         for (size_t i = 0; i < count; i++)
             printf("%-4s %s\n", findings[i].good ? "ok" : "BAD", findings[i].text);
+        print_file_systems(daemon);
     }
     for (size_t i = 0; i < count; i++)
         good = good && findings[i].good;

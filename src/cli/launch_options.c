@@ -10,7 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ENCRYPT 1000
+/* Options without a letter: their word is "--" and their name in the job's text. */
+#define LONG     1000
+#define ENCRYPT  (LONG + 0)
+#define LISTINGS (LONG + 1)
+#define LEFT_MAX 32 /* an option with its value */
 
 static const struct launch_option {
     int letter;
@@ -35,8 +39,18 @@ static const struct launch_option {
     {'A', "full_paths", NULL, "full paths in the profile"},
     {'I', "snapshot_s", "SECONDS", "write the counters that often (never)"},
     {ENCRYPT, "encrypt", NULL, "encrypt what travels between nodes"},
+    {LISTINGS, "listings", "RULES", "what listings of some storage are worth (by its type)"},
 };
 #define OPTION_COUNT (sizeof(launch_options) / sizeof(launch_options[0]))
+
+/* "-k" or "--encrypt" */
+static void label_of(const struct launch_option *o, char label[LEFT_MAX])
+{
+    if (o->letter >= LONG)
+        snprintf(label, LEFT_MAX, "--%.*s", LEFT_MAX - 3, o->name);
+    else
+        snprintf(label, LEFT_MAX, "-%c", o->letter);
+}
 
 void cu_launch_help(const char *site)
 {
@@ -44,10 +58,10 @@ void cu_launch_help(const char *site)
          "Mounts Copper on all nodes of the job and returns when every node is ready.\n");
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct launch_option *o = &launch_options[i];
-        char left[32] = "--encrypt";
+        char label[LEFT_MAX], left[2 * LEFT_MAX];
 
-        if (o->letter != ENCRYPT)
-            snprintf(left, sizeof(left), "-%c %s", o->letter, o->value != NULL ? o->value : "");
+        label_of(o, label);
+        snprintf(left, sizeof(left), "%s %s", label, o->value != NULL ? o->value : "");
         printf("  %-14s %s\n", left, o->help);
     }
     puts("  -H HOSTS       host file, or hosts with commas (the scheduler's, else localhost)\n"
@@ -61,12 +75,11 @@ static int set_option(struct cu_job *job, int letter, const char *value, struct 
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct launch_option *o = &launch_options[i];
-        char label[16] = "--encrypt";
+        char label[LEFT_MAX];
 
         if (o->letter != letter)
             continue;
-        if (letter != ENCRYPT)
-            snprintf(label, sizeof(label), "-%c", letter);
+        label_of(o, label);
         return cu_job_set(job, o->name, o->value != NULL ? value : "yes", label, err);
     }
     return cu_error_set(err, -EINVAL, "-%c: there is no such option; see launch_copper.sh --help",
@@ -77,8 +90,10 @@ int cu_launch_refuse(int c, char **argv, const char *script, struct cu_error *er
 {
     /* a long option leaves its own word behind optind, a letter may stand inside of one */
     const char *word = argv[optind - 1];
-    bool letter = optopt != 0 && optopt < ENCRYPT && strchr("hV", optopt) == NULL;
+    bool letter = optopt != 0 && optopt < LONG && strchr("hV", optopt) == NULL;
 
+    if (c == ':' && optopt >= LONG)
+        return cu_error_set(err, -EINVAL, "%s: needs a value; see %s --help", word, script);
     if (c == ':')
         return cu_error_set(err, -EINVAL, "-%c: needs a value; see %s --help", optopt, script);
     if (letter)
@@ -112,6 +127,7 @@ static int take_words(int argc, char **argv, struct cu_launch_options *options,
     static const struct option longs[] = {{"help", no_argument, NULL, 'h'},
                                           {"version", no_argument, NULL, 'V'},
                                           {"encrypt", no_argument, NULL, ENCRYPT},
+                                          {"listings", required_argument, NULL, LISTINGS},
                                           {NULL, 0, NULL, 0}};
     int c, rc = 0;
 

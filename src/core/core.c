@@ -163,7 +163,9 @@ int cu_core_listed(struct cu_core *core, const char *dir, size_t dir_len, const 
     } else {
         cu_cache_touch(core, object);
     }
-    return cu_dir_index_find(&listing->index, name, name_len) < 0 ? 1 : 0;
+    if (cu_dir_index_find(&listing->index, name, name_len) >= 0)
+        return 0;
+    return listing->partial || cu_dir_name_hides(name, name_len) ? 2 : 1;
 }
 
 void cu_core_peer_up(struct cu_core *core, uint32_t rank, bool child, uint64_t now_ns)

@@ -105,7 +105,8 @@ void cu_core_prefetch(struct cu_core *core, const struct cu_request *request, ui
 const struct cu_value *cu_core_peek(struct cu_core *core, const struct cu_request *request,
                                     uint64_t now_ns);
 /* Is name (in directory dir) known not to exist, from a complete fresh listing held here?
- * 1: it does not exist; 0: it is in the listing; -ENODATA: no fresh listing here. */
+ * 1: it does not exist; 2: it is not in the listing, but that proves nothing there; 0: it is in the
+ * listing; -ENODATA: no fresh listing here. */
 int cu_core_listed(struct cu_core *core, const char *dir, size_t dir_len, const char *name,
                    size_t name_len, uint64_t now_ns);
 

@@ -212,6 +212,8 @@ static void fill(struct cu_core *core, struct object *object, const struct cu_va
     if (!value->unchanged) { /* else: what is held is right */
         cu_object_set(object, value);
         object->verified |= stored; /* made here just now */
+    } else if (value->partial) {
+        cu_object_dir(object)->partial = true;
     }
     object->valid_ns = core->now_ns > age ? core->now_ns - age : 0;
     object->state = CU_FLIGHT_FILLED;

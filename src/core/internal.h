@@ -96,6 +96,7 @@ struct attr_object {
 struct dir_object {
     struct object object;
     bool indexed;
+    bool partial;              /* as in struct cu_value */
     struct cu_version version; /* all zero: none held */
     struct cu_dir_index index; /* built when first looked into */
 };

@@ -59,6 +59,7 @@ void cu_object_peek(const struct object *object, struct cu_value *value)
         break;
     case CU_KIND_DIR:
         value->version = cu_object_dir(object)->version;
+        value->partial = cu_object_dir(object)->partial;
         break;
     case CU_KIND_DATA:
         value->version = cu_object_data(object)->version;
@@ -82,9 +83,10 @@ void cu_object_set(struct object *object, const struct cu_value *value)
     object->bytes_hash = value->hash;
     if (object->kind == CU_KIND_ATTR)
         *cu_object_attr(object) = value->attr;
-    else if (object->kind == CU_KIND_DIR)
+    else if (object->kind == CU_KIND_DIR) {
         cu_object_dir(object)->version = value->version;
-    else if (object->kind == CU_KIND_STATFS)
+        cu_object_dir(object)->partial = value->partial;
+    } else if (object->kind == CU_KIND_STATFS)
         *statfs_of(object) = value->statfs;
 }
 
@@ -101,6 +103,7 @@ void cu_object_forget(struct object *object)
         if (dir->indexed)
             cu_dir_index_free(&dir->index);
         dir->indexed = false;
+        dir->partial = false;
         dir->version = (struct cu_version){0};
     }
 }

@@ -214,6 +214,7 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
         .chunk_bytes = limits->chunk_bytes,
         .inline_bytes = limits->inline_bytes,
         .open_files_max = OPEN_FILES,
+        .listings = daemon->config.job->listings,
         .counters = cu_core_counters(daemon->core),
     };
     struct cu_front_config front = {

@@ -5,9 +5,12 @@
 #include "daemon/process.h"
 #include "daemon/shown.h"
 #include "daemon/state.h"
+#include "io/served.h"
 
 #include <errno.h>
 #include <string.h>
+
+#define SERVED_MAX 64u /* file systems named in an answer */
 
 void cu_daemon_gone(struct cu_daemon *daemon, const void *owner)
 {
@@ -160,10 +163,25 @@ static void hook_stop(void *context, const struct cu_commands_origin *origin, js
     cu_daemon_stop(context, origin, result);
 }
 
+static void describe_mount(void *context, const struct cu_fsmap_mount *mount, unsigned traits)
+{
+    json_t *list = context;
+
+    if ((traits & CU_FS_KERNEL) || json_array_size(list) >= SERVED_MAX)
+        return;
+    json_array_append_new(list, json_pack("{s:o, s:o, s:b, s:b, s:b, s:b}", "path",
+                                          cu_shown_name(mount->point, mount->point_len), "type",
+                                          cu_shown_name(mount->type, strlen(mount->type)), "served",
+                                          !(traits & CU_FS_NOT_SERVED), "partial",
+                                          (traits & CU_FS_PARTIAL) != 0, "unstamped",
+                                          (traits & CU_FS_UNSTAMPED) != 0, "own_numbers",
+                                          mount->space != 0));
+}
+
 static void hook_describe(void *context, json_t *result)
 {
     struct cu_daemon *daemon = context;
-    json_t *storage = json_object(), *peers = json_array();
+    json_t *storage = json_object(), *peers = json_array(), *mounts = json_array();
     const char *path = NULL;
     uint64_t age_ns = 0, now_ns = uv_hrtime();
     uint32_t pending = cu_storage_pending(daemon->storage, now_ns, &age_ns, &path);
@@ -175,6 +193,8 @@ static void hook_describe(void *context, json_t *result)
             json_object_set_new(storage, "oldest_path", cu_shown_name(path, strlen(path)));
     }
     json_object_set_new(result, "storage", storage);
+    json_object_set_new(result, "file_systems", mounts);
+    cu_served_each(cu_storage_served(daemon->storage), describe_mount, mounts);
     for (uint32_t i = 0; i < 2 * daemon->links.node_count; i++) {
         const struct cu_links_slot *slot = &daemon->links.slots[i];
 

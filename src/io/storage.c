@@ -81,6 +81,7 @@ static void list_free(struct cu_list *list)
 static void free_memory(struct cu_storage *storage)
 {
     cu_fdcache_destroy(storage->env.files);
+    cu_served_destroy(storage->env.served);
     for (size_t i = 0; i < storage->env.hidden_count; i++)
         free(storage->env.hidden[i]);
     free(storage->env.root);
@@ -388,6 +389,11 @@ void cu_storage_destroy(struct cu_storage *storage)
     close_when_idle(storage);
 }
 
+struct cu_served *cu_storage_served(const struct cu_storage *storage)
+{
+    return storage->env.served;
+}
+
 /* All of libuv's threads but one: a storage that hangs must not stop host names from being
  * resolved. */
 static unsigned workers_allowed(void)
@@ -413,7 +419,8 @@ static int copy_paths(struct cu_storage *storage, const struct cu_storage_config
             return -ENOMEM;
         env->hidden_count++;
     }
-    return 0;
+    env->served = cu_served_create(env->root[0] ? env->root : "/", config->listings);
+    return env->served ? 0 : -ENOMEM;
 }
 
 struct cu_storage *cu_storage_create(const struct cu_storage_config *config, void *context,

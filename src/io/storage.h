@@ -33,6 +33,7 @@
 #include <uv.h>
 
 struct cu_storage;
+struct cu_served;
 
 struct cu_storage_config {
     uv_loop_t *loop;
@@ -41,6 +42,7 @@ struct cu_storage_config {
     uint32_t open_files_max;     /* descriptors kept; 0: 64 */
     const char *hidden_paths[8]; /* borrowed; served as ENOENT at and below, absent from listings;
                                     NULL ends the list */
+    const char *listings;        /* borrowed; rules of proto/listings.h, or NULL */
     const char *root;            /* borrowed; prefix put before every path (tests); NULL: none */
     uint64_t *counters;          /* enum cu_counter, storage_*; written on the loop thread only */
 };
@@ -71,5 +73,7 @@ uint32_t cu_storage_pending(const struct cu_storage *storage, uint64_t now_ns, u
  * exit(3) would wait for them: libuv joins its threads there. _exit(2) does not.) NULL does
  * nothing. */
 void cu_storage_destroy(struct cu_storage *storage);
+/* The file systems that it reads; borrowed. */
+struct cu_served *cu_storage_served(const struct cu_storage *storage);
 
 #endif

@@ -1,11 +1,13 @@
 /* One storage operation from request to value. A failure is a value with its errno, and nothing
  * else in it.
  *
- * Invariants: every path goes through on_disk_path and the hidden check; the last component is
- * never followed when it is a link. Calls are counted as they are made. */
+ * Invariants: every path goes through the hidden check, and is looked up among the mounts before it
+ * is touched: a worker that waited for a view of Copper's would wait for itself. The last component
+ * is never followed when it is a link. Calls are counted as they are made. */
 #include "io/storage_ops.h"
 
 #include "base/hash.h"
+#include "io/casefold.h"
 #include "proto/dir.h"
 #include "proto/msg.h"
 #include "proto/xattr.h"
@@ -65,8 +67,9 @@ static int run_attr(struct cu_storage_env *env, struct cu_storage_job *job, cons
 
     for (int left = LINK_TRIES; left > 0 && r == -ESTALE; left--) {
         job->counts.stat++;
-        if (lstat(on_disk, &st))
-            return -errno;
+        r = cu_served_stat(env->served, &job->place, &st);
+        if (r)
+            return r;
         r = S_ISLNK(st.st_mode) ? read_link(job, on_disk, &st, left > 1) : 0;
     }
     if (r)
@@ -74,6 +77,7 @@ static int run_attr(struct cu_storage_env *env, struct cu_storage_job *job, cons
     if (st.st_size < 0)
         return -EOVERFLOW;
     job->value.attr = cu_storage_attr_of(&st);
+    job->value.attr.ino = cu_served_number(env->served, &job->place, &st);
     if (S_ISREG(st.st_mode) && (job->flags & CU_WANT_CONTENT) && st.st_size > 0 &&
         (uint64_t)st.st_size <= env->inline_bytes)
         (void)cu_storage_read_inline(env, job, on_disk); /* the attr alone is an answer, too */
@@ -101,14 +105,59 @@ static struct omitted find_omitted(const struct cu_storage_env *env,
     return omitted;
 }
 
-static bool is_listed(const struct omitted *omitted, const char *name)
+/* A directory that is being listed. */
+struct lister {
+    struct cu_storage_env *env;
+    const struct cu_storage_job *job;
+    struct omitted omitted;
+    int fd;
+    bool has_points; /* some entries may be mount points */
+    uint64_t space;  /* of the inode numbers */
+    dev_t dev;
+};
+
+static struct lister lister_of(struct cu_storage_env *env, const struct cu_storage_job *job, int fd,
+                               const struct stat *st)
 {
-    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-        return false;
+    const struct cu_served_place *place = &job->place;
+
+    return (struct lister){
+        .env = env,
+        .job = job,
+        .omitted = find_omitted(env, job),
+        .fd = fd,
+        .has_points = place->table && cu_served_has_points(place),
+        .space = cu_served_space(env->served, place, st),
+        .dev = st->st_dev,
+    };
+}
+
+static bool is_omitted(const struct omitted *omitted, const char *name)
+{
     for (size_t i = 0; i < omitted->count; i++) {
         if (strcmp(name, omitted->names[i]) == 0)
-            return false;
+            return true;
     }
+    return false;
+}
+
+/* Is the entry shown? Its number becomes the one that stat shows. */
+static bool is_listed(const struct lister *l, struct cu_dirent *entry)
+{
+    const struct cu_served_place *place = &l->job->place;
+    uint64_t ino = entry->ino;
+    struct stat st;
+
+    if (strcmp(entry->name, ".") == 0 || strcmp(entry->name, "..") == 0 ||
+        is_omitted(&l->omitted, entry->name))
+        return false;
+    entry->ino = cu_fsmap_number(l->space, ino);
+    if (l->has_points && cu_served_point(place, entry->name, entry->name_len, &entry->ino))
+        return entry->ino != 0;
+    /* A subvolume is listed with a number that is none of its own. */
+    if ((place->traits & CU_FS_SUBDEVS) && entry->type == DT_DIR &&
+        fstatat(l->fd, entry->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev != l->dev)
+        entry->ino = cu_served_entry_number(place, entry->name, entry->name_len, st.st_ino);
     return true;
 }
 
@@ -121,11 +170,10 @@ struct kernel_dirent {
     char name[];
 };
 
-static int list_entries(int fd, const struct omitted *omitted, char *buffer,
-                        struct cu_dir_builder *builder)
+static int list_entries(const struct lister *l, char *buffer, struct cu_dir_builder *builder)
 {
     for (;;) {
-        long n = syscall(SYS_getdents64, fd, buffer, GETDENTS_BYTES);
+        long n = syscall(SYS_getdents64, l->fd, buffer, GETDENTS_BYTES);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -137,7 +185,7 @@ static int list_entries(int fd, const struct omitted *omitted, char *buffer,
             int r = 0;
 
             entry.name_len = (uint16_t)strlen(d->name);
-            if (is_listed(omitted, d->name))
+            if (is_listed(l, &entry))
                 r = cu_dir_builder_add(builder, &entry);
             if (r)
                 return r;
@@ -146,7 +194,7 @@ static int list_entries(int fd, const struct omitted *omitted, char *buffer,
     }
 }
 
-static int list_once(int fd, const struct omitted *omitted, struct cu_buf **out)
+static int list_once(const struct lister *l, struct cu_buf **out)
 {
     struct cu_dir_builder *builder = cu_dir_builder_new();
     char *buffer = malloc(GETDENTS_BYTES);
@@ -154,9 +202,9 @@ static int list_once(int fd, const struct omitted *omitted, struct cu_buf **out)
 
     if (!builder || !buffer)
         goto out;
-    r = lseek(fd, 0, SEEK_SET) < 0 ? -errno : 0;
+    r = lseek(l->fd, 0, SEEK_SET) < 0 ? -errno : 0;
     if (r == 0)
-        r = list_entries(fd, omitted, buffer, builder);
+        r = list_entries(l, buffer, builder);
     if (r)
         goto out;
     *out = cu_dir_builder_finish(builder);
@@ -190,23 +238,42 @@ static struct cu_version listing_version(const struct stat *st, bool proven, uin
     return version;
 }
 
+/* May names exist that the listing just made does not show? */
+static bool is_partial(struct cu_storage_env *env, struct cu_storage_job *job, int fd)
+{
+    int folds;
+
+    if (job->place.traits & CU_FS_PROBE) {
+        folds = cu_casefold_try(fd, job->value.bytes);
+        if (folds >= 0)
+            cu_served_probed(env->served, &job->place, folds > 0);
+    }
+    return (job->place.traits & CU_FS_PARTIAL) ||
+           ((job->place.traits & CU_FS_FOLD_FLAG) && cu_casefold_flag(fd));
+}
+
 static int list_open(int fd, struct cu_storage_env *env, struct cu_storage_job *job)
 {
-    struct omitted omitted = find_omitted(env, job);
     struct stat before, after;
     bool changed = true, proven = false;
+    struct lister lister;
+    int settled;
 
     if (fstat(fd, &after))
         return -errno;
+    settled = cu_served_settle(env->served, &job->place, &after);
+    if (settled)
+        return settled;
+    lister = lister_of(env, job, fd, &after);
     for (int left = LIST_TRIES; left > 0 && changed; left--) {
         struct cu_version was, is;
         int r;
 
         before = after;
-        proven = stamp_is_proof(&before);
+        proven = !(job->place.traits & CU_FS_UNSTAMPED) && stamp_is_proof(&before);
         cu_buf_unref(job->value.bytes);
         job->value.bytes = NULL;
-        r = list_once(fd, &omitted, &job->value.bytes);
+        r = list_once(&lister, &job->value.bytes);
         if (r)
             return r;
         job->counts.readdir++;
@@ -220,14 +287,27 @@ static int list_open(int fd, struct cu_storage_env *env, struct cu_storage_job *
     job->value.version = listing_version(&before, proven && !changed, job->value.hash);
     if (changed) /* it changes faster than it can be listed: to be believed by nobody for long */
         job->value.age_ms = UINT32_MAX;
+    job->value.partial = is_partial(env, job, fd);
     return 0;
+}
+
+/* Listed again because its stamps prove nothing, and still the same: that need not travel. */
+static void forget_if_same(struct cu_storage_job *job)
+{
+    if (!cu_version_equal(&job->version, &job->value.version) || !job->value.bytes)
+        return;
+    cu_buf_unref(job->value.bytes);
+    job->value.bytes = NULL;
+    job->value.hash = 0;
+    job->value.unchanged = true;
 }
 
 static int run_dir(struct cu_storage_env *env, struct cu_storage_job *job, const char *on_disk)
 {
+    bool held = !cu_version_is_none(&job->version);
     int fd, r;
 
-    if (!cu_version_is_none(&job->version)) {
+    if (held && !(job->place.traits & CU_FS_UNSTAMPED)) {
         struct cu_version version;
         struct stat st;
 
@@ -240,6 +320,7 @@ static int run_dir(struct cu_storage_env *env, struct cu_storage_job *job, const
             job->counts.revalidate++;
             job->value.version = version;
             job->value.unchanged = true;
+            job->value.partial = job->place.traits & CU_FS_PARTIAL;
             return 0;
         }
         job->counts.stat++;
@@ -251,6 +332,8 @@ static int run_dir(struct cu_storage_env *env, struct cu_storage_job *job, const
         return errno == ELOOP ? -ENOTDIR : -errno;
     r = list_open(fd, env, job);
     close(fd);
+    if (r == 0 && held && (job->place.traits & CU_FS_UNSTAMPED))
+        forget_if_same(job);
     return r;
 }
 
@@ -318,14 +401,8 @@ static int run_statfs(struct cu_storage_job *job, const char *on_disk)
     return 0;
 }
 
-static int run(struct cu_storage_env *env, struct cu_storage_job *job)
+static int run_kind(struct cu_storage_env *env, struct cu_storage_job *job, const char *on_disk)
 {
-    char on_disk[2 * CU_PATH_MAX];
-
-    if (is_hidden(env, job->path, job->path_len))
-        return -ENOENT;
-    if ((size_t)snprintf(on_disk, sizeof(on_disk), "%s%s", env->root, job->path) >= sizeof(on_disk))
-        return -ENAMETOOLONG;
     switch (job->kind) {
     case CU_KIND_ATTR:
         return run_attr(env, job, on_disk);
@@ -339,6 +416,23 @@ static int run(struct cu_storage_env *env, struct cu_storage_job *job)
         return run_statfs(job, on_disk);
     }
     return -EINVAL;
+}
+
+static int run(struct cu_storage_env *env, struct cu_storage_job *job)
+{
+    char on_disk[2 * CU_PATH_MAX];
+    size_t len;
+    int r;
+
+    if (is_hidden(env, job->path, job->path_len))
+        return -ENOENT;
+    len = (size_t)snprintf(on_disk, sizeof(on_disk), "%s%s", env->root, job->path);
+    if (len >= sizeof(on_disk))
+        return -ENAMETOOLONG;
+    cu_served_enter(env->served, on_disk, len, &job->place);
+    r = job->place.traits & CU_FS_NOT_SERVED ? -ENOENT : run_kind(env, job, on_disk);
+    cu_served_leave(&job->place);
+    return r;
 }
 
 void cu_storage_run(struct cu_storage_env *env, struct cu_storage_job *job)

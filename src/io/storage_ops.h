@@ -4,6 +4,7 @@
 
 #include "base/path.h"
 #include "io/fdcache.h"
+#include "io/served.h"
 #include "proto/object.h"
 
 #include <stdbool.h>
@@ -24,6 +25,7 @@ struct cu_storage_env {
     char *hidden[CU_STORAGE_HIDDEN_MAX]; /* owned */
     size_t hidden_count;
     struct cu_fdcache *files; /* owned */
+    struct cu_served *served; /* owned */
     int no_atime_refused;     /* atomic: the user may not ask for O_NOATIME */
 };
 
@@ -43,6 +45,7 @@ struct cu_storage_job {
     struct cu_storage_counts counts;
     const char *path; /* NUL-terminated, normal form, without the root */
     size_t path_len;
+    struct cu_served_place place; /* while it runs: where the path is on disk */
 };
 
 /* Runs job; its value and counts are set. May block for as long as storage does. */

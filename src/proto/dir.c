@@ -233,3 +233,24 @@ int64_t cu_dir_index_find(const struct cu_dir_index *index, const char *name, si
     }
     return -1;
 }
+
+bool cu_dir_name_hides(const char *name, size_t name_len)
+{
+    static const char *const names[] = {
+        ".snapshot",  /* NetApp, Isilon, VAST, Qumulo */
+        ".snapshots", /* GPFS */
+        "~snapshot",  /* NetApp by SMB */
+        ".snap",      /* Ceph */
+        ".zfs",       /* ZFS, also through NFS */
+        ".lustre",    /* Lustre */
+        ".ckpt",      /* EMC */
+        ".ifsvar",    /* Isilon */
+    };
+
+    if (name_len == 0 || (name[0] != '.' && name[0] != '~'))
+        return false;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strlen(names[i]) == name_len && memcmp(names[i], name, name_len) == 0)
+            return true;
+    return false;
+}

@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "base/rundir.h"
 #include "proto/job_options.h"
+#include "proto/listings.h"
 #include "proto/msg.h"
 
 #include <errno.h>
@@ -29,6 +30,7 @@ enum kind {
     KIND_SIZE,
     KIND_CORES,
     KIND_NETWORK,
+    KIND_LISTINGS,
     KIND_FLAG,
 };
 
@@ -69,6 +71,9 @@ static const struct option options[] = {
     {"profile", KIND_FLAG, AT(profile), 0, 0, "a switch", "is yes or no"},
     {"full_paths", KIND_FLAG, AT(full_paths), 0, 0, "a switch", "is yes or no"},
     {"top_paths", KIND_U32, AT(top_paths), 0, 10000, "a number of paths", NULL},
+    {"listings", KIND_LISTINGS, AT(listings), 0, 0, "a rule for listings",
+     "is TYPE:WORD or PATH:WORD, separated by commas, the word trusted, partial, unstamped or "
+     "untrusted"},
     {"snapshot_s", KIND_U32, AT(snapshot_s), 0, DAY_S, "a number of seconds", NULL},
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
@@ -147,6 +152,14 @@ static int set_network(struct cu_job *job, const char *value)
     return replace_string(&job->network, value);
 }
 
+static int set_listings(struct cu_job *job, const char *value)
+{
+    if (value[0] == '\0' || strlen(value) >= CU_JOB_VALUE_MAX || has_control(value) ||
+        cu_listings_check(value) != 0)
+        return -EINVAL;
+    return replace_string(&job->listings, value);
+}
+
 static int set_flag(bool *at, const char *value)
 {
     if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
@@ -171,6 +184,8 @@ static int set_value(struct cu_job *job, const struct option *o, const char *val
         return set_cores(job, value);
     case KIND_NETWORK:
         return set_network(job, value);
+    case KIND_LISTINGS:
+        return set_listings(job, value);
     case KIND_FLAG:
         return set_flag(at, value);
     case KIND_SIZE:
@@ -266,6 +281,7 @@ bool cu_job_option_format(unsigned i, const struct cu_job *job, char out[CU_JOB_
     case KIND_MOUNT:
     case KIND_DIR:
     case KIND_NETWORK:
+    case KIND_LISTINGS:
         text = *(char *const *)at;
         break;
     case KIND_LOG_TYPE:
@@ -336,6 +352,7 @@ void cu_job_free(struct cu_job *job)
     free(job->mount_dir);
     free(job->log_dir);
     free(job->network);
+    free(job->listings);
     cu_parse_hosts_free(&job->hosts);
     explicit_bzero(job, sizeof(*job));
 }

@@ -30,6 +30,7 @@
 
 #define ANSWER_PAYLOAD   1u /* there are bytes (ATTR: a content), perhaps none of them: not NULL */
 #define ANSWER_UNCHANGED 2u
+#define ANSWER_PARTIAL   4u
 
 _Static_assert(WANT_FIXED + CU_PATH_MAX - 1 <= CU_MSG_META_MAX, "WANT fits");
 _Static_assert(ANSWER_META_MAX <= CU_MSG_META_MAX, "ANSWER fits");
@@ -135,6 +136,8 @@ static bool answer_is_valid(const struct cu_msg_answer *answer)
         return false;
     if (v->error)
         return true;
+    if (v->partial && answer->kind != CU_KIND_DIR)
+        return false;
     if (v->unchanged && (answer->kind != CU_KIND_DIR || v->bytes))
         return false;
     if (v->content && answer->kind != CU_KIND_ATTR)
@@ -236,6 +239,8 @@ static void put_answer(struct cu_writer *w, const struct cu_msg_answer *answer,
 
     if (!v->error && v->unchanged)
         flags |= ANSWER_UNCHANGED;
+    if (!v->error && v->partial)
+        flags |= ANSWER_PARTIAL;
     cu_wire_put_u8(w, (uint8_t)answer->kind);
     cu_wire_put_u8(w, (uint8_t)flags);
     cu_wire_put_u16(w, target ? (uint16_t)target->size : 0);
@@ -325,10 +330,11 @@ static int get_answer(struct cu_reader *r, int error, struct cu_buf *bulk,
     v->age_ms = cu_wire_get_u32(r);
     v->error = error;
     v->unchanged = flags & ANSWER_UNCHANGED;
-    if (flags & ~(ANSWER_PAYLOAD | ANSWER_UNCHANGED) || !kind_is_valid(answer->kind) ||
-        target_len >= CU_PATH_MAX)
+    v->partial = flags & ANSWER_PARTIAL;
+    if (flags & ~(ANSWER_PAYLOAD | ANSWER_UNCHANGED | ANSWER_PARTIAL) ||
+        !kind_is_valid(answer->kind) || target_len >= CU_PATH_MAX)
         return -EBADMSG;
-    if (error && (v->unchanged || target_len))
+    if (error && (v->unchanged || v->partial || target_len))
         return -EBADMSG;
     rc = get_payload(answer, flags & ANSWER_PAYLOAD, bulk);
     if (rc == 0 && !error)

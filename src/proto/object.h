@@ -76,6 +76,7 @@ struct cu_value {
     struct cu_buf *content; /* ATTR: the whole of a small regular file, or NULL */
     uint64_t content_hash;  /* XXH3 of content */
     bool unchanged;         /* DIR: the version the asker holds is still right; no bytes */
+    bool partial;           /* DIR: names may exist that are not in it; absence proves nothing */
 };
 
 struct cu_version cu_version_of(const struct cu_attr *attr);

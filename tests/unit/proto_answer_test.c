@@ -199,7 +199,7 @@ static void payload_trips(enum cu_kind kind, size_t max)
     cu_msg_clear(&out);
     damage(&f, CU_MSG_HEAD + 1, 0);
     damage(&f, CU_MSG_HEAD + 1, 3);
-    damage(&f, CU_MSG_HEAD + 1, 5);
+    damage(&f, CU_MSG_HEAD + 1, 9);
     damage(&f, CU_MSG_HEAD + 2, 1);
     frame_free(&f);
     cu_buf_unref(v->bytes);
@@ -257,6 +257,26 @@ static void a_directory_may_be_unchanged(void **state)
     cu_msg_clear(&answer);
     answer = answer_of(CU_KIND_DATA);
     answer.answer.value.unchanged = true;
+    refuses_to_encode(&answer);
+}
+
+static void a_listing_may_be_partial(void **state)
+{
+    struct cu_msg answer = answer_of(CU_KIND_DIR), out;
+    struct frame f;
+
+    (void)state;
+    answer.answer.value.version = version;
+    answer.answer.value.partial = true;
+    answer.answer.value.bytes = cu_buf_new(0);
+    f = round_trip(&answer, &out);
+    assert_true(out.answer.value.partial);
+    damage(&f, CU_MSG_HEAD, CU_KIND_DATA);
+    frame_free(&f);
+    cu_msg_clear(&out);
+    cu_msg_clear(&answer);
+    answer = answer_of(CU_KIND_XATTR);
+    answer.answer.value.partial = true;
     refuses_to_encode(&answer);
 }
 
@@ -376,6 +396,7 @@ int main(void)
         cmocka_unit_test(answer_carries_payloads_up_to_their_bounds),
         cmocka_unit_test(a_chunk_may_not_be_as_long_as_a_listing),
         cmocka_unit_test(a_directory_may_be_unchanged),
+        cmocka_unit_test(a_listing_may_be_partial),
         cmocka_unit_test(answer_carries_statfs),
         cmocka_unit_test(an_error_travels_alone),
         cmocka_unit_test(failing_allocations_leave_nothing),

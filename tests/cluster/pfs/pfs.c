@@ -176,10 +176,16 @@ static void raise_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* What hides names or changes without a stamp is no parallel file system: it has a type of its own,
+ * by which those that go by types can know. */
 static struct fuse_session *create_session(struct cu_pfs_mount *mount)
 {
+    bool odd = cu_pfs_quirk(CU_PFS_QUIRK_HIDDEN) || cu_pfs_quirk(CU_PFS_QUIRK_NOCASE) ||
+               cu_pfs_quirk(CU_PFS_QUIRK_STILL_DIRS);
     char *argv[] = {(char *)"pfsemu", (char *)"-o",
-                    (char *)"fsname=pfsemu,subtype=pfsemu,allow_other,suid,dev", NULL};
+                    odd ? (char *)"fsname=pfsemu,subtype=pfsemu,allow_other,suid,dev"
+                        : (char *)"fsname=pfsemu,subtype=dfuse,allow_other,suid,dev",
+                    NULL};
     struct fuse_args args = FUSE_ARGS_INIT(geteuid() == 0 ? 3 : 1, argv);
     struct fuse_lowlevel_ops ops = {.init = op_init};
 

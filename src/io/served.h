@@ -1,0 +1,70 @@
+/* The file systems below "/" as they are mounted now, for the storage workers: which of them a path
+ * lies on, whether it may be touched, which inode numbers it has, what its listings are worth. The
+ * mount table is read again when the kernel says that it has changed; asking costs a poll(2).
+ * All functions may be called by any thread. */
+#ifndef CU_IO_SERVED_H
+#define CU_IO_SERVED_H
+
+#include "io/fsmap.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+struct cu_served;
+struct cu_served_table;
+
+/* Where a path is. */
+struct cu_served_place {
+    struct cu_served_table *table;      /* reference; NULL: nothing is known */
+    const struct cu_fsmap_mount *mount; /* in it; NULL: nothing is known */
+    const char *path;                   /* borrowed, normal form */
+    size_t len;
+    unsigned traits; /* CU_FS_*, of the mount, with what was found out since */
+};
+
+/* main: normal form; the file system that holds it keeps its inode numbers. rules: see
+ * proto/listings.h, or NULL. Both are copied. NULL: out of memory. */
+struct cu_served *cu_served_create(const char *main, const char *rules);
+void cu_served_destroy(struct cu_served *served); /* NULL does nothing */
+
+/* Looks path up; touches no file system. The caller calls cu_served_leave. Without /proc, or with
+ * served NULL, nothing is known: then all is served as of one file system. */
+void cu_served_enter(struct cu_served *served, const char *path, size_t len,
+                     struct cu_served_place *place);
+void cu_served_leave(struct cu_served_place *place);
+/* lstat(2) of the place itself, which triggers an automount there; `place` is the mounted file
+ * system's then. 0 or -errno; -ENOENT as well when it turns out to be what is not served. */
+__attribute__((warn_unused_result)) int
+cu_served_stat(struct cu_served *served, struct cu_served_place *place, struct stat *st);
+/* The same for what was opened, as fstat(2) shows it: opening triggers an automount, too. */
+__attribute__((warn_unused_result)) int
+cu_served_settle(struct cu_served *served, struct cu_served_place *place, const struct stat *st);
+/* The space of inode numbers that a file at place has, which st is of. May walk up the tree where
+ * one mount shows several devices. */
+uint64_t cu_served_space(struct cu_served *served, const struct cu_served_place *place,
+                         const struct stat *st);
+/* The inode number to show. */
+uint64_t cu_served_number(struct cu_served *served, const struct cu_served_place *place,
+                          const struct stat *st);
+/* Of a directory at place: may entries be mount points? */
+bool cu_served_has_points(const struct cu_served_place *place);
+/* Is its entry called name a mount point? Then *number is the inode number to list it with; 0: it
+ * is not listed. Touches no file system. */
+bool cu_served_point(const struct cu_served_place *place, const char *name, size_t name_len,
+                     uint64_t *number);
+/* The number to list an entry with that is of another device without being a mount point: ino is
+ * what stat says. */
+uint64_t cu_served_entry_number(const struct cu_served_place *place, const char *name,
+                                size_t name_len, uint64_t ino);
+/* traits have CU_FS_PROBE, and it was tried: names of this file system are (not) told apart by
+ * case. Remembered as long as it is mounted. */
+void cu_served_probed(struct cu_served *served, struct cu_served_place *place, bool folds);
+
+/* Calls fn for each mount that can be reached, with its traits as they are known. */
+void cu_served_each(struct cu_served *served,
+                    void (*fn)(void *context, const struct cu_fsmap_mount *mount, unsigned traits),
+                    void *context);
+
+#endif

@@ -1,0 +1,29 @@
+/* What a site says of its storage's listings (`listings` in copper.conf), where Copper's own
+ * judgement by file system type is not right: words "WHERE:WHAT", separated by commas. WHERE is a
+ * file system type as in mountinfo ("nfs4", "fuse.s3fs"), or an absolute path: all that is mounted
+ * at or below it. WHAT is
+ *   trusted    a listing shows all names, and each change moves its directory's stamps
+ *   partial    names may exist that no listing shows
+ *   unstamped  a directory may change while its stamps stand still
+ *   untrusted  both
+ * A path goes before a type, a longer path before a shorter one. */
+#ifndef CU_PROTO_LISTINGS_H
+#define CU_PROTO_LISTINGS_H
+
+#include <stddef.h>
+
+enum cu_listings_word {
+    CU_LISTINGS_UNSAID,
+    CU_LISTINGS_TRUSTED,
+    CU_LISTINGS_PARTIAL,
+    CU_LISTINGS_UNSTAMPED,
+    CU_LISTINGS_UNTRUSTED,
+};
+
+/* 0, or -EINVAL when rules are not of that form. "" is. */
+__attribute__((warn_unused_result)) int cu_listings_check(const char *rules);
+/* What rules (checked; NULL: none) say of a mount of this type at point (normal form). */
+enum cu_listings_word cu_listings_find(const char *rules, const char *type, const char *point,
+                                       size_t point_len);
+
+#endif

@@ -1,0 +1,250 @@
+# What lies below "/" is more than one file system: their inode numbers stay apart, the view is never
+# found in itself, kernel file systems are not shown wherever they are mounted, and a listing proves
+# only what its file system lets it prove.
+
+bats_require_minimum_version 1.5.0
+load lib.bash
+
+# fill DIR WORD: a small tree whose inode numbers depend on the order alone.
+fill() {
+    mkdir -p "$1"/{d/e,inc,lib}
+    echo "$2" >"$1/file"
+    ln "$1/file" "$1/hard"
+    echo "$2" >"$1/d/e/deep"
+    echo "#define WORD \"$2\"" >"$1/inc/${3:-$2}.h"
+    echo "const char *word(void) { return \"$2\"; }" | gcc -shared -fPIC -x c -o "$1/lib/lib.so" -
+}
+
+# twins: two file systems whose files have the same numbers, but not the same content.
+twins() {
+    mkdir "$WORK/storage" "$WORK/storage"/{one,two}
+    truncate -s 16M "$WORK/one.img"
+    mkfs.ext4 -q "$WORK/one.img"
+    mount -o loop "$WORK/one.img" "$WORK/storage/one"
+    fill "$WORK/storage/one" one
+    umount "$WORK/storage/one"
+    cp "$WORK/one.img" "$WORK/two.img"
+    mount -o loop "$WORK/one.img" "$WORK/storage/one"
+    mount -o loop "$WORK/two.img" "$WORK/storage/two"
+    # In place: the numbers stay.
+    (
+        cd "$WORK/storage/two" || return
+        echo two >file
+        echo two >d/e/deep
+        echo '#define WORD "two"' >inc/one.h
+        mv inc/one.h inc/two.h
+        gcc -shared -fPIC -x c -o lib/lib.so - <<<'const char *word(void) { return "two"; }'
+    )
+}
+
+setup_file() {
+    can_run || return 0
+    work_up
+    twins
+    mkdir "$WORK/storage"/{bound,kernel} "$WORK/storage/kernel"/{proc,sys,pts,cgroup,tmp} "$WORK/out"
+    mount -t tmpfs tmpfs "$WORK/storage/kernel/tmp"
+    mount -t proc proc "$WORK/storage/kernel/proc"
+    mount -t sysfs sysfs "$WORK/storage/kernel/sys"
+    mount -t devpts devpts "$WORK/storage/kernel/pts"
+    mount -t cgroup2 cgroup2 "$WORK/storage/kernel/cgroup"
+    echo in >"$WORK/storage/kernel/tmp/in"
+    mkdir "$WORK/source" "$WORK/odd"
+    pfs_up "$WORK/source" "$WORK/odd" --quirk hidden --quirk nocase --quirk still_dirs
+    cluster_up -n 4
+    # On the roots, as systemd does it: what is mounted below /tmp is seen below the other one, too.
+    # shellcheck disable=SC2016
+    on_all sh -c 'mount --make-shared /tmp && mount --bind /tmp "$1"' sh "$WORK/storage/bound"
+    job_up -k 2 -T 2 -E 300
+}
+
+teardown_file() {
+    job_down
+    pfs_down
+    cluster_down
+    umount "$WORK/storage"/{one,two} "$WORK/storage/kernel"/* 2>/dev/null
+    work_down
+}
+
+setup() {
+    skip_unless_built
+    storage=$WORK/storage
+    view=$MOUNT$storage
+    out=$WORK/out/$BATS_TEST_NUMBER
+    mkdir "$out"
+}
+
+@test "two file systems of equal inode numbers: tar, cp, rsync and diff lose and confuse nothing" {
+    [ "$(stat -c %i "$storage/one/file")" = "$(stat -c %i "$storage/two/file")" ]
+    [ "$(stat -c %i "$storage/one/d/e")" = "$(stat -c %i "$storage/two/d/e")" ]
+    # shellcheck disable=SC2016
+    on node4 sh -ec 'cd "$1"
+        tar cf - one two | tar xf - -C "$2"
+        mkdir "$2/cp" "$2/rsync"
+        cp -a one two "$2/cp"
+        ! command -v rsync >/dev/null || rsync -aH one two "$2/rsync"' sh "$view" "$out"
+    for copy in "$out" "$out/cp" "$out/rsync"; do
+        [ -e "$copy/one" ] || continue
+        diff -r "$storage/one" "$copy/one"
+        diff -r "$storage/two" "$copy/two"
+        [ "$(stat -c %h "$copy/two/file")" = 2 ]
+    done
+    run -1 on node4 diff -r "$view/one" "$view/two"
+    [[ $output == *"-one"* || $output == *"< one"* ]]
+}
+
+@test "find and du see no loop, dlopen takes the right library, gcc keeps both directories" {
+    mkdir "$out/nest"
+    run -0 on node4 find "$view/one" "$view/two" -name deep
+    [ "${#lines[@]}" = 2 ]
+    [ "$(on node4 find "$view" -path '*/kernel' -prune -o -path '*/bound' -prune -o -name deep -print | wc -l)" = 2 ]
+    run -0 on node4 /usr/bin/python3 -c '
+import ctypes, sys
+for path in sys.argv[1:]:
+    word = ctypes.CDLL(path).word
+    word.restype = ctypes.c_char_p
+    print(word().decode())' "$view/one/lib/lib.so" "$view/two/lib/lib.so"
+    [ "$output" = "one"$'\n'"two" ]
+    printf '#include "one.h"\n#include "two.h"\n' | on node4 gcc -w -E -I "$view/one/inc" -I "$view/two/inc" -
+    [ "$(on node4 du -s "$view/one/d" "$view/two/d" | wc -l)" = 2 ]
+}
+
+# Numbers by stat and by listing, of all below the two and of the mount points.
+numbers() {
+    on "$1" /usr/bin/python3 -c '
+import os, sys
+tops = sys.argv[1:]
+for top in tops:
+    for entry in sorted(os.scandir(top), key=lambda e: e.name):
+        if entry.name in ("bound", "kernel", "lost+found"):
+            continue
+        assert entry.inode() == os.lstat(entry.path).st_ino, entry.path
+        print(entry.path, entry.inode())
+        if entry.is_dir(follow_symlinks=False):
+            tops.append(entry.path)
+    here = {e: os.lstat(top + "/" + e).st_ino for e in (".", "..")}
+    print(top, here["."], here[".."])' "$view"
+}
+
+@test "a number is the same in stat and listing, on all nodes, and after a daemon's death" {
+    numbers node4 >"$out/first"
+    for node in node1 node2 node3; do
+        numbers "$node" >"$out/other"
+        diff "$out/first" "$out/other"
+    done
+    # No number stands for two files, but for the hard links.
+    [ "$(grep -v 'hard ' "$out/first" | awk 'NF == 2 {print $2}' | sort | uniq -d | wc -l)" = 0 ]
+    [ "$(awk '$1 ~ /one.(file|hard)$/ {print $2}' "$out/first" | sort -u | wc -l)" = 1 ]
+    on node4 kill -9 "$(pid node4)"
+    until_true copper node4 status >/dev/null
+    numbers node4 >"$out/other"
+    diff "$out/first" "$out/other"
+    DEATHS_EXPECTED=yes
+}
+
+@test "the view is not found in itself, by another way, and forty readers of it do not hang" {
+    # It is there, on each node.
+    on node1 test -d "$storage/bound/copper-test/mnt/usr"
+    # shellcheck disable=SC2016
+    on_all sh -c 'echo here >"$1/bound/copper-test/file"' sh "$storage"
+    run -0 on node4 ls -A "$view/bound/copper-test"
+    [ "$output" = file ]
+    # shellcheck disable=SC2016
+    on node4 timeout "$PATIENCE" sh -c 'for i in $(seq 40); do
+            stat "$1/mnt/x$i/usr/bin" "$1/mnt" "$1/mnt/usr/lib/os-release" >/dev/null 2>&1 &
+            find "$1" >/dev/null &
+        done
+        wait' sh "$view/bound/copper-test"
+    # shellcheck disable=SC2016
+    on node1 timeout "$PATIENCE" sh -c 'for i in $(seq 40); do cat "$1/mnt/usr/lib/os-release" & done 2>/dev/null; wait' \
+        sh "$view/bound/copper-test"
+    run on node1 stat "$view/bound/copper-test/mnt"
+    [[ $output == *"No such file"* ]]
+}
+
+@test "a view mounted later, or a part of one, or an overlay over one, is not entered either" {
+    mkdir "$storage/late" "$storage/late"/{part,over,upper,work}
+    # A bind mount of the view, and an overlay over it, on the root of each tree.
+    # shellcheck disable=SC2016
+    on_all sh -ec 'mount --bind "$2$1/one" "$1/late/part"
+        mount -t overlay overlay -o "lowerdir=$2$1/one:$1/two" "$1/late/over"' sh "$storage" "$MOUNT"
+    [ "$(on node1 cat "$storage/late/over/file")" = one ]
+    run -0 on node4 timeout "$PATIENCE" ls "$view/late"
+    [ "$output" = "upper"$'\n'"work" ]
+    run on node4 timeout "$PATIENCE" cat "$view/late/over/file"
+    [[ $output == *"No such file"* ]]
+    # shellcheck disable=SC2016
+    on_all sh -c 'umount "$1/late/part" "$1/late/over"' sh "$storage"
+    # It is a directory again, once -E has passed.
+    until_true on node4 test -d "$view/late/part"
+}
+
+@test "proc, sysfs, devpts and cgroup are not shown wherever they are mounted" {
+    run -0 on node4 ls -A "$view/kernel"
+    [ "$output" = tmp ]
+    for name in proc sys pts cgroup proc/self/environ; do
+        run on node4 stat "$view/kernel/$name"
+        [[ $output == *"No such file"* ]]
+    done
+    [ "$(on node4 cat "$view/kernel/tmp/in")" = in ]
+}
+
+@test "names that no listing shows are found, before and after others are not" {
+    local odd=$MOUNT$WORK/odd
+    mkdir "$WORK/source/.snapdir" "$WORK/source/Dir"
+    echo hidden >"$WORK/source/.snapdir/f"
+    echo File >"$WORK/source/Dir/File"
+    run on node4 stat "$odd/none" "$odd/none2" "$odd/Dir/none"
+    [ "$(on node4 cat "$odd/.snapdir/f")" = hidden ]
+    [ "$(on node3 cat "$odd/DIR/fILE")" = File ]
+    run -0 on node4 ls -A "$odd"
+    [ "$output" = Dir ]
+    run -0 copper node4 doctor
+    [[ $output == *"$WORK/odd (fuse.pfsemu): may have names that it does not list"*"listed again"* ]]
+    [[ $output == *"ok   / ("*"): listings are complete"* ]]
+    [[ $output == *"$MOUNT (fuse.copper): not served"* ]]
+}
+
+found_on() {
+    on "$1" test -e "$2"
+}
+
+@test "a new name is found within -E where directories never change their stamps" {
+    local odd=$MOUNT$WORK/odd
+    mkdir "$WORK/source/new"
+    until_true found_on node4 "$odd/new"
+    for node in node4 node1 node3; do
+        run on "$node" stat "$odd/new/$node"
+        [ "$status" = 1 ]
+        run on "$node" ls "$odd/new"
+    done
+    for node in node4 node1 node3; do
+        echo "$node" >"$WORK/source/new/$node"
+        until_true found_on "$node" "$odd/new/$node"
+    done
+    rm "$WORK/source/new/node1"
+}
+
+@test "btrfs subvolumes have numbers of their own" {
+    command -v mkfs.btrfs >/dev/null || skip "needs mkfs.btrfs"
+    grep -qw btrfs /proc/filesystems || skip "the kernel has no btrfs"
+    truncate -s 120M "$WORK/btrfs.img"
+    mkfs.btrfs -q "$WORK/btrfs.img"
+    mkdir "$storage/btrfs"
+    on node1 sh -ec 'mount -o loop "$1/../btrfs.img" "$1/btrfs"
+        cd "$1/btrfs"
+        btrfs subvolume create v1 >/dev/null
+        btrfs subvolume create v2 >/dev/null
+        mkdir plain
+        for v in v1 v2; do mkdir $v/d; echo $v >$v/d/f; ln $v/d/f $v/g; done' sh "$storage"
+    [ "$(on node1 stat -c %i "$storage/btrfs/v1/g")" = "$(on node1 stat -c %i "$storage/btrfs/v2/g")" ]
+    local dev
+    dev=$(on node1 findmnt -no SOURCE "$storage/btrfs")
+    for node in node2 node3 node4; do on "$node" mount "$dev" "$storage/btrfs"; done
+    view=$view/btrfs numbers node4 >"$out/first"
+    view=$view/btrfs numbers node1 >"$out/other"
+    diff "$out/first" "$out/other"
+    [ "$(grep -v '/g ' "$out/first" | awk 'NF == 2 {print $2}' | sort | uniq -d | wc -l)" = 0 ]
+    on node4 tar cf - -C "$view/btrfs" v1 v2 | tar xf - -C "$out"
+    diff -r "$out/v2" <(:) 2>/dev/null || [ "$(cat "$out/v2/g")" = v2 ]
+    on_all umount -l "$storage/btrfs"
+}

@@ -8,7 +8,7 @@ setup_file() {
     can_run || return 0
     work_up
     mkdir "$WORK/source" "$WORK/pfs"
-    pfs_up "$WORK/source" "$WORK/pfs"
+    pfs_up --nodes 4 "$WORK/source" "$WORK/pfs"
     cluster_up -n 4
     # A chain: node4 is three levels below the root.
     job_up -k 1 -M 1G -E 500

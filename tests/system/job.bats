@@ -8,7 +8,7 @@ setup_file() {
     work_up
     mkdir "$WORK/pfs"
     # The machine's own Python, as if it was installed on the parallel file system.
-    pfs_up /usr "$WORK/pfs"
+    pfs_up --nodes 8 /usr "$WORK/pfs"
     cluster_up -n 8
 }
 

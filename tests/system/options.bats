@@ -14,7 +14,7 @@ setup_file() {
     mkdir "$WORK/source/many"
     for n in {1..60}; do head -c 1000000 /dev/urandom >"$WORK/source/many/$n"; done
     (cd "$WORK/source" && find . -type f -exec md5sum {} +) >"$WORK/sums"
-    pfs_up "$WORK/source" "$WORK/pfs"
+    pfs_up --nodes 4 "$WORK/source" "$WORK/pfs"
     cluster_up -n 4
 }
 

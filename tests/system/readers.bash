@@ -7,7 +7,7 @@ slow_storage_up() {
     work_up
     mkdir "$WORK/pfs" "$WORK/out"
     /usr/bin/python3 -I "$SYSTEM_DIR/reader" make "$WORK/source" 400 24000000
-    pfs_up "$WORK/source" "$WORK/pfs"
+    pfs_up --nodes "$1" "$WORK/source" "$WORK/pfs"
     cluster_up -n "$1"
     pfs set latency_us 1000
     pfs set data_latency_us 1000

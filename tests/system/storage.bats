@@ -9,7 +9,7 @@ setup_file() {
     can_run || return 0
     work_up
     mkdir "$WORK/source" "$WORK/pfs"
-    pfs_up "$WORK/source" "$WORK/pfs"
+    pfs_up --nodes 3 "$WORK/source" "$WORK/pfs"
     cluster_up -n 3
 }
 

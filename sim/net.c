@@ -248,7 +248,8 @@ void cu_sim_net_send(struct cu_sim *sim, struct cu_sim_node *node, uint32_t rank
     message->conn = link->conn;
     message->from = child ? 1 : 0;
     message->bytes = (uint32_t)bytes;
-    message->msg = *msg;
+    message->msg = *msg; /* out of the effect */
+    *msg = (struct cu_msg){0};
     own(sim, message);
     last_ns = conn->last_ns[message->from];
     there = arrival(sim, conn, message->from, leaves);
@@ -337,6 +338,18 @@ static void spoil(struct cu_sim *sim, struct cu_msg *msg)
     sim->result->faults++;
 }
 
+/* Nobody in the simulation answers what he was not asked. */
+static void hand_over(struct cu_sim *sim, struct cu_sim_node *node, uint32_t rank, bool child,
+                      const struct cu_msg *msg)
+{
+    const uint64_t *wrong = &cu_core_counters(node->core)[CU_COUNT_wrong_answers];
+    uint64_t before = *wrong;
+
+    cu_core_message(node->core, rank, child, msg, sim->engine.now_ns);
+    if (*wrong != before)
+        cu_sim_violation(sim, "node %u: node %u answers another question", node->rank, rank);
+}
+
 static void deliver(struct cu_sim *sim, struct cu_sim_message *message)
 {
     struct cu_sim_conn *conn = &sim->conns[message->conn];
@@ -355,11 +368,11 @@ static void deliver(struct cu_sim *sim, struct cu_sim_message *message)
     }
     if (answer && (msg->answer.value.error == EBUSY || msg->answer.value.error == ENOMEM))
         sim->refusals = true;
-    cu_core_message(node->core, rank, child, msg, sim->engine.now_ns);
+    hand_over(sim, node, rank, child, msg);
     cu_sim_node_drain(sim, node);
     if (node->core && cu_sim_rng_chance(&sim->fault_rng, sim->duplicate_ppm)) {
         sim->result->faults++;
-        cu_core_message(node->core, rank, child, &message->msg, sim->engine.now_ns);
+        hand_over(sim, node, rank, child, &message->msg);
         cu_sim_node_drain(sim, node);
     }
     cu_sim_net_drop(sim, message);

@@ -49,6 +49,7 @@ static struct cu_core_config core_config(const struct cu_sim *sim, const struct 
         .storage_slots = c->storage_slots,
         .orphan_slots = c->orphan_slots,
         .names = sim->names,
+        .scaled = sim->world && sim->world->scaled_bytes != 0,
     };
 }
 
@@ -155,7 +156,7 @@ static void one_effect(struct cu_sim *sim, struct cu_sim_node *node, struct cu_e
 {
     switch (effect->type) {
     case CU_EFFECT_REPLY:
-        cu_sim_front_reply(sim, node, effect->reply.cookie, effect->reply.value);
+        cu_sim_front_reply(sim, node, effect->reply.cookie, &effect->reply.value);
         break;
     case CU_EFFECT_SEND:
         cu_sim_net_send(sim, node, effect->send.rank, effect->send.child, &effect->send.msg);
@@ -183,8 +184,10 @@ void cu_sim_node_drain(struct cu_sim *sim, struct cu_sim_node *node)
     struct cu_effect effect;
     uint64_t at;
 
-    while (cu_core_next_effect(node->core, &effect))
+    while (cu_core_next_effect(node->core, &effect)) {
         one_effect(sim, node, &effect);
+        cu_effect_clear(&effect);
+    }
     if (sim->config.faults)
         cu_sim_check_memory(sim, node);
     at = cu_core_deadline(node->core);

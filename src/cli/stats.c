@@ -73,6 +73,8 @@ static const struct row {
     {"refused_busy", "children refused: busy", false},
     {"handshakes_refused", "strangers refused", false},
     {"bad_messages", "bad messages", false},
+    {"wrong_answers", "wrong answers", false},
+    {"unsent", "messages not sent", false},
     {"no_memory", "out of memory", false},
     {NULL, "Process", false},
     {"rss_bytes", "resident memory", true},

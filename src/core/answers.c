@@ -2,6 +2,7 @@
 #include "core/internal.h"
 
 #include "base/hash.h"
+#include "proto/piece.h"
 
 #include <errno.h>
 
@@ -82,14 +83,81 @@ static void result(struct cu_core *core, struct object *object, const struct cu_
     cu_flight_step(core, object, event, &(struct flight_input){.value = value});
 }
 
-void cu_flight_answer(struct cu_core *core, uint32_t rank, uint64_t id,
-                      const struct cu_value *value)
+static uint32_t piece_of(const struct object *object)
+{
+    return object->kind == CU_KIND_DATA ? cu_object_data(object)->piece : CU_PIECE_WHOLE;
+}
+
+static bool chunk_fits(const struct cu_core *core, const struct data_object *data,
+                       const struct cu_value *value)
+{
+    uint32_t chunk_bytes = core->config.chunk_bytes;
+    uint64_t at = data->chunk * chunk_bytes + cu_piece_start(chunk_bytes, data->piece);
+    uint64_t size = cu_piece_bytes(chunk_bytes, data->piece), rest = data->version.size - at;
+
+    if (rest < size)
+        size = rest;
+    return core->config.scaled || (value->bytes ? value->bytes->size : 0) == size;
+}
+
+/* Whatever a parent answers is looked at here, against what it was asked. */
+static bool fits(const struct cu_core *core, const struct object *object,
+                 const struct cu_msg_answer *answer)
+{
+    const struct cu_value *value = &answer->value;
+
+    if (answer->kind != (enum cu_kind)object->kind ||
+        answer->key != cu_object_key_of(object, piece_of(object)))
+        return false;
+    if (value->error)
+        return true;
+    switch (answer->kind) {
+    case CU_KIND_ATTR:
+        return !value->content || object->flight->content;
+    case CU_KIND_DIR:
+        return !value->unchanged ||
+               (!cu_version_is_none(&value->version) &&
+                cu_version_equal(&value->version, &cu_object_dir(object)->version));
+    case CU_KIND_DATA:
+        return cu_version_equal(&value->version, &cu_object_data(object)->version) &&
+               chunk_fits(core, cu_object_data(object), value);
+    case CU_KIND_XATTR:
+    case CU_KIND_STATFS:
+        return true;
+    }
+    return false;
+}
+
+static struct flight *asked_of(const struct cu_core *core, uint32_t rank, uint64_t id)
 {
     struct flight *flight = cu_slot_find(core, id);
 
-    if (!flight || flight->object->state != CU_FLIGHT_ASKING || flight->asked != rank)
+    return flight && flight->object->state == CU_FLIGHT_ASKING && flight->asked == rank ? flight
+                                                                                        : NULL;
+}
+
+void cu_flight_answer(struct cu_core *core, uint32_t rank, uint64_t id,
+                      const struct cu_msg_answer *answer)
+{
+    struct flight *flight = asked_of(core, rank, id);
+
+    if (!flight)
         return; /* late: asked elsewhere since */
-    result(core, flight->object, value, false);
+    if (fits(core, flight->object, answer)) {
+        result(core, flight->object, &answer->value, false);
+        return;
+    }
+    COUNT(core, wrong_answers);
+    cu_peers_distrust(core,
+                      rank); /* the flight goes elsewhere, as all that this parent was asked */
+}
+
+void cu_flight_unsent(struct cu_core *core, uint32_t rank, uint64_t id)
+{
+    struct flight *flight = asked_of(core, rank, id);
+
+    if (flight)
+        cu_flight_step(core, flight->object, CU_EVENT_BUSY, &(struct flight_input){0});
 }
 
 void cu_flight_stored(struct cu_core *core, uint64_t id, const struct cu_value *value)

@@ -68,7 +68,7 @@ void cu_core_destroy(struct cu_core *core)
 
     if (!core)
         return;
-    cu_waiter_free(core->spent);
+    cu_buf_unref(core->forget_path);
     while (!cu_list_empty(&core->pending)) {
         struct pending *pending =
             CU_LIST_ENTRY(cu_list_pop_front(&core->pending), struct pending, link);
@@ -87,8 +87,6 @@ void cu_core_destroy(struct cu_core *core)
 /* Every input begins here. */
 static void enter(struct cu_core *core, uint64_t now_ns)
 {
-    cu_waiter_free(core->spent);
-    core->spent = NULL;
     if (now_ns > core->now_ns)
         core->now_ns = now_ns;
 }
@@ -183,6 +181,21 @@ void cu_core_peer_down(struct cu_core *core, uint32_t rank, bool child, int erro
     cu_lanes_pump(core);
 }
 
+/* Two paths at once become "/", as does one for which there is no memory: forgetting more than was
+ * asked is slower, never wrong. */
+static void forget(struct cu_core *core, const char *path, size_t path_len)
+{
+    struct cu_buf *held = core->forget_path;
+
+    if (!core->forget_any) {
+        core->forget_path = cu_buf_copy(path, path_len);
+    } else if (held && (held->size != path_len || memcmp(held->data, path, path_len) != 0)) {
+        cu_buf_unref(held);
+        core->forget_path = NULL;
+    }
+    core->forget_any = true;
+}
+
 static void refresh(struct cu_core *core, const char *path, size_t path_len, bool drop)
 {
     for (size_t i = 0; i < cu_table_bucket_count(&core->objects); i++) {
@@ -196,13 +209,8 @@ static void refresh(struct cu_core *core, const char *path, size_t path_len, boo
             object = next;
         }
     }
-    /* Two paths at once become "/": forgetting more than was asked is slower, never wrong. */
-    if (core->forget_len &&
-        (core->forget_len != path_len || memcmp(core->forget_path, path, path_len) != 0))
-        path_len = 1;
-    core->forget_pages = (core->forget_len > 0 && core->forget_pages) || drop;
-    memcpy(core->forget_path, path, path_len);
-    core->forget_len = path_len;
+    core->forget_pages = (core->forget_any && core->forget_pages) || drop;
+    forget(core, path, path_len);
     cu_pending_add(core, &core->forget, PENDING_FORGET);
 }
 
@@ -225,6 +233,17 @@ static void catch_up(struct cu_core *core, uint32_t generation)
     refresh(core, "/", 1, false);
 }
 
+/* What a connection says about itself cannot be left out: it goes, and another one begins anew. */
+static void lose(struct cu_core *core, uint32_t rank, bool child, int error)
+{
+    struct peer *peer = cu_peers_find(core, rank);
+
+    if (!peer)
+        return;
+    cu_peers_todo(core, peer, child ? SEND_DISCONNECT_CHILD : SEND_DISCONNECT_PARENT);
+    cu_peers_down(core, rank, child, error);
+}
+
 static void message_want(struct cu_core *core, struct peer *peer, const struct cu_msg *msg)
 {
     COUNT(core, child_wants);
@@ -232,8 +251,7 @@ static void message_want(struct cu_core *core, struct peer *peer, const struct c
     if (cu_flow_want(core, peer, msg->id, &msg->want) == 0)
         return;
     /* No memory to say so, or nobody who takes it: the child finds another parent. */
-    cu_peers_todo(core, peer, SEND_DISCONNECT_CHILD);
-    cu_peers_down(core, peer->rank, true, ENOMEM);
+    lose(core, peer->rank, true, ENOMEM);
 }
 
 static void message_from_child(struct cu_core *core, uint32_t rank, const struct cu_msg *msg)
@@ -272,7 +290,7 @@ static void message_from_parent(struct cu_core *core, uint32_t rank, const struc
     switch (msg->type) {
     case CU_MSG_ANSWER:
         catch_up(core, msg->answer.generation);
-        cu_flight_answer(core, rank, msg->id, &msg->answer.value);
+        cu_flight_answer(core, rank, msg->id, &msg->answer);
         break;
     case CU_MSG_PONG:
     case CU_MSG_BYE:
@@ -297,6 +315,25 @@ void cu_core_message(struct cu_core *core, uint32_t rank, bool child, const stru
         message_from_child(core, rank, msg);
     else
         message_from_parent(core, rank, msg);
+    cu_lanes_pump(core);
+}
+
+void cu_core_unsent(struct cu_core *core, uint32_t rank, bool child, const struct cu_msg *msg,
+                    int error, uint64_t now_ns)
+{
+    struct peer *peer = cu_peers_find(core, rank);
+
+    enter(core, now_ns);
+    if (msg->type == CU_MSG_WANT) {
+        COUNT(core, unsent);
+        cu_flight_unsent(core, rank, msg->id);
+    } else if (msg->type == CU_MSG_ANSWER) {
+        COUNT(core, unsent);
+        if (peer && peer->child && cu_flow_unsent(core, peer, msg->id, &msg->answer) < 0)
+            lose(core, rank, child, error);
+    } else {
+        lose(core, rank, child, error);
+    }
     cu_lanes_pump(core);
 }
 

@@ -2,7 +2,8 @@
  * thread, logs nothing; the daemon and the simulator drive the same code. One thread at a time.
  *
  * The driver calls an input function, then takes effects with cu_core_next_effect until there are
- * none, then arms its timer for cu_core_deadline. */
+ * none, then arms its timer for cu_core_deadline. While it carries out one effect it may call any
+ * input. */
 #ifndef CU_CORE_CORE_H
 #define CU_CORE_CORE_H
 
@@ -30,6 +31,7 @@ struct cu_core_config {
     uint64_t start_grace_ns; /* from creation: a parent that does not answer yet is waited for */
     uint32_t storage_slots;  /* storage operations at once at a root */
     uint32_t orphan_slots;   /* the same for a node that is root only because its parents died */
+    bool scaled;             /* chunks are stand-ins (the simulator): their sizes mean nothing */
     struct cu_names *names;  /* borrowed: paths, shared with other cores of this thread (names.h);
                                 NULL: the core's own */
 };
@@ -55,22 +57,23 @@ enum cu_effect_type {
     CU_EFFECT_READY,      /* the set of ready ranks known here has changed */
 };
 
+/* An effect owns what it carries, and is good until cu_effect_clear, whatever is called meanwhile;
+ * clear it before the core is destroyed. */
 struct cu_effect {
     enum cu_effect_type type;
     union {
         struct {
             uint64_t cookie;
-            const struct cu_value *value; /* borrowed until the next call into the core */
+            struct cu_value value;
         } reply;
         struct {
             uint32_t rank;
-            bool child;        /* over the connection that rank opened */
-            struct cu_msg msg; /* taken: the driver clears it with cu_msg_clear; pointers borrowed
-                                  by the message live until the next call into the core */
+            bool child; /* over the connection that rank opened */
+            struct cu_msg msg;
         } send;
         struct {
             uint64_t id;
-            struct cu_request request; /* path borrowed until the next call into the core */
+            struct cu_request request;
             bool direct; /* read past the trees: over max_cacheable_bytes, or the parent cannot */
         } read;
         struct {
@@ -81,12 +84,20 @@ struct cu_effect {
             bool child; /* the connection that rank opened */
         } disconnect;
         struct {
-            const char *path; /* borrowed until the next call into the core */
+            const char *path;
             size_t path_len;
             bool pages; /* and of file content */
         } forget;
     };
+    /* What the pointers above point into; cu_effect_clear lets go of it. */
+    struct cu_names *names;
+    struct cu_name *name;
+    struct cu_buf *held;
 };
+
+/* Lets go of what an effect owns, and zeroes it. A driver that keeps a message or a value moves it
+ * out of the effect (and zeroes it there) or takes references. */
+void cu_effect_clear(struct cu_effect *effect);
 
 /* NULL with err when the configuration makes no sense or memory is out. */
 struct cu_core *cu_core_create(const struct cu_core_config *config, uint64_t now_ns,
@@ -146,7 +157,14 @@ uint32_t cu_core_parent(const struct cu_core *core, uint32_t tree);
 void cu_core_refresh(struct cu_core *core, const char *path, size_t path_len, bool raise,
                      uint64_t now_ns);
 
-/* Takes the next effect. False when there is none. */
+/* A CU_EFFECT_SEND could not be encoded or queued (error: positive errno), and the connection
+ * stands: what the message was about fails alone. A want is read from storage here, an answer
+ * becomes EBUSY, upon which the child reads storage; when not even that can be sent, the connection
+ * goes. */
+void cu_core_unsent(struct cu_core *core, uint32_t rank, bool child, const struct cu_msg *msg,
+                    int error, uint64_t now_ns);
+
+/* Takes the next effect, to be cleared with cu_effect_clear. False when there is none. */
 bool cu_core_next_effect(struct cu_core *core, struct cu_effect *effect);
 
 /* How many refreshes this node knows of. */

@@ -1,6 +1,7 @@
 /* What leaves the core: one queue, in the order in which things arose. What waits in it is a
  * waiter, a flight, a peer or the core itself, each with a link of its own, so that no effect
- * needs memory. */
+ * needs memory, but for the set of ready ranks, which can wait. What an effect carries moves into
+ * it, or is a counted reference. */
 #include "core/internal.h"
 
 void cu_pending_add(struct cu_core *core, struct pending *pending, enum pending_kind kind)
@@ -10,15 +11,27 @@ void cu_pending_add(struct cu_core *core, struct pending *pending, enum pending_
         cu_list_push_back(&core->pending, &pending->link);
 }
 
-static void effect_of_waiter(struct cu_core *core, struct waiter *waiter, struct cu_effect *effect)
+void cu_effect_clear(struct cu_effect *effect)
 {
-    core->spent = waiter;
-    if (!waiter->child) {
-        effect->type = CU_EFFECT_REPLY;
-        effect->reply.cookie = waiter->cookie;
-        effect->reply.value = &waiter->value;
-        return;
-    }
+    if (effect->type == CU_EFFECT_REPLY)
+        cu_value_clear(&effect->reply.value);
+    else if (effect->type == CU_EFFECT_SEND)
+        cu_msg_clear(&effect->send.msg);
+    if (effect->name)
+        cu_names_put(effect->names, effect->name);
+    cu_buf_unref(effect->held);
+    *effect = (struct cu_effect){0};
+}
+
+/* The path of an object, for as long as the effect lives. */
+static void hold_name(struct cu_core *core, const struct object *object, struct cu_effect *effect)
+{
+    effect->names = core->names;
+    effect->name = cu_names_ref(object->name);
+}
+
+static void effect_of_answer(struct cu_core *core, struct waiter *waiter, struct cu_effect *effect)
+{
     cu_flow_answered(core, waiter);
     effect->type = CU_EFFECT_SEND;
     effect->send.rank = waiter->rank;
@@ -26,8 +39,22 @@ static void effect_of_waiter(struct cu_core *core, struct waiter *waiter, struct
     effect->send.msg = (struct cu_msg){.type = CU_MSG_ANSWER, .id = waiter->cookie};
     effect->send.msg.answer.kind = (enum cu_kind)waiter->kind;
     effect->send.msg.answer.generation = core->generation;
-    effect->send.msg.answer.value = waiter->value; /* references move */
+    effect->send.msg.answer.key = waiter->key;
+    effect->send.msg.answer.value = waiter->value;
+}
+
+/* The value's references move into the effect. */
+static void effect_of_waiter(struct cu_core *core, struct waiter *waiter, struct cu_effect *effect)
+{
+    if (waiter->child) {
+        effect_of_answer(core, waiter, effect);
+    } else {
+        effect->type = CU_EFFECT_REPLY;
+        effect->reply.cookie = waiter->cookie;
+        effect->reply.value = waiter->value;
+    }
     waiter->value = (struct cu_value){0};
+    cu_waiter_free(waiter);
 }
 
 static void effect_of_flight(struct cu_core *core, const struct flight *flight,
@@ -37,6 +64,7 @@ static void effect_of_flight(struct cu_core *core, const struct flight *flight,
     struct cu_request request = cu_object_request(object);
     struct cu_msg_want *want;
 
+    hold_name(core, object, effect);
     if (object->state == CU_FLIGHT_READING) {
         effect->type = CU_EFFECT_READ;
         effect->read.id = cu_slot_id(core, flight);
@@ -60,7 +88,8 @@ static void effect_of_flight(struct cu_core *core, const struct flight *flight,
     want->path_len = object->name->len;
 }
 
-static void message_of_peer(struct cu_core *core, struct peer *peer, unsigned what,
+/* False: no memory for it now. */
+static bool message_of_peer(struct cu_core *core, struct peer *peer, unsigned what,
                             struct cu_effect *effect)
 {
     struct cu_msg *msg = &effect->send.msg;
@@ -68,7 +97,6 @@ static void message_of_peer(struct cu_core *core, struct peer *peer, unsigned wh
     effect->type = CU_EFFECT_SEND;
     effect->send.rank = peer->rank;
     effect->send.child = what == SEND_PONG;
-    *msg = (struct cu_msg){0};
     if (what == SEND_JOIN) {
         msg->type = CU_MSG_JOIN;
         for (uint32_t t = 0; t < core->config.tree_count; t++)
@@ -76,9 +104,15 @@ static void message_of_peer(struct cu_core *core, struct peer *peer, unsigned wh
                 msg->join.trees |= 1ull << t;
         peer->joined = msg->join.trees;
     } else if (what == SEND_READY) {
+        effect->held = cu_buf_copy(core->ready_bits, (core->config.node_count + 7) / 8);
+        if (!effect->held) {
+            COUNT(core, no_memory);
+            cu_ready_later(core);
+            return false;
+        }
         msg->type = CU_MSG_READY;
         msg->ready.count = core->config.node_count;
-        msg->ready.bits = core->ready_bits;
+        msg->ready.bits = effect->held->data;
     } else if (what == SEND_PING) {
         msg->type = CU_MSG_PING;
         msg->id = core->now_ns;
@@ -86,13 +120,16 @@ static void message_of_peer(struct cu_core *core, struct peer *peer, unsigned wh
         msg->type = CU_MSG_PONG;
         msg->id = peer->pong_id;
     }
+    return true;
 }
 
 /* One thing at a time, lowest bit first: an old connection is closed before a new one is opened. */
-static void effect_of_peer(struct cu_core *core, struct peer *peer, struct cu_effect *effect)
+static bool effect_of_peer(struct cu_core *core, struct peer *peer, struct cu_effect *effect)
 {
     unsigned what = peer->todo & -peer->todo;
 
+    if (what == 0)
+        return false;
     peer->todo &= ~what;
     if (peer->todo)
         cu_pending_add(core, &peer->pending, PENDING_PEER);
@@ -104,19 +141,22 @@ static void effect_of_peer(struct cu_core *core, struct peer *peer, struct cu_ef
         effect->type = CU_EFFECT_CONNECT;
         effect->connect.rank = peer->rank;
     } else {
-        message_of_peer(core, peer, what, effect);
+        return message_of_peer(core, peer, what, effect);
     }
+    return true;
 }
 
 /* The core's own news: readiness, and what the kernel should forget. */
 static void effect_of_core(struct cu_core *core, struct cu_effect *effect)
 {
-    if (core->forget_len) {
+    if (core->forget_any) {
         effect->type = CU_EFFECT_FORGET;
-        effect->forget.path = core->forget_path;
-        effect->forget.path_len = core->forget_len;
+        effect->held = core->forget_path;
+        effect->forget.path = effect->held ? (const char *)effect->held->data : "/";
+        effect->forget.path_len = effect->held ? effect->held->size : 1;
         effect->forget.pages = core->forget_pages;
-        core->forget_len = 0;
+        core->forget_path = NULL;
+        core->forget_any = false;
         if (core->ready_changed)
             cu_pending_add(core, &core->forget, PENDING_FORGET);
     } else {
@@ -125,39 +165,38 @@ static void effect_of_core(struct cu_core *core, struct cu_effect *effect)
     }
 }
 
-bool cu_core_next_effect(struct cu_core *core, struct cu_effect *effect)
+/* False: it has become pointless. */
+static bool effect_of(struct cu_core *core, struct pending *pending, struct cu_effect *effect)
 {
-    struct cu_list *link;
-    struct pending *pending;
-
-    cu_waiter_free(core->spent);
-    core->spent = NULL;
-    for (;;) {
-        link = cu_list_pop_front(&core->pending);
-        if (!link && cu_flow_pump(core)) {
-            cu_lanes_pump(core);
-            continue;
-        }
-        if (!link)
-            return false;
-        pending = CU_LIST_ENTRY(link, struct pending, link);
-        if (pending->kind != PENDING_PEER ||
-            CU_LIST_ENTRY(pending, struct peer, pending)->todo != 0)
-            break;
-    }
+    *effect = (struct cu_effect){0};
     switch (pending->kind) {
     case PENDING_WAITER:
         effect_of_waiter(core, CU_LIST_ENTRY(pending, struct waiter, pending), effect);
-        break;
+        return true;
     case PENDING_FLIGHT:
         effect_of_flight(core, CU_LIST_ENTRY(pending, struct flight, pending), effect);
-        break;
+        return true;
     case PENDING_PEER:
-        effect_of_peer(core, CU_LIST_ENTRY(pending, struct peer, pending), effect);
-        break;
+        return effect_of_peer(core, CU_LIST_ENTRY(pending, struct peer, pending), effect);
     case PENDING_FORGET:
         effect_of_core(core, effect);
-        break;
+        return true;
     }
+    return false;
+}
+
+bool cu_core_next_effect(struct cu_core *core, struct cu_effect *effect)
+{
+    struct cu_list *link;
+
+    do {
+        link = cu_list_pop_front(&core->pending);
+        if (!link && cu_flow_pump(core)) {
+            cu_lanes_pump(core);
+            link = cu_list_pop_front(&core->pending);
+        }
+        if (!link)
+            return false;
+    } while (!effect_of(core, CU_LIST_ENTRY(link, struct pending, link), effect));
     return true;
 }

@@ -13,6 +13,7 @@
  * answer leaves as an effect, or parked, or answered EBUSY. */
 #include "core/internal.h"
 
+#include "base/hash.h"
 #include "proto/piece.h"
 
 #include <errno.h>
@@ -89,7 +90,6 @@ static void fill_request(struct cu_request *request, struct waiter *waiter,
         .chunk = want->chunk,
         .piece = want->piece,
     };
-    waiter->kind = (uint8_t)want->kind;
     waiter->piece = want->piece;
     waiter->content = want->kind == CU_KIND_ATTR && (want->flags & CU_WANT_CONTENT);
     if (want->kind == CU_KIND_DIR)
@@ -98,7 +98,8 @@ static void fill_request(struct cu_request *request, struct waiter *waiter,
         request->version = want->version;
 }
 
-static struct waiter *child_waiter(struct cu_core *core, const struct peer *peer, uint64_t id)
+static struct waiter *child_waiter(struct cu_core *core, const struct peer *peer, uint64_t id,
+                                   enum cu_kind kind, uint64_t key)
 {
     struct waiter *waiter = cu_waiter_new(core);
 
@@ -107,13 +108,21 @@ static struct waiter *child_waiter(struct cu_core *core, const struct peer *peer
     waiter->child = true;
     waiter->rank = peer->rank;
     waiter->cookie = id;
+    waiter->kind = (uint8_t)kind;
+    waiter->key = key;
     return waiter;
+}
+
+static uint64_t key_of(const struct cu_msg_want *want)
+{
+    return cu_object_key(want->kind, cu_hash_bytes(want->path, want->path_len), want->chunk,
+                         want->piece);
 }
 
 static int serve(struct cu_core *core, struct peer *peer, uint64_t id,
                  const struct cu_msg_want *want)
 {
-    struct waiter *waiter = child_waiter(core, peer, id);
+    struct waiter *waiter = child_waiter(core, peer, id, want->kind, key_of(want));
     struct flow *flow = flow_of(core, peer, want->tree);
     struct cu_request request;
 
@@ -164,7 +173,7 @@ static void parked_free(struct cu_core *core, struct parked *parked)
 static int refuse(struct cu_core *core, const struct peer *peer, uint64_t id,
                   const struct cu_msg_want *want, int error)
 {
-    struct waiter *waiter = child_waiter(core, peer, id);
+    struct waiter *waiter = child_waiter(core, peer, id, want->kind, key_of(want));
 
     COUNT(core, refused_busy);
     if (peer->child_queued >
@@ -174,8 +183,21 @@ static int refuse(struct cu_core *core, const struct peer *peer, uint64_t id,
     }
     if (!waiter)
         return -ENOMEM;
-    waiter->kind = (uint8_t)want->kind;
     cu_waiter_fail(core, waiter, error);
+    return 0;
+}
+
+int cu_flow_unsent(struct cu_core *core, struct peer *peer, uint64_t id,
+                   const struct cu_msg_answer *answer)
+{
+    struct waiter *waiter;
+
+    if (answer->value.error == EBUSY)
+        return -ENOMEM; /* not even that */
+    waiter = child_waiter(core, peer, id, answer->kind, answer->key);
+    if (!waiter)
+        return -ENOMEM;
+    cu_waiter_fail(core, waiter, EBUSY);
     return 0;
 }
 

@@ -45,6 +45,7 @@ struct waiter {
     uint32_t rank;          /* child */
     uint32_t bytes;         /* child: what the answer may have, as flow.c counts it; 0: refused */
     uint64_t cookie;        /* kernel's cookie or child's message id */
+    uint64_t key;           /* child: cu_object_key of what answers */
     struct cu_version held; /* DIR: version that the child holds */
     struct cu_value value;  /* filled when answered */
 };
@@ -220,11 +221,10 @@ struct cu_core {
 
     struct cu_list pending; /* struct pending */
     struct pending forget;
-    char forget_path[4097];
-    size_t forget_len;
+    bool forget_any;
     bool forget_pages;
-    struct waiter *spent;   /* freed at the next call: its value is borrowed by the driver */
-    struct cu_value peeked; /* what the driver peeks at; borrows from an object */
+    struct cu_buf *forget_path; /* NULL: all */
+    struct cu_value peeked;     /* what the driver peeks at; borrows from an object */
 
     uint64_t counters[CU_COUNTER_COUNT];
 };
@@ -271,6 +271,8 @@ static inline bool cu_object_in_flight(const struct object *object)
 }
 /* Its key as a request, with what its flight wants besides. */
 struct cu_request cu_object_request(const struct object *object);
+/* As answers carry it that are about the object, or about that piece of it. */
+uint64_t cu_object_key_of(const struct object *object, uint32_t piece);
 /* What it holds, borrowed. */
 void cu_object_peek(const struct object *object, struct cu_value *value);
 /* Holds the value from now on; not its content. */
@@ -332,7 +334,9 @@ uint32_t cu_flight_age_ms(const struct cu_core *core, const struct object *objec
 
 /* answers.c */
 void cu_flight_answer(struct cu_core *core, uint32_t rank, uint64_t id,
-                      const struct cu_value *value);
+                      const struct cu_msg_answer *answer);
+/* A want that did not leave. */
+void cu_flight_unsent(struct cu_core *core, uint32_t rank, uint64_t id);
 void cu_flight_stored(struct cu_core *core, uint64_t id, const struct cu_value *value);
 
 /* peers.c */
@@ -345,6 +349,9 @@ void cu_peers_heard(struct cu_core *core, uint32_t rank, bool child);
 void cu_peers_todo(struct cu_core *core, struct peer *peer, unsigned what);
 void cu_peers_tick(struct cu_core *core);
 uint64_t cu_peers_deadline(const struct cu_core *core);
+/* A parent that answers what was not asked: its connection goes, and it is not asked for a while.
+ */
+void cu_peers_distrust(struct cu_core *core, uint32_t rank);
 /* Counts asks under way at a parent. */
 void cu_peers_asked(struct cu_core *core, uint32_t rank, int change);
 
@@ -353,6 +360,9 @@ void cu_peers_asked(struct cu_core *core, uint32_t rank, int change);
  */
 int cu_flow_want(struct cu_core *core, struct peer *peer, uint64_t id,
                  const struct cu_msg_want *want);
+/* An answer did not leave: the child is told EBUSY instead. -ENOMEM. */
+int cu_flow_unsent(struct cu_core *core, struct peer *peer, uint64_t id,
+                   const struct cu_msg_answer *answer);
 /* A child's answer leaves. */
 void cu_flow_answered(struct cu_core *core, const struct waiter *waiter);
 void cu_flow_queued(struct cu_core *core, struct peer *peer, uint64_t bytes);
@@ -371,6 +381,8 @@ void cu_ready_forget(struct cu_core *core, struct peer *child);
 /* The parent in tree 0 is new: it must learn all that is known here. */
 void cu_ready_resend(struct cu_core *core);
 void cu_ready_tick(struct cu_core *core);
+/* It could not be made: again a little later. */
+void cu_ready_later(struct cu_core *core);
 
 /* effects.c */
 void cu_pending_add(struct cu_core *core, struct pending *pending, enum pending_kind kind);

@@ -46,6 +46,13 @@ struct cu_request cu_object_request(const struct object *object)
     return request;
 }
 
+uint64_t cu_object_key_of(const struct object *object, uint32_t piece)
+{
+    uint64_t chunk = object->kind == CU_KIND_DATA ? cu_object_data(object)->chunk : 0;
+
+    return cu_object_key((enum cu_kind)object->kind, object->name->hash, chunk, piece);
+}
+
 void cu_object_peek(const struct object *object, struct cu_value *value)
 {
     *value = (struct cu_value){.error = object->error};

@@ -8,7 +8,8 @@
  *
  * Silence: a parent that owes an answer and says nothing is asked for a sign of life after 1 s and
  * is lost after 3 s, others being connected to meanwhile; an idle one is asked every 10 s. A child
- * that is silent for 35 s is let go. */
+ * that is silent for 35 s is let go. One that answers what it was not asked is lost at once, and
+ * not asked for 30 s. */
 #include "core/internal.h"
 
 #include <errno.h>
@@ -21,8 +22,9 @@
 #define CHILD_GONE_NS  (35 * S_NS)
 #define RETRY_START_NS (20 * MS_NS)
 #define RETRY_MIN_NS   (500 * MS_NS)
-#define RETRY_MAX_NS   (2 * S_NS) /* a parent that is back is used again within this time */
-#define STANDBY_MAX    3u         /* candidates tried at the same time once the parent is lost */
+#define RETRY_MAX_NS   (2 * S_NS)  /* a parent that is back is used again within this time */
+#define DISTRUST_NS    (30 * S_NS) /* after a wrong answer */
+#define STANDBY_MAX    3u          /* candidates tried at the same time once the parent is lost */
 
 int cu_peers_init(struct cu_core *core)
 {
@@ -350,6 +352,18 @@ void cu_peers_down(struct cu_core *core, uint32_t rank, bool child, int error)
     cu_flow_child_lost(core, peer);
     cu_waiters_forget_child(core, rank);
     cu_ready_forget(core, peer);
+}
+
+void cu_peers_distrust(struct cu_core *core, uint32_t rank)
+{
+    struct peer *peer = cu_peers_find(core, rank);
+
+    if (!peer || peer->state == PEER_NONE)
+        return;
+    cu_peers_todo(core, peer, SEND_DISCONNECT_PARENT);
+    parent_down(core, peer, EPROTO);
+    peer->retry_ns = core->now_ns + DISTRUST_NS;
+    update_deadline(core);
 }
 
 void cu_peers_heard(struct cu_core *core, uint32_t rank, bool child)

@@ -96,6 +96,11 @@ void cu_ready_tick(struct cu_core *core)
         cu_peers_todo(core, peer, SEND_READY);
 }
 
+void cu_ready_later(struct cu_core *core)
+{
+    core->ready_ns = core->now_ns + READY_DELAY_NS;
+}
+
 void cu_ready_check_self(struct cu_core *core)
 {
     if (!core->mounted || core->self_ready)

@@ -83,6 +83,7 @@ void cu_waiter_answer(struct cu_core *core, const struct object *object, struct 
         send_off(core, waiter);
         return;
     }
+    waiter->key = cu_object_key_of(object, waiter->piece);
     if (cu_pieces_part(object, waiter)) {
         answer_part(core, object, waiter);
         return;

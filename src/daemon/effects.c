@@ -1,7 +1,5 @@
 /* The core's effects become calls. An effect may itself lead to an input (a send that fails is a
- * lost peer), so draining is not re-entered: the outer loop sees the new effects. Whatever an
- * effect borrows lives until the next call into the core, so it is used up before the input is
- * made. */
+ * lost peer), so draining is not re-entered: the outer loop sees the new effects. */
 #include "daemon/state.h"
 
 #include "base/log.h"
@@ -38,14 +36,16 @@ static void apply_send(struct cu_daemon *daemon, struct cu_effect *effect)
 
     if (link != NULL)
         rc = cu_link_send(link, &effect->send.msg);
-    cu_msg_clear(&effect->send.msg);
     if (rc == 0 && child)
         cu_core_child_queued(daemon->core, rank, cu_link_queued(link), uv_hrtime());
-    if (rc < 0) {
-        cu_log_warn("%s: message not sent: %s", daemon->config.job->hosts.names[rank],
-                    strerror(-rc));
+    if (rc == 0)
+        return;
+    cu_log_warn("%s: %s not sent: %s", daemon->config.job->hosts.names[rank],
+                cu_msg_type_name(effect->send.msg.type), strerror(-rc));
+    if (rc == -ENOTCONN)
         cu_daemon_lose(daemon, rank, child, -rc);
-    }
+    else
+        cu_core_unsent(daemon->core, rank, child, &effect->send.msg, -rc, uv_hrtime());
 }
 
 static void apply_read(struct cu_daemon *daemon, const struct cu_effect *effect)
@@ -87,7 +87,7 @@ static void apply(struct cu_daemon *daemon, struct cu_effect *effect)
     switch (effect->type) {
     case CU_EFFECT_REPLY:
         if (daemon->front != NULL)
-            cu_front_reply(daemon->front, effect->reply.cookie, effect->reply.value);
+            cu_front_reply(daemon->front, effect->reply.cookie, &effect->reply.value);
         break;
     case CU_EFFECT_SEND:
         apply_send(daemon, effect);
@@ -159,8 +159,10 @@ void cu_daemon_drain(struct cu_daemon *daemon)
         return;
     daemon->draining = true;
     do {
-        while (cu_core_next_effect(daemon->core, &effect))
+        while (cu_core_next_effect(daemon->core, &effect)) {
             apply(daemon, &effect);
+            cu_effect_clear(&effect);
+        }
     } while (cu_commands_poll(daemon->commands, uv_hrtime()));
     daemon->draining = false;
     trim_heap(daemon);

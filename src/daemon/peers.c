@@ -136,6 +136,23 @@ const struct cu_socket_events cu_daemon_socket_events = {
     .gone = on_socket_gone,
 };
 
+/* A result that cannot be sent is told, so that nobody waits for it until his time is up. */
+static void send_result(struct cu_link *link, struct cu_msg *msg)
+{
+    static const char text[] = "{\"ok\": false, \"error\": \"the result cannot be sent\"}";
+    int rc = cu_link_send(link, msg);
+
+    if (rc == 0)
+        return;
+    cu_log_warn("%s: result not sent: %s", cu_link_name(link), strerror(-rc));
+    if (rc == -ENOTCONN)
+        return;
+    msg->control.json = cu_buf_copy(text, sizeof(text) - 1);
+    if (msg->control.json != NULL && cu_link_send(link, msg) < 0)
+        cu_log_warn("%s: nor that", cu_link_name(link));
+    cu_buf_unref(msg->control.json);
+}
+
 static void hook_reply(void *context, const struct cu_commands_origin *origin, struct cu_buf *json)
 {
     struct cu_msg msg = {.type = CU_MSG_RESULT, .id = origin->id, .control = {.json = json}};
@@ -145,8 +162,7 @@ static void hook_reply(void *context, const struct cu_commands_origin *origin, s
         cu_socket_reply(origin->owner, json);
         return;
     }
-    if (cu_link_send(origin->owner, &msg) < 0)
-        cu_log_warn("%s: result not sent", cu_link_name(origin->owner));
+    send_result(origin->owner, &msg);
 }
 
 static int hook_ask(void *context, uint32_t rank, bool child, uint64_t id, struct cu_buf *json)

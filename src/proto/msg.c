@@ -23,7 +23,7 @@
 #define NSEC_PER_SEC 1000000000u
 
 #define WANT_FIXED        (20u + CU_FIELDS_VERSION_BYTES)
-#define ANSWER_FIXED      12u
+#define ANSWER_FIXED      20u
 #define ANSWER_META_MAX   (ANSWER_FIXED + CU_FIELDS_ATTR_BYTES + 16u + CU_PATH_MAX - 1u)
 #define READY_FIXED       8u
 #define READY_BYTES(bits) (((bits) + 7u) / 8u)
@@ -246,6 +246,7 @@ static void put_answer(struct cu_writer *w, const struct cu_msg_answer *answer,
     cu_wire_put_u16(w, target ? (uint16_t)target->size : 0);
     cu_wire_put_u32(w, answer->generation);
     cu_wire_put_u32(w, v->age_ms);
+    cu_wire_put_u64(w, answer->key);
     if (v->error)
         return;
     switch (answer->kind) {
@@ -328,6 +329,7 @@ static int get_answer(struct cu_reader *r, int error, struct cu_buf *bulk,
     target_len = cu_wire_get_u16(r);
     answer->generation = cu_wire_get_u32(r);
     v->age_ms = cu_wire_get_u32(r);
+    answer->key = cu_wire_get_u64(r);
     v->error = error;
     v->unchanged = flags & ANSWER_UNCHANGED;
     v->partial = flags & ANSWER_PARTIAL;

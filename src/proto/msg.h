@@ -56,6 +56,7 @@ struct cu_msg_want {
 struct cu_msg_answer {
     enum cu_kind kind;
     uint32_t generation;
+    uint64_t key;          /* cu_object_key of what is answered */
     struct cu_value value; /* its error is also the head's error */
 };
 

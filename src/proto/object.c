@@ -8,6 +8,14 @@ static bool same_time(const struct cu_time *a, const struct cu_time *b)
     return a->sec == b->sec && a->nsec == b->nsec;
 }
 
+uint64_t cu_object_key(enum cu_kind kind, uint64_t path_hash, uint64_t chunk, uint32_t piece)
+{
+    uint64_t part =
+        (chunk * 8 + (uint64_t)kind) * 0x9e3779b97f4a7c15u + piece * 0xd6e8feb86659fd93u;
+
+    return path_hash ^ part ^ part >> 32;
+}
+
 struct cu_version cu_version_of(const struct cu_attr *attr)
 {
     return (struct cu_version){.size = attr->size, .mtime = attr->mtime, .ctime = attr->ctime};

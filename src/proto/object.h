@@ -79,6 +79,9 @@ struct cu_value {
     bool partial;           /* DIR: names may exist that are not in it; absence proves nothing */
 };
 
+/* What a request and its answer are about: the same number on both ends. path_hash: cu_hash_bytes
+ * of the path; chunk, piece: DATA, else 0. */
+uint64_t cu_object_key(enum cu_kind kind, uint64_t path_hash, uint64_t chunk, uint32_t piece);
 struct cu_version cu_version_of(const struct cu_attr *attr);
 bool cu_version_equal(const struct cu_version *a, const struct cu_version *b);
 bool cu_version_is_none(const struct cu_version *version);

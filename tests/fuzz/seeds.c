@@ -125,7 +125,7 @@ static void write_answer(const char *name, enum cu_kind kind, const struct cu_va
 {
     struct cu_msg msg = {.type = CU_MSG_ANSWER, .id = 9};
 
-    msg.answer = (struct cu_msg_answer){.kind = kind, .generation = 2, .value = *value};
+    msg.answer = (struct cu_msg_answer){.kind = kind, .generation = 2, .key = 11, .value = *value};
     write_msg(name, &msg);
     cu_msg_clear(&msg);
 }

@@ -139,12 +139,11 @@ static void drain(struct node *n)
             case CU_EFFECT_REPLY:
                 n->replies++;
                 n->replied[e.reply.cookie]++;
-                n->reply_error = e.reply.value->error;
+                n->reply_error = e.reply.value.error;
                 break;
             case CU_EFFECT_SEND:
                 if (e.send.msg.type == CU_MSG_ANSWER) {
                     note_answer(n, &e.send.msg);
-                    cu_msg_clear(&e.send.msg);
                     if (!n->slow)
                         n->queued = 0;
                     cu_core_child_queued(n->core, 1, n->queued, n->now);
@@ -161,6 +160,7 @@ static void drain(struct node *n)
             case CU_EFFECT_READY:
                 break;
             }
+            cu_effect_clear(&e);
         }
     } while (storage_step(n));
 }

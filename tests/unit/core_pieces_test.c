@@ -24,7 +24,7 @@ struct node {
     unsigned replies, answers, reads, wants;
     int error;
     struct cu_value value; /* of the last reply or answer */
-    uint64_t read_id[8], want_id;
+    uint64_t read_id[8], want_id, want_key;
     struct cu_request read[8];
     struct cu_msg_want want;
 };
@@ -38,7 +38,7 @@ static void drain(struct node *n)
 
         if (e.type == CU_EFFECT_REPLY) {
             n->replies++;
-            value = e.reply.value;
+            value = &e.reply.value;
         } else if (e.type == CU_EFFECT_SEND && e.send.msg.type == CU_MSG_ANSWER) {
             n->answers++;
             value = &e.send.msg.answer.value;
@@ -46,6 +46,8 @@ static void drain(struct node *n)
             n->wants++;
             n->want_id = e.send.msg.id;
             n->want = e.send.msg.want;
+            n->want_key = cu_object_key(n->want.kind, cu_hash_bytes(n->want.path, n->want.path_len),
+                                        n->want.chunk, n->want.piece);
         } else if (e.type == CU_EFFECT_READ) {
             n->read_id[n->reads % 8] = e.read.id;
             n->read[n->reads++ % 8] = e.read.request;
@@ -55,8 +57,7 @@ static void drain(struct node *n)
             cu_value_clear(&n->value);
             cu_value_copy(&n->value, value);
         }
-        if (e.type == CU_EFFECT_SEND)
-            cu_msg_clear(&e.send.msg);
+        cu_effect_clear(&e);
     }
 }
 
@@ -159,6 +160,7 @@ static void answered(struct node *n, struct cu_value *value)
     struct cu_msg msg = {.type = CU_MSG_ANSWER, .id = n->want_id};
 
     msg.answer.kind = CU_KIND_DATA;
+    msg.answer.key = n->want_key;
     msg.answer.value = *value;
     cu_core_message(n->core, 0, false, &msg, NOW);
     cu_value_clear(value);

@@ -43,11 +43,12 @@ static void on_kick(void *context)
         struct cu_value failed = {.error = ENOENT};
 
         if (effect.type == CU_EFFECT_REPLY)
-            cu_front_reply(t->front, effect.reply.cookie, effect.reply.value);
-        if (effect.type != CU_EFFECT_READ)
-            continue;
-        t->wants++;
-        cu_core_storage_done(t->core, effect.read.id, &failed, uv_hrtime());
+            cu_front_reply(t->front, effect.reply.cookie, &effect.reply.value);
+        if (effect.type == CU_EFFECT_READ) {
+            t->wants++;
+            cu_core_storage_done(t->core, effect.read.id, &failed, uv_hrtime());
+        }
+        cu_effect_clear(&effect);
     }
 }
 

@@ -12,9 +12,11 @@ static const struct cu_version version = {3, {-4, 1}, {5, 2}};
 
 static struct cu_msg answer_of(enum cu_kind kind)
 {
-    return (struct cu_msg){.type = CU_MSG_ANSWER,
-                           .id = UINT64_MAX,
-                           .answer = {.kind = kind, .generation = 3, .value = {.age_ms = 250}}};
+    return (struct cu_msg){
+        .type = CU_MSG_ANSWER,
+        .id = UINT64_MAX,
+        .answer = {
+            .kind = kind, .generation = 3, .key = 0x0102030405060708, .value = {.age_ms = 250}}};
 }
 
 static struct cu_attr regular(uint64_t size)
@@ -35,13 +37,13 @@ static struct cu_attr regular(uint64_t size)
 
 static void answer_carries_an_attr_as_drawn(void **state)
 {
-    static const unsigned char start[] = {116,  0,    0,   0,   2, 0, 0,   0,   2,    0,
-                                          0,    0,    0,   0,   0, 0, 255, 255, 255,  255,
-                                          255,  255,  255, 255, 1, 1, 0,   0,   3,    0,
-                                          0,    0,    250, 0,   0, 0, /* kind, payload, no target,
-                                                                         generation, age */
-                                          0xa0, 0x81, 0,   0,   2, 0, 0,   0,   0xe8, 3,
-                                          0,    0}; /* mode, nlink, uid */
+    static const unsigned char start[] = {
+        124,  0,    0,   0,   2,   0,   0,   0,   2,    0, 0, 0, 0, 0, 0,
+        0,    255,  255, 255, 255, 255, 255, 255, 255,  1, 1, 0, 0, 3, 0,
+        0,    0,    250, 0,   0,   0,   8,   7,   6,    5, 4, 3, 2, 1, /* kind, payload, no target,
+                                                                                  generation, age,
+                                                                          key */
+        0xa0, 0x81, 0,   0,   2,   0,   0,   0,   0xe8, 3, 0, 0};      /* mode, nlink, uid */
     struct cu_msg answer = answer_of(CU_KIND_ATTR), out;
     struct cu_value *v = &answer.answer.value;
     struct frame f;
@@ -51,8 +53,8 @@ static void answer_carries_an_attr_as_drawn(void **state)
     v->content = cu_buf_copy("hi", 2);
     v->content_hash = 0x1122334455667788;
     f = round_trip(&answer, &out);
-    /* 12 + 88 + 16 bytes of fields, no target */
-    assert_int_equal(f.head->size, CU_MSG_HEAD + 116);
+    /* 20 + 88 + 16 bytes of fields, no target */
+    assert_int_equal(f.head->size, CU_MSG_HEAD + 124);
     assert_memory_equal(f.head->data, start, sizeof(start));
     assert_ptr_equal(f.bulk, v->content);
     assert_ptr_equal(out.answer.value.content, v->content);
@@ -60,6 +62,7 @@ static void answer_carries_an_attr_as_drawn(void **state)
     assert_null(out.answer.value.bytes);
     assert_int_equal(out.answer.value.age_ms, 250);
     assert_int_equal(out.answer.generation, 3);
+    assert_true(out.answer.key == 0x0102030405060708);
     assert_memory_equal(&out.answer.value.attr.atime.sec, &v->attr.atime.sec, sizeof(int64_t));
     assert_int_equal(out.answer.value.attr.atime.nsec, 999999999);
     assert_true(out.answer.value.attr.mtime.sec == INT64_MAX);
@@ -94,8 +97,8 @@ static void answer_carries_a_link_target(void **state)
     assert_memory_equal(out.answer.value.bytes->data, longest, CU_PATH_MAX - 1);
     assert_true(out.answer.value.hash == 42);
     cu_msg_clear(&out);
-    damage(&f, CU_MSG_HEAD + 12 + 1, 0x81);       /* a regular file has no target */
-    damage(&f, CU_MSG_HEAD + 12 + 104 + 7, '\0'); /* no name has a NUL */
+    damage(&f, CU_MSG_HEAD + 20 + 1, 0x81);       /* a regular file has no target */
+    damage(&f, CU_MSG_HEAD + 20 + 104 + 7, '\0'); /* no name has a NUL */
     frame_free(&f);
     cu_buf_unref(v->bytes);
     v->bytes = cu_buf_copy(longest, CU_PATH_MAX);
@@ -115,14 +118,14 @@ static void an_attr_must_be_possible(void **state)
     (void)state;
     *a = regular(5);
     f = encode(&answer);
-    damage(&f, CU_MSG_HEAD + 12 + 1, 0x01);  /* no type */
-    damage(&f, CU_MSG_HEAD + 12 + 2, 0x01);  /* mode over 16 bits */
-    damage(&f, CU_MSG_HEAD + 12 + 39, 0x80); /* size over INT64_MAX */
-    damage(&f, CU_MSG_HEAD + 12 + 63, 0x80); /* atime nsec */
-    damage(&f, CU_MSG_HEAD + 12 + 75, 0x80); /* mtime nsec */
-    damage(&f, CU_MSG_HEAD + 12 + 87, 0x80); /* ctime nsec */
-    damage(&f, CU_MSG_HEAD + 12 + 88, 0x01); /* a hash of no target */
-    damage(&f, CU_MSG_HEAD + 12 + 96, 0x01); /* a hash of no content */
+    damage(&f, CU_MSG_HEAD + 20 + 1, 0x01);  /* no type */
+    damage(&f, CU_MSG_HEAD + 20 + 2, 0x01);  /* mode over 16 bits */
+    damage(&f, CU_MSG_HEAD + 20 + 39, 0x80); /* size over INT64_MAX */
+    damage(&f, CU_MSG_HEAD + 20 + 63, 0x80); /* atime nsec */
+    damage(&f, CU_MSG_HEAD + 20 + 75, 0x80); /* mtime nsec */
+    damage(&f, CU_MSG_HEAD + 20 + 87, 0x80); /* ctime nsec */
+    damage(&f, CU_MSG_HEAD + 20 + 88, 0x01); /* a hash of no target */
+    damage(&f, CU_MSG_HEAD + 20 + 96, 0x01); /* a hash of no content */
     frame_free(&f);
     a->atime.nsec = 1000000000;
     refuses_to_encode(&answer);
@@ -145,8 +148,8 @@ static void a_content_is_the_whole_file(void **state)
     v->attr = regular(CU_MSG_CONTENT_MAX);
     f = round_trip(&answer, &out);
     cu_msg_clear(&out);
-    damage(&f, CU_MSG_HEAD + 12 + 32, 1);   /* another size than the content's */
-    damage(&f, CU_MSG_HEAD + 12 + 1, 0x41); /* of a directory */
+    damage(&f, CU_MSG_HEAD + 20 + 32, 1);   /* another size than the content's */
+    damage(&f, CU_MSG_HEAD + 20 + 1, 0x41); /* of a directory */
     damage(&f, CU_MSG_HEAD + 1, 0);         /* bulk, but no payload announced */
     frame_free(&f);
     v->attr.size++;
@@ -316,7 +319,7 @@ static void an_error_travels_alone(void **state)
     for (enum cu_kind kind = CU_KIND_ATTR; kind <= CU_KIND_STATFS; kind++) {
         answer.answer.kind = kind;
         f = round_trip(&answer, &out);
-        assert_int_equal(f.head->size, CU_MSG_HEAD + 12);
+        assert_int_equal(f.head->size, CU_MSG_HEAD + 20);
         assert_null(f.bulk);
         assert_int_equal(out.answer.kind, kind);
         assert_int_equal(out.answer.value.error, ENOENT);

@@ -296,7 +296,7 @@ static void the_head_bounds_both_lengths(void **state)
         uint32_t meta_min, meta_max, bulk_min, bulk_max;
     } bounds[] = {
         {CU_MSG_WANT, 53, 52 + 4095, 0, 0},
-        {CU_MSG_ANSWER, 12, 116 + 4095, 0, CU_DIR_BYTES_MAX},
+        {CU_MSG_ANSWER, 20, 124 + 4095, 0, CU_DIR_BYTES_MAX},
         {CU_MSG_JOIN, 8, 8, 0, 0},
         {CU_MSG_PING, 0, 0, 0, 0},
         {CU_MSG_PONG, 0, 0, 0, 0},

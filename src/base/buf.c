@@ -29,6 +29,7 @@ struct cu_buf *cu_buf_new(size_t capacity)
     if (buf == NULL)
         return NULL;
     buf->pooled = pooled;
+    buf->digested = false;
     buf->refs = 1;
     buf->size = capacity;
     buf->capacity = capacity;

@@ -8,10 +8,12 @@
 #include <stdint.h>
 
 struct cu_buf {
-    uint32_t refs;   /* atomic */
-    uint32_t pooled; /* where its memory goes back to */
-    size_t size;     /* bytes in use, may be set below capacity by the filler */
+    uint32_t refs;     /* atomic */
+    uint16_t pooled;   /* where its memory goes back to */
+    uint16_t digested; /* digest is there */
+    size_t size;       /* bytes in use, may be set below capacity by the filler */
     size_t capacity;
+    uint8_t digest[16]; /* the transport's, of the bytes; written and read on its thread */
     unsigned char data[];
 };
 

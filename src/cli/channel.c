@@ -122,6 +122,18 @@ int cu_channel_encrypt(struct cu_channel *channel, const uint8_t key_send[32],
     return write_raw(channel->fd, header, sizeof(header), deadline_ms);
 }
 
+int cu_channel_authenticate(struct cu_channel *channel, const uint8_t job_key[32],
+                            const uint8_t key_send[32], const uint8_t key_receive[32])
+{
+    channel->auth = malloc(sizeof(*channel->auth));
+    if (channel->auth == NULL)
+        return -ENOMEM;
+    cu_auth_job_init(&channel->auth->job, job_key);
+    cu_auth_init(&channel->auth->send, key_send);
+    cu_auth_init(&channel->auth->receive, key_receive);
+    return 0;
+}
+
 int cu_channel_write(struct cu_channel *channel, const void *bytes, size_t size,
                      int64_t deadline_ms)
 {
@@ -221,6 +233,11 @@ void cu_channel_close(struct cu_channel *channel)
         sodium_memzero(channel->seal, sizeof(*channel->seal));
         free(channel->seal);
         channel->seal = NULL;
+    }
+    if (channel->auth != NULL) {
+        sodium_memzero(channel->auth, sizeof(*channel->auth));
+        free(channel->auth);
+        channel->auth = NULL;
     }
     if (channel->fd >= 0)
         close(channel->fd);

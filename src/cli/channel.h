@@ -2,15 +2,24 @@
 #ifndef CU_CLI_CHANNEL_H
 #define CU_CLI_CHANNEL_H
 
+#include "proto/auth.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 struct cu_channel_seal;
 
+/* Of the frames of a plain connection to a daemon's port. */
+struct cu_channel_auth {
+    struct cu_auth_job job;
+    struct cu_auth send, receive;
+};
+
 struct cu_channel {
     int fd;                       /* -1: not open */
     struct cu_channel_seal *seal; /* owned; NULL: plain */
+    struct cu_channel_auth *auth; /* owned; NULL: frames have no tags */
 };
 
 int64_t cu_channel_now_ms(void);
@@ -22,6 +31,11 @@ __attribute__((warn_unused_result)) int cu_channel_encrypt(struct cu_channel *ch
                                                            const uint8_t key_send[32],
                                                            const uint8_t key_receive[32],
                                                            int64_t deadline_ms);
+/* From here on frames have tags (the caller makes and checks them). 0 or -ENOMEM. */
+__attribute__((warn_unused_result)) int cu_channel_authenticate(struct cu_channel *channel,
+                                                                const uint8_t job_key[32],
+                                                                const uint8_t key_send[32],
+                                                                const uint8_t key_receive[32]);
 __attribute__((warn_unused_result)) int
 cu_channel_write(struct cu_channel *channel, const void *bytes, size_t size, int64_t deadline_ms);
 /* How many were read, at least one; -ECONNRESET at the end, -ETIMEDOUT, -EBADMSG (forged). */

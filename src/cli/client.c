@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "base/rundir.h"
 #include "base/text.h"
+#include "cli/dial.h"
 #include "proto/control.h"
 #include "proto/msg.h"
 
@@ -65,49 +66,14 @@ int cu_client_open_here(const char *mount_dir, struct cu_client *client, struct 
     return 0;
 }
 
-/* A connection under way, not blocking; -1 with err. */
-static int start_connect(const char *host, uint16_t port, struct cu_error *err)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-    struct addrinfo *list = NULL;
-    char service[8];
-    int fd = -1, rc;
-
-    snprintf(service, sizeof(service), "%u", (unsigned)port);
-    rc = getaddrinfo(host, service, &hints, &list);
-    if (rc != 0) {
-        (void)cu_error_set(err, -EHOSTUNREACH, "%s: %s", host, gai_strerror(rc));
-        return -1;
-    }
-    for (struct addrinfo *a = list; a != NULL && fd < 0; a = a->ai_next) {
-        fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
-        if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) != 0 && errno != EINPROGRESS) {
-            (void)cu_error_set(err, -errno, "%s port %u: %s", host, (unsigned)port,
-                               strerror(errno));
-            close(fd);
-            fd = -1;
-        }
-    }
-    freeaddrinfo(list);
-    return fd;
-}
-
-/* How a connect ended: 0 or -errno. */
-static int connect_result(int fd)
-{
-    int error = 0;
-    socklen_t size = sizeof(error);
-
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
-        return -errno;
-    return -error;
-}
-
-/* The handshake on a connected channel, and encryption from there on where the job wants it. */
+/* The handshake on a connected channel; from there on frames are sealed where the job wants it,
+ * else they have tags. */
 static int prove_key(struct cu_channel *channel, const struct cu_job *job, int64_t deadline_ms)
 {
     struct cu_handshake_config config = {
         .rank = CU_RANK_NONE, .role = CU_ROLE_CLIENT, .encrypt = job->encrypt};
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+    socklen_t address_size = sizeof(address);
     struct cu_handshake h;
     uint8_t hello[CU_HELLO_BYTES], in[CU_CHALLENGE_BYTES], out[CU_CHALLENGE_BYTES];
     size_t out_len;
@@ -117,7 +83,10 @@ static int prove_key(struct cu_channel *channel, const struct cu_job *job, int64
         return -EIO;
     memcpy(config.key, job->key, sizeof(config.key));
     memcpy(config.job_id, job->id, sizeof(config.job_id));
-    randombytes_buf(config.nonce, sizeof(config.nonce));
+    randombytes_buf(config.secret, sizeof(config.secret));
+    randombytes_buf(config.instance, sizeof(config.instance));
+    if (getpeername(channel->fd, (struct sockaddr *)&address, &address_size) == 0)
+        cu_handshake_set_address(&config, (const struct sockaddr *)&address);
     cu_handshake_client_start(&h, &config, hello);
     rc = cu_channel_write(channel, hello, sizeof(hello), deadline_ms);
     while (rc == 0 && cu_handshake_expects(&h) > 0) {
@@ -134,36 +103,48 @@ static int prove_key(struct cu_channel *channel, const struct cu_job *job, int64
     }
     if (rc == 0 && h.result.encrypt)
         rc = cu_channel_encrypt(channel, h.result.key_send, h.result.key_receive, deadline_ms);
+    else if (rc == 0)
+        rc = cu_channel_authenticate(channel, job->key, h.result.key_send, h.result.key_receive);
     cu_handshake_wipe(&h);
     explicit_bzero(&config, sizeof(config));
     return rc;
 }
 
+/* Somebody else may listen at one of a host's addresses: then the next is tried. */
 int cu_client_open_rank(const struct cu_job *job, uint32_t rank, int timeout_ms,
                         struct cu_client *client, struct cu_error *err)
 {
     int64_t deadline_ms = cu_channel_now_ms() + timeout_ms;
-    const char *host = job->hosts.names[rank];
-    int rc;
+    const char *host = job->hosts.names[rank], *refused;
+    struct addrinfo *list = cu_dial_resolve(host, job->port, err);
+    const struct addrinfo *rest = list;
+    int rc = -EHOSTUNREACH;
 
     *client = (struct cu_client){.channel.fd = -1, .peer = true};
     snprintf(client->name, sizeof(client->name), "%s port %u", host, (unsigned)job->port);
-    client->channel.fd = start_connect(host, job->port, err);
-    if (client->channel.fd < 0)
-        return -EHOSTUNREACH;
-    rc = cu_channel_wait(client->channel.fd, POLLOUT, deadline_ms);
-    if (rc == 0)
-        rc = connect_result(client->channel.fd);
-    if (rc == 0)
-        rc = prove_key(&client->channel, job, deadline_ms);
-    if (rc != 0) {
-        const char *refused = cu_handshake_strerror(rc);
+    while (rest != NULL && rc != 0) {
+        int64_t until_ms = deadline_ms;
 
+        client->channel.fd = cu_dial_start(host, job->port, rest, &rest, err);
+        if (client->channel.fd < 0)
+            break;
+        if (rest != NULL) /* half of what is left, so that a mute one does not use up all */
+            until_ms -= cu_channel_left_ms(deadline_ms) / 2;
+        rc = cu_channel_wait(client->channel.fd, POLLOUT, until_ms);
+        if (rc == 0)
+            rc = cu_dial_result(client->channel.fd);
+        if (rc == 0)
+            rc = prove_key(&client->channel, job, until_ms);
+        if (rc == 0)
+            break;
         cu_client_close(client);
-        return cu_error_set(err, rc, "%s: %s", client->name,
-                            refused != NULL ? refused : strerror(-rc));
+        refused = cu_handshake_strerror(rc);
+        (void)cu_error_set(err, rc, "%s: %s", client->name,
+                           refused != NULL ? refused : strerror(-rc));
     }
-    return 0;
+    if (list != NULL)
+        freeaddrinfo(list);
+    return rc;
 }
 
 /* Of up to ANY_MAX ranks, spread over the job, the first that proves the key. One is asked after
@@ -186,7 +167,7 @@ static void ask_next(struct search *search, int64_t now_ms)
     struct pollfd *next = &search->polls[search->begun];
     const char *host = search->job->hosts.names[rank_of(search, search->begun)];
 
-    next->fd = start_connect(host, search->job->port, NULL);
+    next->fd = cu_dial_first(host, search->job->port, NULL);
     next->events = POLLOUT;
     search->begun++;
     search->open += next->fd >= 0;
@@ -204,7 +185,7 @@ static void look_at(struct search *search, size_t i, struct cu_client *client, i
     search->polls[i].fd = -1;
     search->open--;
     search->next_ms = 0;
-    if (connect_result(client->channel.fd) != 0 ||
+    if (cu_dial_result(client->channel.fd) != 0 ||
         prove_key(&client->channel, search->job, proof_ms) != 0)
         cu_channel_close(&client->channel);
     else
@@ -297,6 +278,15 @@ int cu_client_open(const char *mount_dir, struct cu_client *client, struct cu_er
     return rc;
 }
 
+/* Of a payload, or NULL when there is none. */
+static const uint8_t *digest_of(const struct cu_channel_auth *auth, struct cu_buf *bulk)
+{
+    if (bulk == NULL)
+        return NULL;
+    cu_auth_digest(&auth->job, bulk->data, bulk->size, bulk->digest);
+    return bulk->digest;
+}
+
 static int send_frame(struct cu_client *client, const char *text, size_t size, int64_t deadline_ms)
 {
     struct cu_msg msg = {.type = CU_MSG_CONTROL, .id = client->id};
@@ -307,6 +297,11 @@ static int send_frame(struct cu_client *client, const char *text, size_t size, i
     if (msg.control.json == NULL)
         return -ENOMEM;
     rc = cu_msg_encode(&msg, &head, &bulk);
+    if (rc == 0 && client->channel.auth != NULL) {
+        cu_auth_tag(&client->channel.auth->send, head->data, head->size,
+                    digest_of(client->channel.auth, bulk), head->data + head->size);
+        head->size += CU_AUTH_TAG_BYTES;
+    }
     if (rc == 0)
         rc = cu_channel_write(&client->channel, head->data, head->size, deadline_ms);
     if (rc == 0 && bulk != NULL)
@@ -340,15 +335,20 @@ int cu_client_send(struct cu_client *client, const json_t *request, struct cu_er
 /* One frame; RESULT with the request's id gives 1 and *text, any other 0. */
 static int receive_frame(struct cu_client *client, int64_t deadline_ms, struct cu_buf **text)
 {
-    uint8_t bytes[CU_MSG_HEAD], meta[CU_MSG_META_MAX];
-    struct cu_msg_head head;
+    struct cu_channel_auth *auth = client->channel.auth;
+    uint8_t bytes[CU_MSG_HEAD + CU_MSG_META_MAX + CU_AUTH_TAG_BYTES];
     struct cu_buf *bulk = NULL;
-    int rc = cu_channel_read_all(&client->channel, bytes, sizeof(bytes), deadline_ms);
+    struct cu_msg_head head;
+    size_t size;
+    int rc = cu_channel_read_all(&client->channel, bytes, CU_MSG_HEAD, deadline_ms);
 
     if (rc == 0)
         rc = cu_msg_decode_head(bytes, &head);
-    if (rc == 0)
-        rc = cu_channel_read_all(&client->channel, meta, head.meta_len, deadline_ms);
+    if (rc != 0)
+        return rc;
+    size = CU_MSG_HEAD + head.meta_len;
+    rc = cu_channel_read_all(&client->channel, bytes + CU_MSG_HEAD,
+                             head.meta_len + (auth != NULL ? CU_AUTH_TAG_BYTES : 0), deadline_ms);
     if (rc != 0)
         return rc;
     if (head.bulk_len > 0) {
@@ -357,6 +357,8 @@ static int receive_frame(struct cu_client *client, int64_t deadline_ms, struct c
             return -ENOMEM;
         rc = cu_channel_read_all(&client->channel, bulk->data, head.bulk_len, deadline_ms);
     }
+    if (rc == 0 && auth != NULL)
+        rc = cu_auth_check(&auth->receive, bytes, size, digest_of(auth, bulk), bytes + size);
     if (rc == 0 && bulk != NULL && head.type == CU_MSG_RESULT && head.id == client->id) {
         *text = bulk;
         return 1;

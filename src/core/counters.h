@@ -25,6 +25,8 @@
     /* cache */ \
     X(cached_bytes /* gauge */) X(cached_objects /* gauge */) X(evictions) X(expired) \
     X(stale_versions) X(bad_checksums) \
+    /* peers that wanted too much */ \
+    X(ranks_refused) X(receives_ended) \
     /* peers */ \
     X(parents_lost) X(parents_changed) X(children /* gauge */) X(handshakes_refused) \
     X(bad_messages) X(refused_busy) X(no_memory) \

@@ -192,6 +192,7 @@ static int start_network(struct cu_daemon *daemon, struct cu_error *err)
     config.events.context = daemon;
     memcpy(config.identity.key, job->key, CU_KEY_BYTES);
     memcpy(config.identity.job_id, job->id, CU_JOB_ID_BYTES);
+    memcpy(config.identity.instance, daemon->config.instance, CU_PUBLIC_BYTES);
     config.identity.rank = daemon->config.rank;
     config.identity.role = CU_ROLE_PEER;
     config.identity.encrypt = job->encrypt;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 int cu_links_init(struct cu_links *links, uint32_t node_count)
 {
@@ -33,6 +34,23 @@ void cu_links_set(struct cu_links *links, uint32_t rank, bool child, struct cu_l
     links->up_count -= slot->up ? 1 : 0;
     *slot = (struct cu_links_slot){.link = link, .up = up, .failed = up ? 0 : slot->failed};
     cu_link_set_data(link, slot);
+}
+
+bool cu_links_may_have(const struct cu_links *links, uint32_t rank,
+                       const uint8_t instance[CU_PUBLIC_BYTES])
+{
+    const struct cu_links_slot *slot = slot_of(links, rank, true);
+
+    return slot != NULL &&
+           (!slot->up || memcmp(slot->instance, instance, sizeof(slot->instance)) == 0);
+}
+
+void cu_links_bind(struct cu_links *links, uint32_t rank, const uint8_t instance[CU_PUBLIC_BYTES])
+{
+    struct cu_links_slot *slot = slot_of(links, rank, true);
+
+    if (slot != NULL)
+        memcpy(slot->instance, instance, sizeof(slot->instance));
 }
 
 void cu_links_clear(struct cu_links *links, uint32_t rank, bool child)

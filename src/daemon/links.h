@@ -12,6 +12,7 @@ struct cu_links_slot {
     struct cu_link *link; /* borrowed from the transport; NULL: none */
     bool up;              /* proven; false while it is being opened */
     int failed;           /* errno with which opening it failed last; 0: not since it was up */
+    uint8_t instance[CU_PUBLIC_BYTES]; /* of a child that is up: who it is beside its rank */
 };
 
 struct cu_links {
@@ -24,6 +25,11 @@ __attribute__((warn_unused_result)) int cu_links_init(struct cu_links *links, ui
 void cu_links_free(struct cu_links *links);
 /* rank < node_count. Puts the slot into the link's data, so that cu_links_who finds it. */
 void cu_links_set(struct cu_links *links, uint32_t rank, bool child, struct cu_link *link, bool up);
+/* May a child with this instance have the rank? Not while one with another instance has it. */
+bool cu_links_may_have(const struct cu_links *links, uint32_t rank,
+                       const uint8_t instance[CU_PUBLIC_BYTES]);
+/* The child that is up with this rank is this one. */
+void cu_links_bind(struct cu_links *links, uint32_t rank, const uint8_t instance[CU_PUBLIC_BYTES]);
 void cu_links_clear(struct cu_links *links, uint32_t rank, bool child);
 /* The link that is up, or NULL. */
 struct cu_link *cu_links_get(const struct cu_links *links, uint32_t rank, bool child);

@@ -1,6 +1,7 @@
 /* What comes in over links and the control socket. A link that is no node's is the copper
  * command's: it may send CONTROL and nothing else. A node may open its connection anew before we
- * saw the old one end: the new one counts. */
+ * saw the old one end: the new one counts when it is of the same instance, which only that node's
+ * daemons can prove; any other has to wait until the old one has ended. */
 #include "base/log.h"
 #include "daemon/process.h"
 #include "daemon/shown.h"
@@ -34,9 +35,18 @@ static void on_up(void *context, struct cu_link *link, const struct cu_handshake
         cu_link_close(link);
         return;
     }
+    if (child && !cu_links_may_have(&daemon->links, rank, who->instance)) {
+        cu_log_warn("%s: says it is rank %u, which another one has; refused", cu_link_name(link),
+                    rank);
+        cu_core_counters(daemon->core)[CU_COUNT_ranks_refused]++;
+        cu_link_close(link);
+        return;
+    }
     if (child && cu_links_any(&daemon->links, rank, true) != NULL)
         cu_daemon_lose(daemon, rank, true, 0);
     cu_links_set(&daemon->links, rank, child, link, true);
+    if (child)
+        cu_links_bind(&daemon->links, rank, who->instance);
     cu_log_info("%s is connected as %s (%s)", daemon->config.job->hosts.names[rank],
                 child ? "child" : "parent", cu_link_name(link));
     cu_core_peer_up(daemon->core, rank, child, uv_hrtime());

@@ -48,6 +48,9 @@ struct start {
     char real_mount[PATH_MAX];
     int device_fd; /* -1: not mounted */
     struct cu_recovery *recovery;
+    /* Shown to no other process, and kept over restarts: with it the next daemon gets the rank that
+     * the last one had, and nobody else does. */
+    uint8_t instance[CU_PUBLIC_BYTES];
 };
 
 static int complain(const struct start *start, const struct cu_error *err)
@@ -343,7 +346,10 @@ static void serve(void *context, bool again)
     };
     struct cu_error err = {""};
     struct cu_daemon *daemon = NULL;
-    int rc = cu_lock_share(&start->lock);
+    int rc;
+
+    memcpy(config.instance, start->instance, sizeof(config.instance));
+    rc = cu_lock_share(&start->lock);
 
     if (rc < 0)
         cu_error_set(&err, rc, "%s: %s", start->lock.path, strerror(-rc));
@@ -435,6 +441,7 @@ static int supervise(struct start *start, struct cu_error *err)
     if (rc < 0)
         goto out;
     log_start(start, job_id, &note);
+    randombytes_buf(start->instance, sizeof(start->instance));
     rc = mount_it(start, err);
     if (rc < 0)
         goto out;

@@ -1,10 +1,11 @@
 /* Frames out of a byte stream. A frame's head is checked before anything of its size is allocated.
  *
- * Invariants: while a payload is under way (bulk not NULL) the stash holds exactly the frame's head
- * and fields; else it holds the begun head or fields, never a whole frame. */
+ * Invariants: while a payload is under way (bulk not NULL) the stash holds exactly the frame's
+ * head, fields and tag; else it holds the begin of these, never a whole frame. */
 #include "io/frame.h"
 
 #include <errno.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +20,29 @@ void cu_frame_clear(struct cu_frame *frame)
 {
     free(frame->stash);
     cu_buf_unref(frame->bulk);
-    cu_frame_init(frame);
+    sodium_memzero(frame, sizeof(*frame));
+}
+
+void cu_frame_authenticate(struct cu_frame *frame, const struct cu_auth_job *job,
+                           const uint8_t key[32])
+{
+    frame->auth_job = job;
+    cu_auth_init(&frame->auth, key);
+}
+
+const uint8_t *cu_frame_digest(const struct cu_auth_job *job, struct cu_buf *bulk)
+{
+    if (!bulk)
+        return NULL;
+    if (!bulk->digested)
+        cu_auth_digest(job, bulk->data, bulk->size, bulk->digest);
+    bulk->digested = true;
+    return bulk->digest;
+}
+
+static size_t tag_bytes(const struct cu_frame *frame)
+{
+    return frame->auth_job ? CU_AUTH_TAG_BYTES : 0;
 }
 
 bool cu_frame_partial(const struct cu_frame *frame)
@@ -67,12 +90,19 @@ static const unsigned char *gather(struct cu_frame *frame, const unsigned char *
     return *result == 0 && frame->stash_size >= need ? frame->stash : NULL;
 }
 
-static int hand_over(const struct cu_msg_head *head, const unsigned char *begin,
-                     struct cu_buf *bulk, cu_frame_fn deliver, void *context)
+static int hand_over(struct cu_frame *frame, const struct cu_msg_head *head,
+                     const unsigned char *begin, struct cu_buf *bulk, cu_frame_fn deliver,
+                     void *context)
 {
+    size_t size = CU_MSG_HEAD + head->meta_len;
     struct cu_msg msg;
-    int r = cu_msg_decode(head, begin + CU_MSG_HEAD, bulk, &msg);
+    int r = 0;
 
+    if (frame->auth_job)
+        r = cu_auth_check(&frame->auth, begin, size, cu_frame_digest(frame->auth_job, bulk),
+                          begin + size);
+    if (r == 0)
+        r = cu_msg_decode(head, begin + CU_MSG_HEAD, bulk, &msg);
     if (r)
         return r;
     r = deliver(context, &msg);
@@ -96,7 +126,7 @@ static int feed_frame(struct cu_frame *frame, const unsigned char **bytes, size_
     r = cu_msg_decode_head(begin, &head);
     if (r)
         return r;
-    need += head.meta_len;
+    need += head.meta_len + tag_bytes(frame);
     begin = gather(frame, bytes, size, need, &r);
     if (!begin)
         return r;
@@ -124,7 +154,7 @@ static int feed_frame(struct cu_frame *frame, const unsigned char **bytes, size_
             return 0;
         }
     }
-    r = hand_over(&head, begin, bulk, deliver, context);
+    r = hand_over(frame, &head, begin, bulk, deliver, context);
     cu_buf_unref(bulk);
     frame->stash_size = 0;
     return r;
@@ -172,7 +202,7 @@ int cu_frame_filled(struct cu_frame *frame, size_t size, cu_frame_fn deliver, vo
         return 0;
     frame->bulk = NULL;
     frame->bulk_at = 0;
-    r = hand_over(&frame->head, frame->stash, bulk, deliver, context);
+    r = hand_over(frame, &frame->head, frame->stash, bulk, deliver, context);
     cu_buf_unref(bulk);
     frame->stash_size = 0;
     return r;

@@ -43,8 +43,8 @@ void cu_tcp_unhold(struct cu_tcp *tcp)
 {
     if (--tcp->open > 0)
         return;
-    sodium_memzero(&tcp->config.identity, sizeof(tcp->config.identity));
     free(tcp->rx);
+    sodium_memzero(tcp, sizeof(*tcp));
     free(tcp);
 }
 
@@ -269,6 +269,7 @@ struct cu_transport *cu_transport_tcp_create(const struct cu_transport_config *c
     tcp->config = *config;
     tcp->config.bind_address = NULL;
     tcp->config.identity.role = CU_ROLE_PEER;
+    cu_auth_job_init(&tcp->auth_job, config->identity.key);
     if (!tcp->config.handshake_timeout_ms)
         tcp->config.handshake_timeout_ms = HANDSHAKE_TIMEOUT_MS;
     if (!tcp->config.unproven_max)

@@ -43,6 +43,7 @@ struct cu_tcp {
     uint64_t refused_since_ns;
     unsigned refused_logged, refused_silent;
     unsigned char *rx; /* CU_TCP_RX_BYTES */
+    struct cu_auth_job auth_job;
 };
 
 enum cu_tcp_state {
@@ -73,15 +74,18 @@ struct cu_tcp_link {
     uint64_t write_bytes;
     struct cu_txq plain;  /* messages */
     struct cu_txq sealed; /* records made of them; only with seal */
-    struct cu_seal *seal; /* NULL: not encrypted */
+    struct cu_seal *seal; /* NULL: not encrypted; then frames have tags */
+    struct cu_auth auth;  /* of what is sent */
     struct cu_frame frame;
     struct cu_tcp_opening *opening; /* until up */
 };
 
 /* What a link needs only until it is up. */
+_Static_assert(CU_HELLO_BYTES >= CU_CHALLENGE_BYTES, "HELLO is the largest step");
+
 struct cu_tcp_opening {
     struct cu_handshake handshake;
-    uint8_t in[CU_CHALLENGE_BYTES]; /* the largest step */
+    uint8_t in[CU_HELLO_BYTES]; /* the largest step */
     size_t in_size;
     uv_getaddrinfo_t resolve;
     uv_connect_t connect;
@@ -130,6 +134,8 @@ __attribute__((warn_unused_result)) int cu_tcp_read_start(struct cu_tcp_link *li
 /* Writes what the kernel takes; the rest follows when it takes more. */
 void cu_tcp_flush(struct cu_tcp_link *link);
 void cu_tcp_mark(struct cu_tcp_link *link); /* to be flushed at the end of this turn */
+/* The handshake failed: at this address; there may be others. */
+void cu_tcp_opening_failed(struct cu_tcp_link *link, int error);
 /* Bytes of the handshake have come in. */
 void cu_tcp_opening_read(struct cu_tcp_link *link, size_t size);
 

@@ -46,6 +46,14 @@ static uint64_t link_queued(const struct cu_link *base)
     return bytes;
 }
 
+/* In the order in which frames leave. */
+static void put_tag(struct cu_tcp_link *link, struct cu_buf *head, struct cu_buf *bulk)
+{
+    cu_auth_tag(&link->auth, head->data, head->size, cu_frame_digest(&link->tcp->auth_job, bulk),
+                head->data + head->size);
+    head->size += CU_AUTH_TAG_BYTES;
+}
+
 static int link_send(struct cu_link *base, const struct cu_msg *msg)
 {
     struct cu_tcp_link *link = cu_tcp_link_of(base);
@@ -61,12 +69,15 @@ static int link_send(struct cu_link *base, const struct cu_msg *msg)
     r = cu_msg_encode(msg, &head, &bulk);
     if (r)
         return r;
-    r = cu_txq_push(&link->plain, head, bulk);
+    r = cu_txq_reserve(&link->plain);
     if (r) {
         cu_buf_unref(head);
         cu_buf_unref(bulk);
         return r;
     }
+    if (!link->seal)
+        put_tag(link, head, bulk);
+    cu_txq_push_reserved(&link->plain, head, bulk);
     if (link_queued(base) > CU_LINK_HIGH_BYTES)
         link->high = true;
     if (!link->writing)
@@ -226,7 +237,12 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf)
     if (count == 0 || link->state == CU_TCP_CLOSED) /* EAGAIN, or closed by an earlier callback */
         return;
     if (count < 0) {
-        cu_tcp_end(link, count == UV_EOF ? end_of_stream(link) : (int)count);
+        int error = count == UV_EOF ? end_of_stream(link) : (int)count;
+
+        if (link->state == CU_TCP_HANDSHAKE)
+            cu_tcp_opening_failed(link, error);
+        else
+            cu_tcp_end(link, error);
         return;
     }
     link->base.heard_ns = uv_hrtime();

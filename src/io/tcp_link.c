@@ -16,6 +16,7 @@
 #define NS_PER_MS UINT64_C(1000000)
 
 static void try_next_address(struct cu_tcp_link *link);
+static void attempt_failed(struct cu_tcp_link *link, int error);
 
 static void opening_free(struct cu_tcp_link *link)
 {
@@ -38,6 +39,7 @@ static void release(struct cu_tcp_link *link)
     cu_txq_clear(&link->sealed);
     cu_seal_free(link->seal);
     cu_frame_clear(&link->frame);
+    sodium_memzero(&link->auth, sizeof(link->auth));
     free(link);
     cu_tcp_unhold(tcp);
 }
@@ -176,6 +178,20 @@ static void name_link(struct cu_tcp_link *link)
         snprintf(link->opening->host, sizeof(link->opening->host), "%s", text);
 }
 
+/* Where this connection has its server's end: for both ends the same, when nobody is between. */
+static void server_address(const struct cu_tcp_link *link, struct cu_handshake_config *identity)
+{
+    union cu_tcp_address address;
+    int length = sizeof(address);
+
+    memset(&address, 0, sizeof(address));
+    if (link->accepted)
+        (void)uv_tcp_getsockname(&link->socket, &address.any, &length);
+    else
+        (void)uv_tcp_getpeername(&link->socket, &address.any, &length);
+    cu_handshake_set_address(identity, &address.any);
+}
+
 static int send_opening(struct cu_tcp_link *link, const uint8_t *bytes, size_t size)
 {
     uv_buf_t buf = {.base = (char *)bytes, .len = size};
@@ -197,13 +213,14 @@ static int start_handshake(struct cu_tcp_link *link)
     int r;
 
     link->state = CU_TCP_HANDSHAKE;
-    link->attempt_deadline_ns = link->deadline_ns;
+    link->opening->in_size = 0;
     /* One that was accepted is most probably a stranger while there are many: nothing in vain. */
     if (!link->accepted)
         cu_tcp_tune(link);
     if (!link->accepted || cu_tcp_may_log_refusal(link->tcp))
         name_link(link);
-    randombytes_buf(identity.nonce, sizeof(identity.nonce));
+    randombytes_buf(identity.secret, sizeof(identity.secret));
+    server_address(link, &identity);
     if (link->accepted) {
         cu_handshake_server_start(&link->opening->handshake, &identity);
         r = 0;
@@ -230,10 +247,15 @@ static void go_up(struct cu_tcp_link *link)
         r = link->seal ? cu_txq_push(&link->sealed, header, NULL) : -ENOMEM;
         if (r)
             cu_buf_unref(header);
+    } else if (!r) {
+        cu_auth_init(&link->auth, who.key_send);
+        cu_frame_authenticate(&link->frame, &link->tcp->auth_job, who.key_receive);
     }
     if (r) {
         sodium_memzero(&who, sizeof(who));
-        cu_tcp_end(link, r);
+        cu_seal_free(link->seal);
+        link->seal = NULL;
+        cu_tcp_opening_failed(link, r);
         return;
     }
     if (link->accepted) {
@@ -253,6 +275,20 @@ static void go_up(struct cu_tcp_link *link)
     events->up(events->context, &link->base, &who, link->accepted);
 }
 
+void cu_tcp_opening_failed(struct cu_tcp_link *link, int error)
+{
+    const struct cu_tcp_opening *opening = link->opening;
+
+    if (link->accepted || opening->address_next == opening->address_count ||
+        uv_hrtime() >= link->deadline_ns) {
+        cu_tcp_end(link, error);
+        return;
+    }
+    cu_tcp_log_end(link, error);
+    cu_tcp_count(link->tcp, CU_COUNT_handshakes_refused, 1);
+    attempt_failed(link, error);
+}
+
 void cu_tcp_opening_read(struct cu_tcp_link *link, size_t size)
 {
     struct cu_tcp_opening *opening = link->opening;
@@ -261,6 +297,10 @@ void cu_tcp_opening_read(struct cu_tcp_link *link, size_t size)
     int r, sent;
 
     opening->in_size += size;
+    if (!cu_handshake_may_begin(&opening->handshake, opening->in, opening->in_size)) {
+        cu_tcp_opening_failed(link, -EBADMSG);
+        return;
+    }
     if (opening->in_size < cu_handshake_expects(&opening->handshake))
         return;
     opening->in_size = 0;
@@ -269,7 +309,7 @@ void cu_tcp_opening_read(struct cu_tcp_link *link, size_t size)
     if (r >= 0 && sent < 0)
         r = sent;
     if (r < 0)
-        cu_tcp_end(link, r);
+        cu_tcp_opening_failed(link, r);
     else if (r > 0)
         go_up(link);
 }
@@ -367,6 +407,8 @@ void cu_tcp_expire(struct cu_tcp_link *link, uint64_t now_ns)
 {
     if (link->state == CU_TCP_CONNECTING && now_ns < link->deadline_ns)
         attempt_failed(link, -ETIMEDOUT);
+    else if (link->state == CU_TCP_HANDSHAKE)
+        cu_tcp_opening_failed(link, -ETIMEDOUT);
     else
         cu_tcp_end(link, -ETIMEDOUT);
 }

@@ -39,17 +39,24 @@ static void put(struct cu_txq *q, struct cu_buf *buf)
     q->bytes += buf->size;
 }
 
-int cu_txq_push(struct cu_txq *q, struct cu_buf *a, struct cu_buf *b)
+int cu_txq_reserve(struct cu_txq *q)
 {
-    if (q->count + 2 > q->capacity) {
-        int r = grow(q);
+    return q->count + 2 > q->capacity ? grow(q) : 0;
+}
 
-        if (r)
-            return r;
-    }
+void cu_txq_push_reserved(struct cu_txq *q, struct cu_buf *a, struct cu_buf *b)
+{
     put(q, a);
     put(q, b);
-    return 0;
+}
+
+int cu_txq_push(struct cu_txq *q, struct cu_buf *a, struct cu_buf *b)
+{
+    int r = cu_txq_reserve(q);
+
+    if (r == 0)
+        cu_txq_push_reserved(q, a, b);
+    return r;
 }
 
 unsigned cu_txq_peek(const struct cu_txq *q, uv_buf_t *iov, unsigned iov_max, uint64_t bytes_max,

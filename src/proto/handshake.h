@@ -2,16 +2,20 @@
  * caller brings 32 random bytes and has called sodium_init() once. Three fixed-size steps, drawn in
  * docs/protocol.md:
  *
- *   client -> server  HELLO      magic, protocol version, role, flags, rank, job id, nonce
- *   server -> client  CHALLENGE  magic, protocol version, status, rank, nonce, server's proof
+ *   client -> server  HELLO      magic, protocol version, role, flags, rank, job id, address that
+ *                                it dialled, its two public keys, proof of the job's key
+ *   server -> client  CHALLENGE  magic, protocol version, status, rank, public key, server's proof
  *   client -> server  PROOF      client's proof
  *
- * A proof is keyed BLAKE2b (libsodium crypto_generichash) over a label and both hellos: the labels
- * differ, so that a proof cannot be reflected; both nonces are in it, so that it cannot be
- * replayed. Comparison is constant-time. Another version, another job or a disagreement about
- * encryption is told in CHALLENGE's status, then closed. The rank that an end names is proven with
+ * Each connection has X25519 keys of its own on both ends, and the client has one that it keeps
+ * (its instance: who it is beside the rank that it names). Their common secrets, the job's key and
+ * both hellos make one secret, from which come both proofs and the session keys: who learns the
+ * job's key later reads nothing of what was said before, and who relays a handshake has no part in
+ * its secrets. Comparison is constant-time. Another version, another job or key, a disagreement
+ * about encryption, or (not encrypted) a connection that arrived at another address than was
+ * dialled, is told in CHALLENGE's status, then closed. The rank that an end names is proven with
  * the rest: who connects compares peer_rank with the rank that it meant to reach, who accepts with
- * the number of nodes. */
+ * the number of nodes, and the instance with that which had the rank before. */
 #ifndef CU_PROTO_HANDSHAKE_H
 #define CU_PROTO_HANDSHAKE_H
 
@@ -24,9 +28,10 @@
 
 #define CU_KEY_BYTES       32u
 #define CU_JOB_ID_BYTES    16u
-#define CU_NONCE_BYTES     32u
+#define CU_PUBLIC_BYTES    32u /* of an X25519 key, secret or public */
 #define CU_PROOF_BYTES     32u
-#define CU_HELLO_BYTES     64u /* these two sizes hold for all versions */
+#define CU_ADDRESS_BYTES   16u  /* IPv6; an IPv4 address as ::ffff:a.b.c.d */
+#define CU_HELLO_BYTES     144u /* these two sizes hold for all versions */
 #define CU_CHALLENGE_BYTES 80u
 
 enum cu_role {
@@ -37,10 +42,14 @@ enum cu_role {
 struct cu_handshake_config {
     uint8_t key[CU_KEY_BYTES];
     uint8_t job_id[CU_JOB_ID_BYTES]; /* public: tells jobs apart in error messages */
-    uint8_t nonce[CU_NONCE_BYTES];   /* fresh random bytes for this connection */
-    uint32_t rank;                   /* own rank, or CU_RANK_NONE */
-    enum cu_role role;               /* client side only */
-    bool encrypt;                    /* both sides must agree, else refused */
+    uint8_t secret[CU_PUBLIC_BYTES]; /* fresh random bytes for this connection */
+    uint8_t
+        instance[CU_PUBLIC_BYTES]; /* client side only: random bytes, kept while it may come back */
+    uint8_t address[CU_ADDRESS_BYTES]; /* of the server, as this end sees it */
+    uint16_t port;                     /* the same */
+    uint32_t rank;                     /* own rank, or CU_RANK_NONE */
+    enum cu_role role;                 /* client side only */
+    bool encrypt;                      /* both sides must agree, else refused */
 };
 
 /* What both ends know when it is done. */
@@ -49,7 +58,8 @@ struct cu_handshake_result {
     uint16_t peer_version; /* also valid after an error, 0 when not told */
     enum cu_role role;     /* of the client */
     bool encrypt;
-    uint8_t key_send[32]; /* for encryption of what this side sends */
+    uint8_t instance[CU_PUBLIC_BYTES]; /* of the client, public */
+    uint8_t key_send[32];              /* for what this side sends: sealed, else authenticated */
     uint8_t key_receive[32];
 };
 
@@ -58,8 +68,14 @@ struct cu_handshake {
     bool server;
     unsigned step;
     uint8_t transcript[CU_HELLO_BYTES + CU_CHALLENGE_BYTES]; /* both hellos, proof zeroed */
+    uint8_t master[32];
     struct cu_handshake_result result;
 };
+
+struct sockaddr;
+
+/* address and port out of a socket's; all zeros when it is of another family. */
+void cu_handshake_set_address(struct cu_handshake_config *config, const struct sockaddr *address);
 
 /* Client: out receives HELLO. */
 void cu_handshake_client_start(struct cu_handshake *h, const struct cu_handshake_config *config,
@@ -67,11 +83,15 @@ void cu_handshake_client_start(struct cu_handshake *h, const struct cu_handshake
 void cu_handshake_server_start(struct cu_handshake *h, const struct cu_handshake_config *config);
 /* How many bytes the next input must have; 0 when done or failed. */
 size_t cu_handshake_expects(const struct cu_handshake *h);
+/* Can these bytes, perhaps fewer, be its beginning? What is not of Copper need not be waited for.
+ */
+bool cu_handshake_may_begin(const struct cu_handshake *h, const uint8_t *bytes, size_t size);
 /* Feeds exactly that many bytes. out (CU_CHALLENGE_BYTES) receives *out_len bytes to send, also
  * when the return is an error (then send them and close). Returns 1 when done (result is valid; the
  * client still sends out), 0 when more is needed, or: -EBADMSG not Copper, or fed when nothing was
  * expected, -EPROTONOSUPPORT other protocol version, -EKEYREJECTED wrong key or proof, -EXDEV
- * another job, -ENOTSUP encryption wanted by one side only. */
+ * another job, -ENOTSUP encryption wanted by one side only, -EADDRNOTAVAIL arrived at another
+ * address than the client dialled. */
 __attribute__((warn_unused_result)) int
 cu_handshake_feed(struct cu_handshake *h, const uint8_t *bytes, uint8_t *out, size_t *out_len);
 /* Words for people about an error of cu_handshake_feed; NULL: it is none. */

@@ -7,6 +7,7 @@
 #include "proto/msg.h"
 
 #include "base/path.h"
+#include "proto/auth.h"
 #include "proto/control.h"
 #include "proto/dir.h"
 #include "proto/fields.h"
@@ -418,9 +419,11 @@ int cu_msg_encode(const struct cu_msg *msg, struct cu_buf **head, struct cu_buf 
     cu_wire_put_u16(&w, msg->type == CU_MSG_ANSWER ? (uint16_t)msg->answer.value.error : 0);
     cu_wire_put_u32(&w, 0);
     cu_wire_put_u64(&w, msg->id);
-    *head = cu_buf_copy(scratch, CU_MSG_HEAD + meta_len);
+    *head = cu_buf_new(CU_MSG_HEAD + meta_len + CU_AUTH_TAG_BYTES);
     if (!*head)
         return -ENOMEM;
+    (*head)->size = CU_MSG_HEAD + meta_len;
+    memcpy((*head)->data, scratch, (*head)->size);
     *bulk = cu_buf_ref(payload);
     return 0;
 }

@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CU_PROTOCOL_VERSION 1u
+#define CU_PROTOCOL_VERSION 2u
 #define CU_MSG_HEAD         24u
 #define CU_MSG_META_MAX     16384u                 /* two paths and fixed fields */
 #define CU_MSG_BULK_MAX     ((64u << 20) + 65536u) /* a listing at its bound */
@@ -89,7 +89,8 @@ struct cu_msg_head {
     uint64_t id;
 };
 
-/* Encodes head and fields into one new buffer (*head, new reference) and names the payload that
+/* Encodes head and fields into one new buffer (*head, new reference, with room for a tag of
+ * proto/auth.h behind its size) and names the payload that
  * follows on the wire (*bulk, new reference or NULL). 0, -ENOMEM, -EINVAL (a field that the decoder
  * would refuse; docs/protocol.md has the bounds). On error both are NULL. */
 __attribute__((warn_unused_result)) int cu_msg_encode(const struct cu_msg *msg,

@@ -1,8 +1,10 @@
-/* A peer's byte stream, cut as the first byte says: what comes out is the same as when all of it
- * comes at once, message for message, and so is the end. */
+/* A peer's byte stream, cut as the first byte's low bits say: what comes out is the same as when
+ * all of it comes at once, message for message, and so is the end. With its highest bit frames have
+ * tags; that of the fixture's first two frames are in the corpus, and no others are right. */
 #include "fuzz.h"
 
 #include "base/hash.h"
+#include "handshake_fixture.h"
 #include "io/frame.h"
 
 struct heard {
@@ -27,12 +29,17 @@ static int on_message(void *context, const struct cu_msg *msg)
 }
 
 /* As the transport does: into a payload's own place where there is one. */
-static struct heard feed(const uint8_t *bytes, size_t size, size_t cut)
+static struct heard feed(const uint8_t *bytes, size_t size, size_t cut, bool tags)
 {
+    const struct cu_handshake_config keys = fixture_config(false, false);
+    struct cu_auth_job job;
     struct cu_frame frame;
     struct heard heard = {0};
 
     cu_frame_init(&frame);
+    cu_auth_job_init(&job, keys.key);
+    if (tags)
+        cu_frame_authenticate(&frame, &job, keys.secret);
     while (size > 0 && heard.end == 0) {
         size_t part = size < cut ? size : cut, rest;
         unsigned char *at;
@@ -61,8 +68,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size < 2)
         return 0;
-    whole = feed(data + 1, size - 1, size);
-    cut = feed(data + 1, size - 1, (size_t)data[0] + 1);
+    whole = feed(data + 1, size - 1, size, data[0] >> 7);
+    cut = feed(data + 1, size - 1, (size_t)(data[0] & 0x7f) + 1, data[0] >> 7);
     FUZZ_CHECK(whole.count == cut.count && whole.hash == cut.hash && whole.end == cut.end);
     return 0;
 }

@@ -3,6 +3,7 @@
 #include "fuzz.h"
 
 #include "handshake_fixture.h"
+#include "proto/auth.h"
 #include "proto/dir.h"
 #include "proto/job.h"
 #include "proto/msg.h"
@@ -53,12 +54,44 @@ static void write_stream(const char *name, const struct cu_buf *head, const stru
     free(stream);
 }
 
+/* The same with tags. */
+static void write_tagged_stream(const char *name, const struct cu_buf *head,
+                                const struct cu_buf *bulk)
+{
+    const struct cu_handshake_config keys = fixture_config(false, false);
+    size_t bulk_size = bulk ? bulk->size : 0;
+    size_t size = head->size + CU_AUTH_TAG_BYTES + bulk_size;
+    uint8_t *stream = malloc(1 + 2 * size), digest[CU_AUTH_DIGEST_BYTES];
+    struct cu_auth_job job;
+    struct cu_auth auth;
+
+    FUZZ_CHECK(stream);
+    cu_auth_job_init(&job, keys.key);
+    cu_auth_init(&auth, keys.secret);
+    if (bulk)
+        cu_auth_digest(&job, bulk->data, bulk->size, digest);
+    stream[0] = 0x80 | 6;
+    for (uint8_t *at = stream + 1; at < stream + 1 + 2 * size; at += size) {
+        memcpy(at, head->data, head->size);
+        cu_auth_tag(&auth, at, head->size, bulk ? digest : NULL, at + head->size);
+        if (bulk)
+            memcpy(at + head->size + CU_AUTH_TAG_BYTES, bulk->data, bulk_size);
+    }
+    write_seed("frame", name, stream, 1 + 2 * size, NULL, 0);
+    free(stream);
+}
+
 static void write_msg(const char *name, const struct cu_msg *msg)
 {
     struct cu_buf *head, *bulk;
+    char tagged[64];
 
     FUZZ_CHECK(cu_msg_encode(msg, &head, &bulk) == 0);
     write_stream(name, head, bulk);
+    if (msg->type == CU_MSG_PING || (msg->type == CU_MSG_ANSWER && bulk)) {
+        snprintf(tagged, sizeof(tagged), "%s-tagged", name);
+        write_tagged_stream(tagged, head, bulk);
+    }
     write_seed("msg", name, head->data, head->size, bulk ? bulk->data : NULL,
                bulk ? bulk->size : 0);
     cu_buf_unref(head);

@@ -58,10 +58,11 @@ look_at_processes() {
     [ -n "$(ls "$WORK/log")" ]
 }
 
-@test "wrong key, replay, reflection, truncation, garbage, another job, no proof: refused, counted" {
+@test "wrong key, replay, reflection, truncation, garbage, another job, a relay, forged frames: refused" {
     local log before
     up
-    run -0 peer node1 refused wrong-key replay reflect truncated garbage other-job unproven
+    run -0 peer node1 refused wrong-key replay reflect truncated garbage other-job \
+        unproven relayed forged
     stats_to "$WORK/stats"
     # Truncated are five, garbage three, a reflection two.
     [ "$(figures value "$WORK/stats" node1 handshakes_refused)" -ge 13 ]
@@ -72,7 +73,7 @@ look_at_processes() {
 }
 
 knows_of_both() {
-    grep -q "other version of Copper's protocol: 2, here 1" "$WORK/log/copperd-$1"-*.log
+    grep -q "other version of Copper's protocol: 3, here 2" "$WORK/log/copperd-$1"-*.log
 }
 
 @test "daemons of two versions refuse each other, say which they have, and each serves its node" {
@@ -137,6 +138,61 @@ read_under_eyes() {
     run ! grep -qaF copper-test "$WORK/wire"
     # One that does not encrypt is told so, and nothing else.
     run -0 peer node1 refused plain
+}
+
+# An ordinary user of node1 listens at an address that its name has, too, and passes on what he hears,
+# changed where he likes: his checksums are right, nothing is secret about them.
+rogue() {
+    as_user alice node1 /usr/bin/python3 -I "$SYSTEM_DIR/rogue" 10.77.0.200 10.77.0.1 23456 \
+        "$WORK/rogue" 3>&- &
+    rogue=$!
+    until_true test -e "$WORK/rogue/listens"
+}
+
+@test "a relay at another address of a host's name learns and changes nothing, and is passed by" {
+    mkdir -p "$WORK/rogue"
+    chmod 777 "$WORK/rogue"
+    rm -f "$WORK"/rogue/*
+    on node1 ip address add 10.77.0.200/32 dev lo
+    # shellcheck disable=SC2016
+    on node2 sh -c 'cp /etc/hosts /tmp/hosts; { echo "10.77.0.200 node1"; cat /tmp/hosts; } >/etc/hosts'
+    rogue
+    up -p 23456 -n tcp:eth0
+    on node2 cat "$MOUNT$WORK/secret" | cmp - "$WORK/secret"
+    on node3 cat "$MOUNT$WORK/secret" | cmp - "$WORK/secret"
+    run -0 parent_is node2 node1
+    # It did try, and the log says why that was nothing.
+    [ -s "$WORK/rogue/heard" ]
+    run ! grep -qa swordfish "$WORK/rogue/heard"
+    grep -q "cannot join node1 10.77.0.200.*arrived at another address" "$WORK/log/copperd-node2"-*.log
+    job_down
+    # With encryption it may pass on, and what it changes ends the connection.
+    rm -f "$WORK/rogue/heard" "$WORK"/log/*
+    up -p 23456 -n tcp:eth0 --encrypt
+    on node2 cat "$MOUNT$WORK/secret" | cmp - "$WORK/secret"
+    [ -s "$WORK/rogue/heard" ]
+    run ! grep -qa swordfish "$WORK/rogue/heard"
+    touch "$WORK/rogue/end"
+    wait "$rogue"
+    on node2 cp /tmp/hosts /etc/hosts
+    on node1 ip address del 10.77.0.200/32 dev lo
+}
+
+@test "who has the key, but is another, does not get a rank that somebody has" {
+    up
+    run -0 peer node1 claim 1
+    run -0 parent_is node2 node1
+    grep -q "says it is rank 1, which another one has; refused" "$WORK/log/copperd-node1"-*.log
+    run ! grep -q "node2 is no longer connected as child" "$WORK/log/copperd-node1"-*.log
+    # The node's own next daemon has it at once, before a connection that broke was seen to end.
+    # shellcheck disable=SC2016
+    on node2 sh -c 'kill -9 "$(pgrep -x copperd)"'
+    until_true parent_is node2 node1
+    on node2 cat "$MOUNT$WORK/secret" | cmp - "$WORK/secret"
+    # Who comes when it has gone is the first again.
+    on node2 "$COPPER_BUILD/copper" stop --here -v "$MOUNT"
+    start_daemon node2
+    until_true parent_is node2 node1
 }
 
 @test "control socket, job file and their directory are the user's alone" {

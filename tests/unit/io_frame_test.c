@@ -109,6 +109,105 @@ static void a_stream_may_be_cut_anywhere(void **state)
     cu_txq_clear(&q);
 }
 
+/* The stream with tags, from make_stream's messages. */
+static unsigned char *tagged_stream(const struct cu_auth_job *job, const uint8_t key[32],
+                                    size_t *size)
+{
+    struct cu_txq q = {0}, tagged = {0};
+    struct cu_auth auth;
+    unsigned char *bytes;
+    size_t plain_size;
+    struct seen seen = {0};
+    unsigned char *plain;
+
+    make_stream(&q);
+    plain = flatten(&q, &plain_size);
+    cu_auth_init(&auth, key);
+    for (size_t at = 0; at < plain_size;) {
+        struct cu_msg_head head;
+        struct cu_buf *begin, *bulk = NULL;
+
+        assert_int_equal(cu_msg_decode_head(plain + at, &head), 0);
+        begin = cu_buf_new(CU_MSG_HEAD + head.meta_len + CU_AUTH_TAG_BYTES);
+        memcpy(begin->data, plain + at, CU_MSG_HEAD + head.meta_len);
+        at += CU_MSG_HEAD + head.meta_len;
+        if (head.bulk_len)
+            bulk = cu_buf_copy(plain + at, head.bulk_len);
+        at += head.bulk_len;
+        cu_auth_tag(&auth, begin->data, begin->size - CU_AUTH_TAG_BYTES, cu_frame_digest(job, bulk),
+                    begin->data + begin->size - CU_AUTH_TAG_BYTES);
+        assert_int_equal(cu_txq_push(&tagged, begin, bulk), 0);
+        seen.pings++;
+    }
+    assert_int_equal(seen.pings, 12);
+    bytes = flatten(&tagged, size);
+    free(plain);
+    cu_txq_clear(&q);
+    cu_txq_clear(&tagged);
+    return bytes;
+}
+
+static int feed_tagged(const struct cu_auth_job *job, const uint8_t key[32], const uint8_t *bytes,
+                       size_t size, size_t step, struct seen *seen)
+{
+    struct cu_frame frame;
+    int r = 0;
+
+    *seen = (struct seen){0};
+    cu_frame_init(&frame);
+    cu_frame_authenticate(&frame, job, key);
+    for (size_t at = 0; at < size && r == 0; at += step)
+        r = cu_frame_feed(&frame, bytes + at, size - at < step ? size - at : step, on_message,
+                          seen);
+    cu_frame_clear(&frame);
+    return r;
+}
+
+static void a_stream_with_tags_may_be_cut_anywhere(void **state)
+{
+    static const size_t steps[] = {1, 15, 16, 17, 24, 39, 40, 41, 999, 1u << 20};
+    const uint8_t key[32] = {1};
+    struct cu_auth_job job;
+    unsigned char *bytes;
+    struct seen seen;
+    size_t size;
+
+    (void)state;
+    cu_auth_job_init(&job, key);
+    bytes = tagged_stream(&job, key, &size);
+    for (size_t s = 0; s < sizeof(steps) / sizeof(steps[0]); s++) {
+        assert_int_equal(feed_tagged(&job, key, bytes, size, steps[s], &seen), 0);
+        assert_int_equal(seen.pings, 4);
+        assert_int_equal(seen.chunks, 8);
+    }
+    free(bytes);
+}
+
+/* Wherever a bit is changed: what came before it is given out, the frame that has it is not. */
+static void a_changed_stream_gives_no_message(void **state)
+{
+    const uint8_t key[32] = {1};
+    struct cu_auth_job job;
+    unsigned char *bytes;
+    struct seen seen;
+    size_t size;
+
+    (void)state;
+    cu_auth_job_init(&job, key);
+    bytes = tagged_stream(&job, key, &size);
+    for (size_t at = 0; at < size; at += at < 1300 ? 1 : 97) {
+        int r;
+
+        bytes[at] ^= (unsigned char)(1 << at % 8);
+        r = feed_tagged(&job, key, bytes, size, 1u << 20, &seen);
+        assert_true(r == -EBADMSG || (r == 0 && seen.pings + seen.chunks < 12));
+        if (at < 40)
+            assert_int_equal(seen.pings, 0);
+        bytes[at] ^= (unsigned char)(1 << at % 8);
+    }
+    free(bytes);
+}
+
 static void a_payload_is_received_in_place(void **state)
 {
     struct seen seen = {.next_id = 1};
@@ -325,6 +424,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stream_may_be_cut_anywhere),
+        cmocka_unit_test(a_stream_with_tags_may_be_cut_anywhere),
+        cmocka_unit_test(a_changed_stream_gives_no_message),
         cmocka_unit_test(a_payload_is_received_in_place),
         cmocka_unit_test(what_deliver_returns_stops),
         cmocka_unit_test(an_impossible_length_is_refused),

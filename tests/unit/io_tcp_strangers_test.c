@@ -162,7 +162,7 @@ static void another_version_is_told_and_logged_by_the_server(void **state)
     answer[4] += 2; /* as that version would write it */
     cu_handshake_client_start(&client, &config.identity, hello);
     assert_int_equal(cu_handshake_feed(&client, answer, hello, &out_size), -EPROTONOSUPPORT);
-    assert_true(logged("another version of Copper's protocol: 2, here 1"));
+    assert_true(logged("another version of Copper's protocol: 3, here 2"));
     close(fd);
     cu_transport_destroy(a.transport);
 }
@@ -191,12 +191,12 @@ static void another_version_is_logged_by_the_client(void **state)
     hello_of_another_version(&config, hello);
     cu_handshake_server_start(&server, &config.identity);
     assert_int_equal(cu_handshake_feed(&server, hello, answer, &out_size), -EPROTONOSUPPORT);
-    answer[4] = 3;
+    answer[4] = 4;
     assert_int_equal(send(fd, answer, out_size, 0), out_size);
     RUN_UNTIL(b.downs == 1);
     assert_int_equal(b.error, EPROTONOSUPPORT);
     assert_true(logged("cannot join 127.0.0.1:"));
-    assert_true(logged("another version of Copper's protocol: 3, here 1"));
+    assert_true(logged("another version of Copper's protocol: 4, here 2"));
     close(fd);
     close(listener);
     cu_transport_destroy(b.transport);
@@ -214,10 +214,13 @@ static void a_handshake_that_stops_is_closed_in_time(void **state)
     config = node_config(&a, 0);
     config.handshake_timeout_ms = 50;
     node_start(&a, &config);
-    cu_handshake_client_start(&handshake, &config.identity, hello);
     silent = stranger(&a);
     half = stranger(&a);
     mute = stranger(&a); /* gets its challenge and does not answer it */
+    dialled(&config.identity, mute);
+    memset(config.identity.secret, 3, sizeof(config.identity.secret));
+    memset(config.identity.instance, 4, sizeof(config.identity.instance));
+    cu_handshake_client_start(&handshake, &config.identity, hello);
     assert_int_equal(send(half, hello, 30, 0), 30);
     assert_int_equal(send(mute, hello, sizeof(hello), 0), sizeof(hello));
     RUN_UNTIL(refused(&a) == 3);

@@ -2,6 +2,8 @@
  * io_tcp_strangers_test.c.) */
 #include "tcp_node.h"
 
+#include "proto/auth.h"
+
 static void both_ends_know_each_other(void **state)
 {
     struct node a, b;
@@ -117,7 +119,7 @@ static void messages_of_one_turn_leave_together(void **state)
     for (uint64_t i = 0; i < 50; i++)
         send_ping(a.link, i);
     assert_int_equal(a.counters[CU_COUNT_peer_bytes_out], sent); /* nothing yet */
-    assert_int_equal(cu_link_queued(a.link), 50 * CU_MSG_HEAD);
+    assert_int_equal(cu_link_queued(a.link), 50 * (CU_MSG_HEAD + CU_AUTH_TAG_BYTES));
     RUN_UNTIL(b.messages > 0);
     assert_int_equal(b.messages, 50); /* one read had them all */
     pair_stop(&a, &b);

@@ -197,6 +197,16 @@ static inline int stranger(const struct node *node)
     return fd;
 }
 
+/* What a socket's other end is, put into the identity of one who dialled it. */
+static inline void dialled(struct cu_handshake_config *identity, int fd)
+{
+    struct sockaddr_in to;
+    socklen_t size = sizeof(to);
+
+    assert_int_equal(getpeername(fd, (struct sockaddr *)&to, &size), 0);
+    cu_handshake_set_address(identity, (const struct sockaddr *)&to);
+}
+
 /* Has the other side closed? Reads away what it may have said before. */
 static inline bool hung_up(int fd)
 {
@@ -212,12 +222,15 @@ static inline bool hung_up(int fd)
 static inline int proven_stranger(struct node *node, const struct cu_transport_config *config)
 {
     struct cu_handshake_config identity = config->identity;
-    uint8_t out[CU_CHALLENGE_BYTES], in[CU_CHALLENGE_BYTES];
+    uint8_t out[CU_HELLO_BYTES], in[CU_CHALLENGE_BYTES];
     struct cu_handshake handshake;
     size_t out_size;
     int fd = stranger(node), ups = node->ups;
 
+    memset(identity.secret, 3, sizeof(identity.secret));
+    memset(identity.instance, 4, sizeof(identity.instance));
     identity.rank = 9;
+    dialled(&identity, fd);
     cu_handshake_client_start(&handshake, &identity, out);
     assert_int_equal(send(fd, out, CU_HELLO_BYTES, 0), CU_HELLO_BYTES);
     RUN_UNTIL(recv(fd, in, sizeof(in), MSG_DONTWAIT | MSG_PEEK) == sizeof(in));

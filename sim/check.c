@@ -179,8 +179,9 @@ static uint32_t tree_of(const struct cu_sim *sim, const struct cu_request *reque
 {
     uint64_t spread = cu_hash_bytes(request->path, request->path_len) >> 8;
 
-    return (uint32_t)((spread + (request->kind == CU_KIND_DATA ? request->chunk : 0)) %
-                      sim->config.trees);
+    if (request->kind == CU_KIND_DATA && !(request->flags & CU_WANT_HOME))
+        spread += request->chunk;
+    return (uint32_t)(spread % sim->config.trees);
 }
 
 static void count_read(struct cu_sim *sim, const struct cu_request *request, uint32_t file,

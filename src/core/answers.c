@@ -160,13 +160,22 @@ void cu_flight_unsent(struct cu_core *core, uint32_t rank, uint64_t id)
         cu_flight_step(core, flight->object, CU_EVENT_BUSY, &(struct flight_input){0});
 }
 
+/* Errors after which another node's storage may still have the file: this node reads past the
+ * trees, or is the root of another tree than the path's, and its /tmp or its system image is not
+ * that of the node that answered for the file's attributes. */
+static bool strays(int error)
+{
+    return error && error != ENOMEM && error != EINVAL && error != EOVERFLOW;
+}
+
 void cu_flight_stored(struct cu_core *core, uint64_t id, const struct cu_value *value)
 {
     struct flight *flight = cu_slot_find(core, id);
 
     if (!flight || flight->object->state != CU_FLIGHT_READING || !flight->issued)
         return;
-    if (flight->again) { /* along the route as it is now */
+    if (flight->again || /* along the route as it is now */
+        (strays(value->error) && cu_flight_send_home(core, flight))) {
         cu_flight_step(core, flight->object, CU_EVENT_REROUTE, &(struct flight_input){0});
         return;
     }

@@ -39,7 +39,7 @@ struct cu_core_config {
 /* What a driver asks for. */
 struct cu_request {
     enum cu_kind kind;
-    uint8_t flags;    /* CU_WANT_CONTENT: have a small file's content ready, too */
+    uint8_t flags;    /* CU_WANT_CONTENT: have a small file's content ready, too; CU_WANT_HOME */
     const char *path; /* borrowed, normal form */
     size_t path_len;
     struct cu_version version; /* DATA: of the file; ATTR: known to be out of date, or zero */

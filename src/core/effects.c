@@ -79,7 +79,7 @@ static void effect_of_flight(struct cu_core *core, const struct flight *flight,
     want = &effect->send.msg.want;
     want->kind = request.kind;
     want->flags = request.flags;
-    want->tree = object->tree;
+    want->tree = cu_flight_tree(core, flight);
     want->chunk = request.chunk;
     want->piece = request.piece;
     want->generation = core->generation;

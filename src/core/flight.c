@@ -147,13 +147,13 @@ static void start_ask(struct cu_core *core, struct flight *flight, struct route 
 static int start(struct cu_core *core, struct flight *flight)
 {
     const struct object *object = flight->object;
-    struct route *route = &core->routes[object->tree];
+    struct route *route = &core->routes[cu_flight_tree(core, flight)];
     int rc = cu_slot_take(core, flight);
 
     if (rc < 0)
         return rc;
     flight->again = false;
-    flight->direct = object->kind == CU_KIND_DATA &&
+    flight->direct = object->kind == CU_KIND_DATA && !flight->home &&
                      cu_object_data(object)->version.size > core->config.max_cacheable_bytes;
     if (flight->direct)
         start_read(core, flight, false);
@@ -172,6 +172,17 @@ static void read_here(struct cu_core *core, struct flight *flight, bool orphan)
         fail(core, flight->object, ENOMEM);
     else
         start_read(core, flight, orphan);
+}
+
+bool cu_flight_send_home(struct cu_core *core, struct flight *flight)
+{
+    const struct object *object = flight->object;
+
+    if (object->kind != CU_KIND_DATA || flight->home ||
+        core->routes[cu_object_home(core, object)].parent == core->config.rank)
+        return false;
+    flight->home = true;
+    return true;
 }
 
 static void restart(struct cu_core *core, struct flight *flight)
@@ -330,6 +341,8 @@ static void begin(struct cu_core *core, struct object *object, const struct flig
     if (object->state == CU_FLIGHT_FILLED)
         expire(core, object);
     flight = flight_new(object);
+    if (flight && in->request)
+        flight->home = object->kind == CU_KIND_DATA && (in->request->flags & CU_WANT_HOME);
     if (!flight || start(core, flight) < 0) {
         free(flight);
         no_memory(core, object, in->waiter);
@@ -424,6 +437,18 @@ static uint64_t ahead_max(const struct cu_core *core)
     return share < AHEAD_MAX ? share : AHEAD_MAX;
 }
 
+/* A child that the root of the chunk's own tree has sent here must not wait for what this node asks
+ * of that root: the two would wait for each other. */
+static void turn_home(struct cu_core *core, const struct cu_request *request)
+{
+    struct object *object = cu_cache_find(core, request);
+
+    if (!object || object->state != CU_FLIGHT_ASKING || object->flight->home)
+        return;
+    object->flight->home = true;
+    cu_flight_step(core, object, CU_EVENT_REROUTE, &(struct flight_input){0});
+}
+
 void cu_flight_want(struct cu_core *core, const struct cu_request *request, struct waiter *waiter)
 {
     struct object *object;
@@ -441,6 +466,8 @@ void cu_flight_want(struct cu_core *core, const struct cu_request *request, stru
     }
     cu_flight_step(core, object, believed(core, object, request) ? CU_EVENT_WANT : CU_EVENT_EXPIRED,
                    &(struct flight_input){.request = request, .waiter = waiter});
+    if (request->flags & CU_WANT_HOME)
+        turn_home(core, request);
 }
 
 /* An orphan's reads that wait for their turn go back to the tree when there is a parent again. */
@@ -451,7 +478,7 @@ static void reroute_queued(struct cu_core *core, const struct route *route)
     cu_list_for_each_safe (link, &core->lanes[1].queue) {
         struct flight *flight = CU_LIST_ENTRY(link, struct flight, link);
 
-        if (!flight->direct && &core->routes[flight->object->tree] == route)
+        if (!flight->direct && &core->routes[cu_flight_tree(core, flight)] == route)
             cu_flight_step(core, flight->object, CU_EVENT_REROUTE, &(struct flight_input){0});
     }
 }

@@ -66,6 +66,7 @@ struct flight {
     bool content;            /* ATTR: ask for the content along */
     bool issued;             /* READING: the operation is under way */
     bool ahead;              /* started by read-ahead */
+    bool home;               /* DATA: from where the attributes are, along the tree of the path */
 };
 
 /* There are as many of these as there are names and chunks: what only some need stands elsewhere,
@@ -269,6 +270,16 @@ static inline bool cu_object_in_flight(const struct object *object)
 {
     return object->state == CU_FLIGHT_ASKING || object->state == CU_FLIGHT_READING;
 }
+/* The tree of its path, whose root answers for the attributes. */
+static inline uint8_t cu_object_home(const struct cu_core *core, const struct object *object)
+{
+    return (uint8_t)((object->name->hash >> 8) % core->config.tree_count);
+}
+/* The tree along which its flight goes. */
+static inline uint8_t cu_flight_tree(const struct cu_core *core, const struct flight *flight)
+{
+    return flight->home ? cu_object_home(core, flight->object) : flight->object->tree;
+}
 /* Its key as a request, with what its flight wants besides. */
 struct cu_request cu_object_request(const struct object *object);
 /* As answers carry it that are about the object, or about that piece of it. */
@@ -324,6 +335,9 @@ void cu_flight_want(struct cu_core *core, const struct cu_request *request, stru
 /* The route of a tree has changed: flights that were asked of `lost` (or of nobody yet) start anew.
  */
 void cu_flight_reroute(struct cu_core *core, struct route *route, uint32_t lost);
+/* Storage here does not have what a DATA flight is to read, or cannot say: the next start asks the
+ * root of the path's tree, which read the attributes. False: it was asked, or is this node. */
+bool cu_flight_send_home(struct cu_core *core, struct flight *flight);
 void cu_flight_drop(struct cu_core *core, struct object *object);
 void cu_flight_evict(struct cu_core *core, struct object *object);
 /* Is a FILLED object still to be believed? */

@@ -33,6 +33,8 @@ struct cu_request cu_object_request(const struct object *object)
     };
 
     if (object->kind == CU_KIND_DATA) {
+        if (cu_object_in_flight(object) && object->flight->home)
+            request.flags = CU_WANT_HOME;
         request.chunk = cu_object_data(object)->chunk;
         request.piece = cu_object_data(object)->piece;
         request.version = cu_object_data(object)->version;

@@ -88,11 +88,18 @@ static bool version_is_valid(const struct cu_version *version)
            version->ctime.nsec < NSEC_PER_SEC;
 }
 
+static unsigned want_flags(enum cu_kind kind)
+{
+    if (kind == CU_KIND_ATTR)
+        return CU_WANT_CONTENT;
+    return kind == CU_KIND_DATA ? CU_WANT_HOME : 0;
+}
+
 static bool want_is_valid(const struct cu_msg_want *want)
 {
     if (!kind_is_valid(want->kind) || want->tree >= CU_TREES_MAX)
         return false;
-    if (want->flags & ~(want->kind == CU_KIND_ATTR ? CU_WANT_CONTENT : 0u))
+    if (want->flags & ~want_flags(want->kind))
         return false;
     if ((want->chunk || want->piece) && want->kind != CU_KIND_DATA)
         return false;

@@ -39,6 +39,9 @@ enum cu_msg_type {
 };
 
 #define CU_WANT_CONTENT 1u /* ATTR: send a small file's content along */
+#define CU_WANT_HOME                                                                               \
+    2u /* DATA: storage where the asker is does not have that file: from where its attributes are  \
+        */
 
 struct cu_msg_want {
     enum cu_kind kind;

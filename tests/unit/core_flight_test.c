@@ -125,14 +125,14 @@ static void drain(struct node *n)
     }
 }
 
-static struct node *node_new(uint32_t rank, uint32_t count)
+static struct node *node_of_trees(uint32_t rank, uint32_t count, uint32_t trees)
 {
     struct node *n = calloc(1, sizeof *n);
     struct cu_core_config config = {
         .rank = rank,
         .node_count = count,
         .fanout = 1,
-        .tree_count = 1,
+        .tree_count = trees,
         .cache_bytes = 1 << 20,
         .max_cacheable_bytes = 10 << 20,
         .chunk_bytes = 64 << 10,
@@ -149,6 +149,11 @@ static struct node *node_new(uint32_t rank, uint32_t count)
     assert_non_null(n->core);
     drain(n);
     return n;
+}
+
+static struct node *node_new(uint32_t rank, uint32_t count)
+{
+    return node_of_trees(rank, count, 1);
 }
 
 static void node_free(struct node *n)
@@ -794,6 +799,152 @@ static void large_file_is_read_past_the_tree(void **state)
     node_free(n);
 }
 
+static void want_chunk(struct node *n, const char *path, uint64_t size, uint64_t chunk)
+{
+    struct cu_request r = request_of(CU_KIND_DATA, path);
+
+    r.version.size = size;
+    r.chunk = chunk;
+    assert_int_equal(cu_core_want(n->core, &r, 1, n->now), 0);
+    drain(n);
+}
+
+/* /tmp is another one on each node: what is read past the tree and not found is the root's. */
+static void what_storage_here_does_not_have_is_asked_for(void **state)
+{
+    static const int errors[] = {ESTALE, EACCES, EIO, ENOTCONN};
+    struct cu_value v = bytes_value("hello");
+    const uint64_t large = 11 << 20;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        struct cu_value gone = {.error = errors[i]}, stale = {.error = ESTALE};
+        struct node *n = leaf_new();
+
+        want_chunk(n, "/tmp/a", large, UINT64_C(1) << 33);
+        assert_int_equal(n->reads, 1);
+        assert_int_equal(n->wants, 0);
+        stored(n, &gone);
+        assert_int_equal(n->replies, 0);
+        assert_int_equal(n->wants, 1);
+        assert_int_equal(n->want.flags, CU_WANT_HOME);
+        assert_true(n->want.chunk == UINT64_C(1) << 33);
+        answer(n, 0, CU_KIND_DATA, n->want_id, &v);
+        assert_int_equal(n->replies, 1);
+        assert_int_equal(n->error, 0);
+        want_chunk(n, "/tmp/a", large, 2); /* another chunk: once more here, then there */
+        stored(n, &gone);
+        answer(n, 0, CU_KIND_DATA, n->want_id, &stale);
+        assert_int_equal(n->replies, 2);
+        assert_int_equal(n->error, ESTALE);
+        assert_int_equal(n->reads, 2);
+        node_free(n);
+    }
+    cu_value_clear(&v);
+}
+
+static void a_child_that_asks_so_is_not_answered_from_here(void **state)
+{
+    struct cu_msg msg = {.type = CU_MSG_WANT, .id = 7};
+    struct cu_value stale = {.error = ESTALE};
+    struct node *n = node_new(1, 3), *root = node_new(0, 3);
+
+    (void)state;
+    cu_core_peer_up(n->core, 0, false, n->now);
+    cu_core_peer_up(n->core, 2, true, n->now);
+    drain(n);
+    msg.want = (struct cu_msg_want){.kind = CU_KIND_DATA, .flags = CU_WANT_HOME, .path = "/tmp/a"};
+    msg.want.path_len = 6;
+    msg.want.version.size = 11 << 20;
+    cu_core_message(n->core, 2, true, &msg, n->now);
+    drain(n);
+    assert_int_equal(n->reads, 0);
+    assert_int_equal(n->wants, 1);
+    assert_int_equal(n->want.flags, CU_WANT_HOME);
+    cu_core_peer_up(root->core, 1, true, root->now);
+    drain(root);
+    cu_core_message(root->core, 1, true, &msg, root->now);
+    drain(root);
+    assert_int_equal(root->reads, 1);
+    stored(root, &stale); /* there is nobody else to ask */
+    assert_int_equal(root->answers, 1);
+    assert_int_equal(root->error, ESTALE);
+    node_free(n);
+    node_free(root);
+}
+
+/* The root of a chunk's tree has another file than the root of the path's tree, which said what the
+ * file is. */
+static void the_root_of_another_tree_asks_that_of_the_path(void **state)
+{
+    struct cu_value v = bytes_value("hello"), stale = {.error = ESTALE};
+    struct node *n = NULL;
+    uint64_t chunk;
+    uint8_t home;
+
+    (void)state;
+    for (uint32_t rank = 0; rank < 2 && !n; rank++) {
+        n = node_of_trees(rank, 2, 2);
+        cu_core_peer_up(n->core, 1 - rank, false, n->now);
+        drain(n);
+        want(n, CU_KIND_ATTR, "/tmp/a", 1);
+        if (n->wants == 0) { /* it is the root of the path's tree itself */
+            node_free(n);
+            n = NULL;
+        }
+    }
+    assert_non_null(n);
+    home = n->want.tree;
+    for (chunk = 0; n->reads == 0; chunk++)
+        want_chunk(n, "/tmp/a", 1 << 20, chunk);
+    stored(n, &stale);
+    assert_int_equal(n->want.tree, home);
+    assert_int_equal(n->want.flags, CU_WANT_HOME);
+    assert_int_equal(n->want.chunk, chunk - 1);
+    answer(n, n->core->routes[home].parent, CU_KIND_DATA, n->want_id, &v);
+    assert_int_equal(n->error, 0);
+    cu_value_clear(&v);
+    node_free(n);
+}
+
+/* Two roots, each of which wants the same chunk of the other, must not wait for each other. */
+static void two_roots_do_not_wait_for_each_other(void **state)
+{
+    struct cu_msg msg = {.type = CU_MSG_WANT, .id = 7};
+    struct cu_value v = bytes_value("hello");
+    struct node *n = NULL;
+    uint64_t chunk;
+
+    (void)state;
+    for (uint32_t rank = 0; rank < 2 && !n; rank++) {
+        n = node_of_trees(rank, 2, 2);
+        cu_core_peer_up(n->core, 1 - rank, false, n->now);
+        cu_core_peer_up(n->core, 1 - rank, true, n->now);
+        drain(n);
+        want(n, CU_KIND_ATTR, "/tmp/a", 1);
+        if (n->reads == 0) { /* the other one is the root of the path's tree */
+            node_free(n);
+            n = NULL;
+        }
+    }
+    assert_non_null(n);
+    for (chunk = 0; n->wants == 0; chunk++)
+        want_chunk(n, "/tmp/a", 1 << 20, chunk);
+    msg.want = n->want;
+    msg.want.flags = CU_WANT_HOME;
+    msg.want.tree = 1 - n->want.tree;
+    msg.want.path = "/tmp/a";
+    n->reads = 0;
+    cu_core_message(n->core, 1 - n->core->config.rank, true, &msg, n->now);
+    drain(n);
+    assert_int_equal(n->reads, 1);
+    stored(n, &v);
+    assert_int_equal(n->answers, 1);
+    assert_int_equal(n->error, 0);
+    cu_value_clear(&v);
+    node_free(n);
+}
+
 static void refresh_forgets_and_reads_again(void **state)
 {
     struct node *n = node_new(0, 1);
@@ -916,6 +1067,10 @@ int main(void)
         cmocka_unit_test(answer_that_cannot_be_sent_becomes_busy_then_costs_the_child),
         cmocka_unit_test(effects_own_what_they_carry),
         cmocka_unit_test(large_file_is_read_past_the_tree),
+        cmocka_unit_test(what_storage_here_does_not_have_is_asked_for),
+        cmocka_unit_test(a_child_that_asks_so_is_not_answered_from_here),
+        cmocka_unit_test(the_root_of_another_tree_asks_that_of_the_path),
+        cmocka_unit_test(two_roots_do_not_wait_for_each_other),
         cmocka_unit_test(refresh_forgets_and_reads_again),
         cmocka_unit_test(cache_stays_within_its_budget),
         cmocka_unit_test(storage_slots_bound_the_reads),

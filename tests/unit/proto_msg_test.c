@@ -88,7 +88,10 @@ static void want_has_bounds(void **state)
     want.want.flags = CU_WANT_CONTENT;
     refuses_to_encode(&want);
     want = want_of(CU_KIND_ATTR, "/");
-    want.want.flags = 2;
+    want.want.flags = CU_WANT_HOME;
+    refuses_to_encode(&want);
+    want = want_of(CU_KIND_DATA, "/");
+    want.want.flags = CU_WANT_CONTENT;
     refuses_to_encode(&want);
     want = want_of(CU_KIND_ATTR, "/");
     want.want.chunk = 1;

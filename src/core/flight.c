@@ -441,8 +441,10 @@ static uint64_t ahead_max(const struct cu_core *core)
  * of that root: the two would wait for each other. */
 static void turn_home(struct cu_core *core, const struct cu_request *request)
 {
-    struct object *object = cu_cache_find(core, request);
+    struct object *object = cu_pieces_around(core, request);
 
+    if (!object)
+        object = cu_cache_find(core, request);
     if (!object || object->state != CU_FLIGHT_ASKING || object->flight->home)
         return;
     object->flight->home = true;

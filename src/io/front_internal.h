@@ -35,6 +35,7 @@ enum cu_front_kind {
     CU_FRONT_READLINK,
     CU_FRONT_READDIR,
     CU_FRONT_READ,
+    CU_FRONT_READ_SAME, /* a READ that waits for what storage has by now (front_same.c) */
     CU_FRONT_GETXATTR,
     CU_FRONT_LISTXATTR,
     CU_FRONT_STATFS,
@@ -78,6 +79,9 @@ struct cu_front_request {
             int error;
             struct cu_front_part *parts; /* few, or allocated */
             struct cu_front_part few[CU_FRONT_READ_PARTS];
+            uint32_t epoch;             /* of the inode when the parts were asked for */
+            uint32_t tries;             /* looks at what storage has */
+            struct cu_front_same *same; /* owned, or NULL */
         } read;
         struct {
             size_t size; /* 0: only the length is asked for */
@@ -245,6 +249,8 @@ void cu_front_stat(const struct cu_attr *attr, struct stat *st);
 /* Storage has another version of this file: the kernel forgets the name, and the next lookup asks
  * for what is newer. */
 void cu_front_mark_stale(struct cu_front *front, struct cu_inode *inode);
+/* It is not out of date after all. */
+void cu_front_stale_clear(struct cu_front *front, const struct cu_inode *inode);
 void cu_front_stale_free(struct cu_front *front);
 
 /* Is it something that is never shown? */
@@ -264,8 +270,17 @@ void cu_front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
                       struct fuse_file_info *fi);
 void cu_front_read_done(struct cu_front *front, struct cu_front_request *r, uint32_t sub,
                         const struct cu_value *value);
-/* Drops the references of a read. */
+/* Asks for all parts of the read, anew: nothing is held then. */
+void cu_front_read_start(struct cu_front *front, struct cu_front_request *r);
+/* Drops the references of a read, and frees what it holds. */
 void cu_front_read_clear(struct cu_front_request *r);
+
+/* front_same.c */
+/* A read has met ESTALE: looks whether the file still has the bytes that the kernel was given of
+ * it, and reads on then, else fails with ESTALE. False: nothing was done. */
+bool cu_front_same_begin(struct cu_front *front, struct cu_front_request *r);
+void cu_front_same_done(struct cu_front *front, struct cu_front_request *r, uint32_t sub,
+                        const struct cu_value *value);
 
 /* front_dir.c */
 void cu_front_op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,

@@ -80,6 +80,20 @@ void cu_front_mark_stale(struct cu_front *front, struct cu_inode *inode)
         stale_drop(front, oldest_mark(front));
 }
 
+void cu_front_stale_clear(struct cu_front *front, const struct cu_inode *inode)
+{
+    if (!inode->stale)
+        return;
+    cu_list_for_each_safe (link, &front->stale) {
+        struct stale_mark *mark = CU_LIST_ENTRY(link, struct stale_mark, link);
+
+        if (mark->inode == inode) {
+            stale_drop(front, mark);
+            return;
+        }
+    }
+}
+
 /* The name's answer is in: it is not the stale version any more, or is it not there at all. */
 static void stale_settled(struct cu_front *front, const struct cu_inode *dir, const char *name,
                           size_t name_len, const struct cu_value *value)
@@ -97,12 +111,7 @@ static void stale_settled(struct cu_front *front, const struct cu_inode *dir, co
         if (cu_version_equal(&had, &has))
             return;
     }
-    cu_list_for_each_safe (link, &front->stale) {
-        struct stale_mark *mark = CU_LIST_ENTRY(link, struct stale_mark, link);
-
-        if (mark->inode == old)
-            stale_drop(front, mark);
-    }
+    cu_front_stale_clear(front, old);
 }
 
 /* --- answers ---------------------------------------------------------------------------------- */

@@ -27,6 +27,8 @@ void cu_front_read_clear(struct cu_front_request *r)
     if (r->read.parts != r->read.few)
         free(r->read.parts);
     r->read.parts = NULL;
+    free(r->read.same);
+    r->read.same = NULL;
 }
 
 static void answer(struct cu_front *front, struct cu_front_request *r)
@@ -62,10 +64,16 @@ static void answer(struct cu_front *front, struct cu_front_request *r)
 /* All that was wanted is here, or has failed. */
 static void finish(struct cu_front *front, struct cu_front_request *r)
 {
-    if (r->read.error == 0) {
+    bool late = r->read.epoch != r->inode->file.epoch; /* for the same bytes in a later version */
+
+    if (r->read.error == 0 && !late) {
         answer(front, r);
         return;
     }
+    if ((late || r->read.error == ESTALE) && cu_front_same_begin(front, r))
+        return;
+    if (late)
+        r->read.error = ESTALE;
     if (r->read.error == ESTALE)
         cu_front_mark_stale(front, r->inode);
     cu_front_request_fail(front, r, r->read.error);
@@ -82,8 +90,14 @@ void cu_front_read_done(struct cu_front *front, struct cu_front_request *r, uint
     if (!error &&
         (sub >= r->read.count || !value->bytes || value->bytes->size != r->read.parts[sub].size))
         error = ESTALE;
-    if (!error && !r->read.parts[sub].buf)
-        r->read.parts[sub].buf = cu_buf_ref(value->bytes);
+    if (!error && !r->read.parts[sub].buf) {
+        struct cu_front_part *part = &r->read.parts[sub];
+
+        part->buf = cu_buf_ref(value->bytes);
+        if (r->read.epoch == r->inode->file.epoch)
+            cu_seen_note(&r->inode->file.seen, part->start / front->config.chunk_bytes, part->piece,
+                         value->hash);
+    }
     if (error && r->read.error != ESTALE)
         r->read.error = error;
     if (r->waiting == 0)
@@ -157,7 +171,6 @@ static int cut(struct cu_front *front, struct cu_front_request *r, uint32_t byte
     uint64_t at = r->read.offset - r->read.offset % bytes, end = r->read.offset + r->read.size;
 
     r->read.count = (uint32_t)((end - 1) / bytes - at / bytes + 1);
-    r->read.error = 0;
     r->read.parts = r->read.few;
     if (r->read.count > CU_FRONT_READ_PARTS)
         r->read.parts = malloc(r->read.count * sizeof(*r->read.parts));
@@ -200,6 +213,17 @@ static void want_parts(struct cu_front *front, struct cu_front_request *r)
         finish(front, r);
 }
 
+void cu_front_read_start(struct cu_front *front, struct cu_front_request *r)
+{
+    r->read.error = 0;
+    r->read.epoch = r->inode->file.epoch;
+    for (uint32_t i = 0; i < r->read.count; i++) {
+        cu_buf_unref(r->read.parts[i].buf);
+        r->read.parts[i].buf = NULL;
+    }
+    want_parts(front, r);
+}
+
 void cu_front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
                       struct fuse_file_info *fi)
 {
@@ -229,12 +253,14 @@ void cu_front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
     stream = cu_streams_find(&front->streams, ino, start, end);
     r->read.offset = start;
     r->read.size = (size_t)(end - start);
+    r->read.tries = 0;
+    r->read.same = NULL;
     if (cut(front, r, part_bytes(front, inode, start, end, stream != NULL)) < 0) {
         CU_FRONT_COUNT(front, no_memory);
         cu_front_request_fail(front, r, ENOMEM);
         return;
     }
-    want_parts(front, r);
+    cu_front_read_start(front, r);
     if (!stream)
         (void)cu_streams_new(&front->streams, ino, end);
     else if (!front->closing)

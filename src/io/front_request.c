@@ -48,7 +48,7 @@ static int add_block(struct cu_front_requests *r)
 
 static void release(struct cu_front *front, struct cu_front_request *r)
 {
-    if (r->kind == CU_FRONT_READ)
+    if (r->kind == CU_FRONT_READ || r->kind == CU_FRONT_READ_SAME)
         cu_front_read_clear(r);
     cu_inodes_unref(&front->inodes, r->inode);
     r->inode = NULL;
@@ -116,6 +116,7 @@ static enum cu_front_asked_op asked_op(enum cu_front_kind kind)
     case CU_FRONT_LOOKUP:
         return CU_FRONT_ASKED_LOOKUP;
     case CU_FRONT_READ:
+    case CU_FRONT_READ_SAME:
         return CU_FRONT_ASKED_READ;
     case CU_FRONT_READDIR:
         return CU_FRONT_ASKED_LISTING;
@@ -197,6 +198,9 @@ static void deliver(struct cu_front *front, struct cu_front_request *r, uint32_t
         break;
     case CU_FRONT_READ:
         cu_front_read_done(front, r, sub, value);
+        break;
+    case CU_FRONT_READ_SAME:
+        cu_front_same_done(front, r, sub, value);
         break;
     case CU_FRONT_GETXATTR:
         cu_front_getxattr_done(front, r, value);

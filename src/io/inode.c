@@ -132,6 +132,8 @@ static void free_node(struct cu_inodes *t, struct cu_inode *inode)
         t->on_free(t->context, inode);
     if (S_ISLNK(inode->attr.mode))
         cu_buf_unref(inode->link.target);
+    if (S_ISREG(inode->attr.mode))
+        cu_seen_clear(&inode->file.seen);
     cu_recovery_drop(t->recovery, inode->record);
     free(inode);
 }
@@ -385,6 +387,8 @@ static int restore(struct cu_inodes *t, const struct cu_recovery_node *node)
     if (S_ISDIR(inode->attr.mode))
         inode->dir.relisted = true; /* what the kernel was shown is not known any more */
     inode->lookups = node->lookups;
+    if (S_ISREG(inode->attr.mode))
+        inode->file.seen.lost = true; /* another daemon has read it */
     inode->record = node->handle;
     return 0;
 }

@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "base/table.h"
 #include "io/recovery.h"
+#include "io/seen.h"
 #include "proto/object.h"
 
 #include <stdbool.h>
@@ -45,6 +46,10 @@ struct cu_inode {
             bool relisted;              /* the kernel was shown more than one listing, perhaps */
             uint64_t shown;             /* hash of the listing last shown; 0: none */
         } dir;
+        struct {
+            uint32_t epoch;      /* how often its version changed while its bytes did not */
+            struct cu_seen seen; /* what of the version the kernel was given */
+        } file;
         struct {
             struct cu_buf *target; /* reference, or NULL */
         } link;

@@ -2,11 +2,12 @@
  * so that host names are still resolved when storage hangs). Each operation becomes a cu_value
  * with checksums, or its errno.
  *
- * What is read is checked against the version that was asked for: a file is opened once per node
- * (a small cache of descriptors), its version is checked then and after each chunk; ESTALE when
- * the file is not (any longer) of that version or has gone; a short read inside the file's size is
- * ESTALE, too, never zeros. Never follows a symbolic link in the last component; opens with
- * O_NONBLOCK, so that a fifo cannot hang it.
+ * What is read is checked against the version that was asked for (what counts as a change of a file
+ * that is being read, when only its ctime has moved, is decided by the front, front_same.c): a file
+ * is opened once per node (a small cache of descriptors), its version is checked then and after
+ * each chunk; ESTALE when the file is not (any longer) of that version or has gone; a short read
+ * inside the file's size is ESTALE, too, never zeros. Never follows a symbolic link in the last
+ * component; opens with O_NONBLOCK, so that a fifo cannot hang it.
  *
  * File systems stamp changes with a clock that moves in ticks of up to 10 ms. A file that was
  * changed less than 20 ms ago is therefore given that time before it is opened for good: what

@@ -1,0 +1,188 @@
+# What identifies a file holds on every node, and a change is a change of bytes. Each node mounts
+# storage itself, with a device number of its own; inode numbers are each mount's own, too.
+
+bats_require_minimum_version 1.5.0
+load lib.bash
+
+setup_file() {
+    can_run || return 0
+    work_up
+    mkdir "$WORK/source" "$WORK/pfs" "$WORK/source/far"
+    # A file system that takes files of 2^63 - 1 bytes.
+    mount -t tmpfs tmpfs "$WORK/source/far"
+    pfs_up --nodes 4 "$WORK/source" "$WORK/pfs" --quirk ino_per_mount
+    cluster_up -n 4
+    # A chain for each of two trees, so that chunks of a file have two roots.
+    # Files over 4 MiB are not asked for as a whole ahead.
+    job_up -k 1 -T 2 -M 8M -E 500
+}
+
+teardown_file() {
+    DEATHS_EXPECTED=yes job_down
+    pfs_down
+    cluster_down
+    [ -z "${WORK:-}" ] || umount "$WORK/source/far"
+    [ -z "${PFS_NODES:-}" ] || rm -rf --one-file-system "$PFS_NODES"
+    work_down
+}
+
+setup() {
+    skip_unless_built
+    dir=$BATS_TEST_NUMBER
+    mkdir "$WORK/source/$dir"
+    source=$WORK/source/$dir
+    leaf=$MOUNT$WORK/pfs/$dir
+    probe=$SYSTEM_DIR/changeprobe
+    for node in node1 node2 node3 node4; do
+        until_true on "$node" test -d "$leaf"
+    done
+}
+
+teardown() {
+    [ -z "${PFS_CONTROL:-}" ] || pfs quirk ino_drift=0
+}
+
+# versions FILE [map]: what the nodes read of it, one line when all read the same.
+versions() {
+    on_all "$probe" "${2:-read}" "$1" | cut -d ' ' -f 2- | sort -u
+}
+
+@test "nodes with device and inode numbers of their own read large files, files of two trees, and maps" {
+    "$probe" make "$source/large" 1 3000 # 12 MB: over -M
+    "$probe" make "$source/trees" 1 1900 # 7.8 MB
+    [ "$(on_all stat -c %d "$WORK/pfs/$dir/large" | cut -d ' ' -f 2 | sort -u | wc -l)" = 4 ]
+    [ "$(on_all stat -c %i "$WORK/pfs/$dir/large" | cut -d ' ' -f 2 | sort -u | wc -l)" = 4 ]
+    for file in large trees; do
+        [ "$(versions "$leaf/$file")" = "version 1" ]
+        [ "$(versions "$leaf/$file" map)" = "version 1" ]
+        on node4 cmp "$leaf/$file" "$WORK/pfs/$dir/$file"
+    done
+}
+
+@test "a file of each node's own, small or large, is that of one root on all nodes" {
+    local n=1 size
+    for node in node1 node2 node3 node4; do
+        on "$node" mkdir /tmp/own
+        for size in 1 1900 3000; do
+            on "$node" "$probe" make "/tmp/own/$size" "$n" "$size"
+        done
+        n=$((n + 1))
+    done
+    for size in 1 1900 3000; do
+        run versions "$MOUNT/tmp/own/$size"
+        echo "$size blocks: $output"
+        # Of two trees: the root of the path's.
+        [ "$output" = "version 1" ] || [ "$output" = "version 3" ]
+    done
+    # A file that only that root has.
+    for node in node1 node3; do on "$node" "$probe" make /tmp/own/only 1 3000; done
+    [ "$(versions "$MOUNT/tmp/own/only")" = "version 1" ]
+}
+
+# change_while_read HOW BLOCKS COMMAND...: as in change.bats; HOW: read or map.
+change_while_read() {
+    local reader how=$1 blocks=$2
+    shift 2
+    mkfifo "$WORK/ready$dir" "$WORK/go$dir"
+    "$probe" make "$source/file" 1 "$blocks"
+    on node4 "$probe" "$how" "$leaf/file" "$WORK/ready$dir" "$WORK/go$dir" \
+        >"$BATS_TEST_TMPDIR/verdict" 2>&1 3>&- &
+    reader=$!
+    timeout "$PATIENCE" head -n 1 "$WORK/ready$dir" || { cat "$BATS_TEST_TMPDIR/verdict"; return 1; }
+    "$@"
+    # shellcheck disable=SC2016 # the inner shell's
+    timeout "$PATIENCE" sh -c 'echo go >"$1"' sh "$WORK/go$dir"
+    wait "$reader" || { cat "$BATS_TEST_TMPDIR/verdict"; return 1; }
+    verdict=$(<"$BATS_TEST_TMPDIR/verdict")
+    rm "$WORK/ready$dir" "$WORK/go$dir" "$source"/*
+    copper node1 refresh "$WORK/pfs/$dir"
+    echo "$how of $blocks blocks, $*: $verdict"
+}
+
+@test "a link, another mode, owner, name or attribute changes nothing for readers and maps" {
+    there_and_back() { mv "$source/file" "$source/x" && mv "$source/x" "$source/file"; }
+    # A package manager that hard-links from its cache, and removes an environment.
+    conda() { ln "$source/file" "$source/a" && ln "$source/file" "$source/b" && rm "$source/a"; }
+    change_while_read read 1900 ln "$source/file" "$source/other"
+    [ "$verdict" = "version 1" ]
+    change_while_read map 1900 chmod 640 "$source/file"
+    [ "$verdict" = "version 1" ]
+    change_while_read map 3000 ln "$source/file" "$source/other"
+    [ "$verdict" = "version 1" ]
+    change_while_read read 3000 chmod 640 "$source/file"
+    [ "$verdict" = "version 1" ]
+    change_while_read read 1900 chown 1234:1234 "$source/file"
+    [ "$verdict" = "version 1" ]
+    change_while_read read 1900 there_and_back
+    [ "$verdict" = "version 1" ]
+    change_while_read read 1900 setfattr -n user.a -v b "$source/file"
+    [ "$verdict" = "version 1" ]
+    change_while_read map 1900 conda
+    [ "$verdict" = "version 1" ]
+}
+
+@test "a rewrite in place is noticed, though size and mtime are as before and the mode has changed" {
+    # rewrite BLOCKS [MODE]
+    rewrite() {
+        touch -r "$source/file" "$source/stamps"
+        "$probe" make "$source/file" 2 "$1"
+        touch -r "$source/stamps" "$source/file"
+        [ $# = 1 ] || chmod "$2" "$source/file"
+    }
+    change_while_read read 1900 rewrite 1900
+    [ "$verdict" = "version 1 then ESTALE" ]
+    change_while_read read 1900 rewrite 1900 640
+    [ "$verdict" = "version 1 then ESTALE" ]
+    change_while_read read 3000 rewrite 3000 640
+    [ "$verdict" = "version 1 then ESTALE" ]
+}
+
+@test "storage that renumbers inodes with time: a file stays readable, open or not" {
+    pfs quirk ino_drift
+    waits() {
+        local before
+        before=$(stat -c %i "$WORK/pfs/$dir/file")
+        other() { [ "$(stat -c %i "$WORK/pfs/$dir/file")" != "$before" ]; }
+        until_true other
+    }
+    change_while_read read 1900 waits
+    [ "$verdict" = "version 1" ]
+    change_while_read map 3000 waits
+    [ "$verdict" = "version 1" ]
+    "$probe" make "$source/file" 1 750
+    [ "$(versions "$leaf/file")" = "version 1" ]
+    waits
+    copper node1 refresh "$WORK/pfs/$dir"
+    [ "$(versions "$leaf/file")" = "version 1" ]
+}
+
+@test "no number of a chunk is cut: a file of 2^63 - 1 bytes" {
+    local file=$WORK/source/far/file seen=$MOUNT$WORK/pfs/far/file
+    truncate -s $(((1 << 63) - 1)) "$file"
+    printf a | dd of="$file" bs=1 conv=notrunc status=none
+    # chunk 2^32, the first that 32 bits do not hold; and the last byte
+    printf b | dd of="$file" bs=1 oflag=seek_bytes seek=$((1 << 50)) conv=notrunc status=none
+    printf c | dd of="$file" bs=1 oflag=seek_bytes seek=$(((1 << 63) - 2)) conv=notrunc status=none
+    # A lookup that asks ahead of an end so far away comes back.
+    [ "$(on node4 stat -c %s "$seen")" = $(((1 << 63) - 1)) ]
+    at() {
+        on node4 timeout "$PATIENCE" dd if="$seen" bs=1 count=1 iflag=skip_bytes skip="$1" status=none
+    }
+    [ "$(at 0)" = a ]
+    [ "$(at $((1 << 50)))" = b ]
+    [ "$(at $(((1 << 63) - 2)))" = c ]
+    [ "$(at $(((1 << 50) + 1)) | od -An -tx1 | tr -d ' ')" = 00 ]
+}
+
+@test "the root dies: files that nodes know stay readable" {
+    "$probe" make "$source/known" 1 750
+    "$probe" make "$source/large" 1 3000
+    on_all stat "$leaf/known" "$leaf/large" >/dev/null
+    kill_for_good node1
+    for file in known large; do
+        for node in node2 node3 node4; do
+            [ "$(on "$node" "$probe" read "$leaf/$file")" = "version 1" ]
+        done
+    done
+    start_daemon node1
+}

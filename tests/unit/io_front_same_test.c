@@ -6,21 +6,28 @@
 #include <sys/mman.h>
 #include <sys/xattr.h>
 
-#define SIZE   (2u << 20) /* 32 chunks */
+#define SIZE   (6u << 20) /* 96 chunks: not asked for as a whole ahead */
 #define BEFORE 1u         /* bytes of the file as it is at first */
 #define AFTER  99u
 
 static struct node node;
+static char file[16]; /* the one that a test is about, in its directory */
+
+static void new_file(const char *name)
+{
+    snprintf(file, sizeof(file), "/d/%s", name);
+    node_write(ROOT(file), SIZE, BEFORE);
+}
 
 static void make(void)
 {
     assert_int_equal(mkdir(ROOT("/d"), 0755), 0);
-    node_write(ROOT("/d/file"), SIZE, BEFORE);
+    new_file("file");
 }
 
 static int setup(void **state)
 {
-    return node_setup(&node, state, 60000, make);
+    return node_setup(&node, state, 0, make); /* no listing says that a new file is not there */
 }
 
 static int teardown(void **state)
@@ -36,7 +43,7 @@ static int teardown(void **state)
 
 static int open_and_begin(void)
 {
-    int fd = open(MOUNT("/d/file"), O_RDONLY | O_CLOEXEC);
+    int fd = open(MOUNT(file), O_RDONLY | O_CLOEXEC);
     char byte;
 
     assert_true(fd >= 0);
@@ -70,28 +77,28 @@ static int read_rest(int fd, unsigned seed)
 
 static void do_link(void)
 {
-    assert_int_equal(link(ROOT("/d/file"), ROOT("/d/other")), 0);
+    assert_int_equal(link(ROOT(file), ROOT("/d/other")), 0);
 }
 
 static void do_chmod(void)
 {
-    assert_int_equal(chmod(ROOT("/d/file"), 0600), 0);
+    assert_int_equal(chmod(ROOT(file), 0600), 0);
 }
 
 static void do_chown(void)
 {
-    assert_int_equal(chown(ROOT("/d/file"), getuid(), getgid()), 0);
+    assert_int_equal(chown(ROOT(file), getuid(), getgid()), 0);
 }
 
 static void do_rename(void)
 {
-    assert_int_equal(rename(ROOT("/d/file"), ROOT("/d/x")), 0);
-    assert_int_equal(rename(ROOT("/d/x"), ROOT("/d/file")), 0);
+    assert_int_equal(rename(ROOT(file), ROOT("/d/x")), 0);
+    assert_int_equal(rename(ROOT("/d/x"), ROOT(file)), 0);
 }
 
 static void do_setxattr(void)
 {
-    if (setxattr(ROOT("/d/file"), "user.a", "b", 1, 0) < 0)
+    if (setxattr(ROOT(file), "user.a", "b", 1, 0) < 0)
         print_message("no extended attributes here: %s\n", strerror(errno));
 }
 
@@ -109,15 +116,14 @@ static void attributes_may_change_under_a_reader(void **state)
 {
     NEED_MOUNT;
     for (size_t i = 0; i < CHANGES; i++) {
-        int fd = open_and_begin();
+        int fd;
 
+        new_file((char[]){'a', (char)('0' + i), '\0'});
+        fd = open_and_begin();
         attribute_changes[i]();
         assert_int_equal(read_rest(fd, BEFORE), 0);
         close(fd);
         unlink(ROOT("/d/other"));
-        node_write(ROOT("/d/new"), SIZE, BEFORE); /* a new one for the next */
-        assert_int_equal(rename(ROOT("/d/new"), ROOT("/d/file")), 0);
-        node_refresh(&node, "/");
     }
 }
 
@@ -146,8 +152,8 @@ static void rewrite(bool first_chunk, bool also_chmod)
     struct stat st;
     FILE *f;
 
-    assert_int_equal(stat(ROOT("/d/file"), &st), 0);
-    f = fopen(ROOT("/d/file"), "r+e");
+    assert_int_equal(stat(ROOT(file), &st), 0);
+    f = fopen(ROOT(file), "r+e");
     assert_non_null(f);
     if (!first_chunk)
         fseek(f, SIZE / 2, SEEK_SET);
@@ -155,9 +161,25 @@ static void rewrite(bool first_chunk, bool also_chmod)
         putc(node_byte(i, AFTER), f);
     assert_int_equal(fclose(f), 0);
     if (also_chmod)
-        assert_int_equal(chmod(ROOT("/d/file"), 0600), 0);
+        assert_int_equal(chmod(ROOT(file), 0600), 0);
     assert_int_equal(
-        utimensat(AT_FDCWD, ROOT("/d/file"), (struct timespec[]){st.st_atim, st.st_mtim}, 0), 0);
+        utimensat(AT_FDCWD, ROOT(file), (struct timespec[]){st.st_atim, st.st_mtim}, 0), 0);
+}
+
+/* Whoever opens it from now on gets the new version. */
+static bool is_after(void *arg)
+{
+    int fd = open(MOUNT(file), O_RDONLY | O_CLOEXEC);
+    char byte = 0;
+    ssize_t n = pread(fd, &byte, 1, 0);
+    bool after = n == 1 && (unsigned char)byte == node_byte(0, AFTER);
+
+    (void)arg;
+    assert_true(fd >= 0);
+    if (after)
+        assert_int_equal(read_rest(fd, AFTER), 0);
+    close(fd);
+    return after;
 }
 
 static void a_rewrite_in_place_is_noticed_though_its_mtime_is_put_back(void **state)
@@ -167,19 +189,14 @@ static void a_rewrite_in_place_is_noticed_though_its_mtime_is_put_back(void **st
 
     NEED_MOUNT;
     for (int chmod_too = 0; chmod_too < 2; chmod_too++) {
+        new_file(chmod_too ? "b" : "c");
         fd = open_and_begin();
         rewrite(true, chmod_too);
         assert_int_equal(read_rest(fd, BEFORE), ESTALE);
         assert_int_equal(pread(fd, &byte, 1, 0), 1); /* what was read stays what it was */
         assert_int_equal((unsigned char)byte, node_byte(0, BEFORE));
         close(fd);
-        node_refresh(&node, "/");
-        fd = open(MOUNT("/d/file"), O_RDONLY | O_CLOEXEC);
-        assert_int_equal(read_rest(fd, AFTER), 0);
-        close(fd);
-        node_write(ROOT("/d/new"), SIZE, BEFORE);
-        assert_int_equal(rename(ROOT("/d/new"), ROOT("/d/file")), 0);
-        node_refresh(&node, "/");
+        assert_true(node_until(is_after, NULL));
     }
 }
 
@@ -210,7 +227,7 @@ static void another_mtime_is_another_version(void **state)
 
     NEED_MOUNT;
     fd = open_and_begin();
-    assert_int_equal(utimensat(AT_FDCWD, ROOT("/d/file"), times, 0), 0);
+    assert_int_equal(utimensat(AT_FDCWD, ROOT(file), times, 0), 0);
     assert_int_equal(read_rest(fd, BEFORE), ESTALE);
     close(fd);
 }

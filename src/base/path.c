@@ -11,7 +11,7 @@ static bool is_dots(const char *name, size_t len)
     return (len == 1 && name[0] == '.') || (len == 2 && name[0] == '.' && name[1] == '.');
 }
 
-int cu_path_normalise(const char *path, char *out)
+static int normalise(const char *path, char *out, size_t size)
 {
     size_t len = 0; /* of out; "/" counts as 0 until the end */
 
@@ -27,7 +27,7 @@ int cu_path_normalise(const char *path, char *out)
             while (len > 0 && out[--len] != '/')
                 ;
         } else if (n > 0 && !is_dots(p, n)) {
-            if (n > CU_NAME_MAX || len + 1 + n > CU_PATH_MAX - 1)
+            if (n > CU_NAME_MAX || len + 1 + n > size - 1)
                 return -ENAMETOOLONG;
             out[len++] = '/';
             memcpy(out + len, p, n);
@@ -41,11 +41,21 @@ int cu_path_normalise(const char *path, char *out)
     return (int)len;
 }
 
+int cu_path_normalise(const char *path, char *out)
+{
+    return normalise(path, out, CU_PATH_MAX);
+}
+
+int cu_path_normalise_tree(const char *path, char *out)
+{
+    return normalise(path, out, CU_TREE_PATH_MAX);
+}
+
 bool cu_path_is_normal(const char *path, size_t len)
 {
     size_t at = 0;
 
-    if (len == 0 || len > CU_PATH_MAX - 1 || path[0] != '/' || memchr(path, '\0', len) != NULL)
+    if (len == 0 || len > CU_TREE_PATH_MAX - 1 || path[0] != '/' || memchr(path, '\0', len) != NULL)
         return false;
     if (len == 1)
         return true;
@@ -62,11 +72,12 @@ bool cu_path_is_normal(const char *path, size_t len)
     return true;
 }
 
-int cu_path_join(const char *dir, size_t dir_len, const char *name, size_t name_len, char *out)
+int cu_path_join(const char *dir, size_t dir_len, const char *name, size_t name_len, char *out,
+                 size_t size)
 {
     if (dir_len == 1) /* "/" */
         dir_len = 0;
-    if (name_len > CU_NAME_MAX || dir_len > CU_PATH_MAX || dir_len + 1 + name_len > CU_PATH_MAX - 1)
+    if (name_len > CU_NAME_MAX || dir_len > size || dir_len + 1 + name_len > size - 1)
         return -ENAMETOOLONG;
     memmove(out, dir, dir_len); /* dir may be out itself */
     out[dir_len] = '/';

@@ -15,9 +15,9 @@
 #define TIMEOUT_MS 50000
 
 /* The path on storage, normal form, into out. */
-static int storage_path(const char *mount, const char *given, char out[CU_PATH_MAX])
+static int storage_path(const char *mount, const char *given, char out[CU_TREE_PATH_MAX])
 {
-    char whole[2 * CU_PATH_MAX], here[CU_PATH_MAX];
+    char whole[2 * CU_TREE_PATH_MAX], here[CU_TREE_PATH_MAX];
     size_t mount_len = strlen(mount);
     int len;
 
@@ -26,20 +26,20 @@ static int storage_path(const char *mount, const char *given, char out[CU_PATH_M
     if (snprintf(whole, sizeof(whole), "%s%s%s", given[0] == '/' ? "" : here,
                  given[0] == '/' ? "" : "/", given) >= (int)sizeof(whole))
         return -ENAMETOOLONG;
-    len = cu_path_normalise(whole, out);
+    len = cu_path_normalise_tree(whole, out);
     if (len < 0)
         return len;
     if (cu_path_within(out, (size_t)len, mount, mount_len)) {
         memmove(out, out + mount_len, (size_t)len - mount_len + 1);
         if (out[0] == '\0')
-            snprintf(out, CU_PATH_MAX, "/");
+            memcpy(out, "/", 2);
     }
     return 0;
 }
 
 static int refresh_one(struct cu_client *client, const char *path)
 {
-    char name[CU_TEXT_BYTES(CU_PATH_MAX)];
+    char name[CU_TEXT_BYTES(CU_TREE_PATH_MAX)];
     json_t *request, *result = NULL;
     struct cu_error err;
     int status = CU_EXIT_OK;
@@ -74,7 +74,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
 {
     static char all[] = "/";
     struct cu_cli_options options;
-    char path[CU_PATH_MAX];
+    char path[CU_TREE_PATH_MAX];
     struct cu_client client;
     struct cu_error err;
     int status = cu_cli_parse(command, argc, argv, &options);

@@ -234,7 +234,7 @@ static const char *check_fields(struct cu_commands *commands, struct cu_task *ta
     const json_t *timeout = json_object_get(task->request, "timeout_ms");
     uint64_t max = task->op == CU_OP_WAIT ? WAIT_MAX_MS : TIMEOUT_MAX_MS;
     const char *path = json_string_value(json_object_get(task->request, "path"));
-    char given[CU_PATH_MAX], normal[CU_PATH_MAX];
+    char given[CU_TREE_PATH_MAX], normal[CU_TREE_PATH_MAX];
     bool all = json_is_true(json_object_get(task->request, "all")) ||
                json_is_true(json_object_get(task->request, "root"));
     bool below = json_is_true(json_object_get(task->request, "below"));
@@ -255,7 +255,8 @@ static const char *check_fields(struct cu_commands *commands, struct cu_task *ta
     if (task->op == CU_OP_REFRESH) {
         if (path == NULL)
             return "\"path\" lacks";
-        if (cu_text_unname(path, given, sizeof(given)) < 0 || cu_path_normalise(given, normal) < 0)
+        if (cu_text_unname(path, given, sizeof(given)) < 0 ||
+            cu_path_normalise_tree(given, normal) < 0)
             return "\"path\" is not an absolute path, or too long";
         if (json_object_set_new(task->request, "path", cu_shown_name(normal, strlen(normal))) < 0)
             return "out of memory";

@@ -10,6 +10,8 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/path.h"
+#include "base/text.h"
 #include "core/core.h"
 #include "proto/job.h"
 
@@ -18,9 +20,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CU_COMMANDS_REQUEST_MAX 65536u /* bytes of one request: a path and a few fields */
-#define CU_COMMANDS_TASKS_MAX   256u   /* unanswered requests; more are refused */
-#define CU_COMMANDS_NAMES_MAX   100u   /* host names listed in one result */
+/* bytes of one request: a path and a few fields */
+#define CU_COMMANDS_REQUEST_MAX (CU_TEXT_BYTES(CU_TREE_PATH_MAX) + 1024u)
+#define CU_COMMANDS_TASKS_MAX   256u /* unanswered requests; more are refused */
+#define CU_COMMANDS_NAMES_MAX   100u /* host names listed in one result */
 
 struct cu_commands;
 

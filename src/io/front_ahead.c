@@ -21,8 +21,8 @@ static void want_ahead(struct cu_front *front, const struct cu_inode *dir, const
 {
     struct cu_request what = {.kind = CU_KIND_ATTR};
     uint64_t now_ns = uv_hrtime();
-    char full[CU_PATH_MAX];
-    int len = cu_path_join(path, path_len, name, name_len, full);
+    char full[CU_TREE_PATH_MAX];
+    int len = cu_path_join(path, path_len, name, name_len, full, CU_TREE_PATH_MAX);
 
     if (len < 0 || (dir && cu_inodes_find(&front->inodes, dir, name, name_len)) ||
         cu_front_hidden(front, full, (size_t)len) ||
@@ -38,7 +38,7 @@ static void want_ahead(struct cu_front *front, const struct cu_inode *dir, const
 void cu_front_ahead_asked(struct cu_front *front, const struct cu_inode *dir, const char *path,
                           size_t path_len, const char *name)
 {
-    char file[CU_HABIT_NAME_MAX + 1], sub_path[CU_PATH_MAX];
+    char file[CU_HABIT_NAME_MAX + 1], sub_path[CU_TREE_PATH_MAX];
     const char *sub;
     int len;
 
@@ -46,7 +46,7 @@ void cu_front_ahead_asked(struct cu_front *front, const struct cu_inode *dir, co
                     name);
     if (front->closing || !cu_habit_companion(&front->habit, name, &sub, file))
         return;
-    len = cu_path_join(path, path_len, sub, strlen(sub), sub_path);
+    len = cu_path_join(path, path_len, sub, strlen(sub), sub_path, CU_TREE_PATH_MAX);
     if (len < 0 ||
         cu_core_listed(front->config.core, path, path_len, sub, strlen(sub), uv_hrtime()) == 1)
         return;
@@ -88,7 +88,7 @@ static void link_found(struct cu_front *front, const struct cu_inode *inode)
     const struct cu_inode *dir = inode->parent;
     const struct cu_buf *target = inode->link.target;
     const char *name = target ? (const char *)target->data : "";
-    char path[CU_PATH_MAX];
+    char path[CU_TREE_PATH_MAX];
     int len;
 
     if (!target || !dir || target->size == 0 || target->size > CU_NAME_MAX || name[0] == '.' ||
@@ -114,7 +114,7 @@ static void dir_found(struct cu_front *front, const struct cu_inode *inode, cons
 
 void cu_front_ahead_found(struct cu_front *front, const struct cu_inode *inode)
 {
-    char path[CU_PATH_MAX];
+    char path[CU_TREE_PATH_MAX];
     int len;
 
     if (S_ISLNK(inode->attr.mode)) {

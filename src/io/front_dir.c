@@ -120,7 +120,7 @@ static bool is_hidden(const struct cu_front *front, const char *path, size_t len
 /* Adds entries of the listing after a cursor, as many as fit. */
 static void add_entries(struct listing *l, struct cu_front_held *held, uint64_t cursor)
 {
-    char dir[CU_PATH_MAX], path[CU_PATH_MAX], name[CU_NAME_MAX + 1];
+    char dir[CU_TREE_PATH_MAX], path[CU_TREE_PATH_MAX], name[CU_NAME_MAX + 1];
     int dir_len = cu_inode_path(held->dir, dir), len;
     struct cu_order_at at = cu_order_after(&held->order, cursor);
 
@@ -132,7 +132,9 @@ static void add_entries(struct listing *l, struct cu_front_held *held, uint64_t 
         name[e.name_len] = '\0';
         if (!has_room(l, name))
             return;
-        len = dir_len < 0 ? dir_len : cu_path_join(dir, (size_t)dir_len, e.name, e.name_len, path);
+        len = dir_len < 0
+                  ? dir_len
+                  : cu_path_join(dir, (size_t)dir_len, e.name, e.name_len, path, CU_TREE_PATH_MAX);
         if (len > 0 && is_hidden(l->front, path, (size_t)len))
             continue;
         if (l->plus && len > 0)

@@ -82,7 +82,7 @@ void cu_front_replaced(struct cu_front *front, struct cu_front_request *r)
 
 static bool covers(const struct forget *job, const struct cu_inode *inode)
 {
-    char path[CU_PATH_MAX];
+    char path[CU_TREE_PATH_MAX];
     int len;
 
     if (job->path_len == 1)
@@ -111,14 +111,15 @@ static void visit_negative(struct cu_front *front, struct forget *job,
                            const struct cu_negative *negative, uint64_t now_ns)
 {
     struct cu_inode *dir = cu_inodes_get(&front->inodes, negative->dir);
-    char path[CU_PATH_MAX];
+    char path[CU_TREE_PATH_MAX];
     int len;
 
     if (negative->until_ns <= now_ns || !dir)
         return;
     len = cu_inode_path(dir, path);
     if (len > 0)
-        len = cu_path_join(path, (size_t)len, negative->name, negative->name_len, path);
+        len = cu_path_join(path, (size_t)len, negative->name, negative->name_len, path,
+                           CU_TREE_PATH_MAX);
     if (len > 0 && !cu_path_within(path, (size_t)len, job->path, job->path_len))
         return;
     if (!front->can_expire &&

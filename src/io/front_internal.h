@@ -22,9 +22,10 @@
 
 #include <fuse_lowlevel.h>
 
-#define CU_FRONT_FOREVER_S  (365.0 * 24 * 3600) /* longer than any job */
-#define CU_FRONT_READ_PARTS 5u                  /* of a read, held without an allocation */
-#define CU_FRONT_HIDDEN_MAX 8u
+#define CU_FRONT_FOREVER_S      (365.0 * 24 * 3600) /* longer than any job */
+#define CU_FRONT_READ_PARTS     5u                  /* of a read, held without an allocation */
+#define CU_FRONT_HIDDEN_MAX     8u
+#define CU_FRONT_XATTR_NAME_MAX 255u /* XATTR_NAME_MAX of linux/limits.h */
 #define CU_FRONT_TRANSFER_MAX                                                                      \
     (1024u * 1024) /* the kernel's limit for one read: bounds its chunks */
 
@@ -85,7 +86,7 @@ struct cu_front_request {
         } read;
         struct {
             size_t size; /* 0: only the length is asked for */
-            char name[CU_NAME_MAX + 1];
+            char name[CU_FRONT_XATTR_NAME_MAX + 1];
         } xattr;
     };
 };

@@ -4,6 +4,7 @@
 #include "io/front_internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -235,6 +236,9 @@ static bool answer_absent(struct cu_front *front, struct cu_front_request *r, co
     const struct cu_value *value;
     uint64_t now_ns = uv_hrtime();
 
+    *listed = -ENODATA;
+    if (r->lookup.name_len > NAME_MAX) /* most storage has an errno of its own for such a name */
+        return false;
     *listed = cu_core_listed(front->config.core, dir, dir_len, r->lookup.name, r->lookup.name_len,
                              now_ns);
     if (*listed != 1)
@@ -250,7 +254,7 @@ static bool answer_absent(struct cu_front *front, struct cu_front_request *r, co
 void cu_front_listing_done(struct cu_front *front, struct cu_front_request *r,
                            const struct cu_value *value)
 {
-    char path[CU_PATH_MAX];
+    char path[CU_TREE_PATH_MAX];
     int dir_len, len, listed;
 
     if (value->error)
@@ -262,7 +266,8 @@ void cu_front_listing_done(struct cu_front *front, struct cu_front_request *r,
     }
     if (!value->error && answer_absent(front, r, path, (size_t)dir_len, &listed))
         return;
-    len = cu_path_join(path, (size_t)dir_len, r->lookup.name, r->lookup.name_len, path);
+    len = cu_path_join(path, (size_t)dir_len, r->lookup.name, r->lookup.name_len, path,
+                       CU_TREE_PATH_MAX);
     if (len < 0)
         cu_front_request_fail(front, r, -len);
     else
@@ -289,7 +294,7 @@ void cu_front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
     struct cu_front *front = fuse_req_userdata(req);
     struct cu_inode *dir = cu_inodes_get(&front->inodes, parent);
     size_t name_len = strlen(name);
-    char path[CU_PATH_MAX], full[CU_PATH_MAX];
+    char path[CU_TREE_PATH_MAX], full[CU_TREE_PATH_MAX];
     int dir_len, len, listed;
     struct cu_front_request *r;
 
@@ -301,8 +306,9 @@ void cu_front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
     dir_len = cu_inode_path(dir, path);
     len = dir_len < 0 ? dir_len : -ENAMETOOLONG;
     if (dir_len > 0 && name_len <= CU_NAME_MAX)
-        len = cu_path_join(path, (size_t)dir_len, name, name_len, full);
+        len = cu_path_join(path, (size_t)dir_len, name, name_len, full, CU_TREE_PATH_MAX);
     if (len < 0) {
+        CU_FRONT_COUNT(front, paths_over);
         fuse_reply_err(req, -len);
         return;
     }
@@ -317,7 +323,7 @@ void cu_front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
     r->lookup.name_len = (uint16_t)name_len;
     if (answer_absent(front, r, path, (size_t)dir_len, &listed))
         return;
-    if (listed < 0 && worth_listing(front, dir, name, name_len)) {
+    if (listed < 0 && name_len <= NAME_MAX && worth_listing(front, dir, name, name_len)) {
         r->kind = CU_FRONT_LOOKUP_LISTING;
         cu_front_ahead_listed(front, dir);
         cu_front_want_own(front, r, CU_KIND_DIR);

@@ -112,7 +112,7 @@ static void read_ahead(struct cu_front *front, const struct cu_inode *inode,
     uint64_t chunks = (inode->attr.size + chunk_bytes - 1) / chunk_bytes;
     uint64_t end = from + stream->window, now_ns = uv_hrtime();
     struct cu_request what = {.kind = CU_KIND_DATA, .version = cu_version_of(&inode->attr)};
-    char path[CU_PATH_MAX];
+    char path[CU_TREE_PATH_MAX];
     int len = cu_inode_path(inode, path);
 
     if (len < 0)
@@ -194,7 +194,7 @@ static void want_parts(struct cu_front *front, struct cu_front_request *r)
 {
     struct cu_request what = {.kind = CU_KIND_DATA, .version = cu_version_of(&r->inode->attr)};
     uint32_t count = r->read.count;
-    char path[CU_PATH_MAX];
+    char path[CU_TREE_PATH_MAX];
     int len = cu_inode_path(r->inode, path);
 
     if (len < 0) {

@@ -137,11 +137,12 @@ static void tell_asked(const struct cu_front *front, const struct cu_front_reque
         .where = (enum cu_front_asked_where)r->where,
         .error = r->error,
     };
-    char path[CU_PATH_MAX];
+    char path[CU_TREE_PATH_MAX];
     int len = cu_inode_path(r->inode, path);
 
     if (len > 0 && asked.op == CU_FRONT_ASKED_LOOKUP)
-        len = cu_path_join(path, (size_t)len, r->lookup.name, r->lookup.name_len, path);
+        len = cu_path_join(path, (size_t)len, r->lookup.name, r->lookup.name_len, path,
+                           CU_TREE_PATH_MAX);
     if (len < 0)
         return;
     if (asked.op == CU_FRONT_ASKED_READ && r->error == 0)
@@ -248,7 +249,7 @@ void cu_front_want(struct cu_front *front, struct cu_front_request *r,
 
 void cu_front_want_own(struct cu_front *front, struct cu_front_request *r, enum cu_kind kind)
 {
-    char path[CU_PATH_MAX];
+    char path[CU_TREE_PATH_MAX];
     int len = cu_inode_path(r->inode, path);
     struct cu_request what = {.kind = kind, .path = path};
 

@@ -97,7 +97,7 @@ void cu_front_walk_ahead(struct cu_front *front, struct cu_front_held *held, enu
     struct cu_front_walk *walk = walk_of(held, kind, way);
     uint64_t end = (uint64_t)from + count, now_ns = uv_hrtime();
     struct cu_request what = {.kind = kind};
-    char dir[CU_PATH_MAX], path[CU_PATH_MAX];
+    char dir[CU_TREE_PATH_MAX], path[CU_TREE_PATH_MAX];
     int dir_len = cu_inode_path(held->dir, dir), len;
 
     if (dir_len < 0 || front->closing)
@@ -110,7 +110,7 @@ void cu_front_walk_ahead(struct cu_front *front, struct cu_front_held *held, enu
         struct cu_dirent e = way == CU_FRONT_BY_NAME ? cu_dir_index_entry(&held->index, walk->ahead)
                                                      : cu_order_entry(&held->order, walk->ahead);
 
-        len = cu_path_join(dir, (size_t)dir_len, e.name, e.name_len, path);
+        len = cu_path_join(dir, (size_t)dir_len, e.name, e.name_len, path, CU_TREE_PATH_MAX);
         if (len < 0)
             continue;
         what.path = path;
@@ -137,7 +137,7 @@ static struct cu_front_held *held_of(struct cu_front *front, struct cu_inode *di
     uint64_t now_ns = uv_hrtime();
     struct cu_request what = {.kind = CU_KIND_DIR};
     const struct cu_value *value;
-    char path[CU_PATH_MAX];
+    char path[CU_TREE_PATH_MAX];
     int len;
 
     if (dir->dir.held)

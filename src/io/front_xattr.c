@@ -125,7 +125,7 @@ static void xattr_common(fuse_req_t req, fuse_ino_t ino, const char *name, size_
     struct cu_inode *inode = cu_inodes_get(&front->inodes, ino);
     struct cu_front_request *r;
 
-    if (!inode || strlen(name) > CU_NAME_MAX) {
+    if (!inode || strlen(name) > CU_FRONT_XATTR_NAME_MAX) {
         fuse_reply_err(req, inode ? ERANGE : ESTALE);
         return;
     }

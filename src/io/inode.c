@@ -168,7 +168,7 @@ static void keep(struct cu_inodes *t, struct cu_inode *inode)
         .lookups = inode->lookups,
         .attr = inode->has_attr ? &inode->attr : NULL,
         .name = inode->name,
-        .name_len = (uint8_t)inode->name_len,
+        .name_len = inode->name_len,
     };
 
     if (!t->recovery)
@@ -320,7 +320,7 @@ int cu_inode_path(const struct cu_inode *inode, char *out)
         memcpy(out, "/", 2);
         return 1;
     }
-    if (len >= CU_PATH_MAX)
+    if (len >= CU_TREE_PATH_MAX)
         return -ENAMETOOLONG;
     out[len] = '\0';
     at = len;

@@ -112,7 +112,7 @@ void cu_inodes_forget(struct cu_inodes *t, uint64_t nodeid, uint64_t count);
 struct cu_inode *cu_inode_ref(struct cu_inode *inode);
 /* Drops a reference; frees the node, and its parents, when that was the last. NULL does nothing. */
 void cu_inodes_unref(struct cu_inodes *t, struct cu_inode *inode);
-/* Writes the normal path (CU_PATH_MAX bytes) and a NUL; its length or -ENAMETOOLONG. */
+/* Writes the normal path (CU_TREE_PATH_MAX bytes) and a NUL; its length or -ENAMETOOLONG. */
 __attribute__((warn_unused_result)) int cu_inode_path(const struct cu_inode *inode, char *out);
 /* Is inode equal to base or below it? */
 bool cu_inode_within(const struct cu_inode *inode, const struct cu_inode *base);

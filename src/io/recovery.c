@@ -1,5 +1,5 @@
-/* The area: a page of head, the buffer for requests, then records of one to eight units of 64
- * bytes. A record keeps its size for ever; a free one is used again for one of the same size, so
+/* The area: a page of head, the buffer for requests, then records of one to UNITS_MAX units of
+ * 64 bytes. A record keeps its size for ever; a free one is used again for one of the same size, so
  * there is nothing to compact and no pause. Freed records are in lists by size, whose links lie in
  * them; an opener does not believe these and makes the lists anew.
  *
@@ -9,6 +9,7 @@
 #include "io/recovery.h"
 
 #include "base/hash.h"
+#include "base/path.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@
 
 #define MAGIC     UINT64_C(0x637572656376ad01)
 #define UNIT      ((size_t)64)
-#define UNITS_MAX 8u
+#define UNITS_MAX 20u
 #define HEAD      ((size_t)4096)
 /* Units that are for requests alone: one that is lost leaves its process waiting for ever. */
 #define RESERVE 16384u
@@ -50,7 +51,7 @@ struct node_payload {
     uint64_t parent;
     struct cu_attr attr;
     uint8_t has_attr;
-    uint8_t name_len;
+    uint16_t name_len;
     char name[];
 };
 
@@ -65,7 +66,8 @@ struct cu_recovery {
 
 _Static_assert(sizeof(struct head) <= HEAD, "the head outgrows its page");
 _Static_assert(sizeof(struct record) + CU_RECOVERY_REQUEST_MAX <= UNITS_MAX * UNIT, "too long");
-_Static_assert(sizeof(struct record) + sizeof(struct node_payload) + 255 <= UNITS_MAX * UNIT,
+_Static_assert(sizeof(struct record) + sizeof(struct node_payload) + CU_NAME_MAX <=
+                   UNITS_MAX * UNIT,
                "a node's record does not fit");
 
 static struct record *at_unit(const struct cu_recovery *r, uint32_t unit)

@@ -23,7 +23,7 @@
 #define CU_RECOVERY_BYTES_MIN ((size_t)4 << 20)
 /* the kernel demands room for its largest write */
 #define CU_RECOVERY_BUFFER_BYTES ((size_t)1088 * 1024)
-#define CU_RECOVERY_REQUEST_MAX  480u /* no request that has to wait is longer */
+#define CU_RECOVERY_REQUEST_MAX  1200u /* no request that has to wait is longer: a LOOKUP */
 #define CU_RECOVERY_INIT_MAX     480u
 
 struct cu_recovery;
@@ -44,7 +44,7 @@ struct cu_recovery_node {
     const struct cu_attr
         *attr;        /* borrowed; NULL: not known. Read back: valid until the next call */
     const char *name; /* the same; not NUL-terminated */
-    uint8_t name_len;
+    uint16_t name_len;
     uint32_t handle; /* read back only */
 };
 

@@ -351,14 +351,15 @@ int cu_served_settle(struct cu_served *served, struct cu_served_place *place, co
     return place->traits & CU_FS_NOT_SERVED ? -ENOENT : 0;
 }
 
-int cu_served_stat(struct cu_served *served, struct cu_served_place *place, struct stat *st)
+int cu_served_stat(struct cu_served *served, struct cu_served_place *place, const char *on_disk,
+                   struct stat *st)
 {
     int rc;
 
     if (place->traits & CU_FS_AUTOMOUNT)
-        rc = stat_mounting(place->path, st);
+        rc = stat_mounting(on_disk, st);
     else
-        rc = lstat(place->path, st) ? -errno : 0;
+        rc = lstat(on_disk, st) ? -errno : 0;
     return rc ? rc : cu_served_settle(served, place, st);
 }
 
@@ -473,8 +474,9 @@ bool cu_served_has_points(const struct cu_served_place *place)
 static int entry_path(const struct cu_served_place *place, const char *name, size_t name_len,
                       char *path)
 {
-    return place->len < CU_PATH_MAX ? cu_path_join(place->path, place->len, name, name_len, path)
-                                    : -1;
+    return place->len < CU_PATH_MAX
+               ? cu_path_join(place->path, place->len, name, name_len, path, CU_PATH_MAX)
+               : -1;
 }
 
 bool cu_served_point(const struct cu_served_place *place, const char *name, size_t name_len,

@@ -34,10 +34,12 @@ void cu_served_destroy(struct cu_served *served); /* NULL does nothing */
 void cu_served_enter(struct cu_served *served, const char *path, size_t len,
                      struct cu_served_place *place);
 void cu_served_leave(struct cu_served_place *place);
-/* lstat(2) of the place itself, which triggers an automount there; `place` is the mounted file
- * system's then. 0 or -errno; -ENOENT as well when it turns out to be what is not served. */
-__attribute__((warn_unused_result)) int
-cu_served_stat(struct cu_served *served, struct cu_served_place *place, struct stat *st);
+/* lstat(2) of the place itself, which a system call finds at on_disk, and which triggers an
+ * automount there; `place` is the mounted file system's then. 0 or -errno; -ENOENT as well when it
+ * turns out to be what is not served. */
+__attribute__((warn_unused_result)) int cu_served_stat(struct cu_served *served,
+                                                       struct cu_served_place *place,
+                                                       const char *on_disk, struct stat *st);
 /* The same for what was opened, as fstat(2) shows it: opening triggers an automount, too. */
 __attribute__((warn_unused_result)) int
 cu_served_settle(struct cu_served *served, struct cu_served_place *place, const struct stat *st);

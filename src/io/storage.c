@@ -9,6 +9,7 @@
 #include "io/storage.h"
 
 #include "base/list.h"
+#include "base/log.h"
 #include "io/storage_ops.h"
 #include "io/turn.h"
 
@@ -49,6 +50,9 @@ struct cu_storage {
     uint32_t pending_count;
     bool destroyed;
     bool sweeping; /* a KIND_SWEEP is under way */
+    struct {
+        bool names;
+    } told;        /* what was over a bound, once */
     unsigned open; /* handles libuv still holds */
     uv_async_t async;
     uv_timer_t timer; /* active while files are kept open */
@@ -154,6 +158,17 @@ static void count(struct cu_storage *storage, const struct cu_storage_counts *c)
     to[CU_COUNT_storage_revalidate] += c->revalidate;
     to[CU_COUNT_storage_bytes] += c->bytes;
     to[CU_COUNT_storage_errors] += c->errors;
+    to[CU_COUNT_names_left_out] += c->names_left_out;
+}
+
+/* What is over a bound is told once: it is counted each time. */
+static void tell(struct cu_storage *storage, const struct op *op)
+{
+    if (op->job.counts.names_left_out > 0 && !storage->told.names) {
+        storage->told.names = true;
+        cu_log_warn("%s: %u names are left out of its listing, over %d bytes or no names", op->path,
+                    op->job.counts.names_left_out, CU_NAME_MAX);
+    }
 }
 
 static void on_sweep_timer(uv_timer_t *timer)
@@ -174,6 +189,7 @@ static void finish(struct cu_storage *storage, struct op *op)
     if (--storage->pending_count == 0)
         uv_unref((uv_handle_t *)&storage->async);
     count(storage, &op->job.counts);
+    tell(storage, op);
     if (op->job.kind == CU_KIND_DATA && !uv_is_active((uv_handle_t *)&storage->timer))
         uv_timer_start(&storage->timer, on_sweep_timer, SWEEP_PERIOD_MS, SWEEP_PERIOD_MS);
     storage->done_fn(storage->context, op->id, &op->job.value);

@@ -191,13 +191,15 @@ int cu_storage_read_inline(struct cu_storage_env *env, struct cu_storage_job *jo
 struct open_context {
     struct cu_storage_env *env;
     struct cu_storage_counts *counts;
+    const char *on_disk;
 };
 
 static int open_for_cache(void *context, const char *path, const struct cu_version *version)
 {
     struct open_context *c = context;
 
-    return open_version(c->env, c->counts, path, version);
+    (void)path; /* the key, which may be too long for open(2) */
+    return open_version(c->env, c->counts, c->on_disk, version);
 }
 
 /* An error that says: what was at this path is there no more. */
@@ -210,7 +212,7 @@ static int stale_if_gone(int error)
 int cu_storage_read_chunk(struct cu_storage_env *env, struct cu_storage_job *job,
                           const char *on_disk)
 {
-    struct open_context context = {.env = env, .counts = &job->counts};
+    struct open_context context = {.env = env, .counts = &job->counts, .on_disk = on_disk};
     uint64_t offset = job->chunk * env->chunk_bytes + cu_piece_start(env->chunk_bytes, job->piece);
     uint64_t bytes = cu_piece_bytes(env->chunk_bytes, job->piece), left;
     struct cu_fdcache_file *file;
@@ -221,7 +223,7 @@ int cu_storage_read_chunk(struct cu_storage_env *env, struct cu_storage_job *job
     if (job->chunk > job->version.size / env->chunk_bytes || offset >= job->version.size)
         return -EINVAL;
     left = job->version.size - offset;
-    r = cu_fdcache_acquire(env->files, on_disk, &job->version, open_for_cache, &context, &file);
+    r = cu_fdcache_acquire(env->files, job->path, &job->version, open_for_cache, &context, &file);
     if (r)
         return stale_if_gone(r);
     r = read_part(&job->counts, cu_fdcache_fd(file), &job->version, offset,

@@ -51,6 +51,8 @@ static int read_link(struct cu_storage_job *job, const char *on_disk, const stru
     n = readlink(on_disk, target, sizeof(target));
     if (n < 0)
         return errno == EINVAL || errno == ENOENT ? -ESTALE : -errno;
+    if (n >= CU_PATH_MAX) /* no kernel shows such a target */
+        return -ENAMETOOLONG;
     if (n == 0 || (strict && n != st->st_size))
         return -ESTALE;
     job->value.bytes = cu_buf_copy(target, (size_t)n);
@@ -67,7 +69,7 @@ static int run_attr(struct cu_storage_env *env, struct cu_storage_job *job, cons
 
     for (int left = LINK_TRIES; left > 0 && r == -ESTALE; left--) {
         job->counts.stat++;
-        r = cu_served_stat(env->served, &job->place, &st);
+        r = cu_served_stat(env->served, &job->place, on_disk, &st);
         if (r)
             return r;
         r = S_ISLNK(st.st_mode) ? read_link(job, on_disk, &st, left > 1) : 0;
@@ -114,6 +116,7 @@ struct lister {
     bool has_points; /* some entries may be mount points */
     uint64_t space;  /* of the inode numbers */
     dev_t dev;
+    uint32_t left_out; /* names */
 };
 
 static struct lister lister_of(struct cu_storage_env *env, const struct cu_storage_job *job, int fd,
@@ -170,7 +173,9 @@ struct kernel_dirent {
     char name[];
 };
 
-static int list_entries(const struct lister *l, char *buffer, struct cu_dir_builder *builder)
+/* A name that no listing can have (over CU_NAME_MAX bytes; or a user-space file system's mistake)
+ * is counted, and costs the others nothing. */
+static int list_entries(struct lister *l, char *buffer, struct cu_dir_builder *builder)
 {
     for (;;) {
         long n = syscall(SYS_getdents64, l->fd, buffer, GETDENTS_BYTES);
@@ -181,20 +186,23 @@ static int list_entries(const struct lister *l, char *buffer, struct cu_dir_buil
             return n < 0 ? -errno : 0;
         for (long at = 0; at < n;) {
             const struct kernel_dirent *d = (const void *)(buffer + at);
-            struct cu_dirent entry = {.ino = d->ino, .type = d->type, .name = d->name};
+            struct cu_dirent entry = {
+                .ino = d->ino, .type = d->type <= 15 ? d->type : 0, .name = d->name};
             int r = 0;
 
             entry.name_len = (uint16_t)strlen(d->name);
             if (is_listed(l, &entry))
                 r = cu_dir_builder_add(builder, &entry);
-            if (r)
+            if (r == -EINVAL)
+                l->left_out++;
+            else if (r)
                 return r;
             at += d->record_len;
         }
     }
 }
 
-static int list_once(const struct lister *l, struct cu_buf **out)
+static int list_once(struct lister *l, struct cu_buf **out)
 {
     struct cu_dir_builder *builder = cu_dir_builder_new();
     char *buffer = malloc(GETDENTS_BYTES);
@@ -202,6 +210,7 @@ static int list_once(const struct lister *l, struct cu_buf **out)
 
     if (!builder || !buffer)
         goto out;
+    l->left_out = 0;
     r = lseek(l->fd, 0, SEEK_SET) < 0 ? -errno : 0;
     if (r == 0)
         r = list_entries(l, buffer, builder);
@@ -277,6 +286,7 @@ static int list_open(int fd, struct cu_storage_env *env, struct cu_storage_job *
         if (r)
             return r;
         job->counts.readdir++;
+        job->counts.names_left_out = lister.left_out;
         if (fstat(fd, &after))
             return -errno;
         was = cu_storage_version_of(&before);
@@ -420,17 +430,23 @@ static int run_kind(struct cu_storage_env *env, struct cu_storage_job *job, cons
 
 static int run(struct cu_storage_env *env, struct cu_storage_job *job)
 {
-    char on_disk[2 * CU_PATH_MAX];
+    char whole[CU_PATH_MAX + CU_TREE_PATH_MAX];
+    struct cu_storage_reached reached;
     size_t len;
-    int r;
+    int r = -ENOENT;
 
     if (is_hidden(env, job->path, job->path_len))
         return -ENOENT;
-    len = (size_t)snprintf(on_disk, sizeof(on_disk), "%s%s", env->root, job->path);
-    if (len >= sizeof(on_disk))
+    len = (size_t)snprintf(whole, sizeof(whole), "%s%s", env->root, job->path);
+    if (len >= sizeof(whole))
         return -ENAMETOOLONG;
-    cu_served_enter(env->served, on_disk, len, &job->place);
-    r = job->place.traits & CU_FS_NOT_SERVED ? -ENOENT : run_kind(env, job, on_disk);
+    cu_served_enter(env->served, whole, len, &job->place);
+    if (!(job->place.traits & CU_FS_NOT_SERVED)) {
+        r = cu_storage_reach(whole, len, &reached);
+        if (r == 0)
+            r = run_kind(env, job, reached.path);
+        cu_storage_leave(&reached);
+    }
     cu_served_leave(&job->place);
     return r;
 }

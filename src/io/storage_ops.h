@@ -32,6 +32,7 @@ struct cu_storage_env {
 /* System calls made, as the counters of the same names. */
 struct cu_storage_counts {
     uint32_t stat, readdir, readlink, open, read, xattr, statfs, revalidate, errors;
+    uint32_t names_left_out;
     uint64_t bytes;
 };
 
@@ -48,11 +49,23 @@ struct cu_storage_job {
     struct cu_served_place place; /* while it runs: where the path is on disk */
 };
 
+/* Where a system call finds a path. */
+struct cu_storage_reached {
+    char path[CU_PATH_MAX]; /* of a longer one: relative to dir, as /proc/self/fd/N/... */
+    int dir;                /* -1: none is open */
+};
+
+/* Reaches path (NUL-terminated, normal form): one that is longer than a system call takes, in
+ * steps. 0 or a negative errno. To be left in any case. */
+__attribute__((warn_unused_result)) int cu_storage_reach(const char *path, size_t len,
+                                                         struct cu_storage_reached *reached);
+void cu_storage_leave(struct cu_storage_reached *reached);
+
 /* Runs job; its value and counts are set. May block for as long as storage does. */
 void cu_storage_run(struct cu_storage_env *env, struct cu_storage_job *job);
 
-/* Pieces of it, shared by storage_ops.c and storage_file.c. on_disk is the path with the root
- * before it. Results are 0 or a negative errno. */
+/* Pieces of it, shared by storage_ops.c and storage_file.c. on_disk is where a system call
+ * finds the path, valid during this job only. Results are 0 or a negative errno. */
 struct cu_attr cu_storage_attr_of(const struct stat *st);
 /* The version that st shows. */
 struct cu_version cu_storage_version_of(const struct stat *st);

@@ -337,7 +337,7 @@ int cu_job_init(struct cu_job *job)
     rc = cu_rundir_usual(CU_RUNDIR_SELF, path);
     if (rc != 0)
         goto out;
-    rc = cu_path_join(path, strlen(path), "logs", 4, logs);
+    rc = cu_path_join(path, strlen(path), "logs", 4, logs, sizeof(logs));
     if (rc < 0)
         goto out;
     rc = set_path(&job->log_dir, logs, true);

@@ -33,7 +33,7 @@
 #define ANSWER_UNCHANGED 2u
 #define ANSWER_PARTIAL   4u
 
-_Static_assert(WANT_FIXED + CU_PATH_MAX - 1 <= CU_MSG_META_MAX, "WANT fits");
+_Static_assert(WANT_FIXED + CU_TREE_PATH_MAX - 1 <= CU_MSG_META_MAX, "WANT fits");
 _Static_assert(ANSWER_META_MAX <= CU_MSG_META_MAX, "ANSWER fits");
 _Static_assert(READY_FIXED + READY_BYTES(CU_MSG_READY_MAX) <= CU_MSG_META_MAX, "READY fits");
 _Static_assert(CU_DIR_BYTES_MAX <= CU_MSG_BULK_MAX, "a listing fits");
@@ -44,7 +44,7 @@ static const struct bounds {
     uint32_t meta_min, meta_max, bulk_min, bulk_max;
     bool paired; /* has an id */
 } bounds_of[] = {
-    [CU_MSG_WANT] = {"WANT", WANT_FIXED + 1, WANT_FIXED + CU_PATH_MAX - 1, 0, 0, true},
+    [CU_MSG_WANT] = {"WANT", WANT_FIXED + 1, WANT_FIXED + CU_TREE_PATH_MAX - 1, 0, 0, true},
     [CU_MSG_ANSWER] = {"ANSWER", ANSWER_FIXED, ANSWER_META_MAX, 0, CU_DIR_BYTES_MAX, true},
     [CU_MSG_JOIN] = {"JOIN", 8, 8, 0, 0, false},
     [CU_MSG_PING] = {"PING", 0, 0, 0, 0, true},
@@ -108,8 +108,7 @@ static bool want_is_valid(const struct cu_msg_want *want)
     if ((want->kind == CU_KIND_XATTR || want->kind == CU_KIND_STATFS) &&
         !cu_version_is_none(&want->version))
         return false;
-    return want->path_len > 0 && want->path_len < CU_PATH_MAX &&
-           cu_path_is_normal(want->path, want->path_len);
+    return cu_path_is_normal(want->path, want->path_len);
 }
 
 /* The kernel fails a lookup with EIO when the type or the size is impossible. */

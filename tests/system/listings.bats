@@ -8,6 +8,8 @@ setup_file() {
     can_run || return 0
     work_up
     export DEATHS_EXPECTED=yes # of daemons, which are started again
+    mkdir "$WORK/source" "$WORK/pfs"
+    pfs_up "$WORK/source" "$WORK/pfs"
     cluster_up -n 3
     # A chain: node3 is two levels below the root.
     job_up -k 1 -E 500
@@ -15,6 +17,7 @@ setup_file() {
 
 teardown_file() {
     job_down
+    pfs_down
     cluster_down
     work_down
 }
@@ -133,4 +136,49 @@ kept() {
     copper login refresh "$dir"
     until_true kept
     [ "$(figures sum "$dir.b" "$dir.a" listings_unkept)" = 0 ]
+}
+
+# Names with sizes and link targets, sums of contents, of a tree that is entered in steps.
+found() {
+    "${@:2}" sh -c 'cd "$1" && find . -printf "%p %y %s %l\n" | LC_ALL=C sort | sha1sum
+        find . -type f -execdir cat {} \; | LC_ALL=C sort | sha1sum
+        tar -cf - --sort=name . | sha1sum
+        du -a --apparent-size . | LC_ALL=C sort | sha1sum' sh "$1"
+}
+
+@test "paths of several times 4,095 bytes: find, tar and du see what is on storage" {
+    [ "$("$walker" deep "$dir" 80)" -gt 16000 ]
+    found "$leaf" on node3 >"$dir.leaf"
+    found "$dir" env >"$dir.storage"
+    cmp "$dir.leaf" "$dir.storage"
+    copper login refresh "$dir$(find "$dir" -mindepth 40 -maxdepth 40 -type d -printf '/%P')"
+}
+
+@test "a path over 65,535 bytes fails alone, and is counted" {
+    local levels=$(((65535 - ${#dir}) / 201)) before=$dir.b after=$dir.a
+    "$walker" deep "$dir" "$((levels + 2))"
+    stats_to "$before"
+    run on node3 sh -c 'cd "$1" && find . -type d | wc -l' sh "$leaf"
+    stats_to "$after"
+    [[ $output == *"File name too long"* ]]
+    [ "${lines[-1]}" = "$((levels + 1))" ]
+    [ "$(figures sum "$before" "$after" paths_over)" -gt 0 ]
+}
+
+@test "a name of 300 bytes is served, and so are the others" {
+    local source=$WORK/source/long pfs=$WORK/pfs/long name
+    name=$(printf 'L%.0s' {1..300})
+    pfs quirk long_names
+    mkdir "$source"
+    "$walker" make "$source" 0 20
+    until_true on node3 test -d "$MOUNT$pfs"
+    [ "$(ls "$pfs" | wc -l)" = 21 ]
+    same node3 "$pfs" "$MOUNT$pfs"
+    cmp "$pfs/$name" <(on node3 cat "$MOUNT$pfs/$name")
+    [ "$(on node3 stat -c '%s %h' "$MOUNT$pfs/$name")" = "$(stat -c '%s %h' "$pfs/$name")" ]
+    for path in "$pfs/${name}x" "$dir/$name"; do # errors are storage's own
+        run -1 on node3 cat "$MOUNT$path"
+        [ "${output##*: }" = "$(cat "$path" 2>&1 | sed 's/.*: //')" ]
+    done
+    pfs quirk long_names=0
 }

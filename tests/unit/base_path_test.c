@@ -53,15 +53,21 @@ static void make_path(char *path, size_t len)
 
 static void limits(void **state)
 {
-    char path[CU_PATH_MAX + 10], out[CU_PATH_MAX], name[CU_NAME_MAX + 3] = "/";
+    static char path[CU_TREE_PATH_MAX + 10], out[CU_TREE_PATH_MAX];
+    char name[CU_NAME_MAX + 3] = "/";
 
     (void)state;
     make_path(path, CU_PATH_MAX - 1);
     assert_int_equal(cu_path_normalise(path, out), CU_PATH_MAX - 1);
-    assert_true(cu_path_is_normal(path, CU_PATH_MAX - 1));
     make_path(path, CU_PATH_MAX);
     assert_int_equal(cu_path_normalise(path, out), -ENAMETOOLONG);
-    assert_false(cu_path_is_normal(path, CU_PATH_MAX));
+    assert_int_equal(cu_path_normalise_tree(path, out), CU_PATH_MAX);
+    make_path(path, CU_TREE_PATH_MAX - 1);
+    assert_int_equal(cu_path_normalise_tree(path, out), CU_TREE_PATH_MAX - 1);
+    assert_true(cu_path_is_normal(path, CU_TREE_PATH_MAX - 1));
+    make_path(path, CU_TREE_PATH_MAX);
+    assert_int_equal(cu_path_normalise_tree(path, out), -ENAMETOOLONG);
+    assert_false(cu_path_is_normal(path, CU_TREE_PATH_MAX));
     memset(name + 1, 'n', CU_NAME_MAX);
     assert_int_equal(cu_path_normalise(name, out), CU_NAME_MAX + 1);
     assert_true(cu_path_is_normal(name, CU_NAME_MAX + 1));
@@ -91,19 +97,19 @@ static void joins(void **state)
     char out[CU_PATH_MAX], dir[CU_PATH_MAX + 1], name[CU_NAME_MAX + 1];
 
     (void)state;
-    assert_int_equal(cu_path_join("/", 1, "a", 1, out), 2);
+    assert_int_equal(cu_path_join("/", 1, "a", 1, out, sizeof(out)), 2);
     assert_string_equal(out, "/a");
-    assert_int_equal(cu_path_join("/a", 2, "bc", 2, out), 5);
+    assert_int_equal(cu_path_join("/a", 2, "bc", 2, out, sizeof(out)), 5);
     assert_string_equal(out, "/a/bc");
-    assert_int_equal(cu_path_join(out, 5, "d", 1, out), 7);
+    assert_int_equal(cu_path_join(out, 5, "d", 1, out, sizeof(out)), 7);
     assert_string_equal(out, "/a/bc/d");
     memset(name, 'n', sizeof(name));
-    assert_int_equal(cu_path_join("/", 1, name, CU_NAME_MAX, out), CU_NAME_MAX + 1);
-    assert_int_equal(cu_path_join("/", 1, name, CU_NAME_MAX + 1, out), -ENAMETOOLONG);
+    assert_int_equal(cu_path_join("/", 1, name, CU_NAME_MAX, out, sizeof(out)), CU_NAME_MAX + 1);
+    assert_int_equal(cu_path_join("/", 1, name, CU_NAME_MAX + 1, out, sizeof(out)), -ENAMETOOLONG);
     make_path(dir, CU_PATH_MAX - 3);
-    assert_int_equal(cu_path_join(dir, CU_PATH_MAX - 3, "x", 1, out), CU_PATH_MAX - 1);
-    assert_int_equal(cu_path_join(dir, CU_PATH_MAX - 3, "xy", 2, out), -ENAMETOOLONG);
-    assert_int_equal(cu_path_join(dir, SIZE_MAX, "xy", 2, out), -ENAMETOOLONG);
+    assert_int_equal(cu_path_join(dir, CU_PATH_MAX - 3, "x", 1, out, sizeof(out)), CU_PATH_MAX - 1);
+    assert_int_equal(cu_path_join(dir, CU_PATH_MAX - 3, "xy", 2, out, sizeof(out)), -ENAMETOOLONG);
+    assert_int_equal(cu_path_join(dir, SIZE_MAX, "xy", 2, out, sizeof(out)), -ENAMETOOLONG);
 }
 
 static bool within(const char *path, const char *base)

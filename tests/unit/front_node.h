@@ -62,7 +62,7 @@ struct node {
     struct {
         uint64_t id;
         struct cu_request request;
-        char path[CU_PATH_MAX];
+        char path[CU_TREE_PATH_MAX];
     } held[NODE_HELD_MAX];
     uint32_t held_count;
 };

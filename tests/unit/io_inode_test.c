@@ -60,7 +60,7 @@ static struct cu_inode *enter(struct cu_inodes *t, struct cu_inode *parent, cons
 static void root_is_there_and_stays(void **state)
 {
     struct cu_inodes *t = *state;
-    char path[CU_PATH_MAX];
+    char path[CU_TREE_PATH_MAX];
 
     assert_ptr_equal(cu_inodes_get(t, CU_INODE_ROOT), t->root);
     assert_int_equal(cu_inode_path(t->root, path), 1);
@@ -76,7 +76,7 @@ static void paths_are_built_by_walking_up(void **state)
     struct cu_inode *a = enter(t, t->root, "a", dir_attr(2, 0));
     struct cu_inode *b = enter(t, a, "b b", dir_attr(3, 0));
     struct cu_inode *c = enter(t, b, "\xff\n", file_attr(4, 1));
-    char path[CU_PATH_MAX];
+    char path[CU_TREE_PATH_MAX];
 
     assert_int_equal(cu_inode_path(c, path), 9);
     assert_string_equal(path, "/a/b b/\xff\n");
@@ -90,16 +90,16 @@ static void too_long_paths_are_refused(void **state)
 {
     struct cu_inodes *t = *state;
     struct cu_inode *at = t->root;
-    char name[CU_NAME_MAX + 1], path[CU_PATH_MAX];
+    char name[CU_NAME_MAX + 1], path[CU_TREE_PATH_MAX];
 
-    memset(name, 'n', CU_NAME_MAX);
-    name[CU_NAME_MAX] = '\0';
-    for (uint64_t i = 0; i < 15; i++) /* 15 * 256 = 3,840 */
+    memset(name, 'n', 255);
+    name[255] = '\0';
+    for (uint64_t i = 0; i < 255; i++) /* 255 * 256 = 65,280 */
         at = enter(t, at, name, dir_attr(10 + i, 0));
-    assert_int_equal(cu_inode_path(at, path), 3840);
-    at = enter(t, at, name, dir_attr(40, 0)); /* 4,096: no room for the NUL */
+    assert_int_equal(cu_inode_path(at, path), 65280);
+    at = enter(t, at, name, dir_attr(400, 0)); /* 65,536: no room for the NUL */
     assert_int_equal(cu_inode_path(at, path), -ENAMETOOLONG);
-    assert_int_equal(cu_inode_path(at->parent, path), 3840);
+    assert_int_equal(cu_inode_path(at->parent, path), 65280);
 }
 
 static void versions_of_a_file_are_nodes_of_their_own(void **state)

@@ -160,7 +160,7 @@ static void a_full_area_keeps_room_for_requests(void **state)
         nodes++;
     assert_true(nodes > 1000);
     assert_true(cu_recovery_incomplete(area));
-    for (int i = 0; i < 2000; i++)
+    for (int i = 0; i < 800; i++)
         assert_int_not_equal(cu_recovery_put_request(area, memory(), CU_RECOVERY_REQUEST_MAX, 0),
                              0);
     assert_int_equal(cu_recovery_put_request(area, memory(), CU_RECOVERY_REQUEST_MAX + 1, 0), 0);
@@ -168,7 +168,7 @@ static void a_full_area_keeps_room_for_requests(void **state)
         ;
     assert_true(cu_recovery_open(area));
     assert_int_equal(count_nodes(), nodes);
-    assert_true(count_requests() >= 2000);
+    assert_true(count_requests() >= 800);
 }
 
 static void a_record_that_was_not_finished_is_left_out(void **state)
@@ -257,7 +257,7 @@ static void a_table_is_carried_on(void **state)
     struct cu_inodes t, next;
     struct cu_inode *a, *b, *c, *gone;
     struct cu_attr root = {.mode = S_IFDIR | 0755, .ino = 2};
-    char path[CU_PATH_MAX];
+    char path[CU_TREE_PATH_MAX];
     uint64_t last, c_id;
 
     (void)state;

@@ -1,6 +1,9 @@
 /* Storage: attributes, links, listings, what is hidden, and the counts. (Contents of files:
  * io_storage_data_test.c.) */
+#include "base/path.h"
 #include "storage_tree.h"
+
+#include <limits.h>
 
 #include <sys/socket.h>
 #include <sys/statvfs.h>
@@ -67,7 +70,7 @@ static void every_type_has_its_attr(void **state)
 
 static void what_is_not_there_is_said(void **state)
 {
-    char name[300];
+    char name[CU_NAME_MAX + 3];
 
     (void)state;
     make_file("/file", 1);
@@ -86,8 +89,10 @@ static void what_is_not_there_is_said(void **state)
     memset(name, 'n', sizeof(name));
     name[0] = '/';
     name[sizeof(name) - 1] = '\0';
-    assert_true(run_kind(CU_KIND_ATTR, name) != 0);
+    assert_int_equal(run_kind(CU_KIND_ATTR, name), EINVAL);
     assert_int_equal(counters[CU_COUNT_storage_stat], 2);
+    name[NAME_MAX + 2] = '\0'; /* storage knows its own bound */
+    assert_int_equal(run_kind(CU_KIND_ATTR, name), ENAMETOOLONG);
 }
 
 static void a_link_brings_its_target(void **state)

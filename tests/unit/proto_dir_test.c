@@ -1,4 +1,5 @@
 /* Listings: what the builder makes, the index accepts; what a stranger makes up, it does not. */
+#include "base/path.h"
 #include "fail_alloc.h"
 #include "proto/dir.h"
 
@@ -128,11 +129,11 @@ static void builder_refuses_bad_names(void **state)
 {
     struct cu_dir_builder *b = cu_dir_builder_new();
     const struct cu_dirent nul = {.name = "a\0b", .name_len = 3};
-    char name[257];
+    char name[CU_NAME_MAX + 2];
 
     (void)state;
-    memset(name, 'x', 256);
-    name[256] = '\0';
+    memset(name, 'x', CU_NAME_MAX + 1);
+    name[CU_NAME_MAX + 1] = '\0';
     assert_int_equal(add(b, 1, DT_REG, ""), -EINVAL);
     assert_int_equal(add(b, 1, DT_REG, "."), -EINVAL);
     assert_int_equal(add(b, 1, DT_REG, ".."), -EINVAL);
@@ -140,7 +141,7 @@ static void builder_refuses_bad_names(void **state)
     assert_int_equal(add(b, 1, 16, "a"), -EINVAL);
     assert_int_equal(cu_dir_builder_add(b, &nul), -EINVAL);
     assert_int_equal(add(b, 1, DT_REG, name), -EINVAL);
-    name[255] = '\0';
+    name[CU_NAME_MAX] = '\0';
     assert_int_equal(add(b, 1, DT_REG, name), 0);
     cu_dir_builder_free(b);
     cu_dir_builder_free(NULL);
@@ -197,7 +198,7 @@ struct raw_entry {
 static int build_raw(const struct raw_entry *entries, size_t count, size_t cut)
 {
     struct cu_dir_index index;
-    struct cu_buf *bytes = cu_buf_new(count * (CU_DIR_ENTRY_HEAD + 300));
+    struct cu_buf *bytes = cu_buf_new(count * (CU_DIR_ENTRY_HEAD + CU_NAME_MAX + 1));
     size_t at = 0;
     int rc;
 
@@ -226,13 +227,13 @@ static int build_raw(const struct raw_entry *entries, size_t count, size_t cut)
 
 static void index_refuses_what_is_no_listing(void **state)
 {
-    char name[257];
+    char name[CU_NAME_MAX + 1];
 
     (void)state;
     memset(name, 'x', sizeof(name));
     assert_int_equal(BUILD_RAW(0, {8, 1, "a"}, {8, 2, "ab"}, {8, 1, "b"}), 0);
-    assert_int_equal(BUILD_RAW(0, {8, 255, name}), 0);
-    assert_int_equal(BUILD_RAW(0, {8, 256, name}), -EINVAL);
+    assert_int_equal(BUILD_RAW(0, {8, CU_NAME_MAX, name}), 0);
+    assert_int_equal(BUILD_RAW(0, {8, CU_NAME_MAX + 1, name}), -EINVAL);
     assert_int_equal(BUILD_RAW(0, {8, 0, ""}), -EINVAL);
     assert_int_equal(BUILD_RAW(0, {8, 1, "."}), -EINVAL);
     assert_int_equal(BUILD_RAW(0, {8, 2, ".."}), -EINVAL);

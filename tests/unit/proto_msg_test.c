@@ -73,7 +73,7 @@ static void every_kind_can_be_wanted(void **state)
 
 static void want_has_bounds(void **state)
 {
-    static char path[CU_PATH_MAX + 1];
+    static char path[CU_TREE_PATH_MAX + 1];
     struct cu_msg want;
 
     (void)state;
@@ -116,7 +116,7 @@ static void want_has_bounds(void **state)
     want = want_of(CU_KIND_STATFS, "/");
     want.want.version = version;
     refuses_to_encode(&want);
-    for (size_t i = 0; i < CU_PATH_MAX; i++)
+    for (size_t i = 0; i < CU_TREE_PATH_MAX; i++)
         path[i] = i % 2 ? 'x' : '/';
     want = want_of(CU_KIND_ATTR, path);
     refuses_to_encode(&want);
@@ -124,17 +124,17 @@ static void want_has_bounds(void **state)
 
 static void want_takes_the_longest_path(void **state)
 {
-    static char path[CU_PATH_MAX];
+    static char path[CU_TREE_PATH_MAX];
     struct cu_msg want, out;
     struct frame f;
 
     (void)state;
-    memset(path, 'x', CU_PATH_MAX - 1);
-    for (size_t i = 0; i < CU_PATH_MAX - 1; i += 250)
+    memset(path, 'x', CU_TREE_PATH_MAX - 1);
+    for (size_t i = 0; i < CU_TREE_PATH_MAX - 1; i += 250)
         path[i] = '/';
     want = want_of(CU_KIND_ATTR, path);
     f = round_trip(&want, &out);
-    assert_int_equal(out.want.path_len, CU_PATH_MAX - 1);
+    assert_int_equal(out.want.path_len, CU_TREE_PATH_MAX - 1);
     frame_free(&f);
 }
 
@@ -298,7 +298,7 @@ static void the_head_bounds_both_lengths(void **state)
         uint8_t type;
         uint32_t meta_min, meta_max, bulk_min, bulk_max;
     } bounds[] = {
-        {CU_MSG_WANT, 53, 52 + 4095, 0, 0},
+        {CU_MSG_WANT, 53, 52 + 65535, 0, 0},
         {CU_MSG_ANSWER, 20, 124 + 4095, 0, CU_DIR_BYTES_MAX},
         {CU_MSG_JOIN, 8, 8, 0, 0},
         {CU_MSG_PING, 0, 0, 0, 0},

@@ -145,6 +145,8 @@ static uint64_t wire_bytes(const struct cu_sim *sim, const struct cu_msg *msg)
         return bytes + 60 + msg->want.path_len;
     case CU_MSG_ANSWER:
         return bytes + (msg->answer.kind == CU_KIND_ATTR ? 160 : 80) + bulk_of(sim, msg);
+    case CU_MSG_REFRESH:
+        return bytes + 8 + msg->refresh.path_len;
     case CU_MSG_READY:
         return bytes + 8 + (msg->ready.count + 7) / 8;
     case CU_MSG_JOIN:
@@ -181,6 +183,9 @@ static void own(struct cu_sim *sim, struct cu_sim_message *message)
             file = 0;
         }
         msg->want.path = sim->world->files[file].path;
+    } else if (msg->type == CU_MSG_REFRESH) {
+        msg->refresh.path = "/"; /* no other is refreshed here */
+        msg->refresh.path_len = 1;
     } else if (msg->type == CU_MSG_READY) {
         size_t size = (msg->ready.count + 7) / 8;
 

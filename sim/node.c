@@ -207,13 +207,11 @@ void cu_sim_node_timer(struct cu_sim *sim, struct cu_sim_node *node)
     cu_sim_node_drain(sim, node);
 }
 
-/* The command names the generation that it leads to: a node that a message has brought there
- * already only drops its caches. */
+/* The command names the generation that it leads to: a node that knows of it already does nothing.
+ */
 void cu_sim_node_refresh(struct cu_sim *sim, struct cu_sim_node *node, uint32_t target)
 {
-    bool raise = cu_core_generation(node->core) < target;
-
-    cu_core_refresh(node->core, "/", 1, raise, sim->engine.now_ns);
+    cu_core_refresh(node->core, "/", 1, target, sim->engine.now_ns);
     if (node->refreshed_ns < sim->refresh_begun[target % 64])
         node->refreshed_ns = sim->refresh_begun[target % 64];
     cu_sim_node_drain(sim, node);

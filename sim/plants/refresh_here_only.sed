@@ -1,3 +1,4 @@
-# core.c
+# refresh.c
 # A node that missed a refresh does not catch up.
-s/if (generation <= core->generation)/if (generation <= core->generation || generation > 0)/
+s/if (known(core, generation, path, path_len) ||/if (news || known(core, generation, path, path_len) ||/
+s/if (want->generation <= core->generation)/if (want->generation <= core->generation || want->generation > 0)/

@@ -99,6 +99,12 @@ static struct object *find(struct cu_core *core, const struct cu_request *reques
         return NULL;
     while (object && !object_matches(object, &key))
         object = cu_object_of(object->hash_link.next);
+    if (object && object->state == CU_FLIGHT_FILLED && cu_refresh_sweeps(core) &&
+        cu_refresh_outdates(core, object)) {
+        *name = NULL; /* may go with it */
+        cu_flight_drop(core, object);
+        object = NULL;
+    }
     return object;
 }
 
@@ -151,6 +157,8 @@ struct object *cu_cache_get(struct cu_core *core, const struct cu_request *reque
 
     if (object)
         return object;
+    if (!name)
+        name = cu_names_find(core->names, request->path, request->path_len, path_hash);
     if (name)
         cu_names_ref(name);
     else
@@ -185,6 +193,7 @@ static size_t charge_of(const struct object *object)
 void cu_cache_keep(struct cu_core *core, struct object *object)
 {
     object->charge = (uint32_t)charge_of(object);
+    object->refreshed = (uint16_t)core->refreshes.made;
     core->counters[CU_COUNT_cached_bytes] += object->charge;
     core->counters[CU_COUNT_cached_objects]++;
     cu_list_init(&object->lru);

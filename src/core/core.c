@@ -2,7 +2,6 @@
  * effects leave through one queue, in the order in which they arose. */
 #include "core/core.h"
 
-#include "base/path.h"
 #include "core/internal.h"
 
 #include <errno.h>
@@ -68,7 +67,6 @@ void cu_core_destroy(struct cu_core *core)
 
     if (!core)
         return;
-    cu_buf_unref(core->forget_path);
     while (!cu_list_empty(&core->pending)) {
         struct pending *pending =
             CU_LIST_ENTRY(cu_list_pop_front(&core->pending), struct pending, link);
@@ -77,6 +75,7 @@ void cu_core_destroy(struct cu_core *core)
             cu_waiter_free(CU_LIST_ENTRY(pending, struct waiter, pending));
     }
     cu_cache_free(core);
+    cu_refresh_free(core);
     cu_peers_free(core);
     free(core->slots);
     free(core->ready_bits);
@@ -181,56 +180,15 @@ void cu_core_peer_down(struct cu_core *core, uint32_t rank, bool child, int erro
     cu_lanes_pump(core);
 }
 
-/* Two paths at once become "/", as does one for which there is no memory: forgetting more than was
- * asked is slower, never wrong. */
-static void forget(struct cu_core *core, const char *path, size_t path_len)
-{
-    struct cu_buf *held = core->forget_path;
-
-    if (!core->forget_any) {
-        core->forget_path = cu_buf_copy(path, path_len);
-    } else if (held && (held->size != path_len || memcmp(held->data, path, path_len) != 0)) {
-        cu_buf_unref(held);
-        core->forget_path = NULL;
-    }
-    core->forget_any = true;
-}
-
-static void refresh(struct cu_core *core, const char *path, size_t path_len, bool drop)
-{
-    for (size_t i = 0; i < cu_table_bucket_count(&core->objects); i++) {
-        struct object *object = cu_object_of(*cu_table_bucket(&core->objects, i));
-
-        while (object) {
-            struct object *next = cu_object_of(object->hash_link.next);
-
-            if (cu_path_within(object->name->path, object->name->len, path, path_len))
-                cu_flight_drop(core, object);
-            object = next;
-        }
-    }
-    core->forget_pages = (core->forget_any && core->forget_pages) || drop;
-    forget(core, path, path_len);
-    cu_pending_add(core, &core->forget, PENDING_FORGET);
-}
-
-void cu_core_refresh(struct cu_core *core, const char *path, size_t path_len, bool raise,
+void cu_core_refresh(struct cu_core *core, const char *path, size_t path_len, uint32_t generation,
                      uint64_t now_ns)
 {
     enter(core, now_ns);
-    if (raise)
-        core->generation++;
-    refresh(core, path, path_len, !raise);
+    if (generation > 0)
+        cu_refresh_learn(core, generation, path, path_len, false);
+    else
+        cu_refresh_drop(core, path, path_len);
     cu_lanes_pump(core);
-}
-
-/* Another node has seen a refresh that this one missed. */
-static void catch_up(struct cu_core *core, uint32_t generation)
-{
-    if (generation <= core->generation)
-        return;
-    core->generation = generation;
-    refresh(core, "/", 1, false);
 }
 
 /* What a connection says about itself cannot be left out: it goes, and another one begins anew. */
@@ -247,11 +205,16 @@ static void lose(struct cu_core *core, uint32_t rank, bool child, int error)
 static void message_want(struct cu_core *core, struct peer *peer, const struct cu_msg *msg)
 {
     COUNT(core, child_wants);
-    catch_up(core, msg->want.generation);
+    cu_refresh_heard(core, &msg->want);
     if (cu_flow_want(core, peer, msg->id, &msg->want) == 0)
         return;
     /* No memory to say so, or nobody who takes it: the child finds another parent. */
     lose(core, peer->rank, true, ENOMEM);
+}
+
+static void message_refresh(struct cu_core *core, const struct cu_msg *msg)
+{
+    cu_refresh_learn(core, msg->refresh.generation, msg->refresh.path, msg->refresh.path_len, true);
 }
 
 static void message_from_child(struct cu_core *core, uint32_t rank, const struct cu_msg *msg)
@@ -274,6 +237,9 @@ static void message_from_child(struct cu_core *core, uint32_t rank, const struct
     case CU_MSG_READY:
         cu_ready_hear(core, peer, msg->ready.first, msg->ready.count, msg->ready.bits);
         break;
+    case CU_MSG_REFRESH:
+        message_refresh(core, msg);
+        break;
     case CU_MSG_BYE:
         break; /* the connection's end follows */
     case CU_MSG_ANSWER:
@@ -289,8 +255,10 @@ static void message_from_parent(struct cu_core *core, uint32_t rank, const struc
 {
     switch (msg->type) {
     case CU_MSG_ANSWER:
-        catch_up(core, msg->answer.generation);
         cu_flight_answer(core, rank, msg->id, &msg->answer);
+        break;
+    case CU_MSG_REFRESH:
+        message_refresh(core, msg);
         break;
     case CU_MSG_PONG:
     case CU_MSG_BYE:
@@ -358,6 +326,8 @@ uint64_t cu_core_deadline(const struct cu_core *core)
 {
     uint64_t at = cu_peers_deadline(core), lanes = cu_lanes_deadline(core);
 
+    if (cu_refresh_sweeps(core))
+        return core->now_ns;
     if (lanes < at)
         at = lanes;
     return core->ready_ns && core->ready_ns < at ? core->ready_ns : at;
@@ -366,6 +336,7 @@ uint64_t cu_core_deadline(const struct cu_core *core)
 void cu_core_tick(struct cu_core *core, uint64_t now_ns)
 {
     enter(core, now_ns);
+    cu_refresh_tick(core);
     cu_peers_tick(core);
     cu_ready_tick(core);
     cu_lanes_pump(core);

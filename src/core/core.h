@@ -152,9 +152,11 @@ uint32_t cu_core_children(const struct cu_core *core, uint32_t tree, uint32_t *r
  * still looking for one. */
 uint32_t cu_core_parent(const struct cu_core *core, uint32_t tree);
 
-/* Drops what is cached at or below path ("/" for all), here only, and has the kernel forget it.
- * raise: also raises the generation, so that no older copy comes back from a parent. */
-void cu_core_refresh(struct cu_core *core, const char *path, size_t path_len, bool raise,
+/* What is known of path and all below it ("/": of all) no longer counts, and the kernel is to look
+ * at it again. generation: the refresh's number, above cu_core_generation of who commands it; peers
+ * are told, and a refresh that is known is ignored. 0: here only, and chunks of files are dropped,
+ * too. */
+void cu_core_refresh(struct cu_core *core, const char *path, size_t path_len, uint32_t generation,
                      uint64_t now_ns);
 
 /* A CU_EFFECT_SEND could not be encoded or queued (error: positive errno), and the connection

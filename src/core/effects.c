@@ -82,13 +82,13 @@ static void effect_of_flight(struct cu_core *core, const struct flight *flight,
     want->tree = cu_flight_tree(core, flight);
     want->chunk = request.chunk;
     want->piece = request.piece;
-    want->generation = core->generation;
+    want->generation = cu_refresh_asks_for(core);
     want->version = request.version;
     want->path = object->name->path;
     want->path_len = object->name->len;
 }
 
-/* False: no memory for it now. */
+/* False: no memory for it now, or nothing is to be said any more. */
 static bool message_of_peer(struct cu_core *core, struct peer *peer, unsigned what,
                             struct cu_effect *effect)
 {
@@ -96,7 +96,9 @@ static bool message_of_peer(struct cu_core *core, struct peer *peer, unsigned wh
 
     effect->type = CU_EFFECT_SEND;
     effect->send.rank = peer->rank;
-    effect->send.child = what == SEND_PONG;
+    effect->send.child = what == SEND_PONG || what == SEND_REFRESH_CHILD;
+    if (what == SEND_REFRESH_PARENT || what == SEND_REFRESH_CHILD)
+        return cu_refresh_message(core, peer, what == SEND_REFRESH_CHILD, effect);
     if (what == SEND_JOIN) {
         msg->type = CU_MSG_JOIN;
         for (uint32_t t = 0; t < core->config.tree_count; t++)
@@ -149,15 +151,8 @@ static bool effect_of_peer(struct cu_core *core, struct peer *peer, struct cu_ef
 /* The core's own news: readiness, and what the kernel should forget. */
 static void effect_of_core(struct cu_core *core, struct cu_effect *effect)
 {
-    if (core->forget_any) {
-        effect->type = CU_EFFECT_FORGET;
-        effect->held = core->forget_path;
-        effect->forget.path = effect->held ? (const char *)effect->held->data : "/";
-        effect->forget.path_len = effect->held ? effect->held->size : 1;
-        effect->forget.pages = core->forget_pages;
-        core->forget_path = NULL;
-        core->forget_any = false;
-        if (core->ready_changed)
+    if (cu_refresh_forget(core, effect)) {
+        if (core->ready_changed || core->refreshes.forgotten != core->refreshes.made)
             cu_pending_add(core, &core->forget, PENDING_FORGET);
     } else {
         effect->type = CU_EFFECT_READY;

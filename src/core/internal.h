@@ -87,7 +87,8 @@ struct object {
     uint8_t kind;    /* enum cu_kind */
     uint8_t state;   /* enum cu_flight_state */
     uint8_t tree;
-    bool verified; /* checksum seen to be right on this node */
+    bool verified;      /* checksum seen to be right on this node */
+    uint16_t refreshed; /* FILLED: low bits of refreshes.made when it came, or was last compared */
 };
 
 struct attr_object {
@@ -132,10 +133,12 @@ enum peer_state {
 #define SEND_DISCONNECT_PARENT 1u
 #define SEND_DISCONNECT_CHILD  2u
 #define SEND_CONNECT           4u
-#define SEND_JOIN              8u
-#define SEND_READY             16u
-#define SEND_PING              32u
-#define SEND_PONG              64u
+#define SEND_REFRESH_PARENT    8u
+#define SEND_REFRESH_CHILD     16u
+#define SEND_JOIN              32u
+#define SEND_READY             64u
+#define SEND_PING              128u
+#define SEND_PONG              256u
 
 /* A child's wants in one tree, see flow.c. */
 struct flow {
@@ -148,7 +151,8 @@ struct peer {
     struct pending pending;
     struct cu_list link; /* core->peers */
     uint32_t rank;
-    unsigned todo; /* SEND_* */
+    unsigned todo;            /* SEND_* */
+    uint32_t refresh_told[2]; /* refreshes told as a parent, as a child */
     /* as a parent: the connection that this node opened */
     enum peer_state state;
     bool dead; /* not considered until it is up again */
@@ -189,6 +193,24 @@ struct lane {
     uint32_t max;
 };
 
+#define REFRESH_LOG 32u
+
+struct refresh {
+    uint32_t generation; /* 0: of this node alone */
+    bool drop;           /* chunks of files, too */
+    struct cu_buf *path; /* reference; NULL: "/" */
+};
+
+/* The latest refreshes, by number: see refresh.c. */
+struct refreshes {
+    struct refresh log[REFRESH_LOG];
+    uint32_t made;      /* how many there were */
+    uint32_t swept;     /* those before have been compared with every object */
+    uint32_t forgotten; /* those before the kernel was told */
+    size_t sweep_at;    /* bucket */
+    uint32_t heard;     /* the latest generation that a child named */
+};
+
 struct cu_core {
     struct cu_core_config config;
     uint64_t created_ns;
@@ -222,10 +244,8 @@ struct cu_core {
 
     struct cu_list pending; /* struct pending */
     struct pending forget;
-    bool forget_any;
-    bool forget_pages;
-    struct cu_buf *forget_path; /* NULL: all */
-    struct cu_value peeked;     /* what the driver peeks at; borrows from an object */
+    struct refreshes refreshes;
+    struct cu_value peeked; /* what the driver peeks at; borrows from an object */
 
     uint64_t counters[CU_COUNTER_COUNT];
 };
@@ -352,6 +372,31 @@ void cu_flight_answer(struct cu_core *core, uint32_t rank, uint64_t id,
 /* A want that did not leave. */
 void cu_flight_unsent(struct cu_core *core, uint32_t rank, uint64_t id);
 void cu_flight_stored(struct cu_core *core, uint64_t id, const struct cu_value *value);
+
+/* refresh.c */
+/* Is what a FILLED object holds from before a refresh of its path? */
+bool cu_refresh_outdates(struct cu_core *core, const struct object *object);
+/* Drops path and all below it here, chunks too. */
+void cu_refresh_drop(struct cu_core *core, const char *path, size_t path_len);
+/* There is a refresh; news: a peer says so, else it was commanded. Once known it is ignored. */
+void cu_refresh_learn(struct cu_core *core, uint32_t generation, const char *path, size_t path_len,
+                      bool news);
+/* A child's WANT, before it is worked on: it may know of a refresh that this node has not heard of.
+ */
+void cu_refresh_heard(struct cu_core *core, const struct cu_msg_want *want);
+/* The generation that a WANT of this node names. */
+uint32_t cu_refresh_asks_for(const struct cu_core *core);
+/* A connection is new: the other side may have missed some. child: it opened it. */
+void cu_refresh_tell_anew(struct cu_core *core, struct peer *peer, bool child);
+/* The next REFRESH for a peer; false: it knows all. */
+bool cu_refresh_message(struct cu_core *core, struct peer *peer, bool child,
+                        struct cu_effect *effect);
+/* The next CU_EFFECT_FORGET; false: none. */
+bool cu_refresh_forget(struct cu_core *core, struct cu_effect *effect);
+/* Objects are still being compared: cu_refresh_tick goes on. */
+bool cu_refresh_sweeps(const struct cu_core *core);
+void cu_refresh_tick(struct cu_core *core);
+void cu_refresh_free(struct cu_core *core);
 
 /* peers.c */
 int cu_peers_init(struct cu_core *core);

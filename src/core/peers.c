@@ -278,10 +278,12 @@ void cu_peers_up(struct cu_core *core, uint32_t rank, bool child)
         peer->child = true;
         peer->child_trees = 0;
         peer->child_heard_ns = core->now_ns;
+        cu_refresh_tell_anew(core, peer, true);
         update_deadline(core);
         return;
     }
     peer->state = PEER_UP;
+    cu_refresh_tell_anew(core, peer, false);
     peer->dead = false;
     peer->ever_up = true;
     peer->failures = 0;
@@ -317,7 +319,7 @@ static void parent_down(struct cu_core *core, struct peer *peer, int error)
     bool was_up = peer->state == PEER_UP;
 
     peer->state = PEER_NONE;
-    peer->todo &= ~(SEND_CONNECT | SEND_JOIN | SEND_READY | SEND_PING);
+    peer->todo &= ~(SEND_CONNECT | SEND_REFRESH_PARENT | SEND_JOIN | SEND_READY | SEND_PING);
     if (was_up)
         COUNT(core, parents_lost);
     if (!was_up && !peer->ever_up && error != EPROTONOSUPPORT && any_starting(core, peer->rank)) {
@@ -348,7 +350,7 @@ void cu_peers_down(struct cu_core *core, uint32_t rank, bool child, int error)
         core->counters[CU_COUNT_children]--;
     peer->child = false;
     peer->child_trees = 0;
-    peer->todo &= ~SEND_PONG;
+    peer->todo &= ~(SEND_PONG | SEND_REFRESH_CHILD);
     cu_flow_child_lost(core, peer);
     cu_waiters_forget_child(core, rank);
     cu_ready_forget(core, peer);

@@ -253,8 +253,14 @@ static const char *check_fields(struct cu_commands *commands, struct cu_task *ta
         return "\"timeout_ms\" is not a whole number";
     }
     if (task->op == CU_OP_REFRESH) {
+        const json_t *generation = json_object_get(task->request, "generation");
+
         if (path == NULL)
             return "\"path\" lacks";
+        if (generation != NULL &&
+            (!json_is_integer(generation) || json_integer_value(generation) < 1 ||
+             json_integer_value(generation) > INT32_MAX))
+            return "\"generation\" is out of range";
         if (cu_text_unname(path, given, sizeof(given)) < 0 ||
             cu_path_normalise_tree(given, normal) < 0)
             return "\"path\" is not an absolute path, or too long";

@@ -71,7 +71,7 @@ static void on_front_drop(void *context)
 {
     struct cu_daemon *daemon = context;
 
-    cu_core_refresh(daemon->core, "/", 1, false, uv_hrtime());
+    cu_core_refresh(daemon->core, "/", 1, 0, uv_hrtime());
     cu_daemon_drain(daemon);
     cu_process_trim();
 }

@@ -84,14 +84,21 @@ static void own_refresh(struct cu_commands *commands, struct cu_task *task, uint
     const struct cu_commands_hooks *hooks = &commands->config.hooks;
     const char *name = json_string_value(json_object_get(task->request, "path"));
     char path[CU_PATH_MAX] = "/";
+    uint32_t generation = 0;
     int len = 1;
 
     if (task->op == CU_OP_REFRESH)
         len = cu_text_unname(name, path, sizeof(path)); /* was judged when it came */
     if (len <= 0)
         return;
+    if (task->op == CU_OP_REFRESH) {
+        generation = (uint32_t)json_integer_value(json_object_get(task->request, "generation"));
+        if (generation == 0)
+            generation = cu_core_generation(commands->config.core) + 1;
+        json_object_set_new(task->request, "generation", json_integer(generation));
+    }
     hooks->forgot(hooks->context, &task->failures);
-    cu_core_refresh(commands->config.core, path, (size_t)len, task->op == CU_OP_REFRESH, now_ns);
+    cu_core_refresh(commands->config.core, path, (size_t)len, generation, now_ns);
     hooks->dropped(hooks->context);
     task->own_open = true;
 }
@@ -131,26 +138,26 @@ void cu_gather_start(struct cu_commands *commands, struct cu_task *task, uint64_
     const struct cu_commands_config *config = &commands->config;
     uint32_t max = config->limits.node_count;
     uint32_t *ranks = malloc((size_t)max * sizeof(*ranks));
-    struct cu_buf *text = request_below(task);
+    struct cu_buf *text;
     uint32_t count = 0;
 
     task->state = CU_TASK_GATHERING;
     if (ranks != NULL && task->scope != CU_SCOPE_HERE)
         count = cu_core_children(config->core, 0, ranks, max);
     task->children = calloc((size_t)count + 1, sizeof(*task->children));
-    if (ranks == NULL || text == NULL || task->children == NULL ||
-        cu_rankset_init(&task->seen, max) < 0) {
-        cu_buf_unref(text);
+    if (ranks == NULL || task->children == NULL || cu_rankset_init(&task->seen, max) < 0) {
         free(ranks);
         cu_task_fail(commands, task, "out of memory");
         return;
     }
     own_part(commands, task, now_ns);
+    text = request_below(task);
     task->child_count = count;
     task->child_open = count;
     for (uint32_t i = 0; i < count; i++) {
         task->children[i].rank = ranks[i];
-        if (config->hooks.ask(config->hooks.context, ranks[i], true, task->id, text) < 0)
+        if (text == NULL ||
+            config->hooks.ask(config->hooks.context, ranks[i], true, task->id, text) < 0)
             child_done(task, &task->children[i]);
     }
     cu_buf_unref(text);

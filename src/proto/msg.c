@@ -27,6 +27,7 @@
 #define ANSWER_FIXED      20u
 #define ANSWER_META_MAX   (ANSWER_FIXED + CU_FIELDS_ATTR_BYTES + 16u + CU_PATH_MAX - 1u)
 #define READY_FIXED       8u
+#define REFRESH_FIXED     8u
 #define READY_BYTES(bits) (((bits) + 7u) / 8u)
 
 #define ANSWER_PAYLOAD   1u /* there are bytes (ATTR: a content), perhaps none of them: not NULL */
@@ -54,11 +55,12 @@ static const struct bounds {
     [CU_MSG_CONTROL] = {"CONTROL", 0, 0, 1, CU_CONTROL_JSON_MAX, true},
     [CU_MSG_RESULT] = {"RESULT", 0, 0, 1, CU_CONTROL_JSON_MAX, true},
     [CU_MSG_BYE] = {"BYE", 0, 0, 0, 0, false},
+    [CU_MSG_REFRESH] = {"REFRESH", REFRESH_FIXED + 1, REFRESH_FIXED + CU_PATH_MAX - 1, 0, 0, false},
 };
 
 static bool type_is_valid(unsigned type)
 {
-    return type >= CU_MSG_WANT && type <= CU_MSG_BYE;
+    return type >= CU_MSG_WANT && type <= CU_MSG_REFRESH;
 }
 
 static bool kind_is_valid(unsigned kind)
@@ -171,6 +173,12 @@ static bool ready_is_valid(uint32_t first, uint32_t count, const uint8_t *bits)
     return count % 8 == 0 || bits[count / 8] >> (count % 8) == 0;
 }
 
+static bool refresh_is_valid(uint32_t generation, const char *path, size_t path_len)
+{
+    return generation > 0 && path_len > 0 && path_len < CU_PATH_MAX &&
+           cu_path_is_normal(path, path_len);
+}
+
 static bool msg_is_valid(const struct cu_msg *msg)
 {
     if (!type_is_valid(msg->type) || (msg->id && !bounds_of[msg->type].paired))
@@ -182,6 +190,8 @@ static bool msg_is_valid(const struct cu_msg *msg)
         return answer_is_valid(&msg->answer);
     case CU_MSG_READY:
         return ready_is_valid(msg->ready.first, msg->ready.count, msg->ready.bits);
+    case CU_MSG_REFRESH:
+        return refresh_is_valid(msg->refresh.generation, msg->refresh.path, msg->refresh.path_len);
     case CU_MSG_CONTROL:
     case CU_MSG_RESULT:
         return msg->control.json && msg->control.json->size > 0 &&
@@ -366,6 +376,17 @@ static int get_ready(struct cu_reader *r, struct cu_msg *msg)
     return cu_reader_done(r) && msg_is_valid(msg) ? 0 : -EBADMSG;
 }
 
+static int get_refresh(struct cu_reader *r, struct cu_msg *msg)
+{
+    unsigned reserved;
+
+    msg->refresh.generation = cu_wire_get_u32(r);
+    msg->refresh.path_len = cu_wire_get_u16(r);
+    reserved = cu_wire_get_u16(r);
+    msg->refresh.path = cu_wire_get_bytes(r, msg->refresh.path_len);
+    return cu_reader_done(r) && reserved == 0 && msg_is_valid(msg) ? 0 : -EBADMSG;
+}
+
 /* Writes the fields and names the payload, borrowed. */
 static struct cu_buf *put_meta(struct cu_writer *w, const struct cu_msg *msg)
 {
@@ -388,6 +409,12 @@ static struct cu_buf *put_meta(struct cu_writer *w, const struct cu_msg *msg)
         cu_wire_put_u32(w, msg->ready.first);
         cu_wire_put_u32(w, msg->ready.count);
         cu_wire_put_bytes(w, msg->ready.bits, READY_BYTES(msg->ready.count));
+        break;
+    case CU_MSG_REFRESH:
+        cu_wire_put_u32(w, msg->refresh.generation);
+        cu_wire_put_u16(w, (uint16_t)msg->refresh.path_len);
+        cu_wire_put_u16(w, 0);
+        cu_wire_put_bytes(w, msg->refresh.path, msg->refresh.path_len);
         break;
     case CU_MSG_CONTROL:
     case CU_MSG_RESULT:
@@ -474,6 +501,9 @@ int cu_msg_decode(const struct cu_msg_head *head, const void *meta, struct cu_bu
         break;
     case CU_MSG_READY:
         rc = get_ready(&r, msg);
+        break;
+    case CU_MSG_REFRESH:
+        rc = get_refresh(&r, msg);
         break;
     case CU_MSG_CONTROL:
     case CU_MSG_RESULT:

@@ -27,15 +27,16 @@
 #define CU_MSG_READY_MAX    100000u     /* READY: ranks in one message, and the highest rank */
 
 enum cu_msg_type {
-    CU_MSG_WANT = 1,    /* child asks its parent for an object */
-    CU_MSG_ANSWER = 2,  /* parent answers */
-    CU_MSG_JOIN = 3,    /* child tells for which trees this parent is its parent */
-    CU_MSG_PING = 4,    /* are you alive? */
-    CU_MSG_PONG = 5,    /* I am */
-    CU_MSG_READY = 6,   /* child tells which ranks below it (and itself) are mounted and joined */
-    CU_MSG_CONTROL = 7, /* a command for a daemon or, with scope, all below it: JSON text */
-    CU_MSG_RESULT = 8,  /* its result, gathered: JSON text */
-    CU_MSG_BYE = 9,     /* the sender leaves in good order */
+    CU_MSG_WANT = 1,     /* child asks its parent for an object */
+    CU_MSG_ANSWER = 2,   /* parent answers */
+    CU_MSG_JOIN = 3,     /* child tells for which trees this parent is its parent */
+    CU_MSG_PING = 4,     /* are you alive? */
+    CU_MSG_PONG = 5,     /* I am */
+    CU_MSG_READY = 6,    /* child tells which ranks below it (and itself) are mounted and joined */
+    CU_MSG_CONTROL = 7,  /* a command for a daemon or, with scope, all below it: JSON text */
+    CU_MSG_RESULT = 8,   /* its result, gathered: JSON text */
+    CU_MSG_BYE = 9,      /* the sender leaves in good order */
+    CU_MSG_REFRESH = 10, /* either side: what was known of a path no longer counts */
 };
 
 #define CU_WANT_CONTENT 1u /* ATTR: send a small file's content along */
@@ -77,6 +78,11 @@ struct cu_msg {
             uint32_t count;      /* bits */
             const uint8_t *bits; /* (count + 7) / 8 bytes, bit 0 lowest, 0 past count; borrowed */
         } ready;
+        struct {
+            uint32_t generation; /* above 0 */
+            const char *path;    /* borrowed, in normal form, not NUL-terminated */
+            size_t path_len;
+        } refresh;
         struct {
             struct cu_buf *json; /* owned reference, never empty; CONTROL and RESULT */
         } control;

@@ -211,6 +211,8 @@ static void seed_other_messages(void)
     write_msg("bye", &(struct cu_msg){.type = CU_MSG_BYE});
     msg = (struct cu_msg){.type = CU_MSG_READY, .ready = {.first = 8, .count = 10, .bits = bits}};
     write_msg("ready", &msg);
+    msg = (struct cu_msg){.type = CU_MSG_REFRESH, .refresh = {7, "/a/b", 4}};
+    write_msg("refresh", &msg);
     for (enum cu_msg_type type = CU_MSG_CONTROL; type <= CU_MSG_RESULT; type++) {
         msg = (struct cu_msg){.type = type, .id = 6};
         msg.control.json = cu_buf_copy("{\"op\": \"status\"}", 16);

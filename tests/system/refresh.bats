@@ -186,3 +186,29 @@ all_sit_well() {
     wait "${pids[@]}"
     [ "$(cat "$WORK/said.node2" "$WORK/said.node3")" = $'same\nsame' ]
 }
+
+@test "with two trees a refresh of a path leaves other paths cached, everywhere" {
+    mkdir "$source/a" "$source/b"
+    for name in 1 2 3 4 5 6 7 8; do
+        echo "$name" >"$source/a/$name"
+        echo "$name" >"$source/b/$name"
+    done
+    read_all() {
+        # shellcheck disable=SC2016
+        for node in $NODES; do on "$node" sh -c 'cat "$1"/*; stat "$1"/* >/dev/null; ls -l "$1"' sh "$leaf/$1" >/dev/null; done
+    }
+    for round in 1 2 3; do
+        read_all a
+        read_all b
+        copper "node$round" refresh "$WORK/pfs/$dir/a"
+        read_all a
+        pfs reset
+        read_all b
+        pfs paths >"$WORK/asked"
+        run ! grep -P "\t/$dir/b/" "$WORK/asked"
+    done
+    for node in $NODES; do
+        [ "$(jq_get "$(copper "$node" status --json)" generation)" = \
+            "$(jq_get "$(copper node1 status --json)" generation)" ]
+    done
+}

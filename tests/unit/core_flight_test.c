@@ -966,7 +966,7 @@ static void refresh_forgets_and_reads_again(void **state)
     want(n, CU_KIND_ATTR, "/a/b", 1);
     stored(n, &v);
     want(n, CU_KIND_ATTR, "/a/c", 2);
-    cu_core_refresh(n->core, "/a", 2, true, n->now); /* one is FILLED, one is READING */
+    cu_core_refresh(n->core, "/a", 2, 1, n->now); /* one is FILLED, one is READING */
     drain(n);
     assert_int_equal(n->forgets, 1);
     stored(n, &v);

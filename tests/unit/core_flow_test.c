@@ -331,7 +331,7 @@ static void scenario(struct node *n)
         }
         cu_core_prefetch(n->core, &ahead, n->now);
         drain(n);
-        cu_core_refresh(n->core, "/", 1, true, n->now);
+        cu_core_refresh(n->core, "/", 1, cu_core_generation(n->core) + 1, n->now);
     }
     drain(n);
     for (uint64_t i = 0; i < cookie; i++)

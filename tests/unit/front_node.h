@@ -144,7 +144,7 @@ static inline void node_dropped(void *context)
     struct node *n = context;
 
     atomic_fetch_add(&n->dropped, 1);
-    cu_core_refresh(n->core, "/", 1, false, uv_hrtime());
+    cu_core_refresh(n->core, "/", 1, 0, uv_hrtime());
 }
 
 static inline void node_on_wake(uv_async_t *wake)
@@ -302,7 +302,7 @@ static inline void node_hold(struct node *n, bool hold)
 
 static inline void node_refresh_fn(struct node *n, void *arg)
 {
-    cu_core_refresh(n->core, arg, strlen(arg), true, uv_hrtime());
+    cu_core_refresh(n->core, arg, strlen(arg), cu_core_generation(n->core) + 1, uv_hrtime());
 }
 
 static inline void node_refresh(struct node *n, const char *path)

@@ -307,6 +307,7 @@ static void the_head_bounds_both_lengths(void **state)
         {CU_MSG_CONTROL, 0, 0, 1, CU_CONTROL_JSON_MAX},
         {CU_MSG_RESULT, 0, 0, 1, CU_CONTROL_JSON_MAX},
         {CU_MSG_BYE, 0, 0, 0, 0},
+        {CU_MSG_REFRESH, 9, 8 + 4095, 0, 0},
     };
 
     (void)state;
@@ -349,7 +350,8 @@ static void types_have_names(void **state)
     assert_string_equal(cu_msg_type_name(CU_MSG_WANT), "WANT");
     assert_string_equal(cu_msg_type_name(CU_MSG_BYE), "BYE");
     assert_string_equal(cu_msg_type_name((enum cu_msg_type)0), "?");
-    assert_string_equal(cu_msg_type_name((enum cu_msg_type)10), "?");
+    assert_string_equal(cu_msg_type_name(CU_MSG_REFRESH), "REFRESH");
+    assert_string_equal(cu_msg_type_name((enum cu_msg_type)11), "?");
 }
 
 static void a_truncated_want_is_refused(void **state)

@@ -1,0 +1,265 @@
+/* Refreshing: what was known of a path and all below it no longer counts, on all nodes.
+ *
+ * A refresh is a generation and a path. It goes from peer to peer, each way of each connection, and
+ * after a connection is made the latest ones are told anew; so whoever was cut off hears of it, and
+ * a path stays a path. A WANT names the generation of its asker: one that has overtaken the news
+ * gets no older copy.
+ *
+ * Chunks of files stay: each is of one version, and the version is what is asked for again.
+ *
+ * Objects are not walked through at once: each remembers the latest refresh before it came. It is
+ * compared with the refreshes since when it is next looked for, and by a sweep that takes some
+ * thousand buckets a tick. Invariant: the refreshes in [swept, made) are all in the log. */
+#include "core/internal.h"
+
+#include "base/path.h"
+
+#include <string.h>
+
+#define SWEEP_AT_ONCE 4096u /* buckets: a small table needs no steps */
+#define SWEEP_STEP    2048u /* buckets a tick */
+
+static const char *path_of(const struct refresh *r)
+{
+    /* Without memory for it: forgetting more is slower, never wrong. */
+    return r->path ? (const char *)r->path->data : "/";
+}
+
+static size_t path_len_of(const struct refresh *r)
+{
+    return r->path ? r->path->size : 1;
+}
+
+static struct refresh *entry(struct cu_core *core, uint32_t seq)
+{
+    return &core->refreshes.log[seq % REFRESH_LOG];
+}
+
+static uint32_t oldest(const struct cu_core *core)
+{
+    return core->refreshes.made > REFRESH_LOG ? core->refreshes.made - REFRESH_LOG : 0;
+}
+
+static bool covers(const struct refresh *r, const struct object *object)
+{
+    if (object->kind == CU_KIND_DATA && !r->drop)
+        return false;
+    return path_len_of(r) == 1 ||
+           cu_path_within(object->name->path, object->name->len, path_of(r), path_len_of(r));
+}
+
+bool cu_refresh_outdates(struct cu_core *core, const struct object *object)
+{
+    for (uint32_t seq = core->refreshes.made; seq != core->refreshes.swept; seq--) {
+        if ((uint16_t)seq == object->refreshed)
+            return false; /* it came after this one */
+        if (covers(entry(core, seq - 1), object))
+            return true;
+    }
+    return false;
+}
+
+/* --- the sweep -------------------------------------------------------------------------------- */
+
+static void sweep_bucket(struct cu_core *core, size_t i)
+{
+    struct object *object = cu_object_of(*cu_table_bucket(&core->objects, i));
+
+    while (object) {
+        struct object *next = cu_object_of(object->hash_link.next);
+
+        if (object->state == CU_FLIGHT_FILLED) {
+            if (cu_refresh_outdates(core, object))
+                cu_flight_drop(core, object);
+            else
+                object->refreshed = (uint16_t)core->refreshes.made;
+        }
+        object = next;
+    }
+}
+
+static void sweep(struct cu_core *core, size_t count)
+{
+    struct refreshes *r = &core->refreshes;
+
+    while (r->swept != r->made && count-- > 0) {
+        /* A bucket that is split moves elements to the end, where the sweep comes last. */
+        if (r->sweep_at < cu_table_bucket_count(&core->objects))
+            sweep_bucket(core, r->sweep_at++);
+        else
+            r->swept = r->made;
+    }
+}
+
+bool cu_refresh_sweeps(const struct cu_core *core)
+{
+    return core->refreshes.swept != core->refreshes.made;
+}
+
+void cu_refresh_tick(struct cu_core *core)
+{
+    sweep(core, SWEEP_STEP);
+}
+
+/* --- news ------------------------------------------------------------------------------------- */
+
+static bool known(struct cu_core *core, uint32_t generation, const char *path, size_t path_len)
+{
+    for (uint32_t seq = oldest(core); seq != core->refreshes.made; seq++) {
+        const struct refresh *r = entry(core, seq);
+
+        if (r->generation == generation && path_len_of(r) == path_len &&
+            memcmp(path_of(r), path, path_len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Before anything that is already on its way to be sent. */
+static void tell(struct cu_core *core, struct peer *peer, unsigned what)
+{
+    cu_peers_todo(core, peer, what);
+    cu_list_remove(&peer->pending.link);
+    cu_list_push_front(&core->pending, &peer->pending.link);
+}
+
+static void tell_all(struct cu_core *core)
+{
+    cu_list_for_each (link, &core->peers) {
+        struct peer *peer = CU_LIST_ENTRY(link, struct peer, link);
+
+        if (peer->state == PEER_UP)
+            tell(core, peer, SEND_REFRESH_PARENT);
+        if (peer->child)
+            tell(core, peer, SEND_REFRESH_CHILD);
+    }
+}
+
+void cu_refresh_tell_anew(struct cu_core *core, struct peer *peer, bool child)
+{
+    peer->refresh_told[child] = oldest(core);
+    if (core->refreshes.made > 0)
+        tell(core, peer, child ? SEND_REFRESH_CHILD : SEND_REFRESH_PARENT);
+}
+
+bool cu_refresh_message(struct cu_core *core, struct peer *peer, bool child,
+                        struct cu_effect *effect)
+{
+    uint32_t *told = &peer->refresh_told[child];
+
+    if (core->refreshes.made - *told > REFRESH_LOG)
+        *told = oldest(core);
+    while (*told != core->refreshes.made) {
+        const struct refresh *r = entry(core, (*told)++);
+
+        if (r->generation == 0)
+            continue; /* this node's alone */
+        effect->held = cu_buf_ref(r->path);
+        effect->send.msg.type = CU_MSG_REFRESH;
+        effect->send.msg.refresh.generation = r->generation;
+        effect->send.msg.refresh.path = path_of(r);
+        effect->send.msg.refresh.path_len = path_len_of(r);
+        if (*told != core->refreshes.made)
+            tell(core, peer, child ? SEND_REFRESH_CHILD : SEND_REFRESH_PARENT);
+        return true;
+    }
+    return false;
+}
+
+/* What is under way may bring back what was. */
+static void restart_flights(struct cu_core *core, const struct refresh *r)
+{
+    for (uint32_t i = 0; i < core->slot_count; i++) {
+        struct flight *flight = core->slots[i].flight;
+
+        if (flight && covers(r, flight->object))
+            cu_flight_drop(core, flight->object);
+    }
+}
+
+static void make(struct cu_core *core, uint32_t generation, const char *path, size_t path_len,
+                 bool drop)
+{
+    struct refresh *r;
+
+    if (core->refreshes.made - core->refreshes.swept >= REFRESH_LOG)
+        sweep(core, SIZE_MAX);
+    r = entry(core, core->refreshes.made);
+    cu_buf_unref(r->path);
+    *r = (struct refresh){.generation = generation, .drop = drop};
+    r->path = cu_buf_copy(path, path_len);
+    if (!r->path)
+        COUNT(core, no_memory);
+    core->refreshes.made++;
+    core->refreshes.sweep_at = 0;
+    restart_flights(core, r);
+    if (cu_table_bucket_count(&core->objects) <= SWEEP_AT_ONCE)
+        sweep(core, SIZE_MAX);
+    cu_pending_add(core, &core->forget, PENDING_FORGET);
+}
+
+bool cu_refresh_forget(struct cu_core *core, struct cu_effect *effect)
+{
+    struct refreshes *r = &core->refreshes;
+    const struct refresh *next;
+
+    if (r->forgotten == r->made)
+        return false;
+    if (r->made - r->forgotten > REFRESH_LOG)
+        r->forgotten = oldest(core);
+    next = entry(core, r->forgotten++);
+    effect->type = CU_EFFECT_FORGET;
+    effect->held = cu_buf_ref(next->path);
+    effect->forget.path = path_of(next);
+    effect->forget.path_len = path_len_of(next);
+    effect->forget.pages = next->drop;
+    return true;
+}
+
+void cu_refresh_drop(struct cu_core *core, const char *path, size_t path_len)
+{
+    make(core, 0, path, path_len, true);
+}
+
+void cu_refresh_learn(struct cu_core *core, uint32_t generation, const char *path, size_t path_len,
+                      bool news)
+{
+    if (known(core, generation, path, path_len) ||
+        (news && core->generation >= REFRESH_LOG && generation <= core->generation - REFRESH_LOG))
+        return;
+    /* Some before it have been missed, and who tells no longer knows what they were of. */
+    if (news && generation > core->generation && generation - core->generation > 1)
+        make(core, 0, "/", 1, false);
+    if (generation > core->generation)
+        core->generation = generation;
+    make(core, generation, path, path_len, false);
+    tell_all(core);
+}
+
+void cu_refresh_heard(struct cu_core *core, const struct cu_msg_want *want)
+{
+    struct cu_request request = {
+        .kind = want->kind, .path = want->path, .path_len = want->path_len};
+    struct object *object;
+
+    if (want->generation <= core->generation)
+        return;
+    if (want->generation > core->refreshes.heard)
+        core->refreshes.heard = want->generation;
+    if (want->kind == CU_KIND_DATA)
+        return;
+    object = cu_cache_find(core, &request);
+    if (object)
+        cu_flight_drop(core, object);
+}
+
+uint32_t cu_refresh_asks_for(const struct cu_core *core)
+{
+    return core->generation > core->refreshes.heard ? core->generation : core->refreshes.heard;
+}
+
+void cu_refresh_free(struct cu_core *core)
+{
+    for (uint32_t i = 0; i < REFRESH_LOG; i++)
+        cu_buf_unref(core->refreshes.log[i].path);
+}

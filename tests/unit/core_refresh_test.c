@@ -1,0 +1,313 @@
+/* Refreshes travel from peer to peer as what they are: a path stays a path, whoever missed one
+ * hears of it, chunks of files stay, and a large table is gone through in steps. */
+#include "core/core.h"
+
+#include "base/hash.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#define MS UINT64_C(1000000)
+
+struct told {
+    uint32_t rank, generation;
+    bool child;
+    char path[32];
+};
+
+static struct {
+    struct cu_core *core;
+    uint64_t now;
+    unsigned reads, replies, answers;
+    uint64_t read_id;
+    unsigned forgets, told_count;
+    char forgot[8][32];
+    bool pages;
+    struct told told[64];
+} n;
+
+static void drain(void)
+{
+    struct cu_effect e;
+
+    while (cu_core_next_effect(n.core, &e)) {
+        if (e.type == CU_EFFECT_READ) {
+            n.reads++;
+            n.read_id = e.read.id;
+        } else if (e.type == CU_EFFECT_REPLY) {
+            n.replies++;
+        } else if (e.type == CU_EFFECT_FORGET) {
+            assert_true(n.forgets < 8);
+            snprintf(n.forgot[n.forgets++], 32, "%.*s", (int)e.forget.path_len, e.forget.path);
+            n.pages = e.forget.pages;
+        } else if (e.type == CU_EFFECT_SEND) {
+            struct told *told = &n.told[n.told_count];
+
+            if (e.send.msg.type == CU_MSG_ANSWER)
+                n.answers++;
+            if (e.send.msg.type == CU_MSG_REFRESH) {
+                assert_true(n.told_count++ < 64);
+                *told = (struct told){.rank = e.send.rank,
+                                      .generation = e.send.msg.refresh.generation,
+                                      .child = e.send.child};
+                snprintf(told->path, sizeof(told->path), "%.*s", (int)e.send.msg.refresh.path_len,
+                         e.send.msg.refresh.path);
+            }
+        }
+        cu_effect_clear(&e);
+    }
+}
+
+/* The root of four. */
+static int begin(void **state)
+{
+    struct cu_core_config config = {
+        .node_count = 4,
+        .fanout = 3,
+        .tree_count = 1,
+        .cache_bytes = 64u << 20,
+        .max_cacheable_bytes = 10u << 20,
+        .chunk_bytes = 64u << 10,
+        .inline_bytes = 16u << 10,
+        .enoent_ttl_ns = 2000 * MS,
+        .storage_slots = 4,
+        .orphan_slots = 1,
+    };
+    struct cu_error err;
+
+    (void)state;
+    memset(&n, 0, sizeof(n));
+    n.now = 1000 * MS;
+    n.core = cu_core_create(&config, n.now, &err);
+    assert_non_null(n.core);
+    cu_core_tick(n.core, n.now);
+    drain();
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    cu_core_destroy(n.core);
+    return 0;
+}
+
+static struct cu_request request_of(enum cu_kind kind, const char *path)
+{
+    return (struct cu_request){.kind = kind, .path = path, .path_len = strlen(path)};
+}
+
+/* Had storage to be asked? Answers it. */
+static bool reads(enum cu_kind kind, const char *path)
+{
+    struct cu_request request = request_of(kind, path);
+    struct cu_value value = {.attr = {.mode = S_IFREG | 0644, .nlink = 1, .size = 5}};
+    unsigned before = n.reads;
+
+    if (kind == CU_KIND_DATA) {
+        request.version.size = 5;
+        value = (struct cu_value){.bytes = cu_buf_copy("bytes", 5)};
+        value.hash = cu_hash_bytes("bytes", 5);
+        value.version = request.version;
+    }
+    assert_int_equal(cu_core_want(n.core, &request, 1, n.now), 0);
+    drain();
+    if (n.reads > before) {
+        cu_core_storage_done(n.core, n.read_id, &value, n.now);
+        drain();
+    }
+    cu_value_clear(&value);
+    return n.reads > before;
+}
+
+static void up(uint32_t rank)
+{
+    cu_core_peer_up(n.core, rank, true, n.now);
+    drain();
+}
+
+static void hears(uint32_t rank, uint32_t generation, const char *path)
+{
+    struct cu_msg msg = {.type = CU_MSG_REFRESH, .refresh = {generation, path, strlen(path)}};
+
+    cu_core_message(n.core, rank, true, &msg, n.now);
+    drain();
+}
+
+static void a_path_stays_a_path_on_its_way(void **state)
+{
+    (void)state;
+    up(1);
+    up(2);
+    assert_true(reads(CU_KIND_ATTR, "/a/x"));
+    assert_true(reads(CU_KIND_ATTR, "/b/y"));
+    assert_false(reads(CU_KIND_ATTR, "/a/x"));
+    hears(1, 1, "/a");
+    assert_int_equal(cu_core_generation(n.core), 1);
+    assert_int_equal(n.forgets, 1);
+    assert_string_equal(n.forgot[0], "/a");
+    assert_false(n.pages);
+    assert_true(reads(CU_KIND_ATTR, "/a/x"));
+    assert_false(reads(CU_KIND_ATTR, "/b/y"));
+    assert_int_equal(n.told_count, 2); /* who told is told, too: it may have a second connection */
+    assert_string_equal(n.told[0].path, "/a");
+    assert_true(n.told[0].child);
+    hears(2, 1, "/a");
+    cu_core_refresh(n.core, "/a", 2, 1, n.now); /* the command itself comes last */
+    drain();
+    assert_int_equal(n.told_count, 2);
+    assert_int_equal(n.forgets, 1);
+    assert_false(reads(CU_KIND_ATTR, "/a/x"));
+}
+
+static void two_at_once_are_two(void **state)
+{
+    (void)state;
+    assert_true(reads(CU_KIND_ATTR, "/c"));
+    cu_core_refresh(n.core, "/a", 2, 1, n.now);
+    cu_core_refresh(n.core, "/b", 2, 2, n.now);
+    drain();
+    assert_int_equal(n.forgets, 2);
+    assert_string_equal(n.forgot[0], "/a");
+    assert_string_equal(n.forgot[1], "/b");
+    assert_false(reads(CU_KIND_ATTR, "/c"));
+}
+
+static void who_missed_one_is_told_when_it_connects(void **state)
+{
+    (void)state;
+    cu_core_refresh(n.core, "/a", 2, 1, n.now);
+    cu_core_refresh(n.core, "/b", 2, 2, n.now);
+    drain();
+    up(3);
+    assert_int_equal(n.told_count, 2);
+    assert_int_equal(n.told[0].rank, 3);
+    assert_int_equal(n.told[0].generation, 1);
+    assert_string_equal(n.told[1].path, "/b");
+    /* Nobody knows any more what 3 to 8 were of. */
+    assert_true(reads(CU_KIND_ATTR, "/z"));
+    hears(3, 9, "/c");
+    assert_int_equal(cu_core_generation(n.core), 9);
+    assert_true(reads(CU_KIND_ATTR, "/z"));
+    assert_string_equal(n.forgot[n.forgets - 2], "/");
+    assert_int_equal(n.told_count, 3); /* that is nobody else's business */
+    assert_string_equal(n.told[2].path, "/c");
+}
+
+static void a_want_that_overtakes_the_news_gets_nothing_old(void **state)
+{
+    struct cu_msg want = {.type = CU_MSG_WANT, .id = 5};
+    struct cu_msg join = {.type = CU_MSG_JOIN, .join = {.trees = 1}};
+
+    (void)state;
+    up(1);
+    cu_core_message(n.core, 1, true, &join, n.now);
+    assert_true(reads(CU_KIND_ATTR, "/a"));
+    assert_true(reads(CU_KIND_ATTR, "/b"));
+    want.want = (struct cu_msg_want){.kind = CU_KIND_ATTR, .path = "/a", .path_len = 2};
+    cu_core_message(n.core, 1, true, &want, n.now);
+    drain();
+    assert_int_equal(n.answers, 1);
+    want.id++;
+    want.want.generation = 1;
+    cu_core_message(n.core, 1, true, &want, n.now);
+    drain();
+    assert_int_equal(n.answers, 1); /* storage is asked */
+    assert_int_equal(n.reads, 3);
+    assert_int_equal(n.forgets, 0);
+    assert_false(reads(CU_KIND_ATTR, "/b"));
+}
+
+static void chunks_stay_as_they_are_of_one_version(void **state)
+{
+    (void)state;
+    assert_true(reads(CU_KIND_DATA, "/f"));
+    cu_core_refresh(n.core, "/", 1, 1, n.now);
+    drain();
+    assert_false(reads(CU_KIND_DATA, "/f"));
+    cu_core_refresh(n.core, "/", 1, 0, n.now);
+    drain();
+    assert_true(n.pages);
+    assert_true(reads(CU_KIND_DATA, "/f"));
+    assert_int_equal(cu_core_generation(n.core), 1);
+    up(2);
+    assert_int_equal(n.told_count, 1); /* of a drop nobody else hears */
+}
+
+static void a_large_table_is_gone_through_in_steps(void **state)
+{
+    enum { COUNT = 20000 };
+    uint64_t *cached = &cu_core_counters(n.core)[CU_COUNT_cached_objects];
+    char path[32];
+
+    (void)state;
+    for (unsigned i = 0; i < COUNT; i++) {
+        snprintf(path, sizeof(path), "/%c/%u", i % 2 ? 'a' : 'b', i);
+        assert_true(reads(CU_KIND_ATTR, path));
+    }
+    cu_core_refresh(n.core, "/a", 2, 1, n.now);
+    drain();
+    assert_int_equal(*cached, COUNT);
+    assert_true(cu_core_deadline(n.core) <= n.now);
+    assert_true(reads(CU_KIND_ATTR, "/a/1")); /* at once right, though not swept yet */
+    assert_false(reads(CU_KIND_ATTR, "/a/1"));
+    assert_false(reads(CU_KIND_ATTR, "/b/2"));
+    for (unsigned i = 0; i < 5; i++)
+        cu_core_tick(n.core, n.now);
+    cu_core_refresh(n.core, "/b/4", 4, 2, n.now); /* in the middle of it */
+    drain();
+    for (unsigned i = 0; cu_core_deadline(n.core) <= n.now; i++) {
+        assert_true(i < 100);
+        cu_core_tick(n.core, n.now);
+    }
+    assert_int_equal(*cached, COUNT / 2); /* half of it, /a/1, and not /b/4 */
+    assert_true(reads(CU_KIND_ATTR, "/b/4"));
+    assert_false(reads(CU_KIND_ATTR, "/a/1"));
+    assert_true(reads(CU_KIND_ATTR, "/a/3"));
+}
+
+/* More than the log holds, while the sweep has no turn: nothing is missed. */
+static void many_refreshes_in_a_row(void **state)
+{
+    char path[32];
+
+    (void)state;
+    for (unsigned i = 0; i < 6000; i++) {
+        snprintf(path, sizeof(path), "/%u", i);
+        assert_true(reads(CU_KIND_ATTR, path));
+    }
+    for (unsigned i = 0; i < 100; i++) {
+        snprintf(path, sizeof(path), "/%u", i);
+        cu_core_refresh(n.core, path, strlen(path), i + 1, n.now);
+        n.forgets = 0;
+        drain();
+    }
+    for (unsigned i = 0; i < 200; i++) {
+        snprintf(path, sizeof(path), "/%u", i);
+        assert_int_equal(reads(CU_KIND_ATTR, path), i < 100);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_path_stays_a_path_on_its_way),
+        TEST(two_at_once_are_two),
+        TEST(who_missed_one_is_told_when_it_connects),
+        TEST(a_want_that_overtakes_the_news_gets_nothing_old),
+        TEST(chunks_stay_as_they_are_of_one_version),
+        TEST(a_large_table_is_gone_through_in_steps),
+        TEST(many_refreshes_in_a_row),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -76,6 +76,13 @@ static void on_front_drop(void *context)
     cu_process_trim();
 }
 
+static bool on_front_is_ours(void *context, uint32_t tid)
+{
+    struct cu_daemon *daemon = context;
+
+    return cu_storage_is_worker(daemon->storage, tid);
+}
+
 static void on_front_asked(void *context, const struct cu_front_asked *asked)
 {
     struct cu_daemon *daemon = context;
@@ -231,7 +238,8 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
         .events = {.context = daemon,
                    .kick = on_front_kick,
                    .unmounted = on_front_unmounted,
-                   .drop = on_front_drop},
+                   .drop = on_front_drop,
+                   .is_ours = on_front_is_ours},
     };
 
     if (daemon->config.job->profile) {

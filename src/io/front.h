@@ -47,6 +47,9 @@ struct cu_front_events {
     void (*unmounted)(void *context);
     /* ioctl COPPER_IOC_DROP on the mount's root, or SIGHUP-like wishes: drop this node's caches. */
     void (*drop)(void *context);
+    /* Is the thread that asks one that works for us, so that who answers it may wait for it? Then
+     * it gets ELOOP at once. NULL: none is. */
+    bool (*is_ours)(void *context, uint32_t tid);
     /* A request was answered that was not answered at once without looking anywhere. NULL: nobody
      * counts, and it costs nothing. Must not call back into the front. */
     void (*asked)(void *context, const struct cu_front_asked *asked);

@@ -53,6 +53,29 @@ static void empty_buffer(struct cu_front *front)
     __atomic_store_n((uint32_t *)front->buffer, 0, __ATOMIC_RELEASE);
 }
 
+static void refuse(struct cu_front *front, const struct fuse_in_header *header, int error)
+{
+    struct fuse_out_header out = {.len = sizeof(out), .error = -error, .unique = header->unique};
+
+    if (write(front->fd, &out, sizeof(out)) < 0 && errno != ENOENT)
+        cu_log_debug("a request is not answered: %s", strerror(errno));
+}
+
+/* Those without an answer, or that the kernel will send again when it needs to. */
+static bool needs_no_answer(uint32_t opcode)
+{
+    return opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET || opcode == FUSE_INTERRUPT ||
+           opcode == FUSE_NOTIFY_REPLY || opcode == FUSE_INIT || opcode == FUSE_DESTROY;
+}
+
+/* A storage worker that has come into the view, through a directory that has become a symbolic link
+ * since it was looked up, say: what it asks may need a worker, and all may have come this way. */
+static bool comes_from_us(const struct cu_front *front, const struct fuse_in_header *header)
+{
+    return front->config.events.is_ours && !needs_no_answer(header->opcode) &&
+           front->config.events.is_ours(front->config.events.context, header->pid);
+}
+
 static void process(struct cu_front *front, const void *bytes, size_t size)
 {
     struct fuse_buf request = {.mem = (void *)(uintptr_t)bytes, .size = size};
@@ -79,7 +102,10 @@ int cu_front_take(struct cu_front *front)
         return 0;
     if (got < (ssize_t)sizeof(struct fuse_in_header))
         return -ENODEV;
-    process(front, front->buffer, (size_t)got);
+    if (comes_from_us(front, front->buffer))
+        refuse(front, front->buffer, ELOOP);
+    else
+        process(front, front->buffer, (size_t)got);
     empty_buffer(front);
     return fuse_session_exited(front->session) ? -ENODEV : 1;
 }
@@ -93,21 +119,6 @@ uint32_t cu_front_record(struct cu_front *front)
 }
 
 /* --- taking over ------------------------------------------------------------------------------ */
-
-static void refuse(struct cu_front *front, const struct fuse_in_header *header, int error)
-{
-    struct fuse_out_header out = {.len = sizeof(out), .error = -error, .unique = header->unique};
-
-    if (write(front->fd, &out, sizeof(out)) < 0 && errno != ENOENT)
-        cu_log_debug("no answer to a request of a daemon that died: %s", strerror(errno));
-}
-
-/* Those without an answer, or that the kernel will send again when it needs to. */
-static bool needs_no_answer(uint32_t opcode)
-{
-    return opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET || opcode == FUSE_INTERRUPT ||
-           opcode == FUSE_NOTIFY_REPLY || opcode == FUSE_INIT || opcode == FUSE_DESTROY;
-}
 
 static bool is_recorded(const struct cu_recovery *recovery, const struct fuse_in_header *header)
 {

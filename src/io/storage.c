@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define OPEN_FILES_MAX  64u
 #define THREADS_DEFAULT 4u /* libuv's, when UV_THREADPOOL_SIZE does not say otherwise */
@@ -38,6 +39,7 @@ struct worker {
     uv_work_t work;
     struct cu_storage *storage;
     bool busy;
+    uint32_t tid; /* atomic; of the thread while it works, else 0 */
 };
 
 struct cu_storage {
@@ -131,6 +133,7 @@ static void on_work(uv_work_t *work)
     struct cu_storage *storage = worker->storage;
     struct op *op = take(storage);
 
+    __atomic_store_n(&worker->tid, (uint32_t)gettid(), __ATOMIC_RELEASE);
     while (op) {
         if (op->job.kind == KIND_SWEEP)
             op->files_open = cu_fdcache_sweep(storage->env.files, op->submitted_ns - IDLE_CLOSE_NS);
@@ -138,6 +141,7 @@ static void on_work(uv_work_t *work)
             cu_storage_run(&storage->env, &op->job);
         op = put_and_take(storage, op);
     }
+    __atomic_store_n(&worker->tid, 0, __ATOMIC_RELEASE);
 }
 
 /* --- on the loop thread ----------------------------------------------------------------------- */
@@ -403,6 +407,14 @@ void cu_storage_destroy(struct cu_storage *storage)
         uv_unref((uv_handle_t *)&storage->async);
     uv_timer_stop(&storage->timer);
     close_when_idle(storage);
+}
+
+bool cu_storage_is_worker(const struct cu_storage *storage, uint32_t tid)
+{
+    for (unsigned i = 0; i < storage->workers_max; i++)
+        if (tid != 0 && __atomic_load_n(&storage->workers[i].tid, __ATOMIC_ACQUIRE) == tid)
+            return true;
+    return false;
 }
 
 struct cu_served *cu_storage_served(const struct cu_storage *storage)

@@ -74,6 +74,8 @@ uint32_t cu_storage_pending(const struct cu_storage *storage, uint64_t now_ns, u
  * exit(3) would wait for them: libuv joins its threads there. _exit(2) does not.) NULL does
  * nothing. */
 void cu_storage_destroy(struct cu_storage *storage);
+/* Is the thread with this id at work on an operation? */
+bool cu_storage_is_worker(const struct cu_storage *storage, uint32_t tid);
 /* The file systems that it reads; borrowed. */
 struct cu_served *cu_storage_served(const struct cu_storage *storage);
 

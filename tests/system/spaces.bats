@@ -178,6 +178,25 @@ for top in tops:
     until_true on node4 test -d "$view/late/part"
 }
 
+@test "a directory that has become a link into the view does not hold up the workers" {
+    mkdir -p "$storage/turn/dir" "$storage/turn/target"
+    echo real >"$storage/turn/dir/first"
+    echo wrong >"$storage/turn/target/second"
+    [ "$(on node4 cat "$view/turn/dir/first")" = real ]
+    rm -r "$storage/turn/dir"
+    ln -s "$view/turn/target" "$storage/turn/dir"
+    # The kernel still holds the directory, so that storage is asked for names below a link.
+    # shellcheck disable=SC2016
+    on node4 timeout "$PATIENCE" sh -c 'for i in $(seq 40); do
+            cat "$1/new$i" "$1/new$i/below" 2>/dev/null &
+        done
+        cat "$1/second"
+        wait' sh "$view/turn/dir" >"$out/said" 2>&1
+    [[ $(<"$out/said") == *"symbolic links"* ]]
+    run copper node1 doctor
+    [[ $output == *"storage: 0 calls under way"* ]]
+}
+
 @test "proc, sysfs, devpts and cgroup are not shown wherever they are mounted" {
     run -0 on node4 ls -A "$view/kernel"
     [ "$output" = tmp ]

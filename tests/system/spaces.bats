@@ -178,6 +178,30 @@ for top in tops:
     until_true on node4 test -d "$view/late/part"
 }
 
+@test "a second view, of the same user or of another, is not found in the first, nor the other way round" {
+    local second=/tmp/copper-test/second
+    on login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/launch_copper.sh" -H node1,node2 -v "$second" \
+        -s "$PATIENCE" -E 300 >/dev/null
+    as_user alice login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/launch_copper.sh" -H node1,node2 \
+        -v /tmp/alice-view -s "$PATIENCE" -E 300 >/dev/null
+    on node1 test -d "$second/usr"
+    # shellcheck disable=SC2016
+    on node1 timeout "$PATIENCE" sh -c 'for i in $(seq 10); do
+            for view in "$1" "$2"; do
+                find "$view/tmp" >/dev/null &
+                cat "$view$1/etc/passwd" "$view$2/etc/passwd" "$view/tmp/alice-view/etc/passwd" 2>/dev/null &
+            done
+        done
+        wait' sh "$MOUNT" "$second" >"$out/said"
+    [ ! -s "$out/said" ]
+    run on node1 stat "$MOUNT$second" "$second$MOUNT" "$MOUNT/tmp/alice-view" "$second/tmp/alice-view"
+    [ "$(grep -c "No such file" <<<"$output")" = 4 ]
+    run as_user alice node1 stat /tmp/alice-view/tmp/alice-view /tmp/alice-view/etc/passwd
+    [ "$(grep -c "No such file" <<<"$output")" = 1 ]
+    on login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/stop_copper.sh" -v "$second"
+    as_user alice login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/stop_copper.sh" -v /tmp/alice-view
+}
+
 @test "a directory that has become a link into the view does not hold up the workers" {
     mkdir -p "$storage/turn/dir" "$storage/turn/target"
     echo real >"$storage/turn/dir/first"
@@ -221,6 +245,29 @@ for top in tops:
     [[ $output == *"$WORK/odd (fuse.pfsemu): may have names that it does not list"*"listed again"* ]]
     [[ $output == *"ok   / ("*"): listings are complete"* ]]
     [[ $output == *"$MOUNT (fuse.copper): not served"* ]]
+}
+
+@test "a lookup triggers an automount, after others have failed; and shows it, not its place" {
+    grep -qw autofs /proc/filesystems || skip "the kernel has no autofs"
+    mkdir "$storage/auto"
+    mkfifo "$out/stop"
+    exec 8<>"$out/stop"
+    # On each node, for each can be a root.
+    for node in node1 node2 node3 node4; do
+        on "$node" "$SYSTEM_DIR/automounter" "$storage/auto" alice bob carol <"$out/stop" >"$out/$node" 3>&- 8>&- &
+    done
+    for node in node1 node2 node3 node4; do until_true grep -q ready "$out/$node"; done
+    run on node4 stat "$view/auto/nobody" "$view/auto/none"
+    [[ $output == *"No such file"*"No such file"* ]]
+    run -0 on node4 ls "$view/auto"
+    [ "$(on node4 cat "$view/auto/alice/in")" = alice ]
+    [ "$(on node4 stat -c %a "$view/auto/bob")" = 1777 ] # of the tmpfs; the place's mode is another
+    [ "$(on node3 cat "$view/auto/carol/in")" = carol ]
+    run copper node4 doctor
+    [[ $output == *"$storage/auto (autofs): may have names"* ]]
+    for node in node1 node2 node3 node4; do echo >&8; done
+    exec 8>&-
+    wait
 }
 
 found_on() {

@@ -315,6 +315,36 @@ static void expired_listing_is_asked_for_by_its_version(void **state)
     node_free(n);
 }
 
+/* Where names exist that no listing shows, one that is not in it must be asked for. */
+static void a_partial_listing_proves_nothing(void **state)
+{
+    struct node *n = node_new(0, 1);
+    struct cu_dir_builder *b = cu_dir_builder_new();
+    struct cu_dirent entry = {.ino = 1, .type = 8, .name_len = 1, .name = "x"};
+    struct cu_value v = {.version = {.size = 9, .mtime = {.nsec = 5}}}, same = {.unchanged = true};
+
+    (void)state;
+    assert_int_equal(cu_dir_builder_add(b, &entry), 0);
+    v.bytes = cu_dir_builder_finish(b);
+    v.hash = cu_hash_bytes(v.bytes->data, v.bytes->size);
+    want(n, CU_KIND_DIR, "/d", 1);
+    stored(n, &v);
+    /* the doors to snapshots are hidden wherever they are */
+    assert_int_equal(cu_core_listed(n->core, "/d", 2, ".snapshot", 9, n->now), 2);
+    assert_int_equal(cu_core_listed(n->core, "/d", 2, "y", 1, n->now), 1);
+    /* found out later, of the same listing */
+    n->now += TTL;
+    want(n, CU_KIND_DIR, "/d", 2);
+    same.version = v.version;
+    same.partial = true;
+    stored(n, &same);
+    assert_true(n->value.partial);
+    assert_int_equal(cu_core_listed(n->core, "/d", 2, "x", 1, n->now), 0);
+    assert_int_equal(cu_core_listed(n->core, "/d", 2, "y", 1, n->now), 2);
+    cu_value_clear(&v);
+    node_free(n);
+}
+
 static void content_travels_with_the_attr(void **state)
 {
     struct node *n = node_new(0, 2);
@@ -1061,6 +1091,7 @@ int main(void)
         cmocka_unit_test(passing_error_reaches_all_and_is_not_kept),
         cmocka_unit_test(negative_answer_lives_for_its_time),
         cmocka_unit_test(expired_listing_is_asked_for_by_its_version),
+        cmocka_unit_test(a_partial_listing_proves_nothing),
         cmocka_unit_test(content_travels_with_the_attr),
         cmocka_unit_test(content_that_is_missing_is_read_for_the_child),
         cmocka_unit_test(unreadable_content_sends_the_attr_alone),

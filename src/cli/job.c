@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define PORT_ATTEMPTS 5u
+
 /* Takes "--parts DIR --copperd PATH" from the front of argv; how many words, or -1. */
 static int take_paths(int argc, char **argv, struct cu_launch_paths *paths)
 {
@@ -76,7 +78,7 @@ static int create(int argc, char **argv)
 
     if (status >= 0)
         return status;
-    rc = cu_job_file_create(&options.job, &file, &err);
+    rc = cu_job_file_create(&options.job, 0, &file, &err);
     cu_job_free(&options.job);
     if (rc != 0)
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
@@ -99,31 +101,49 @@ static void end_by(int signal_number)
     sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
+/* The job's file and the launch. again: NULL, or set when it may succeed with another port. Exit
+ * status. */
+static int launch_job(struct cu_job *job, const struct cu_launch_paths *paths, unsigned attempt,
+                      bool *again)
+{
+    struct cu_job_file file;
+    struct cu_error err;
+    int status, rc;
+
+    cu_progress_begin("looking for an earlier job");
+    rc = cu_job_file_create(job, attempt, &file, &err);
+    cu_progress_end();
+    if (rc != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    status = cu_launch_run(job, &file, paths, again);
+    cu_job_file_close(&file, status != CU_EXIT_OK);
+    if (status != CU_EXIT_OK && getenv("COPPER_RUN_DIR") == NULL)
+        rmdir(dirname(file.path)); /* as far as it is empty */
+    return status;
+}
+
 static int launch(int argc, char **argv)
 {
     struct cu_launch_paths paths = {0};
     struct cu_launch_options options;
-    struct cu_job_file file;
-    struct cu_error err;
     int taken = take_paths(argc, argv, &paths);
-    int status, rc;
+    bool again = true, port_given;
+    int status;
 
     if (paths.parts == NULL || paths.copperd == NULL || paths.copper == NULL)
         return cu_cli_fail(CU_EXIT_USAGE, "job launch: is called by launch_copper.sh only");
     status = take_options(argc - taken, argv + taken, &paths, &options);
     if (status >= 0)
         return status;
-    cu_progress_begin("looking for an earlier job");
-    rc = cu_job_file_create(&options.job, &file, &err);
-    cu_progress_end();
-    if (rc != 0) {
-        cu_job_free(&options.job);
-        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    port_given = options.job.port != 0;
+    for (unsigned attempt = 0; again; attempt++) {
+        bool last = port_given || attempt + 1 == PORT_ATTEMPTS;
+
+        again = false;
+        if (!port_given)
+            options.job.port = 0;
+        status = launch_job(&options.job, &paths, attempt, last ? NULL : &again);
     }
-    status = cu_launch_run(&options.job, &file, &paths);
-    cu_job_file_close(&file, status != CU_EXIT_OK);
-    if (status != CU_EXIT_OK && getenv("COPPER_RUN_DIR") == NULL)
-        rmdir(dirname(file.path)); /* as far as it is empty */
     cu_job_free(&options.job);
     if (status > CU_EXIT_INTERRUPTED)
         end_by(status - CU_EXIT_INTERRUPTED);

@@ -18,20 +18,32 @@
 
 #define PORT_FIRST 20000u /* below Linux's ephemeral ports (32768), above what services use */
 #define PORT_COUNT 12000u
+#define PORT_MIN   1024u
+#define PORT_MAX   65535u
 
 void cu_launch_job_id(const struct cu_job *job, char out[2 * CU_JOB_ID_BYTES + 1])
 {
     sodium_bin2hex(out, 2 * CU_JOB_ID_BYTES + 1, job->id, CU_JOB_ID_BYTES);
 }
 
-static int make_identity(struct cu_job *job, struct cu_error *err)
+/* At random. Who has taken all of the usual ports has not necessarily all others. */
+static uint16_t choose_port(unsigned attempt)
+{
+    uint32_t port = PORT_MIN + randombytes_uniform(PORT_MAX - PORT_MIN + 1 - PORT_COUNT);
+
+    if (attempt == 0)
+        return (uint16_t)(PORT_FIRST + randombytes_uniform(PORT_COUNT));
+    return (uint16_t)(port < PORT_FIRST ? port : port + PORT_COUNT);
+}
+
+static int make_identity(struct cu_job *job, unsigned attempt, struct cu_error *err)
 {
     if (sodium_init() < 0)
         return cu_error_set(err, -EIO, "libsodium does not start");
     randombytes_buf(job->id, sizeof(job->id));
     randombytes_buf(job->key, sizeof(job->key));
     if (job->port == 0)
-        job->port = (uint16_t)(PORT_FIRST + (job->id[0] | (unsigned)job->id[1] << 8) % PORT_COUNT);
+        job->port = choose_port(attempt);
     return 0;
 }
 
@@ -101,7 +113,8 @@ static int write_text(int fd, const char *text, size_t size)
     return 0;
 }
 
-int cu_job_file_create(struct cu_job *job, struct cu_job_file *file, struct cu_error *err)
+int cu_job_file_create(struct cu_job *job, unsigned attempt, struct cu_job_file *file,
+                       struct cu_error *err)
 {
     char run_dir[CU_PATH_MAX];
     char *text = NULL;
@@ -113,7 +126,7 @@ int cu_job_file_create(struct cu_job *job, struct cu_job_file *file, struct cu_e
         return rc;
     if (cu_rundir_file(run_dir, job->mount_dir, "job", file->path) != 0)
         return cu_error_set(err, -ENAMETOOLONG, "run directory %s: the name is too long", run_dir);
-    rc = make_identity(job, err);
+    rc = make_identity(job, attempt, err);
     if (rc == 0)
         rc = clear_old(file->path, err);
     if (rc != 0)

@@ -221,22 +221,48 @@ static void print_reasons(const struct launch *l)
         cu_cli_say(stderr, "%s", l->last.text[0] != '\0' ? l->last.text : "no node has answered");
 }
 
-static int give_up(struct launch *l, const struct cu_launch_paths *paths)
+static void print_failure(const struct launch *l)
+{
+    double seconds = (double)(cu_channel_now_ms() - l->start_ms) / 1000;
+
+    if (l->job->hosts.count == 1)
+        cu_cli_say(stderr, "the node is not ready after %.1f s:", seconds);
+    else
+        cu_cli_say(stderr, "not all of %zu nodes are ready after %.1f s:", l->job->hosts.count,
+                   seconds);
+    print_reasons(l);
+}
+
+/* Does nothing stand in the way but that other programs have the port? On one of the hosts, whose
+ * number it gives; -1: something else. */
+static ssize_t find_taken_port(const struct launch *l)
+{
+    ssize_t found = -1;
+
+    for (size_t i = 0; i < l->job->hosts.count; i++) {
+        const struct cu_starter *s = &l->starters.of[i];
+
+        if (s->state != CU_STARTER_FAILED)
+            continue;
+        if (s->text == NULL || strstr(s->text, "is in use on this host") == NULL)
+            return -1;
+        found = found < 0 ? (ssize_t)i : found;
+    }
+    return found;
+}
+
+static int give_up(struct launch *l, const struct cu_launch_paths *paths, bool *again)
 {
     struct cu_undo undo = {0};
+    ssize_t taken = again != NULL && l->interrupted == 0 ? find_taken_port(l) : -1;
 
-    if (l->interrupted != 0) {
+    if (taken >= 0)
+        cu_cli_say(stderr, "%s: port %u is in use: trying another", l->job->hosts.names[taken],
+                   (unsigned)l->job->port);
+    else if (l->interrupted != 0)
         cu_cli_say(stderr, "interrupted: stopping what was started");
-    } else {
-        double seconds = (double)(cu_channel_now_ms() - l->start_ms) / 1000;
-
-        if (l->job->hosts.count == 1)
-            cu_cli_say(stderr, "the node is not ready after %.1f s:", seconds);
-        else
-            cu_cli_say(stderr, "not all of %zu nodes are ready after %.1f s:", l->job->hosts.count,
-                       seconds);
-        print_reasons(l);
-    }
+    else
+        print_failure(l);
     cu_client_close(&l->client);
     cu_progress_begin("stopping what was started");
     cu_starters_kill(&l->starters);
@@ -245,6 +271,8 @@ static int give_up(struct launch *l, const struct cu_launch_paths *paths)
     if (undo.silent > 0)
         cu_cli_say(stderr, "%zu node%s could not be cleaned: %s", undo.silent,
                    undo.silent == 1 ? "" : "s", undo.first);
+    if (taken >= 0)
+        *again = undo.silent == 0;
     return l->interrupted != 0 ? CU_EXIT_INTERRUPTED + l->interrupted : CU_EXIT_FAILED;
 }
 
@@ -262,7 +290,7 @@ static int block_signals(void)
 }
 
 int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
-                  const struct cu_launch_paths *paths)
+                  const struct cu_launch_paths *paths, bool *again)
 {
     const char *const command[] = {paths->copperd, NULL};
     struct cu_starters_config config = {.parts = paths->parts,
@@ -293,7 +321,7 @@ int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
                    (double)(cu_channel_now_ms() - l.start_ms) / 1000);
         status = CU_EXIT_OK;
     } else {
-        status = give_up(&l, paths);
+        status = give_up(&l, paths, again);
     }
     cu_client_close(&l.client);
     json_decref(l.not_ready);

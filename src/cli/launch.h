@@ -45,10 +45,12 @@ struct cu_job_file {
     int fd;
 };
 
-/* Makes id, key and port where not given, and the file (0600). -EEXIST with err when a job lives on
- * the mount or is being launched; a dead job's file is replaced. */
-__attribute__((warn_unused_result)) int
-cu_job_file_create(struct cu_job *job, struct cu_job_file *file, struct cu_error *err);
+/* Makes id, key and port where not given, and the file (0600). attempt: 0, or how many ports were
+ * taken on some node: then one is chosen from all. -EEXIST with err when a job lives on the mount
+ * or is being launched; a dead job's file is replaced. */
+__attribute__((warn_unused_result)) int cu_job_file_create(struct cu_job *job, unsigned attempt,
+                                                           struct cu_job_file *file,
+                                                           struct cu_error *err);
 /* Lets go of the lock; remove: and takes the file away. */
 void cu_job_file_close(struct cu_job_file *file, bool remove);
 
@@ -97,9 +99,10 @@ struct cu_launch_paths {
     const char *site;    /* the site's defaults, or NULL; need not exist */
 };
 
-/* Starts the job of the file on all its hosts and waits; exit status. Prints. */
+/* Starts the job of the file on all its hosts and waits; exit status. Prints. again: NULL, or set
+ * to true when another port may help: everything was stopped again, and nothing more said. */
 int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
-                  const struct cu_launch_paths *paths);
+                  const struct cu_launch_paths *paths, bool *again);
 
 struct cu_undo {
     size_t stopped;  /* nodes that were running and are not any more */

@@ -189,8 +189,8 @@ static int start_network(struct cu_daemon *daemon, struct cu_error *err)
     const struct cu_job *job = daemon->config.job;
     struct cu_transport_config config = {
         .loop = &daemon->loop,
-        .bind_address = daemon->config.bind_address,
         .port = job->port,
+        .listener_fd = daemon->config.listener_fd,
         .events = cu_daemon_transport_events,
         .counters = cu_core_counters(daemon->core),
     };

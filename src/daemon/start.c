@@ -19,6 +19,7 @@
 #include "daemon/snapshot.h"
 #include "daemon/supervisor.h"
 #include "io/front.h"
+#include "io/transport.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,7 +39,6 @@ struct start {
     uint32_t rank;
     char run_dir[CU_PATH_MAX];
     char socket_path[CU_PATH_MAX];
-    char bind_address[CU_ROSTER_ADDRESS_MAX];
     struct cu_lock lock;
     struct cu_mountdir mountdir;
     struct cu_cores cores;
@@ -46,7 +46,8 @@ struct start {
     struct cu_detach detach;
     uint64_t cache_bytes;
     char real_mount[PATH_MAX];
-    int device_fd; /* -1: not mounted */
+    int device_fd;   /* -1: not mounted */
+    int listener_fd; /* 0: none. The port is ours from the first daemon to after the last */
     struct cu_recovery *recovery;
     /* Shown to no other process, and kept over restarts: with it the next daemon gets the rank that
      * the last one had, and nobody else does. */
@@ -336,11 +337,11 @@ static void serve(void *context, bool again)
         .job = &start->job,
         .rank = start->rank,
         .socket_path = start->socket_path,
-        .bind_address = start->bind_address[0] != '\0' ? start->bind_address : NULL,
         .cache_bytes = start->cache_bytes,
         .mountdir = &start->mountdir,
         .real_mount = start->real_mount,
         .device_fd = start->device_fd,
+        .listener_fd = start->listener_fd,
         .recovery = start->recovery,
         .resumes = again,
     };
@@ -414,6 +415,20 @@ static void clear_away(struct start *start)
         remove_job_file(start);
 }
 
+/* From here on, until this process ends, the port is this job's. */
+static int take_port(struct start *start, struct cu_error *err)
+{
+    char address[CU_ROSTER_ADDRESS_MAX];
+    int rc = cu_roster_bind_address(start->job.network, address, err);
+
+    if (rc == 0)
+        rc = cu_transport_tcp_listen(address[0] != '\0' ? address : NULL, start->job.port, err);
+    if (rc < 0)
+        return rc;
+    start->listener_fd = rc;
+    return 0;
+}
+
 /* Everything from the lock to the lock's release. 0: served. */
 static int supervise(struct start *start, struct cu_error *err)
 {
@@ -428,9 +443,6 @@ static int supervise(struct start *start, struct cu_error *err)
         *err = note;
         goto out;
     }
-    rc = cu_roster_bind_address(start->job.network, start->bind_address, err);
-    if (rc < 0)
-        goto out;
     start->cache_bytes = start->job.cache_bytes;
     if (start->cache_bytes == 0)
         start->cache_bytes = cu_memory_default_cache(NULL);
@@ -442,6 +454,9 @@ static int supervise(struct start *start, struct cu_error *err)
         goto out;
     log_start(start, job_id, &note);
     randombytes_buf(start->instance, sizeof(start->instance));
+    rc = take_port(start, err);
+    if (rc < 0)
+        goto out;
     rc = mount_it(start, err);
     if (rc < 0)
         goto out;

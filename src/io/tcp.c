@@ -15,9 +15,11 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define BACKLOG              1024
 #define UNPROVEN_MAX         256u
@@ -213,43 +215,24 @@ static const struct cu_transport_ops tcp_ops = {
     .destroy = tcp_destroy,
 };
 
-/* Binds to all addresses, of both families where the host has both. */
-static int bind_any(struct cu_tcp *tcp)
+static int listen_on(struct cu_tcp *tcp, const struct cu_transport_config *config,
+                     struct cu_error *err)
 {
-    union cu_tcp_address address;
+    int fd = config->listener_fd > 0
+                 ? fcntl(config->listener_fd, F_DUPFD_CLOEXEC, 3)
+                 : cu_transport_tcp_listen(config->bind_address, config->port, err);
     int r;
 
-    (void)uv_ip6_addr("::", tcp->config.port, &address.v6);
-    r = uv_tcp_bind(&tcp->listener, &address.any, 0);
-    if (r == UV_EAFNOSUPPORT) {
-        (void)uv_ip4_addr("0.0.0.0", tcp->config.port, &address.v4);
-        r = uv_tcp_bind(&tcp->listener, &address.any, 0);
-    }
-    return r;
-}
-
-static int listen_on(struct cu_tcp *tcp, const char *bind_address, struct cu_error *err)
-{
-    union cu_tcp_address address;
-    int r;
-
-    if (!bind_address)
-        r = bind_any(tcp);
-    else if (uv_ip4_addr(bind_address, tcp->config.port, &address.v4) == 0 ||
-             uv_ip6_addr(bind_address, tcp->config.port, &address.v6) == 0)
-        r = uv_tcp_bind(&tcp->listener, &address.any, 0);
-    else
-        return cu_error_set(err, -EINVAL, "\"%s\" is not a network address to listen on",
-                            bind_address);
-    if (r == 0)
-        r = uv_listen((uv_stream_t *)&tcp->listener, BACKLOG, on_connection);
-    if (r == UV_EADDRINUSE)
-        return cu_error_set(err, r, "port %u is in use on this host: choose another with -p",
-                            tcp->config.port);
+    if (fd < 0)
+        return config->listener_fd > 0 ? cu_error_set(err, -errno, "the port: %s", strerror(errno))
+                                       : fd;
+    r = uv_tcp_open(&tcp->listener, fd);
     if (r)
-        return cu_error_set(err, r, "cannot listen on %s port %u: %s",
-                            bind_address ? bind_address : "any address", tcp->config.port,
-                            uv_strerror(r));
+        close(fd);
+    else
+        r = uv_listen((uv_stream_t *)&tcp->listener, BACKLOG, on_connection);
+    if (r)
+        return cu_error_set(err, r, "cannot listen on port %u: %s", config->port, uv_strerror(r));
     return 0;
 }
 
@@ -288,7 +271,7 @@ struct cu_transport *cu_transport_tcp_create(const struct cu_transport_config *c
     tcp->watch_ns = UINT64_MAX;
     cu_turn_init(&tcp->turn, config->loop, tcp, on_turn);
     tcp->open = 4;
-    if (listen_on(tcp, config->bind_address, err)) {
+    if (listen_on(tcp, config, err)) {
         tcp_destroy(&tcp->base);
         return NULL;
     }

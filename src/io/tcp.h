@@ -90,7 +90,9 @@ struct cu_tcp_opening {
     uv_getaddrinfo_t resolve;
     uv_connect_t connect;
     union cu_tcp_address addresses[CU_TCP_ADDRESSES_MAX];
-    unsigned address_count, address_next;
+    unsigned address_count;
+    unsigned tried; /* attempts so far; the next is of address tried % address_count */
+    bool silent;    /* one in this round has timed out, and may answer in the next */
     int last_error; /* of the address tried before */
     char host[CU_LINK_NAME_MAX];
 };

@@ -13,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NS_PER_MS UINT64_C(1000000)
+#define NS_PER_MS    UINT64_C(1000000)
+#define ATTEMPT_NS   (250 * NS_PER_MS) /* for one of several addresses, in the first round */
+#define SHORT_ROUNDS 3u                /* then all the time that is left; each 4 times the last */
 
 static void try_next_address(struct cu_tcp_link *link);
 static void attempt_failed(struct cu_tcp_link *link, int error);
@@ -275,11 +277,17 @@ static void go_up(struct cu_tcp_link *link)
     events->up(events->context, &link->base, &who, link->accepted);
 }
 
+static bool round_is_over(const struct cu_tcp_opening *opening)
+{
+    return opening->tried > 0 && opening->tried % opening->address_count == 0;
+}
+
 void cu_tcp_opening_failed(struct cu_tcp_link *link, int error)
 {
-    const struct cu_tcp_opening *opening = link->opening;
+    struct cu_tcp_opening *opening = link->opening;
 
-    if (link->accepted || opening->address_next == opening->address_count ||
+    opening->silent |= error == -ETIMEDOUT && opening->address_count > 1;
+    if (link->accepted || (round_is_over(opening) && !opening->silent) ||
         uv_hrtime() >= link->deadline_ns) {
         cu_tcp_end(link, error);
         return;
@@ -379,25 +387,38 @@ static void on_connect(uv_connect_t *request, int status)
     attempt_failed(link, r);
 }
 
-/* Each address gets its share of the time that is left: one that drops packets must not use up all.
- */
+/* Little time first: one that drops packets, or a mute stranger, must not use up all. */
+static uint64_t attempt_deadline(const struct cu_tcp_link *link, uint64_t now)
+{
+    const struct cu_tcp_opening *opening = link->opening;
+    unsigned count = opening->address_count, round = opening->tried / count;
+    uint64_t left = link->deadline_ns > now ? link->deadline_ns - now : 0;
+    uint64_t share = left / (count - opening->tried % count);
+
+    if (count > 1 && round < SHORT_ROUNDS && share > ATTEMPT_NS << (2 * round))
+        share = ATTEMPT_NS << (2 * round);
+    return now + share;
+}
+
 static void try_next_address(struct cu_tcp_link *link)
 {
     struct cu_tcp_opening *opening = link->opening;
-    uint64_t now = uv_hrtime(), left;
     int r;
 
-    if (opening->address_next == opening->address_count) {
-        cu_tcp_doom(link, opening->last_error);
-        return;
+    if (round_is_over(opening)) {
+        if (!opening->silent) {
+            cu_tcp_doom(link, opening->last_error);
+            return;
+        }
+        opening->silent = false;
     }
     link->state = CU_TCP_CONNECTING;
-    left = link->deadline_ns > now ? link->deadline_ns - now : 0;
-    link->attempt_deadline_ns = now + left / (opening->address_count - opening->address_next);
+    link->attempt_deadline_ns = attempt_deadline(link, uv_hrtime());
     (void)uv_tcp_init(link->tcp->config.loop, &link->socket);
     link->socket_open = true;
     r = uv_tcp_connect(&opening->connect, &link->socket,
-                       &opening->addresses[opening->address_next++].any, on_connect);
+                       &opening->addresses[opening->tried++ % opening->address_count].any,
+                       on_connect);
     if (r)
         attempt_failed(link, r);
     cu_tcp_watch(link->tcp);
@@ -405,12 +426,14 @@ static void try_next_address(struct cu_tcp_link *link)
 
 void cu_tcp_expire(struct cu_tcp_link *link, uint64_t now_ns)
 {
-    if (link->state == CU_TCP_CONNECTING && now_ns < link->deadline_ns)
+    if (link->state == CU_TCP_CONNECTING && now_ns < link->deadline_ns) {
+        link->opening->silent |= link->opening->address_count > 1;
         attempt_failed(link, -ETIMEDOUT);
-    else if (link->state == CU_TCP_HANDSHAKE)
+    } else if (link->state == CU_TCP_HANDSHAKE) {
         cu_tcp_opening_failed(link, -ETIMEDOUT);
-    else
+    } else {
         cu_tcp_end(link, -ETIMEDOUT);
+    }
 }
 
 static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)

@@ -38,6 +38,7 @@ struct cu_transport_config {
     struct cu_handshake_config identity; /* nonce is filled per connection */
     const char *bind_address;            /* a numeric address; NULL: all */
     uint16_t port;                       /* 0: any (tests) */
+    int listener_fd; /* borrowed, of cu_transport_tcp_listen: used instead of these two; 0: none */
     struct cu_transport_events events;
     uint64_t *counters;            /* enum cu_counter: bytes, refused handshakes, bad messages */
     uint32_t handshake_timeout_ms; /* unproven connections are closed after this; 0: 5,000 */
@@ -46,6 +47,13 @@ struct cu_transport_config {
                                       with ENOBUFS; 0: 256 MiB */
 };
 
+#define CU_TRANSPORT_PORT_IN_USE "port %u is in use on this host: choose another with -p"
+
+/* A socket that listens on the port, for one transport after the other: connections wait in it
+ * while there is none. The descriptor; -EADDRINUSE with err (CU_TRANSPORT_PORT_IN_USE), -errno with
+ * err. */
+__attribute__((warn_unused_result)) int
+cu_transport_tcp_listen(const char *bind_address, uint16_t port, struct cu_error *err);
 /* Listens at once. NULL with err when the port is taken, the address is not this host's, or memory
  * is out; the loop must still run once more then, to let go of what was begun. */
 struct cu_transport *cu_transport_tcp_create(const struct cu_transport_config *config,

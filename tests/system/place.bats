@@ -187,3 +187,101 @@ node1.profile.json 600
 node1.stats.jsonl 600" ]
     [ "$(alice node1 sh -c 'cat ~/precious')" = precious ]
 }
+
+# port: of the job.
+port() {
+    alice login sh -c 'sed -n "s/^port //p" /tmp/copper-*/*.job'
+}
+
+# take_ports NODE FIRST LAST: the neighbour listens there on all of these that are free, $taken of
+# them, until let_ports_go.
+take_ports() {
+    local said
+    coproc as_user games "$1" /usr/bin/python3 -I -c '
+import resource, socket, sys, time
+resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+taken = []
+for port in range(int(sys.argv[1]), int(sys.argv[2]) + 1):
+    s = socket.socket(socket.AF_INET6)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        s.bind(("::", port))
+        s.listen()
+        taken.append(s)
+    except OSError:
+        s.close()
+print(len(taken), flush=True)
+sys.stdin.readline()' "$2" "$3" 3>&-
+    taker=$COPROC_PID
+    exec {taker_from}<&"${COPROC[0]}" {taker_to}>&"${COPROC[1]}"
+    read -r said <&"$taker_from"
+    taken=$said
+}
+
+let_ports_go() {
+    echo >&"$taker_to"
+    exec {taker_to}>&- {taker_from}<&-
+    wait "$taker" || true
+}
+
+@test "the port is the job's while its daemon is killed and started again" {
+    local port super old
+    up -k 1
+    port=$(port)
+    old=$(on node1 sh -c 'grep -lx copperd /proc/[0-9]*/comm | cut -d / -f 3')
+    super=$(on node1 sh -c 'grep -lx copperd-super /proc/[0-9]*/comm | cut -d / -f 3')
+    # The moment between two daemons, held on.
+    on node1 kill -STOP "$super"
+    on node1 kill -9 "$old"
+    take_ports node1 "$port" "$port"
+    on node1 kill -CONT "$super"
+    let_ports_go
+    [ "$taken" = 0 ]
+    [ "$(alice node1 cat /tmp/alice/copper/etc/hostname)" = "$(</etc/hostname)" ]
+    [[ $(alice node1 copper status) == *"restarts    1: "* ]]
+    # From the other node it is reached there.
+    until_true eval '[[ $(alice login copper status --all) == *"2 of 2 nodes ready"* ]]'
+}
+
+@test "all of the usual ports are taken: another one is used, and said; a port that was asked for is not exchanged" {
+    local port
+    take_ports node1 20000 31999
+    [ "$taken" -gt 11000 ]
+    run -0 up
+    port=$(port)
+    [[ ${lines[0]} =~ ^"copper: node1: port "[23][0-9]{4}" is in use: trying another"$ ]]
+    [[ ${lines[1]} == "copper: 2 nodes ready at "* ]]
+    [ "$port" -lt 20000 ] || [ "$port" -gt 31999 ]
+    alice login stop_copper.sh
+    refused "port 20001 is in use on this host: choose another with -p" -p 20001
+    let_ports_go
+    [ -z "$(on node2 sh -c 'ls /tmp/copper-*/*.lock 2>/dev/null')" ]
+}
+
+@test "at a name's first address somebody else listens, and says nothing: the next one is used, and it is logged" {
+    local eth name
+    eth=$(on node1 sh -c 'ip -o addr show to 10.77.0.1 | cut -d " " -f 2')
+    on node1 ip addr add 10.77.0.3/24 dev "$eth"
+    # The file of all nodes, which is bound: it must stay the same file.
+    cp "$CLUSTER_DIR/etc/hosts" "$WORK/hosts"
+    { echo 10.77.0.3 node1; cat "$WORK/hosts"; } >"$CLUSTER_DIR/etc/hosts"
+    coproc as_user games node1 /usr/bin/python3 -I -c '
+import socket, sys
+s = socket.socket()
+s.bind(("10.77.0.3", 20202))
+s.listen()
+kept = [s, print("listens", flush=True)]
+sys.stdin.readline()' 3>&-
+    taker=$COPROC_PID
+    exec {taker_from}<&"${COPROC[0]}" {taker_to}>&"${COPROC[1]}"
+    read -r name <&"$taker_from"
+    up -n "tcp:$eth" -p 20202 -l 1
+    [[ $(alice node2 copper status) == *"tree 0      interior, parent node1"* ||
+        $(alice node2 copper status) == *"parent node1"* ]]
+    on node2 sh -c 'cat /tmp/copper-*/logs/copperd-node2-*.log' >"$WORK/log"
+    grep "cannot join node1 10.77.0.3:20202: no proof of the job's key in time" "$WORK/log"
+    alice login stop_copper.sh
+    let_ports_go
+    on node1 ip addr del 10.77.0.3/24 dev "$eth"
+    cat "$WORK/hosts" >"$CLUSTER_DIR/etc/hosts"
+}

@@ -4,9 +4,13 @@
 # rsh.sh start COMMAND...   runs "COMMAND --node HOST" on each host of standard input
 # rsh.sh run COMMAND...     runs COMMAND
 #
-# Each command gets the file COPPER_INPUT as its input. For each that has ended a line is written:
+# Each command gets the file COPPER_INPUT as its input, which may hold the job's key: so each launcher
+# says in a line "# carries: ..." whether its network is open to who listens ("clear"). ssh's is not, and
+# what else COPPER_RSH names must not be. A launcher whose commands end with the job removes the file
+# COPPER_JOB then. For each that has ended a line is written:
 # "HOST STATUS TEXT". COPPER_OUTPUT=yes: what a started command prints goes to descriptor 3; it then
 # stays in the foreground, which is said first by the line "stay".
+# carries: as COPPER_RSH does
 set -u
 
 at_once=64

@@ -5,6 +5,7 @@
 # A daemon that leaves its step is killed with the step where Slurm tracks processes by cgroup, and
 # outlives the job where it does not. So the daemons stay in the foreground of one step of their own,
 # and srun stays here, until the job ends or Copper is stopped.
+# carries: clear
 set -u
 
 here=$(dirname -- "$(readlink -f -- "$0")")
@@ -26,10 +27,16 @@ if [ "$mode" = run ]; then
 fi
 
 program=$2
+# The launch host's description of the job, and the key in it, go when the step with the daemons does:
+# here may be no daemon that removes it. The next job's stays.
+id=$(grep '^id ' "$COPPER_INPUT")
+job_is_over() {
+    [ -z "${COPPER_JOB:-}" ] || ! grep -qxF -e "$id" "$COPPER_JOB" 2>/dev/null || rm -f -- "$COPPER_JOB"
+}
 # Lists of hosts are longer than an argument may be (128 KiB) above some nine thousand names, so they
 # stand in files until the step runs.
 files=$(mktemp -d "${TMPDIR:-/tmp}/copper-srun.XXXXXX") || exit 1
-trap 'rm -rf -- "$files"' EXIT
+trap 'rm -rf -- "$files"; job_is_over' EXIT
 trap 'exit 143' TERM INT HUP
 cat >"$files/wanted"
 # Task i runs on the i-th of these: Slurm's order, not that of our list.

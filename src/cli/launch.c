@@ -5,6 +5,8 @@
  *
  * Invariant: whatever the end, either all nodes are ready, or everything was stopped again. */
 #include "cli/launch.h"
+
+#include "base/munge.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/progress.h"
@@ -15,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -289,6 +292,53 @@ static int block_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* Text in memory, as a descriptor. */
+static int memory_file(const char *text)
+{
+    int fd = memfd_create("job", MFD_CLOEXEC);
+
+    if (fd >= 0 && write(fd, text, strlen(text)) != (ssize_t)strlen(text)) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+/* Where the launcher's network is open to who listens, the key goes in a credential. *fd: what
+ * the daemons are to read, -1: the job's file. 0, or -errno with err: then nothing may be started.
+ */
+static int seal_input(const struct cu_job *job, const char *parts, int *fd, struct cu_error *err)
+{
+    char *text = NULL, *sealed = NULL;
+    struct cu_error why;
+    int rc = cu_starters_in_clear(parts, err);
+
+    *fd = -1;
+    if (rc <= 0)
+        return rc;
+    text = cu_job_encode(job);
+    if (text == NULL)
+        return cu_error_set(err, -ENOMEM, "out of memory");
+    sealed = cu_munge_seal_line(text, "key", &why);
+    explicit_bzero(text, strlen(text));
+    free(text);
+    if (sealed != NULL)
+        *fd = memory_file(sealed);
+    free(sealed);
+    if (*fd >= 0)
+        return 0;
+    if (sealed != NULL)
+        (void)cu_error_set(&why, -ENOMEM, "out of memory");
+    if (job->encrypt)
+        return cu_error_set(err, -EPERM,
+                            "--encrypt: srun would carry the job's key over the network in clear, "
+                            "and who listens could read everything (%.200s): start munged, or use "
+                            "COPPER_LAUNCHER=rsh",
+                            why.text);
+    cu_cli_say(stderr, "srun carries the job's key over the network in clear: %s", why.text);
+    return 0;
+}
+
 int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
                   const struct cu_launch_paths *paths, bool *again)
 {
@@ -298,20 +348,30 @@ int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
                                         .command = command,
                                         .hosts = &job->hosts,
                                         .input = file->path,
+                                        .job = file->path,
                                         .keep_stdout = job->log_to_stdout};
     struct launch l = {.job = job, .client.channel.fd = -1, .retry_ms = 5};
     struct cu_error err;
     int status;
 
+    if (seal_input(job, paths->parts, &config.input_fd, &err) != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
     l.start_ms = cu_channel_now_ms();
     l.limit_ms = l.start_ms + (int64_t)job->ready_timeout_s * 1000;
     l.progress_ms = l.start_ms + PROGRESS_MS;
     l.terminal = isatty(2) == 1;
     l.signal_fd = block_signals();
-    if (l.signal_fd < 0)
-        return cu_cli_fail(CU_EXIT_FAILED, "signals: %s", strerror(errno));
-    if (cu_starters_spawn(&l.starters, &config, &err) != 0) {
-        close(l.signal_fd);
+    if (l.signal_fd < 0) {
+        (void)cu_error_set(&err, -errno, "signals: %s", strerror(errno));
+        status = -1;
+    } else {
+        status = cu_starters_spawn(&l.starters, &config, &err);
+    }
+    if (config.input_fd > 0)
+        close(config.input_fd);
+    if (status != 0) {
+        if (l.signal_fd >= 0)
+            close(l.signal_fd);
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
     }
     run_until_finished(&l);

@@ -78,12 +78,18 @@ struct cu_starters_config {
     const char *const *command; /* NULL-terminated, words without blanks */
     const struct cu_hosts *hosts;
     const char *input; /* file that each command gets as standard input, or NULL */
+    int input_fd;      /* instead of input, when above 0: borrowed */
+    const char *job;   /* file that goes when commands end only with the job ("stay"), or NULL */
     bool keep_stdout;  /* what the commands print belongs to the user */
 };
 
 __attribute__((warn_unused_result)) int cu_starters_spawn(struct cu_starters *s,
                                                           const struct cu_starters_config *config,
                                                           struct cu_error *err);
+/* Would the launcher carry what its commands read over a network in clear? Each launcher says so of
+ * itself. 1, 0, or -EINVAL with err. */
+__attribute__((warn_unused_result)) int cu_starters_in_clear(const char *parts,
+                                                             struct cu_error *err);
 /* Takes what lines there are, without waiting. False when the launcher has ended. */
 bool cu_starters_take(struct cu_starters *s);
 /* Waits for the end; false when no host's command has ended for so long. */

@@ -19,7 +19,8 @@
 
 #define KILL_MS      3000 /* srun tells its tasks, ssh its server */
 #define COMMAND_MAX  16
-#define ENV_INPUT    "COPPER_INPUT"  /* file to feed to each command */
+#define ENV_INPUT    "COPPER_INPUT" /* file to feed to each command */
+#define ENV_JOB      "COPPER_JOB" /* file that a launcher that stays removes at its end, or empty */
 #define ENV_OUTPUT   "COPPER_OUTPUT" /* "yes": what the commands print goes to descriptor 3 */
 #define ENV_LAUNCHER "COPPER_LAUNCHER"
 
@@ -37,6 +38,34 @@ static int launcher_path(const char *parts, char out[CU_PATH_MAX], struct cu_err
         return cu_error_set(err, -EINVAL, ENV_LAUNCHER ": \"%s\" is not a launcher in %s", name,
                             parts);
     return 0;
+}
+
+/* A line "# carries: clear" in the launcher, or a remote shell (COPPER_RSH) that is srun. */
+int cu_starters_in_clear(const char *parts, struct cu_error *err)
+{
+    char program[CU_PATH_MAX], line[256];
+    const char *rsh = getenv("COPPER_RSH"), *name = rsh != NULL ? rsh : "ssh", *slash;
+    size_t len = strcspn(name, " \t");
+    bool is_clear = false, is_rsh = false;
+    FILE *file;
+    int rc = launcher_path(parts, program, err);
+
+    if (rc != 0)
+        return rc;
+    file = fopen(program, "re");
+    if (file == NULL)
+        return cu_error_set(err, -EINVAL, "%s: %s", program, strerror(errno));
+    while (fgets(line, sizeof(line), file) != NULL) {
+        is_clear = is_clear || strcmp(line, "# carries: clear\n") == 0;
+        is_rsh = is_rsh || strcmp(line, "# carries: as COPPER_RSH does\n") == 0;
+    }
+    fclose(file);
+    slash = memrchr(name, '/', len);
+    if (slash != NULL) {
+        len -= (size_t)(slash + 1 - name);
+        name = slash + 1;
+    }
+    return is_clear || (is_rsh && len == 4 && memcmp(name, "srun", 4) == 0);
 }
 
 /* Host names, one a line, in memory: the list may be longer than a pipe holds. */
@@ -64,6 +93,7 @@ __attribute__((noreturn)) static void run_launcher(const char *program,
 {
     const char *argv[COMMAND_MAX + 3] = {program, config->mode};
     int output = config->keep_stdout ? dup(1) : open("/dev/null", O_WRONLY);
+    int input_fd = config->input_fd;
     sigset_t none;
     size_t n = 0;
 
@@ -75,15 +105,24 @@ __attribute__((noreturn)) static void run_launcher(const char *program,
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
     setsid();
-    setenv(ENV_INPUT, config->input != NULL ? config->input : "/dev/null", 1);
+    setenv(ENV_INPUT,
+           config->input_fd > 0    ? "/dev/fd/4"
+           : config->input != NULL ? config->input
+                                   : "/dev/null",
+           1);
+    setenv(ENV_JOB, config->job != NULL ? config->job : "", 1);
     setenv(ENV_OUTPUT, config->keep_stdout ? "yes" : "no", 1);
-    /* above 3 first: none of the four may be overwritten before it is copied */
+    /* above 4 first: none of the five may be overwritten before it is copied */
     output = fcntl(output, F_DUPFD_CLOEXEC, 10);
     hosts_fd = fcntl(hosts_fd, F_DUPFD_CLOEXEC, 10);
     lines_fd = fcntl(lines_fd, F_DUPFD_CLOEXEC, 10);
+    if (input_fd > 0)
+        input_fd = fcntl(input_fd, F_DUPFD_CLOEXEC, 10);
     dup2(hosts_fd, 0);
     dup2(lines_fd, 1);
     dup2(output, 3);
+    if (input_fd > 0)
+        dup2(input_fd, 4);
     execv(program, (char *const *)argv);
     cu_cli_say(stderr, "%s: %s", program, strerror(errno));
     _exit(127);

@@ -4,6 +4,7 @@
 #include "daemon/start.h"
 
 #include "base/log.h"
+#include "base/munge.h"
 #include "base/rundir.h"
 #include "base/trust.h"
 #include "daemon/cores.h"
@@ -121,7 +122,9 @@ static int read_job(struct start *start, struct cu_error *err)
     cu_process_silence(0);
     if (rc < 0)
         return rc;
-    rc = cu_job_decode(text, size, &start->job, err);
+    rc = cu_munge_open_line(&text, &size, "key", err);
+    if (rc == 0)
+        rc = cu_job_decode(text, size, &start->job, err);
     sodium_memzero(text, size);
     free(text);
     if (rc == -ENOMEM)
@@ -492,6 +495,9 @@ int cu_start_main(int argc, char **argv)
         cu_error_set(&err, -EIO, "the cryptographic library does not start");
         return complain(&start, &err);
     }
+    /* As far as the user's limit allows: they are not written to swap space. */
+    (void)sodium_mlock(start.job.key, sizeof(start.job.key));
+    (void)sodium_mlock(start.instance, sizeof(start.instance));
     if (read_job(&start, &err) < 0 || find_rank(&start, &err) < 0)
         return complain(&start, &err);
     if (!start.options.foreground) {

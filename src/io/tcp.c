@@ -46,7 +46,7 @@ void cu_tcp_unhold(struct cu_tcp *tcp)
     if (--tcp->open > 0)
         return;
     free(tcp->rx);
-    sodium_memzero(tcp, sizeof(*tcp));
+    (void)sodium_munlock(tcp, sizeof(*tcp)); /* wipes */
     free(tcp);
 }
 
@@ -248,6 +248,7 @@ struct cu_transport *cu_transport_tcp_create(const struct cu_transport_config *c
         (void)cu_error_set(err, -ENOMEM, "no memory for the network");
         return NULL;
     }
+    (void)sodium_mlock(tcp, sizeof(*tcp)); /* not written to swap space, as far as limits allow */
     tcp->base.ops = &tcp_ops;
     tcp->config = *config;
     tcp->config.bind_address = NULL;

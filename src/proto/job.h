@@ -9,6 +9,9 @@
  *   node1
  *   ...
  *
+ * Where a launcher's network can be listened to, "munge CREDENTIAL" stands in the place of the key
+ * on the way (base/munge.h).
+ *
  * Unknown names are refused: both ends are the same version. */
 #ifndef CU_PROTO_JOB_H
 #define CU_PROTO_JOB_H

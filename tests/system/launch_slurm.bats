@@ -115,6 +115,66 @@ END
     nothing_left
 }
 
+# sniff FILE: all packets on node2's network, until the file $work/enough exists.
+sniff() {
+    rm -f "$work/sniffing" "$work/enough"
+    on node2 /usr/bin/python3 -I -c '
+import os, select, socket, sys
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 20)
+with open(sys.argv[1], "wb") as out:
+    open(sys.argv[2] + "/sniffing", "w").close()
+    while not os.path.exists(sys.argv[2] + "/enough"):
+        if select.select([wire], [], [], 0.02)[0]:
+            out.write(wire.recv(1 << 17))
+' "$1" "$work" 3>&- &
+    sniffer=$!
+    until [ -e "$work/sniffing" ]; do kill -0 "$sniffer"; done
+}
+
+@test "the job's key crosses no network under Slurm: a credential of munge does" {
+    sniff "$work/wire"
+    run -0 batch -N 4 <<END
+launch_copper.sh --encrypt || exit 1
+cp /tmp/copper-0/*.job "$work/job.text"
+srun -Q -N4 -n4 --overlap cat /tmp/root/copper/etc/hostname
+stop_copper.sh
+END
+    touch "$work/enough"
+    wait "$sniffer"
+    key=$(sed -n 's/^key //p' "$work/job.text")
+    [ ${#key} = 64 ]
+    # The description did cross it, and what stands in the key's place.
+    grep -qa "copper-job 1" "$work/wire"
+    grep -qa "^munge MUNGE:" "$work/wire"
+    run ! grep -qai "$key" "$work/wire"
+    run -0 /usr/bin/python3 -c 'import sys
+sys.exit(bytes.fromhex(sys.argv[1]) in open(sys.argv[2], "rb").read())' "$key" "$work/wire"
+    # Whoever heard the credential and is another user, on a node with the same munge, cannot open it.
+    grep -ao '^munge MUNGE:[A-Za-z0-9+/=:]*' "$work/wire" | head -n 1 | cut -d " " -f 2 >"$work/credential"
+    on login unmunge -i "$work/credential" -o /dev/null
+    # shellcheck disable=SC2016
+    run ! on login sh -c 'exec setpriv --reuid=65534 --clear-groups unmunge <"$1"' sh "$work/credential"
+    [[ $output == *"Unauthorized"* ]]
+}
+
+@test "without munge a launch with --encrypt is refused, one without says what crosses the network" {
+    run -1 batch -N 2 <<'END'
+exec unshare -m sh -c 'mount -t tmpfs none /run/munge; exec launch_copper.sh --encrypt'
+END
+    [[ $output == *"copper: --encrypt: srun would carry the job's key over the network in clear"*"MUNGE: "* ]]
+    [[ $output != *"ready"* ]]
+    nothing_left
+}
+
+@test "a launch host that is no node keeps no key when the job has ended" {
+    run -0 on login timeout 100 env PATH="$COPPER_BIN:$PATH" salloc -Q -N 2 sh -c '
+        launch_copper.sh && ls /tmp/copper-0/*.job && srun -Q --overlap cat /tmp/root/copper/etc/hostname'
+    [[ $output == *"2 nodes ready"*".job"* ]]
+    on login timeout 60 srun -Q -N4 -n4 --exclusive true
+    nothing_left
+}
+
 @test "-t stdout: the log of all nodes in the job's output" {
     run -0 batch -N 2 <<'END'
 launch_copper.sh -l 1 -t stdout || exit 1

@@ -195,6 +195,39 @@ rogue() {
     until_true parent_is node2 node1
 }
 
+@test "the processes that have the key cannot be looked into, not even by others of the same user" {
+    up
+    # shellcheck disable=SC2016
+    as_user alice node1 tee /tmp/look >/dev/null <<'END'
+#!/bin/sh
+# the remote shell of alice's launch, which looks at who launches
+shift
+for pid in $(pgrep -u alice -x copper); do
+    echo "launcher $(stat -c %U "/proc/$pid/mem")"
+done >>/tmp/looked
+cat >/tmp/description.$$
+"$@" </tmp/description.$$
+status=$?
+rm /tmp/description.$$
+exit "$status"
+END
+    as_user alice node1 chmod 700 /tmp/look
+    # shellcheck disable=SC2016
+    run -0 as_user alice node1 sh -c 'COPPER_RSH=/tmp/look "$1/launch_copper.sh" -H node1 -v /tmp/alice/m &&
+        for name in copperd copperd-super; do
+            pid=$(pgrep -u alice -x "$name") && echo "$name $(stat -c %U "/proc/$pid/mem")" >>/tmp/looked
+            head -c 1 "/proc/$pid/environ" && echo "$name was looked into"
+        done
+        COPPER_RSH=/tmp/look "$1/stop_copper.sh" -v /tmp/alice/m' sh "$COPPER_BUILD"
+    [[ $output != *"was looked into"* ]]
+    run -0 on node1 cat /tmp/looked
+    for name in launcher copperd copperd-super; do
+        grep -qx "$name root" <<<"$output"
+    done
+    run ! grep -q alice <<<"$output"
+    on node1 rm /tmp/look /tmp/looked
+}
+
 @test "control socket, job file and their directory are the user's alone" {
     up
     for node in node1 login; do

@@ -5,6 +5,7 @@
 #include "daemon/socket.h"
 
 #include "base/list.h"
+#include "io/refusal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@ struct cu_socket {
     uv_pipe_t server;
     size_t line_max;
     struct cu_socket_events events;
+    struct cu_refusal refusal;
     struct cu_list conns;
     unsigned conn_count;
     size_t queued;
@@ -28,18 +30,14 @@ struct cu_socket {
 
 struct cu_socket_conn {
     uv_pipe_t pipe;
+    uv_write_t write; /* while `reply` is not NULL; one request at a time has one reply */
+    struct cu_buf *reply;
     struct cu_list link;
     struct cu_socket *socket;
     char *line; /* owned: line_max + 1 bytes, allocated with the first byte */
     size_t used;
     bool busy; /* a request waits for its reply */
     bool closing;
-};
-
-struct reply {
-    uv_write_t req;
-    struct cu_socket_conn *conn;
-    struct cu_buf *json;
 };
 
 static uv_stream_t *stream_of(struct cu_socket_conn *conn)
@@ -56,6 +54,11 @@ static void drop_handle(struct cu_socket *socket)
 static void on_server_closed(uv_handle_t *handle)
 {
     drop_handle(handle->data);
+}
+
+static void on_refused(void *context)
+{
+    drop_handle(context);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -123,14 +126,18 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
     take_line(conn);
 }
 
+static void reply_over(struct cu_socket_conn *conn)
+{
+    conn->socket->queued -= conn->reply->size + 1;
+    cu_buf_unref(conn->reply);
+    conn->reply = NULL;
+}
+
 static void on_written(uv_write_t *req, int status)
 {
-    struct reply *reply = (struct reply *)req;
-    struct cu_socket_conn *conn = reply->conn;
+    struct cu_socket_conn *conn = req->data;
 
-    conn->socket->queued -= reply->json->size + 1;
-    cu_buf_unref(reply->json);
-    free(reply);
+    reply_over(conn);
     if (status < 0) {
         close_conn(conn);
         return;
@@ -146,25 +153,21 @@ static void on_written(uv_write_t *req, int status)
 void cu_socket_reply(struct cu_socket_conn *conn, struct cu_buf *json)
 {
     static char newline[] = "\n";
-    struct reply *reply = calloc(1, sizeof(*reply));
     char *end = memchr(conn->line, '\n', conn->used);
     size_t taken = end != NULL ? (size_t)(end - conn->line) + 1 : conn->used;
     uv_buf_t bufs[2];
 
     memmove(conn->line, conn->line + taken, conn->used - taken);
     conn->used -= taken;
-    if (reply == NULL)
-        return; /* the caller's time limit tells him */
-    reply->conn = conn;
-    reply->json = cu_buf_ref(json);
+    conn->write.data = conn;
+    conn->reply = cu_buf_ref(json);
     bufs[0] = uv_buf_init((char *)json->data, (unsigned)json->size);
     bufs[1] = uv_buf_init(newline, 1);
     conn->socket->queued += json->size + 1;
-    if (uv_write(&reply->req, stream_of(conn), bufs, 2, on_written) < 0) {
-        conn->socket->queued -= json->size + 1;
-        cu_buf_unref(reply->json);
-        free(reply);
-    }
+    if (uv_write(&conn->write, stream_of(conn), bufs, 2, on_written) == 0)
+        return;
+    reply_over(conn); /* the connection is over: reading says so */
+    (void)uv_read_start(stream_of(conn), on_alloc, on_read);
 }
 
 static bool is_allowed(const uv_pipe_t *pipe)
@@ -203,14 +206,14 @@ static void on_connection(uv_stream_t *server, int status)
         return;
     make_room(socket);
     conn = calloc(1, sizeof(*conn));
-    if (conn == NULL)
-        return;
-    conn->socket = socket;
-    cu_list_init(&conn->link);
-    if (uv_pipe_init(server->loop, &conn->pipe, 0) < 0) {
-        free(conn);
+    if (conn == NULL) {
+        if (cu_refusal_take(&socket->refusal, server))
+            socket->handles++;
         return;
     }
+    conn->socket = socket;
+    cu_list_init(&conn->link);
+    (void)uv_pipe_init(server->loop, &conn->pipe, 0); /* no socket yet: cannot fail */
     conn->pipe.data = conn;
     socket->handles++;
     if (uv_accept(server, stream_of(conn)) < 0 || !is_allowed(&conn->pipe) ||
@@ -244,6 +247,8 @@ struct cu_socket *cu_socket_create(uv_loop_t *loop, const char *path, size_t lin
         return NULL;
     }
     self->line_max = line_max;
+    self->refusal.context = self;
+    self->refusal.gone = on_refused;
     self->events = *events;
     cu_list_init(&self->conns);
     unlink(path);

@@ -60,6 +60,11 @@ static void on_turn_closed(void *context)
     cu_tcp_unhold(context);
 }
 
+static void on_refused(void *context)
+{
+    cu_tcp_unhold(context);
+}
+
 static void on_turn(void *context)
 {
     struct cu_tcp *tcp = context;
@@ -270,6 +275,8 @@ struct cu_transport *cu_transport_tcp_create(const struct cu_transport_config *c
     tcp->timer.data = tcp;
     tcp->pause.data = tcp;
     tcp->watch_ns = UINT64_MAX;
+    tcp->refusal.context = tcp;
+    tcp->refusal.gone = on_refused;
     cu_turn_init(&tcp->turn, config->loop, tcp, on_turn);
     tcp->open = 4;
     if (listen_on(tcp, config, err)) {

@@ -8,6 +8,7 @@
 #include "core/counters.h"
 #include "io/frame.h"
 #include "io/link.h"
+#include "io/refusal.h"
 #include "io/seal.h"
 #include "io/turn.h"
 #include "io/txq.h"
@@ -33,6 +34,7 @@ struct cu_tcp {
     unsigned turn_accepts;
     uint64_t strangers_ns; /* until then the refusals so far use up what refusals may */
     struct cu_turn turn;
+    struct cu_refusal refusal;
     unsigned open;          /* handles and links that still need this memory */
     struct cu_list links;   /* every link */
     struct cu_list waiting; /* links that are not up yet, oldest first */

@@ -328,15 +328,9 @@ void cu_tcp_accept(struct cu_tcp *tcp)
     int r;
 
     if (!link) {
-        /* Not accepted, libuv would call for this connection no more and stop listening. */
-        uv_tcp_t *refused = malloc(sizeof(*refused));
-
         cu_tcp_count(tcp, CU_COUNT_no_memory, 1);
-        if (!refused)
-            return;
-        (void)uv_tcp_init(tcp->config.loop, refused);
-        (void)uv_accept((uv_stream_t *)&tcp->listener, (uv_stream_t *)refused);
-        uv_close((uv_handle_t *)refused, (uv_close_cb)free);
+        if (cu_refusal_take(&tcp->refusal, (uv_stream_t *)&tcp->listener))
+            tcp->open++;
         return;
     }
     link->accepted = true;

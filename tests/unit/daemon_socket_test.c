@@ -16,6 +16,9 @@
 
 #include <cmocka.h>
 
+#include "fail_alloc.h"
+#include "few_files.h"
+
 #define LINE_MAX_BYTES 100u
 #define TURNS_MAX      100000u /* loop turns until a test gives up: the loop waits in none of them */
 
@@ -286,14 +289,90 @@ static void test_name_too_long(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static bool has_ended(int fd)
+{
+    char byte;
+
+    for (unsigned i = 0; i < TURNS_MAX; i++) {
+        if (recv(fd, &byte, 1, MSG_DONTWAIT) == 0)
+            return true;
+        uv_run(&t.loop, UV_RUN_NOWAIT);
+    }
+    return false;
+}
+
+/* A connection for which there is no memory costs that connection, not the socket. */
+static void test_no_memory_to_accept(void **state)
+{
+    int fds[3], fd;
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++)
+        fds[i] = connect_to(); /* all wait when the first is taken */
+    fail_alloc_every(1);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(has_ended(fds[i]));
+        close(fds[i]);
+    }
+    fail_alloc_every(0);
+    assert_true(fail_alloc_hit());
+    fd = connect_to();
+    put(fd, "still there\n");
+    assert_string_equal(get(fd, 12), "still there\n");
+    close(fd);
+}
+
+static void test_no_descriptor_to_accept(void **state)
+{
+    int first = connect_to(), second;
+    rlim_t before = few_files_begin();
+
+    (void)state;
+    assert_true(has_ended(first));
+    few_files_end(before);
+    close(first);
+    second = connect_to();
+    put(second, "still there\n");
+    assert_string_equal(get(second, 12), "still there\n");
+    close(second);
+}
+
+/* An answer needs no memory of its own. */
+static void test_no_memory_to_reply(void **state)
+{
+    struct cu_buf *json = cu_buf_copy("{}", 2);
+    int fd = connect_to();
+
+    (void)state;
+    t.hold = true;
+    put(fd, "one\n");
+    for (unsigned i = 0; i < TURNS_MAX && t.held == NULL; i++)
+        uv_run(&t.loop, UV_RUN_NOWAIT);
+    assert_non_null(t.held);
+    fail_alloc_every(1);
+    cu_socket_reply(t.held, json);
+    fail_alloc_every(0);
+    fail_alloc_hit();
+    assert_string_equal(get(fd, 3), "{}\n");
+    cu_buf_unref(json);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_mode),          TEST(test_lines),
-        TEST(test_half_closed),   TEST(test_one_at_a_time),
-        TEST(test_longest_line),  TEST(test_too_many),
-        TEST(test_unlisten),      TEST(test_reader_that_stopped),
+        TEST(test_mode),
+        TEST(test_lines),
+        TEST(test_half_closed),
+        TEST(test_one_at_a_time),
+        TEST(test_longest_line),
+        TEST(test_too_many),
+        TEST(test_unlisten),
+        TEST(test_reader_that_stopped),
         TEST(test_name_too_long),
+        TEST(test_no_memory_to_accept),
+        TEST(test_no_memory_to_reply),
+        TEST(test_no_descriptor_to_accept),
     };
 
     signal(SIGPIPE, SIG_IGN); /* as the daemon does */

@@ -3,6 +3,7 @@
 #include "tcp_node.h"
 
 #include "fail_alloc.h"
+#include "few_files.h"
 #include "io/storage.h"
 #include "io/storage_ops.h"
 
@@ -79,6 +80,53 @@ static void a_talk_succeeds_or_ends(void **state)
             n++;
         assert_true(n > 6);
     }
+}
+
+/* No memory, or no descriptor, for connections: those that come later are served. */
+static void outlives(bool memory)
+{
+    rlim_t before = 0;
+    struct cu_transport_config config;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct node a, b;
+    int fds[3];
+    char byte;
+
+    config = node_config(&a, 0);
+    node_start(&a, &config);
+    config = node_config(&b, 1);
+    node_start(&b, &config);
+    address.sin_port = htons(cu_transport_port(a.transport));
+    for (unsigned i = 0; i < 3; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(connect(fds[i], (struct sockaddr *)&address, sizeof(address)), 0);
+    }
+    if (memory)
+        fail_alloc_every(1);
+    else
+        before = few_files_begin();
+    for (unsigned i = 0; i < 3; i++) {
+        while (recv(fds[i], &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN)
+            uv_run(&loop, UV_RUN_NOWAIT);
+    }
+    if (memory)
+        fail_alloc_every(0);
+    else
+        few_files_end(before);
+    assert_true(!memory || fail_alloc_hit());
+    for (unsigned i = 0; i < 3; i++)
+        close(fds[i]);
+    (void)cu_transport_connect(b.transport, 0, "127.0.0.1", cu_transport_port(a.transport), 5000);
+    RUN_UNTIL(a.ups == 1 && b.ups == 1);
+    pair_stop(&a, &b);
+    uv_run(&loop, UV_RUN_DEFAULT);
+}
+
+static void a_listener_outlives_what_it_cannot_accept(void **state)
+{
+    (void)state;
+    outlives(true);
+    outlives(false);
 }
 
 static void a_pair_is_made_or_not(void **state)
@@ -203,6 +251,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         TEST(a_transport_is_made_or_not),
         TEST(a_talk_succeeds_or_ends),
+        TEST(a_listener_outlives_what_it_cannot_accept),
         TEST(a_pair_is_made_or_not),
         TEST(storage_is_made_or_not),
         TEST(an_operation_succeeds_or_fails_whole),

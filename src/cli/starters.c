@@ -72,7 +72,7 @@ int cu_starters_in_clear(const char *parts, struct cu_error *err)
 static int hosts_file(const struct cu_hosts *hosts)
 {
     int fd = memfd_create("hosts", MFD_CLOEXEC);
-    FILE *out = fd >= 0 ? fdopen(dup(fd), "w") : NULL;
+    FILE *out = fd >= 0 ? fdopen(fcntl(fd, F_DUPFD_CLOEXEC, 0), "w") : NULL;
     bool failed = out == NULL;
 
     for (size_t i = 0; i < hosts->count && !failed; i++)

@@ -1,5 +1,7 @@
 /* What a node counts. One list: the daemon's status, `copper stats`, the ioctl and the simulator
- * all take names from it. All are monotonic from the daemon's start, except those marked gauge. */
+ * all take names from it. All are monotonic from the daemon's start, except those marked gauge. New
+ * ones go to the end, and to that of the list in tests/unit/core_counters_test.c, which holds the
+ * order. */
 #ifndef CU_CORE_COUNTERS_H
 #define CU_CORE_COUNTERS_H
 

@@ -4,6 +4,7 @@
 #include "daemon/mounts.h"
 
 #include "base/path.h"
+#include "daemon/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -125,6 +126,8 @@ static bool is_dead(const char *dir)
         return false;
     pid = fork();
     if (pid == 0) {
+        /* It may hang, and outlive us. */
+        cu_process_close_but(fds[1]);
         error = statfs(dir, &st) < 0 ? errno : 0;
         _exit(write(fds[1], &error, sizeof(error)) != sizeof(error));
     }

@@ -21,16 +21,28 @@
 #define SYS_close_range 436 /* the same number on all architectures; older C libraries lack it */
 #endif
 
-void cu_process_close_all(void)
+static void close_range_of(unsigned from, unsigned to)
 {
     struct rlimit limit;
 
-    if (syscall(SYS_close_range, 3u, ~0u, 0u) == 0)
+    if (from > to || syscall(SYS_close_range, from, to, 0u) == 0)
         return;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > 65536)
         limit.rlim_cur = 65536;
-    for (int fd = 3; fd < (int)limit.rlim_cur; fd++)
-        close(fd);
+    for (unsigned fd = from; fd <= to && fd < (unsigned)limit.rlim_cur; fd++)
+        close((int)fd);
+}
+
+void cu_process_close_all(void)
+{
+    close_range_of(3, ~0u);
+}
+
+void cu_process_close_but(int fd)
+{
+    if (fd > 0)
+        close_range_of(0, (unsigned)fd - 1);
+    close_range_of((unsigned)fd + 1, ~0u);
 }
 
 void cu_process_prepare(void)

@@ -13,6 +13,9 @@ void cu_process_prepare(void);
 /* Closes all descriptors above 2. At the end, too: a thread that hangs in storage would keep them,
  * and so our connections, open after _exit. */
 void cu_process_close_all(void);
+/* Closes all descriptors but that one: in a child that may outlive us, and holds pipes and locks
+ * open. */
+void cu_process_close_but(int fd);
 /* fd (0, 1 or 2) becomes /dev/null. */
 void cu_process_silence(int fd);
 /* Resident memory, 0 when not known. */

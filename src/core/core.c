@@ -28,6 +28,7 @@ static int check(const struct cu_core_config *c, struct cu_error *err)
 static void lane_init(struct lane *lane, uint32_t max)
 {
     cu_list_init(&lane->queue);
+    cu_list_init(&lane->blocked);
     cu_list_init(&lane->running);
     lane->max = max;
 }

@@ -31,9 +31,12 @@ struct cu_core_config {
     uint64_t start_grace_ns; /* from creation: a parent that does not answer yet is waited for */
     uint32_t storage_slots;  /* storage operations at once at a root */
     uint32_t orphan_slots;   /* the same for a node that is root only because its parents died */
-    bool scaled;             /* chunks are stand-ins (the simulator): their sizes mean nothing */
-    struct cu_names *names;  /* borrowed: paths, shared with other cores of this thread (names.h);
-                                NULL: the core's own */
+    /* The file system that path lies on, as a number, without touching it; NULL: there is one. */
+    uint64_t (*space_of)(void *context, const char *path, size_t path_len);
+    void *space_context;
+    bool scaled;            /* chunks are stand-ins (the simulator): their sizes mean nothing */
+    struct cu_names *names; /* borrowed: paths, shared with other cores of this thread (names.h);
+                               NULL: the core's own */
 };
 
 /* What a driver asks for. */

@@ -91,8 +91,10 @@ static void leave(struct cu_core *core, struct flight *flight)
 {
     if (flight->asked != CU_RANK_NONE)
         cu_peers_asked(core, flight->asked, -1);
-    if (flight->issued)
+    if (flight->issued) {
         lane_of(core, flight)->used--;
+        lane_of(core, flight)->ended++;
+    }
     flight->issued = false;
     flight->asked = CU_RANK_NONE;
     cu_list_remove(&flight->link);
@@ -125,8 +127,13 @@ static void fail(struct cu_core *core, struct object *object, int error)
 
 static void start_read(struct cu_core *core, struct flight *flight, bool orphan)
 {
+    const struct cu_core_config *config = &core->config;
+    const struct cu_name *name = flight->object->name;
+
     flight->object->state = CU_FLIGHT_READING;
     flight->orphan = orphan;
+    flight->space =
+        config->space_of ? config->space_of(config->space_context, name->path, name->len) : 0;
     cu_list_push_back(&lane_of(core, flight)->queue, &flight->link);
 }
 
@@ -472,17 +479,23 @@ void cu_flight_want(struct cu_core *core, const struct cu_request *request, stru
         turn_home(core, request);
 }
 
+static void reroute_list(struct cu_core *core, const struct route *route, struct cu_list *list)
+{
+    cu_list_for_each_safe (link, list) {
+        struct flight *flight = CU_LIST_ENTRY(link, struct flight, link);
+
+        if (!flight->direct && &core->routes[flight->object->tree] == route)
+            cu_flight_step(core, flight->object, CU_EVENT_REROUTE, &(struct flight_input){0});
+    }
+}
+
 /* An orphan's reads that wait for their turn go back to the tree when there is a parent again. */
 static void reroute_queued(struct cu_core *core, const struct route *route)
 {
     if (route->parent == core->config.rank || route->parent == CU_RANK_NONE)
         return;
-    cu_list_for_each_safe (link, &core->lanes[1].queue) {
-        struct flight *flight = CU_LIST_ENTRY(link, struct flight, link);
-
-        if (!flight->direct && &core->routes[cu_flight_tree(core, flight)] == route)
-            cu_flight_step(core, flight->object, CU_EVENT_REROUTE, &(struct flight_input){0});
-    }
+    reroute_list(core, route, &core->lanes[1].blocked);
+    reroute_list(core, route, &core->lanes[1].queue);
 }
 
 void cu_flight_reroute(struct cu_core *core, struct route *route, uint32_t lost)

@@ -57,6 +57,7 @@ struct flight {
     struct cu_list waiters; /* struct waiter */
     struct object *object;
     uint64_t asked_ns;       /* when the message or the operation was issued */
+    uint64_t space;          /* READING: the file system */
     struct cu_version stale; /* ATTR: known to be out of date */
     uint32_t asked;          /* ASKING: rank, or CU_RANK_NONE while there is no parent to ask */
     uint32_t slot;           /* index in core->slots */
@@ -188,9 +189,12 @@ struct route {
 /* A budget of storage operations at once. */
 struct lane {
     struct cu_list queue;   /* struct flight, READING, not issued */
+    struct cu_list blocked; /* the same, came before those: there was no place */
     struct cu_list running; /* struct flight, READING, issued */
     uint32_t used;
     uint32_t max;
+    uint32_t ended; /* operations since blocked ones were looked at */
+    uint32_t stuck; /* when they were */
 };
 
 #define REFRESH_LOG 32u

@@ -139,6 +139,7 @@ void cu_waiters_forget_child(struct cu_core *core, uint32_t rank)
         forget_child(&core->routes[t].flights, rank);
     for (unsigned i = 0; i < 2; i++) {
         forget_child(&core->lanes[i].queue, rank);
+        forget_child(&core->lanes[i].blocked, rank);
         forget_child(&core->lanes[i].running, rank);
     }
 }

@@ -44,6 +44,13 @@ static struct cu_core_config core_config(const struct cu_daemon_config *config)
     };
 }
 
+static uint64_t space_of(void *context, const char *path, size_t path_len)
+{
+    const struct cu_daemon *daemon = context;
+
+    return daemon->storage ? cu_storage_space(daemon->storage, path, path_len) : 0;
+}
+
 static void on_storage_done(void *context, uint64_t id, const struct cu_value *value)
 {
     struct cu_daemon *daemon = context;
@@ -306,6 +313,8 @@ struct cu_daemon *cu_daemon_create(const struct cu_daemon_config *config, struct
         return NULL;
     }
     daemon->config = *config;
+    limits.space_of = space_of;
+    limits.space_context = daemon;
     daemon->timer_at_ns = UINT64_MAX;
     if (start_loop(daemon, err) < 0 || start_logic(daemon, &limits, err) < 0 ||
         start_network(daemon, err) < 0 || start_files(daemon, &limits, err) < 0) {

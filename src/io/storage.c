@@ -417,6 +417,17 @@ bool cu_storage_is_worker(const struct cu_storage *storage, uint32_t tid)
     return false;
 }
 
+uint64_t cu_storage_space(const struct cu_storage *storage, const char *path, size_t path_len)
+{
+    struct cu_served_place place;
+    uint64_t space;
+
+    cu_served_enter(storage->env.served, path, path_len, &place);
+    space = place.mount ? place.mount->dev : 0;
+    cu_served_leave(&place);
+    return space;
+}
+
 struct cu_served *cu_storage_served(const struct cu_storage *storage)
 {
     return storage->env.served;

@@ -76,6 +76,8 @@ uint32_t cu_storage_pending(const struct cu_storage *storage, uint64_t now_ns, u
 void cu_storage_destroy(struct cu_storage *storage);
 /* Is the thread with this id at work on an operation? */
 bool cu_storage_is_worker(const struct cu_storage *storage, uint32_t tid);
+/* The file system that a path lies on, by the mount table alone; 0 when that is not known. */
+uint64_t cu_storage_space(const struct cu_storage *storage, const char *path, size_t path_len);
 /* The file systems that it reads; borrowed. */
 struct cu_served *cu_storage_served(const struct cu_storage *storage);
 

@@ -1,0 +1,219 @@
+/* The lanes of storage operations: what hangs holds up neither other files nor other file systems,
+ * and has a bound. One root, driven by hand. */
+#include "core/core.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#define S_NS      1000000000ull
+#define READS_MAX 256u
+
+struct node {
+    struct cu_core *core;
+    uint64_t now;
+    unsigned replies, reads;
+    uint64_t read_ids[READS_MAX]; /* the first, in order */
+    enum cu_kind read_kinds[READS_MAX];
+};
+
+static void drain(struct node *n)
+{
+    struct cu_effect e;
+
+    while (cu_core_next_effect(n->core, &e)) {
+        if (e.type == CU_EFFECT_REPLY) {
+            n->replies++;
+        } else if (e.type == CU_EFFECT_READ) {
+            assert_true(n->reads < READS_MAX);
+            n->read_kinds[n->reads] = e.read.request.kind;
+            n->read_ids[n->reads++] = e.read.id;
+        }
+        cu_effect_clear(&e);
+    }
+}
+
+/* /A..., /B... lie on file systems of their own. */
+static uint64_t space_of(void *context, const char *path, size_t path_len)
+{
+    (void)context;
+    return path_len > 1 && path[1] >= 'A' && path[1] <= 'Z' ? (uint64_t)path[1] : 0;
+}
+
+static struct node *node_new(void)
+{
+    struct node *n = calloc(1, sizeof *n);
+    struct cu_core_config config = {
+        .node_count = 1,
+        .fanout = 1,
+        .tree_count = 1,
+        .cache_bytes = 64 << 20,
+        .max_cacheable_bytes = 10 << 20,
+        .chunk_bytes = 64 << 10,
+        .inline_bytes = 16 << 10,
+        .enoent_ttl_ns = S_NS,
+        .storage_slots = 16,
+        .orphan_slots = 4,
+        .space_of = space_of,
+    };
+    struct cu_error err;
+
+    n->now = 100 * S_NS;
+    n->core = cu_core_create(&config, n->now, &err);
+    assert_non_null(n->core);
+    drain(n);
+    return n;
+}
+
+static void node_free(struct node *n)
+{
+    cu_core_destroy(n->core);
+    free(n);
+}
+
+/* The read with that number, counted from 0, ends. */
+static void ends(struct node *n, unsigned number)
+{
+    struct cu_value v = {0};
+
+    if (n->read_kinds[number] == CU_KIND_DATA)
+        v.error = EIO;
+    v.attr.mode = S_IFREG;
+    cu_core_storage_done(n->core, n->read_ids[number], &v, n->now);
+    drain(n);
+}
+
+static void want_chunks(struct node *n, const char *path, uint32_t count)
+{
+    struct cu_request data = {.kind = CU_KIND_DATA, .path = path, .path_len = strlen(path)};
+
+    data.version.size = 8u << 20;
+    for (data.chunk = 0; data.chunk < count; data.chunk++)
+        assert_int_equal(cu_core_want(n->core, &data, 1, n->now), 0);
+    drain(n);
+}
+
+static void want_files(struct node *n, const char *prefix, uint32_t count)
+{
+    char path[32];
+    struct cu_request r = {.kind = CU_KIND_ATTR, .path = path};
+
+    for (uint32_t i = 0; i < count; i++) {
+        snprintf(path, sizeof path, "%s%u", prefix, i);
+        r.path_len = strlen(path);
+        assert_int_equal(cu_core_want(n->core, &r, 1, n->now), 0);
+        drain(n);
+    }
+}
+
+static void let_pass(struct node *n, uint64_t ns)
+{
+    n->now += ns;
+    cu_core_tick(n->core, n->now);
+    drain(n);
+}
+
+static void a_file_that_hangs_does_not_hold_the_lane(void **state)
+{
+    struct node *n = node_new();
+
+    (void)state;
+    want_chunks(n, "/hangs", 100);
+    assert_int_equal(n->reads, 12);
+    /* Others need not wait until that is noticed, and as many as there are go on after it. */
+    want_files(n, "/other", 100);
+    assert_int_equal(n->reads, 16);
+    for (unsigned i = 0; i < 97; i++)
+        ends(n, 12 + i);
+    assert_int_equal(n->reads, 112);
+    for (unsigned i = 0; i < 10; i++)
+        let_pass(n, 5 * S_NS);
+    assert_int_equal(n->reads, 112); /* of the one that hangs no more */
+    want_files(n, "/more", 1);
+    assert_int_equal(n->reads, 113);
+    node_free(n);
+}
+
+static void a_file_system_that_hangs_does_not_hold_the_lane(void **state)
+{
+    struct node *n = node_new();
+    unsigned hang;
+
+    (void)state;
+    want_files(n, "/Hangs", 200);
+    assert_int_equal(n->reads, 16);
+    want_files(n, "/other", 3); /* at once */
+    assert_int_equal(n->reads, 19);
+    for (unsigned i = 0; i < 10; i++)
+        let_pass(n, 5 * S_NS);
+    hang = n->reads;
+    assert_true(hang <= 16 + 24 + 3); /* a bound there is */
+    want_files(n, "/another", 3);
+    assert_int_equal(n->reads, hang + 3);
+    node_free(n);
+}
+
+/* Two of them, and still others go on; all that may hang has a bound, for which there are threads.
+ */
+static void file_systems_that_hang_have_a_bound_together(void **state)
+{
+    struct node *n = node_new();
+    unsigned hang;
+
+    (void)state;
+    want_files(n, "/A", 200);
+    for (unsigned i = 0; i < 10; i++)
+        let_pass(n, 5 * S_NS);
+    assert_int_equal(n->reads, 40);
+    want_files(n, "/B", 200);
+    want_files(n, "/C", 3);
+    for (unsigned i = 0; i < 10; i++)
+        let_pass(n, 5 * S_NS);
+    hang = n->reads;
+    assert_true(hang <= 52);
+    for (char c = 'D'; c <= 'Z'; c++) {
+        char path[3] = {'/', c, 0};
+        want_files(n, path, 100);
+        let_pass(n, 5 * S_NS);
+    }
+    assert_true(n->reads <= 52);
+    node_free(n);
+}
+
+/* Whoever was blocked is not forgotten, in whatever order the others end. */
+static void all_that_was_blocked_runs_in_the_end(void **state)
+{
+    struct node *n = node_new();
+
+    (void)state;
+    want_chunks(n, "/a", 50);
+    want_files(n, "/B", 50);
+    want_chunks(n, "/c", 50);
+    want_files(n, "/d", 50);
+    for (unsigned done = 0; done < 200; done++) {
+        assert_true(done < n->reads);
+        ends(n, done);
+    }
+    assert_int_equal(n->replies, 200);
+    assert_int_equal(n->reads, 200);
+    node_free(n);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_file_that_hangs_does_not_hold_the_lane),
+        cmocka_unit_test(a_file_system_that_hangs_does_not_hold_the_lane),
+        cmocka_unit_test(file_systems_that_hang_have_a_bound_together),
+        cmocka_unit_test(all_that_was_blocked_runs_in_the_end),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

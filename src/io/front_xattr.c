@@ -37,25 +37,30 @@ static bool is_label(const char *name, size_t len)
  */
 static bool means_none(int error)
 {
-    return error == EOPNOTSUPP || error == ENOSYS || error == EACCES || error == EPERM ||
-           error == E2BIG;
+    return error == EOPNOTSUPP || error == ENOSYS || error == EACCES || error == EPERM;
 }
 
 void cu_front_getxattr_done(struct cu_front *front, struct cu_front_request *r,
                             const struct cu_value *value)
 {
     size_t name_len = strlen(r->xattr.name), at = 0;
-    int error = value->error, rc = 0;
+    int error = value->error, rc = 0, names_error = 0;
     struct cu_xattr pair;
 
     if (error && is_acl(r->xattr.name) && means_none(error))
         error = ENODATA;
     while (!error && (rc = cu_xattr_next(value->bytes, &at, &pair)) == 1) {
-        if (pair.name_len == name_len && memcmp(pair.name, r->xattr.name, name_len) == 0)
+        if (pair.name_len == 0)
+            names_error = pair.error;
+        else if (pair.name_len == name_len && memcmp(pair.name, r->xattr.name, name_len) == 0)
             break;
     }
-    if (!error && rc != 1)
-        error = rc < 0 ? EIO : ENODATA;
+    if (!error && rc < 0)
+        error = EIO;
+    else if (!error && rc == 0) /* these are read also where names cannot be had */
+        error = names_error && !is_acl(r->xattr.name) ? names_error : ENODATA;
+    else if (!error)
+        error = pair.error;
     if (!error && r->xattr.size > 0 && pair.value_len > r->xattr.size)
         error = ERANGE;
     if (error) {
@@ -69,7 +74,8 @@ void cu_front_getxattr_done(struct cu_front *front, struct cu_front_request *r,
     cu_front_request_end(front, r);
 }
 
-/* Names with their NULs into out (size bytes; NULL: only counted); the length or -EIO, -E2BIG. */
+/* Names with their NULs into out (size bytes; NULL: only counted); the length or -EIO, -E2BIG, or
+ * why storage has no list. */
 static int names(const struct cu_buf *bytes, char *out, size_t size)
 {
     struct cu_xattr pair;
@@ -77,6 +83,8 @@ static int names(const struct cu_buf *bytes, char *out, size_t size)
     int rc;
 
     while ((rc = cu_xattr_next(bytes, &at, &pair)) == 1) {
+        if (pair.name_len == 0)
+            return -(int)pair.error;
         if (is_label(pair.name, pair.name_len))
             continue;
         if (out && len + pair.name_len + 1 <= size) {

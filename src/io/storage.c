@@ -53,7 +53,7 @@ struct cu_storage {
     bool destroyed;
     bool sweeping; /* a KIND_SWEEP is under way */
     struct {
-        bool names;
+        bool names, xattrs;
     } told;        /* what was over a bound, once */
     unsigned open; /* handles libuv still holds */
     uv_async_t async;
@@ -163,6 +163,7 @@ static void count(struct cu_storage *storage, const struct cu_storage_counts *c)
     to[CU_COUNT_storage_bytes] += c->bytes;
     to[CU_COUNT_storage_errors] += c->errors;
     to[CU_COUNT_names_left_out] += c->names_left_out;
+    to[CU_COUNT_xattrs_over] += c->xattrs_over;
 }
 
 /* What is over a bound is told once: it is counted each time. */
@@ -172,6 +173,11 @@ static void tell(struct cu_storage *storage, const struct op *op)
         storage->told.names = true;
         cu_log_warn("%s: %u names are left out of its listing, over %d bytes or no names", op->path,
                     op->job.counts.names_left_out, CU_NAME_MAX);
+    }
+    if (op->job.counts.xattrs_over > 0 && !storage->told.xattrs) {
+        storage->told.xattrs = true;
+        cu_log_warn("%s: %u extended attributes (or their list) are over the bounds and fail",
+                    op->path, op->job.counts.xattrs_over);
     }
 }
 

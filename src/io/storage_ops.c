@@ -10,7 +10,6 @@
 #include "io/casefold.h"
 #include "proto/dir.h"
 #include "proto/msg.h"
-#include "proto/xattr.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -21,13 +20,11 @@
 #include <string.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #define LIST_TRIES     3
 #define LINK_TRIES     3
 #define GETDENTS_BYTES 65536u
-#define XATTR_BYTES    65536u              /* the kernel's bound of a list and of a value */
 #define COARSE_NS      INT64_C(2000000000) /* of file systems whose stamps are whole seconds */
 
 static bool is_hidden(const struct cu_storage_env *env, const char *path, size_t len)
@@ -347,42 +344,6 @@ static int run_dir(struct cu_storage_env *env, struct cu_storage_job *job, const
     return r;
 }
 
-/* One attribute onto value.bytes. One that has gone, or that this user may not read, is left out.
- */
-static int add_xattr(struct cu_storage_job *job, const char *on_disk, const char *name, char *value)
-{
-    struct cu_xattr pair = {.name = name, .name_len = (uint16_t)strlen(name), .value = value};
-    ssize_t n = lgetxattr(on_disk, name, value, XATTR_BYTES);
-
-    if (n < 0 && (errno == ENODATA || errno == EACCES || errno == EPERM || errno == EOPNOTSUPP))
-        return 0;
-    if (n < 0)
-        return -errno;
-    pair.value_len = (uint32_t)n;
-    return cu_xattr_append(&job->value.bytes, &pair);
-}
-
-static int run_xattr(struct cu_storage_job *job, const char *on_disk)
-{
-    char *names = malloc((size_t)2 * XATTR_BYTES), *value;
-    ssize_t n;
-    int r = 0;
-
-    if (!names)
-        return -ENOMEM;
-    value = names + XATTR_BYTES;
-    job->counts.xattr++;
-    n = llistxattr(on_disk, names, XATTR_BYTES);
-    if (n < 0)
-        r = -errno;
-    for (ssize_t at = 0; at < n && r == 0; at += (ssize_t)strlen(names + at) + 1)
-        r = add_xattr(job, on_disk, names + at, value);
-    if (r == 0 && job->value.bytes)
-        job->value.hash = cu_hash_bytes(job->value.bytes->data, job->value.bytes->size);
-    free(names);
-    return r;
-}
-
 static int run_statfs(struct cu_storage_job *job, const char *on_disk)
 {
     struct statvfs vfs;
@@ -421,7 +382,7 @@ static int run_kind(struct cu_storage_env *env, struct cu_storage_job *job, cons
     case CU_KIND_DATA:
         return cu_storage_read_chunk(env, job, on_disk);
     case CU_KIND_XATTR:
-        return run_xattr(job, on_disk);
+        return cu_storage_read_xattrs(job, on_disk);
     case CU_KIND_STATFS:
         return run_statfs(job, on_disk);
     }

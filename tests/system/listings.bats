@@ -8,7 +8,8 @@ setup_file() {
     can_run || return 0
     work_up
     export DEATHS_EXPECTED=yes # of daemons, which are started again
-    mkdir "$WORK/source" "$WORK/pfs"
+    mkdir "$WORK/source" "$WORK/pfs" "$WORK/tmpfs"
+    mount -t tmpfs -o size=64m none "$WORK/tmpfs" # it takes attributes without bounds
     pfs_up "$WORK/source" "$WORK/pfs"
     cluster_up -n 3
     # A chain: node3 is two levels below the root.
@@ -19,6 +20,7 @@ teardown_file() {
     job_down
     pfs_down
     cluster_down
+    [ -z "${WORK:-}" ] || umount "$WORK/tmpfs"
     work_down
 }
 
@@ -181,4 +183,22 @@ found() {
         [ "${output##*: }" = "$(cat "$path" 2>&1 | sed 's/.*: //')" ]
     done
     pfs quirk long_names=0
+}
+
+@test "an extended attribute over the bounds fails alone" {
+    local tmpfs=$WORK/tmpfs
+    touch "$tmpfs/large" "$tmpfs/many"
+    "$walker" attrs "$tmpfs/large" 25 60000 || skip "no user attributes on tmpfs"
+    "$walker" attrs "$tmpfs/many" 7000 1
+    setfacl -m u:nobody:r "$tmpfs/many"
+    [ "$("$walker" attrs "$tmpfs/many")" = "list E2BIG
+user.00000 1" ]
+    on node3 "$walker" attrs "$MOUNT$tmpfs/large" >"$dir.large"
+    cmp <(cut -d ' ' -f 1 "$dir.large") <("$walker" attrs "$tmpfs/large" | cut -d ' ' -f 1)
+    [ "$(grep -c ' 60000$' "$dir.large")" = 17 ]
+    [ "$(grep -c ' E2BIG$' "$dir.large")" = 8 ]
+    [ "$(on node3 "$walker" attrs "$MOUNT$tmpfs/many")" = "list E2BIG
+user.00000 E2BIG" ]
+    cmp <(on node3 getfacl -pc "$MOUNT$tmpfs/many") <(getfacl -pc "$tmpfs/many")
+    on node3 cat "$MOUNT$tmpfs/many"
 }

@@ -6,6 +6,8 @@
 
 #define LEVEL 200 /* bytes of a name */
 
+static const char first_name[] = "system.posix_acl_access";
+
 /* rm takes steps, nftw(3) does not. */
 static int remove_deep(void)
 {
@@ -103,11 +105,100 @@ static void long_paths_are_reached_in_steps(void **state)
     assert_true(open_descriptors() <= before + 4); /* of the files that are kept open */
 }
 
+/* --- attributes that no file system at hand can have ------------------------------------------ */
+
+static unsigned attr_count; /* 0: the real calls */
+static size_t attr_bytes;   /* of a value */
+static int list_errno;
+ssize_t __real_llistxattr(const char *path, char *list, size_t size);
+ssize_t __real_lgetxattr(const char *path, const char *name, void *value, size_t size);
+ssize_t __wrap_llistxattr(const char *path, char *list, size_t size);
+ssize_t __wrap_lgetxattr(const char *path, const char *name, void *value, size_t size);
+
+ssize_t __wrap_llistxattr(const char *path, char *list, size_t size)
+{
+    size_t n = 0;
+
+    if (attr_count == 0)
+        return __real_llistxattr(path, list, size);
+    errno = list_errno;
+    if (list_errno)
+        return -1;
+    for (unsigned i = 0; i < attr_count; i++)
+        n += (size_t)sprintf(list + n, "user.%05u", i) + 1;
+    strcpy(list + n, first_name);
+    return (ssize_t)(n + strlen(first_name) + 1);
+}
+
+/* "user.00003" cannot be read. */
+ssize_t __wrap_lgetxattr(const char *path, const char *name, void *value, size_t size)
+{
+    if (attr_count == 0)
+        return __real_lgetxattr(path, name, value, size);
+    errno = strcmp(name, "user.00003") == 0 ? EIO : ENODATA;
+    if (errno == EIO || (strncmp(name, "user.", 5) != 0 && strcmp(name, first_name) != 0))
+        return -1;
+    memset(value, 'v', attr_bytes);
+    return (ssize_t)(attr_bytes < size ? attr_bytes : size);
+}
+
+/* How the attribute called name came: 0, its errno, -1 not at all. */
+static int came(const char *name)
+{
+    struct cu_xattr pair;
+    size_t cursor = 0;
+
+    while (cu_xattr_next(done.value.bytes, &cursor, &pair) == 1)
+        if (pair.name_len == strlen(name) && memcmp(pair.name, name, pair.name_len) == 0)
+            return pair.error;
+    return -1;
+}
+
+static void an_attribute_too_many_fails_alone(void **state)
+{
+    char name[16];
+
+    (void)state;
+    make_file("/file", 1);
+    attr_count = 5000;
+    attr_bytes = 60000;
+    assert_int_equal(run_kind(CU_KIND_XATTR, "/file"), 0);
+    assert_int_equal(came(first_name), 0); /* though it is listed last */
+    assert_int_equal(came("user.00003"), EIO);
+    assert_int_equal(came(""), -1);
+    for (unsigned i = 0; i < attr_count; i++) {
+        snprintf(name, sizeof(name), "user.%05u", i);
+        if (i != 3)
+            assert_int_equal(came(name), i < 17 ? 0 : E2BIG);
+    }
+    assert_int_equal(counters[CU_COUNT_xattrs_over], attr_count - 17);
+    attr_count = 0;
+}
+
+static void a_list_over_the_bound_leaves_what_the_kernel_asks_for(void **state)
+{
+    (void)state;
+    make_file("/file", 1);
+    attr_count = 1;
+    attr_bytes = 10;
+    list_errno = E2BIG;
+    assert_int_equal(run_kind(CU_KIND_XATTR, "/file"), 0);
+    assert_int_equal(came(first_name), 0);
+    assert_int_equal(came("user.00000"), -1);
+    assert_int_equal(came(""), E2BIG);
+    list_errno = EOPNOTSUPP;
+    assert_int_equal(run_kind(CU_KIND_XATTR, "/file"), EOPNOTSUPP);
+    list_errno = 0;
+    attr_count = 0;
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, tree_setup, bounds_teardown)
     static const struct CMUnitTest tests[] = {
         TEST(long_paths_are_reached_in_steps),
+        TEST(an_attribute_too_many_fails_alone),
+        TEST(a_list_over_the_bound_leaves_what_the_kernel_asks_for),
     };
 #undef TEST
 

@@ -57,6 +57,41 @@ static void no_attributes_is_the_end(void **state)
     cu_buf_unref(bytes);
 }
 
+static int append_error(struct cu_buf **bytes, const char *name, unsigned error)
+{
+    struct cu_xattr pair = {
+        .name = name, .name_len = (uint16_t)strlen(name), .error = (uint16_t)error};
+
+    return cu_xattr_append(bytes, &pair);
+}
+
+/* What has no value is beside what has one, and says why. */
+static void an_errno_stands_for_a_value(void **state)
+{
+    struct cu_buf *bytes = NULL;
+    struct cu_xattr pair, both = {.name = "user.a", .name_len = 6, .error = 5, .value_len = 1};
+    size_t at = 0;
+
+    (void)state;
+    assert_int_equal(append_error(&bytes, "user.big", E2BIG), 0);
+    assert_int_equal(append(&bytes, "user.b", "value", 5), 0);
+    assert_int_equal(append_error(&bytes, "", E2BIG), 0);
+    assert_int_equal(append_error(&bytes, "user.c", 4096), -EINVAL);
+    assert_int_equal(cu_xattr_append(&bytes, &both), -EINVAL);
+    assert_int_equal(cu_xattr_next(bytes, &at, &pair), 1);
+    assert_int_equal(pair.error, E2BIG);
+    assert_int_equal(pair.value_len, 0);
+    assert_memory_equal(pair.name, "user.big", 8);
+    assert_int_equal(cu_xattr_next(bytes, &at, &pair), 1);
+    assert_int_equal(pair.error, 0);
+    assert_memory_equal(pair.value, "value", 5);
+    assert_int_equal(cu_xattr_next(bytes, &at, &pair), 1);
+    assert_int_equal(pair.name_len, 0);
+    assert_int_equal(pair.error, E2BIG);
+    assert_int_equal(cu_xattr_next(bytes, &at, &pair), 0);
+    cu_buf_unref(bytes);
+}
+
 static void append_keeps_the_bounds(void **state)
 {
     static unsigned char value[65537];
@@ -78,10 +113,14 @@ static void append_keeps_the_bounds(void **state)
         ;
     assert_int_equal(rc, -E2BIG);
     assert_int_equal(bytes->size, (6 + 255 + 65536) * 15);
-    assert_int_equal(append(&bytes, "u", value, (uint32_t)(CU_XATTR_BYTES_MAX - bytes->size - 7)),
+    assert_int_equal(append(&bytes, "u", value, (uint32_t)(CU_XATTR_VALUES_MAX - bytes->size - 7)),
                      0);
-    assert_int_equal(bytes->size, CU_XATTR_BYTES_MAX);
+    assert_int_equal(bytes->size, CU_XATTR_VALUES_MAX);
     assert_int_equal(append(&bytes, "u", NULL, 0), -E2BIG);
+    while ((rc = append_error(&bytes, name, E2BIG)) == 0)
+        ;
+    assert_int_equal(rc, -E2BIG);
+    assert_true(bytes->size > CU_XATTR_BYTES_MAX - 6 - 255);
     cu_buf_unref(bytes);
 }
 
@@ -103,6 +142,8 @@ static void walk_refuses_what_is_malformed(void **state)
     static const unsigned char two[] = {1, 0, 1, 0, 0, 0, 'a', 'x', 1, 0, 0, 0, 0, 0, 'b'};
     static const unsigned char huge[] = {1, 0, 0xff, 0xff, 0xff, 0xff, 'a', 'x'};
     static const unsigned char no_name[] = {0, 0, 1, 0, 0, 0, 'x'};
+    static const unsigned char no_error[] = {1, 0, 0, 0, 0, 0x80, 'a'};
+    static const unsigned char no_errno[] = {1, 0, 0, 0x10, 0, 0x80, 'a'};
     static const unsigned char nul[] = {2, 0, 0, 0, 0, 0, 'a', 0};
     static unsigned char long_name[6 + 256], long_value[7 + 65537];
 
@@ -114,6 +155,8 @@ static void walk_refuses_what_is_malformed(void **state)
             assert_int_equal(walk(two, size), -EINVAL);
     assert_int_equal(walk(huge, sizeof(huge)), -EINVAL);
     assert_int_equal(walk(no_name, sizeof(no_name)), -EINVAL);
+    assert_int_equal(walk(no_error, sizeof(no_error)), -EINVAL);
+    assert_int_equal(walk(no_errno, sizeof(no_errno)), -EINVAL);
     assert_int_equal(walk(nul, sizeof(nul)), -EINVAL);
     memset(long_name, 'n', sizeof(long_name));
     memcpy(long_name, (unsigned char[]){0, 1, 0, 0, 0, 0}, 6);
@@ -162,6 +205,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(walks_what_was_appended),
         cmocka_unit_test(no_attributes_is_the_end),
+        cmocka_unit_test(an_errno_stands_for_a_value),
         cmocka_unit_test(append_keeps_the_bounds),
         cmocka_unit_test(walk_refuses_what_is_malformed),
         cmocka_unit_test(walk_refuses_more_than_the_bound),

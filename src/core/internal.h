@@ -101,6 +101,7 @@ struct dir_object {
     struct object object;
     bool indexed;
     bool partial;              /* as in struct cu_value */
+    bool cut;                  /* the same */
     struct cu_version version; /* all zero: none held */
     struct cu_dir_index index; /* built when first looked into */
 };

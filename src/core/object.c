@@ -69,6 +69,7 @@ void cu_object_peek(const struct object *object, struct cu_value *value)
     case CU_KIND_DIR:
         value->version = cu_object_dir(object)->version;
         value->partial = cu_object_dir(object)->partial;
+        value->cut = cu_object_dir(object)->cut;
         break;
     case CU_KIND_DATA:
         value->version = cu_object_data(object)->version;
@@ -95,6 +96,7 @@ void cu_object_set(struct object *object, const struct cu_value *value)
     else if (object->kind == CU_KIND_DIR) {
         cu_object_dir(object)->version = value->version;
         cu_object_dir(object)->partial = value->partial;
+        cu_object_dir(object)->cut = value->cut;
     } else if (object->kind == CU_KIND_STATFS)
         *statfs_of(object) = value->statfs;
 }
@@ -113,6 +115,7 @@ void cu_object_forget(struct object *object)
             cu_dir_index_free(&dir->index);
         dir->indexed = false;
         dir->partial = false;
+        dir->cut = false;
         dir->version = (struct cu_version){0};
     }
 }

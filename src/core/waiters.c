@@ -95,6 +95,7 @@ void cu_waiter_answer(struct cu_core *core, const struct object *object, struct 
         value->bytes = NULL;
         value->hash = 0;
         value->unchanged = true;
+        value->cut = false; /* the asker holds that, too */
     }
     cu_buf_ref(value->bytes);
     if (waiter->content && object->error == 0 && content_may_travel(core, &value->attr))

@@ -14,13 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_BYTES   (256u * 1024)
-#define INLINE_BYTES  (64u * 1024)
-#define STORAGE_SLOTS 16u
-#define OPEN_FILES    512u /* some hundred libraries are mapped, then read here and there */
-#define ORPHAN_SLOTS  4u
-#define NS_PER_MS     1000000ull
-#define NS_PER_S      1000000000ull
+#define CHUNK_BYTES       (256u * 1024)
+#define INLINE_BYTES      (64u * 1024)
+#define STORAGE_SLOTS     16u
+#define OPEN_FILES        512u /* some hundred libraries are mapped, then read here and there */
+#define ORPHAN_SLOTS      4u
+#define LISTING_BYTES_MIN (64u << 20)
+#define NS_PER_MS         1000000ull
+#define NS_PER_S          1000000000ull
 
 static struct cu_core_config core_config(const struct cu_daemon_config *config)
 {
@@ -219,6 +220,14 @@ static int start_network(struct cu_daemon *daemon, struct cu_error *err)
     return daemon->socket != NULL ? 0 : -EADDRINUSE;
 }
 
+/* A listing is one object of the cache. */
+static size_t listing_bytes_max(const struct cu_core_config *limits)
+{
+    uint64_t share = limits->cache_bytes / 4;
+
+    return share > LISTING_BYTES_MIN ? (size_t)share : LISTING_BYTES_MIN;
+}
+
 static int start_files(struct cu_daemon *daemon, const struct cu_core_config *limits,
                        struct cu_error *err)
 {
@@ -229,6 +238,7 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
         .chunk_bytes = limits->chunk_bytes,
         .inline_bytes = limits->inline_bytes,
         .open_files_max = OPEN_FILES,
+        .listing_bytes_max = listing_bytes_max(limits),
         .listings = daemon->config.job->listings,
         .counters = cu_core_counters(daemon->core),
     };

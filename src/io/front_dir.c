@@ -194,7 +194,10 @@ static void serve(struct cu_front *front, struct cu_front_held *held, fuse_req_t
     front->counters[CU_COUNT_kernel_bytes] += l.used;
     if (l.used == 0 && held->dir->dir.relisted)
         drop_kept(front, held->dir);
-    fuse_reply_buf(fuse, front->scratch, l.used);
+    if (l.used == 0 && held->cut) /* never an end that is none */
+        fuse_reply_err(fuse, E2BIG);
+    else
+        fuse_reply_buf(fuse, front->scratch, l.used);
     if (l.used == 0 && held->bytes && held->bytes->size > HELD_BYTES_MAX)
         cu_front_held_drop(front, held);
 }

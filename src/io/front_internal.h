@@ -121,6 +121,7 @@ struct cu_front_held {
     struct cu_list link; /* front->held, latest last */
     struct cu_inode *dir;
     struct cu_buf *bytes; /* reference; NULL: empty */
+    bool cut;             /* as in struct cu_value */
     struct cu_dir_index index;
     struct cu_order order;
     struct cu_front_walk attrs[CU_FRONT_WAYS];

@@ -73,6 +73,7 @@ int cu_front_hold(struct cu_front *front, struct cu_inode *dir, const struct cu_
         return rc == -EINVAL ? -EIO : rc;
     }
     held->bytes = cu_buf_ref(value->bytes);
+    held->cut = value->cut;
     held->dir = dir;
     dir->dir.held = held;
     dir->dir.positives = 0;

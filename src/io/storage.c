@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "io/storage_ops.h"
 #include "io/turn.h"
+#include "proto/dir.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -53,7 +54,7 @@ struct cu_storage {
     bool destroyed;
     bool sweeping; /* a KIND_SWEEP is under way */
     struct {
-        bool names, xattrs;
+        bool names, listings, xattrs;
     } told;        /* what was over a bound, once */
     unsigned open; /* handles libuv still holds */
     uv_async_t async;
@@ -163,6 +164,7 @@ static void count(struct cu_storage *storage, const struct cu_storage_counts *c)
     to[CU_COUNT_storage_bytes] += c->bytes;
     to[CU_COUNT_storage_errors] += c->errors;
     to[CU_COUNT_names_left_out] += c->names_left_out;
+    to[CU_COUNT_listings_cut] += c->listings_cut;
     to[CU_COUNT_xattrs_over] += c->xattrs_over;
 }
 
@@ -173,6 +175,11 @@ static void tell(struct cu_storage *storage, const struct op *op)
         storage->told.names = true;
         cu_log_warn("%s: %u names are left out of its listing, over %d bytes or no names", op->path,
                     op->job.counts.names_left_out, CU_NAME_MAX);
+    }
+    if (op->job.counts.listings_cut > 0 && !storage->told.listings) {
+        storage->told.listings = true;
+        cu_log_warn("%s: its listing is over %zu bytes, of which the first names are shown",
+                    op->path, storage->env.listing_bytes_max);
     }
     if (op->job.counts.xattrs_over > 0 && !storage->told.xattrs) {
         storage->told.xattrs = true;
@@ -483,6 +490,8 @@ struct cu_storage *cu_storage_create(const struct cu_storage_config *config, voi
     }
     storage->env.chunk_bytes = config->chunk_bytes;
     storage->env.inline_bytes = config->inline_bytes;
+    storage->env.listing_bytes_max =
+        config->listing_bytes_max ? config->listing_bytes_max : CU_DIR_BYTES_MAX;
     storage->env.files =
         cu_fdcache_create(config->open_files_max ? config->open_files_max : OPEN_FILES_MAX);
     if (!storage->env.files || copy_paths(storage, config)) {

@@ -41,6 +41,7 @@ struct cu_storage_config {
     uint32_t chunk_bytes;
     uint32_t inline_bytes;
     uint32_t open_files_max;     /* descriptors kept; 0: 64 */
+    size_t listing_bytes_max;    /* of a longer one the first names, `cut`; 0: CU_DIR_BYTES_MAX */
     const char *hidden_paths[8]; /* borrowed; served as ENOENT at and below, absent from listings;
                                     NULL ends the list */
     const char *listings;        /* borrowed; rules of proto/listings.h, or NULL */

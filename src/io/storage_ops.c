@@ -114,6 +114,7 @@ struct lister {
     uint64_t space;  /* of the inode numbers */
     dev_t dev;
     uint32_t left_out; /* names */
+    bool cut;          /* over the bound: names that came later are not in it */
 };
 
 static struct lister lister_of(struct cu_storage_env *env, const struct cu_storage_job *job, int fd,
@@ -190,6 +191,9 @@ static int list_entries(struct lister *l, char *buffer, struct cu_dir_builder *b
             entry.name_len = (uint16_t)strlen(d->name);
             if (is_listed(l, &entry))
                 r = cu_dir_builder_add(builder, &entry);
+            l->cut = r == -E2BIG;
+            if (l->cut)
+                return 0;
             if (r == -EINVAL)
                 l->left_out++;
             else if (r)
@@ -207,6 +211,8 @@ static int list_once(struct lister *l, struct cu_buf **out)
 
     if (!builder || !buffer)
         goto out;
+    cu_dir_builder_bound(builder, l->env->listing_bytes_max);
+    l->cut = false;
     l->left_out = 0;
     r = lseek(l->fd, 0, SEEK_SET) < 0 ? -errno : 0;
     if (r == 0)
@@ -284,6 +290,7 @@ static int list_open(int fd, struct cu_storage_env *env, struct cu_storage_job *
             return r;
         job->counts.readdir++;
         job->counts.names_left_out = lister.left_out;
+        job->counts.listings_cut = lister.cut;
         if (fstat(fd, &after))
             return -errno;
         was = cu_storage_version_of(&before);
@@ -294,7 +301,8 @@ static int list_open(int fd, struct cu_storage_env *env, struct cu_storage_job *
     job->value.version = listing_version(&before, proven && !changed, job->value.hash);
     if (changed) /* it changes faster than it can be listed: to be believed by nobody for long */
         job->value.age_ms = UINT32_MAX;
-    job->value.partial = is_partial(env, job, fd);
+    job->value.cut = lister.cut;
+    job->value.partial = is_partial(env, job, fd) || lister.cut;
     return 0;
 }
 
@@ -306,6 +314,7 @@ static void forget_if_same(struct cu_storage_job *job)
     cu_buf_unref(job->value.bytes);
     job->value.bytes = NULL;
     job->value.hash = 0;
+    job->value.cut = false; /* the asker holds that, too */
     job->value.unchanged = true;
 }
 

@@ -21,6 +21,7 @@
 struct cu_storage_env {
     uint32_t chunk_bytes;
     uint32_t inline_bytes;
+    size_t listing_bytes_max;
     char *root;                          /* owned; "" when none */
     char *hidden[CU_STORAGE_HIDDEN_MAX]; /* owned */
     size_t hidden_count;
@@ -32,7 +33,7 @@ struct cu_storage_env {
 /* System calls made, as the counters of the same names. */
 struct cu_storage_counts {
     uint32_t stat, readdir, readlink, open, read, xattr, statfs, revalidate, errors;
-    uint32_t names_left_out, xattrs_over;
+    uint32_t names_left_out, listings_cut, xattrs_over;
     uint64_t bytes;
 };
 

@@ -23,6 +23,7 @@ struct cu_dir_builder {
     uint32_t *offsets;
     size_t count;
     size_t count_capacity;
+    size_t bytes_max;
 };
 
 static bool name_is_valid(const char *name, size_t len)
@@ -65,7 +66,17 @@ static struct cu_dirent entry_at(const unsigned char *data, size_t size, size_t 
 
 struct cu_dir_builder *cu_dir_builder_new(void)
 {
-    return calloc(1, sizeof(struct cu_dir_builder));
+    struct cu_dir_builder *b = calloc(1, sizeof(*b));
+
+    if (b)
+        b->bytes_max = CU_DIR_BYTES_MAX;
+    return b;
+}
+
+void cu_dir_builder_bound(struct cu_dir_builder *b, size_t bytes_max)
+{
+    if (bytes_max < CU_DIR_BYTES_MAX)
+        b->bytes_max = bytes_max;
 }
 
 /* Room for `needed` elements: the array, moved perhaps, or NULL when out of memory. */
@@ -92,7 +103,7 @@ int cu_dir_builder_add(struct cu_dir_builder *b, const struct cu_dirent *entry)
 
     if (!name_is_valid(entry->name, entry->name_len) || entry->type > DIR_TYPE_MAX)
         return -EINVAL;
-    if (size > CU_DIR_BYTES_MAX - b->size)
+    if (size > b->bytes_max - b->size)
         return -E2BIG;
     moved = grow(b->data, &b->capacity, b->size + size, 1024, 1);
     if (!moved)

@@ -9,13 +9,15 @@
 
 #include <stddef.h>
 
-#define CU_DIR_ENTRY_HEAD 11          /* bytes before the name */
-#define CU_DIR_BYTES_MAX  (64u << 20) /* a longer listing is not cached: E2BIG */
+#define CU_DIR_ENTRY_HEAD 11           /* bytes before the name */
+#define CU_DIR_BYTES_MAX  (256u << 20) /* some 8 million names; a longer listing is cut */
 
 /* Builds a listing. */
 struct cu_dir_builder;
 struct cu_dir_builder *cu_dir_builder_new(void); /* NULL: out of memory */
-/* 0, -ENOMEM, -E2BIG (listing over CU_DIR_BYTES_MAX), -EINVAL (type over 15, or name empty, too
+/* A bound below CU_DIR_BYTES_MAX. */
+void cu_dir_builder_bound(struct cu_dir_builder *b, size_t bytes_max);
+/* 0, -ENOMEM, -E2BIG (listing over its bound), -EINVAL (type over 15, or name empty, too
  * long, with '/' or NUL, "." or ".."). Of entries with one name the first stays. */
 __attribute__((warn_unused_result)) int cu_dir_builder_add(struct cu_dir_builder *b,
                                                            const struct cu_dirent *entry);

@@ -33,6 +33,7 @@
 #define ANSWER_PAYLOAD   1u /* there are bytes (ATTR: a content), perhaps none of them: not NULL */
 #define ANSWER_UNCHANGED 2u
 #define ANSWER_PARTIAL   4u
+#define ANSWER_CUT       8u
 
 _Static_assert(WANT_FIXED + CU_TREE_PATH_MAX - 1 <= CU_MSG_META_MAX, "WANT fits");
 _Static_assert(ANSWER_META_MAX <= CU_MSG_META_MAX, "ANSWER fits");
@@ -147,6 +148,8 @@ static bool answer_is_valid(const struct cu_msg_answer *answer)
         return true;
     if (v->partial && answer->kind != CU_KIND_DIR)
         return false;
+    if (v->cut && (!v->partial || v->unchanged))
+        return false;
     if (v->unchanged && (answer->kind != CU_KIND_DIR || v->bytes))
         return false;
     if (v->content && answer->kind != CU_KIND_ATTR)
@@ -258,6 +261,8 @@ static void put_answer(struct cu_writer *w, const struct cu_msg_answer *answer,
         flags |= ANSWER_UNCHANGED;
     if (!v->error && v->partial)
         flags |= ANSWER_PARTIAL;
+    if (!v->error && v->cut)
+        flags |= ANSWER_CUT;
     cu_wire_put_u8(w, (uint8_t)answer->kind);
     cu_wire_put_u8(w, (uint8_t)flags);
     cu_wire_put_u16(w, target ? (uint16_t)target->size : 0);
@@ -350,10 +355,11 @@ static int get_answer(struct cu_reader *r, int error, struct cu_buf *bulk,
     v->error = error;
     v->unchanged = flags & ANSWER_UNCHANGED;
     v->partial = flags & ANSWER_PARTIAL;
-    if (flags & ~(ANSWER_PAYLOAD | ANSWER_UNCHANGED | ANSWER_PARTIAL) ||
+    v->cut = flags & ANSWER_CUT;
+    if (flags & ~(ANSWER_PAYLOAD | ANSWER_UNCHANGED | ANSWER_PARTIAL | ANSWER_CUT) ||
         !kind_is_valid(answer->kind) || target_len >= CU_PATH_MAX)
         return -EBADMSG;
-    if (error && (v->unchanged || v->partial || target_len))
+    if (error && (v->unchanged || v->partial || v->cut || target_len))
         return -EBADMSG;
     rc = get_payload(answer, flags & ANSWER_PAYLOAD, bulk);
     if (rc == 0 && !error)

@@ -19,8 +19,8 @@
 
 #define CU_PROTOCOL_VERSION 2u
 #define CU_MSG_HEAD         24u
-#define CU_MSG_META_MAX     66560u                 /* a path and fixed fields */
-#define CU_MSG_BULK_MAX     ((64u << 20) + 65536u) /* a listing at its bound */
+#define CU_MSG_META_MAX     66560u                  /* a path and fixed fields */
+#define CU_MSG_BULK_MAX     ((256u << 20) + 65536u) /* a listing at its bound */
 #define CU_TREES_MAX        64u
 #define CU_MSG_CHUNK_MAX    (16u << 20) /* DATA: bytes of one chunk */
 #define CU_MSG_CONTENT_MAX  (1u << 20)  /* ATTR: a content that travels along */

@@ -77,6 +77,7 @@ struct cu_value {
     uint64_t content_hash;  /* XXH3 of content */
     bool unchanged;         /* DIR: the version the asker holds is still right; no bytes */
     bool partial;           /* DIR: names may exist that are not in it; absence proves nothing */
+    bool cut;               /* DIR: it was over a bound and ends before its time; also partial */
 };
 
 /* What a request and its answer are about: the same number on both ends. path_hash: cu_hash_bytes

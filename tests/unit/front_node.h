@@ -45,6 +45,8 @@ struct node_config {
     uint32_t chunk_bytes; /* 0: NODE_CHUNK_BYTES */
 };
 
+static size_t node_listing_bytes; /* of a node that is set up; 0: the default */
+
 struct node {
     uv_loop_t loop;
     uv_async_t wake;
@@ -196,6 +198,7 @@ static inline int node_start(struct node *n, const struct node_config *c, struct
         .orphan_slots = 2,
     };
     struct cu_storage_config storage = {
+        .listing_bytes_max = node_listing_bytes,
         .loop = &n->loop,
         .chunk_bytes = chunk,
         .inline_bytes = core.inline_bytes,

@@ -56,10 +56,56 @@ static void a_large_directory_is_walked_once(void **state)
     assert_true(after[CU_COUNT_fuse_lookup] - before[CU_COUNT_fuse_lookup] < LARGE / 4);
 }
 
+static int setup_bounded(void **state)
+{
+    node_listing_bytes = 40000;
+    return node_setup(&node, state, 60000, make_large);
+}
+
+static int teardown_bounded(void **state)
+{
+    node_listing_bytes = 0;
+    return node_teardown(state);
+}
+
+/* Names over the bound are not shown, which is an error and no end; and are found all the same. */
+static void a_listing_over_its_bound_fails_at_its_end(void **state)
+{
+    uint64_t counters[CU_COUNTER_COUNT];
+    unsigned names = 0;
+    char name[64];
+    struct stat st;
+    DIR *d;
+
+    if (!*state)
+        skip();
+    for (int round = 0; round < 2; round++) {
+        d = opendir(MOUNT("/large"));
+        assert_non_null(d);
+        errno = 0;
+        for (names = 0; readdir(d); names++)
+            ;
+        assert_int_equal(errno, E2BIG);
+        assert_in_range(names, 40000 / 30, 40000 / (11 + 8) + 2);
+        closedir(d);
+    }
+    for (unsigned i = 0; i < LARGE; i += 10) {
+        snprintf(name, sizeof(name), "/large/a-file-%u", i);
+        assert_int_equal(stat(MOUNT(name), &st), 0);
+        snprintf(name, sizeof(name), "/large/no-file-%u", i);
+        assert_int_equal(stat(MOUNT(name), &st), -1);
+        assert_int_equal(errno, ENOENT);
+    }
+    node_counters(&node, counters);
+    assert_int_equal(counters[CU_COUNT_listings_cut], 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_large_directory_is_walked_once, setup, node_teardown),
+        cmocka_unit_test_setup_teardown(a_listing_over_its_bound_fails_at_its_end, setup_bounded,
+                                        teardown_bounded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

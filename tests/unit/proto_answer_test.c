@@ -271,9 +271,11 @@ static void a_listing_may_be_partial(void **state)
     (void)state;
     answer.answer.value.version = version;
     answer.answer.value.partial = true;
+    answer.answer.value.cut = true;
     answer.answer.value.bytes = cu_buf_new(0);
     f = round_trip(&answer, &out);
     assert_true(out.answer.value.partial);
+    assert_true(out.answer.value.cut);
     damage(&f, CU_MSG_HEAD, CU_KIND_DATA);
     frame_free(&f);
     cu_msg_clear(&out);

@@ -189,11 +189,18 @@ static void hook_stop(void *context, const struct cu_commands_origin *origin, js
     cu_daemon_stop(context, origin, result);
 }
 
+struct mount_list {
+    json_t *list;
+    bool odd; /* those that are not simply served, or the others */
+};
+
 static void describe_mount(void *context, const struct cu_fsmap_mount *mount, unsigned traits)
 {
-    json_t *list = context;
+    bool odd = (traits & (CU_FS_COPPER | CU_FS_PARTIAL | CU_FS_UNSTAMPED)) != 0;
+    const struct mount_list *mounts = context;
+    json_t *list = mounts->list;
 
-    if ((traits & CU_FS_KERNEL) || json_array_size(list) >= SERVED_MAX)
+    if ((traits & CU_FS_KERNEL) || odd != mounts->odd || json_array_size(list) >= SERVED_MAX)
         return;
     json_array_append_new(list, json_pack("{s:o, s:o, s:b, s:b, s:b, s:b}", "path",
                                           cu_shown_name(mount->point, mount->point_len), "type",
@@ -220,7 +227,9 @@ static void hook_describe(void *context, json_t *result)
     }
     json_object_set_new(result, "storage", storage);
     json_object_set_new(result, "file_systems", mounts);
-    cu_served_each(cu_storage_served(daemon->storage), describe_mount, mounts);
+    for (unsigned i = 0; i < 2; i++)
+        cu_served_each(cu_storage_served(daemon->storage), describe_mount,
+                       &(struct mount_list){.list = mounts, .odd = i == 0});
     for (uint32_t i = 0; i < 2 * daemon->links.node_count; i++) {
         const struct cu_links_slot *slot = &daemon->links.slots[i];
 

@@ -21,14 +21,20 @@
 #define TOP_BIT   (UINT64_C(1) << 63) /* numbers of the main file system hardly ever have it */
 #define ROOT_SEED UINT64_C(0x636f707065722d31)
 
+/* A directory with mount points in it. */
+struct parent {
+    uint64_t key;    /* 0: free */
+    uint64_t points; /* as cu_fsmap_points */
+};
+
 struct cu_fsmap {
     struct cu_fsmap_mount *mounts;
     size_t count;
     const struct cu_fsmap_mount *top; /* where a path walk begins; NULL: no such mount */
     uint32_t *by_point;               /* by parent and point: index + 1, 0: free */
-    uint64_t *parents;                /* hashes of (mount, directory with points in it); 0: free */
-    size_t slots;                     /* of both, a power of two */
-    char text[];                      /* the strings */
+    struct parent *parents;
+    size_t slots; /* of both, a power of two */
+    char text[];  /* the strings */
 };
 
 /* --- one line --------------------------------------------------------------------------------- */
@@ -153,14 +159,14 @@ static const struct cu_fsmap_mount *child(const struct cu_fsmap *map, uint32_t p
     return NULL;
 }
 
-static void add_parent(struct cu_fsmap *map, const struct cu_fsmap_mount *m)
+/* The entry for a directory, or where it belongs. */
+static struct parent *parent_at(const struct cu_fsmap *map, uint64_t key)
 {
-    uint64_t key = key_of(m->parent, m->point, cu_path_parent_len(m->point, m->point_len));
     size_t at = (size_t)key & (map->slots - 1);
 
-    while (map->parents[at] && map->parents[at] != key)
+    while (map->parents[at].key && map->parents[at].key != key)
         at = (at + 1) & (map->slots - 1);
-    map->parents[at] = key;
+    return &map->parents[at];
 }
 
 /* Of mounts with the same parent and point, which should not be, the latest counts: it is put in
@@ -181,7 +187,6 @@ static int build_index(struct cu_fsmap *map)
         while (map->by_point[at])
             at = (at + 1) & (map->slots - 1);
         map->by_point[at] = (uint32_t)i + 1;
-        add_parent(map, m);
     }
     return 0;
 }
@@ -246,19 +251,10 @@ const struct cu_fsmap_mount *cu_fsmap_find(const struct cu_fsmap *map, const cha
     return m;
 }
 
-bool cu_fsmap_has_points(const struct cu_fsmap *map, const struct cu_fsmap_mount *on,
+uint64_t cu_fsmap_points(const struct cu_fsmap *map, const struct cu_fsmap_mount *on,
                          const char *dir, size_t len)
 {
-    uint64_t key;
-    size_t at;
-
-    if (!on)
-        return false;
-    key = key_of(on->id, dir, len);
-    at = (size_t)key & (map->slots - 1);
-    while (map->parents[at] && map->parents[at] != key)
-        at = (at + 1) & (map->slots - 1);
-    return map->parents[at] != 0;
+    return on ? parent_at(map, key_of(on->id, dir, len))->points : 0;
 }
 
 const struct cu_fsmap_mount *cu_fsmap_point(const struct cu_fsmap *map,
@@ -404,6 +400,19 @@ static bool same_system(const struct cu_fsmap_mount *a, const struct cu_fsmap_mo
     return a->dev == b->dev && a_len == b_len && memcmp(x, y, a_len) == 0;
 }
 
+/* Adds to what its directory has; a mount upon a mount is no entry of it. */
+static void add_to_parent(struct cu_fsmap *map, const struct cu_fsmap_mount *m)
+{
+    uint64_t key = key_of(m->parent, m->point, cu_path_parent_len(m->point, m->point_len));
+    struct parent *parent = parent_at(map, key);
+    bool served = !(stack_top(map, m, m->point, m->point_len)->traits & CU_FS_NOT_SERVED);
+
+    parent->key = key;
+    parent->points += mixed(m->root_ino + served);
+    if (parent->points == 0)
+        parent->points = 1;
+}
+
 /* By its point alone: what else is mounted from the same file system is not the same everywhere. */
 static void assign_spaces(struct cu_fsmap *map, const struct cu_fsmap_mount *main)
 {
@@ -416,6 +425,7 @@ static void assign_spaces(struct cu_fsmap *map, const struct cu_fsmap_mount *mai
         m->root_ino = mixed(cu_hash_seeded(m->point, m->point_len, ~ROOT_SEED));
         if (m->root_ino >> LOW_BITS == 0)
             m->root_ino |= TOP_BIT;
+        add_to_parent(map, m);
     }
 }
 

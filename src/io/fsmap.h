@@ -49,8 +49,10 @@ void cu_fsmap_destroy(struct cu_fsmap *map); /* NULL does nothing */
  * NULL: nothing is known. */
 const struct cu_fsmap_mount *cu_fsmap_find(const struct cu_fsmap *map, const char *path,
                                            size_t len);
-/* May directory dir, which lies on `on`, have mount points as entries? False: it has none. */
-bool cu_fsmap_has_points(const struct cu_fsmap *map, const struct cu_fsmap_mount *on,
+/* Which entries of directory dir, which lies on `on`, are mount points, and which of these are not
+ * served, as one number; 0: none is. A listing is another when it changes, whatever the directory's
+ * stamps say. The same on nodes with the same mounts there. */
+uint64_t cu_fsmap_points(const struct cu_fsmap *map, const struct cu_fsmap_mount *on,
                          const char *dir, size_t len);
 /* The topmost mount on path, whose parent directory lies on `on`; NULL: it is no mount point. */
 const struct cu_fsmap_mount *cu_fsmap_point(const struct cu_fsmap *map,

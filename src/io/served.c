@@ -464,10 +464,11 @@ uint64_t cu_served_number(struct cu_served *served, const struct cu_served_place
 
 /* --- entries of a directory ------------------------------------------------------------------- */
 
-bool cu_served_has_points(const struct cu_served_place *place)
+uint64_t cu_served_points(const struct cu_served_place *place)
 {
-    return place->mount &&
-           cu_fsmap_has_points(place->table->map, place->mount, place->path, place->len);
+    if (!place->mount)
+        return 0;
+    return cu_fsmap_points(place->table->map, place->mount, place->path, place->len);
 }
 
 /* Length, or -1: too long for anything to be mounted there. */

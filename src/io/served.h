@@ -50,8 +50,8 @@ uint64_t cu_served_space(struct cu_served *served, const struct cu_served_place 
 /* The inode number to show. */
 uint64_t cu_served_number(struct cu_served *served, const struct cu_served_place *place,
                           const struct stat *st);
-/* Of a directory at place: may entries be mount points? */
-bool cu_served_has_points(const struct cu_served_place *place);
+/* Of a directory at place: cu_fsmap_points. */
+uint64_t cu_served_points(const struct cu_served_place *place);
 /* Is its entry called name a mount point? Then *number is the inode number to list it with; 0: it
  * is not listed. Touches no file system. */
 bool cu_served_point(const struct cu_served_place *place, const char *name, size_t name_len,

@@ -127,7 +127,7 @@ static struct lister lister_of(struct cu_storage_env *env, const struct cu_stora
         .job = job,
         .omitted = find_omitted(env, job),
         .fd = fd,
-        .has_points = place->table && cu_served_has_points(place),
+        .has_points = cu_served_points(place) != 0,
         .space = cu_served_space(env->served, place, st),
         .dev = st->st_dev,
     };
@@ -239,10 +239,13 @@ static bool stamp_is_proof(const struct stat *st)
 /* A directory changed within the current tick may change again under the same stamp. Its listing is
  * right, but its version must not pass for that of a later state: it gets one of its own, that
  * equals only that of the same listing and no real one. */
-static struct cu_version listing_version(const struct stat *st, bool proven, uint64_t hash)
+static struct cu_version listing_version(const struct cu_served_place *place, const struct stat *st,
+                                         bool proven, uint64_t hash)
 {
     struct cu_version version = cu_storage_version_of(st);
 
+    /* What is mounted in it, and whether that is shown, is part of the listing and in no stamp. */
+    version.size ^= cu_served_points(place);
     if (!proven) {
         version.mtime = (struct cu_time){.sec = INT64_MIN};
         version.ctime = (struct cu_time){.sec = (int64_t)hash};
@@ -298,7 +301,7 @@ static int list_open(int fd, struct cu_storage_env *env, struct cu_storage_job *
         changed = !cu_version_equal(&was, &is);
     }
     job->value.hash = cu_hash_bytes(job->value.bytes->data, job->value.bytes->size);
-    job->value.version = listing_version(&before, proven && !changed, job->value.hash);
+    job->value.version = listing_version(&job->place, &before, proven && !changed, job->value.hash);
     if (changed) /* it changes faster than it can be listed: to be believed by nobody for long */
         job->value.age_ms = UINT32_MAX;
     job->value.cut = lister.cut;
@@ -331,7 +334,7 @@ static int run_dir(struct cu_storage_env *env, struct cu_storage_job *job, const
             job->counts.stat++;
             return -errno;
         }
-        version = cu_storage_version_of(&st);
+        version = listing_version(&job->place, &st, true, 0);
         if (S_ISDIR(st.st_mode) && cu_version_equal(&version, &job->version)) {
             job->counts.revalidate++;
             job->value.version = version;

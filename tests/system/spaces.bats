@@ -163,19 +163,26 @@ for top in tops:
 
 @test "a view mounted later, or a part of one, or an overlay over one, is not entered either" {
     mkdir "$storage/late" "$storage/late"/{part,over,upper,work}
+    # From now on names in it are answered from its listing.
+    run on node4 stat "$view/late/none"
+    run on node4 stat "$view/late/none2"
     # A bind mount of the view, and an overlay over it, on the root of each tree.
     # shellcheck disable=SC2016
     on_all sh -ec 'mount --bind "$2$1/one" "$1/late/part"
         mount -t overlay overlay -o "lowerdir=$2$1/one:$1/two" "$1/late/over"' sh "$storage" "$MOUNT"
     [ "$(on node1 cat "$storage/late/over/file")" = one ]
+    for name in over part; do
+        run on node4 timeout "$PATIENCE" cat "$view/late/$name/file"
+        [[ $output == *"No such file"* ]]
+    done
+    copper node1 refresh "$storage/late" >/dev/null
     run -0 on node4 timeout "$PATIENCE" ls "$view/late"
     [ "$output" = "upper"$'\n'"work" ]
-    run on node4 timeout "$PATIENCE" cat "$view/late/over/file"
-    [[ $output == *"No such file"* ]]
     # shellcheck disable=SC2016
     on_all sh -c 'umount "$1/late/part" "$1/late/over"' sh "$storage"
     # It is a directory again, once -E has passed.
     until_true on node4 test -d "$view/late/part"
+    until_true on node4 test -d "$view/late/over"
 }
 
 @test "a second view, of the same user or of another, is not found in the first, nor the other way round" {

@@ -280,13 +280,38 @@ static void mount_points_are_known_as_entries(void **state)
     const struct cu_fsmap_mount *root = find(map, "/");
 
     (void)state;
-    assert_true(cu_fsmap_has_points(map, root, "/srv", 4));
-    assert_false(cu_fsmap_has_points(map, root, "/usr", 4));
-    assert_false(cu_fsmap_has_points(map, find(map, "/srv/x"), "/srv/x", 6));
+    assert_true(cu_fsmap_points(map, root, "/srv", 4) != 0);
+    assert_int_equal(cu_fsmap_points(map, root, "/usr", 4), 0);
+    assert_int_equal(cu_fsmap_points(map, find(map, "/srv/x"), "/srv/x", 6), 0);
     assert_int_equal(cu_fsmap_point(map, root, "/srv/x", 6)->id, 31);
     assert_true(cu_fsmap_point(map, root, "/srv/p", 6)->traits & CU_FS_KERNEL);
     assert_null(cu_fsmap_point(map, root, "/srv/y", 6));
     cu_fsmap_destroy(map);
+}
+
+/* A listing is another one when something is mounted in it, though no stamp moves. */
+static void mount_points_tell_listings_apart(void **state)
+{
+    static const char *const texts[] = {
+        ROOT,
+        ROOT "30 27 0:40 / /srv/x rw - tmpfs t rw\n",
+        ROOT "30 27 0:40 / /srv/y rw - tmpfs t rw\n",
+        ROOT "30 27 0:40 / /srv/x rw - tmpfs t rw\n31 27 0:40 / /srv/y rw - tmpfs t rw\n",
+        ROOT "30 27 0:40 / /srv/x rw - proc t rw\n",
+        ROOT "30 27 0:40 / /srv/x rw - tmpfs t rw\n31 30 0:41 / /srv/x rw - fuse.copper t rw\n",
+    };
+    uint64_t points[6];
+
+    (void)state;
+    for (size_t i = 0; i < 6; i++) {
+        struct cu_fsmap *map = map_of(texts[i]);
+
+        points[i] = cu_fsmap_points(map, find(map, "/"), "/srv", 4);
+        cu_fsmap_destroy(map);
+        for (size_t k = 0; k < i && i < 5; k++)
+            assert_true(points[i] != points[k]);
+    }
+    assert_int_equal(points[4], points[5]); /* neither is shown */
 }
 
 static void nonsense_is_left_out(void **state)
@@ -311,7 +336,7 @@ static void nonsense_is_left_out(void **state)
         struct cu_fsmap *map = map_of(texts[i]);
 
         (void)find(map, "/a/b");
-        (void)cu_fsmap_has_points(map, find(map, "/a"), "/a", 2);
+        (void)cu_fsmap_points(map, find(map, "/a"), "/a", 2);
         cu_fsmap_destroy(map);
     }
 }
@@ -329,6 +354,7 @@ int main(void)
         cmocka_unit_test(listings_are_believed_by_type),
         cmocka_unit_test(the_site_has_the_last_word),
         cmocka_unit_test(mount_points_are_known_as_entries),
+        cmocka_unit_test(mount_points_tell_listings_apart),
         cmocka_unit_test(nonsense_is_left_out),
     };
 

@@ -20,12 +20,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WANTS_MAX        1024u          /* in service, of one child in one tree */
-#define PARKED_BYTES_MAX (8ull << 20)   /* of all children, which park their own children's */
-#define WINDOW_MAX_BYTES (32ull << 20)  /* twice what one reader reads ahead */
-#define WINDOW_CHUNKS    4u             /* at least: else a small cache has no pipeline */
-#define REFUSALS_BYTES   (512ull << 10) /* queued beyond the window: then the child is let go */
-#define UNKNOWN_BYTES    4096u          /* of an answer whose size is not known yet */
+#define WANTS_MAX        1024u         /* in service, of one child in one tree */
+#define PARKED_BYTES_MAX (8ull << 20)  /* of all children, which park their own children's */
+#define WINDOW_MAX_BYTES (32ull << 20) /* twice what one reader reads ahead */
+#define WINDOW_CHUNKS    4u            /* at least: else a small cache has no pipeline */
+#define REFUSALS_BYTES   (2ull << 20)  /* queued beyond the window: then the child is let go */
+#define UNKNOWN_BYTES    4096u         /* of an answer whose size is not known yet */
 
 struct parked {
     struct cu_list link; /* in flow->parked */

@@ -1,5 +1,6 @@
-/* See order.h. The listing is divided by the hashes' first bits, then each small part is sorted:
- * that is several times as fast as sorting the whole, of which the loop of a node has to wait.
+/* See order.h. A listing is divided by the hashes' first bits into buckets, each bucket by the next
+ * ones into parts of a few entries, and these are sorted: several times as fast as sorting the
+ * whole, for which a node's loop has to wait. Buckets are small enough for a processor's cache.
  *
  * Invariant: positions ascend by (hash, position), so names of one hash are in the order of names.
  */
@@ -11,8 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PART       8u /* entries in a part, on average */
-#define INSERT_MAX 32u
+#define HASH_BITS      62u
+#define BUCKETS_BITS   8u
+#define BUCKETS        (1u << BUCKETS_BITS)
+#define BUCKETS_FROM   4096u /* entries; fewer are one bucket */
+#define PART           8u    /* entries in a part, on average */
+#define PARTS_BITS_MAX 12u
+#define INSERT_MAX     32u
 
 struct place {
     uint64_t hash;
@@ -21,7 +27,7 @@ struct place {
 
 static uint64_t hash_of(const struct cu_dirent *e)
 {
-    return cu_hash_bytes(e->name, e->name_len) >> 2;
+    return cu_hash_bytes(e->name, e->name_len) >> (64 - HASH_BITS);
 }
 
 struct cu_dirent cu_order_entry(const struct cu_order *order, uint32_t i)
@@ -63,42 +69,49 @@ static void sort_part(struct place *part, size_t count)
     }
 }
 
-/* How far to shift a hash for the number of its part; *parts is a power of two. */
-static unsigned divide(uint32_t count, uint32_t *parts)
+/* Sorts from[0..count) into to. Their hashes have the bits from `shift` on in common. */
+static void sort_into(const struct place *from, struct place *to, uint32_t count, unsigned shift)
 {
+    uint32_t ends[1u << PARTS_BITS_MAX], start = 0;
     unsigned bits = 0;
 
-    while ((uint64_t)PART << bits < count)
+    while (bits < PARTS_BITS_MAX && (PART << bits) < count)
         bits++;
-    *parts = 1u << bits;
-    return 62 - bits;
+    shift -= bits;
+    memset(ends, 0, (1u << bits) * sizeof(*ends));
+    for (uint32_t i = 0; i < count; i++)
+        ends[from[i].hash >> shift & ((1u << bits) - 1)]++;
+    for (uint32_t i = 0; i < 1u << bits; i++) {
+        uint32_t part = ends[i];
+
+        ends[i] = start;
+        start += part;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        to[ends[from[i].hash >> shift & ((1u << bits) - 1)]++] = from[i];
+    start = 0;
+    for (uint32_t i = 0; i < 1u << bits; start = ends[i++])
+        sort_part(to + start, ends[i] - start);
 }
 
-int cu_order_build(struct cu_order *order, const struct cu_dir_index *index)
+/* Divides all into buckets, whose ends are told; the longest one's length. */
+static uint32_t divide(const struct cu_dir_index *index, unsigned shift, struct place *places,
+                       uint32_t ends[BUCKETS])
 {
-    uint32_t parts, *ends = NULL, start = 0;
-    unsigned shift = divide(index->count, &parts);
-    struct place *places = NULL;
-    int rc = -ENOMEM;
+    uint32_t start = 0, longest = 0;
 
-    *order = (struct cu_order){.index = index};
-    if (index->count == 0)
-        return 0;
-    order->positions = malloc(index->count * sizeof(*order->positions));
-    places = malloc(index->count * sizeof(*places));
-    ends = calloc((size_t)parts + 1, sizeof(*ends));
-    if (!order->positions || !places || !ends)
-        goto out;
+    memset(ends, 0, BUCKETS * sizeof(*ends));
     for (uint32_t i = 0; i < index->count; i++) {
         struct cu_dirent e = cu_dir_index_entry(index, i);
 
         ends[hash_of(&e) >> shift]++;
     }
-    for (uint32_t i = 0, before = 0; i < parts; i++) {
+    for (uint32_t i = 0; i < BUCKETS; i++) {
         uint32_t count = ends[i];
 
-        ends[i] = before;
-        before += count;
+        ends[i] = start;
+        start += count;
+        longest = count > longest ? count : longest;
     }
     for (uint32_t i = 0; i < index->count; i++) {
         struct cu_dirent e = cu_dir_index_entry(index, i);
@@ -106,14 +119,35 @@ int cu_order_build(struct cu_order *order, const struct cu_dir_index *index)
 
         places[ends[hash >> shift]++] = (struct place){.hash = hash, .position = i};
     }
-    for (uint32_t i = 0; i < parts; start = ends[i++])
-        sort_part(places + start, ends[i] - start);
-    for (uint32_t i = 0; i < index->count; i++)
-        order->positions[i] = places[i].position;
+    return longest;
+}
+
+int cu_order_build(struct cu_order *order, const struct cu_dir_index *index)
+{
+    unsigned shift = index->count > BUCKETS_FROM ? HASH_BITS - BUCKETS_BITS : HASH_BITS;
+    struct place *places = NULL, *sorted = NULL;
+    uint32_t ends[BUCKETS], start = 0;
+    int rc = -ENOMEM;
+
+    *order = (struct cu_order){.index = index};
+    if (index->count == 0)
+        return 0;
+    order->positions = malloc(index->count * sizeof(*order->positions));
+    places = malloc(index->count * sizeof(*places));
+    if (!order->positions || !places)
+        goto out;
+    sorted = malloc(divide(index, shift, places, ends) * sizeof(*sorted));
+    if (!sorted)
+        goto out;
+    for (uint32_t i = 0; i < BUCKETS && start < index->count; start = ends[i++]) {
+        sort_into(places + start, sorted, ends[i] - start, shift);
+        for (uint32_t k = start; k < ends[i]; k++)
+            order->positions[k] = sorted[k - start].position;
+    }
     rc = 0;
 out:
     free(places);
-    free(ends);
+    free(sorted);
     if (rc < 0)
         cu_order_free(order);
     return rc;

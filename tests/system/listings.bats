@@ -80,6 +80,21 @@ change() {
     [ "$(on node3 "$walker" again "$leaf")" = same ]
 }
 
+@test "a walk goes on while names come and go, and others list the directory after -E" {
+    "$walker" make "$dir" 0 3000
+    ls -A "$dir" >"$dir.before"
+    pause 3 "$leaf"
+    change "$dir" "$dir.at"
+    ls -A "$dir" >"$dir.after"
+    until_true on node3 test -e "$leaf/f0005001" # what was listed before is not believed any more
+    same node3 "$dir" "$leaf"
+    resume
+    "$walker" check 1 "$dir.before" "$dir.after" "$dir.seen"
+    for _ in 1 2 3; do
+        same node3 "$dir" "$leaf"
+    done
+}
+
 @test "twenty directories open at once, in the middle of which all change" {
     local dirs=() i
     for i in {0..19}; do
@@ -149,9 +164,10 @@ found() {
 }
 
 @test "paths of several times 4,095 bytes: find, tar and du see what is on storage" {
-    [ "$("$walker" deep "$dir" 80)" -gt 16000 ]
-    found "$leaf" on node3 >"$dir.leaf"
-    found "$dir" env >"$dir.storage"
+    mkdir "$dir/deep"
+    [ "$("$walker" deep "$dir/deep" 80)" -gt 16000 ]
+    found "$leaf/deep" on node3 >"$dir.leaf"
+    found "$dir/deep" env >"$dir.storage"
     cmp "$dir.leaf" "$dir.storage"
     copper login refresh "$dir$(find "$dir" -mindepth 40 -maxdepth 40 -type d -printf '/%P')"
 }

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,6 +202,30 @@ static void print_file_systems(const json_t *daemon)
     }
 }
 
+/* The kernel lets in only processes of the user and the primary group that mounted. */
+static void check_group(const json_t *daemon, struct finding *f)
+{
+    gid_t mounted = (gid_t)cu_cli_number(daemon, "group"), mine = getgid();
+    const struct group *g = getgrgid(mounted);
+    char name[64];
+
+    snprintf(name, sizeof(name), "%.60s", g != NULL ? g->gr_name : "?");
+    f->good =
+        daemon == NULL || mounted == mine || json_is_true(json_object_get(daemon, "allow_other"));
+    g = getgrgid(mine);
+    if (daemon == NULL)
+        snprintf(f->text, sizeof(f->text), "group: nothing is mounted");
+    else if (f->good)
+        snprintf(f->text, sizeof(f->text), "group %s sees the view%s", name,
+                 mounted == mine ? "" : ", and so do the others");
+    else
+        snprintf(f->text, sizeof(f->text),
+                 "group: the view was mounted with primary group %s (%lu), this process has %.60s "
+                 "(%lu): Permission denied. Launch with the group that the programs have (newgrp, "
+                 "sg), or have the administrator put user_allow_other into /etc/fuse.conf",
+                 name, (unsigned long)mounted, g != NULL ? g->gr_name : "?", (unsigned long)mine);
+}
+
 static int print_json(const struct finding *findings, size_t count, json_t *daemon)
 {
     json_t *object = json_object(), *list = json_array();
@@ -220,7 +245,7 @@ static int print_json(const struct finding *findings, size_t count, json_t *daem
 static int run(const struct cu_command *command, int argc, char **argv)
 {
     struct cu_cli_options options;
-    struct finding findings[7];
+    struct finding findings[8];
     const size_t count = sizeof(findings) / sizeof(findings[0]);
     int status = cu_cli_parse(command, argc, argv, &options);
     bool good = true;
@@ -238,6 +263,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
     check_mount(options.mount, &findings[4]);
     daemon = check_daemon(options.mount, &findings[5]);
     check_storage(daemon, &findings[6]);
+    check_group(daemon, &findings[7]);
     make_printable(findings, count);
     cu_progress_end();
     if (options.json) {

@@ -110,6 +110,8 @@ static int start_job(struct cu_job *job, struct cu_error *err)
     const char *name = "COPPER_MOUNT";
 
     if (rc == 0)
+        job->group = getgid();
+    if (rc == 0)
         return 0;
     if (rc == -ENOMEM)
         return cu_error_set(err, rc, "out of memory");

@@ -88,6 +88,7 @@ json_t *cu_answer_status(struct cu_commands *commands, uint64_t now_ns)
     json_object_set_new(object, "host", json_string(host_of(commands, limits->rank)));
     add_int(object, "rank", limits->rank);
     add_int(object, "pid", (uint64_t)getpid());
+    add_int(object, "group", getgid());
     json_object_set_new(object, "mount", json_string(config->job->mount_dir));
     add_int(object, "port", config->job->port);
     add_int(object, "nodes", limits->node_count);

@@ -251,6 +251,7 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
         .device_fd = daemon->config.device_fd,
         .recovery = daemon->config.recovery,
         .resumes = daemon->config.resumes,
+        .allow_other = daemon->config.allow_other,
         .old_kernel = getenv("COPPER_OLD_KERNEL") != NULL,
         .events = {.context = daemon,
                    .kick = on_front_kick,

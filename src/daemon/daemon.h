@@ -23,6 +23,7 @@ struct cu_daemon_config {
     struct cu_mountdir *mountdir; /* borrowed; removed when the mount has gone */
     const char *real_mount;       /* borrowed: the mount directory by its real name */
     int device_fd;                /* taken: of cu_front_mount */
+    bool allow_other;             /* the same: was mounted so */
     struct cu_recovery *recovery; /* borrowed, opened */
     bool resumes;                 /* takes over from a daemon that died */
 };

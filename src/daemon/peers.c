@@ -245,6 +245,7 @@ static void hook_describe(void *context, json_t *result)
     json_object_set_new(result, "peer_count", json_integer(daemon->links.up_count));
     if (daemon->front == NULL)
         return;
+    json_object_set_new(result, "allow_other", json_boolean(daemon->config.allow_other));
     json_object_set_new(result, "names_expire", json_boolean(cu_front_can_expire(daemon->front)));
     json_object_set_new(result, "inodes", json_integer((json_int_t)cu_front_inodes(daemon->front)));
 }

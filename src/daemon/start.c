@@ -10,6 +10,7 @@
 #include "daemon/cores.h"
 #include "daemon/daemon.h"
 #include "daemon/detach.h"
+#include "daemon/group.h"
 #include "daemon/lock.h"
 #include "daemon/memory.h"
 #include "daemon/mountdir.h"
@@ -17,6 +18,7 @@
 #include "daemon/options.h"
 #include "daemon/process.h"
 #include "daemon/roster.h"
+#include "daemon/smallfile.h"
 #include "daemon/snapshot.h"
 #include "daemon/supervisor.h"
 #include "io/front.h"
@@ -50,6 +52,8 @@ struct start {
     int device_fd;   /* -1: not mounted */
     int listener_fd; /* 0: none. The port is ours from the first daemon to after the last */
     struct cu_recovery *recovery;
+    bool allow_other;           /* the mount: the kernel lets everybody in */
+    struct cu_error group_note; /* why the group is not the job's; empty: it is */
     /* Shown to no other process, and kept over restarts: with it the next daemon gets the rank that
      * the last one had, and nobody else does. */
     uint8_t instance[CU_PUBLIC_BYTES];
@@ -106,7 +110,7 @@ static int read_all(int fd, char **text, size_t *size, struct cu_error *err)
     return 0;
 }
 
-static int read_job(struct start *start, struct cu_error *err)
+static int read_job(struct start *start, char **argv, struct cu_error *err)
 {
     const char *path = start->options.job_path;
     int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : 0;
@@ -125,6 +129,9 @@ static int read_job(struct start *start, struct cu_error *err)
     rc = cu_munge_open_line(&text, &size, "key", err);
     if (rc == 0)
         rc = cu_job_decode(text, size, &start->job, err);
+    if (rc == 0 && cu_group_enter(start->job.group, argv, path != NULL ? NULL : text, size,
+                                  &start->group_note) < 0)
+        rc = 0; /* it goes on with the group that it has */
     sodium_memzero(text, size);
     free(text);
     if (rc == -ENOMEM)
@@ -312,6 +319,9 @@ static void log_start(const struct start *start, const char *job_id, const struc
     char cores[256];
 
     cu_log_info("job %s, mount %s", job_id, start->job.mount_dir);
+    if (start->group_note.text[0] != '\0')
+        cu_log_warn("%s: the view is seen by processes of group %lu only", start->group_note.text,
+                    (unsigned long)getgid());
     if (start->bound) {
         cu_cores_text(&start->cores, cores, sizeof(cores));
         cu_log_info("bound to cores %s", cores);
@@ -347,6 +357,7 @@ static void serve(void *context, bool again)
         .listener_fd = start->listener_fd,
         .recovery = start->recovery,
         .resumes = again,
+        .allow_other = start->allow_other,
     };
     struct cu_error err = {""};
     struct cu_daemon *daemon = NULL;
@@ -393,13 +404,21 @@ static void on_started(void *context)
 static int mount_it(struct start *start, struct cu_error *err)
 {
     const char *mount = start->job.mount_dir;
+    char conf[8192];
 
     if (realpath(mount, start->real_mount) == NULL)
         snprintf(start->real_mount, sizeof(start->real_mount), "%s", mount);
     start->recovery = cu_recovery_create(CU_RECOVERY_BYTES);
     if (start->recovery == NULL)
         return cu_error_set(err, -ENOMEM, "out of memory");
-    start->device_fd = cu_front_mount(mount, err);
+    start->allow_other = geteuid() != 0 &&
+                         cu_smallfile_read(NULL, "/etc/fuse.conf", conf, sizeof(conf)) > 0 &&
+                         cu_group_allows_other(conf);
+    start->device_fd = cu_front_mount(mount, start->allow_other, err);
+    if (start->device_fd < 0 && start->allow_other) { /* fusermount3 may have another fuse.conf */
+        start->allow_other = false;
+        start->device_fd = cu_front_mount(mount, false, err);
+    }
     return start->device_fd < 0 ? start->device_fd : 0;
 }
 
@@ -498,7 +517,7 @@ int cu_start_main(int argc, char **argv)
     /* As far as the user's limit allows: they are not written to swap space. */
     (void)sodium_mlock(start.job.key, sizeof(start.job.key));
     (void)sodium_mlock(start.instance, sizeof(start.instance));
-    if (read_job(&start, &err) < 0 || find_rank(&start, &err) < 0)
+    if (read_job(&start, argv, &err) < 0 || find_rank(&start, &err) < 0)
         return complain(&start, &err);
     if (!start.options.foreground) {
         if (cu_detach_fork(&start.detach, &err) < 0)

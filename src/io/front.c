@@ -113,12 +113,16 @@ static void on_inode_free(void *context, struct cu_inode *inode)
         cu_front_held_drop(context, inode->dir.held);
 }
 
-struct fuse_session *cu_front_session(const char *mount_dir, void *userdata, struct cu_error *err)
+struct fuse_session *cu_front_session(const char *mount_dir, bool allow_other, void *userdata,
+                                      struct cu_error *err)
 {
-    char *argv[] = {(char *)"copperd", (char *)"-o",
+    char *argv[] = {(char *)"copperd",
+                    (char *)"-o",
                     (char *)"ro,nosuid,nodev,default_permissions,fsname=copper,subtype=copper",
+                    (char *)"-o",
+                    (char *)"allow_other",
                     NULL};
-    struct fuse_args args = FUSE_ARGS_INIT(3, argv);
+    struct fuse_args args = FUSE_ARGS_INIT(allow_other ? 5 : 3, argv);
     struct fuse_session *session;
     int flags;
 
@@ -150,8 +154,9 @@ static int open_session(struct cu_front *front, struct cu_error *err)
     char device[32];
 
     snprintf(device, sizeof(device), "/dev/fd/%d", front->config.device_fd); /* libfuse's word */
-    front->session = cu_front_session(
-        front->config.device_fd > 0 ? device : front->config.mount_dir, front, err);
+    front->session =
+        cu_front_session(front->config.device_fd > 0 ? device : front->config.mount_dir,
+                         front->config.allow_other && front->config.device_fd <= 0, front, err);
     if (!front->session)
         return -EIO;
     front->fd = fuse_session_fd(front->session);

@@ -65,13 +65,16 @@ struct cu_front_config {
     int device_fd;                /* of cu_front_mount, taken; 0: mounts, and unmounts, by itself */
     struct cu_recovery *recovery; /* borrowed, opened; NULL: nobody will take over */
     bool resumes;                 /* goes on with what an earlier daemon left there */
+    bool allow_other;             /* the mount: the front lets nobody but its user in */
     bool old_kernel;              /* does without what Linux has later than 5.14: for tests */
     struct cu_front_events events;
 };
 
-/* Mounts without serving: the device, which processes that are forked later may serve (one at a
+/* allow_other: the kernel lets everybody in, which fusermount3 may refuse.
+ * Mounts without serving: the device, which processes that are forked later may serve (one at a
  * time), or -errno with err. Who has it unmounts. */
-__attribute__((warn_unused_result)) int cu_front_mount(const char *mount_dir, struct cu_error *err);
+__attribute__((warn_unused_result)) int cu_front_mount(const char *mount_dir, bool allow_other,
+                                                       struct cu_error *err);
 
 /* Mounts (fusermount3 when not root) and starts to serve on the loop. */
 struct cu_front *cu_front_create(const struct cu_front_config *config, struct cu_error *err);

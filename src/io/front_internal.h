@@ -186,7 +186,8 @@ extern const struct fuse_lowlevel_ops cu_front_ops;
 
 /* front.c */
 /* Mounts, or uses the device "/dev/fd/N", which is set not to block. NULL with err. */
-struct fuse_session *cu_front_session(const char *mount_dir, void *userdata, struct cu_error *err);
+struct fuse_session *cu_front_session(const char *mount_dir, bool allow_other, void *userdata,
+                                      struct cu_error *err);
 
 /* front_forget.c */
 int cu_front_forgets_init(struct cu_front *front);

@@ -22,11 +22,14 @@ _Static_assert(CU_COUNTER_COUNT <= COPPER_COUNTERS_MAX, "counters outgrow the io
  * belongs to who mounted it, and nobody else gets in. */
 static void reply_attr(fuse_req_t fuse, const struct cu_inode *inode)
 {
+    const struct cu_front *front = fuse_req_userdata(fuse);
     struct stat st;
 
     cu_front_stat(&inode->attr, &st);
     if (inode->nodeid == CU_INODE_ROOT)
         st.st_uid = geteuid();
+    if (inode->nodeid == CU_INODE_ROOT && front->config.allow_other)
+        st.st_mode = S_IFDIR | 0700; /* the kernel asks nobody else here to keep others out */
     fuse_reply_attr(fuse, &st, CU_FRONT_FOREVER_S);
 }
 

@@ -23,13 +23,13 @@
 
 /* --- mounting --------------------------------------------------------------------------------- */
 
-int cu_front_mount(const char *mount_dir, struct cu_error *err)
+int cu_front_mount(const char *mount_dir, bool allow_other, struct cu_error *err)
 {
     /* Never destroyed: that would close the device, and lose the mount's name (libfuse frees it
      * when it unmounts). Volatile, for it is only kept. */
     static struct fuse_session *volatile session;
 
-    session = cu_front_session(mount_dir, NULL, err);
+    session = cu_front_session(mount_dir, allow_other, NULL, err);
     return session ? fuse_session_fd(session) : -EIO;
 }
 
@@ -76,6 +76,14 @@ static bool comes_from_us(const struct cu_front *front, const struct fuse_in_hea
            front->config.events.is_ours(front->config.events.context, header->pid);
 }
 
+/* Where the kernel lets everybody in: only the user's requests are answered, whatever his group.
+ * What others can reach without a request the mode of the top directory decides (reply_attr). */
+static bool is_foreign(const struct cu_front *front, const struct fuse_in_header *header)
+{
+    return front->config.allow_other && header->uid != geteuid() &&
+           !needs_no_answer(header->opcode);
+}
+
 static void process(struct cu_front *front, const void *bytes, size_t size)
 {
     struct fuse_buf request = {.mem = (void *)(uintptr_t)bytes, .size = size};
@@ -84,6 +92,10 @@ static void process(struct cu_front *front, const void *bytes, size_t size)
     if (header->opcode == FUSE_INIT) {
         cu_recovery_set_init(front->config.recovery, bytes, size);
         cu_front_kernel_offers(front, bytes, size);
+    }
+    if (is_foreign(front, header)) {
+        refuse(front, header, EACCES);
+        return;
     }
     front->current = &request;
     fuse_session_process_buf(front->session, &request);

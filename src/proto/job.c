@@ -75,6 +75,7 @@ static const struct option options[] = {
      "is TYPE:WORD or PATH:WORD, separated by commas, the word trusted, partial, unstamped or "
      "untrusted"},
     {"snapshot_s", KIND_U32, AT(snapshot_s), 0, DAY_S, "a number of seconds", NULL},
+    {"group", KIND_U32, AT(group), 1, UINT32_MAX - 1, "a group", NULL},
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
 

@@ -109,7 +109,7 @@ static int setup(void **state)
     strcpy(dir, "/tmp/cu-takeover-test-XXXXXX");
     if (!mkdtemp(dir))
         return -1;
-    device = cu_front_mount(dir, &err);
+    device = cu_front_mount(dir, false, &err);
     if (device < 0) {
         print_message("no mount is possible here: %s\n", err.text);
         return 0;

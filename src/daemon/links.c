@@ -93,6 +93,29 @@ int cu_links_failure(const struct cu_links *links, uint32_t rank)
     return slot != NULL ? slot->failed : 0;
 }
 
+void cu_links_asked(struct cu_links *links, uint32_t rank, bool child)
+{
+    struct cu_links_slot *slot = slot_of(links, rank, child);
+
+    if (slot != NULL)
+        slot->asked++;
+}
+
+void cu_links_answered(struct cu_links *links, uint32_t rank, bool child)
+{
+    struct cu_links_slot *slot = slot_of(links, rank, child);
+
+    if (slot != NULL && slot->asked > 0)
+        slot->asked--;
+}
+
+bool cu_links_is_asked(const struct cu_links *links, uint32_t rank, bool child)
+{
+    const struct cu_links_slot *slot = slot_of(links, rank, child);
+
+    return slot != NULL && slot->asked > 0;
+}
+
 bool cu_links_who(const struct cu_links *links, const struct cu_link *link, uint32_t *rank,
                   bool *child)
 {

@@ -12,6 +12,7 @@ struct cu_links_slot {
     struct cu_link *link; /* borrowed from the transport; NULL: none */
     bool up;              /* proven; false while it is being opened */
     int failed;           /* errno with which opening it failed last; 0: not since it was up */
+    uint32_t asked;       /* CONTROLs that it has not answered */
     uint8_t instance[CU_PUBLIC_BYTES]; /* of a child that is up: who it is beside its rank */
 };
 
@@ -39,6 +40,10 @@ struct cu_link *cu_links_any(const struct cu_links *links, uint32_t rank, bool c
 void cu_links_failed(struct cu_links *links, uint32_t rank, int error);
 /* With which errno, the last time; 0: not since it was up. */
 int cu_links_failure(const struct cu_links *links, uint32_t rank);
+/* A CONTROL went out over the link that is up, or its RESULT has come. */
+void cu_links_asked(struct cu_links *links, uint32_t rank, bool child);
+void cu_links_answered(struct cu_links *links, uint32_t rank, bool child);
+bool cu_links_is_asked(const struct cu_links *links, uint32_t rank, bool child);
 /* Whose link it is. False for one that is in no slot (a client's). */
 bool cu_links_who(const struct cu_links *links, const struct cu_link *link, uint32_t *rank,
                   bool *child);

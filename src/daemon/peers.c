@@ -53,18 +53,36 @@ static void on_up(void *context, struct cu_link *link, const struct cu_handshake
     cu_daemon_drain(daemon);
 }
 
+/* Only a parent answers, and only who was asked has a result: large payloads come when we want
+ * them.
+ */
+static bool on_expects(void *context, struct cu_link *link, const struct cu_msg_head *head)
+{
+    struct cu_daemon *daemon = context;
+    uint32_t rank;
+    bool child, known = cu_links_who(&daemon->links, link, &rank, &child);
+
+    if (head->type == CU_MSG_ANSWER)
+        return known && !child;
+    if (head->type == CU_MSG_RESULT)
+        return known && cu_links_is_asked(&daemon->links, rank, child);
+    return true;
+}
+
 static void on_control(struct cu_daemon *daemon, struct cu_link *link, const struct cu_msg *msg)
 {
     const struct cu_commands_origin origin = {.owner = link, .id = msg->id, .is_link = true};
     uint32_t rank;
     bool child;
 
-    if (msg->type == CU_MSG_CONTROL)
+    if (msg->type == CU_MSG_CONTROL) {
         cu_commands_request(daemon->commands, &origin, msg->control.json->data,
                             msg->control.json->size, uv_hrtime());
-    else if (cu_links_who(&daemon->links, link, &rank, &child))
+    } else if (cu_links_who(&daemon->links, link, &rank, &child)) {
+        cu_links_answered(&daemon->links, rank, child);
         cu_commands_result(daemon->commands, rank, child, msg->id, msg->control.json->data,
                            msg->control.json->size, uv_hrtime());
+    }
 }
 
 static void on_message(void *context, struct cu_link *link, const struct cu_msg *msg)
@@ -122,6 +140,7 @@ static void on_drained(void *context, struct cu_link *link)
 const struct cu_transport_events cu_daemon_transport_events = {
     .up = on_up,
     .message = on_message,
+    .expects = on_expects,
     .down = on_down,
     .drained = on_drained,
 };
@@ -180,8 +199,11 @@ static int hook_ask(void *context, uint32_t rank, bool child, uint64_t id, struc
     struct cu_daemon *daemon = context;
     struct cu_msg msg = {.type = CU_MSG_CONTROL, .id = id, .control = {.json = json}};
     struct cu_link *link = cu_links_get(&daemon->links, rank, child);
+    int rc = link != NULL ? cu_link_send(link, &msg) : -ENOTCONN;
 
-    return link != NULL ? cu_link_send(link, &msg) : -ENOTCONN;
+    if (rc == 0)
+        cu_links_asked(&daemon->links, rank, child);
+    return rc;
 }
 
 static void hook_stop(void *context, const struct cu_commands_origin *origin, json_t *result)

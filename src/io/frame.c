@@ -135,6 +135,9 @@ static int feed_frame(struct cu_frame *frame, const unsigned char **bytes, size_
         *size -= need;
     }
     if (head.bulk_len > 0) {
+        r = frame->begin ? frame->begin(context, &head) : 0;
+        if (r)
+            return r;
         bulk = cu_buf_new(head.bulk_len);
         if (!bulk)
             return -ENOMEM;

@@ -11,8 +11,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* A frame with a payload begins: may it? Other than 0 is handed back by feed, and nothing is
+ * allocated. */
+typedef int (*cu_frame_begin_fn)(void *context, const struct cu_msg_head *head);
+
 struct cu_frame {
-    unsigned char *stash; /* the begun frame's head and fields */
+    cu_frame_begin_fn begin; /* NULL: all may; its context is feed's */
+    unsigned char *stash;    /* the begun frame's head and fields */
     size_t stash_size;
     size_t stash_capacity;
     struct cu_msg_head head; /* valid when bulk is not NULL */

@@ -211,6 +211,7 @@ static void tcp_destroy(struct cu_transport *transport)
     uv_close((uv_handle_t *)&tcp->listener, on_handle_closed);
     uv_close((uv_handle_t *)&tcp->timer, on_handle_closed);
     uv_close((uv_handle_t *)&tcp->pause, on_handle_closed);
+    uv_close((uv_handle_t *)&tcp->tick, on_handle_closed);
     cu_turn_close(&tcp->turn, on_turn_closed);
 }
 
@@ -278,7 +279,8 @@ struct cu_transport *cu_transport_tcp_create(const struct cu_transport_config *c
     tcp->refusal.context = tcp;
     tcp->refusal.gone = on_refused;
     cu_turn_init(&tcp->turn, config->loop, tcp, on_turn);
-    tcp->open = 4;
+    cu_tcp_room_open(tcp);
+    tcp->open = 5;
     if (listen_on(tcp, config, err)) {
         tcp_destroy(&tcp->base);
         return NULL;

@@ -45,6 +45,9 @@ struct cu_tcp {
     uint64_t refused_since_ns;
     unsigned refused_logged, refused_silent;
     unsigned char *rx; /* CU_TCP_RX_BYTES */
+    uint64_t room[2];  /* taken by unfinished payloads, [accepted] */
+    unsigned clients;  /* links of the copper command that are up */
+    uv_timer_t tick;
     struct cu_auth_job auth_job;
 };
 
@@ -65,6 +68,7 @@ struct cu_tcp_link {
     bool resolve_open; /* `resolve` is */
     bool writing;      /* `write` is, for the first write_bytes of the send queue */
     bool high;         /* more than CU_LINK_HIGH_BYTES were queued: `drained` is to be told */
+    bool client;       /* of the copper command, and up */
     bool small_read;   /* a payload just ended: expect the head of another, do not overread it */
     uint32_t rank;
     int doom;                     /* negative errno to end with at the end of this turn */
@@ -74,6 +78,10 @@ struct cu_tcp_link {
     uv_tcp_t socket;
     uv_write_t write;
     uint64_t write_bytes;
+    uint32_t receiving;  /* length of the unfinished payload, 0: none */
+    uint32_t tick_bytes; /* received since the last tick */
+    unsigned slow_ticks;
+    unsigned owed;        /* CONTROLs from it without a RESULT */
     struct cu_txq plain;  /* messages */
     struct cu_txq sealed; /* records made of them; only with seal */
     struct cu_seal *seal; /* NULL: not encrypted; then frames have tags */
@@ -124,7 +132,18 @@ void cu_tcp_drop(struct cu_tcp_link *link);
 /* A deadline has passed. */
 void cu_tcp_expire(struct cu_tcp_link *link, uint64_t now_ns);
 
+/* tcp_room.c */
+void cu_tcp_room_open(struct cu_tcp *tcp);
+/* cu_frame_begin_fn; context is the link. */
+int cu_tcp_room_take(void *context, const struct cu_msg_head *head);
+/* The payload has come, or the link ends. */
+void cu_tcp_room_give(struct cu_tcp_link *link);
+/* link is a client's that has just come up. */
+void cu_tcp_room_for_client(struct cu_tcp_link *link);
+
 /* tcp_log.c */
+/* Names the link after its other end, now that it is known. */
+void cu_tcp_name(struct cu_tcp_link *link);
 void cu_tcp_log_end(const struct cu_tcp_link *link, int error);
 /* Would a refusal now be logged? */
 bool cu_tcp_may_log_refusal(const struct cu_tcp *tcp);

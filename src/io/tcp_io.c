@@ -78,6 +78,8 @@ static int link_send(struct cu_link *base, const struct cu_msg *msg)
     if (!link->seal)
         put_tag(link, head, bulk);
     cu_txq_push_reserved(&link->plain, head, bulk);
+    if (msg->type == CU_MSG_RESULT && link->owed > 0)
+        link->owed--;
     if (link_queued(base) > CU_LINK_HIGH_BYTES)
         link->high = true;
     if (!link->writing)
@@ -190,6 +192,9 @@ static int on_message(void *context, const struct cu_msg *msg)
     struct cu_tcp_link *link = context;
     const struct cu_transport_events *events = &link->tcp->config.events;
 
+    cu_tcp_room_give(link);
+    if (msg->type == CU_MSG_CONTROL)
+        link->owed++;
     events->message(events->context, &link->base, msg);
     return link->state == CU_TCP_UP ? 0 : -ECANCELED;
 }
@@ -247,6 +252,7 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf)
     }
     link->base.heard_ns = uv_hrtime();
     cu_tcp_count(link->tcp, CU_COUNT_peer_bytes_in, size);
+    link->tick_bytes += (uint32_t)size;
     if (link->state == CU_TCP_HANDSHAKE) {
         cu_tcp_opening_read(link, size);
         return;

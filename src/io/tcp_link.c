@@ -60,6 +60,9 @@ static void shut(struct cu_tcp_link *link)
     if (link->accepted && link->state != CU_TCP_UP)
         link->tcp->unproven--;
     link->state = CU_TCP_CLOSED;
+    cu_tcp_room_give(link);
+    link->tcp->clients -= link->client;
+    link->client = false;
     cu_list_remove(&link->in_links);
     cu_list_remove(&link->in_waiting);
     cu_list_remove(&link->in_dirty);
@@ -130,6 +133,7 @@ static struct cu_tcp_link *link_new(struct cu_tcp *tcp, uint32_t timeout_ms)
     opening->resolve.data = link;
     opening->connect.data = link;
     cu_frame_init(&link->frame);
+    link->frame.begin = cu_tcp_room_take;
     cu_list_init(&link->in_dirty);
     cu_list_init(&link->in_links);
     cu_list_init(&link->in_waiting);
@@ -137,47 +141,6 @@ static struct cu_tcp_link *link_new(struct cu_tcp *tcp, uint32_t timeout_ms)
     cu_list_push_back(&tcp->waiting, &link->in_waiting);
     tcp->open++;
     return link;
-}
-
-/* "10.0.0.3" and port of the socket's other end; an IPv4 address is shown as such. */
-static void peer_text(const struct cu_tcp_link *link, char *text, size_t size, unsigned *port)
-{
-    union cu_tcp_address address;
-    int length = sizeof(address);
-
-    memset(&address, 0, sizeof(address));
-    snprintf(text, size, "unknown");
-    *port = 0;
-    if (uv_tcp_getpeername(&link->socket, &address.any, &length))
-        return;
-    if (address.any.sa_family == AF_INET6) {
-        (void)uv_ip6_name(&address.v6, text, size);
-        *port = ntohs(address.v6.sin6_port);
-        if (strncmp(text, "::ffff:", 7) == 0)
-            memmove(text, text + 7, strlen(text + 7) + 1);
-    } else {
-        (void)uv_ip4_name(&address.v4, text, size);
-        *port = ntohs(address.v4.sin_port);
-    }
-}
-
-/* Names the link after its other end, now that it is known. */
-static void name_link(struct cu_tcp_link *link)
-{
-    char text[INET6_ADDRSTRLEN];
-    unsigned port;
-
-    peer_text(link, text, sizeof(text), &port);
-    if (link->accepted && link->state == CU_TCP_UP && link->rank != CU_RANK_NONE)
-        snprintf(link->base.name, sizeof(link->base.name), "rank %u at %s:%u", link->rank, text,
-                 port);
-    else if (link->accepted || strcmp(text, link->opening->host) == 0)
-        snprintf(link->base.name, sizeof(link->base.name), "%s:%u", text, port);
-    else
-        snprintf(link->base.name, sizeof(link->base.name), "%.90s %s:%u", link->opening->host, text,
-                 port);
-    if (link->accepted) /* without the port, so that the log knows a repeated refusal for one */
-        snprintf(link->opening->host, sizeof(link->opening->host), "%s", text);
 }
 
 /* Where this connection has its server's end: for both ends the same, when nobody is between. */
@@ -220,7 +183,7 @@ static int start_handshake(struct cu_tcp_link *link)
     if (!link->accepted)
         cu_tcp_tune(link);
     if (!link->accepted || cu_tcp_may_log_refusal(link->tcp))
-        name_link(link);
+        cu_tcp_name(link);
     randombytes_buf(identity.secret, sizeof(identity.secret));
     server_address(link, &identity);
     if (link->accepted) {
@@ -266,7 +229,11 @@ static void go_up(struct cu_tcp_link *link)
         cu_tcp_tune(link);
     }
     link->state = CU_TCP_UP;
-    name_link(link);
+    cu_tcp_name(link);
+    if (link->accepted && who.role == CU_ROLE_CLIENT) {
+        link->client = true;
+        cu_tcp_room_for_client(link);
+    }
     cu_handshake_wipe(&link->opening->handshake);
     opening_free(link);
     cu_list_remove(&link->in_waiting);

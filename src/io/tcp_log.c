@@ -6,6 +6,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define REFUSED_PERIOD_NS UINT64_C(60000000000)
@@ -21,10 +22,12 @@ static const char *reason(enum cu_tcp_state state, int error)
         return "another rank than the host list says answers there";
     if (error == -ETIMEDOUT && state == CU_TCP_HANDSHAKE)
         return "no proof of the job's key in time";
+    if (error == -ETIMEDOUT && state == CU_TCP_UP)
+        return "sends a large message too slowly";
     if (error == -ETIMEDOUT)
         return "timed out";
     if (error == -ENOBUFS)
-        return "does not take what is sent to it";
+        return "does not take what is sent to it, or more was under way than there is room for";
     return refused != NULL ? refused : strerror(-error);
 }
 
@@ -80,4 +83,44 @@ void cu_tcp_log_end(const struct cu_tcp_link *link, int error)
         cu_log_warn("cannot join %s: %s", link->base.name, why);
     else
         cu_log_info("cannot connect to %s: %s", link->base.name, why);
+}
+
+/* "10.0.0.3" and port of the socket's other end; an IPv4 address is shown as such. */
+static void peer_text(const struct cu_tcp_link *link, char *text, size_t size, unsigned *port)
+{
+    union cu_tcp_address address;
+    int length = sizeof(address);
+
+    memset(&address, 0, sizeof(address));
+    snprintf(text, size, "unknown");
+    *port = 0;
+    if (uv_tcp_getpeername(&link->socket, &address.any, &length))
+        return;
+    if (address.any.sa_family == AF_INET6) {
+        (void)uv_ip6_name(&address.v6, text, size);
+        *port = ntohs(address.v6.sin6_port);
+        if (strncmp(text, "::ffff:", 7) == 0)
+            memmove(text, text + 7, strlen(text + 7) + 1);
+    } else {
+        (void)uv_ip4_name(&address.v4, text, size);
+        *port = ntohs(address.v4.sin_port);
+    }
+}
+
+void cu_tcp_name(struct cu_tcp_link *link)
+{
+    char text[INET6_ADDRSTRLEN];
+    unsigned port;
+
+    peer_text(link, text, sizeof(text), &port);
+    if (link->accepted && link->state == CU_TCP_UP && link->rank != CU_RANK_NONE)
+        snprintf(link->base.name, sizeof(link->base.name), "rank %u at %s:%u", link->rank, text,
+                 port);
+    else if (link->accepted || strcmp(text, link->opening->host) == 0)
+        snprintf(link->base.name, sizeof(link->base.name), "%s:%u", text, port);
+    else
+        snprintf(link->base.name, sizeof(link->base.name), "%.90s %s:%u", link->opening->host, text,
+                 port);
+    if (link->accepted) /* without the port, so that the log knows a repeated refusal for one */
+        snprintf(link->opening->host, sizeof(link->opening->host), "%s", text);
 }

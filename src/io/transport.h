@@ -25,6 +25,9 @@ struct cu_transport_events {
                bool child);
     /* A message has arrived; cleared by the transport after the call. */
     void (*message)(void *context, struct cu_link *link, const struct cu_msg *msg);
+    /* May this message, which has a payload, come over this link now? False ends the link as one
+     * that sent no message, and nothing is allocated for it. May be NULL: all may. */
+    bool (*expects)(void *context, struct cu_link *link, const struct cu_msg_head *head);
     /* An `up` link has ended (error: positive errno or 0 for an orderly end), or connect failed (up
      * never called). The link is gone after this call. Not called for cu_link_close. */
     void (*down)(void *context, struct cu_link *link, uint32_t rank, bool child, int error);
@@ -43,6 +46,11 @@ struct cu_transport_config {
     uint64_t *counters;            /* enum cu_counter: bytes, refused handshakes, bad messages */
     uint32_t handshake_timeout_ms; /* unproven connections are closed after this; 0: 5,000 */
     uint32_t unproven_max;         /* at most so many unproven at once, oldest goes; 0: 256 */
+    uint64_t receive_max_bytes; /* unfinished payloads, of all who connected here, and again of all
+                                   to whom this end did; 0: 64 MiB and twice a payload's bound.
+                                   When more would begin, the link with the largest ends with
+                                   ENOBUFS. One that brings less than 64 KiB a second for 10 s
+                                   ends with ETIMEDOUT */
     uint64_t send_queue_max_bytes; /* a link with more queued is slow and gets closed
                                       with ENOBUFS; 0: 256 MiB */
 };

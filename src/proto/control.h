@@ -9,6 +9,7 @@
 #ifndef CU_PROTO_CONTROL_H
 #define CU_PROTO_CONTROL_H
 
-#define CU_CONTROL_JSON_MAX (32u << 20)
+#define CU_CONTROL_JSON_MAX    (32u << 20)  /* of a result */
+#define CU_CONTROL_REQUEST_MAX (512u << 10) /* on a link; what a daemon takes is less */
 
 #endif

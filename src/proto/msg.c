@@ -53,7 +53,7 @@ static const struct bounds {
     [CU_MSG_PONG] = {"PONG", 0, 0, 0, 0, true},
     [CU_MSG_READY] = {"READY", READY_FIXED, READY_FIXED + READY_BYTES(CU_MSG_READY_MAX), 0, 0,
                       false},
-    [CU_MSG_CONTROL] = {"CONTROL", 0, 0, 1, CU_CONTROL_JSON_MAX, true},
+    [CU_MSG_CONTROL] = {"CONTROL", 0, 0, 1, CU_CONTROL_REQUEST_MAX, true},
     [CU_MSG_RESULT] = {"RESULT", 0, 0, 1, CU_CONTROL_JSON_MAX, true},
     [CU_MSG_BYE] = {"BYE", 0, 0, 0, 0, false},
     [CU_MSG_REFRESH] = {"REFRESH", REFRESH_FIXED + 1, REFRESH_FIXED + CU_PATH_MAX - 1, 0, 0, false},
@@ -198,7 +198,7 @@ static bool msg_is_valid(const struct cu_msg *msg)
     case CU_MSG_CONTROL:
     case CU_MSG_RESULT:
         return msg->control.json && msg->control.json->size > 0 &&
-               msg->control.json->size <= CU_CONTROL_JSON_MAX;
+               msg->control.json->size <= bounds_of[msg->type].bulk_max;
     case CU_MSG_JOIN:
     case CU_MSG_PING:
     case CU_MSG_PONG:

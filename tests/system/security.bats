@@ -195,6 +195,29 @@ rogue() {
     until_true parent_is node2 node1
 }
 
+# resident NODE: bytes of its daemon's own memory, in MB.
+resident() {
+    # shellcheck disable=SC2016
+    on "$1" sh -c 'awk "/^RssAnon/ { print int(\$2 / 1024) }" "/proc/$(pgrep -x copperd)/status"'
+}
+
+@test "unfinished frames of who has the key take no memory beyond a bound" {
+    local before
+    up
+    before=$(resident node1)
+    mkfifo "$WORK/hoard.end"
+    peer node1 hoard 20 <"$WORK/hoard.end" >"$WORK/hoarding" 3>&- &
+    exec 7>"$WORK/hoard.end"
+    until_true grep -q hoarding "$WORK/hoarding"
+    [ "$(resident node1)" -lt $((before + 80)) ]
+    on node2 cat "$MOUNT$WORK/secret" | cmp - "$WORK/secret"
+    exec 7>&-
+    wait $!
+    grep -q '"closed": 20' "$WORK/hoarding"
+    run -0 parent_is node2 node1
+    rm "$WORK/hoard.end"
+}
+
 @test "the processes that have the key cannot be looked into, not even by others of the same user" {
     up
     # shellcheck disable=SC2016

@@ -304,7 +304,7 @@ static void the_head_bounds_both_lengths(void **state)
         {CU_MSG_PING, 0, 0, 0, 0},
         {CU_MSG_PONG, 0, 0, 0, 0},
         {CU_MSG_READY, 8, 12508, 0, 0},
-        {CU_MSG_CONTROL, 0, 0, 1, CU_CONTROL_JSON_MAX},
+        {CU_MSG_CONTROL, 0, 0, 1, CU_CONTROL_REQUEST_MAX},
         {CU_MSG_RESULT, 0, 0, 1, CU_CONTROL_JSON_MAX},
         {CU_MSG_BYE, 0, 0, 0, 0},
         {CU_MSG_REFRESH, 9, 8 + 4095, 0, 0},

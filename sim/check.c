@@ -64,15 +64,26 @@ static uint64_t way_ns(const struct cu_sim *sim, uint32_t rank)
     return hops * sim->delay_max_ns + sim->freeze_max_ns;
 }
 
+/* When storage last failed with EIO for what the request waits for: a piece may wait for its chunk.
+ */
+static uint64_t error_ns(const struct cu_sim *sim, const struct cu_sim_req *req)
+{
+    enum cu_kind kind = (enum cu_kind)req->waiting;
+    uint64_t own = sim->eio_ns[cu_sim_object(sim, kind, req->file, req->chunk, req->piece)];
+    uint64_t whole = sim->eio_ns[cu_sim_object(sim, kind, req->file, req->chunk, 0)];
+
+    return own > whole ? own : whole;
+}
+
 /* Did storage say so at a time that this request may have heard of? */
 static bool error_is_true(const struct cu_sim *sim, const struct cu_sim_req *req, int error)
 {
     const struct cu_sim_file *f = &sim->world->files[req->file];
     uint64_t now = sim->engine.now_ns, eio, slack;
 
-    eio = sim->eio_ns[cu_sim_object(sim, (enum cu_kind)req->waiting, req->file, req->chunk)];
+    eio = error_ns(sim, req);
     if (req->waiting == CU_KIND_DIR && req->kind == CU_KIND_ATTR) {
-        eio = sim->eio_ns[cu_sim_object(sim, CU_KIND_DIR, f->parent, 0)];
+        eio = sim->eio_ns[cu_sim_object(sim, CU_KIND_DIR, f->parent, 0, 0)];
         f = &sim->world->files[f->parent];
     }
     slack = sim->config.enoent_ttl_ns + way_ns(sim, req->node) + 100 * CU_SIM_MS;
@@ -142,7 +153,7 @@ static void check_data(struct cu_sim *sim, const struct cu_sim_req *req,
 {
     uint64_t hash;
     struct cu_buf *right =
-        cu_sim_world_chunk(sim->world, req->file, req->version, req->chunk, &hash);
+        cu_sim_world_piece(sim->world, req->file, req->version, req->chunk, req->piece, &hash);
 
     if (!value->bytes)
         cu_sim_violation(sim, "node %u: no bytes of %s", req->node, path_of(sim, req));
@@ -188,7 +199,9 @@ static void count_read(struct cu_sim *sim, const struct cu_request *request, uin
                        bool direct)
 {
     struct cu_sim_result *r = sim->result;
-    uint32_t object = cu_sim_object(sim, request->kind, file, (uint32_t)request->chunk);
+    uint32_t object =
+                 cu_sim_object(sim, request->kind, file, (uint32_t)request->chunk, request->piece),
+             whole;
 
     if (direct) {
         r->storage_reads_direct++;
@@ -200,7 +213,9 @@ static void count_read(struct cu_sim *sim, const struct cu_request *request, uin
         if (sim->reads[object] < UINT16_MAX)
             sim->reads[object]++;
     }
-    if (sim->config.exact && !direct && sim->reads[object] > 1)
+    whole = cu_sim_object(sim, request->kind, file, (uint32_t)request->chunk, 0);
+    if (sim->config.exact && !direct &&
+        (sim->reads[object] > 1 || (object != whole && sim->reads[whole] > 0)))
         cu_sim_violation(sim, "%s (kind %d, chunk %" PRIu64 ") is read from storage again",
                          sim->world->files[file].path, (int)request->kind, request->chunk);
 }
@@ -228,7 +243,7 @@ void cu_sim_check_read(struct cu_sim *sim, struct cu_sim_node *node,
                              sim->world->files[file].path);
         return;
     }
-    object = cu_sim_object(sim, request->kind, file, (uint32_t)request->chunk);
+    object = cu_sim_object(sim, request->kind, file, (uint32_t)request->chunk, request->piece);
     why = node->reads_why +
           (uint32_t)(counters[CU_COUNT_evictions] + counters[CU_COUNT_expired] +
                      counters[CU_COUNT_bad_checksums] + counters[CU_COUNT_stale_versions]);

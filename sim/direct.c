@@ -32,6 +32,7 @@ void cu_sim_direct_request(struct cu_sim *sim, uint32_t index)
         break;
     case CU_KIND_XATTR: /* stands for open */
     case CU_KIND_STATFS:
+    case CU_KIND_HOLES:
         at = cu_sim_store_names(sim, op_ns);
         (void)cu_sim_store_names(sim, op_ns);
         sim->result->storage_reads_direct++;

@@ -30,7 +30,8 @@ void cu_sim_front_free(struct cu_sim *sim, uint32_t index)
 }
 
 void cu_sim_front_request(struct cu_sim *sim, struct cu_sim_node *node, enum cu_kind kind,
-                          uint32_t file, uint32_t chunk, uint32_t version, uint64_t at_ns)
+                          uint32_t file, uint32_t chunk, uint16_t piece, uint32_t version,
+                          uint64_t at_ns)
 {
     uint32_t index = new_req(sim);
     struct cu_sim_req *req = &sim->reqs[index];
@@ -45,6 +46,7 @@ void cu_sim_front_request(struct cu_sim *sim, struct cu_sim_node *node, enum cu_
         .kind = (uint8_t)kind,
         .file = file,
         .chunk = chunk,
+        .piece = piece,
         .version = version,
         .start_ns = sim->engine.now_ns,
     };
@@ -182,6 +184,7 @@ void cu_sim_front_event(struct cu_sim *sim, uint32_t index)
     } else {
         request = request_of(sim, (enum cu_kind)req->kind, req->file);
         request.chunk = req->chunk;
+        request.piece = req->piece;
         if (req->kind == CU_KIND_DATA)
             request.version = version_of(sim, req->file, req->version);
         want(sim, node, index, &request);

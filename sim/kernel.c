@@ -7,6 +7,7 @@
 #include "sim.h"
 
 #include "base/path.h"
+#include "proto/piece.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -41,12 +42,13 @@ void cu_sim_kernel_start(struct cu_sim *sim, struct cu_sim_node *node, uint64_t 
 }
 
 static enum outcome wait_for(struct cu_sim_proc *proc, enum cu_kind kind, uint32_t file,
-                             uint32_t chunk)
+                             uint32_t chunk, uint32_t piece)
 {
     proc->state = CU_SIM_PROC_WAITS;
     proc->wait_kind = (uint8_t)kind;
     proc->wait_file = file;
     proc->wait_chunk = chunk;
+    proc->wait_piece = piece;
     proc->since_ns = proc->local_ns; /* it may have run ahead */
     return WAIT;
 }
@@ -94,19 +96,21 @@ static enum outcome resolve(struct cu_sim *sim, struct cu_sim_proc *proc, uint32
         if ((node->dentry[unknown] & CU_SIM_DENTRY_STATE) == CU_SIM_DENTRY_UNKNOWN)
             version = node->dentry[unknown] & CU_SIM_DENTRY_LOW;
         node->dentry[unknown] = CU_SIM_DENTRY_PENDING;
-        cu_sim_front_request(sim, node, CU_KIND_ATTR, unknown, 0, version, proc->local_ns);
+        cu_sim_front_request(sim, node, CU_KIND_ATTR, unknown, 0, 0, version, proc->local_ns);
     }
-    return wait_for(proc, CU_KIND_ATTR, unknown, 0);
+    return wait_for(proc, CU_KIND_ATTR, unknown, 0, 0);
 }
 
 static enum outcome read_chunk(struct cu_sim *sim, struct cu_sim_proc *proc, uint32_t file,
-                               uint32_t chunk, uint32_t bytes)
+                               uint32_t chunk, uint16_t piece, uint32_t bytes)
 {
     struct cu_sim_node *node = node_of(sim, proc);
-    uint8_t *page = &node->page[sim->world->files[file].chunk_base + chunk];
+    uint8_t *page = &node->page[cu_sim_part(sim, file, chunk, piece)];
+    bool held = *page == CU_SIM_PAGE_HELD ||
+                node->page[cu_sim_part(sim, file, chunk, 0)] == CU_SIM_PAGE_HELD;
     uint64_t cost = sim->config.machine.hit_ns + bytes / 8; /* 8 GB/s out of the page cache */
 
-    if (*page == CU_SIM_PAGE_HELD) {
+    if (held) {
         proc->local_ns += cost;
         sim->result->where_ns[CU_SIM_KERNEL] += cost;
         return GO_ON;
@@ -115,10 +119,26 @@ static enum outcome read_chunk(struct cu_sim *sim, struct cu_sim_proc *proc, uin
         return LATER;
     if (*page == CU_SIM_PAGE_NONE) {
         *page = CU_SIM_PAGE_PENDING;
-        cu_sim_front_request(sim, node, CU_KIND_DATA, file, chunk, proc->version, proc->local_ns);
-        cu_sim_front_ahead(sim, node, proc, file, chunk, proc->version);
+        cu_sim_front_request(sim, node, CU_KIND_DATA, file, chunk, piece, proc->version,
+                             proc->local_ns);
+        if (!piece)
+            cu_sim_front_ahead(sim, node, proc, file, chunk, proc->version);
     }
-    return wait_for(proc, CU_KIND_DATA, file, chunk);
+    return wait_for(proc, CU_KIND_DATA, file, chunk, piece);
+}
+
+/* One piece of a file of that size. */
+static enum outcome jump(struct cu_sim *sim, struct cu_sim_proc *proc, const struct cu_sim_op *op,
+                         uint64_t size)
+{
+    uint32_t chunk_bytes = sim->world->chunk_bytes;
+    uint64_t start = op->first + cu_piece_start(chunk_bytes, op->piece);
+    uint64_t bytes = cu_piece_bytes(chunk_bytes, op->piece);
+
+    if (start >= size)
+        return GO_ON;
+    return read_chunk(sim, proc, op->file, (uint32_t)(op->first / chunk_bytes), op->piece,
+                      (uint32_t)(size - start < bytes ? size - start : bytes));
 }
 
 static enum outcome do_read(struct cu_sim *sim, struct cu_sim_proc *proc,
@@ -139,20 +159,24 @@ static enum outcome do_read(struct cu_sim *sim, struct cu_sim_proc *proc,
         dentry = node_of(sim, proc)->dentry[op->file];
         if (sim->config.direct && !proc->opened) {
             cu_sim_front_request(sim, node_of(sim, proc), CU_KIND_XATTR, op->file,
-                                 (uint32_t)(proc - sim->procs), 0, proc->local_ns);
-            return wait_for(proc, CU_KIND_XATTR, op->file, (uint32_t)(proc - sim->procs));
+                                 (uint32_t)(proc - sim->procs), 0, 0, proc->local_ns);
+            return wait_for(proc, CU_KIND_XATTR, op->file, (uint32_t)(proc - sim->procs), 0);
         }
         proc->version = dentry & CU_SIM_DENTRY_LOW;
         proc->at = 0;
         proc->ahead = 0;
     }
     size = cu_sim_world_size(world, op->file, proc->version);
+    if (op->piece && proc->at == 0)
+        return jump(sim, proc, op, size);
+    if (op->piece)
+        return GO_ON;
     end = op->first + op->length < size ? op->first + op->length : size;
     for (;; proc->at++) {
         chunk = (uint32_t)(op->first / world->chunk_bytes) + proc->at;
         if ((uint64_t)chunk * world->chunk_bytes >= end)
             return GO_ON;
-        out = read_chunk(sim, proc, op->file, chunk,
+        out = read_chunk(sim, proc, op->file, chunk, 0,
                          cu_sim_world_chunk_bytes(world, op->file, proc->version, chunk));
         if (out != GO_ON)
             return out;
@@ -170,9 +194,9 @@ static enum outcome do_list(struct cu_sim *sim, struct cu_sim_proc *proc, uint32
         return out;
     if (!(node->name[dir] & CU_SIM_NAME_LISTING)) {
         node->name[dir] |= CU_SIM_NAME_LISTING;
-        cu_sim_front_request(sim, node, CU_KIND_DIR, dir, 0, 0, proc->local_ns);
+        cu_sim_front_request(sim, node, CU_KIND_DIR, dir, 0, 0, 0, proc->local_ns);
     }
-    return wait_for(proc, CU_KIND_DIR, dir, 0);
+    return wait_for(proc, CU_KIND_DIR, dir, 0, 0);
 }
 
 /* Nothing is cached here: each operation of each process is a request of its own. */
@@ -186,9 +210,9 @@ static enum outcome do_original(struct cu_sim *sim, struct cu_sim_proc *proc,
 
     if (proc->local_ns > sim->engine.now_ns)
         return LATER;
-    cu_sim_front_request(sim, node_of(sim, proc), kind_of[op->kind], op->file, index, 0,
+    cu_sim_front_request(sim, node_of(sim, proc), kind_of[op->kind], op->file, index, 0, 0,
                          proc->local_ns);
-    return wait_for(proc, kind_of[op->kind], op->file, index);
+    return wait_for(proc, kind_of[op->kind], op->file, index, 0);
 }
 
 static enum outcome do_op(struct cu_sim *sim, struct cu_sim_proc *proc, const struct cu_sim_op *op)
@@ -258,9 +282,10 @@ void cu_sim_kernel_clear_file(struct cu_sim *sim, struct cu_sim_node *node, uint
 {
     const struct cu_sim_file *f = &sim->world->files[file];
 
-    for (uint32_t i = 0; i < f->chunk_count; i++)
-        if (node->page[f->chunk_base + i] == CU_SIM_PAGE_HELD)
-            node->page[f->chunk_base + i] = CU_SIM_PAGE_NONE;
+    for (uint32_t i = f->chunk_base * sim->parts; i < (f->chunk_base + f->chunk_count) * sim->parts;
+         i++)
+        if (node->page[i] == CU_SIM_PAGE_HELD)
+            node->page[i] = CU_SIM_PAGE_NONE;
 }
 
 void cu_sim_kernel_forget(struct cu_sim *sim, struct cu_sim_node *node, const char *path,
@@ -314,7 +339,7 @@ static void keep(struct cu_sim *sim, struct cu_sim_node *node, const struct cu_s
         if (!req->error && !req->forgotten)
             node->name[req->file] |= CU_SIM_NAME_LISTED;
     } else if (req->kind == CU_KIND_DATA) {
-        page = &node->page[sim->world->files[req->file].chunk_base + req->chunk];
+        page = &node->page[cu_sim_part(sim, req->file, req->chunk, req->piece)];
         *page = CU_SIM_PAGE_NONE;
         if (!req->error && !req->forgotten &&
             node->dentry[req->file] == (CU_SIM_DENTRY_POSITIVE | req->version))
@@ -371,11 +396,12 @@ static void account(struct cu_sim *sim, const struct cu_sim_req *req, uint64_t s
         where[CU_SIM_HERE] += waited;
         return;
     }
-    stored =
-        stored_during(sim, cu_sim_object(sim, (enum cu_kind)req->kind, req->file, chunk), since_ns);
+    stored = stored_during(
+        sim, cu_sim_object(sim, (enum cu_kind)req->kind, req->file, chunk, req->piece), since_ns);
     if (req->kind == CU_KIND_ATTR) /* maybe answered by a listing that came for it */
         stored += stored_during(
-            sim, cu_sim_object(sim, CU_KIND_DIR, sim->world->files[req->file].parent, 0), since_ns);
+            sim, cu_sim_object(sim, CU_KIND_DIR, sim->world->files[req->file].parent, 0, 0),
+            since_ns);
     stored = stored < waited ? stored : waited;
     where[CU_SIM_STORAGE] += stored;
     where[req->kind == CU_KIND_DATA ? CU_SIM_BYTES : CU_SIM_NAMES] += waited - stored;
@@ -396,7 +422,8 @@ void cu_sim_kernel_reply(struct cu_sim *sim, uint32_t index)
         struct cu_sim_proc *proc = &sim->procs[p];
 
         if (proc->state != CU_SIM_PROC_WAITS || proc->wait_kind != req.kind ||
-            proc->wait_file != req.file || proc->wait_chunk != req.chunk)
+            proc->wait_file != req.file || proc->wait_chunk != req.chunk ||
+            proc->wait_piece != req.piece)
             continue;
         account(sim, &req, proc->since_ns);
         proc->state = CU_SIM_PROC_RUNS;

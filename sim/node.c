@@ -83,7 +83,7 @@ void cu_sim_node_boot(struct cu_sim *sim, struct cu_sim_node *node)
     node->cpu_ns = node->tx_ns = node->rx_ns = sim->engine.now_ns;
     node->refreshed_ns = 0;
     node->dentry = cu_sim_alloc(sim->world->count, sizeof *node->dentry);
-    node->page = cu_sim_alloc(sim->world->chunk_total, 1);
+    node->page = cu_sim_alloc((size_t)sim->world->chunk_total * sim->parts, 1);
     node->name = cu_sim_alloc(sim->world->count, 1);
     memset(&node->predict, 0, sizeof node->predict);
     if (c->faults)

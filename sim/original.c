@@ -72,7 +72,8 @@ static uint64_t from_storage(struct cu_sim *sim, const struct cu_sim_req *req, u
     at = cu_sim_store_names(sim, service) + wait;
     if (req->kind == CU_KIND_DATA)
         at = cu_sim_store_bytes(sim, at, req->file, 0, f->size);
-    cu_sim_store_note(sim, cu_sim_object(sim, (enum cu_kind)req->kind, req->file, 0), from_ns, at);
+    cu_sim_store_note(sim, cu_sim_object(sim, (enum cu_kind)req->kind, req->file, 0, 0), from_ns,
+                      at);
     return at;
 }
 

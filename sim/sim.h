@@ -92,7 +92,7 @@ struct cu_sim_node {
     struct cu_sim_link *links; /* owned */
     uint32_t link_count, link_capacity;
     uint32_t *dentry; /* owned, by file */
-    uint8_t *page;    /* owned, by chunk of the world */
+    uint8_t *page;    /* owned, by chunk of the world and part of it */
     uint8_t *name;    /* owned, by file: CU_SIM_NAME_* */
     struct cu_predict predict;
     uint16_t *reads;    /* owned, faults only: storage reads of this incarnation by object */
@@ -106,6 +106,7 @@ struct cu_sim_op {
     uint32_t file;
     uint64_t first; /* READ: bytes from `first`, so many */
     uint32_t length;
+    uint16_t piece; /* READ: of the chunk at first, by a jump; 0: all bytes, one after the other */
     uint32_t think_us;
 };
 
@@ -120,7 +121,7 @@ struct cu_sim_proc {
     bool thought;      /* the time before this operation is spent */
     uint8_t tries;     /* of a read that found the file changed */
     uint8_t wait_kind; /* enum cu_kind */
-    uint32_t wait_file, wait_chunk;
+    uint32_t wait_file, wait_chunk, wait_piece;
     uint32_t at;      /* READ: chunk to read next, relative to the range */
     uint32_t version; /* of the file being read, 0: none yet */
     uint32_t ahead;   /* chunks of it asked for ahead */
@@ -140,6 +141,7 @@ struct cu_sim_req {
     bool remote;     /* the core did not have it */
     bool forgotten;  /* its reply is out of date by the time it reaches the kernel */
     uint32_t file, chunk, version;
+    uint16_t piece;
     uint64_t start_ns;
     uint64_t asked_ns; /* when the core was asked */
     uint64_t refreshed_ns;
@@ -154,6 +156,7 @@ struct cu_sim_store {
     enum cu_kind kind;
     uint8_t flags;
     uint32_t file, chunk;
+    uint16_t piece;
     uint32_t begun; /* version of the file then */
     uint64_t begun_ns;
     struct cu_version version;
@@ -180,6 +183,7 @@ struct cu_sim {
     struct cu_sim_op *ops; /* of all traces, NULL: random */
     uint32_t op_count;
     uint32_t op_end[CU_SIM_TRACES_MAX]; /* by trace */
+    uint32_t parts; /* objects that a chunk may be: itself and, where processes jump, its pieces */
     uint32_t run;
     uint64_t run_start_ns;
 
@@ -214,20 +218,31 @@ struct cu_sim {
     uint64_t freeze_max_ns;     /* longest freeze */
 };
 
-/* An object as an index: attr and dir by file, data by chunk of the world. */
+/* Pieces are of one size here: eighths of a chunk. */
+#define CU_SIM_PIECES 8u
+
+/* A part of a chunk as an index. */
+static inline uint32_t cu_sim_part(const struct cu_sim *sim, uint32_t file, uint32_t chunk,
+                                   uint32_t piece)
+{
+    return (sim->world->files[file].chunk_base + chunk) * sim->parts +
+           (piece ? piece - CU_SIM_PIECES + 1 : 0);
+}
+
+/* An object as an index: attr and dir by file, data by part of a chunk of the world. */
 static inline uint32_t cu_sim_object(const struct cu_sim *sim, enum cu_kind kind, uint32_t file,
-                                     uint32_t chunk)
+                                     uint32_t chunk, uint32_t piece)
 {
     if (kind == CU_KIND_ATTR)
         return file;
     if (kind == CU_KIND_DIR)
         return sim->world->count + file;
-    return 2 * sim->world->count + sim->world->files[file].chunk_base + chunk;
+    return 2 * sim->world->count + cu_sim_part(sim, file, chunk, piece);
 }
 
 static inline uint32_t cu_sim_object_count(const struct cu_sim *sim)
 {
-    return 2 * sim->world->count + sim->world->chunk_total;
+    return 2 * sim->world->count + sim->world->chunk_total * sim->parts;
 }
 
 /* node.c */
@@ -279,7 +294,8 @@ void cu_sim_kernel_forget(struct cu_sim *sim, struct cu_sim_node *node, const ch
                           size_t len);
 void cu_sim_kernel_clear_file(struct cu_sim *sim, struct cu_sim_node *node, uint32_t file);
 void cu_sim_front_request(struct cu_sim *sim, struct cu_sim_node *node, enum cu_kind kind,
-                          uint32_t file, uint32_t chunk, uint32_t version, uint64_t at_ns);
+                          uint32_t file, uint32_t chunk, uint16_t piece, uint32_t version,
+                          uint64_t at_ns);
 void cu_sim_front_free(struct cu_sim *sim, uint32_t req);
 void cu_sim_front_event(struct cu_sim *sim, uint32_t req);
 void cu_sim_front_reply(struct cu_sim *sim, struct cu_sim_node *node, uint64_t cookie,

@@ -4,6 +4,7 @@
 #include "sim.h"
 
 #include "base/hash.h"
+#include "proto/piece.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -87,6 +88,7 @@ static uint64_t schedule(struct cu_sim *sim, const struct cu_sim_store *op)
         return at;
     case CU_KIND_XATTR:
     case CU_KIND_STATFS:
+    case CU_KIND_HOLES:
         break;
     }
     return cu_sim_store_names(sim, machine->mds_op_ns);
@@ -126,13 +128,15 @@ void cu_sim_store_submit(struct cu_sim *sim, struct cu_sim_node *node,
         .flags = request->flags,
         .file = file,
         .chunk = (uint32_t)request->chunk,
+        .piece = request->piece,
         .begun = sim->world->files[file].version,
         .begun_ns = sim->engine.now_ns,
         .version = request->version,
     };
     sim->store_open++;
     done = schedule(sim, op) + sim->storage_delay_ns;
-    cu_sim_store_note(sim, cu_sim_object(sim, op->kind, file, op->chunk), op->begun_ns, done);
+    cu_sim_store_note(sim, cu_sim_object(sim, op->kind, file, op->chunk, op->piece), op->begun_ns,
+                      done);
     cu_sim_engine_push(&sim->engine, done, CU_SIM_STORED, node->rank, 0, op);
 }
 
@@ -150,7 +154,7 @@ static void attr_value(struct cu_sim *sim, const struct cu_sim_store *op, struct
     } else if (f->type != DT_DIR && (op->flags & CU_WANT_CONTENT) && value->attr.size > 0 &&
                value->attr.size <= sim->config.inline_bytes) {
         value->content = cu_sim_world_chunk(world, op->file, f->version, 0, &value->content_hash);
-        sim->reads[cu_sim_object(sim, CU_KIND_DATA, op->file, 0)]++;
+        sim->reads[cu_sim_object(sim, CU_KIND_DATA, op->file, 0, 0)]++;
     }
 }
 
@@ -178,8 +182,11 @@ static void dir_value(struct cu_sim *sim, const struct cu_sim_store *op, struct 
 
 static void zero_fill(struct cu_sim *sim, const struct cu_sim_store *op, struct cu_value *value)
 {
-    uint64_t had = op->version.size - (uint64_t)op->chunk * sim->world->chunk_bytes;
-    uint32_t full = had < sim->world->chunk_bytes ? (uint32_t)had : sim->world->chunk_bytes;
+    uint32_t chunk_bytes = sim->world->chunk_bytes, full = cu_piece_bytes(chunk_bytes, op->piece);
+    uint64_t had = op->version.size - (uint64_t)op->chunk * chunk_bytes -
+                   cu_piece_start(chunk_bytes, op->piece);
+
+    full = had < full ? (uint32_t)had : full;
 
     cu_buf_unref(value->bytes);
     value->bytes = cu_sim_alloc(1, sizeof *value->bytes + full);
@@ -207,7 +214,8 @@ static void data_value(struct cu_sim *sim, const struct cu_sim_store *op, struct
     if (!is && sim->config.plant == CU_SIM_PLANT_ZERO_FILL)
         zero_fill(sim, op, value);
     else
-        value->bytes = cu_sim_world_chunk(world, op->file, f->version, op->chunk, &value->hash);
+        value->bytes =
+            cu_sim_world_piece(world, op->file, f->version, op->chunk, op->piece, &value->hash);
 }
 
 static void make_value(struct cu_sim *sim, const struct cu_sim_store *op, struct cu_value *value)
@@ -218,7 +226,8 @@ static void make_value(struct cu_sim *sim, const struct cu_sim_store *op, struct
     *value = (struct cu_value){0};
     if (cu_sim_rng_chance(&sim->fault_rng, sim->storage_eio_ppm)) {
         sim->result->faults++;
-        sim->eio_ns[cu_sim_object(sim, op->kind, op->file, op->chunk)] = sim->engine.now_ns;
+        sim->eio_ns[cu_sim_object(sim, op->kind, op->file, op->chunk, op->piece)] =
+            sim->engine.now_ns;
         value->error = EIO;
         return;
     }

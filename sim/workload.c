@@ -62,6 +62,11 @@ static void random_op(const struct cu_sim *sim, uint32_t proc, uint32_t pc, stru
         op->kind = CU_SIM_OP_LIST;
     else if (d % 100 < 55 && sim->world->files[op->file].type != DT_LNK)
         op->kind = CU_SIM_OP_READ;
+    op->piece = 0;
+    if (op->kind == CU_SIM_OP_READ && (d >> 40) % 3 == 0) { /* a jump, perhaps past the end */
+        op->first = (d >> 44) % 6 * sim->config.chunk_bytes;
+        op->piece = (uint16_t)(CU_SIM_PIECES + (d >> 50) % CU_SIM_PIECES);
+    }
 }
 
 bool cu_sim_workload_op(const struct cu_sim *sim, uint32_t proc, uint32_t pc, struct cu_sim_op *op)
@@ -175,6 +180,7 @@ int cu_sim_workload_init(struct cu_sim *sim, struct cu_error *err)
         rc = cu_sim_trace_load(sim, sim->config.traces[i], err);
         sim->op_end[i] = sim->op_count;
     }
+    sim->parts = sim->config.trace_count ? 1 : 1 + CU_SIM_PIECES;
     if (sim->config.trace_count == 0)
         random_world(sim);
     if (rc == 0)

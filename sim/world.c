@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "engine.h"
 #include "proto/dir.h"
+#include "proto/piece.h"
 #include "rng.h"
 
 #include <dirent.h>
@@ -295,6 +296,29 @@ struct cu_buf *cu_sim_world_chunk(struct cu_sim_world *world, uint32_t file, uin
     world->chunks[at] = cu_buf_ref(buf);
     world->chunk_hash[at] = *hash;
     world->chunk_version[at] = version;
+    return buf;
+}
+
+struct cu_buf *cu_sim_world_piece(struct cu_sim_world *world, uint32_t file, uint32_t version,
+                                  uint32_t chunk, uint32_t piece, uint64_t *hash)
+{
+    struct cu_buf *whole = cu_sim_world_chunk(world, file, version, chunk, hash), *buf;
+    size_t at = cu_piece_start(world->chunk_bytes, piece), size;
+
+    if (piece == CU_PIECE_WHOLE)
+        return whole;
+    size = cu_piece_bytes(world->chunk_bytes, piece);
+    if (at > whole->size)
+        at = whole->size;
+    if (size > whole->size - at)
+        size = whole->size - at;
+    buf = cu_sim_alloc(1, sizeof *buf + size);
+    buf->refs = 1;
+    buf->size = size;
+    buf->capacity = size;
+    memcpy(buf->data, whole->data + at, size);
+    *hash = cu_hash_bytes(buf->data, size);
+    cu_buf_unref(whole);
     return buf;
 }
 

@@ -22,7 +22,7 @@ static bool has_trusting_waiter(const struct flight *flight)
 /* Errors that say something about the path, and so are worth remembering for a while. */
 static bool lasting(const struct object *object, int error)
 {
-    return object->kind != CU_KIND_DATA &&
+    return !cu_kind_of_version((enum cu_kind)object->kind) &&
            (error == ENOENT || error == ENOTDIR || error == EACCES || error == ELOOP ||
             error == ENAMETOOLONG || (error == E2BIG && object->kind == CU_KIND_DIR) ||
             ((error == EOPNOTSUPP || error == ENOTSUP) && object->kind == CU_KIND_XATTR));
@@ -78,7 +78,7 @@ static void result(struct cu_core *core, struct object *object, const struct cu_
         object->verified = false;
     if (event == CU_EVENT_ANSWER && !arrives_whole(object, value))
         event = CU_EVENT_CORRUPT;
-    if (value->error == ESTALE && object->kind == CU_KIND_DATA)
+    if (value->error == ESTALE && cu_kind_of_version((enum cu_kind)object->kind))
         drop_stale_attr(core, object);
     cu_flight_step(core, object, event, &(struct flight_input){.value = value});
 }
@@ -121,6 +121,8 @@ static bool fits(const struct cu_core *core, const struct object *object,
     case CU_KIND_DATA:
         return cu_version_equal(&value->version, &cu_object_data(object)->version) &&
                chunk_fits(core, cu_object_data(object), value);
+    case CU_KIND_HOLES:
+        return cu_version_equal(&value->version, &cu_object_data(object)->version);
     case CU_KIND_XATTR:
     case CU_KIND_STATFS:
         return true;

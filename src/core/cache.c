@@ -65,7 +65,7 @@ static uint32_t key_hash(uint64_t name_hash, const struct cu_request *request)
 {
     uint64_t x = name_hash + request->kind * 0x9e3779b97f4a7c15ull;
 
-    if (request->kind == CU_KIND_DATA)
+    if (cu_kind_of_version(request->kind))
         x += (request->chunk + 1) * 0xbf58476d1ce4e5b9ull + request->piece * 0xd6e8feb86659fd93ull +
              (uint64_t)request->version.mtime.sec * 0x9e3779b97f4a7c15ull +
              request->version.mtime.nsec;
@@ -80,7 +80,7 @@ static bool object_matches(const struct object *object, const struct key *key)
     if (object->hash != key->hash || object->name != key->name ||
         object->kind != key->request->kind)
         return false;
-    if (object->kind != CU_KIND_DATA)
+    if (!cu_kind_of_version((enum cu_kind)object->kind))
         return true;
     data = cu_object_data(object);
     return data->chunk == key->request->chunk && data->piece == key->request->piece &&
@@ -139,7 +139,7 @@ static struct object *add(struct cu_core *core, const struct cu_request *request
     object->kind = (uint8_t)request->kind;
     object->state = CU_FLIGHT_ABSENT;
     object->tree = tree_of(core, request, name->hash);
-    if (request->kind == CU_KIND_DATA) {
+    if (cu_kind_of_version(request->kind)) {
         cu_object_data(object)->chunk = request->chunk;
         cu_object_data(object)->piece = request->piece;
         cu_object_data(object)->version = request->version;

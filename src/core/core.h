@@ -45,9 +45,10 @@ struct cu_request {
     uint8_t flags;    /* CU_WANT_CONTENT: have a small file's content ready, too; CU_WANT_HOME */
     const char *path; /* borrowed, normal form */
     size_t path_len;
-    struct cu_version version; /* DATA: of the file; ATTR: known to be out of date, or zero */
-    uint64_t chunk;            /* DATA */
-    uint16_t piece;            /* DATA: of the chunk (proto/piece.h); 0: all of it */
+    struct cu_version
+        version;    /* DATA, HOLES: of the file; ATTR: known to be out of date, or zero */
+    uint64_t chunk; /* DATA */
+    uint16_t piece; /* DATA: of the chunk (proto/piece.h); 0: all of it */
 };
 
 enum cu_effect_type {

@@ -35,7 +35,9 @@
     /* listings that the kernel was told not to keep; what was over a bound (docs/limits.md) */ \
     X(listings_unkept) X(names_left_out) X(listings_cut) X(xattrs_over) X(paths_over) \
     X(wrong_answers /* did not fit what was asked: the parent is let go for a while */) \
-    X(unsent /* requests and answers that could not be put on the way, and failed alone */)
+    X(unsent /* requests and answers that could not be put on the way, and failed alone */) \
+    /* storage operations: lists of holes */ \
+    X(storage_holes)
 /* clang-format on */
 
 enum cu_counter {

@@ -106,7 +106,7 @@ struct dir_object {
     struct cu_dir_index index; /* built when first looked into */
 };
 
-struct data_object {
+struct data_object { /* DATA, and HOLES, which has chunk and piece 0 */
     struct object object;
     uint64_t chunk;
     uint16_t piece;            /* as in struct cu_request */
@@ -285,9 +285,14 @@ static inline struct dir_object *cu_object_dir(const struct object *object) /* D
 {
     return CU_LIST_ENTRY(object, struct dir_object, object);
 }
-static inline struct data_object *cu_object_data(const struct object *object) /* DATA */
+static inline struct data_object *cu_object_data(const struct object *object) /* DATA, HOLES */
 {
     return CU_LIST_ENTRY(object, struct data_object, object);
+}
+/* Of one version of a file, which is part of the key? */
+static inline bool cu_kind_of_version(enum cu_kind kind)
+{
+    return kind == CU_KIND_DATA || kind == CU_KIND_HOLES;
 }
 /* The memory that it takes, without its name and bytes. */
 size_t cu_object_size(enum cu_kind kind);

@@ -10,6 +10,7 @@ size_t cu_object_size(enum cu_kind kind)
     case CU_KIND_DIR:
         return sizeof(struct dir_object);
     case CU_KIND_DATA:
+    case CU_KIND_HOLES:
         return sizeof(struct data_object);
     case CU_KIND_STATFS:
         return sizeof(struct statfs_object);
@@ -32,7 +33,7 @@ struct cu_request cu_object_request(const struct object *object)
         .path_len = object->name->len,
     };
 
-    if (object->kind == CU_KIND_DATA) {
+    if (cu_kind_of_version((enum cu_kind)object->kind)) {
         if (cu_object_in_flight(object) && object->flight->home)
             request.flags = CU_WANT_HOME;
         request.chunk = cu_object_data(object)->chunk;
@@ -72,6 +73,7 @@ void cu_object_peek(const struct object *object, struct cu_value *value)
         value->cut = cu_object_dir(object)->cut;
         break;
     case CU_KIND_DATA:
+    case CU_KIND_HOLES:
         value->version = cu_object_data(object)->version;
         break;
     case CU_KIND_STATFS:

@@ -40,6 +40,7 @@ enum cu_front_kind {
     CU_FRONT_GETXATTR,
     CU_FRONT_LISTXATTR,
     CU_FRONT_STATFS,
+    CU_FRONT_SEEK,
 };
 
 /* What a READ needs: chunks, or pieces of them, one after the other. */
@@ -47,6 +48,7 @@ struct cu_front_part {
     uint64_t start;     /* in the file */
     uint32_t size;      /* up to the file's end at most */
     uint16_t piece;     /* of the chunk at start (proto/piece.h) */
+    bool hole;          /* zeros: nothing is wanted */
     struct cu_buf *buf; /* reference; NULL: not here yet */
 };
 
@@ -88,6 +90,10 @@ struct cu_front_request {
             size_t size; /* 0: only the length is asked for */
             char name[CU_FRONT_XATTR_NAME_MAX + 1];
         } xattr;
+        struct {
+            uint64_t offset; /* below the file's size */
+            int whence;      /* SEEK_DATA or SEEK_HOLE */
+        } seek;
     };
 };
 
@@ -277,6 +283,20 @@ void cu_front_read_done(struct cu_front *front, struct cu_front_request *r, uint
 void cu_front_read_start(struct cu_front *front, struct cu_front_request *r);
 /* Drops the references of a read, and frees what it holds. */
 void cu_front_read_clear(struct cu_front_request *r);
+
+/* front_holes.c */
+void cu_front_op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
+                       struct fuse_file_info *fi);
+void cu_front_seek_done(struct cu_front *front, struct cu_front_request *r,
+                        const struct cu_value *value);
+/* The list of the file's holes when it is held here: a new reference. NULL: all is data, as far as
+ * is known. path is inode's. */
+struct cu_buf *cu_front_holes(struct cu_front *front, const struct cu_inode *inode,
+                              const char *path, size_t path_len);
+/* These bytes of the file were read: when they are zeros, and the file has fewer blocks than bytes,
+ * the list is asked for. */
+void cu_front_holes_ahead(struct cu_front *front, const struct cu_inode *inode,
+                          const struct cu_buf *bytes);
 
 /* front_same.c */
 /* A read has met ESTALE: looks whether the file still has the bytes that the kernel was given of

@@ -265,14 +265,6 @@ static void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_f
     unsupported(req);
 }
 
-/* The kernel then takes a file as all data with a hole at its end, which is always right. */
-static void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
-                     struct fuse_file_info *fi)
-{
-    (void)ino, (void)off, (void)whence, (void)fi;
-    unsupported(req);
-}
-
 /* --- read-only -------------------------------------------------------------------------------- */
 
 static void refuse(fuse_req_t req)
@@ -406,7 +398,7 @@ const struct fuse_lowlevel_ops cu_front_ops = {
     .listxattr = cu_front_op_listxattr,
     .access = op_access,
     .ioctl = op_ioctl,
-    .lseek = op_lseek,
+    .lseek = cu_front_op_lseek,
     .setattr = op_setattr,
     .mknod = op_mknod,
     .mkdir = op_mkdir,

@@ -7,6 +7,8 @@
  * at most twice as many bytes. The core looks for a larger part that is here already. */
 #include "io/front_internal.h"
 
+#include "base/hash.h"
+#include "proto/holes.h"
 #include "proto/piece.h"
 
 #include <errno.h>
@@ -19,6 +21,9 @@
 #define PIECE_MAX       (64u * 1024) /* and a fourth of that, and so on down to a page */
 #define PIECE_MIN       4096u
 #define IOV_FEW         8u
+
+/* What a hole reads as. Nobody writes here, so it takes no memory. */
+static unsigned char zeros[CU_FRONT_TRANSFER_MAX];
 
 void cu_front_read_clear(struct cu_front_request *r)
 {
@@ -44,9 +49,10 @@ static void answer(struct cu_front *front, struct cu_front_request *r)
         return;
     }
     for (uint32_t i = 0; i < r->read.count; i++) {
-        size_t here = r->read.parts[i].size - skip;
+        const struct cu_front_part *part = &r->read.parts[i];
+        size_t here = part->size - skip;
 
-        iov[i].iov_base = r->read.parts[i].buf->data + skip;
+        iov[i].iov_base = part->hole ? zeros : part->buf->data + skip;
         iov[i].iov_len = here < left ? here : left;
         left -= iov[i].iov_len;
         skip = 0;
@@ -97,6 +103,7 @@ void cu_front_read_done(struct cu_front *front, struct cu_front_request *r, uint
         if (r->read.epoch == r->inode->file.epoch)
             cu_seen_note(&r->inode->file.seen, part->start / front->config.chunk_bytes, part->piece,
                          value->hash);
+        cu_front_holes_ahead(front, r->inode, part->buf);
     }
     if (error && r->read.error != ESTALE)
         r->read.error = error;
@@ -114,6 +121,7 @@ static void read_ahead(struct cu_front *front, const struct cu_inode *inode,
     struct cu_request what = {.kind = CU_KIND_DATA, .version = cu_version_of(&inode->attr)};
     char path[CU_TREE_PATH_MAX];
     int len = cu_inode_path(inode, path);
+    struct cu_buf *holes;
 
     if (len < 0)
         return;
@@ -123,10 +131,15 @@ static void read_ahead(struct cu_front *front, const struct cu_inode *inode,
         end = chunks;
     if (stream->ahead < from)
         stream->ahead = from;
+    holes = cu_front_holes(front, inode, path, (size_t)len);
     for (; stream->ahead < end; stream->ahead++) {
+        uint64_t start = stream->ahead * chunk_bytes, left = inode->attr.size - start;
+
         what.chunk = stream->ahead;
-        cu_core_prefetch(front->config.core, &what, now_ns);
+        if (!cu_holes_cover(holes, start, start + (left < chunk_bytes ? left : chunk_bytes)))
+            cu_core_prefetch(front->config.core, &what, now_ns);
     }
+    cu_buf_unref(holes);
 }
 
 /* A read has carried the stream on: its window grows, and what it covers is asked for. */
@@ -142,6 +155,9 @@ static void follow(struct cu_front *front, const struct cu_inode *inode, struct 
     if (end <= stream->next)
         return; /* again, or an earlier part that came late */
     stream->next = end;
+    /* Two reads that happen to be neighbours among many that jump are no reason to read ahead. */
+    if (stream->run++ == 0)
+        return;
     /* The window is filled up when half of it is used: one batch goes up in few messages. */
     if (stream->window && stream->ahead > last + 1 + stream->window / 2)
         return;
@@ -188,6 +204,32 @@ static int cut(struct cu_front *front, struct cu_front_request *r, uint32_t byte
     return 0;
 }
 
+/* Zeros are handed out, and may be something else in a later version. */
+static void note_zeros(struct cu_front *front, struct cu_inode *inode,
+                       const struct cu_front_part *part)
+{
+    if (!inode->file.seen.lost)
+        cu_seen_note(&inode->file.seen, part->start / front->config.chunk_bytes, part->piece,
+                     cu_hash_bytes(zeros, part->size));
+}
+
+/* What lies in a hole is here. */
+static void find_holes(struct cu_front *front, struct cu_front_request *r,
+                       const struct cu_request *what)
+{
+    struct cu_buf *holes = cu_front_holes(front, r->inode, what->path, what->path_len);
+
+    for (uint32_t i = 0; holes && i < r->read.count; i++) {
+        struct cu_front_part *part = &r->read.parts[i];
+
+        part->hole = part->size <= sizeof(zeros) &&
+                     cu_holes_cover(holes, part->start, part->start + part->size);
+        if (part->hole)
+            note_zeros(front, r->inode, part);
+    }
+    cu_buf_unref(holes);
+}
+
 /* Wants all parts. One that cannot even be asked for is answered at once, so the request is kept
  * from its end until all were. */
 static void want_parts(struct cu_front *front, struct cu_front_request *r)
@@ -203,8 +245,11 @@ static void want_parts(struct cu_front *front, struct cu_front_request *r)
     }
     what.path = path;
     what.path_len = (size_t)len;
+    find_holes(front, r, &what);
     r->waiting++;
     for (uint32_t i = 0; i < count; i++) {
+        if (r->read.parts[i].hole)
+            continue;
         what.chunk = r->read.parts[i].start / front->config.chunk_bytes;
         what.piece = r->read.parts[i].piece;
         cu_front_want(front, r, &what, i);
@@ -220,6 +265,7 @@ void cu_front_read_start(struct cu_front *front, struct cu_front_request *r)
     for (uint32_t i = 0; i < r->read.count; i++) {
         cu_buf_unref(r->read.parts[i].buf);
         r->read.parts[i].buf = NULL;
+        r->read.parts[i].hole = false;
     }
     want_parts(front, r);
 }
@@ -232,6 +278,8 @@ void cu_front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
     uint64_t start = (uint64_t)off, end;
     struct cu_front_request *r;
     struct cu_stream *stream;
+    uint32_t bytes;
+    bool whole;
 
     (void)fi;
     CU_FRONT_COUNT(front, fuse_read);
@@ -243,7 +291,8 @@ void cu_front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
         fuse_reply_buf(req, NULL, 0);
         return;
     }
-    if (!inode->read_before)
+    /* Who begins with a jump wants parts of such files. */
+    if (!inode->read_before && start == 0)
         cu_predict_read(&front->predict, inode->name, inode->name_len);
     inode->read_before = true;
     end = size < inode->attr.size - start ? start + size : inode->attr.size;
@@ -255,14 +304,16 @@ void cu_front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
     r->read.size = (size_t)(end - start);
     r->read.tries = 0;
     r->read.same = NULL;
-    if (cut(front, r, part_bytes(front, inode, start, end, stream != NULL)) < 0) {
+    bytes = part_bytes(front, inode, start, end, stream != NULL);
+    whole = bytes == front->config.chunk_bytes;
+    if (cut(front, r, bytes) < 0) {
         CU_FRONT_COUNT(front, no_memory);
         cu_front_request_fail(front, r, ENOMEM);
         return;
     }
     cu_front_read_start(front, r);
     if (!stream)
-        (void)cu_streams_new(&front->streams, ino, end);
+        cu_streams_new(&front->streams, ino, end)->run = whole;
     else if (!front->closing)
         follow(front, inode, stream, end);
 }

@@ -125,6 +125,7 @@ static enum cu_front_asked_op asked_op(enum cu_front_kind kind)
     case CU_FRONT_GETXATTR:
     case CU_FRONT_LISTXATTR:
     case CU_FRONT_STATFS:
+    case CU_FRONT_SEEK:
         break;
     }
     return CU_FRONT_ASKED_OTHER;
@@ -211,6 +212,9 @@ static void deliver(struct cu_front *front, struct cu_front_request *r, uint32_t
         break;
     case CU_FRONT_STATFS:
         cu_front_statfs_done(front, r, value);
+        break;
+    case CU_FRONT_SEEK:
+        cu_front_seek_done(front, r, value);
         break;
     }
 }

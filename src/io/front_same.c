@@ -79,7 +79,7 @@ static void compare(struct cu_front *front, struct cu_front_request *r)
     struct cu_front_same *same = r->read.same;
     const struct cu_seen *seen = &r->inode->file.seen;
     struct cu_request what = {.kind = CU_KIND_DATA, .version = cu_version_of(&same->attr)};
-    char path[CU_PATH_MAX];
+    char path[CU_TREE_PATH_MAX];
     int len = cu_inode_path(r->inode, path);
 
     what.path = path;
@@ -147,7 +147,7 @@ void cu_front_same_done(struct cu_front *front, struct cu_front_request *r, uint
 bool cu_front_same_begin(struct cu_front *front, struct cu_front_request *r)
 {
     struct cu_request what = {.kind = CU_KIND_ATTR};
-    char path[CU_PATH_MAX];
+    char path[CU_TREE_PATH_MAX];
     int len = cu_inode_path(r->inode, path);
 
     if (len < 0 || front->closing || ++r->read.tries > TRIES)

@@ -161,6 +161,7 @@ static void count(struct cu_storage *storage, const struct cu_storage_counts *c)
     to[CU_COUNT_storage_xattr] += c->xattr;
     to[CU_COUNT_storage_statfs] += c->statfs;
     to[CU_COUNT_storage_revalidate] += c->revalidate;
+    to[CU_COUNT_storage_holes] += c->holes;
     to[CU_COUNT_storage_bytes] += c->bytes;
     to[CU_COUNT_storage_errors] += c->errors;
     to[CU_COUNT_names_left_out] += c->names_left_out;
@@ -207,7 +208,8 @@ static void finish(struct cu_storage *storage, struct op *op)
         uv_unref((uv_handle_t *)&storage->async);
     count(storage, &op->job.counts);
     tell(storage, op);
-    if (op->job.kind == CU_KIND_DATA && !uv_is_active((uv_handle_t *)&storage->timer))
+    if ((op->job.kind == CU_KIND_DATA || op->job.kind == CU_KIND_HOLES) &&
+        !uv_is_active((uv_handle_t *)&storage->timer))
         uv_timer_start(&storage->timer, on_sweep_timer, SWEEP_PERIOD_MS, SWEEP_PERIOD_MS);
     storage->done_fn(storage->context, op->id, &op->job.value);
     op_free(op);
@@ -376,7 +378,7 @@ int cu_storage_submit(struct cu_storage *storage, uint64_t id, const struct cu_r
     cu_list_push_back(&storage->pending, &op->in_pending);
     if (storage->pending_count++ == 0)
         uv_ref((uv_handle_t *)&storage->async);
-    if (valid && request->kind >= CU_KIND_ATTR && request->kind <= CU_KIND_STATFS) {
+    if (valid && request->kind >= CU_KIND_ATTR && request->kind < CU_KIND_COUNT) {
         enqueue(storage, op);
         return 0;
     }

@@ -21,7 +21,8 @@
  * Counters: storage_stat lstat(2) of a path; storage_readlink readlink(2); storage_open files
  * opened; storage_read pread(2) and storage_bytes what they yielded; storage_readdir complete
  * listings; storage_revalidate lstat(2) of a directory that found the version held still right;
- * storage_xattr and storage_statfs operations; storage_errors failed operations, but for ENOENT,
+ * storage_xattr and storage_statfs operations; storage_holes
+ * lists of holes; storage_errors failed operations, but for ENOENT,
  * ENOTDIR, ESTALE and EOPNOTSUPP, which are answers. Calls on an open descriptor (fstat, close)
  * are not counted. */
 #ifndef CU_IO_STORAGE_H
@@ -62,6 +63,7 @@ struct cu_storage *cu_storage_create(const struct cu_storage_config *config, voi
  *           it: again, at most 3 times in all; then the last listing with age_ms UINT32_MAX.
  *           request.version not zero: if the directory still has it, `unchanged` and no listing.
  *   DATA    chunk `request.chunk`, or a piece of it, of request.version; EINVAL past its end.
+ *   HOLES   where request.version has no data. What storage cannot tell is data.
  *   XATTR   all attributes that this user may read.
  *   STATFS  of the file system that holds the path itself, link or not.
  * EINVAL for a path that is not in normal form. */

@@ -10,6 +10,7 @@
 #include "io/storage_ops.h"
 
 #include "base/hash.h"
+#include "proto/holes.h"
 #include "proto/msg.h"
 #include "proto/piece.h"
 
@@ -209,10 +210,19 @@ static int stale_if_gone(int error)
                                                                                        : error;
 }
 
+/* The job's file, open in the job's version. */
+static int acquire(struct cu_storage_env *env, struct cu_storage_job *job, const char *on_disk,
+                   struct cu_fdcache_file **file)
+{
+    struct open_context context = {.env = env, .counts = &job->counts, .on_disk = on_disk};
+
+    return stale_if_gone(
+        cu_fdcache_acquire(env->files, job->path, &job->version, open_for_cache, &context, file));
+}
+
 int cu_storage_read_chunk(struct cu_storage_env *env, struct cu_storage_job *job,
                           const char *on_disk)
 {
-    struct open_context context = {.env = env, .counts = &job->counts, .on_disk = on_disk};
     uint64_t offset = job->chunk * env->chunk_bytes + cu_piece_start(env->chunk_bytes, job->piece);
     uint64_t bytes = cu_piece_bytes(env->chunk_bytes, job->piece), left;
     struct cu_fdcache_file *file;
@@ -223,9 +233,9 @@ int cu_storage_read_chunk(struct cu_storage_env *env, struct cu_storage_job *job
     if (job->chunk > job->version.size / env->chunk_bytes || offset >= job->version.size)
         return -EINVAL;
     left = job->version.size - offset;
-    r = cu_fdcache_acquire(env->files, job->path, &job->version, open_for_cache, &context, &file);
+    r = acquire(env, job, on_disk, &file);
     if (r)
-        return stale_if_gone(r);
+        return r;
     r = read_part(&job->counts, cu_fdcache_fd(file), &job->version, offset,
                   left < bytes ? (size_t)left : (size_t)bytes, &job->value.bytes);
     cu_fdcache_release(env->files, file, r == 0);
@@ -233,5 +243,57 @@ int cu_storage_read_chunk(struct cu_storage_env *env, struct cu_storage_job *job
         return r;
     job->value.version = job->version;
     job->value.hash = cu_hash_bytes(job->value.bytes->data, job->value.bytes->size);
+    return 0;
+}
+
+/* Where the next data or hole begins; at most size. What storage does not tell is data. */
+static uint64_t seek(int fd, uint64_t at, int whence, uint64_t size)
+{
+    off_t to = lseek(fd, (off_t)at, whence);
+
+    if (to < 0)
+        return whence == SEEK_HOLE || errno == ENXIO ? size : at;
+    return (uint64_t)to < size ? (uint64_t)to : size;
+}
+
+static int list_holes(int fd, uint64_t size, struct cu_buf **list)
+{
+    uint64_t at = 0;
+    int r = 0;
+
+    while (at < size && r == 0) {
+        uint64_t data = seek(fd, at, SEEK_DATA, size);
+
+        if (data > at)
+            r = cu_holes_append(list, (struct cu_hole){.start = at, .end = data});
+        at = data < size ? seek(fd, data, SEEK_HOLE, size) : size;
+        if (at <= data)
+            break; /* it contradicts itself, or the file is over */
+    }
+    return r == -E2BIG ? 0 : r; /* the rest is data */
+}
+
+int cu_storage_find_holes(struct cu_storage_env *env, struct cu_storage_job *job,
+                          const char *on_disk)
+{
+    struct cu_value *value = &job->value;
+    struct cu_fdcache_file *file;
+    int r;
+
+    if (job->version.size > INT64_MAX)
+        return -EOVERFLOW;
+    r = acquire(env, job, on_disk, &file);
+    if (r)
+        return r;
+    job->counts.holes++;
+    r = list_holes(cu_fdcache_fd(file), job->version.size, &value->bytes);
+    if (r == 0)
+        r = check_version(cu_fdcache_fd(file), &job->version);
+    cu_fdcache_release(env->files, file, r == 0);
+    if (r)
+        return r;
+    value->version = job->version;
+    if (value->bytes)
+        value->hash = cu_hash_bytes(value->bytes->data, value->bytes->size);
     return 0;
 }

@@ -397,6 +397,8 @@ static int run_kind(struct cu_storage_env *env, struct cu_storage_job *job, cons
         return cu_storage_read_xattrs(job, on_disk);
     case CU_KIND_STATFS:
         return run_statfs(job, on_disk);
+    case CU_KIND_HOLES:
+        return cu_storage_find_holes(env, job, on_disk);
     }
     return -EINVAL;
 }

@@ -33,6 +33,7 @@ struct cu_storage_env {
 /* System calls made, as the counters of the same names. */
 struct cu_storage_counts {
     uint32_t stat, readdir, readlink, open, read, xattr, statfs, revalidate, errors;
+    uint32_t holes;
     uint32_t names_left_out, listings_cut, xattrs_over;
     uint64_t bytes;
 };
@@ -75,6 +76,8 @@ int64_t cu_storage_age_ns(const struct stat *st);
 int cu_storage_read_inline(struct cu_storage_env *env, struct cu_storage_job *job,
                            const char *on_disk);
 int cu_storage_read_xattrs(struct cu_storage_job *job, const char *on_disk);
+int cu_storage_find_holes(struct cu_storage_env *env, struct cu_storage_job *job,
+                          const char *on_disk);
 int cu_storage_read_chunk(struct cu_storage_env *env, struct cu_storage_job *job,
                           const char *on_disk);
 

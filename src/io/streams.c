@@ -7,8 +7,7 @@
 struct cu_stream *cu_streams_find(struct cu_streams *streams, uint64_t node, uint64_t from,
                                   uint64_t end)
 {
-    uint64_t slack = end - from < CU_STREAMS_LARGE ? end - from : CU_STREAMS_SLACK,
-             best = UINT64_MAX;
+    uint64_t slack = end - from, best = UINT64_MAX;
     struct cu_stream *found = NULL;
 
     for (size_t i = 0; i < CU_STREAMS_MAX; i++) {

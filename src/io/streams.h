@@ -9,17 +9,13 @@
 
 #define CU_STREAMS_MAX   128u
 #define CU_STREAMS_JUMPS 8u /* of one file: places at which nobody has read on */
-/* A read so large is the kernel's own read-ahead, whose parts come out of order; the next one may
- * be so far away. */
-#define CU_STREAMS_LARGE (UINT64_C(64) * 1024)
-#define CU_STREAMS_SLACK (UINT64_C(1) << 20)
-
 struct cu_stream {
     uint64_t node;   /* 0: unused */
     uint64_t next;   /* where the last read ended */
     uint64_t ahead;  /* first chunk not yet read ahead */
     uint64_t used;   /* when, as a count of reads */
     uint32_t window; /* chunks to read ahead; 0: nobody has read on yet */
+    uint32_t run;    /* reads that carried it on, or said at once that more will follow */
 };
 
 struct cu_streams {
@@ -27,8 +23,9 @@ struct cu_streams {
     struct cu_stream at[CU_STREAMS_MAX];
 };
 
-/* The stream that a read of [from, end) carries on, or NULL: it is a jump. A small read carries on
- * when the gap to where the last one ended is not larger than itself. */
+/* The stream that a read of [from, end) carries on, or NULL: it is a jump. A read carries on when
+ * the gap to where the last one ended is not larger than itself: the kernel's own read-ahead comes
+ * in large parts, perhaps out of order. */
 struct cu_stream *cu_streams_find(struct cu_streams *streams, uint64_t node, uint64_t from,
                                   uint64_t end);
 /* A new one, that has ended at end. */

@@ -11,6 +11,7 @@
 #include "proto/control.h"
 #include "proto/dir.h"
 #include "proto/fields.h"
+#include "proto/holes.h"
 #include "proto/piece.h"
 #include "proto/wire.h"
 #include "proto/xattr.h"
@@ -165,6 +166,8 @@ static bool answer_is_valid(const struct cu_msg_answer *answer)
         return size <= CU_XATTR_BYTES_MAX;
     case CU_KIND_STATFS:
         return !v->bytes;
+    case CU_KIND_HOLES:
+        return cu_holes_is_valid(v->bytes);
     }
     return false;
 }
@@ -281,6 +284,7 @@ static void put_answer(struct cu_writer *w, const struct cu_msg_answer *answer,
         break;
     case CU_KIND_DIR:
     case CU_KIND_DATA:
+    case CU_KIND_HOLES:
         cu_fields_put_version(w, &v->version);
         cu_wire_put_u64(w, hash_of(v->bytes, v->hash));
         break;
@@ -325,6 +329,7 @@ static int get_value(struct cu_reader *r, enum cu_kind kind, size_t target_len, 
         return get_target(r, target_len, v);
     case CU_KIND_DIR:
     case CU_KIND_DATA:
+    case CU_KIND_HOLES:
         cu_fields_get_version(r, &v->version);
         v->hash = cu_wire_get_u64(r);
         break;

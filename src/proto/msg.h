@@ -51,8 +51,8 @@ struct cu_msg_want {
     uint32_t generation;       /* of the asker: what is older must not answer (refresh) */
     uint64_t chunk;            /* DATA; others zero */
     uint16_t piece;            /* DATA: of the chunk (proto/piece.h); others zero */
-    struct cu_version version; /* DATA: wanted; DIR: held, all zero when none; ATTR: known to be
-                                  out of date, all zero when none; others zero */
+    struct cu_version version; /* DATA, HOLES: wanted; DIR: held, all zero when none; ATTR: known to
+                                  be out of date, all zero when none; others zero */
     const char *path;          /* borrowed, in normal form, not NUL-terminated */
     uint16_t path_len;
 };

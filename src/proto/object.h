@@ -12,11 +12,12 @@
 enum cu_kind {
     CU_KIND_ATTR = 1,   /* lstat of a path and, for a symbolic link, its target */
     CU_KIND_DIR = 2,    /* complete listing of a directory: names, types, inode numbers */
-    CU_KIND_DATA = 3,   /* one chunk of one version of a regular file */
+    CU_KIND_DATA = 3,   /* one chunk of one version of a regular file, or a piece of it */
     CU_KIND_XATTR = 4,  /* all extended attributes of a path */
     CU_KIND_STATFS = 5, /* statvfs of the file system that holds a path */
+    CU_KIND_HOLES = 6,  /* where one version of a regular file has no data (proto/holes.h) */
 };
-#define CU_KIND_COUNT 6 /* array size when indexed by kind; 0 is no kind */
+#define CU_KIND_COUNT 7 /* array size when indexed by kind; 0 is no kind */
 
 struct cu_time {
     int64_t sec; /* since the epoch */
@@ -67,11 +68,12 @@ struct cu_value {
     uint32_t age_ms; /* time since storage was asked, for what expires */
     union {
         struct cu_attr attr;       /* ATTR */
-        struct cu_version version; /* DIR: of the directory; DATA: of the file */
+        struct cu_version version; /* DIR: of the directory; DATA, HOLES: of the file */
         struct cu_statfs statfs;   /* STATFS */
     };
     struct cu_buf *bytes;   /* ATTR: link target or NULL; DIR: entries (proto/dir.h);
-                               DATA: content; XATTR: pairs (proto/xattr.h) */
+                               DATA: content; XATTR: pairs (proto/xattr.h);
+                               HOLES: list (proto/holes.h), NULL: none */
     uint64_t hash;          /* XXH3 of bytes, made where storage was read; 0 when no bytes */
     struct cu_buf *content; /* ATTR: the whole of a small regular file, or NULL */
     uint64_t content_hash;  /* XXH3 of content */

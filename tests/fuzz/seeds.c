@@ -5,6 +5,7 @@
 #include "handshake_fixture.h"
 #include "proto/auth.h"
 #include "proto/dir.h"
+#include "proto/holes.h"
 #include "proto/job.h"
 #include "proto/msg.h"
 #include "proto/xattr.h"
@@ -133,11 +134,11 @@ static struct cu_buf *attributes(void)
 
 static void seed_wants(void)
 {
-    static const char *const names[] = {"",          "want-attr",  "want-dir",
-                                        "want-data", "want-xattr", "want-statfs"};
+    static const char *const names[] = {"",           "want-attr",   "want-dir",  "want-data",
+                                        "want-xattr", "want-statfs", "want-holes"};
     static const char path[] = "/lus/flare/projects/py/lib/python3.11/site-packages";
 
-    for (enum cu_kind kind = CU_KIND_ATTR; kind <= CU_KIND_STATFS; kind++) {
+    for (enum cu_kind kind = CU_KIND_ATTR; kind < CU_KIND_COUNT; kind++) {
         struct cu_msg msg = {.type = CU_MSG_WANT, .id = kind};
 
         msg.want = (struct cu_msg_want){
@@ -148,7 +149,7 @@ static void seed_wants(void)
             msg.want.chunk = 3;
         if (kind == CU_KIND_DATA)
             msg.want.piece = 70;
-        if (kind <= CU_KIND_DATA)
+        if (kind <= CU_KIND_DATA || kind == CU_KIND_HOLES)
             msg.want.version = (struct cu_version){3, {4, 5}, {6, 7}};
         write_msg(names[kind], &msg);
     }
@@ -176,6 +177,7 @@ static void seed_answers(void)
                                  .mtime = {.sec = 1700000000, .nsec = 5}};
     struct cu_attr link = file;
     const struct cu_version version = cu_version_of(&file);
+    struct cu_buf *holes = NULL;
 
     link.mode = S_IFLNK | 0777;
     write_answer("answer-attr", CU_KIND_ATTR, &(struct cu_value){.attr = file});
@@ -197,6 +199,9 @@ static void seed_answers(void)
                  &(struct cu_value){.bytes = attributes(), .hash = 82});
     write_answer("answer-statfs", CU_KIND_STATFS,
                  &(struct cu_value){.statfs = {4096, 4096, 1000, 500, 400, 100, 50, 255}});
+    FUZZ_CHECK(cu_holes_append(&holes, (struct cu_hole){4096, 1 << 20}) == 0);
+    write_answer("answer-holes", CU_KIND_HOLES,
+                 &(struct cu_value){.version = version, .bytes = holes, .hash = 83});
     write_answer("answer-error", CU_KIND_ATTR, &(struct cu_value){.error = ENOENT, .age_ms = 3});
 }
 

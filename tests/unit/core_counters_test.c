@@ -77,6 +77,7 @@ static const char *const promised[] = {
     "paths_over",
     "wrong_answers",
     "unsent",
+    "storage_holes",
 };
 /* clang-format on */
 

@@ -9,10 +9,25 @@
 
 static struct node node;
 
+#define SPARSE (INT64_C(1) << 40)
+
+/* A few bytes here and there. */
+static void make_sparse(void)
+{
+    int fd = open(ROOT("/sparse"), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+    assert_true(fd >= 0);
+    assert_int_equal(ftruncate(fd, SPARSE), 0);
+    for (off_t at = INT64_C(5) << 20; at < SPARSE; at *= 3)
+        assert_int_equal(pwrite(fd, "data", 4, at + 100), 4);
+    assert_int_equal(close(fd), 0);
+}
+
 static void make_files(void)
 {
     node_write(ROOT("/f"), SIZE + 100, 5);
     node_write(ROOT("/g"), SIZE, 6);
+    make_sparse();
 }
 
 static int setup(void **state)
@@ -144,6 +159,102 @@ static void a_map_that_is_used_at_random_fetches_pages(void **state)
     close(fd);
 }
 
+static void seeks_find_what_storage_has(void **state)
+{
+    int a, b;
+
+    if (!*state)
+        skip();
+    a = open(ROOT("/sparse"), O_RDONLY | O_CLOEXEC);
+    b = open_at("/sparse");
+    for (int whence = SEEK_DATA; whence <= SEEK_HOLE; whence++) {
+        for (off_t at = 0; at < SPARSE; at = at * 2 + 4095) {
+            off_t right = lseek(a, at, whence);
+
+            assert_true(lseek(b, at, whence) == right);
+        }
+        for (off_t at = SPARSE - 1; at < SPARSE + 2; at++) {
+            off_t right = lseek(a, at, whence);
+            int error = errno;
+
+            assert_true(lseek(b, at, whence) == right);
+            assert_int_equal(errno, error);
+        }
+    }
+    assert_int_equal(node_counter(&node, CU_COUNT_storage_holes), 1); /* one for all of that */
+    assert_int_equal(fetched(), 0);
+    close(a);
+    close(b);
+    b = open_at("/g");
+    assert_true(lseek(b, 5, SEEK_HOLE) == (off_t)SIZE);
+    assert_true(lseek(b, 5, SEEK_DATA) == 5);
+    close(b);
+}
+
+/* Who reads through a hole gets zeros, of which hardly any come from storage. */
+static void a_hole_is_not_fetched(void **state)
+{
+    static unsigned char bytes[1 << 20];
+    uint64_t objects = 0;
+    int fd;
+
+    if (!*state)
+        skip();
+    fd = open_at("/sparse");
+    for (int i = 0; i < 300; i++) {
+        assert_int_equal(read(fd, bytes, sizeof(bytes)), sizeof(bytes));
+        for (size_t at = 0; at < sizeof(bytes); at++)
+            if (bytes[at] && (at < 100 || at > 103))
+                fail_msg("byte %zu of MiB %d is not zero", at, i);
+        assert_int_equal(memcmp(bytes + 100, "data", 4) == 0,
+                         i == 5 || i == 15 || i == 45 || i == 135);
+        if (i == 30)
+            objects = node_counter(&node, CU_COUNT_cached_objects);
+    }
+    assert_true(fetched() < 64 * CHUNK);
+    assert_int_equal(node_counter(&node, CU_COUNT_storage_holes), 1);
+    /* further holes are no further objects */
+    assert_true(node_counter(&node, CU_COUNT_cached_objects) <= objects + 4);
+    assert_int_equal(pread(fd, bytes, 4096, SPARSE - 4096), 4096);
+    assert_int_equal(bytes[4095], 0);
+    close(fd);
+}
+
+/* Zeros of a hole are what the kernel was given, as other bytes are: when the stamps move, and
+ * nothing but them, reads go on; when a hole was written into, they do not, though mtime is back.
+ */
+static void a_hole_that_is_filled_is_a_change(void **state)
+{
+    const uint64_t size = 128 * CHUNK;
+    struct timespec times[2];
+    char bytes[PAGE];
+    struct stat st;
+    int out, fd;
+
+    if (!*state)
+        skip();
+    out = open(ROOT("/filled"), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    assert_int_equal(ftruncate(out, (off_t)size), 0);
+    assert_int_equal(pwrite(out, "end", 3, (off_t)size - 3), 3);
+    fd = open_at("/filled");
+    assert_true(lseek(fd, 0, SEEK_DATA) > 0); /* from now on holes are known */
+    assert_int_equal(pread(fd, bytes, PAGE, 5 * CHUNK), PAGE);
+    assert_int_equal(bytes[7], 0);
+    assert_int_equal(fetched(), 0);
+    assert_int_equal(fchmod(out, 0600), 0);
+    assert_int_equal(pread(fd, bytes, PAGE, (off_t)(size - PAGE)), PAGE);
+    assert_memory_equal(bytes + PAGE - 3, "end", 3);
+    assert_int_equal(fstat(out, &st), 0);
+    assert_int_equal(pwrite(out, "change", 6, 5 * CHUNK), 6);
+    times[0] = st.st_atim;
+    times[1] = st.st_mtim;
+    assert_int_equal(futimens(out, times), 0);
+    assert_int_equal(pread(fd, bytes, PAGE, (off_t)(size - 20 * CHUNK)), -1);
+    assert_int_equal(errno, ESTALE);
+    close(fd);
+    close(out);
+}
+
 /* The pieces that were fetched before the change belong to the old version, all others to nobody.
  */
 static void a_file_that_changes_between_pieces_is_stale(void **state)
@@ -170,6 +281,9 @@ int main(void)
         T(who_reads_on_gets_chunks),
         T(a_whole_file_is_fetched_once),
         T(a_map_that_is_used_at_random_fetches_pages),
+        T(seeks_find_what_storage_has),
+        T(a_hole_is_not_fetched),
+        T(a_hole_that_is_filled_is_a_change),
         T(a_file_that_changes_between_pieces_is_stale),
 #undef T
     };

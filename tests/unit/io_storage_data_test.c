@@ -3,6 +3,7 @@
 #include "storage_tree.h"
 
 #include "io/storage_ops.h"
+#include "proto/holes.h"
 
 #include <dirent.h>
 
@@ -123,6 +124,71 @@ static void descriptors_are_limited_and_closed(void **state)
     storage = NULL;
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(open_below_root(), 0);
+}
+
+static int run_holes(const char *path, struct cu_version version)
+{
+    struct cu_request request = request_of(CU_KIND_HOLES, path);
+
+    request.version = version;
+    return run(&request);
+}
+
+/* Every hole that lseek(2) tells is in the list, and nothing else. */
+static void check_holes(const char *path)
+{
+    struct cu_version version = version_at(path);
+    int fd = open(at(path), O_RDONLY | O_CLOEXEC);
+    uint64_t pos = 0, size = version.size;
+
+    assert_true(fd >= 0);
+    assert_int_equal(run_holes(path, version), 0);
+    assert_true(cu_version_equal(&done.value.version, &version));
+    assert_true(cu_holes_is_valid(done.value.bytes));
+    if (done.value.bytes)
+        assert_true(done.value.hash ==
+                    cu_hash_bytes(done.value.bytes->data, done.value.bytes->size));
+    while (pos < size) {
+        off_t data = lseek(fd, (off_t)pos, SEEK_DATA);
+        uint64_t hole = (uint64_t)lseek(fd, (off_t)pos, SEEK_HOLE);
+
+        assert_int_equal(cu_holes_data_from(done.value.bytes, size, pos),
+                         data < 0 ? (int64_t)size : data);
+        assert_int_equal(cu_holes_hole_from(done.value.bytes, size, pos), hole);
+        if (data < 0)
+            break;
+        pos = (uint64_t)data > pos ? (uint64_t)data : hole;
+    }
+    close(fd);
+}
+
+static void holes_are_where_storage_has_them(void **state)
+{
+    struct cu_version version;
+    int fd;
+
+    (void)state;
+    make_file("/dense", 3 * CHUNK);
+    check_holes("/dense");
+    make_file("/empty", 0);
+    check_holes("/empty");
+    make_file("/end", 10);
+    assert_int_equal(truncate(at("/end"), INT64_C(20) << 30), 0);
+    check_holes("/end");
+    make_file("/many", 0);
+    fd = open(at("/many"), O_WRONLY | O_CLOEXEC);
+    for (off_t i = 0; i < 300; i++)
+        assert_int_equal(pwrite(fd, "x", 1, (i + i % 3) * 40960 + 5), 1);
+    close(fd);
+    check_holes("/many");
+    assert_int_equal(counters[CU_COUNT_storage_holes], 4);
+    assert_int_equal(counters[CU_COUNT_storage_bytes], 0);
+    version = version_at("/many");
+    version.size++;
+    assert_int_equal(run_holes("/many", version), ESTALE);
+    version.size = UINT64_MAX;
+    assert_int_equal(run_holes("/many", version), EOVERFLOW);
+    assert_int_equal(run_holes("/none", version_at("/many")), ESTALE);
 }
 
 static void holes_read_as_zeros(void **state)
@@ -342,6 +408,7 @@ int main(void)
         TEST(whole_chunks_end_with_the_file),
         TEST(chunks_read_at_once_share_one_descriptor),
         TEST(descriptors_are_limited_and_closed),
+        TEST(holes_are_where_storage_has_them),
         TEST(holes_read_as_zeros),
         TEST(no_chunk_number_is_cut),
         TEST(a_shortened_file_is_stale),

@@ -58,8 +58,11 @@ static void a_large_read_may_come_out_of_order(void **state)
 {
     (void)state;
     assert_false(reads(7, 10 * MIB, MIB));
-    assert_true(reads(7, 12 * MIB, MIB));
-    assert_true(reads(7, 11 * MIB, MIB));
+    assert_false(reads(7, 12 * MIB, 512 * KIB));
+    assert_true(reads(7, 13 * MIB + 512 * KIB, MIB));
+    assert_false(reads(7, 30 * MIB, MIB));
+    assert_true(reads(7, 32 * MIB, MIB));
+    assert_true(reads(7, 31 * MIB, MIB));
     assert_false(reads(7, 20 * MIB, MIB));
 }
 

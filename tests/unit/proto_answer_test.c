@@ -4,6 +4,7 @@
 
 #include "base/path.h"
 #include "proto/dir.h"
+#include "proto/holes.h"
 #include "proto/xattr.h"
 
 #include <sys/stat.h>
@@ -308,6 +309,29 @@ static void answer_carries_statfs(void **state)
     cu_msg_clear(&answer);
 }
 
+static void answer_carries_holes(void **state)
+{
+    struct cu_msg answer = answer_of(CU_KIND_HOLES), out;
+    struct frame f;
+
+    (void)state;
+    answer.answer.value.version = version;
+    f = round_trip(&answer, &out);
+    assert_null(out.answer.value.bytes); /* no holes */
+    frame_free(&f);
+    assert_int_equal(cu_holes_append(&answer.answer.value.bytes, (struct cu_hole){7, 9}), 0);
+    answer.answer.value.hash = 5;
+    f = round_trip(&answer, &out);
+    assert_int_equal(f.bulk->size, 16);
+    assert_true(cu_version_equal(&out.answer.value.version, &version));
+    f.bulk->data[0] = 9;
+    assert_int_equal(decode(&f, &out), -EBADMSG);
+    frame_free(&f);
+    answer.answer.value.bytes->size = 15;
+    refuses_to_encode(&answer);
+    cu_msg_clear(&answer);
+}
+
 /* An error has nothing else, whatever the value still holds. */
 static void an_error_travels_alone(void **state)
 {
@@ -318,7 +342,7 @@ static void an_error_travels_alone(void **state)
     answer.answer.value.bytes = cu_buf_new(10);
     answer.answer.value.hash = 1;
     answer.answer.value.error = ENOENT;
-    for (enum cu_kind kind = CU_KIND_ATTR; kind <= CU_KIND_STATFS; kind++) {
+    for (enum cu_kind kind = CU_KIND_ATTR; kind < CU_KIND_COUNT; kind++) {
         answer.answer.kind = kind;
         f = round_trip(&answer, &out);
         assert_int_equal(f.head->size, CU_MSG_HEAD + 20);
@@ -403,6 +427,7 @@ int main(void)
         cmocka_unit_test(a_directory_may_be_unchanged),
         cmocka_unit_test(a_listing_may_be_partial),
         cmocka_unit_test(answer_carries_statfs),
+        cmocka_unit_test(answer_carries_holes),
         cmocka_unit_test(an_error_travels_alone),
         cmocka_unit_test(failing_allocations_leave_nothing),
         cmocka_unit_test(a_truncated_answer_is_refused),

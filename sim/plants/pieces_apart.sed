@@ -1,0 +1,3 @@
+# pieces.c
+# A piece is asked for though the chunk that it is of is held or under way.
+s/^    while (larger.piece != CU_PIECE_WHOLE) {$/    while (false) {/

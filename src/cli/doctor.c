@@ -165,6 +165,23 @@ static void check_storage(const json_t *daemon, struct finding *f)
                  oldest_ms / 1000, cu_cli_text(storage, "oldest_path"));
 }
 
+/* Does the log directory take what is written? */
+static void check_log(const json_t *daemon, struct finding *f)
+{
+    const json_t *log = json_object_get(daemon, "log");
+    unsigned long long lost = cu_cli_number(log, "lost");
+
+    f->good = lost == 0 && !json_is_true(json_object_get(log, "hangs"));
+    if (log == NULL)
+        snprintf(f->text, sizeof(f->text), "log: none");
+    else if (f->good)
+        snprintf(f->text, sizeof(f->text), "log: written");
+    else
+        snprintf(f->text, sizeof(f->text),
+                 "log: its directory hangs or did, %llu lines are lost: choose a local one with -d",
+                 lost);
+}
+
 /* Names from the environment and from storage are in the texts. */
 static void make_printable(struct finding *findings, size_t count)
 {
@@ -245,7 +262,7 @@ static int print_json(const struct finding *findings, size_t count, json_t *daem
 static int run(const struct cu_command *command, int argc, char **argv)
 {
     struct cu_cli_options options;
-    struct finding findings[8];
+    struct finding findings[9];
     const size_t count = sizeof(findings) / sizeof(findings[0]);
     int status = cu_cli_parse(command, argc, argv, &options);
     bool good = true;
@@ -264,6 +281,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
     daemon = check_daemon(options.mount, &findings[5]);
     check_storage(daemon, &findings[6]);
     check_group(daemon, &findings[7]);
+    check_log(daemon, &findings[8]);
     make_printable(findings, count);
     cu_progress_end();
     if (options.json) {

@@ -248,6 +248,9 @@ static void hook_describe(void *context, json_t *result)
             json_object_set_new(storage, "oldest_path", cu_shown_name(path, strlen(path)));
     }
     json_object_set_new(result, "storage", storage);
+    json_object_set_new(
+        result, "log",
+        json_pack("{s:I, s:b}", "lost", (json_int_t)cu_log_lost(), "hangs", cu_log_hangs()));
     json_object_set_new(result, "file_systems", mounts);
     for (unsigned i = 0; i < 2; i++)
         cu_served_each(cu_storage_served(daemon->storage), describe_mount,

@@ -342,6 +342,8 @@ static void tell_failure(struct start *start, bool again, const struct cu_error 
         cu_detach_failed(&start->detach, err);
 }
 
+#define FLUSH_LOG_MS 1000
+
 /* In a process of its own, which ends here; what a failure leaves the supervisor clears away. */
 static void serve(void *context, bool again)
 {
@@ -374,6 +376,7 @@ static void serve(void *context, bool again)
         daemon = cu_daemon_create(&config, &err);
     if (daemon == NULL) {
         tell_failure(start, again, &err);
+        cu_log_close();
         _exit(1);
     }
     cu_recovery_set_phase(start->recovery, CU_RECOVERY_SERVING);
@@ -384,7 +387,7 @@ static void serve(void *context, bool again)
     remove_job_file(start);
     leave_place(start);
     cu_supervisor_leave(start->recovery);
-    if (cu_daemon_hangs(daemon))
+    if (!cu_log_flush(FLUSH_LOG_MS) || cu_daemon_hangs(daemon))
         cu_process_close_all(); /* else they end with the process, which says that it has */
     _exit(0);
 }

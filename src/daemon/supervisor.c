@@ -19,10 +19,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STOP_MS    1000u /* an orderly end takes milliseconds; a frozen daemon has none */
-#define KILL_MS    500u  /* stop tools wait 2 s for us */
-#define BACKOFF_MS 50u   /* before the second restart; doubled for each further one */
-#define LEAVE_MS   1000
+#define FLUSH_LOG_MS 200
+#define STOP_MS      1000u /* an orderly end takes milliseconds; a frozen daemon has none */
+#define KILL_MS      500u  /* stop tools wait 2 s for us */
+#define BACKOFF_MS   50u   /* before the second restart; doubled for each further one */
+#define LEAVE_MS     1000
 
 struct supervisor {
     const struct cu_supervisor_config *config;
@@ -65,6 +66,7 @@ static int start_daemon(struct supervisor *s, bool again)
 {
     pid_t self = getpid();
 
+    (void)cu_log_flush(FLUSH_LOG_MS); /* a directory that hangs holds it up no longer than that */
     s->daemon = fork();
     if (s->daemon < 0)
         return -errno;

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -69,7 +70,10 @@ static const char *read_fd(int fd)
 
 static const char *read_log(void)
 {
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    int fd;
+
+    assert_true(cu_log_flush(10000));
+    fd = open(file, O_RDONLY | O_CLOEXEC);
 
     assert_true(fd >= 0);
     return read_fd(fd);
@@ -298,6 +302,7 @@ static void writes_to_both(void **state)
 
     (void)state;
     cu_log_info("both");
+    assert_true(cu_log_flush(10000));
     restore_stdout(saved);
     assert_int_equal(rc, 0);
     assert_string_equal(read_fd(fd), AT "INFO  both\n");
@@ -315,14 +320,102 @@ static void stopped_reader_costs_lines_only(void **state)
     (void)state;
     for (int i = 0; i < 20000; i++) /* a pipe holds 64 KiB; this would block for ever */
         cu_log_info("line %d", i);
+    assert_true(cu_log_flush(10000));
     drained = read(fd, bytes, sizeof(bytes));
     cu_log_info("after");
+    assert_true(cu_log_flush(10000));
     restore_stdout(saved);
     assert_int_equal(rc, 0);
     assert_true(drained > 0 && bytes[drained - 1] == '\n');
     text = read_fd(fd);
     note = strstr(text, " lines lost here)\n" AT "INFO  after\n");
     assert_non_null(note);
+}
+
+/* write(2) to the log's file hangs, until a byte comes. */
+static int hang[2] = {-1, -1};
+
+ssize_t __wrap_write(int fd, const void *bytes, size_t size);
+ssize_t __real_write(int fd, const void *bytes, size_t size);
+
+ssize_t __wrap_write(int fd, const void *bytes, size_t size)
+{
+    struct stat st, log;
+    char byte;
+
+    if (hang[0] >= 0 && fstat(fd, &st) == 0 && stat(file, &log) == 0 && st.st_ino == log.st_ino &&
+        st.st_dev == log.st_dev)
+        (void)!read(hang[0], &byte, 1);
+    return __real_write(fd, bytes, size);
+}
+
+static void a_directory_that_hangs_costs_lines_only(void **state)
+{
+    const char *text, *note;
+
+    (void)state;
+    open_log(CU_LOG_INFO, NULL);
+    cu_log_info("before");
+    assert_true(cu_log_flush(10000));
+    assert_int_equal(pipe(hang), 0);
+    for (int i = 0; i < 20000; i++) /* none of these waits */
+        cu_log_info("line %d", i);
+    assert_false(cu_log_flush(1));
+    assert_true(cu_log_lost() > 0);
+    close(hang[1]); /* it wakes up */
+    assert_true(cu_log_flush(10000));
+    cu_log_info("after");
+    text = read_log();
+    assert_non_null(strstr(text, AT "INFO  before\n" AT "INFO  line 0\n" AT "INFO  line 1\n"));
+    note = strstr(text, " lines lost here)\n" AT "INFO  after\n");
+    assert_non_null(note);
+    close(hang[0]);
+    hang[0] = hang[1] = -1;
+}
+
+/* Closing waits a second; the writer that is left behind spoils nothing when it comes back. */
+static void closing_waits_for_nobody(void **state)
+{
+    char first[128];
+
+    (void)state;
+    open_log(CU_LOG_INFO, NULL);
+    cu_log_info("exists");
+    assert_true(cu_log_flush(10000));
+    assert_int_equal(pipe(hang), 0);
+    cu_log_info("hangs");
+    cu_log_close();
+    strcpy(first, file);
+    strcat(file, ".2");
+    open_log(CU_LOG_INFO, NULL);
+    cu_log_info("another");
+    assert_int_equal(__real_write(hang[1], "12", 2), 2);
+    assert_non_null(strstr(read_log(), "another"));
+    close(hang[1]);
+    close(hang[0]);
+    hang[0] = hang[1] = -1;
+}
+
+/* The child has its own writer, and writes nothing of its parent's again. */
+static void a_child_logs_on(void **state)
+{
+    int status;
+    pid_t pid;
+
+    (void)state;
+    open_log(CU_LOG_INFO, NULL);
+    cu_log_info("parent");
+    pid = fork();
+    if (pid == 0) {
+        cu_log_info("child");
+        cu_log_close();
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_true(cu_log_flush(10000));
+    assert_non_null(strstr(read_log(), "INFO  child\n"));
+    assert_null(strstr(strstr(read_log(), "parent") + 1, "parent"));
 }
 
 int main(void)
@@ -341,6 +434,9 @@ int main(void)
         CASE(threads_do_not_mix_lines),
         CASE(writes_to_both),
         CASE(stopped_reader_costs_lines_only),
+        CASE(a_directory_that_hangs_costs_lines_only),
+        CASE(closing_waits_for_nobody),
+        CASE(a_child_logs_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

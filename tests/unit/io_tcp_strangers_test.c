@@ -9,9 +9,11 @@ static char log_path[] = "/tmp/cu-tcp-log-XXXXXX";
 static bool logged(const char *text)
 {
     char content[65536];
+    bool flushed = cu_log_flush(10000);
     FILE *file = fopen(log_path, "r");
     size_t size;
 
+    assert_true(flushed);
     assert_non_null(file);
     size = fread(content, 1, sizeof(content) - 1, file);
     content[size] = '\0';

@@ -1,0 +1,161 @@
+# What hangs costs only itself: one file, one file system, the log directory, the mount of a frozen
+# daemon.
+
+bats_require_minimum_version 1.5.0
+load lib.bash
+
+setup_file() {
+    can_run || return 0
+    work_up
+    mkdir "$WORK/source" "$WORK/pfs" "$WORK/other-source" "$WORK/other" "$WORK/source/logs"
+    # Stopped as a whole with SIGSTOP; it tells its process id, and nobody else's.
+    (
+        exec "$PFS_BIN/pfsemu" -f --owner $$ "$WORK/other-source" "$WORK/other" 3>&-
+    ) &
+    OTHER=$!
+    export OTHER
+    until_true mountpoint -q "$WORK/other"
+    pfs_up --nodes 3 "$WORK/source" "$WORK/pfs"
+    cluster_up -n 3
+    # A chain: node3 is two levels below the root.
+    job_up -k 1 -M 1G -t file -l 2 -d "$WORK/pfs/logs"
+}
+
+teardown_file() {
+    [ -z "${OTHER:-}" ] || kill -CONT "$OTHER"
+    pfs unhang
+    job_down
+    [ -z "${OTHER:-}" ] || kill "$OTHER"
+    pfs_down
+    cluster_down
+    work_down
+}
+
+setup() {
+    skip_unless_built
+    dir=$BATS_TEST_NUMBER
+    source=$WORK/source/$dir
+    leaf=$MOUNT$WORK/pfs/$dir
+    mkdir "$source"
+    for node in node1 node2 node3; do
+        until_true on "$node" test -d "$leaf"
+    done
+}
+
+hanging_are() {
+    [ "$(pfs hanging)" = "$1" ]
+}
+
+@test "a file whose reads hang holds a bounded number of calls; other files are read" {
+    local reader i
+    head -c 40000000 /dev/urandom >"$source/large"
+    for i in {1..30}; do seq "$i" 9000 >"$source/f$i"; done
+    pfs hang "/$dir/large" read
+    on node3 timeout "$PATIENCE" cat "$leaf/large" >"$WORK/read" 3>&- &
+    reader=$!
+    until [ "$(pfs hanging)" -ge 1 ]; do :; done
+    for i in {1..30}; do
+        on node3 timeout "$PATIENCE" cat "$leaf/f$i" | cmp - "$source/f$i"
+    done
+    [ "$(pfs hanging)" -le 12 ]
+    pfs unhang
+    wait "$reader"
+    cmp "$WORK/read" "$source/large"
+}
+
+@test "a file system that hangs as a whole: others are read, and it when it wakes up" {
+    local i readers=()
+    for i in {1..60}; do seq "$i" 9000 | tee "$source/f$i" >"$WORK/other-source/f$i"; done
+    on node3 ls "$MOUNT$WORK/other" >/dev/null
+    kill -STOP "$OTHER"
+    for i in {1..60}; do
+        on node3 timeout "$PATIENCE" cat "$MOUNT$WORK/other/f$i" >"$WORK/out$i" 3>&- &
+        readers+=($!)
+    done
+    # 60 calls are more than what a file system may have; they are all there when this is said.
+    doctor_names_it() {
+        run copper node1 doctor
+        [[ $output == *"BAD"*"storage"*"$WORK/other"* ]]
+    }
+    until_true doctor_names_it
+    for i in {1..60}; do
+        on node3 timeout "$PATIENCE" cat "$leaf/f$i" | cmp - "$source/f$i"
+    done
+    kill -CONT "$OTHER"
+    for i in "${readers[@]}"; do wait "$i"; done
+    for i in {1..60}; do cmp "$WORK/out$i" "$source/f$i"; done
+}
+
+# garbage PORT: connects to node1 and says what is no handshake, which is a line in its log.
+garbage() {
+    on node3 bash -c 'exec 4<>"/dev/tcp/node1/$1"; head -c 64 /dev/zero >&4; cat <&4 >/dev/null' \
+        bash "$1"
+}
+
+@test "a log directory that hangs: node, tree and stop go on; it is named; the lines come when it wakes up" {
+    local port log i
+    port=$(jq_get "$(on login sh -c 'cat /tmp/copper-0/*.job')" port)
+    log=$(basename "$WORK"/source/logs/copperd-node1-*)
+    pfs hang "/logs/$log" change
+    garbage "$port" || true
+    until_true hanging_are 1
+    for i in {1..10}; do seq "$i" 9000 >"$source/f$i"; done
+    for i in {1..10}; do
+        on node3 timeout "$PATIENCE" cat "$leaf/f$i" | cmp - "$source/f$i"
+    done
+    log_is_named() {
+        run copper node1 doctor
+        [[ $output == *"BAD"*"log: its directory hangs"* ]]
+    }
+    until_true log_is_named
+    pfs unhang
+    until_true grep -q "refused" "$WORK/source/logs/$log"
+    run copper node1 doctor
+    [[ $output == *"ok"*"log: written"* ]]
+    # And the stop, while it hangs.
+    pfs hang "/logs/$log" change
+    garbage "$port" || true
+    until_true hanging_are 1
+    run -0 on login timeout "$PATIENCE" env COPPER_RSH="$CLUSTER_BIN/rsh" \
+        "$COPPER_BUILD/stop_copper.sh" -v "$MOUNT"
+    [[ $output == *"stopped on 3 nodes"* ]]
+    run ! on node1 mountpoint -q "$MOUNT"
+    pfs unhang
+    job_up -k 1 -M 1G -t file -l 2 -d "$WORK/pfs/logs"
+}
+
+# processes NODE: those of Copper there.
+processes() {
+    on "$1" sh -c 'grep -l "^copperd" /proc/[0-9]*/comm | cut -d / -f 3 | sort -n'
+}
+
+@test "all that daemon and supervisor hold open is closed where a program is started" {
+    # shellcheck disable=SC2016
+    on node1 sh -c '
+        for pid in $(grep -l "^copperd" /proc/[0-9]*/comm | cut -d / -f 3); do
+            for fd in /proc/$pid/fd/*; do
+                n=${fd##*/}
+                [ "$n" -gt 2 ] && [ -e "/proc/$pid/fdinfo/$n" ] || continue
+                flags=$(sed -n "s/^flags:[[:space:]]*//p" "/proc/$pid/fdinfo/$n")
+                [ $((flags & 02000000)) != 0 ] || { echo "$pid $n $(readlink "$fd")"; bad=1; }
+            done
+        done
+        [ -z "$bad" ]'
+}
+
+@test "a probe of a mount that hangs keeps nothing of who started it" {
+    local before pid
+    before=$(processes node1)
+    # shellcheck disable=SC2086
+    on node1 kill -STOP $before
+    run ! on node1 timeout "$PATIENCE" env COPPER_RUN_DIR=/tmp/elsewhere \
+        "$COPPER_BUILD/launch_copper.sh" -v "$MOUNT" -s 20
+    [[ $output == *"another run directory is there"* ]]
+    for pid in $(processes node1); do
+        [[ $'\n'$before$'\n' != *$'\n'$pid$'\n'* ]] || continue
+        [ "$(on node1 sh -c 'ls "/proc/$1/fd" | wc -l' sh "$pid")" -le 1 ]
+    done
+    # shellcheck disable=SC2086
+    on node1 kill -CONT $before
+    until_true on node3 test -d "$leaf"
+}

@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/progress.h"
+#include "proto/serve.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -243,6 +244,21 @@ static void check_group(const json_t *daemon, struct finding *f)
                  name, (unsigned long)mounted, g != NULL ? g->gr_name : "?", (unsigned long)mine);
 }
 
+/* By name: what the job shows of "/". */
+static void print_served(const json_t *daemon)
+{
+    const char *list = json_string_value(json_object_get(daemon, "serve")), *text;
+
+    if (daemon == NULL)
+        return;
+    if (list != NULL)
+        printf("ok   served (--serve): %s\n", list);
+    printf("ok   not served%s\n",
+           list != NULL ? ", where this list does not name it:" : " (--serve asks for it):");
+    for (unsigned i = 0; (text = cu_serve_secrets(i)) != NULL; i++)
+        printf("     %s\n", text);
+}
+
 static int print_json(const struct finding *findings, size_t count, json_t *daemon)
 {
     json_t *object = json_object(), *list = json_array();
@@ -291,6 +307,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
         for (size_t i = 0; i < count; i++)
             printf("%-4s %s\n", findings[i].good ? "ok" : "BAD", findings[i].text);
         print_file_systems(daemon);
+        print_served(daemon);
     }
     for (size_t i = 0; i < count; i++)
         good = good && findings[i].good;

@@ -14,6 +14,7 @@
 #define LONG     1000
 #define ENCRYPT  (LONG + 0)
 #define LISTINGS (LONG + 1)
+#define SERVE    (LONG + 2)
 #define LEFT_MAX 32 /* an option with its value */
 
 static const struct launch_option {
@@ -39,6 +40,7 @@ static const struct launch_option {
     {'A', "full_paths", NULL, "full paths in the profile"},
     {'I', "snapshot_s", "SECONDS", "write the counters that often (never)"},
     {ENCRYPT, "encrypt", NULL, "encrypt what travels between nodes"},
+    {SERVE, "serve", "PATHS", "what is served: paths with commas (all but secrets of the node)"},
     {LISTINGS, "listings", "RULES", "what listings of some storage are worth (by its type)"},
 };
 #define OPTION_COUNT (sizeof(launch_options) / sizeof(launch_options[0]))
@@ -126,11 +128,10 @@ static int start_job(struct cu_job *job, struct cu_error *err)
 static int take_words(int argc, char **argv, struct cu_launch_options *options,
                       struct cu_error *err)
 {
-    static const struct option longs[] = {{"help", no_argument, NULL, 'h'},
-                                          {"version", no_argument, NULL, 'V'},
-                                          {"encrypt", no_argument, NULL, ENCRYPT},
-                                          {"listings", required_argument, NULL, LISTINGS},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {
+        {"help", no_argument, NULL, 'h'},          {"version", no_argument, NULL, 'V'},
+        {"encrypt", no_argument, NULL, ENCRYPT},   {"listings", required_argument, NULL, LISTINGS},
+        {"serve", required_argument, NULL, SERVE}, {NULL, 0, NULL, 0}};
     int c, rc = 0;
 
     opterr = 0;

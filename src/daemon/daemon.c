@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "daemon/process.h"
 #include "daemon/state.h"
+#include "proto/serve.h"
 
 #include "core/tree.h"
 
@@ -232,7 +233,9 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
                        struct cu_error *err)
 {
     const char *real_mount = daemon->config.real_mount;
-    const char *hidden[8] = {daemon->config.job->mount_dir, "/proc", "/sys", "/dev"};
+    const struct cu_serve *serve;
+    const char *hidden[8] = {daemon->config.job->mount_dir, "/proc", "/sys", "/dev",
+                             daemon->config.run_dir};
     struct cu_storage_config storage = {
         .loop = &daemon->loop,
         .chunk_bytes = limits->chunk_bytes,
@@ -269,7 +272,12 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
     }
     /* Storage reaches the mount by its real name, too. */
     if (strcmp(real_mount, hidden[0]) != 0)
-        hidden[4] = real_mount;
+        hidden[5] = real_mount;
+    serve = cu_serve_create(daemon->config.job->serve); /* as long as the process */
+    if (serve == NULL)
+        return cu_error_set(err, -ENOMEM, "out of memory");
+    storage.serve = serve;
+    front.serve = serve;
     memcpy(storage.hidden_paths, hidden, sizeof(hidden));
     memcpy(front.hidden_paths, hidden, sizeof(hidden));
     daemon->storage = cu_storage_create(&storage, daemon, on_storage_done, err);

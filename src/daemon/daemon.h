@@ -18,6 +18,7 @@ struct cu_daemon_config {
     uint32_t rank;                     /* of this node */
     uint8_t instance[CU_PUBLIC_BYTES]; /* secret: this node's daemons, one after the other */
     const char *socket_path;           /* borrowed: control socket */
+    const char *run_dir;               /* borrowed: where it and the key are; not served */
     int listener_fd;                   /* borrowed: of cu_transport_tcp_listen */
     uint64_t cache_bytes;
     struct cu_mountdir *mountdir; /* borrowed; removed when the mount has gone */

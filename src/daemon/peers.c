@@ -241,6 +241,8 @@ static void hook_describe(void *context, json_t *result)
     uint64_t age_ns = 0, now_ns = uv_hrtime();
     uint32_t pending = cu_storage_pending(daemon->storage, now_ns, &age_ns, &path);
 
+    if (daemon->config.job->serve != NULL)
+        json_object_set_new(result, "serve", json_string(daemon->config.job->serve));
     json_object_set_new(storage, "pending", json_integer(pending));
     if (pending > 0) {
         json_object_set_new(storage, "oldest_ms", json_integer((json_int_t)(age_ns / 1000000)));

@@ -6,12 +6,12 @@
 #include "base/log.h"
 #include "base/munge.h"
 #include "base/rundir.h"
-#include "base/trust.h"
 #include "daemon/cores.h"
 #include "daemon/daemon.h"
 #include "daemon/detach.h"
 #include "daemon/group.h"
 #include "daemon/lock.h"
+#include "daemon/logdir.h"
 #include "daemon/memory.h"
 #include "daemon/mountdir.h"
 #include "daemon/mounts.h"
@@ -19,7 +19,6 @@
 #include "daemon/process.h"
 #include "daemon/roster.h"
 #include "daemon/smallfile.h"
-#include "daemon/snapshot.h"
 #include "daemon/supervisor.h"
 #include "io/front.h"
 #include "io/transport.h"
@@ -153,82 +152,6 @@ static int find_rank(struct start *start, struct cu_error *err)
     return 0;
 }
 
-/* Logs that belong into the run directory go into the one that this node has. */
-static int place_logs(struct start *start)
-{
-    char usual[CU_PATH_MAX], *dir = NULL;
-
-    if (cu_rundir_usual(getuid(), usual) < 0 || strcmp(usual, start->run_dir) == 0 ||
-        strlen(usual) + 6 > sizeof(usual) ||
-        strcmp(strcat(usual, "/logs"), start->job.log_dir) != 0)
-        return 0;
-    if (asprintf(&dir, "%s/logs", start->run_dir) < 0)
-        return -ENOMEM;
-    free(start->job.log_dir);
-    start->job.log_dir = dir;
-    return 0;
-}
-
-/* Could this file be written in the log directory? It is, when the job is over and nobody looks. */
-static int check_log_name(const struct start *start, int dir, const char *suffix,
-                          struct cu_error *err)
-{
-    char name[CU_NAME_MAX + 1];
-    struct stat st;
-
-    if (snprintf(name, sizeof(name), "%s%s", start->host, suffix) >= (int)sizeof(name))
-        return cu_error_set(err, -ENAMETOOLONG, "-d: %s%s: name too long", start->host, suffix);
-    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || cu_trust_is_own(&st))
-        return 0;
-    return cu_error_set(err, -EPERM, "-d: %s/%s %s", start->job.log_dir, name,
-                        cu_trust_file_error(-EPERM));
-}
-
-/* The directory of all that is written in the end, made when it is not there. */
-static int check_log_dir(const struct start *start, struct cu_error *err)
-{
-    struct cu_error why = {""};
-    struct cu_trust_dir dir;
-    int rc = cu_trust_open_dir(start->job.log_dir, CU_TRUST_LINKS, true, &dir, &why);
-
-    if (rc < 0)
-        return cu_error_set(err, rc, "-d: %s", why.text);
-    if (start->job.snapshot_s != 0)
-        rc = check_log_name(start, dir.fd, CU_SNAPSHOT_STATS, err);
-    if (rc == 0 && start->job.profile)
-        rc = check_log_name(start, dir.fd, CU_SNAPSHOT_PROFILE, err);
-    close(dir.fd);
-    return rc;
-}
-
-static int open_log(struct start *start, const char *job_id, struct cu_error *err)
-{
-    const struct cu_job *job = &start->job;
-    char path[CU_PATH_MAX];
-    struct cu_log_config config = {
-        .level = (enum cu_log_level)job->log_level,
-        .to_stdout = job->log_to_stdout && start->options.foreground,
-        .host = start->host,
-    };
-    bool file = job->log_to_file && job->log_level < CU_LOG_NONE;
-    int rc = place_logs(start);
-
-    if (rc < 0)
-        return cu_error_set(err, rc, "out of memory");
-    if (file || job->snapshot_s != 0 || job->profile)
-        rc = check_log_dir(start, err);
-    if (rc < 0)
-        return rc;
-    if (file) {
-        rc = snprintf(path, sizeof(path), "%s/copperd-%s-%.8s.log", job->log_dir, start->host,
-                      job_id);
-        if (rc < 0 || (size_t)rc >= sizeof(path))
-            return cu_error_set(err, -ENAMETOOLONG, "-d: %s: name too long", job->log_dir);
-        config.file_path = path;
-    }
-    return cu_log_open(&config, err);
-}
-
 static int bind_cores(struct start *start, struct cu_error *err)
 {
     const struct cu_cores wish = {
@@ -352,6 +275,7 @@ static void serve(void *context, bool again)
         .job = &start->job,
         .rank = start->rank,
         .socket_path = start->socket_path,
+        .run_dir = start->run_dir,
         .cache_bytes = start->cache_bytes,
         .mountdir = &start->mountdir,
         .real_mount = start->real_mount,
@@ -474,7 +398,8 @@ static int supervise(struct start *start, struct cu_error *err)
     rc = take_place(start, job_id, err);
     if (rc < 0)
         goto out;
-    rc = open_log(start, job_id, err);
+    rc = cu_logdir_open(&start->job, start->host, start->run_dir, job_id, start->options.foreground,
+                        err);
     if (rc < 0)
         goto out;
     log_start(start, job_id, &note);

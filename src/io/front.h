@@ -13,6 +13,7 @@
 #include <uv.h>
 
 struct cu_front;
+struct cu_serve;
 
 enum cu_front_asked_op {
     CU_FRONT_ASKED_LOOKUP,
@@ -58,8 +59,9 @@ struct cu_front_events {
 struct cu_front_config {
     uv_loop_t *loop;
     struct cu_core *core;
-    const char *mount_dir;       /* borrowed, exists, normal form */
-    const char *hidden_paths[8]; /* as in cu_storage_config: ENOENT without asking anybody */
+    const char *mount_dir;        /* borrowed, exists, normal form */
+    const char *hidden_paths[8];  /* as in cu_storage_config: ENOENT without asking anybody */
+    const struct cu_serve *serve; /* borrowed; the same. NULL: all */
     uint32_t chunk_bytes;
     uint64_t enoent_ttl_ns;
     int device_fd;                /* of cu_front_mount, taken; 0: mounts, and unmounts, by itself */

@@ -2,6 +2,7 @@
  * directory after the other), so a directory that has had one of these is listed once, and its
  * complete listing answers all that follow here. */
 #include "io/front_internal.h"
+#include "proto/serve.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -279,7 +280,7 @@ bool cu_front_hidden(const struct cu_front *front, const char *path, size_t len)
     for (size_t i = 0; i < CU_FRONT_HIDDEN_MAX && front->config.hidden_paths[i]; i++)
         if (cu_path_within(path, len, front->config.hidden_paths[i], front->hidden_len[i]))
             return true;
-    return false;
+    return cu_serve_judge(front->config.serve, path, len) == CU_SERVE_NOT;
 }
 
 static bool worth_listing(const struct cu_front *front, const struct cu_inode *dir,

@@ -464,14 +464,14 @@ static int copy_paths(struct cu_storage *storage, const struct cu_storage_config
 {
     struct cu_storage_env *env = &storage->env;
 
+    env->serve = config->serve;
     env->root = strdup(config->root ? config->root : "");
     if (!env->root)
         return -ENOMEM;
-    for (size_t i = 0; i < CU_STORAGE_HIDDEN_MAX && config->hidden_paths[i]; i++) {
+    for (size_t i = 0; i < CU_STORAGE_HIDDEN_MAX && config->hidden_paths[i]; env->hidden_count++) {
         env->hidden[i] = strdup(config->hidden_paths[i]);
-        if (!env->hidden[i])
+        if (!env->hidden[i++])
             return -ENOMEM;
-        env->hidden_count++;
     }
     env->served = cu_served_create(env->root[0] ? env->root : "/", config->listings);
     return env->served ? 0 : -ENOMEM;

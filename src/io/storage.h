@@ -34,6 +34,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+struct cu_serve;
 struct cu_storage;
 struct cu_served;
 
@@ -41,13 +42,14 @@ struct cu_storage_config {
     uv_loop_t *loop;
     uint32_t chunk_bytes;
     uint32_t inline_bytes;
-    uint32_t open_files_max;     /* descriptors kept; 0: 64 */
-    size_t listing_bytes_max;    /* of a longer one the first names, `cut`; 0: CU_DIR_BYTES_MAX */
-    const char *hidden_paths[8]; /* borrowed; served as ENOENT at and below, absent from listings;
-                                    NULL ends the list */
-    const char *listings;        /* borrowed; rules of proto/listings.h, or NULL */
-    const char *root;            /* borrowed; prefix put before every path (tests); NULL: none */
-    uint64_t *counters;          /* enum cu_counter, storage_*; written on the loop thread only */
+    uint32_t open_files_max;      /* descriptors kept; 0: 64 */
+    size_t listing_bytes_max;     /* of a longer one the first names, `cut`; 0: CU_DIR_BYTES_MAX */
+    const char *hidden_paths[8];  /* borrowed; served as ENOENT at and below, absent from listings;
+                                     NULL ends the list */
+    const struct cu_serve *serve; /* borrowed while workers run (proto/serve.h); NULL: all */
+    const char *listings;         /* borrowed; rules of proto/listings.h, or NULL */
+    const char *root;             /* borrowed; prefix put before every path (tests); NULL: none */
+    uint64_t *counters;           /* enum cu_counter, storage_*; written on the loop thread only */
 };
 
 /* done: on the loop thread, never from inside submit. value is cleared by the storage after it. */

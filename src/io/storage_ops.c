@@ -10,6 +10,7 @@
 #include "io/casefold.h"
 #include "proto/dir.h"
 #include "proto/msg.h"
+#include "proto/serve.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -33,7 +34,7 @@ static bool is_hidden(const struct cu_storage_env *env, const char *path, size_t
         if (cu_path_within(path, len, env->hidden[i], strlen(env->hidden[i])))
             return true;
     }
-    return false;
+    return cu_serve_judge(env->serve, path, len) == CU_SERVE_NOT;
 }
 
 /* Target of a link into value.bytes. -ESTALE when it is not the link any more that st shows;
@@ -109,6 +110,7 @@ struct lister {
     struct cu_storage_env *env;
     const struct cu_storage_job *job;
     struct omitted omitted;
+    enum cu_serve_what what; /* of it is served */
     int fd;
     bool has_points; /* some entries may be mount points */
     uint64_t space;  /* of the inode numbers */
@@ -126,6 +128,7 @@ static struct lister lister_of(struct cu_storage_env *env, const struct cu_stora
         .env = env,
         .job = job,
         .omitted = find_omitted(env, job),
+        .what = cu_serve_judge(env->serve, job->path, job->path_len),
         .fd = fd,
         .has_points = cu_served_points(place) != 0,
         .space = cu_served_space(env->served, place, st),
@@ -150,7 +153,8 @@ static bool is_listed(const struct lister *l, struct cu_dirent *entry)
     struct stat st;
 
     if (strcmp(entry->name, ".") == 0 || strcmp(entry->name, "..") == 0 ||
-        is_omitted(&l->omitted, entry->name))
+        is_omitted(&l->omitted, entry->name) ||
+        !cu_serve_lists(l->env->serve, l->job->path, l->job->path_len, l->what, entry->name))
         return false;
     entry->ino = cu_fsmap_number(l->space, ino);
     if (l->has_points && cu_served_point(place, entry->name, entry->name_len, &entry->ino))

@@ -8,6 +8,7 @@
 #include "proto/job_options.h"
 #include "proto/listings.h"
 #include "proto/msg.h"
+#include "proto/serve.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -31,6 +32,7 @@ enum kind {
     KIND_CORES,
     KIND_NETWORK,
     KIND_LISTINGS,
+    KIND_SERVE,
     KIND_FLAG,
 };
 
@@ -71,6 +73,8 @@ static const struct option options[] = {
     {"profile", KIND_FLAG, AT(profile), 0, 0, "a switch", "is yes or no"},
     {"full_paths", KIND_FLAG, AT(full_paths), 0, 0, "a switch", "is yes or no"},
     {"top_paths", KIND_U32, AT(top_paths), 0, 10000, "a number of paths", NULL},
+    {"serve", KIND_SERVE, AT(serve), 0, 0, "a list of what is served",
+     "are up to 64 absolute paths with commas, without control characters"},
     {"listings", KIND_LISTINGS, AT(listings), 0, 0, "a rule for listings",
      "is TYPE:WORD or PATH:WORD, separated by commas, the word trusted, partial, unstamped or "
      "untrusted"},
@@ -161,6 +165,13 @@ static int set_listings(struct cu_job *job, const char *value)
     return replace_string(&job->listings, value);
 }
 
+static int set_serve(struct cu_job *job, const char *value)
+{
+    if (value[0] == '\0' || strlen(value) >= CU_JOB_VALUE_MAX || cu_serve_check(value) != 0)
+        return -EINVAL;
+    return replace_string(&job->serve, value);
+}
+
 static int set_flag(bool *at, const char *value)
 {
     if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
@@ -187,6 +198,8 @@ static int set_value(struct cu_job *job, const struct option *o, const char *val
         return set_network(job, value);
     case KIND_LISTINGS:
         return set_listings(job, value);
+    case KIND_SERVE:
+        return set_serve(job, value);
     case KIND_FLAG:
         return set_flag(at, value);
     case KIND_SIZE:
@@ -283,6 +296,7 @@ bool cu_job_option_format(unsigned i, const struct cu_job *job, char out[CU_JOB_
     case KIND_DIR:
     case KIND_NETWORK:
     case KIND_LISTINGS:
+    case KIND_SERVE:
         text = *(char *const *)at;
         break;
     case KIND_LOG_TYPE:
@@ -354,6 +368,7 @@ void cu_job_free(struct cu_job *job)
     free(job->log_dir);
     free(job->network);
     free(job->listings);
+    free(job->serve);
     cu_parse_hosts_free(&job->hosts);
     explicit_bzero(job, sizeof(*job));
 }

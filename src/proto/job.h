@@ -51,6 +51,7 @@ struct cu_job {
     uint32_t top_paths;     /* -N 0..10000 */
     uint32_t snapshot_s;    /* -I 0..86400, 0: none */
     uint32_t group;         /* primary group of who launched it; 0: root's, or not known */
+    char *serve;            /* --serve, a list of proto/serve.h; NULL: all but secrets */
     char *listings;         /* rules of proto/listings.h; NULL: none. The site's file only */
     struct cu_hosts hosts;  /* rank order */
 };
@@ -65,7 +66,7 @@ void cu_job_free(struct cu_job *job);
  * `-k: "0" is not a fan-out; allowed is 1 to 1024`. -ENOMEM. On error the option is as before.
  * Names: mount log_dir log_level log_type trees max_cacheable_bytes ready_timeout_s cores
  * enoent_ttl_ms network cache_bytes fanout port encrypt profile full_paths top_paths snapshot_s
- * listings group;
+ * listings serve group;
  * the value of a bool is "yes" or "no". What is "chosen" when 0 cannot be set to 0. */
 __attribute__((warn_unused_result)) int cu_job_set(struct cu_job *job, const char *name,
                                                    const char *value, const char *label,

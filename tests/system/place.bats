@@ -285,3 +285,68 @@ sys.stdin.readline()' 3>&-
     on node1 ip addr del 10.77.0.3/24 dev "$eth"
     cat "$WORK/hosts" >"$CLUSTER_DIR/etc/hosts"
 }
+
+# not_there NODE PATH...: in alice's view, neither as a name to look up nor as one that is listed.
+not_there() {
+    local node=$1 path
+    shift
+    for path; do
+        run -2 alice "$node" ls -d "/tmp/alice/copper$path"
+        [[ $output == *"No such file or directory"* ]] || return 1
+        run alice "$node" ls -A "/tmp/alice/copper${path%/*}"
+        ! grep -qxF -- "${path##*/}" <<<"$output" || {
+            echo "$path is listed"
+            return 1
+        }
+    done
+}
+
+@test "secrets are not served, to no node, by no name in the view, unless --serve asks for them" {
+    local home
+    home=$(alice node1 sh -c 'echo $HOME')
+    alice node1 sh -c 'mkdir -p ~/.ssh ~/.config/gcloud ~/bin ~/.config/pip /tmp/ssh-XX12 /tmp/krb5cc_10001_a /tmp/env
+        echo secret | tee ~/.ssh/id_rsa ~/.netrc ~/.config/gcloud/token /tmp/krb5cc_10001 /tmp/ssh-XX12/agent.1 >/dev/null
+        ln -sfn .ssh ~/link; ln -sfn ../.ssh/id_rsa ~/bin/key; echo open | tee ~/bin/open ~/.config/pip/open /tmp/env/open >/dev/null'
+    up
+    for node in node1 node2; do # the root, which reads storage, and one that asks it
+        not_there "$node" /run /var /root "$home/.ssh" "$home/.netrc" "$home/.config/gcloud" \
+            /tmp/krb5cc_10001 /tmp/krb5cc_10001_a /tmp/ssh-XX12 "/tmp/copper-$(alice "$node" id -u)"
+        for path in "$home/.ssh/id_rsa" "$home/link/id_rsa" "$home/bin/key" /tmp/ssh-XX12/agent.1; do
+            run -1 alice "$node" cat "/tmp/alice/copper$path"
+        done
+        for path in "$home/bin/open" "$home/.config/pip/open" /tmp/env/open; do
+            [ "$(alice "$node" cat "/tmp/alice/copper$path")" = open ]
+        done
+        run ! alice "$node" grep -rs secret "/tmp/alice/copper$home" /tmp/alice/copper/tmp
+    done
+    run -0 alice node2 copper doctor
+    [[ $output == *"not served (--serve asks for it):"*"/run, /var, /root"*".ssh"* ]]
+    alice login stop_copper.sh
+    up --serve "/,$home/.ssh,/var/log"
+    [ "$(alice node2 cat "/tmp/alice/copper$home/link/id_rsa")" = secret ]
+    alice node2 ls /tmp/alice/copper/var/log >/dev/null
+    [ "$(alice node2 ls -A /tmp/alice/copper/var)" = log ]
+    not_there node2 /run "$home/.netrc" /var/lib
+}
+
+@test "--serve, and serve in copper.conf: nothing else is there, not even as a name" {
+    local home
+    home=$(alice node1 sh -c 'echo $HOME')
+    alice node1 sh -c 'mkdir -p ~/bin; echo open >~/bin/open; echo open >~/other'
+    up --serve "/usr/lib/,$home/bin"
+    [ "$(alice node2 ls -A /tmp/alice/copper/usr)" = lib ]
+    [ "$(alice node2 ls -A "/tmp/alice/copper$home")" = bin ]
+    [ "$(alice node2 cat "/tmp/alice/copper$home/bin/open")" = open ]
+    cmp <(alice node2 ls -A /tmp/alice/copper/usr/lib) <(ls -A /usr/lib)
+    not_there node2 /etc /usr/bin "$home/other"
+    run -1 alice node2 cat "/tmp/alice/copper$home/other"
+    [[ $(alice node2 copper doctor) == *"served (--serve): /usr/lib/,$home/bin"* ]]
+    alice login stop_copper.sh
+    mkdir -p "${WORK}/etc"
+    echo 'serve = /etc' >"$WORK/etc/copper.conf"
+    up
+    [ "$(alice node2 ls -A /tmp/alice/copper)" = etc ]
+    rm -r "${WORK:?}/etc"
+    LAUNCHED= run -2 alice login launch_copper.sh --serve lus
+    [[ $output == 'copper: --serve: "lus" is not a list of what is served; allowed are up to 64 absolute paths'* ]]
+}

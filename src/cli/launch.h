@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "proto/job.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -109,6 +110,15 @@ struct cu_launch_paths {
  * to true when another port may help: everything was stopped again, and nothing more said. */
 int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
                   const struct cu_launch_paths *paths, bool *again);
+
+/* Which hosts of the job (known) an answer to `stop` leaves to be done one by one, into rest: the
+ * silent ones, all when they are too many to be named. -EBADMSG with err, and all in rest, when the
+ * answer cannot be true: it names a host that is not of the job, or one twice, or its numbers do
+ * not make up the job. -ENOMEM with err. */
+__attribute__((warn_unused_result)) int cu_answer_silent(const struct cu_hosts *known,
+                                                         const json_t *result,
+                                                         struct cu_hosts *rest,
+                                                         struct cu_error *err);
 
 struct cu_undo {
     size_t stopped;  /* nodes that were running and are not any more */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define STOP_MS 15000 /* for the tree: mounts that are busy, and daemons that do not answer */
+#define HERE_MS 2000  /* for this node's daemon to tell the hosts */
 #define EACH_MS 8000  /* without any node telling its end: more than here.c needs for one */
 
 void cu_undo_each(const struct cu_hosts *hosts, const char *mount_dir, const char *job_id,
@@ -44,52 +45,53 @@ void cu_undo_each(const struct cu_hosts *hosts, const char *mount_dir, const cha
     cu_starters_free(&s);
 }
 
-/* Those that the result calls silent; all of a known job when there are too many to be named. */
-static int silent_hosts(const struct cu_job *job, const json_t *result, struct cu_hosts *hosts)
-{
-    const json_t *names = json_object_get(result, "silent");
-    char *text = NULL;
-    size_t size = 0, i;
-    const json_t *name;
-    FILE *out = open_memstream(&text, &size);
-    int rc = out == NULL ? -ENOMEM : 0;
-
-    if (rc != 0)
-        return rc;
-    if (job != NULL && cu_cli_number(result, "silent_count") > json_array_size(names)) {
-        for (i = 0; i < job->hosts.count; i++)
-            fprintf(out, "%s\n", job->hosts.names[i]);
-    } else {
-        json_array_foreach(names, i, name) fprintf(out, "%s\n", json_string_value(name));
-    }
-    if (fclose(out) != 0)
-        rc = -ENOMEM;
-    if (rc == 0)
-        rc = cu_parse_hosts(text, size, hosts, NULL);
-    free(text);
-    return rc;
-}
-
-/* Asks the daemon at the other end to stop its job, then does the nodes that this did not reach.
- * -errno when nobody took the order. */
-static int stop_through(struct cu_client *client, const struct cu_job *job, const char *mount_dir,
-                        const char *job_id, const struct cu_launch_paths *paths,
-                        struct cu_undo *undo)
+/* Asks the daemon at the other end to stop its job, whose hosts are known, then does the nodes that
+ * this did not reach. -errno when nobody took the order. */
+static int stop_through(struct cu_client *client, const struct cu_hosts *known,
+                        const char *mount_dir, const char *job_id,
+                        const struct cu_launch_paths *paths, struct cu_undo *undo)
 {
     json_t *request = json_pack("{s:s,s:b}", "op", "stop", "all", 1);
     json_t *result = NULL;
     struct cu_hosts rest = {0};
+    struct cu_error why = {""};
     int rc = cu_client_call(client, request, STOP_MS, &result, &undo->why);
 
     json_decref(request);
     if (rc != 0)
         return rc;
-    undo->stopped += cu_cli_number(result, "stopped");
-    rc = silent_hosts(job, result, &rest);
+    rc = cu_answer_silent(known, result, &rest, &why);
+    if (rc != 0)
+        cu_cli_say(stderr, "%s", why.text);
+    if (rc != -EBADMSG)
+        undo->stopped += cu_cli_number(result, "stopped");
     json_decref(result);
-    if (rc == 0 && rest.count > 0)
+    if (rest.count > 0)
         cu_undo_each(&rest, mount_dir, job_id, paths, undo);
     cu_parse_hosts_free(&rest);
+    return rc == -ENOMEM ? rc : 0;
+}
+
+/* The hosts of the job as the daemon of this node knows them from the launcher. */
+static int hosts_here(struct cu_client *client, struct cu_hosts *hosts, struct cu_error *err)
+{
+    json_t *request = json_pack("{s:s,s:b}", "op", "doctor", "hosts", 1);
+    json_t *result = NULL, *name;
+    char *text = NULL;
+    size_t size = 0, i;
+    FILE *out = open_memstream(&text, &size);
+    int rc = out == NULL ? -ENOMEM : cu_client_call(client, request, HERE_MS, &result, err);
+
+    json_decref(request);
+    if (rc == 0)
+        json_array_foreach(json_object_get(result, "hosts"), i, name)
+            fprintf(out, "%s\n", json_is_string(name) ? json_string_value(name) : "");
+    if (out != NULL && fclose(out) != 0 && rc == 0)
+        rc = -ENOMEM;
+    if (rc == 0)
+        rc = cu_parse_hosts(text, size, hosts, err);
+    json_decref(result);
+    free(text);
     return rc;
 }
 
@@ -102,7 +104,7 @@ void cu_undo_everywhere(const struct cu_job *job, const struct cu_launch_paths *
 
     cu_launch_job_id(job, id);
     if (rc == 0)
-        rc = stop_through(&client, job, job->mount_dir, id, paths, undo);
+        rc = stop_through(&client, &job->hosts, job->mount_dir, id, paths, undo);
     cu_client_close(&client);
     if (rc != 0)
         cu_undo_each(&job->hosts, job->mount_dir, id, paths, undo);
@@ -112,10 +114,14 @@ int cu_undo_here(const char *mount_dir, const struct cu_launch_paths *paths, str
                  struct cu_error *err)
 {
     struct cu_client client;
+    struct cu_hosts hosts = {0};
     int rc = cu_client_open_here(mount_dir, &client, err);
 
     if (rc == 0)
-        rc = stop_through(&client, NULL, mount_dir, NULL, paths, undo);
+        rc = hosts_here(&client, &hosts, err);
+    if (rc == 0)
+        rc = stop_through(&client, &hosts, mount_dir, NULL, paths, undo);
+    cu_parse_hosts_free(&hosts);
     cu_client_close(&client);
     if (rc == 0)
         return 0;

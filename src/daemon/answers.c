@@ -157,12 +157,23 @@ static const char *state_name(enum cu_task_state state)
     return "?";
 }
 
-json_t *cu_answer_doctor(struct cu_commands *commands, uint64_t now_ns)
+static json_t *all_hosts(const struct cu_commands *commands)
+{
+    json_t *names = json_array();
+
+    for (size_t i = 0; i < commands->config.job->hosts.count; i++)
+        json_array_append_new(names, json_string(commands->config.job->hosts.names[i]));
+    return names;
+}
+
+json_t *cu_answer_doctor(struct cu_commands *commands, bool hosts, uint64_t now_ns)
 {
     json_t *object = cu_answer_status(commands, now_ns), *requests = json_array();
 
     if (object == NULL)
         return NULL;
+    if (hosts)
+        json_object_set_new(object, "hosts", all_hosts(commands));
     cu_list_for_each (it, &commands->tasks) {
         const struct cu_task *task = CU_LIST_ENTRY(it, struct cu_task, link);
         json_t *entry;

@@ -161,7 +161,10 @@ static void do_here(struct cu_commands *commands, struct cu_task *task, uint64_t
         cu_task_finish(commands, task, cu_answer_status(commands, now_ns));
         return;
     case CU_OP_DOCTOR:
-        cu_task_finish(commands, task, cu_answer_doctor(commands, now_ns));
+        cu_task_finish(commands, task,
+                       cu_answer_doctor(commands,
+                                        json_is_true(json_object_get(task->request, "hosts")),
+                                        now_ns));
         return;
     case CU_OP_WAIT:
         if (cu_core_ready(commands->config.core, &bits) == commands->config.limits.node_count)

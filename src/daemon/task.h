@@ -93,7 +93,7 @@ void cu_gather_finish(struct cu_commands *commands, struct cu_task *task);
 /* answers.c: results of this node; new references, NULL when out of memory. */
 json_t *cu_answer_status(struct cu_commands *commands, uint64_t now_ns);
 json_t *cu_answer_node_stats(struct cu_commands *commands);
-json_t *cu_answer_doctor(struct cu_commands *commands, uint64_t now_ns);
+json_t *cu_answer_doctor(struct cu_commands *commands, bool hosts, uint64_t now_ns);
 /* Of a `wait` at the root whose time is over. */
 json_t *cu_answer_not_ready(struct cu_commands *commands);
 /* Adds the first names of the ranks not in bits as array `name`, and their number as NAME_count.

@@ -347,6 +347,20 @@ not_there() {
     up
     [ "$(alice node2 ls -A /tmp/alice/copper)" = etc ]
     rm -r "${WORK:?}/etc"
-    LAUNCHED= run -2 alice login launch_copper.sh --serve lus
+    run -2 alice login launch_copper.sh --serve lus
     [[ $output == 'copper: --serve: "lus" is not a list of what is served; allowed are up to 64 absolute paths'* ]]
+}
+
+@test "stop from a node asks each silent host of the job, and no other" {
+    local frozen
+    up -k 1
+    frozen=$(on node2 sh -c 'grep -lx copperd /proc/[0-9]*/comm | cut -d / -f 3')
+    on node2 kill -STOP "$frozen"
+    printf '#!/bin/sh\necho "$1" >>%s/contacted\nexec %s/rsh "$@"\n' "$WORK" "$WORK/bin" >"$WORK/bin/noting"
+    chmod 755 "$WORK/bin/noting"
+    touch "$WORK/contacted"
+    chmod 666 "$WORK/contacted"
+    run -0 as_user alice node1 env COPPER_RSH="$WORK/bin/noting" "$WORK/bin/stop_copper.sh"
+    [ "$(sort -u "$WORK/contacted")" = node2 ]
+    until_true on node2 sh -c '! grep -lx copperd /proc/[0-9]*/comm'
 }

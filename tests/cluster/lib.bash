@@ -66,7 +66,7 @@ hear_sanitizers() {
     for name in ASAN LSAN UBSAN; do
         printf '%s_OPTIONS=log_path=%s\n' "$name" "$to/said.%NODE%"
     done >"$CLUSTER_DIR/environment"
-    printf 'TSAN_OPTIONS=log_path=%s:suppressions=%s\n' "$to/said.%NODE%" "$to/tsan.supp" \
+    printf 'TSAN_OPTIONS=log_path=%s:die_after_fork=0:suppressions=%s\n' "$to/said.%NODE%" "$to/tsan.supp" \
         >>"$CLUSTER_DIR/environment"
 }
 

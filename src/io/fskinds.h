@@ -11,6 +11,7 @@
 #define CU_FS_SUBDEVS   32u  /* directories in it may be of other devices (subvolumes) */
 #define CU_FS_FOLD_FLAG 64u  /* each directory says whether it tells case apart (FS_CASEFOLD_FL) */
 #define CU_FS_PROBE     128u /* whether case is told apart can only be tried */
+#define CU_FS_SIZELESS  256u /* a file that says size 0 may have content */
 
 #define CU_FS_NOT_SERVED (CU_FS_COPPER | CU_FS_KERNEL)
 

@@ -59,7 +59,8 @@ struct cu_storage *cu_storage_create(const struct cu_storage_config *config, voi
                                      cu_storage_done_fn done, struct cu_error *err);
 /* Submits the operation of a CU_EFFECT_READ. The path is copied. 0 (done will be called), or
  * -ENOMEM (it will not).
- *   ATTR    lstat, and readlink for a link. With CU_WANT_CONTENT and a regular file of
+ *   ATTR    lstat, and readlink for a link. A file that says size 0 on a file system that may not
+ *           know sizes (fskinds.h) is read: its size is what there is, EOVERFLOW over 16 MiB. With CU_WANT_CONTENT and a regular file of
  *           1..inline_bytes: its content, too; if that fails, the attr alone.
  *   DIR     complete listing with the directory's version, taken before and after. Changed during
  *           it: again, at most 3 times in all; then the last listing with age_ms UINT32_MAX.

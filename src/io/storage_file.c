@@ -16,10 +16,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-#define NS_PER_S INT64_C(1000000000)
+#define NS_PER_S       INT64_C(1000000000)
+#define AGE_MAX_S      INT64_C(1000000000) /* 31 years: a stamp may be of any time */
+#define MEASURE_BYTES  65536u
+#define SIZELESS_LIMIT (UINT64_C(16) << 20) /* bounds what a lookup reads */
 
 static struct cu_time time_of(struct timespec t)
 {
@@ -59,22 +63,36 @@ int64_t cu_storage_age_ns(const struct stat *st)
     struct timespec now;
 
     clock_gettime(CLOCK_REALTIME, &now);
+    if (st->st_ctim.tv_sec < now.tv_sec - AGE_MAX_S)
+        return AGE_MAX_S * NS_PER_S;
+    if (st->st_ctim.tv_sec > now.tv_sec + AGE_MAX_S)
+        return -AGE_MAX_S * NS_PER_S;
     return (now.tv_sec - st->st_ctim.tv_sec) * NS_PER_S + now.tv_nsec - st->st_ctim.tv_nsec;
 }
 
-/* 0 when st is of the regular file in that version, else -ESTALE. */
+/* 0 when st is of the regular file in that version, else -ESTALE. A size of 0 may be one that
+ * storage does not know, of a file that was measured: how much there is to read then tells. */
 static int compare(const struct stat *st, const struct cu_version *version)
 {
     struct cu_version is = cu_storage_version_of(st);
 
+    if (is.size == 0)
+        is.size = version->size;
     return S_ISREG(st->st_mode) && cu_version_equal(&is, version) ? 0 : -ESTALE;
 }
 
-static int check_version(int fd, const struct cu_version *version)
+/* at_end: the version's end was read; of a file whose size storage does not know it must be the
+ * file's. */
+static int check_version(int fd, const struct cu_version *version, bool at_end)
 {
     struct stat st;
+    char byte;
 
-    return fstat(fd, &st) ? -errno : compare(&st, version);
+    if (fstat(fd, &st))
+        return -errno;
+    if (st.st_size == 0 && at_end && pread(fd, &byte, 1, (off_t)version->size) != 0)
+        return -ESTALE;
+    return compare(&st, version);
 }
 
 /* The same, and lets a file that has just been changed grow old first. A ctime further in the
@@ -93,7 +111,7 @@ static int check_settled(int fd, const struct cu_version *version)
     pause.tv_nsec = CU_STORAGE_TICK_NS - age;
     while (nanosleep(&pause, &pause) && errno == EINTR)
         continue;
-    return check_version(fd, version);
+    return check_version(fd, version, false);
 }
 
 /* Counts once whether or not O_NOATIME had to be left out: the kernel refuses that before it asks
@@ -165,13 +183,60 @@ static int read_part(struct cu_storage_counts *counts, int fd, const struct cu_v
         return -ENOMEM;
     r = read_all(counts, fd, buf->data, size, offset);
     if (r == 0)
-        r = check_version(fd, version);
+        r = check_version(fd, version, offset + size == version->size);
     if (r) {
         cu_buf_unref(buf);
         return r;
     }
     *out = buf;
     return 0;
+}
+
+/* The bytes of a file up to its end, however long it says it is. */
+static int measure(struct cu_storage_counts *counts, int fd, uint64_t *size)
+{
+    unsigned char *buffer = malloc(MEASURE_BYTES);
+    uint64_t at = 0;
+    int r = buffer ? 0 : -ENOMEM;
+
+    while (r == 0) {
+        ssize_t n = pread(fd, buffer, MEASURE_BYTES, (off_t)at);
+
+        counts->read++;
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            r = n < 0 ? -errno : 0;
+            break;
+        }
+        counts->bytes += (uint64_t)n;
+        at += (uint64_t)n;
+        if (at > SIZELESS_LIMIT)
+            r = -EOVERFLOW;
+    }
+    free(buffer);
+    *size = at;
+    return r;
+}
+
+/* Whoever may not open it on storage may not here, either, when the mode says so. */
+static bool mode_denies(const struct cu_attr *attr)
+{
+    return !(attr->mode & (attr->uid == geteuid() ? S_IRUSR : S_IROTH));
+}
+
+int cu_storage_measure(struct cu_storage_env *env, struct cu_storage_job *job, const char *on_disk)
+{
+    struct cu_attr *attr = &job->value.attr;
+    struct cu_version version = cu_version_of(attr);
+    int fd = open_version(env, &job->counts, on_disk, &version), r;
+
+    if (fd < 0)
+        return (fd == -EACCES || fd == -EPERM) && mode_denies(attr) ? 0 : fd;
+    r = measure(&job->counts, fd, &attr->size);
+    close(fd);
+    attr->blocks = (attr->size + 511) / 512;
+    return r;
 }
 
 int cu_storage_read_inline(struct cu_storage_env *env, struct cu_storage_job *job,

@@ -78,8 +78,13 @@ static int run_attr(struct cu_storage_env *env, struct cu_storage_job *job, cons
         return -EOVERFLOW;
     job->value.attr = cu_storage_attr_of(&st);
     job->value.attr.ino = cu_served_number(env->served, &job->place, &st);
-    if (S_ISREG(st.st_mode) && (job->flags & CU_WANT_CONTENT) && st.st_size > 0 &&
-        (uint64_t)st.st_size <= env->inline_bytes)
+    if (S_ISREG(st.st_mode) && st.st_size == 0 && (job->place.traits & CU_FS_SIZELESS)) {
+        r = cu_storage_measure(env, job, on_disk);
+        if (r)
+            return r;
+    }
+    if (S_ISREG(st.st_mode) && (job->flags & CU_WANT_CONTENT) && job->value.attr.size > 0 &&
+        job->value.attr.size <= env->inline_bytes)
         (void)cu_storage_read_inline(env, job, on_disk); /* the attr alone is an answer, too */
     return 0;
 }

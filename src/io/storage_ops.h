@@ -74,6 +74,9 @@ struct cu_attr cu_storage_attr_of(const struct stat *st);
 struct cu_version cu_storage_version_of(const struct stat *st);
 /* Time since the last change that st shows, against this node's clock; negative: in the future. */
 int64_t cu_storage_age_ns(const struct stat *st);
+/* value.attr says size 0, and storage may not know better: its size becomes what can be read.
+ * -EOVERFLOW: more than 16 MiB. */
+int cu_storage_measure(struct cu_storage_env *env, struct cu_storage_job *job, const char *on_disk);
 int cu_storage_read_inline(struct cu_storage_env *env, struct cu_storage_job *job,
                            const char *on_disk);
 int cu_storage_read_xattrs(struct cu_storage_job *job, const char *on_disk);

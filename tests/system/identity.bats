@@ -11,6 +11,13 @@ setup_file() {
     # A file system that takes files of 2^63 - 1 bytes.
     mount -t tmpfs tmpfs "$WORK/source/far"
     pfs_up --nodes 4 "$WORK/source" "$WORK/pfs" --quirk ino_per_mount
+    # A cloud drive, whose files say size 0.
+    mkdir "$WORK/docs" "$WORK/drive"
+    seq 30000 >"$WORK/docs/large"
+    echo "a document" >"$WORK/docs/small"
+    : >"$WORK/docs/empty"
+    truncate -s 20M "$WORK/docs/over"
+    "$PFS_BIN/pfsemu" --owner $$ --quirk size0 "$WORK/docs" "$WORK/drive" 3>&-
     cluster_up -n 4
     # A chain for each of two trees, so that chunks of a file have two roots.
     # Files over 4 MiB are not asked for as a whole ahead.
@@ -21,7 +28,7 @@ teardown_file() {
     DEATHS_EXPECTED=yes job_down
     pfs_down
     cluster_down
-    [ -z "${WORK:-}" ] || umount "$WORK/source/far"
+    [ -z "${WORK:-}" ] || umount "$WORK/source/far" "$WORK/drive"
     [ -z "${PFS_NODES:-}" ] || rm -rf --one-file-system "$PFS_NODES"
     work_down
 }
@@ -172,6 +179,19 @@ change_while_read() {
     [ "$(at $((1 << 50)))" = b ]
     [ "$(at $(((1 << 63) - 2)))" = c ]
     [ "$(at $(((1 << 50) + 1)) | od -An -tx1 | tr -d ' ')" = 00 ]
+}
+
+@test "files that say size 0 and have content: the content, or an errno, and never an empty file" {
+    local drive=$MOUNT$WORK/drive
+    for file in small large; do
+        for node in node1 node4; do
+            on "$node" cat "$drive/$file" | cmp - "$WORK/docs/$file"
+            [ "$(on "$node" stat -c %s "$drive/$file")" = "$(stat -c %s "$WORK/docs/$file")" ]
+        done
+    done
+    [ "$(on node4 stat -c %s "$drive/empty")" = 0 ]
+    run on node4 cat "$drive/over"
+    [[ $status != 0 && $output == *"too large"* ]]
 }
 
 @test "the root dies: files that nodes know stay readable" {

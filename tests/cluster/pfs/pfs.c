@@ -176,12 +176,12 @@ static void raise_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* What hides names or changes without a stamp is no parallel file system: it has a type of its own,
- * by which those that go by types can know. */
+/* What hides names, changes without a stamp or knows no sizes is no parallel file system: it has a
+ * type of its own, by which those that go by types can know. */
 static struct fuse_session *create_session(struct cu_pfs_mount *mount)
 {
     bool odd = cu_pfs_quirk(CU_PFS_QUIRK_HIDDEN) || cu_pfs_quirk(CU_PFS_QUIRK_NOCASE) ||
-               cu_pfs_quirk(CU_PFS_QUIRK_STILL_DIRS);
+               cu_pfs_quirk(CU_PFS_QUIRK_STILL_DIRS) || cu_pfs_quirk(CU_PFS_QUIRK_SIZE0);
     char *argv[] = {(char *)"pfsemu", (char *)"-o",
                     odd ? (char *)"fsname=pfsemu,subtype=pfsemu,allow_other,suid,dev"
                         : (char *)"fsname=pfsemu,subtype=dfuse,allow_other,suid,dev",

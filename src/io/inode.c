@@ -132,8 +132,10 @@ static void free_node(struct cu_inodes *t, struct cu_inode *inode)
         t->on_free(t->context, inode);
     if (S_ISLNK(inode->attr.mode))
         cu_buf_unref(inode->link.target);
-    if (S_ISREG(inode->attr.mode))
+    if (S_ISREG(inode->attr.mode)) {
         cu_seen_clear(&inode->file.seen);
+        free(inode->file.moved);
+    }
     cu_recovery_drop(t->recovery, inode->record);
     free(inode);
 }
@@ -310,7 +312,7 @@ void cu_inodes_unref(struct cu_inodes *t, struct cu_inode *inode)
     free_unused(t, inode);
 }
 
-int cu_inode_path(const struct cu_inode *inode, char *out)
+static int path_of_names(const struct cu_inode *inode, char *out)
 {
     size_t len = 0, at;
 
@@ -330,6 +332,32 @@ int cu_inode_path(const struct cu_inode *inode, char *out)
         out[--at] = '/';
     }
     return (int)len;
+}
+
+int cu_inode_path(const struct cu_inode *inode, char *out)
+{
+    size_t len;
+
+    if (!S_ISREG(inode->attr.mode) || !inode->file.moved)
+        return path_of_names(inode, out);
+    len = strlen(inode->file.moved);
+    memcpy(out, inode->file.moved, len + 1);
+    return (int)len;
+}
+
+int cu_inode_set_path(struct cu_inode *inode, const char *path)
+{
+    char now[CU_TREE_PATH_MAX];
+    char *moved;
+
+    if (cu_inode_path(inode, now) >= 0 && strcmp(now, path) == 0)
+        return 0;
+    moved = strdup(path);
+    if (!moved)
+        return -ENOMEM;
+    free(inode->file.moved);
+    inode->file.moved = moved;
+    return 0;
 }
 
 bool cu_inode_within(const struct cu_inode *inode, const struct cu_inode *base)

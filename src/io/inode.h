@@ -49,6 +49,7 @@ struct cu_inode {
         struct {
             uint32_t epoch;      /* how often its version changed while its bytes did not */
             struct cu_seen seen; /* what of the version the kernel was given */
+            char *moved;         /* owned: where storage has it by now; NULL: where it was */
         } file;
         struct {
             struct cu_buf *target; /* reference, or NULL */
@@ -112,8 +113,12 @@ void cu_inodes_forget(struct cu_inodes *t, uint64_t nodeid, uint64_t count);
 struct cu_inode *cu_inode_ref(struct cu_inode *inode);
 /* Drops a reference; frees the node, and its parents, when that was the last. NULL does nothing. */
 void cu_inodes_unref(struct cu_inodes *t, struct cu_inode *inode);
-/* Writes the normal path (CU_TREE_PATH_MAX bytes) and a NUL; its length or -ENAMETOOLONG. */
+/* Writes the normal path on storage (CU_TREE_PATH_MAX bytes) and a NUL; its length or
+ * -ENAMETOOLONG. */
 __attribute__((warn_unused_result)) int cu_inode_path(const struct cu_inode *inode, char *out);
+/* Storage has the file, a regular one, at that path by now: it is read there, under the name that
+ * the kernel knows. 0 or -ENOMEM. */
+__attribute__((warn_unused_result)) int cu_inode_set_path(struct cu_inode *inode, const char *path);
 /* Is inode equal to base or below it? */
 bool cu_inode_within(const struct cu_inode *inode, const struct cu_inode *base);
 /* The node made next after inode (NULL: the oldest), or NULL. A node that is referenced keeps its

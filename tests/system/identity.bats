@@ -46,7 +46,7 @@ setup() {
 }
 
 teardown() {
-    [ -z "${PFS_CONTROL:-}" ] || pfs quirk ino_drift=0
+    [ -z "${PFS_CONTROL:-}" ] || { pfs quirk ino_drift=0 && pfs quirk ino_per_mount; }
 }
 
 # versions FILE [map]: what the nodes read of it, one line when all read the same.
@@ -101,7 +101,7 @@ change_while_read() {
     timeout "$PATIENCE" sh -c 'echo go >"$1"' sh "$WORK/go$dir"
     wait "$reader" || { cat "$BATS_TEST_TMPDIR/verdict"; return 1; }
     verdict=$(<"$BATS_TEST_TMPDIR/verdict")
-    rm "$WORK/ready$dir" "$WORK/go$dir" "$source"/*
+    rm -f "$WORK/ready$dir" "$WORK/go$dir" "$source"/*
     copper node1 refresh "$WORK/pfs/$dir"
     echo "$how of $blocks blocks, $*: $verdict"
 }
@@ -125,6 +125,20 @@ change_while_read() {
     change_while_read read 1900 setfattr -n user.a -v b "$source/file"
     [ "$verdict" = "version 1" ]
     change_while_read map 1900 conda
+    [ "$verdict" = "version 1" ]
+}
+
+@test "a file that is renamed, or below a directory that is, is read on" {
+    pfs quirk ino_per_mount=0 # the directory and the file may have two roots
+    aside() { mv "$source/file" "$source/old" && echo new >"$source/file"; }
+    change_while_read read 1900 aside
+    [ "$verdict" = "version 1" ]
+    change_while_read map 3000 mv "$source/file" "$source/elsewhere"
+    [ "$verdict" = "version 1" ]
+    mkdir "$source/env"
+    source=$source/env leaf=$leaf/env
+    until_true on node4 test -d "$leaf"
+    change_while_read map 1900 mv "$source" "${source%/env}/env.old"
     [ "$verdict" = "version 1" ]
 }
 

@@ -108,6 +108,25 @@ static void do_unlink_a_link(void)
     assert_int_equal(unlink(ROOT("/d/other")), 0);
 }
 
+static void do_move(void)
+{
+    assert_int_equal(rename(ROOT(file), ROOT("/d/elsewhere")), 0);
+}
+
+static void do_replace(void)
+{
+    assert_int_equal(rename(ROOT(file), ROOT("/d/backup")), 0);
+    node_write(ROOT(file), SIZE, AFTER);
+}
+
+static void do_move_directory(void)
+{
+    assert_int_equal(rename(ROOT("/d"), ROOT("/e")), 0);
+    assert_int_equal(rename(ROOT("/e"), ROOT("/f")), 0);
+}
+
+static void (*const moves[])(void) = {do_move, do_replace, do_move_directory};
+
 static void (*const attribute_changes[])(void) = {do_link,   do_chmod,    do_chown,
                                                   do_rename, do_setxattr, do_unlink_a_link};
 #define CHANGES (sizeof(attribute_changes) / sizeof(attribute_changes[0]))
@@ -145,6 +164,20 @@ static void attributes_may_change_under_a_map(void **state)
     }
     check(map, SIZE, 0, BEFORE);
     munmap(map, SIZE);
+}
+
+static void a_file_may_be_moved_under_a_reader(void **state)
+{
+    int fd;
+
+    NEED_MOUNT;
+    for (size_t i = 0; i < sizeof(moves) / sizeof(moves[0]); i++) {
+        new_file((char[]){'m', (char)('0' + i), '\0'});
+        fd = open_and_begin();
+        moves[i]();
+        assert_int_equal(read_rest(fd, BEFORE), 0);
+        close(fd);
+    }
 }
 
 static void rewrite(bool first_chunk, bool also_chmod)
@@ -238,6 +271,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(attributes_may_change_under_a_reader),
         TEST(attributes_may_change_under_a_map),
+        TEST(a_file_may_be_moved_under_a_reader),
         TEST(a_rewrite_in_place_is_noticed_though_its_mtime_is_put_back),
         TEST(what_nobody_has_read_may_change),
         TEST(another_mtime_is_another_version),

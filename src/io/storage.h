@@ -60,10 +60,10 @@ struct cu_storage *cu_storage_create(const struct cu_storage_config *config, voi
 /* Submits the operation of a CU_EFFECT_READ. The path is copied. 0 (done will be called), or
  * -ENOMEM (it will not).
  *   ATTR    lstat, and readlink for a link. A file that says size 0 on a file system that may not
- *           know sizes (fskinds.h) is read: its size is what there is, EOVERFLOW over 16 MiB. With CU_WANT_CONTENT and a regular file of
- *           1..inline_bytes: its content, too; if that fails, the attr alone.
- *   DIR     complete listing with the directory's version, taken before and after. Changed during
- *           it: again, at most 3 times in all; then the last listing with age_ms UINT32_MAX.
+ *           know sizes (fskinds.h) is read: its size is what there is, EOVERFLOW over 16 MiB. With
+ * CU_WANT_CONTENT and a regular file of 1..inline_bytes: its content, too; if that fails, the attr
+ * alone. DIR     complete listing with the directory's version, taken before and after. Changed
+ * during it: again, at most 3 times in all; then the last listing with age_ms UINT32_MAX.
  *           request.version not zero: if the directory still has it, `unchanged` and no listing.
  *   DATA    chunk `request.chunk`, or a piece of it, of request.version; EINVAL past its end.
  *   HOLES   where request.version has no data. What storage cannot tell is data.

@@ -1,5 +1,5 @@
 /* A type that is not in the table is taken for a file system of a kernel driver that works as POSIX
- * has it, except for case and for sizes of 0, which are tried. What is served by a program in user
+ * has it, except for case, which is tried. What is served by a program in user
  * space (FUSE) may do anything, so only those known to list all, to stamp all and to know sizes are
  * believed. */
 #include "io/fskinds.h"
@@ -153,5 +153,5 @@ unsigned cu_fskinds_of(const char *type, const char *source, const char *options
         snapdir = cu_fskinds_option(options, "snapdirname", &len);
         return snapdir && !(len == 5 && strncmp(snapdir, ".snap", 5) == 0) ? CU_FS_PARTIAL : 0;
     }
-    return CU_FS_PROBE | CU_FS_SIZELESS;
+    return CU_FS_PROBE;
 }

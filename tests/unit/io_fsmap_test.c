@@ -231,10 +231,10 @@ static void listings_are_believed_by_type(void **state)
         {"nfs4", "rw", CU_FS_PROBE | CU_FS_AUTOMOUNT},
         {"vfat", "rw", CU_FS_PARTIAL},
         {"cifs", "rw", CU_FS_PARTIAL | CU_FS_AUTOMOUNT},
-        {"autofs", "rw", CU_FS_PARTIAL | CU_FS_UNSTAMPED | CU_FS_AUTOMOUNT},
-        {"fuse.s3fs", "rw", CU_FS_PARTIAL | CU_FS_UNSTAMPED},
-        {"fuseblk", "rw", CU_FS_PARTIAL | CU_FS_UNSTAMPED},
-        {"fuse", "rw", CU_FS_PARTIAL | CU_FS_UNSTAMPED},
+        {"autofs", "rw", CU_FS_PARTIAL | CU_FS_UNSTAMPED | CU_FS_SIZELESS | CU_FS_AUTOMOUNT},
+        {"fuse.s3fs", "rw", CU_FS_PARTIAL | CU_FS_UNSTAMPED | CU_FS_SIZELESS},
+        {"fuseblk", "rw", CU_FS_PARTIAL | CU_FS_UNSTAMPED | CU_FS_SIZELESS},
+        {"fuse", "rw", CU_FS_PARTIAL | CU_FS_UNSTAMPED | CU_FS_SIZELESS},
         {"fuse.dfuse", "rw", 0},
         {"ceph", "rw,acl", 0},
         {"ceph", "rw,snapdirname=.backup,acl", CU_FS_PARTIAL},
@@ -265,8 +265,8 @@ static void the_site_has_the_last_word(void **state)
         map_with(text, "/", "fuse.s3fs:unstamped,/b:trusted,/b/c:untrusted,proc:trusted", NULL);
 
     (void)state;
-    assert_int_equal(traits(map, "/a/f"), CU_FS_UNSTAMPED);
-    assert_int_equal(traits(map, "/b/f"), 0);
+    assert_int_equal(traits(map, "/a/f"), CU_FS_UNSTAMPED | CU_FS_SIZELESS);
+    assert_int_equal(traits(map, "/b/f"), CU_FS_SIZELESS);
     assert_int_equal(traits(map, "/b/c/f"), CU_FS_PARTIAL | CU_FS_UNSTAMPED | CU_FS_AUTOMOUNT);
     assert_int_equal(traits(map, "/proc/1"), CU_FS_KERNEL);
     cu_fsmap_destroy(map);

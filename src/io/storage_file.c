@@ -343,6 +343,7 @@ int cu_storage_find_holes(struct cu_storage_env *env, struct cu_storage_job *job
 {
     struct cu_value *value = &job->value;
     struct cu_fdcache_file *file;
+    struct stat st;
     int r;
 
     if (job->version.size > INT64_MAX)
@@ -351,9 +352,12 @@ int cu_storage_find_holes(struct cu_storage_env *env, struct cu_storage_job *job
     if (r)
         return r;
     job->counts.holes++;
-    r = list_holes(cu_fdcache_fd(file), job->version.size, &value->bytes);
+    if (fstat(cu_fdcache_fd(file), &st))
+        r = -errno;
+    else if (st.st_size > 0) /* else: a size that storage does not know */
+        r = list_holes(cu_fdcache_fd(file), job->version.size, &value->bytes);
     if (r == 0)
-        r = check_version(cu_fdcache_fd(file), &job->version);
+        r = check_version(cu_fdcache_fd(file), &job->version, false);
     cu_fdcache_release(env->files, file, r == 0);
     if (r)
         return r;

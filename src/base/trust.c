@@ -95,7 +95,8 @@ static int enter_root(struct walk *w)
 /* Puts the target of the link `name` in front of what is left. */
 static int follow(struct walk *w, const char *name, const struct stat *st)
 {
-    char rest[REST_MAX];
+    char link[CU_PATH_MAX];
+    size_t left;
     ssize_t n;
     int rc;
 
@@ -108,14 +109,16 @@ static int follow(struct walk *w, const char *name, const struct stat *st)
         return rc;
     if (++w->links > LINKS_MAX)
         return fail(w, -ELOOP, strerror(ELOOP));
-    n = readlinkat(w->fd, name, rest, CU_PATH_MAX);
+    n = readlinkat(w->fd, name, link, sizeof(link));
     if (n <= 0 || n >= CU_PATH_MAX)
         return fail(w, n < 0 ? -errno : -ENAMETOOLONG, "the link cannot be read");
-    snprintf(rest + n, sizeof(rest) - (size_t)n, "/%s", w->rest);
-    if (strlen(w->rest) + (size_t)n + 2 > sizeof(rest))
+    left = strlen(w->rest) + 1;
+    if ((size_t)n + 1 + left > sizeof(w->rest))
         return fail(w, -ENAMETOOLONG, strerror(ENAMETOOLONG));
-    strcpy(w->rest, rest);
-    return rest[0] == '/' ? enter_root(w) : 0;
+    memmove(w->rest + n + 1, w->rest, left);
+    memcpy(w->rest, link, (size_t)n);
+    w->rest[n] = '/';
+    return link[0] == '/' ? enter_root(w) : 0;
 }
 
 /* A name that is not there. What a link leads to is not made. */

@@ -47,7 +47,7 @@ static void a_line_goes_there_and_back(void **state)
     if (!sealed) {
         assert_non_null(strstr(err.text, "MUNGE"));
         assert_null(strstr(err.text, "abcdef"));
-        skip();
+        return;
     }
     assert_null(strstr(sealed, "abcdef"));
     assert_non_null(strstr(sealed, "\nid 00\nmunge MUNGE:"));

@@ -254,7 +254,7 @@ static struct cu_version listing_version(const struct cu_served_place *place, co
     struct cu_version version = cu_storage_version_of(st);
 
     /* What is mounted in it, and whether that is shown, is part of the listing and in no stamp. */
-    version.size ^= cu_served_points(place);
+    version.size ^= cu_served_points(place) & INT64_MAX; /* a version's size has no higher bit */
     if (!proven) {
         version.mtime = (struct cu_time){.sec = INT64_MIN};
         version.ctime = (struct cu_time){.sec = (int64_t)hash};

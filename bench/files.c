@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Work on files, timed where it is done: prints seconds.
  *
  *   files make DIR COUNT     directories of 200 files of 1 to 8 KiB each, and DIR/list

@@ -1,6 +1,7 @@
 # What the benches share; each sources this, then calls bench_options "$@" and bench_up.
 # A result is a line "NAME VALUE UNIT" on standard output; comments begin with #.
 # shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
 
 set -euo pipefail
 bench_dir=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Runs a command some times and says when: "START END" in seconds of the monotonic clock, which all
  * nodes of a test cluster share, one line a run. Entering a node costs time of its own, so clocks
  * are read in here, inside of the node. With a gate all nodes begin together: each spawn writes a

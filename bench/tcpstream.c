@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* One plain TCP stream, as the measure for what a link and two processes can do.
  *
  *   tcpstream serve FILE       prints its port, sends the file to one client, ends

@@ -2,6 +2,7 @@
 # are, modulefiles from where they lie, so the whole tree may be moved.
 #
 # In the build tree the scripts stand beside the programs and work from there, too.
+# SPDX-License-Identifier: BSD-3-Clause
 set(CU_SCRIPTS launch_copper.sh stop_copper.sh)
 file(GLOB cu_launchers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/launch/*.sh)
 foreach(script ${CU_SCRIPTS})

@@ -2,6 +2,7 @@
 # Prints the hosts of the job, one a line, as the scheduler tells them; localhost where there is none.
 # Repeats do not matter. A scheduler that is recognised but does not tell its hosts is an error: the
 # job would run on one node without a word.
+# SPDX-License-Identifier: BSD-3-Clause
 set -u
 
 # fail VARIABLE TEXT

@@ -11,6 +11,7 @@
 # "HOST STATUS TEXT". COPPER_OUTPUT=yes: what a started command prints goes to descriptor 3; it then
 # stays in the foreground, which is said first by the line "stay".
 # carries: as COPPER_RSH does
+# SPDX-License-Identifier: BSD-3-Clause
 set -u
 
 at_once=64

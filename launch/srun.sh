@@ -6,6 +6,7 @@
 # outlives the job where it does not. So the daemons stay in the foreground of one step of their own,
 # and srun stays here, until the job ends or Copper is stopped.
 # carries: clear
+# SPDX-License-Identifier: BSD-3-Clause
 set -u
 
 here=$(dirname -- "$(readlink -f -- "$0")")

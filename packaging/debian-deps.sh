@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what Copper needs on Debian 12: to build and run it, and with --tests to test it for real
 # (Python with numpy and torch as the workload, Slurm, linters). Does nothing when all is there.
+# SPDX-License-Identifier: BSD-3-Clause
 set -eu
 
 build="gcc cmake ninja-build pkg-config libfuse3-dev fuse3 libuv1-dev libsodium-dev libjansson-dev

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The checkers: what DESIGN.md calls invariants, asked after each step and at the end. The first
  * violation is kept as text; all are counted. This file alone looks inside the core, to see that
  * nothing is left there. */

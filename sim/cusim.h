@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The simulator's door: a configuration in, a result out. N cores, the very library that the daemon
  * links, in one process, under a network, a storage and kernels that are models. The same
  * configuration gives the same run, event for event. */

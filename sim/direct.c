@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A baseline, and a model: no Copper, every process straight to the parallel file system, as a
  * Lustre client does it. A node's kernel keeps names, listings and pages under locks (shared by its
  * processes); each open of each process is an operation on the metadata server, its close another

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Invariant: heap[i] is not earlier than heap[(i - 1) / 2], earlier meaning time, then sequence. */
 #include "engine.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The event queue: a binary heap by (time, sequence number). Events at the same time come out in
  * the order in which they were put in, so a run is a function of its seed. */
 #ifndef CU_SIM_ENGINE_H

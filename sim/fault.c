@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Faults, all drawn from the seed: what, whom, when, how long. Until the storm is over; then
  * everything heals, and the checkers want all to be well again. */
 #include "sim.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Processes, and what their node's kernel holds for them: a name is looked up once per node, a page
  * is read once, a name that does not exist is believed for a while, a listing is kept. Processes of
  * a node that want the same thing at the same time wait for one request, as in the kernel.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Parameters by name, from one list: the defaults, the file format and the command line agree. */
 #include "machine.h"
 

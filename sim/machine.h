@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What a machine can do, as numbers from a file: one `name value` a line, `#` starts a comment that
  * says where the number is from. */
 #ifndef CU_SIM_MACHINE_H

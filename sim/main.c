@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* copper-sim: one run with its figures, or many seeds with faults and their verdict. */
 #include "base/error.h"
 #include "core/tree.h"

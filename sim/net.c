@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The network: connections that keep their order, NICs that send and receive one thing after the
  * other, latency by distance, cuts that hold back what is sent until they heal. A message crosses
  * the receiver's NIC while it still leaves the sender's; it is handed on when it is there in whole.

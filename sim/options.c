@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Options are rows of a table: name, value, which command takes it, bounds, where it goes, and what
  * --help says. */
 #include "options.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The command line of copper-sim, from one table: parsing, bounds and help agree. */
 #ifndef CU_SIM_OPTIONS_H
 #define CU_SIM_OPTIONS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A baseline, and a model: the original Copper's algorithm as published. One request per path and
  * operation up a tree of at most five levels, whole files stored and forwarded level by level,
  * names that do not exist remembered for 2 s, nothing cached in the kernel, files above the limit

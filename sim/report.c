@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* One list of figures, two forms. */
 #include "report.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A run's figures, as `name value unit` lines or as JSON. */
 #ifndef CU_SIM_REPORT_H
 #define CU_SIM_REPORT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* One run: set up, events until all is done, checks, figures. */
 #include "sim.h"
 

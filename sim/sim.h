@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Shapes shared by the files of the simulator. A run lives in one struct cu_sim; every change
  * happens in an event of its queue. */
 #ifndef CU_SIM_SIM_H

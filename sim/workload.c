@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What processes do: a recorded trace, the same for all, or operations drawn from the seed, most of
  * them the same on all nodes, as jobs do. */
 #include "sim.h"

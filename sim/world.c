@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Content comes from a function, so that 10,624 nodes share one copy of a chunk and a checker needs
  * no record of what storage held. Invariant: chunks[] holds the newest version that was asked for.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Storage's contents as the simulator knows them: a tree of names, each with a version that counts
  * up when a fault changes the file. Attributes, content and listings are functions of (seed, file,
  * version), so a checker can tell from an answer which version it is of. */

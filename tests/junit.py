@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Prints one line a test of a ctest report: pass, skip or fail, a tab, its name.
 
 usage: junit.py REPORT MODE    in mode "ci" a skipped unit or system test has failed

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* ioctl(2) requests on an open descriptor of a Copper mount's root directory.
  *
  *   int fd = open("/tmp/alice/copper", O_RDONLY | O_DIRECTORY);

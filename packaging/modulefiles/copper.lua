@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: BSD-3-Clause
 -- Lmod: Copper from the tree in which this file lies: PREFIX/share/modulefiles/copper/VERSION.lua.
 local prefix = myFileName():gsub("/[^/]+/[^/]+/[^/]+/[^/]+$", "")
 

@@ -1,6 +1,7 @@
 #%Module1.0
 # Environment Modules: Copper from the tree in which this file lies:
 # PREFIX/share/modulefiles/copper/VERSION.
+# SPDX-License-Identifier: BSD-3-Clause
 set prefix [file normalize [file join [file dirname $ModulesCurrentModulefile] .. .. ..]]
 
 proc ModulesHelp {} {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* One block holds count and bytes, so that a payload costs one allocation. The thread that drops
  * the last reference must see everything the others did with the bytes: release on each drop,
  * acquire before the free. A block that is about as large as a chunk of a file is one of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Reference-counted bytes: what a chunk, a listing or an encoded message is held in, so that a
  * payload is received once and handed to the cache, to several children and to the kernel without
  * a copy. The count is atomic: a buffer is filled by one thread and only read afterwards. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Memory for chunks. A chunk that malloc finds costs 64 page faults before its first byte is
  * there, more than all that is done with it afterwards. So chunks come from slabs of huge pages,
  * and what an evicted one leaves is used again first.

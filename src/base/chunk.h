@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Memory for chunks of files: blocks of one size, from huge pages where the kernel has them. Any
  * thread. For buf.c; others use cu_buf_new. */
 #ifndef CU_BASE_CHUNK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Thousands of flights wait at once and most are answered before their time, so arming, moving and
  * disarming must be cheap and must not allocate. Invariants: heap[i]->index == i for 1 <= i <=
  * count; no entry is earlier than heap[i / 2]; an entry outside the heap has index 0. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Error text for people, made in one step with the error code. The text is one printable line
  * whatever bytes the user's value held: control characters would let a path write to the terminal.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Error text for people: one line that names what was wrong, where, and what would be right.
  * Only start-up and the command line use it; everywhere else a negative errno is enough. */
 #ifndef CU_BASE_ERROR_H

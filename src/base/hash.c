@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The one place that knows which hash Copper uses: XXH3 has the same result on every architecture
  * and runs at memory speed, so that a chunk can be verified wherever it arrives. */
 #include "base/hash.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Hashing: XXH3 (xxHash, https://github.com/Cyan4973/xxHash), 64 bits. Not for secrets. */
 #ifndef CU_BASE_HASH_H
 #define CU_BASE_HASH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Host lists, whatever wrote them: a person, Slurm (brackets), PBS (one line a slot, so a node
  * repeats a hundred times) or a machine file of some MPI. The result is the rank order of the job,
  * therefore it must not depend on the order of the input. Names end up as arguments of ssh and as

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Intrusive doubly linked list. The head is a link of its own; an unlinked element points to
  * itself. */
 #ifndef CU_BASE_LIST_H

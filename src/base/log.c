@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* One log for the process, written a line at a time with one write(2), so that lines of threads and
  * of daemons that share standard output do not mix. Logging must not become the fault it reports: a
  * repeated line is counted instead of written, a full disk is ignored, and a reader of standard

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The log of a daemon: one line an event, to a file, to standard output or to both. Levels as on
  * the command line: 5 says least (fatal), 1 most (debug), 6 nothing. The core and proto layers
  * never log. A line that repeats is written again only when it changes or after a minute, with a

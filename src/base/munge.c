@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The few functions of libmunge that are needed are declared here, as munge.h has them since 0.5.0
  * (2004): Copper is built without it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Secrets that cross a network in a credential of MUNGE (https://dun.github.io/munge/), which only
  * processes of this user can open, on hosts with the site's MUNGE key. libmunge is loaded when it
  * is wanted: where it is not installed, or munged does not run, that is an error with its reason.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Text that users and sites write: sizes, core lists, durations, host lists. */
 #ifndef CU_BASE_PARSE_H
 #define CU_BASE_PARSE_H

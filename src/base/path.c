@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Paths as text. Everything that becomes a key of an object passes cu_path_normalise (from users
  * and the kernel) or cu_path_is_normal (from the wire), so that one object has one key and no ".."
  * from another node reaches storage. */

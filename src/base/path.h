@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Normalised absolute paths: "/" or "/a/b", no empty, "." or ".." component, no trailing slash.
  * Any byte but '/' and NUL may stand in a name. Works on text alone; symbolic links are the
  * kernel's business.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Where the files of a job are on a node. /tmp is everybody's: another user may have made any name
  * in it first. So the run directory is made, then opened without following a link, and only then
  * judged; in a sticky /tmp nobody else can exchange it afterwards. Where somebody else has taken

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Where the files of a job are on a node: the user's run directory, and the mount when nothing else
  * is said. */
 #ifndef CU_BASE_RUNDIR_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Invariants: the buckets are [0, low + split); an element is in the bucket of its hash's low bits,
  * one bit more for buckets that were split in this round. A bucket beyond these was never written.
  */

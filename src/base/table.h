@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Intrusive hash table that grows by one bucket at a time (linear hashing), so that no call ever
  * moves more than one chain: a table of millions doubles without a pause. Buckets lie in segments
  * that are never moved. Elements carry their link; their hash is asked of the owner. One thread. */

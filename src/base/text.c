@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A name may speak to a terminal (ESC), to a reader of a log (a newline and a forged line) or to
  * the eye (marks that turn the order of characters round), so everything that leaves the process as
  * text goes through here. An output is built of pieces, one a character or escape, and only whole

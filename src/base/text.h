@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Bytes of others as text: names of files and hosts, lines of remote commands, and whatever else
  * storage, peers or users chose. Two forms, both UTF-8 without a character that moves a cursor,
  * ends a line, or changes the direction of reading: C0 and C1 controls, DEL, line and paragraph

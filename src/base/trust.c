@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What is still to walk stands in one buffer; a link puts its target in front of it. O_DIRECTORY
  * makes the kernel mount what an automounter has at that name. */
 #include "base/trust.h"

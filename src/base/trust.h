@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Directories and files in places that others may write to. A path is walked a component at a time
  * through descriptors, each opened without following a link and judged after it was opened, so that
  * nothing can be exchanged between the look and the use.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What daemons say of their job is believed as far as the job's own host list bears it out: one
  * node that was taken over must not choose whom the user's remote shell is called for. */
 #include "cli/cli.h"

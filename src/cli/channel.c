@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The command is one of many things that happen on a node in trouble, so no read and no write here
  * waits without a limit. The sealed form is that of io/seal.c, which works on the loop's queues and
  * so cannot be used from a program that blocks. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Bytes to and from a daemon, each step with a deadline: plain, or sealed as io/seal.h draws it. */
 #ifndef CU_CLI_CHANNEL_H
 #define CU_CLI_CHANNEL_H

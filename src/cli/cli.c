@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Options and messages, the same for all commands: an option means the same wherever it is taken,
  * and a command that does not take it says so. */
 #include "cli/cli.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What the copper commands share: the table, the options and how they speak to people. */
 #ifndef CU_CLI_CLI_H
 #define CU_CLI_CLI_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Who there is to speak to, and how requests and results are framed. A daemon that does not answer
  * in time is as good as none: every step has a limit, the whole conversation too. */
 #include "cli/client.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A blocking conversation with one daemon, with time limits: over the control socket of this node
  * or over a peer port with the job's key. */
 #ifndef CU_CLI_CLIENT_H

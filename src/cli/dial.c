@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A name may have several addresses, and not all of them need be the daemon's. */
 #include "cli/dial.h"
 

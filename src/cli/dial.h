@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Connections under way to a daemon's port: descriptors that do not block. */
 #ifndef CU_CLI_DIAL_H
 #define CU_CLI_DIAL_H

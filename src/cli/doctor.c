@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* copper doctor: what could keep Copper from working on this node, each with what to do about it.
  */
 #include "base/rundir.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Stopping the daemon of this node, in whatever state it is: asked over its socket; when it does
  * not answer, ended by its pid; when it is dead, what it left is taken away. No pid that was
  * written down is believed, as it may be another process by now, and /proc may not show our own

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* copper job: what launch_copper.sh and stop_copper.sh are made of. Not for people. */
 #include "base/rundir.h"
 #include "cli/cli.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The job's description on the launch host: how status, stats and stop find the job, and what keeps
  * two launches on one mount apart. It is made with O_EXCL and locked until the launch has ended, so
  * an unlocked file is of a job that was launched: it lives, or is a dead one's and goes. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Starting a job and knowing when it stands. Three things can happen, and one poll waits for all: a
  * starter ends (the launcher's pipe), rank 0 answers `wait` (its connection), somebody interrupts
  * (a signal descriptor). Rank 0 is tried when its starter has ended, for then it listens; where

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Inside of `copper job`: how a job is described, started and stopped from the launch host. */
 #ifndef CU_CLI_LAUNCH_H
 #define CU_CLI_LAUNCH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Where the host list comes from: -H, or what hosts.sh finds in the scheduler's environment. */
 #include "cli/launch.h"
 

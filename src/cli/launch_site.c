@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What the site wants instead of Copper's defaults: PREFIX/etc/copper.conf, lines of "name = value"
  * with the names and values of the job's text (proto/job.c), so that one table says what is
  * allowed. The mount directory is no such name: copper and stop_copper.sh do not read the file, and

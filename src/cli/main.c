@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The copper program: a table of commands, and how a word finds one. */
 #include "cli/cli.h"
 

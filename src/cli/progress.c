@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A sign of life while something takes its time: one line on the terminal, counting seconds, that
  * goes away again. A thread of its own writes it, so that what is waited for need not know of it,
  * and no wait is interrupted. Nothing is shown where nobody looks. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* "copper: WHAT, 3 s" on the terminal of standard error, from the first second on. */
 #ifndef CU_CLI_PROGRESS_H
 #define CU_CLI_PROGRESS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* copper refresh: what changed on storage shall be seen. Paths may be given as they are on storage
  * or as they are below the mount, absolute or not: people give what they have. */
 #include "base/text.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* copper run: a command with isatty.so preloaded. It is the installation's own file, not read
  * through the mount: what is below the mount's name belongs to the job only as long as the job
  * lives, and these processes may live longer. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A launcher at work: one child process in a session of its own, so that all it started here can be
  * ended at once, and its lines. A launcher that is gone says so by the end of its pipe; nothing
  * here waits for time to pass. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* copper stats: what was asked, where it was found, what it cost the storage. The counters' names
  * are the daemon's (core/counters.h); one that this table does not know is in --json all the same.
  */

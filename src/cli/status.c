@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* copper status: is the job up, and where does this node stand in it? */
 #include "cli/cli.h"
 #include "cli/client.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* copper stop: the whole job through its daemons, or the daemon of this node. stop_copper.sh does
  * more: it also reaches nodes whose daemon does not answer. */
 #include "cli/cli.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Stopping a job so that nothing is left on any node. The daemons' own tree is the fast way and
  * needs nothing but one that answers; the nodes that it did not reach are done one by one through
  * the launcher, which needs no daemon at all. */

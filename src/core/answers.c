@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Answers of parents and of storage: which flight they belong to, and which event they are. */
 #include "core/internal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The objects of a node: a hash table of all, and a list of the FILLED ones, least recently used
  * first. Invariants: an object on the lru list is FILLED and in cached_bytes with its charge; an
  * object in flight is never evicted; each object has a reference to its name. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The core's door: inputs are dispatched to the cache, the flights, the peers and readiness;
  * effects leave through one queue, in the order in which they arose. */
 #include "core/core.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The node's logic, pure: inputs in, effects out. It opens nothing, reads no clock, starts no
  * thread, logs nothing; the daemon and the simulator drive the same code. One thread at a time.
  *

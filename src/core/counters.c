@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Names of the counters, from the one list in counters.h. */
 #include "core/counters.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What a node counts. One list: the daemon's status, `copper stats`, the ioctl and the simulator
  * all take names from it. All are monotonic from the daemon's start, except those marked gauge. New
  * ones go to the end, and to that of the list in tests/unit/core_counters_test.c, which holds the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What leaves the core: one queue, in the order in which things arose. What waits in it is a
  * waiter, a flight, a peer or the core itself, each with a link of its own, so that no effect
  * needs memory, but for the set of ready ranks, which can wait. What an effect carries moves into

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Flights: how an object comes to a node, and who is told. Invariants: an object in flight has one
  * slot, so one answer can match it; a waiter is in exactly one place: a flight's list, or the
  * queue of effects; each is answered exactly once. */

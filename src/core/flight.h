@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* THE request state machine: the life of an object on a node, as one table of state x event.
  *
  *   ABSENT   nothing is known                 ASKING   the parent was asked, or will be

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* How much of a child's demand is worked on at a time. A child may ask for anything, all at once,
  * and may then not take what it gets: so its wants are served within a window of answers on their
  * way, in number and in bytes; further ones are parked, as little more than their path, and when

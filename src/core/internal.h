@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Shapes shared inside the core. Nobody outside src/core includes this (tests/unit/core_* may).
  *
  * Whatever waits to become an effect carries its own link in core->pending: a waiter (its reply),

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Invariant: a name is in the bucket of its hash from its first reference to its last. */
 #include "core/names.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Paths, each held once however many objects are about it: its attributes, its listing, thousands
  * of chunks. Counted references; one thread at a time. A pool may be shared by several cores of one
  * thread (the simulator has 10,624). */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Peers and routes: whom this node may ask in each tree, who of them lives, and whom it asks now.
  *
  * A route's candidates all have a lower place, so there are no loops whoever is dead. The parent in

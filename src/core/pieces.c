@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Pieces of chunks: one is answered from whatever is held or under way and has its bytes, so that a
  * byte is not asked for again as part of something smaller. The other way round it is: a chunk that
  * is wanted when some of its pieces are here is asked for as a whole.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Readiness, counted up tree 0: a node is ready when its mount stands and every tree is joined.
  * Each node holds the set of ready ranks of each child and of itself; their union goes to its
  * parent when it changed: at once when its whole subtree is ready, else a little later, so that a

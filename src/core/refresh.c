@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Refreshing: what was known of a path and all below it no longer counts, on all nodes.
  *
  * A refresh is a generation and a path. It goes from peer to peer, each way of each connection, and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Ids of flights, and the budgets of storage operations. An id is generation << 32 | index, so an
  * answer that comes after its flight has ended or was started anew finds nothing. */
 #include "core/internal.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Tree arithmetic. Invariants: every place but 0 has exactly one parent, which is a lower place;
  * the subtree of a place is the contiguous range that starts at it. */
 #include "core/tree.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Tree arithmetic: who is whose parent, from (rank, node count, fan-out, tree) alone.
  *
  * A tree over places [lo, hi): the head is lo; the rest is cut into k contiguous blocks of sizes

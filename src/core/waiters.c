@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Those who wait for an object: this node's kernel and children. Invariant: a waiter is in exactly
  * one place, a flight's list or the queue of effects; so each is answered exactly once. */
 #include "core/internal.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What this node says about itself. Every json_* call may be out of memory: a missing member is
  * better than no answer, so only the object itself is checked. */
 #include "daemon/process.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The life of a request: read, then done at once, or kept as a task that is parked (no parent yet),
  * handed up, waiting for nodes or gathering from children, until it is answered, once. Nothing
  * polls: a task moves when a result, a lost peer, the core or its deadline moves it.

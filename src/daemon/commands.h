@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The control plane of a daemon: requests about the job itself, from this node's control socket,
  * from the copper command over the peer port, and from the daemons above and below in tree 0. What
  * concerns the whole job is handed up to tree 0's root, goes down from there, and the results are

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Binding of the daemon to cores (-b). */
 #ifndef CU_DAEMON_CORES_H
 #define CU_DAEMON_CORES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Everything that a node consists of is put together here, in the order in which it depends on each
  * other; the front comes last, so that nothing of the kernel is read before all can work. */
 #include "daemon/daemon.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The daemon: one loop that wires the core to the transport, the storage, the FUSE front and the
  * control plane. */
 #ifndef CU_DAEMON_DAEMON_H

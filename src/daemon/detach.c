@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Readiness over a pipe: one '+', or the text of the error. The pipe's end without either is a
  * daemon that died, so that no outcome needs a time limit or a sleep. */
 #include "daemon/detach.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Becoming a daemon: the first process waits until the second says that it is ready, or why not. */
 #ifndef CU_DAEMON_DETACH_H
 #define CU_DAEMON_DETACH_H

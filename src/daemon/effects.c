@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The core's effects become calls. An effect may itself lead to an input (a send that fails is a
  * lost peer), so draining is not re-entered: the outer loop sees the new effects. */
 #include "daemon/state.h"

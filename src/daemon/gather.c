@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* One request down the tree, one result up: a node asks its children, does its own part, and
  * answers when all children have, or with what has come when the time is over. A child's limit is
  * shorter than its parent's, so that one silent node far below costs itself, not the branch above

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* setgid(2) takes nobody to one of his supplementary groups; sg(1) does, being set-user-id root. It
  * is tried first with a command that does nothing, so that a node where it fails has a daemon all
  * the same. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The kernel lets a process into a FUSE mount only when its user and its primary group are those of
  * who mounted it. So the daemon mounts with the primary group of the process that launched the job,
  * as far as the node allows. */

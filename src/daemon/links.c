@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A table by rank, not a hash: at 100,000 nodes it is 3 MB of address space of which a few pages
  * are touched. */
 #include "daemon/links.h"

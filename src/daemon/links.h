@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Which connection leads to which rank. Two daemons can have two: one that we opened (the other
  * side is our parent) and one that it opened (it is our child). */
 #ifndef CU_DAEMON_LINKS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The kernel drops the lock with the process, however it dies, so a file left behind locks nobody
  * out. The holder removes the file at the end: one who waited at the old file's door must look
  * again whether the file it locked is still the one with that name. */

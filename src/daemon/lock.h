@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* One daemon a mount: a locked file in the run directory says that it lives, and who it is. */
 #ifndef CU_DAEMON_LOCK_H
 #define CU_DAEMON_LOCK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* In the log directory, which may be somebody else's, everything is looked at before the daemon
  * starts: a profile is written when the job is over, and nobody looks then. */
 #include "daemon/logdir.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Where a daemon's log, counters and profile go. */
 #ifndef CU_DAEMON_LOGDIR_H
 #define CU_DAEMON_LOGDIR_H

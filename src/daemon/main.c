@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Everything is in the library, so that tests can link it. */
 #include "daemon/start.h"
 

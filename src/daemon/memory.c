@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The batch system often gives a job less memory than the node has, as a limit of a control group
  * that may stand anywhere above ours: so all groups up to the root are asked, and the least counts.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* How much memory a daemon may use for its cache when nobody says. */
 #ifndef CU_DAEMON_MEMORY_H
 #define CU_DAEMON_MEMORY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* /tmp is everybody's: who makes /tmp/alice first, or again after it was removed, hands alice a
  * mount point, and every program of hers that still looks below it a directory of his own choice.
  * So the whole way is judged (base/trust.h), and a directory that stands in one where others may

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The directory to mount on: made when it is not there, removed in the end when we made it and it
  * does not stand in a directory where others may make names. */
 #ifndef CU_DAEMON_MOUNTDIR_H

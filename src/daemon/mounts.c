@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Nothing here looks into the mount before mountinfo has been read: a dead one answers ENOTCONN,
  * and one whose daemon hangs would hang us. A mount is only taken away when its type says Copper,
  * its owner is this user, and the kernel says that nobody serves it. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What is mounted on a directory, and how a mount that a killed daemon left behind is taken away.
  */
 #ifndef CU_DAEMON_MOUNTS_H

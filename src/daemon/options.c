@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Parsed by hand: five long options do not need getopt's global state, and an error must name the
  * word that is wrong. */
 #include "daemon/options.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The command line of copperd. What a job is made of comes in the job description (proto/job.h);
  * here stands only where this process finds it and how it runs. */
 #ifndef CU_DAEMON_OPTIONS_H

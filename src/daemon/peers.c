@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What comes in over links and the control socket. A link that is no node's is the copper
  * command's: it may send CONTROL and nothing else. A node may open its connection anew before we
  * saw the old one end: the new one counts when it is of the same instance, which only that node's

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A launcher waits until every descriptor that it gave out is closed, so none may live on in the
  * daemon. The key must not get into a core file. Chunks come from the heap, not from a mapping
  * each: a full cache reuses them without page faults, and what a refresh frees is given back by a

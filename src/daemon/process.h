@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What the process as a whole is set to before anything else happens. */
 #ifndef CU_DAEMON_PROCESS_H
 #define CU_DAEMON_PROCESS_H

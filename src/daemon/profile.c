@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A job's paths are few kinds: files that all processes read, and names that are looked for in one
  * directory after the other and are in none. The first are told by path; the second by the name
  * alone, and by the directory, since each path of them is asked for once or twice only. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* -P: which paths this node's kernel asked for, how often, for how many bytes, where the answers
  * were, and what was looked for in vain. What the kernel answers from its own caches is not seen
  * here. Counts only: who writes it down is snapshot.h's matter. One thread.

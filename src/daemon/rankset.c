@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A subtree is a contiguous block of ranks unless nodes died, so ranges keep 10,000 ranks short. */
 #include "daemon/rankset.h"
 

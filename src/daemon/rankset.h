@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A set of ranks, and its text "0-3,7": how results gathered from a tree say whom they speak for.
  */
 #ifndef CU_DAEMON_RANKSET_H

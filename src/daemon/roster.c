@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The host list names nodes as the launcher knows them; a node may know itself by another name
  * (short or full, or one per network). So the launcher's word counts first, then the node's own. */
 #include "daemon/roster.h"

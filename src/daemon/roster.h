@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Who this node is in the job's host list, and where it listens. */
 #ifndef CU_DAEMON_ROSTER_H
 #define CU_DAEMON_ROSTER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A name may be of any bytes, and a path of thousands: so the text has memory of its own. */
 #include "daemon/shown.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Names of files and hosts as JSON: in the form of base/text.h from which a program can have the
  * bytes back, since JSON is UTF-8 and names need not be. */
 #ifndef CU_DAEMON_SHOWN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* One place that reads a kernel file whole: short reads and ends without newline are normal there.
  */
 #include "daemon/smallfile.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Small text files of the kernel: /proc, /sys. */
 #ifndef CU_DAEMON_SMALLFILE_H
 #define CU_DAEMON_SMALLFILE_H

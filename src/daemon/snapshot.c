@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The log directory may lie on slow storage, so a worker writes; while one write is under way
  * the next tick of the timer is left out: a queue would only grow where storage hangs. */
 #include "daemon/snapshot.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Figures of the daemon as JSON in its log directory, written by a worker: a file that gets one
  * object a line (-I SECONDS: LOG_DIR/HOST.stats.jsonl), or one that is replaced each time by its
  * newest state (-P: LOG_DIR/HOST.profile.json). */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The control socket: a Unix socket in the user's run directory. One JSON text a line in, one a
  * line out, in order, one request at a time. The caller must be this user or root. */
 #ifndef CU_DAEMON_SOCKET_H

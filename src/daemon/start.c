@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The order matters: what was inherited is closed before anything of ours is opened; the job is
  * read and checked before the fork, so that a bad one fails at once; the lock comes before anything
  * that a second daemon could disturb; each step undoes itself when a later one fails. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* From the command line to a serving daemon and back to nothing. */
 #ifndef CU_DAEMON_START_H
 #define CU_DAEMON_START_H

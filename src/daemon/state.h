@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Inside of the daemon: what the loop thread owns. */
 #ifndef CU_DAEMON_STATE_H
 #define CU_DAEMON_STATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The end in good order: unmount, remove what was made, answer who asked, say goodbye, let the last
  * bytes out, return from the loop. Workers may hang in storage and are never waited for.
  *

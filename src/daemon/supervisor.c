@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* One thread that sleeps in sigtimedwait: all that can happen to it is a signal. SIGUSR1 goes both
  * ways: from the daemon it says that the phase has changed, to the daemon that it must stop (which
  * SIGTERM, sent to both by whoever stops a whole job step, has perhaps told it already).

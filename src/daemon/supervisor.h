@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The process that outlives its daemon: it holds the mount's device and the recovery area, and when
  * the daemon dies it starts another one with both, so that processes that use the mount only wait a
  * little. It does nothing else, so that it has no reason to die. */

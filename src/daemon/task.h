@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Inside of the control plane: a request that is not answered yet. */
 #ifndef CU_DAEMON_TASK_H
 #define CU_DAEMON_TASK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A hash table to find a key, and a heap with the lightest on top to find whom to replace. Both
  * hold places of the array of nodes, which never moves.
  *

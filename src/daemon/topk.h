@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The keys that weigh most in a stream, in bounded memory: the space-saving algorithm (Metwally,
  * Agrawal, El Abbadi, "Efficient Computation of Frequent and Top-k Elements in Data Streams", ICDT
  * 2005). A table with room for `capacity` keys is exact as long as no more come. After that a new

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Asking beats trying, but most file systems have no way to be asked. */
 #include "io/casefold.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Does a directory tell names apart by case? Where it does not, a name exists that its listing does
  * not show. */
 #ifndef CU_IO_CASEFOLD_H

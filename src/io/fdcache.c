@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Open files of storage. close(2) may block on a network file system as open(2) may: both are
  * called without the mutex.
  *

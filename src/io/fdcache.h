@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Open files of storage, kept for a while: the chunks of one version of a file are read through one
  * descriptor, opened once, whatever the number of workers that read it. Any thread; may block. */
 #ifndef CU_IO_FDCACHE_H

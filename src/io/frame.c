@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Frames out of a byte stream. A frame's head is checked before anything of its size is allocated.
  *
  * Invariants: while a payload is under way (bulk not NULL) the stash holds exactly the frame's

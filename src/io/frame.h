@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Frames out of a byte stream: bytes in as they come, whole messages out. Small frames are decoded
  * where they lie; the payload of a large one is offered as a destination to read into, so that it
  * is received into the very buffer in which it will be cached. Where frames have tags, a message is

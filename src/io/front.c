@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The mount: its beginning, the loop that takes requests from the kernel, what the kernel is told
  * to forget, and its end. The operations are in front_*.c.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The FUSE front: libfuse 3 low-level API on the loop thread. It turns the kernel's requests into
  * cu_request and the core's replies into answers, keeps the inode table, and lets the kernel cache
  * all it can. Read-only: the mount has the flag `ro`, and whatever would change something is

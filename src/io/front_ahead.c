@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What is asked for ahead when a name is looked up: each request that waits for the parent costs a
  * way through the tree, so what will follow by all that was seen so far goes up along with it. A
  * guess that is wrong costs a request, never an answer. Walks and sequential reads are in

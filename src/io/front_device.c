@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* libfuse before 3.17 never passes FUSE_PARALLEL_DIROPS on to the kernel, whatever a file system
  * wants (libfuse pull request 861). Without it the kernel asks for one name of a directory at a
  * time: a stat that hangs on storage would hold up the whole directory. So the reply to INIT is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Listings for the kernel, which keeps them from then on. Offsets are cursors (proto/order.h): 1 is
  * after ".", 2 after "..", and those of entries are made of their names. So a walk needs nothing of
  * us: it goes on after its cursor in whatever listing there is by then, also when its place was

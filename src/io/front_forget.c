@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Refreshing the kernel. Nodes are looked at in steps, some hundred at a time, and the next step
  * waits until the kernel has been told of the last one: neither the loop nor the queue suffers from
  * a table of millions.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Files with holes. Where a file has no data is one object, found at the root and held by whoever
  * needs it: reads in a hole are answered with zeros without asking anybody, and lseek(2) with
  * SEEK_DATA and SEEK_HOLE says what storage says.

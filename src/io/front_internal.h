@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Shapes shared by the files of the FUSE front, front*.c; nobody else includes this. All of it
  * lives on the loop thread.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Lookups: which name is which inode. Most are of names that do not exist (Python and ld.so try one
  * directory after the other), so a directory that has had one of these is listed once, and its
  * complete listing answers all that follow here. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What the kernel is told, written to the FUSE device by hand: libfuse before 3.13 cannot say "the
  * name has expired", and none so far can ask for idle nodes back.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The operations that need little: attributes and links from the inode, the counters, and
  * everything that is refused. ENOSYS to open, opendir, flush and their like is no error: the kernel
  * then never asks again and does by itself what is right (keeps the page cache, caches

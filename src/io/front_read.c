@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Reads: the parts of the file that a range touches are wanted all at once, their buffers are
  * referenced, and the kernel copies out of them: no byte is moved in user space. A part that is not
  * as long as the file's version says is another version's, never zeros.

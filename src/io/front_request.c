@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Requests of the kernel under way. They live in blocks that are never moved or given back while
  * the mount stands, so a cookie is a place and a generation: an answer that comes for a request
  * that has ended (its process was killed) finds another generation and is dropped.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A change is a change of bytes. When the stamps of a file that is being read have moved, but not
  * its size and mtime, something was done to it that need not concern its bytes: a link, another
  * mode or owner, a rename there and back, an attribute. Or it was rewritten in place and its mtime

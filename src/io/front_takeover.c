@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Taking the kernel's requests, so that another daemon can take over when this one dies.
  *
  * Such a daemon's requests are still owed an answer, and the kernel sends each request once. So a

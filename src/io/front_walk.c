@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Walks: a process that goes through a directory name by name (`ls -l`, find, a loader of data
  * sets) asks for one name after the other, and each would be a trip through the tree. The listing
  * says what comes next, so after a few neighbours in a row the next ones are asked for ahead, ever

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Extended attributes. One object has all of a path's.
  *
  * POSIX ACLs: with FUSE_CAP_POSIX_ACL the kernel checks permissions with the file's ACL (a user

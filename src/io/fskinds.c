@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A type that is not in the table is taken for a file system of a kernel driver that works as POSIX
  * has it, except for case, which is tried. What is served by a program in user
  * space (FUSE) may do anything, so only those known to list all, to stamp all and to know sizes are

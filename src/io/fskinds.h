@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What is known of a file system by its type and its mount options alone. */
 #ifndef CU_IO_FSKINDS_H
 #define CU_IO_FSKINDS_H

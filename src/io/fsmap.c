@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A path walk over the mount table: from the root mount on, each component may be where another
  * mount is on top, perhaps several. So the table is indexed by (parent mount, point), and a look-up
  * does what the kernel does, with names instead of directories. Walking stops at the first mount

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* On which file system a path lies, from the text of a mountinfo file (proc(5)) alone: no path is
  * touched, so a mount that hangs, or that this daemon itself serves, costs nothing to ask about.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* See habit.h. Invariants: all text in the tables ends with a NUL; a rule that is used has been
  * seen twice, and not less than half as often as it was guessed by. */
 #include "io/habit.h"

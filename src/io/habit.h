@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Habits of the programs on this node, learned from the names that they look up, so that what comes
  * next can be asked for ahead. A guess that is wrong costs a request, never an answer. One thread.
  *

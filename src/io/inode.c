@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The kernel speaks of numbers, the core of paths; this table is between them. Invariants: a node
  * lives as long as the kernel's references and ours together; each child holds its parent, so that
  * a path can always be built by walking up; both tables hold every node but the root, which is

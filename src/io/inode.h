@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The inode table: what the kernel's node numbers stand for. A node is (parent, name, version): two
  * versions of one path are two nodes, so that an open file never mixes them; a directory is the
  * same node as long as it is the same directory. Node numbers are never given out twice. One

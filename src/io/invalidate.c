@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* See invalidate.h. Invariant: the thread holds the lock only to take the next job, never while it
  * notifies. */
 #include "io/invalidate.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Tells the kernel that what it holds is out of date, on a thread of its own: the kernel may hold a
  * directory's lock while it waits for an answer of ours, and the notification waits for that lock.
  * Done on the loop's thread it would never end. */

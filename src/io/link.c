@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The transport interface is one for all implementations: this file only finds the right one. */
 #include "io/link.h"
 

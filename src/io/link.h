@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What the transports share, inside src/io only: each kind of link and of transport begins with one
  * of these structs and fills in its operations; link.c carries the calls of io/transport.h over. */
 #ifndef CU_IO_LINK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Invariant: the records of [first, end) lie end to end in the ring, at their place modulo its
  * size; one may go across the ring's end. */
 #include "io/negative.h"

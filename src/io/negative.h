@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Names of which the kernel was told that they do not exist, for as long as it believes that: a
  * refresh has to take them back, and the kernel gives no list. They lie in a ring of fixed size;
  * what does not fit is known by the time until which it may be believed. One thread. */

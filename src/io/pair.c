@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Two links in one process, so that tests of what stands above the transport need no sockets.
  * Messages are encoded by one end and decoded by the other as on a wire, in a later step of the
  * loop.

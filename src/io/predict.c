@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* See predict.h. Invariant: reads <= lookups in every slot, and old habits fade: both are halved
  * when lookups reach LOOKUPS_MAX. Two suffixes in one slot only make the guess worse, never an
  * answer. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Content prediction: will the file that is being looked up be read? Python stats a .py to compare
  * its time and reads the .pyc; ld.so reads every .so that it finds. Counted by name suffix, so that
  * "stat, then read" of a small file costs one trip through the tree where it pays. */

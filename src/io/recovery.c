@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The area: a page of head, the buffer for requests, then records of one to UNITS_MAX units of
  * 64 bytes. A record keeps its size for ever; a free one is used again for one of the same size, so
  * there is nothing to compact and no pause. Freed records are in lists by size, whose links lie in

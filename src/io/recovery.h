@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What a daemon's successor must know to go on when the daemon dies: which node numbers the kernel
  * holds, and which of its requests wait for an answer. It lies in memory that the supervisor shares
  * with every daemon that it starts (daemon/supervisor.h).

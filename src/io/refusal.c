@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* One handle a listener. Invariant: libuv keeps one connection that is not taken, and tells of no
  * other until it is; so one is all that may wait here. */
 #include "io/refusal.h"

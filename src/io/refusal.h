@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Taking a connection that cannot be served, only to close it. libuv stops listening until a
  * connection that it has told of is taken: a listener that leaves one because memory is out accepts
  * nothing any more. This needs no memory: each listener has a place for it. Loop thread. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Encryption as a layer of its own: plaintext from a send queue into records, records into
  * plaintext.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Encryption of a stream after the handshake: libsodium's crypto_secretstream_xchacha20poly1305
  * (https://doc.libsodium.org/secret-key_cryptography/secretstream), one stream a direction:
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A short array: most files are of one part, and who reads on notes the same part again. */
 #include "io/seen.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What of a file's version was handed to the kernel: its parts and their checksums. When storage
  * shows other stamps for a file of the same size, this tells whether its bytes are still those that
  * readers have. Of a file of which more than CU_SEEN_MAX parts were read nothing is kept. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The mount table, kept up to date. The kernel marks an open mountinfo file (POLLPRI, proc(5)) when
  * mounts have come or gone since it was last polled, so that it needs to be read only then.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The file systems below "/" as they are mounted now, for the storage workers: which of them a path
  * lies on, whether it may be touched, which inode numbers it has, what its listings are worth. The
  * mount table is read again when the kernel says that it has changed; asking costs a poll(2).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Storage: operations on their way to worker threads and back. Operations wait in one queue of our
  * own; a work item of libuv drains it until it is empty, so that thousands of short calls a second
  * do not cost a wake-up each, while one that hangs holds up nobody but its own worker.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Storage: the calls that may block, on libuv's worker threads (all but one of UV_THREADPOOL_SIZE,
  * so that host names are still resolved when storage hangs). Each operation becomes a cu_value
  * with checksums, or its errno.

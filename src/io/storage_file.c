@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Reading regular files: every byte that leaves here was read from a descriptor that showed the
  * wanted version before (when it was opened) and after. A ctime only moves forward, so that the
  * check after a chunk covers all time since the opening; one more before each chunk would prove

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* One storage operation from request to value. A failure is a value with its errno, and nothing
  * else in it.
  *

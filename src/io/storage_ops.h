@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The blocking half of storage: one operation from request to value, on a worker thread. */
 #ifndef CU_IO_STORAGE_OPS_H
 #define CU_IO_STORAGE_OPS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Reading extended attributes. One that cannot be read, or for which there is no room any more,
  * fails alone. Those that decide about access come first: they must not be crowded out. */
 #include "io/storage_ops.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A plain table: it is looked through for each READ, which costs less than the READ's way here. */
 #include "io/streams.h"
 

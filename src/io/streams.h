@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Who reads on where the last read ended: the places in files at which reads have ended lately. A
  * file may be read at several of them at once. Of a fixed size, whatever is read: what was used
  * longest ago goes first, and a place at which nobody read on goes before one at which somebody

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* TCP transport: the listening socket, the time limits of links that are not up yet, and the end of
  * the loop turn, at which all links with something to do are served.
  *

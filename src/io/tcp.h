@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The TCP transport's own structures, shared by tcp.c (transport, accepting, time limits),
  * tcp_link.c (connecting, handshake, life and death of a link), tcp_io.c (messages in and out) and
  * tcp_log.c (what is said of them). */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Messages over a TCP link. Out: all messages of a loop turn leave in one gathering write, by
  * reference. In: many small frames out of one read into a buffer that all links share; a large
  * payload straight into the buffer in which it will be cached.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The life of a TCP link: resolve, try the addresses one after the other, prove the key, up, end.
  *
  * Invariants: `down` is told at most once, never from inside a user's call, and only for links that

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The listening socket, apart from the transport that accepts from it: whoever holds a copy keeps
  * the port, whatever becomes of the process that serves it. Without that, another user can have it
  * in the moment between two daemons. */

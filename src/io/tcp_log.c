@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What is said about links that end. Strangers come by the thousand and from many places, so they
  * have a number of lines a minute; the rest is counted, and told with the first line of a later
  * minute. */

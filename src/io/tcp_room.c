@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Room for payloads that are being received. A payload's bytes are taken from the sender one by
  * one, but its buffer is one piece, so all of its length counts from the head on. What one class of
  * links (those who connected to us; those to whom we did) holds so is bounded: when it is more, the

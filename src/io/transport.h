@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Transport between daemons: connections that carry whole messages (proto/msg.h), after the mutual
  * handshake (proto/handshake.h). Implementations: tcp.c (libuv), pair.c (in one process, for
  * tests). All calls and callbacks are on the loop thread. The process must ignore SIGPIPE. */

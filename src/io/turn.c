@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* End of a loop turn. A check handle runs after the turn's I/O callbacks, a prepare handle before
  * the loop sleeps: whichever comes first does the work. The idle handle does nothing but keep the
  * loop from sleeping when somebody else's prepare handle armed us after ours had its chance.

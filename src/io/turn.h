@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The end of a loop turn: work that callbacks of one turn pile up (messages to send, operations to
  * start) is done once, after all of them and before the loop sleeps. Loop thread only. */
 #ifndef CU_IO_TURN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A send queue is a ring of references: a payload that goes to ten children is in memory once.
  *
  * Invariant: no buffer in the ring is empty or wholly gone, so `offset` is inside the first one. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Buffers that wait to be written to a stream, by reference, in order. */
 #ifndef CU_IO_TXQ_H
 #define CU_IO_TXQ_H

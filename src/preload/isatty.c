@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* isatty(3) for LD_PRELOAD. Programs ask it of each file that they open (Python up to 3.13 does),
  * the C library asks the file system with an ioctl, and FUSE has no answer after which the kernel
  * stops passing those on. Only a character device can be a terminal, and the kernel knows the type

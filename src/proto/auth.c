@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Why not one of libsodium's MACs over all bytes: at each end of each hop Poly1305 would cost as
  * much as TCP does. NH is a sum of products of 32-bit numbers, which vector units are made for; the
  * instructions are chosen when the program runs, and all give the same result.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Authentication of frames, for connections that are not encrypted (docs/protocol.md, "Frames").
  * Pure.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The control plane: what the copper command and the daemons say to each other about the job
  * itself. JSON text in CONTROL and RESULT messages; the same on the control socket (a Unix socket
  * in the user's run directory, where the file modes are the proof) and on the peer port (after the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A directory listing is one run of bytes, so that it is cached, hashed and sent as it is and needs
  * one small index to be searched. The builder makes it from what storage says in any order; the
  * index takes it from the wire and trusts nothing.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A directory listing as bytes: entries sorted by name (memcmp, then length), each
  *   u64 ino | u8 type | u16 name_len | name
  * without padding. "." and ".." are not in it. Sorted, so that a name is found by bisection and

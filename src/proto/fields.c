@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The records of proto/object.h on the wire, field by field in the order of the structs. Apart from
  * msg.c, because they stand in more than one message. What the numbers mean is not checked here. */
 #include "proto/fields.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Records of proto/object.h on the wire: every field in the order of the struct, without padding.
  */
 #ifndef CU_PROTO_FIELDS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Who does not know the job's key gets no further than HELLO: no byte of his is parsed as a
  * message, none of ours tells him more than the version, the rank and the job's public id, and no
  * public-key operation is done for him (one who repeats a HELLO that he heard costs three).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Mutual proof of the job's key, before anything else is parsed. Pure: bytes in, bytes out; the
  * caller brings 32 random bytes and has called sodium_init() once. Three fixed-size steps, drawn in
  * docs/protocol.md:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Lists of holes. Invariant: what append makes is valid; all else takes valid ones only. */
 #include "proto/holes.h"
 

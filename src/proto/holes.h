@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The holes of one version of a file: where storage holds nothing and a reader gets zeros. One list
  * describes the whole file, however long its holes are. On the wire and in the cache: pairs of u64
  * start and end in order of the file, none empty, none touching the next, all within INT64_MAX.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The options of a job, in one table: name in the text, kind of value, bounds, and what people are
  * told when a value is wrong. Command line and job text set options through the same row, so a
  * value that the launcher lets through is one that every daemon takes. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The description of a job: every option, the key, and the host list in rank order. The launcher
  * makes it once, each daemon gets it on standard input, and the launch host keeps it (0600) so that
  * status, stats and stop find the job. Text, one "name value" a line, the hosts last:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Inside of proto/job: the option table as its text form needs it. */
 #ifndef CU_PROTO_JOB_OPTIONS_H
 #define CU_PROTO_JOB_OPTIONS_H

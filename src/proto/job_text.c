@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The job as text and back. The text is made by the launcher but read from a pipe or a file, so the
  * decoder takes nothing on trust: one pass, line by line, nothing allocated before its length is
  * known to be in the input, each name at most once. The key passes through one buffer, which is

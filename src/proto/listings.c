@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* One pass over the text for each question: it is asked once per mount, when mounts change. */
 #include "proto/listings.h"
 

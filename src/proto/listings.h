@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What a site says of its storage's listings (`listings` in copper.conf), where Copper's own
  * judgement by file system type is not right: words "WHERE:WHAT", separated by commas. WHERE is a
  * file system type as in mountinfo ("nfs4", "fuse.s3fs"), or an absolute path: all that is mounted

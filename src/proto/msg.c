@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Messages as bytes and back. One set of bounds serves both ways: the encoder refuses with -EINVAL
  * exactly what the decoder of the other end would refuse with -EBADMSG, so that a mistake shows
  * where it is made and not as a lost connection elsewhere.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The messages between daemons, after the handshake (proto/handshake.h). docs/protocol.md draws
  * each byte by byte.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What can be done with a value without knowing who holds it: versions, copies, release.
  *
  * Invariant: a cleared value is all zero, so that clearing twice is harmless. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What travels and is cached: the kinds of object, their keys and their values. Shapes only. */
 #ifndef CU_PROTO_OBJECT_H
 #define CU_PROTO_OBJECT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* See order.h. A listing is divided by the hashes' first bits into buckets, each bucket by the next
  * ones into parts of a few entries, and these are sorted: several times as fast as sorting the
  * whole, for which a node's loop has to wait. Buckets are small enough for a processor's cache.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The order in which a listing is shown, and cursors into it. An entry's cursor is made of its
  * name's hash alone, and entries are shown by ascending cursor. So a cursor means the same place in
  * every listing of the directory, whenever it was read and whoever holds it: who goes on from a

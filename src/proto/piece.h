@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Pieces of a chunk: what is asked for where somebody jumps about in a file. A chunk is halved
  * again and again, and the parts are numbered as in a heap: the halves of part p are 2p and 2p + 1.
  * The whole chunk is 0 (it would be 1, which is no number of a piece). So a piece lies within

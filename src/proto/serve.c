@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* By name, because a name is all that a node has before it asks its parent. Names of secrets count
  * wherever they are, not only in what is the home directory here: homes are mounted more than once,
  * and copied.

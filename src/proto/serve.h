@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What of "/" is served, by name alone. A list of paths (--serve) says what is; without it all is.
  * Either way what holds secrets of this node or of the user (cu_serve_secrets) is not, unless a
  * path of the list leads to it or below it: the longer of the two decides. What leads to a path of

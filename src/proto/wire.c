@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Cursors over bytes that a stranger may have written. Everything that goes on or comes off the
  * wire passes here, so that a missing length check elsewhere cannot become a read outside the
  * input.

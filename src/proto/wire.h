@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Bounds-checked little-endian cursor. Reading past the end, or writing past capacity, sets
  * `failed` and yields zeros: a decoder reads all its fields and checks once. Floats are not on the
  * wire. */

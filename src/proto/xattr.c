@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Extended attributes travel together, because a path has none or few, and listxattr(2) is followed
  * by getxattr(2) of the same path: one object answers both.
  *

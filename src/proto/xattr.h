@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* All extended attributes of a path as bytes: pairs, each
  *   u16 name_len | u32 value_len | name | value
  * An attribute whose value cannot be had, or is over the bound, has value_len 2^31 + errno and no

@@ -1,5 +1,6 @@
 # The test bed itself: nodes, the emulated file system, the tree and its comparison.
 # Wants pfsemu and pfsctl in PFS_BIN (the build directory's tests/cluster) or PATH.
+# SPDX-License-Identifier: BSD-3-Clause
 
 bats_require_minimum_version 1.5.0
 

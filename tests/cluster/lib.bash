@@ -2,6 +2,7 @@
 #   setup_file() { skip_unless_cluster; cluster_up -n 4; }   teardown_file() { cluster_down; }
 # CLUSTER_DIR is exported, so COPPER_RSH="$CLUSTER_BIN/rsh" works. The nodes die with the test.
 # shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
 
 CLUSTER_BIN=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 export CLUSTER_BIN

@@ -1,5 +1,6 @@
 # Slurm in the test cluster: sourced by cluster. munged and slurmd on every node, slurmctld on login.
 # shellcheck shell=bash disable=SC2154
+# SPDX-License-Identifier: BSD-3-Clause
 
 # Each node gets a part of the machine's cgroup (v1) tree as its own, so that the slurmd do not
 # share job directories. Without a freezer: proctrack/linuxproc.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Control requests and results, as they come over the control socket and from other daemons: each
  * line of the input is one text, its first character says from whom. Each request of the socket has
  * one answer, on one line, at the latest when all time limits are over. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A listing: what the index takes, the builder makes again, and each name is found where it stands.
  */
 #include "fuzz.h"

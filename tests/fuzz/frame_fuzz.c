@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A peer's byte stream, cut as the first byte's low bits say: what comes out is the same as when
  * all of it comes at once, message for message, and so is the end. With its highest bit frames have
  * tags; that of the fixture's first two frames are in the corpus, and no others are right. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* One harness a decoder. Each feeds stranger's bytes to it and, where the decoder takes them,
  * demands that encoding gives the same bytes back. */
 #ifndef CU_TESTS_FUZZ_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The client's side: whoever listens on the port that it dials answers. Input: a byte whose lowest
  * bit says whether it wants encryption, CHALLENGE. What is accepted must be what an honest server
  * of that rank would have sent, whose secret is the fixture's: nobody else's key can be accepted.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Two ends of one job with secrets that do not change, so that a whole honest handshake can stand
  * in the corpus. */
 #ifndef CU_TESTS_HANDSHAKE_FIXTURE_H

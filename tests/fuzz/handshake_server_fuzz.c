@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The server's side, before anything is proven. Input: a byte whose lowest bit says whether it
  * wants encryption, HELLO, PROOF. Who gets through must be who an honest client would have been,
  * with the fixture's secrets. */

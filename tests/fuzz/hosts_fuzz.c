@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Host lists of users and schedulers: the names that come out are names, in order, without repeats,
  * and written one a line they give the same list. */
 #include "fuzz.h"

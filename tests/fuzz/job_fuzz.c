@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The job description that a daemon reads from standard input: a job that is taken encodes to a
  * text that is taken, too, and is the same job. */
 #include "fuzz.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A frame as it comes from a peer that has proven the key but is broken: head, fields, payload. */
 #include "fuzz.h"
 

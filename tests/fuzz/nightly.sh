@@ -8,6 +8,7 @@
 # What is found grows in BUILD_DIR/found/HARNESS over the nights; -m adds to tests/fuzz/corpus those
 # inputs that reach new code. An input that breaks a harness is kept in BUILD_DIR/broken, and the exit
 # status is 1.
+# SPDX-License-Identifier: BSD-3-Clause
 set -euo pipefail
 
 source_dir=$(cd "$(dirname "$0")/../.." && pwd)
@@ -18,7 +19,7 @@ at_once=$(nproc)
 wanted=0
 
 usage() {
-    sed -n '2,11s/^# \{0,1\}//p' "$0"
+    sed -n '2,10s/^# \{0,1\}//p' "$0"
 }
 
 # number NAME TEXT: is it a whole number above 0?

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Options of the command line, "NAME VALUE" a line: what is refused leaves the job as it was, and
  * says why; what is taken stands in the job's text and reads back the same. */
 #include "fuzz.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Stands in for libFuzzer in builds without clang: runs a harness once over each file of the
  * directories that are named, so that what the fuzzer found stays found in every test run.
  *

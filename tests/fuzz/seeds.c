@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Writes one input of every shape for every harness, so that the fuzzer starts from messages and
  * not from noise. Run it again after a change of the wire format: fuzz_seeds tests/fuzz/corpus */
 #include "fuzz.h"

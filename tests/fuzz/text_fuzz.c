@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Names as text: whatever the bytes, what is written has nothing that a terminal obeys, is UTF-8,
  * is never longer than its room, and the name form gives the bytes back. */
 #include "fuzz.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Traces that the simulator replays: one that is taken names only files that it has. */
 #include "fuzz.h"
 

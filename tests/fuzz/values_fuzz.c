@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Single values of the command line: sizes, numbers, core lists, paths. */
 #include "fuzz.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Attribute pairs: what the walk takes to the end, append makes again. */
 #include "fuzz.h"
 

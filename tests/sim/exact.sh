@@ -1,6 +1,7 @@
 #!/bin/sh
 # Without faults storage is read once per object, whatever the job's shape: exact.sh COPPER_SIM
 # [all|small]
+# SPDX-License-Identifier: BSD-3-Clause
 set -eu
 shapes="1,1,1 2,1,2 7,2,2 16,3,4 64,4,1 64,1,1 65,4,3"
 [ "${2-all}" = small ] || shapes="$shapes 200,8,4 333,12,7 1000,12,1 2000,2,2"

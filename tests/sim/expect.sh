@@ -1,5 +1,6 @@
 #!/bin/sh
 # A run with a planted mistake must fail, and for the right reason: expect.sh PATTERN COMMAND...
+# SPDX-License-Identifier: BSD-3-Clause
 pattern=$1
 shift
 out=$("$@" 2>&1)

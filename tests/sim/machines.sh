@@ -1,5 +1,6 @@
 #!/bin/sh
 # Each machine file is read, and its job keeps what is promised: machines.sh COPPER_SIM SIM_DIR
+# SPDX-License-Identifier: BSD-3-Clause
 set -eu
 for job in aurora,256 frontier,256 ethernet64,64; do
     "$1" run --exact --machine "$2/machines/${job%,*}.machine" --trace "$2/traces/import_numpy.trace" \

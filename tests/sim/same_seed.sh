@@ -1,5 +1,6 @@
 #!/bin/sh
 # The same seed is the same run, event for event; another seed is another: same_seed.sh COPPER_SIM
+# SPDX-License-Identifier: BSD-3-Clause
 set -eu
 hashes() { "$1" seeds --from "$2" --count 8 --nodes 24 --verbose 2>/dev/null | grep hash; }
 a=$(hashes "$1" 1)

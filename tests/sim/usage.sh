@@ -1,5 +1,6 @@
 #!/bin/sh
 # Help, errors that name option, value and what is allowed, and JSON that is JSON: usage.sh COPPER_SIM
+# SPDX-License-Identifier: BSD-3-Clause
 set -u
 sim=$1
 fail() {

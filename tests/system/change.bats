@@ -1,5 +1,6 @@
 # Storage changes or fails under the job: what a reader gets are bytes of one version, or an error;
 # never a mixture, never zeros, never a short file.
+# SPDX-License-Identifier: BSD-3-Clause
 
 bats_require_minimum_version 1.5.0
 load lib.bash

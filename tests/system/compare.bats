@@ -1,6 +1,7 @@
 # What a leaf three levels below the root shows is what storage holds: byte for byte, attribute for
 # attribute. "holes" is left out of the comparison: Copper knows data only, which is a legal answer
 # (fs.bats); the top directory's own number of the two sides is compared, too.
+# SPDX-License-Identifier: BSD-3-Clause
 
 bats_require_minimum_version 1.5.0
 load lib.bash

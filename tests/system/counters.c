@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* counters MOUNT [drop]: what a program sees through include/copper/ioctl.h; for fs.bats. */
 #include <copper/ioctl.h>
 

@@ -2,6 +2,7 @@
 # with right bytes and without an error, and who comes back is used again. The tree of the eight
 # nodes is 1 - (2 - (3 - 4, 5), 6 - (7, 8)): node4 is at depth 3.
 # How long the longest single call took is printed, not asserted; what hangs fails.
+# SPDX-License-Identifier: BSD-3-Clause
 
 bats_require_minimum_version 1.5.0
 load lib.bash

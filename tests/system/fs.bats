@@ -1,4 +1,5 @@
 # The mount as a file system: what it refuses, what it answers, and for whom.
+# SPDX-License-Identifier: BSD-3-Clause
 
 bats_require_minimum_version 1.5.0
 load lib.bash

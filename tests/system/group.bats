@@ -1,5 +1,6 @@
 # An ordinary user whose primary group at launch is not the one that a remote command gives him: the
 # kernel lets a process into a FUSE mount only with the group that mounted.
+# SPDX-License-Identifier: BSD-3-Clause
 
 bats_require_minimum_version 1.5.0
 load lib.bash

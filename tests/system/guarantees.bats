@@ -1,4 +1,5 @@
 # docs/guarantees.md names tests: all of them exist.
+# SPDX-License-Identifier: BSD-3-Clause
 
 bats_require_minimum_version 1.5.0
 

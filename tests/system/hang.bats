@@ -1,5 +1,6 @@
 # What hangs costs only itself: one file, one file system, the log directory, the mount of a frozen
 # daemon.
+# SPDX-License-Identifier: BSD-3-Clause
 
 bats_require_minimum_version 1.5.0
 load lib.bash

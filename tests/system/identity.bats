@@ -1,5 +1,6 @@
 # What identifies a file holds on every node, and a change is a change of bytes. Each node mounts
 # storage itself, with a device number of its own; inode numbers are each mount's own, too.
+# SPDX-License-Identifier: BSD-3-Clause
 
 bats_require_minimum_version 1.5.0
 load lib.bash

@@ -1,5 +1,6 @@
 # What an administrator installs and a newcomer loads: the tree, moved after its installation, through
 # its modulefiles, as an ordinary user on a node of its own.
+# SPDX-License-Identifier: BSD-3-Clause
 
 setup_file() {
     load launch.bash

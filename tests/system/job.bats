@@ -1,4 +1,5 @@
 # A whole job: many processes on many nodes start Python, and storage serves each object once.
+# SPDX-License-Identifier: BSD-3-Clause
 
 bats_require_minimum_version 1.5.0
 load lib.bash

@@ -1,5 +1,6 @@
 # What the tests of the launcher share. Wants COPPER_BIN, the build directory.
 # shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
 
 bats_require_minimum_version 1.5.0
 load ../cluster/lib.bash

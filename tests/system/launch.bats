@@ -1,4 +1,5 @@
 # The launcher: where its hosts come from, what it says, and that it leaves nothing behind.
+# SPDX-License-Identifier: BSD-3-Clause
 
 setup_file() {
     load launch.bash

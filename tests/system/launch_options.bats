@@ -1,4 +1,5 @@
 # Each option of launch_copper.sh has an effect that can be seen.
+# SPDX-License-Identifier: BSD-3-Clause
 
 setup_file() {
     load launch.bash

@@ -1,5 +1,6 @@
 # The launcher inside a Slurm job: one daemon a node, in a step that outlives the script and dies with
 # the job.
+# SPDX-License-Identifier: BSD-3-Clause
 
 setup_file() {
     load launch.bash

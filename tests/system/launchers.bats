@@ -1,5 +1,6 @@
 # Hosts of each scheduler, and its launcher, against stubs that behave as the manuals say: what needs no
 # node, and job sizes that no test bed has.
+# SPDX-License-Identifier: BSD-3-Clause
 
 bats_require_minimum_version 1.5.0
 

@@ -2,6 +2,7 @@
 # test the running job source this; it sources ../cluster/lib.bash. The programs tested are those of
 # the build in COPPER_BUILD.
 # shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
 
 SYSTEM_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 # shellcheck source=tests/cluster/lib.bash

@@ -1,5 +1,6 @@
 # Listings: a walk of a directory sees each name once, whatever happens meanwhile; and a bound fails
 # only what is over it.
+# SPDX-License-Identifier: BSD-3-Clause
 
 bats_require_minimum_version 1.5.0
 load lib.bash

@@ -1,5 +1,6 @@
 # What options change in the traffic of a job, by what storage and the daemons count. What they change
 # on a node is in launch_options.bats.
+# SPDX-License-Identifier: BSD-3-Clause
 
 bats_require_minimum_version 1.5.0
 load lib.bash

@@ -1,5 +1,6 @@
 # More is asked of daemons than they can give: queues and memory stay within their bounds, and who
 # is slow slows only himself.
+# SPDX-License-Identifier: BSD-3-Clause
 
 bats_require_minimum_version 1.5.0
 load lib.bash

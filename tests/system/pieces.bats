@@ -1,5 +1,6 @@
 # Jumps in large files fetch what they ask for, and holes are neither fetched nor kept: bytes counted
 # where storage is asked.
+# SPDX-License-Identifier: BSD-3-Clause
 
 bats_require_minimum_version 1.5.0
 load lib.bash

@@ -1,5 +1,6 @@
 # Another user of the same nodes (games, here called the neighbour) takes the names, ports and files
 # that alice's job uses, or waits for them to come free. He gets nothing but, at most, a refusal.
+# SPDX-License-Identifier: BSD-3-Clause
 
 bats_require_minimum_version 1.5.0
 load lib.bash

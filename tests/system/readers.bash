@@ -1,5 +1,6 @@
 # Readers that check every byte while something happens to the daemons below them. After lib.bash.
 # shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
 
 # slow_storage_up NODES: $WORK/pfs, at whose speed the reading takes some seconds, in which the faults
 # happen; the cluster; and the seed of the moments.

@@ -1,5 +1,6 @@
 # Refreshing: who uses the view loses nothing, all nodes show the new state when the command returns, and
 # what is not below the path stays cached. node3 does without what Linux has later than 5.14.
+# SPDX-License-Identifier: BSD-3-Clause
 
 bats_require_minimum_version 1.5.0
 load lib.bash

@@ -1,6 +1,7 @@
 # A node's own daemon dies while its processes use the mount: they wait a little and go on with right
 # bytes, as their supervisor starts another daemon that takes over. What ends in the end leaves
 # nothing behind.
+# SPDX-License-Identifier: BSD-3-Clause
 
 bats_require_minimum_version 1.5.0
 load lib.bash

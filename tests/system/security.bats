@@ -1,5 +1,6 @@
 # Who does not have the job's key gets nothing, and whoever else is on the nodes sees nothing of it
 # and cannot put himself in the way.
+# SPDX-License-Identifier: BSD-3-Clause
 
 bats_require_minimum_version 1.5.0
 load lib.bash

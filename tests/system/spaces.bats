@@ -1,6 +1,7 @@
 # What lies below "/" is more than one file system: their inode numbers stay apart, the view is never
 # found in itself, kernel file systems are not shown wherever they are mounted, and a listing proves
 # only what its file system lets it prove.
+# SPDX-License-Identifier: BSD-3-Clause
 
 bats_require_minimum_version 1.5.0
 load lib.bash

@@ -1,6 +1,7 @@
 # Storage that fails or hangs: the true errno reaches the reader, nothing wrong is remembered, other
 # paths go on, and a call that hangs is named and holds up nobody's end. (What changes while it is
 # read is in change.bats.)
+# SPDX-License-Identifier: BSD-3-Clause
 
 bats_require_minimum_version 1.5.0
 load lib.bash

@@ -1,4 +1,5 @@
 # Scripts and manual pages: what a checker finds, and that they say what the programs do.
+# SPDX-License-Identifier: BSD-3-Clause
 
 setup() {
     top=$BATS_TEST_DIRNAME/../..

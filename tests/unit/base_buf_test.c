@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Counted bytes. Leaks and use after free show under the address sanitizer. */
 #include "base/buf.h"
 #include "fail_alloc.h"

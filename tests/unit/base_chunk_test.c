@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Memory for chunks: blocks do not overlap, are used again, and go back to the system. */
 #include "base/chunk.h"
 

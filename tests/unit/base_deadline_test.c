@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Deadlines against a plain model: an array that is searched. */
 #include "base/deadline.h"
 #include "fail_alloc.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Error lines: whole, cut, and safe to print. */
 #include "base/error.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The hash is on the wire: its values must never change. Expected values are those of
  * XXH3_64bits in xxHash 0.8, where the algorithm was frozen. */
 #include "base/hash.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Host lists of people, Slurm, PBS and machine files. */
 #include "base/error.h"
 #include "base/parse.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Lists: what the intrusive links do at their edges. */
 #include "base/list.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The log: what is written, what is not, and what it refuses to write into. The clock stands still
  * until a test moves it. */
 #include "base/error.h"

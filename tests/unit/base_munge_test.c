@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Lines of a text in credentials. Where munged does not run, that is an error with its reason, and
  * the text stays what it was; what a credential does between hosts: tests/system/launch_slurm.bats.
  */

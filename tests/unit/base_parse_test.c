@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Sizes, numbers, cores and the order of names. */
 #include "base/parse.h"
 

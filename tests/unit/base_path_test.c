@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Paths: one object has one name, and nothing climbs out. */
 #include "base/path.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Where a node keeps the files of a job, and whom it does not trust there. */
 #include "base/rundir.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The table grows by one bucket at a time, finds everything at every size, and a walk over its
  * buckets misses nothing that stays in it while it grows. */
 #include "base/table.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What is printed of bytes that others chose. */
 #include "base/text.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What is trusted in directories that others may write to. (Directories: also daemon_place_test.)
  */
 #include "base/trust.h"

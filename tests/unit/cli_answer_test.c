@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Answers of daemons that may have been taken over, against the job's own host list. */
 #include "cli/launch.h"
 

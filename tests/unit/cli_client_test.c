@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A conversation with something that behaves as a daemon, or does not. */
 #include "cli/client.h"
 #include "proto/msg.h"

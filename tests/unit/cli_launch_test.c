@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What launch_copper.sh's words become, and what is made of a launcher's lines. */
 #include "cli/cli.h"
 #include "cli/launch.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A control plane around a real core, for the tests of both: requests in, results out; what would
  * be sent to other nodes is kept in an outbox. */
 #ifndef CU_TEST_COMMANDS_NODE_H

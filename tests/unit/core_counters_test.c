@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The counters' order is a promise: programs read them by their place (include/copper/ioctl.h).
  * This list is that promise. A new counter goes to its end, and to that of CU_COUNTERS; no line is
  * changed, moved or taken away. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The flight machine: the table entry by entry, and its effects on one node, driven by hand. */
 #include "core/flight.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Overload and lack of memory, on one node driven by hand: a child that asks for everything at once
  * and takes nothing holds a window and no more; and whichever allocation fails, each request has
  * exactly one answer. */

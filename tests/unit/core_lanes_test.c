@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The lanes of storage operations: what hangs holds up neither other files nor other file systems,
  * and has a bound. One root, driven by hand. */
 #include "core/core.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Paths are held once; and what an object costs besides, which a node has thousands of. */
 #include "core/names.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Pieces of chunks on one node, driven by hand: a byte that is held or under way as part of
  * something larger is not asked for again. */
 #include "base/hash.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Refreshes travel from peer to peer as what they are: a path stays a path, whoever missed one
  * hears of it, chunks of files stay, and a large table is gone through in steps. */
 #include "core/core.h"

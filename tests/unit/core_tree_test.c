@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Trees: every node has one parent of a lower place, children and parents agree, all N, k, T. */
 #include "core/tree.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Requests on one node: what is refused, answered here, waited for or handed up. */
 #include "commands_node.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Requests down a tree and results up, and the order of a stop. */
 #include "commands_node.h"
 

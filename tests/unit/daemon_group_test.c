@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The primary group that a mount gets, and what fuse.conf says. */
 #include "daemon/group.h"
 

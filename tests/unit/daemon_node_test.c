@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What the daemon asks its node: memory, control groups, cores. The files are made up below a
  * temporary directory that stands for the root. */
 #include "daemon/cores.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The place of a daemon on its node: lock, mounts, mount directory, and the start's pipe. */
 #include "base/rundir.h"
 #include "daemon/detach.h"

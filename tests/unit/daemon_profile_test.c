@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What a profile says of what was asked. */
 #include "daemon/profile.h"
 

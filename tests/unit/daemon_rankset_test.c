@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Sets of ranks and their text. */
 #include "daemon/rankset.h"
 

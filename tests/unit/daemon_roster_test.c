@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Own rank and own address. */
 #include "daemon/roster.h"
 

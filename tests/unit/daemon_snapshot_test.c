@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Figures in files: one line after the other, or the newest state alone. */
 #include "daemon/snapshot.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The control socket, with clients that keep to the protocol and clients that do not. */
 #include "daemon/socket.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The space-saving table: exact while there is room, bounded errors after that. */
 #include "daemon/topk.h"
 

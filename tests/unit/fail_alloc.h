@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Makes one allocation fail: a test that includes this is linked with --wrap
  * (tests/unit/CMakeLists.txt). For one file of a program. Loop until nothing failed:
  *

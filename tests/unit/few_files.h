@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* No descriptor left for the process, until it is over. */
 #ifndef CU_TEST_FEW_FILES_H
 #define CU_TEST_FEW_FILES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* One node for tests: the real core, storage and FUSE front on a loop of their own thread, as a job
  * with one node. The test's own thread uses the mount like any process would. */
 #ifndef FRONT_NODE_H

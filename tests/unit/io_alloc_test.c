@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Memory runs out, at each allocation in turn: links end or messages are refused, operations fail
  * with ENOMEM; nothing is lost track of. (Leaks are the sanitizer's to find.) */
 #include "tcp_node.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The cache of open files, by itself: who opens, who waits, what is closed when. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The layers under a link, without sockets: frames out of a stream cut anywhere, and sealed
  * records. */
 #include <setjmp.h>

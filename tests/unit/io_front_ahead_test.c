@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What the FUSE front asks for before anybody does: the next names of a directory, what follows by
  * habit, libraries, what links lead to, listings. Counts are of storage: this node is its own root.
  */

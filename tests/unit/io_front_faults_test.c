@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The FUSE front when things go wrong: files that change, processes that are killed, a storage that
  * does not answer, a mount that is taken away. */
 #include "front_node.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Listings through the FUSE front: a large directory is read once, and whoever stats what it lists
  * gets the attributes ahead. */
 #include "front_node.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What counts as a change of a file that is being read: its bytes. A link, another mode, owner,
  * name or attribute moves its ctime, and readers and maps go on; a rewrite in place is noticed
  * whatever its stamps say. */

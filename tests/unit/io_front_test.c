@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The FUSE front as processes see it: a real mount over real storage, as a job with one node. Each
  * fact is compared with what storage itself says. */
 #include "front_node.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Where a path lies, which mounts are not served, and which inode numbers the others have, from
  * mount tables as text. */
 #include <setjmp.h>

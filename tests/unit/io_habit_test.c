@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What is learned from lookups, and what is not. */
 #include "io/habit.h"
 

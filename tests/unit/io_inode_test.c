@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The inode table: identity by version, paths, references, and that numbers are not given out
  * twice. */
 #include "io/inode.h"

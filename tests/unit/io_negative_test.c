@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Names that do not exist: found again in order, across the ring's end; what no longer fits is
  * known by its time. */
 #include "io/negative.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The in-process pair behaves as a link does. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Content prediction: learns per suffix, unlearns, and stays out of what it does not know. */
 #include "io/predict.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The recovery area: what is put there is there for the next daemon, whenever the last one died;
  * what is damaged is left out and harms nobody. */
 #include "io/recovery.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What the kernel was given of a file: each part once, and that too much or a contradiction is said
  * to be lost. */
 #include "io/seen.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* File systems as they are mounted: in a mount namespace of its own, which needs root. */
 #include <setjmp.h>
 #include <stdarg.h>

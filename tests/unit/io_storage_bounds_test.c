@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Storage at its bounds: what is over one fails, or is left out and counted; all else is served. */
 #include "base/path.h"
 #include "storage_tree.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Storage: contents of files. What a reader gets is what the file held in one version, or ESTALE.
  */
 #include "storage_tree.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Storage that does not answer: what hangs holds up only itself. lstat(2) is replaced in this
  * program by one that waits, for paths that end in "hang", until the test lets it go. */
 #include "storage_tree.h"

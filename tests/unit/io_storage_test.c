@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Storage: attributes, links, listings, what is hidden, and the counts. (Contents of files:
  * io_storage_data_test.c.) */
 #include "base/path.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Who reads on, and who jumps. */
 #include "io/streams.h"
 

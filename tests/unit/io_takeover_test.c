@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A front that takes over from one that died goes on with whatever that left: right requests are
  * answered, wrong ones harm nobody. Needs a real FUSE device. */
 #include "core/core.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What is received for those who know the key is bounded, too. */
 #include "tcp_node.h"
 

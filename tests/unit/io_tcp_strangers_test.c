@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What happens to those who talk to a node without the key, or talk nonsense with it. */
 #include "tcp_node.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* TCP links between nodes that know the key: messages, ends, limits. (Strangers:
  * io_tcp_strangers_test.c.) */
 #include "tcp_node.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Messages as they arrive: the bytes of cu_msg_encode, and what the decoder says to them. */
 #ifndef CU_TESTS_MSG_FRAME_H
 #define CU_TESTS_MSG_FRAME_H

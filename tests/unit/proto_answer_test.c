@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* ANSWER: every kind there and back, and each bound from both sides. */
 #include "fail_alloc.h"
 #include "msg_frame.h"

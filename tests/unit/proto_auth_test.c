@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Tags of frames: as docs/protocol.md draws them, whatever instructions make them, and right for
  * one frame at one place only. */
 #include "proto/auth.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Listings: what the builder makes, the index accepts; what a stranger makes up, it does not. */
 #include "base/path.h"
 #include "fail_alloc.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The handshake: two honest ends agree; whoever lacks the key, or repeats what he heard, is
  * refused. */
 #include "proto/handshake.h"

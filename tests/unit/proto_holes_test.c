@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Lists of holes: what is in them is found, and nothing else is taken for one. */
 #include "proto/holes.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The job's options: defaults, bounds, words for what is wrong, and who has which rank. */
 #include "fail_alloc.h"
 #include "proto/job.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The job's text: what the launcher writes comes back, what a stranger makes up does not get in. */
 #include "fail_alloc.h"
 #include "proto/job.h"

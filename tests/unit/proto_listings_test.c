@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What a site says of listings, as text. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Messages: every type there and back (ANSWER: proto_answer_test.c), the drawn bytes, and each
  * bound from both sides. */
 #include "msg_frame.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Versions and values: identity, references. */
 #include "proto/object.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Cursors of listings: a walk that is cut anywhere and goes on in another listing of the directory
  * sees what was there all the time once, and nothing twice. */
 #include "base/hash.h"

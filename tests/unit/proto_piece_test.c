@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The numbers of pieces: where each lies in its chunk. */
 #include "proto/piece.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What is served, by name. */
 #include "proto/serve.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The cursor: little-endian on every machine, and no byte outside the bounds. */
 #include "proto/wire.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Attribute pairs: append and walk agree, and a walk stays inside. */
 #include "fail_alloc.h"
 #include "proto/xattr.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* For tests of storage: a scratch directory as storage's root, and one operation at a time. */
 #ifndef STORAGE_TREE_H
 #define STORAGE_TREE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* For tests of the TCP transport: nodes of one job on one loop, that note down what they are told,
  * and raw sockets that talk to them as strangers do. */
 #ifndef TCP_NODE_H

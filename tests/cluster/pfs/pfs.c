@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* pfsemu [options] SOURCE MOUNTPOINT: mounts, says so, serves until it is told to quit, SIGTERM or
  * SIGINT comes, its owner dies or the mount goes. */
 #include "pfs_tree.h"

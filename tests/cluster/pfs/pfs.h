@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* pfsemu, an emulated parallel file system: a directory passed through FUSE, with every operation
  * counted by kind and path, and delays, bounded service rates, failures and hangs on demand.
  * tests/cluster/README.md says what each kind counts. All functions may be called by any thread. */

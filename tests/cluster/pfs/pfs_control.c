@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The control socket. A request is the words of one command, each ended by a zero byte, then end of
  * file; the answer is "ok\n" or "error: ...\n", then the output. One command a connection. */
 #include "pfs.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Counts of operations: totals by kind, and a table by (kind, path, offset, bytes), one mutex. */
 #include "pfs.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The operations that read. Each: counted, through the gate, done with the rights of who asks. */
 #include "pfs_quirk.h"
 

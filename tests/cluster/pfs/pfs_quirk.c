@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What storage shows otherwise than a local file system does. Nodes inside are always those of the
  * source; only what is told to the kernel passes through here. */
 #include "pfs_quirk.h"

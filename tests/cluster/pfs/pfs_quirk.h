@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Inside pfsemu: how the quirks of pfs.h are shown. Any thread. */
 #ifndef CU_TESTS_PFS_QUIRK_H
 #define CU_TESTS_PFS_QUIRK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* How slow and how broken the emulated storage is.
  *
  * Two queues, one for metadata operations, one for bytes: each is the time at which its server will

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Nodes, rights, and the memory of lookups. A node is known by (path, dev, ino). */
 #include "pfs_quirk.h"
 

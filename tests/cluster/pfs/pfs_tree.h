@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Inside pfsemu: nodes (what the kernel knows by a number) and what all operations share. */
 #ifndef CU_TESTS_PFS_TREE_H
 #define CU_TESTS_PFS_TREE_H

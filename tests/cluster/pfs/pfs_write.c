@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The operations that change something. All count as "change" on the path they change. */
 #include "pfs_tree.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* pfsctl SOCKET COMMAND...: controls a running pfsemu; see pfs_control.c for the commands. */
 #include "pfs.h"
 

@@ -69,8 +69,7 @@ static void drain(void)
 
     do {
         while (cu_core_next_effect(node.core, &effect)) {
-            if (effect.type == CU_EFFECT_SEND)
-                cu_msg_clear(&effect.send.msg);
+            cu_effect_clear(&effect);
         }
     } while (cu_commands_poll(node.commands, node.now_ns));
     if (node.stops)

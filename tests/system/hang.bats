@@ -127,13 +127,13 @@ garbage() {
 
 # processes NODE: those of Copper there.
 processes() {
-    on "$1" sh -c 'grep -l "^copperd" /proc/[0-9]*/comm | cut -d / -f 3 | sort -n'
+    on "$1" sh -c 'grep -ls "^copperd" /proc/[0-9]*/comm | cut -d / -f 3 | sort -n'
 }
 
 @test "all that daemon and supervisor hold open is closed where a program is started" {
     # shellcheck disable=SC2016
     on node1 sh -c '
-        for pid in $(grep -l "^copperd" /proc/[0-9]*/comm | cut -d / -f 3); do
+        for pid in $(grep -ls "^copperd" /proc/[0-9]*/comm | cut -d / -f 3); do
             for fd in /proc/$pid/fd/*; do
                 n=${fd##*/}
                 [ "$n" -gt 2 ] && [ -e "/proc/$pid/fdinfo/$n" ] || continue
@@ -149,7 +149,7 @@ processes() {
 probe_holds='
     until [ -n "$held" ]; do
         [ -e /tmp/over ] && exit 1
-        for pid in $(grep -l "^copperd" /proc/[0-9]*/comm | cut -d / -f 3); do
+        for pid in $(grep -ls "^copperd" /proc/[0-9]*/comm | cut -d / -f 3); do
             case $(cat "/proc/$pid/syscall" 2>/dev/null) in
             "$1 "*) held=$(ls "/proc/$pid/fd" | wc -l) ;;
             esac

@@ -52,6 +52,8 @@ static int take_line(struct site *s, char *line)
     if (strcmp(name, "mount") == 0)
         return cu_error_set(s->err, -EINVAL, "%s: stands in the environment, as COPPER_MOUNT",
                             label);
+    if (strcmp(name, "group") == 0)
+        return cu_error_set(s->err, -EINVAL, "%s: is that of who launches, and no setting", label);
     for (size_t i = 0; i < s->seen_count; i++)
         if (strcmp(s->seen[i], name) == 0)
             return cu_error_set(s->err, -EINVAL, "%s: is there twice", label);

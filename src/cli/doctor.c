@@ -195,7 +195,7 @@ static void make_printable(struct finding *findings, size_t count)
     }
 }
 
-/* What the listings of each file system are taken for, and why its inode numbers may look odd. */
+/* What the listings and the inode numbers of each file system are taken for. */
 static void print_file_systems(const json_t *daemon)
 {
     const json_t *list = json_object_get(daemon, "file_systems"), *entry;
@@ -217,6 +217,9 @@ static void print_file_systems(const json_t *daemon)
             printf("; ");
         if (unstamped)
             printf("may change without a stamp: listed again after -E");
+        if (json_is_true(json_object_get(entry, "served")) &&
+            json_is_true(json_object_get(entry, "unnumbered")))
+            printf("; inode numbers are made of paths");
         printf("\n");
     }
 }

@@ -219,19 +219,19 @@ struct mount_list {
 
 static void describe_mount(void *context, const struct cu_fsmap_mount *mount, unsigned traits)
 {
-    bool odd = (traits & (CU_FS_COPPER | CU_FS_PARTIAL | CU_FS_UNSTAMPED)) != 0;
+    bool odd = (traits & (CU_FS_COPPER | CU_FS_PARTIAL | CU_FS_UNSTAMPED | CU_FS_UNNUMBERED)) != 0;
     const struct mount_list *mounts = context;
     json_t *list = mounts->list;
 
     if ((traits & CU_FS_KERNEL) || odd != mounts->odd || json_array_size(list) >= SERVED_MAX)
         return;
-    json_array_append_new(list, json_pack("{s:o, s:o, s:b, s:b, s:b, s:b}", "path",
-                                          cu_shown_name(mount->point, mount->point_len), "type",
-                                          cu_shown_name(mount->type, strlen(mount->type)), "served",
-                                          !(traits & CU_FS_NOT_SERVED), "partial",
-                                          (traits & CU_FS_PARTIAL) != 0, "unstamped",
-                                          (traits & CU_FS_UNSTAMPED) != 0, "own_numbers",
-                                          mount->space != 0));
+    json_array_append_new(
+        list, json_pack("{s:o, s:o, s:b, s:b, s:b, s:b, s:b}", "path",
+                        cu_shown_name(mount->point, mount->point_len), "type",
+                        cu_shown_name(mount->type, strlen(mount->type)), "served",
+                        !(traits & CU_FS_NOT_SERVED), "partial", (traits & CU_FS_PARTIAL) != 0,
+                        "unstamped", (traits & CU_FS_UNSTAMPED) != 0, "own_numbers",
+                        mount->space != 0, "unnumbered", (traits & CU_FS_UNNUMBERED) != 0));
 }
 
 static void hook_describe(void *context, json_t *result)

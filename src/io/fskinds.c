@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A type that is not in the table is taken for a file system of a kernel driver that works as POSIX
  * has it, except for case, which is tried. What is served by a program in user
- * space (FUSE) may do anything, so only those known to list all, to stamp all and to know sizes are
- * believed. */
+ * space (FUSE) may do anything, so only those known to list all, to stamp all, to know sizes, and
+ * to have the same inode numbers on all nodes are believed. */
 #include "io/fskinds.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
-#define UNSURE (CU_FS_PARTIAL | CU_FS_UNSTAMPED | CU_FS_SIZELESS)
+#define UNSURE (CU_FS_PARTIAL | CU_FS_UNSTAMPED | CU_FS_SIZELESS | CU_FS_UNNUMBERED)
 
 struct kind {
     const char *type;
@@ -71,6 +71,7 @@ static const struct kind kinds[] = {
     {"f2fs", CU_FS_FOLD_FLAG},
     {"tmpfs", CU_FS_FOLD_FLAG},
     {"overlay", CU_FS_PROBE},
+    {"aufs", CU_FS_PROBE | CU_FS_UNNUMBERED},
     {"nfs", CU_FS_PROBE | CU_FS_AUTOMOUNT},
     {"nfs4", CU_FS_PROBE | CU_FS_AUTOMOUNT},
     /* names come into being when they are asked for */
@@ -81,19 +82,17 @@ static const struct kind kinds[] = {
     /* case is not told apart, or names have short forms */
     {"affs", CU_FS_PARTIAL},
     {"apfs", CU_FS_PARTIAL},
-    {"cifs", CU_FS_PARTIAL | CU_FS_AUTOMOUNT},
-    {"exfat", CU_FS_PARTIAL},
+    {"exfat", CU_FS_PARTIAL | CU_FS_UNNUMBERED},
     {"hfs", CU_FS_PARTIAL},
     {"hfsplus", CU_FS_PARTIAL},
     {"hpfs", CU_FS_PARTIAL},
-    {"msdos", CU_FS_PARTIAL},
-    {"ncpfs", CU_FS_PARTIAL},
+    {"msdos", CU_FS_PARTIAL | CU_FS_UNNUMBERED},
+    {"ncpfs", CU_FS_PARTIAL | CU_FS_UNNUMBERED},
     {"ntfs", CU_FS_PARTIAL},
     {"ntfs3", CU_FS_PARTIAL},
-    {"smb3", CU_FS_PARTIAL | CU_FS_AUTOMOUNT},
-    {"smbfs", CU_FS_PARTIAL},
-    {"umsdos", CU_FS_PARTIAL},
-    {"vfat", CU_FS_PARTIAL},
+    {"smbfs", CU_FS_PARTIAL | CU_FS_UNNUMBERED},
+    {"umsdos", CU_FS_PARTIAL | CU_FS_UNNUMBERED},
+    {"vfat", CU_FS_PARTIAL | CU_FS_UNNUMBERED},
     /* another machine's, whatever that is */
     {"9p", UNSURE},
     {"prl_fs", UNSURE},
@@ -103,12 +102,12 @@ static const struct kind kinds[] = {
     {"fuse.copper", CU_FS_COPPER},
     {"fuse.ceph", 0},
     {"fuse.ceph-fuse", 0},
-    {"fuse.cvmfs2", 0},
+    {"fuse.cvmfs2", CU_FS_UNNUMBERED},
     {"fuse.dfuse", 0},
-    {"fuse.erofsfuse", 0},
-    {"fuse.fuse-overlayfs", CU_FS_PROBE},
+    {"fuse.erofsfuse", CU_FS_UNNUMBERED},
+    {"fuse.fuse-overlayfs", CU_FS_PROBE | CU_FS_UNNUMBERED},
     {"fuse.glusterfs", 0},
-    {"fuse.squashfuse", 0},
+    {"fuse.squashfuse", CU_FS_UNNUMBERED},
     {"fuse.squashfuse_ll", 0},
     {"fuse.unionfs-fuse", UNSURE},
 };
@@ -134,7 +133,21 @@ static unsigned fuse_traits(const char *source)
 {
     if (strcmp(source, "copper") == 0)
         return CU_FS_COPPER;
-    return strcmp(source, "cvmfs2") == 0 ? 0 : UNSURE;
+    return strcmp(source, "cvmfs2") == 0 ? CU_FS_UNNUMBERED : UNSURE;
+}
+
+static bool has_flag(const char *options, const char *name)
+{
+    size_t name_len = strlen(name);
+
+    while (*options != '\0') {
+        size_t word = strcspn(options, ",");
+
+        if (word == name_len && memcmp(options, name, word) == 0)
+            return true;
+        options += word + (options[word] == ',');
+    }
+    return false;
 }
 
 unsigned cu_fskinds_of(const char *type, const char *source, const char *options)
@@ -149,6 +162,9 @@ unsigned cu_fskinds_of(const char *type, const char *source, const char *options
         return fuse_traits(source);
     if (strncmp(type, "fuse", 4) == 0) /* fuse.NAME, fuseblk, fuseblk.NAME */
         return UNSURE;
+    if (strcmp(type, "cifs") == 0 || strcmp(type, "smb3") == 0) /* the server's numbers, or not */
+        return CU_FS_PARTIAL | CU_FS_AUTOMOUNT |
+               (has_flag(options, "serverino") ? 0 : CU_FS_UNNUMBERED);
     if (strcmp(type, "ceph") == 0) {
         /* .snap is known to be hidden wherever it is (proto/dir.h); another name is not */
         snapdir = cu_fskinds_option(options, "snapdirname", &len);

@@ -13,6 +13,9 @@
 #define CU_FS_FOLD_FLAG 64u  /* each directory says whether it tells case apart (FS_CASEFOLD_FL) */
 #define CU_FS_PROBE     128u /* whether case is told apart can only be tried */
 #define CU_FS_SIZELESS  256u /* a file that says size 0 may have content */
+/* An inode number may be another file's on another node, or later: the program that serves it, or
+ * the kernel, counts files as they are seen. */
+#define CU_FS_UNNUMBERED 512u
 
 #define CU_FS_NOT_SERVED (CU_FS_COPPER | CU_FS_KERNEL)
 

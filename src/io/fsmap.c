@@ -111,11 +111,19 @@ static bool parse_line(char *line, struct cu_fsmap_mount *m)
 static unsigned traits_of(const struct cu_fsmap_mount *m, const char *rules)
 {
     unsigned traits = cu_fskinds_of(m->type, m->source, m->options);
+    enum cu_listings_word word;
 
     if (traits & CU_FS_NOT_SERVED)
         return traits;
+    word = cu_listings_find_numbers(rules, m->type, m->point, m->point_len);
+    if (word == CU_LISTINGS_NUMBERED)
+        traits &= ~CU_FS_UNNUMBERED;
+    else if (word == CU_LISTINGS_UNNUMBERED)
+        traits |= CU_FS_UNNUMBERED;
     switch (cu_listings_find(rules, m->type, m->point, m->point_len)) {
     case CU_LISTINGS_UNSAID:
+    case CU_LISTINGS_NUMBERED:
+    case CU_LISTINGS_UNNUMBERED:
         return traits;
     case CU_LISTINGS_TRUSTED:
         traits &= ~(CU_FS_PARTIAL | CU_FS_UNSTAMPED);

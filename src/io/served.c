@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "base/path.h"
+#include "io/pathno.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -260,7 +261,8 @@ void cu_served_enter(struct cu_served *served, const char *path, size_t len,
     place->table = served->table;
     if (place->table) {
         __atomic_add_fetch(&place->table->refs, 1, __ATOMIC_RELAXED);
-        place->mount = cu_fsmap_find(place->table->map, path, len);
+        place->map = place->table->map;
+        place->mount = cu_fsmap_find(place->map, path, len);
     }
     if (place->mount)
         place->traits = traits_now(served, place->mount);
@@ -271,6 +273,7 @@ void cu_served_leave(struct cu_served_place *place)
 {
     table_drop(place->table);
     place->table = NULL;
+    place->map = NULL;
     place->mount = NULL;
 }
 
@@ -460,48 +463,7 @@ uint64_t cu_served_number(struct cu_served *served, const struct cu_served_place
     /* "/" is in no listing, so what storage says need not be given up. */
     if (mount && place->len == mount->point_len && place->len > 1)
         return mount->root_ino;
+    if (place->traits & CU_FS_UNNUMBERED)
+        return cu_pathno_of(place->path, place->len);
     return cu_fsmap_number(cu_served_space(served, place, st), st->st_ino);
-}
-
-/* --- entries of a directory ------------------------------------------------------------------- */
-
-uint64_t cu_served_points(const struct cu_served_place *place)
-{
-    if (!place->mount)
-        return 0;
-    return cu_fsmap_points(place->table->map, place->mount, place->path, place->len);
-}
-
-/* Length, or -1: too long for anything to be mounted there. */
-static int entry_path(const struct cu_served_place *place, const char *name, size_t name_len,
-                      char *path)
-{
-    return place->len < CU_PATH_MAX
-               ? cu_path_join(place->path, place->len, name, name_len, path, CU_PATH_MAX)
-               : -1;
-}
-
-bool cu_served_point(const struct cu_served_place *place, const char *name, size_t name_len,
-                     uint64_t *number)
-{
-    const struct cu_fsmap_mount *mount;
-    char path[CU_PATH_MAX];
-    int len = entry_path(place, name, name_len, path);
-
-    mount = len > 0 ? cu_fsmap_point(place->table->map, place->mount, path, (size_t)len) : NULL;
-    if (!mount)
-        return false;
-    *number = mount->traits & CU_FS_NOT_SERVED ? 0 : mount->root_ino;
-    return true;
-}
-
-uint64_t cu_served_entry_number(const struct cu_served_place *place, const char *name,
-                                size_t name_len, uint64_t ino)
-{
-    char path[CU_PATH_MAX];
-    int len = entry_path(place, name, name_len, path);
-
-    if (len < 0)
-        return ino;
-    return cu_fsmap_number(cu_fsmap_subspace(place->mount->space, path, (size_t)len), ino);
 }

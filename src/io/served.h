@@ -7,6 +7,7 @@
 #define CU_IO_SERVED_H
 
 #include "io/fsmap.h"
+#include "proto/object.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,6 +20,7 @@ struct cu_served_table;
 /* Where a path is. */
 struct cu_served_place {
     struct cu_served_table *table;      /* reference; NULL: nothing is known */
+    const struct cu_fsmap *map;         /* of the table */
     const struct cu_fsmap_mount *mount; /* in it; NULL: nothing is known */
     const char *path;                   /* borrowed, normal form */
     size_t len;
@@ -45,10 +47,11 @@ __attribute__((warn_unused_result)) int cu_served_stat(struct cu_served *served,
 __attribute__((warn_unused_result)) int
 cu_served_settle(struct cu_served *served, struct cu_served_place *place, const struct stat *st);
 /* The space of inode numbers that a file at place has, which st is of. May walk up the tree where
- * one mount shows several devices. */
+ * one mount shows several devices. Not asked of a place whose traits have CU_FS_UNNUMBERED. */
 uint64_t cu_served_space(struct cu_served *served, const struct cu_served_place *place,
                          const struct stat *st);
-/* The inode number to show. */
+/* The inode number to show. Where storage's do not hold (CU_FS_UNNUMBERED) it is made of the path
+ * (pathno.h). */
 uint64_t cu_served_number(struct cu_served *served, const struct cu_served_place *place,
                           const struct stat *st);
 /* Of a directory at place: cu_fsmap_points. */
@@ -57,6 +60,15 @@ uint64_t cu_served_points(const struct cu_served_place *place);
  * is not listed. Touches no file system. */
 bool cu_served_point(const struct cu_served_place *place, const char *name, size_t name_len,
                      uint64_t *number);
+/* The numbers of the other entries of a directory at place, which st is of: first what they have in
+ * common, then that of the entry called name, whose number is ino on storage. */
+uint64_t cu_served_entries(struct cu_served *served, const struct cu_served_place *place,
+                           const struct stat *st);
+uint64_t cu_served_entry(const struct cu_served_place *place, uint64_t entries, const char *name,
+                         size_t name_len, uint64_t ino);
+/* The version of a listing: its directory's, with what is mounted in it (cu_served_points), which
+ * shows in no stamp. Whatever points is, it is a version that travels. */
+struct cu_version cu_served_version(struct cu_version directory, uint64_t points);
 /* The number to list an entry with that is of another device without being a mount point: ino is
  * what stat says. */
 uint64_t cu_served_entry_number(const struct cu_served_place *place, const char *name,

@@ -118,8 +118,8 @@ struct lister {
     struct omitted omitted;
     enum cu_serve_what what; /* of it is served */
     int fd;
-    bool has_points; /* some entries may be mount points */
-    uint64_t space;  /* of the inode numbers */
+    bool has_points;  /* some entries may be mount points */
+    uint64_t entries; /* cu_served_entries */
     dev_t dev;
     uint32_t left_out; /* names */
     bool cut;          /* over the bound: names that came later are not in it */
@@ -137,7 +137,7 @@ static struct lister lister_of(struct cu_storage_env *env, const struct cu_stora
         .what = cu_serve_judge(env->serve, job->path, job->path_len),
         .fd = fd,
         .has_points = cu_served_points(place) != 0,
-        .space = cu_served_space(env->served, place, st),
+        .entries = cu_served_entries(env->served, place, st),
         .dev = st->st_dev,
     };
 }
@@ -162,12 +162,13 @@ static bool is_listed(const struct lister *l, struct cu_dirent *entry)
         is_omitted(&l->omitted, entry->name) ||
         !cu_serve_lists(l->env->serve, l->job->path, l->job->path_len, l->what, entry->name))
         return false;
-    entry->ino = cu_fsmap_number(l->space, ino);
+    entry->ino = cu_served_entry(place, l->entries, entry->name, entry->name_len, ino);
     if (l->has_points && cu_served_point(place, entry->name, entry->name_len, &entry->ino))
         return entry->ino != 0;
     /* A subvolume is listed with a number that is none of its own. */
-    if ((place->traits & CU_FS_SUBDEVS) && entry->type == DT_DIR &&
-        fstatat(l->fd, entry->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev != l->dev)
+    if ((place->traits & (CU_FS_SUBDEVS | CU_FS_UNNUMBERED)) == CU_FS_SUBDEVS &&
+        entry->type == DT_DIR && fstatat(l->fd, entry->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        st.st_dev != l->dev)
         entry->ino = cu_served_entry_number(place, entry->name, entry->name_len, st.st_ino);
     return true;
 }
@@ -252,10 +253,9 @@ static bool stamp_is_proof(const struct stat *st)
 static struct cu_version listing_version(const struct cu_served_place *place, const struct stat *st,
                                          bool proven, uint64_t hash)
 {
-    struct cu_version version = cu_storage_version_of(st);
+    struct cu_version version =
+        cu_served_version(cu_storage_version_of(st), cu_served_points(place));
 
-    /* What is mounted in it, and whether that is shown, is part of the listing and in no stamp. */
-    version.size ^= cu_served_points(place) & INT64_MAX; /* a version's size has no higher bit */
     if (!proven) {
         version.mtime = (struct cu_time){.sec = INT64_MIN};
         version.ctime = (struct cu_time){.sec = (int64_t)hash};

@@ -77,8 +77,8 @@ static const struct option options[] = {
     {"serve", KIND_SERVE, AT(serve), 0, 0, "a list of what is served",
      "are up to 64 absolute paths with commas, without control characters"},
     {"listings", KIND_LISTINGS, AT(listings), 0, 0, "a rule for listings",
-     "is TYPE:WORD or PATH:WORD, separated by commas, the word trusted, partial, unstamped or "
-     "untrusted"},
+     "is TYPE:WORD or PATH:WORD, separated by commas, the word trusted, partial, unstamped, "
+     "untrusted, numbered or unnumbered"},
     {"snapshot_s", KIND_U32, AT(snapshot_s), 0, DAY_S, "a number of seconds", NULL},
     {"group", KIND_U32, AT(group), 1, UINT32_MAX - 1, "a group", NULL},
 };

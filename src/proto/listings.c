@@ -33,13 +33,12 @@ static size_t take(const char *text, struct rule *rule)
 static enum cu_listings_word word_of(const struct rule *rule)
 {
     static const char *const names[] = {
-        [CU_LISTINGS_TRUSTED] = "trusted",
-        [CU_LISTINGS_PARTIAL] = "partial",
-        [CU_LISTINGS_UNSTAMPED] = "unstamped",
-        [CU_LISTINGS_UNTRUSTED] = "untrusted",
+        [CU_LISTINGS_TRUSTED] = "trusted",     [CU_LISTINGS_PARTIAL] = "partial",
+        [CU_LISTINGS_UNSTAMPED] = "unstamped", [CU_LISTINGS_UNTRUSTED] = "untrusted",
+        [CU_LISTINGS_NUMBERED] = "numbered",   [CU_LISTINGS_UNNUMBERED] = "unnumbered",
     };
 
-    for (unsigned i = CU_LISTINGS_TRUSTED; rule->what && i <= CU_LISTINGS_UNTRUSTED; i++)
+    for (unsigned i = CU_LISTINGS_TRUSTED; rule->what && i <= CU_LISTINGS_UNNUMBERED; i++)
         if (strlen(names[i]) == rule->what_len && memcmp(names[i], rule->what, rule->what_len) == 0)
             return (enum cu_listings_word)i;
     return CU_LISTINGS_UNSAID;
@@ -72,8 +71,9 @@ int cu_listings_check(const char *rules)
     return 0;
 }
 
-enum cu_listings_word cu_listings_find(const char *rules, const char *type, const char *point,
-                                       size_t point_len)
+/* Of the rules about numbers, or of the others. */
+static enum cu_listings_word find(const char *rules, const char *type, const char *point,
+                                  size_t point_len, bool numbers)
 {
     enum cu_listings_word found = CU_LISTINGS_UNSAID;
     size_t found_len = 0; /* of the path; 0: a type */
@@ -82,17 +82,32 @@ enum cu_listings_word cu_listings_find(const char *rules, const char *type, cons
 
     while (rules && (len = take(rules, &rule)) > 0) {
         bool path = rule.where[0] == '/';
+        enum cu_listings_word word = word_of(&rule);
 
+        rules += len;
+        rules += *rules == ',';
+        if ((word >= CU_LISTINGS_NUMBERED) != numbers)
+            continue;
         if (path && rule.where_len > found_len &&
             cu_path_within(point, point_len, rule.where, rule.where_len)) {
-            found = word_of(&rule);
+            found = word;
             found_len = rule.where_len;
         } else if (!path && found_len == 0 && strlen(type) == rule.where_len &&
                    memcmp(type, rule.where, rule.where_len) == 0) {
-            found = word_of(&rule);
+            found = word;
         }
-        rules += len;
-        rules += *rules == ',';
     }
     return found;
+}
+
+enum cu_listings_word cu_listings_find(const char *rules, const char *type, const char *point,
+                                       size_t point_len)
+{
+    return find(rules, type, point, point_len, false);
+}
+
+enum cu_listings_word cu_listings_find_numbers(const char *rules, const char *type,
+                                               const char *point, size_t point_len)
+{
+    return find(rules, type, point, point_len, true);
 }

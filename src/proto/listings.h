@@ -7,6 +7,9 @@
  *   partial    names may exist that no listing shows
  *   unstamped  a directory may change while its stamps stand still
  *   untrusted  both
+ * or, of the inode numbers in them, whatever else is said of the same place,
+ *   numbered   a number is of one file, on every node and for the job
+ *   unnumbered it is not: files are numbered by their paths
  * A path goes before a type, a longer path before a shorter one. */
 #ifndef CU_PROTO_LISTINGS_H
 #define CU_PROTO_LISTINGS_H
@@ -19,12 +22,18 @@ enum cu_listings_word {
     CU_LISTINGS_PARTIAL,
     CU_LISTINGS_UNSTAMPED,
     CU_LISTINGS_UNTRUSTED,
+    CU_LISTINGS_NUMBERED,
+    CU_LISTINGS_UNNUMBERED,
 };
 
 /* 0, or -EINVAL when rules are not of that form. "" is. */
 __attribute__((warn_unused_result)) int cu_listings_check(const char *rules);
-/* What rules (checked; NULL: none) say of a mount of this type at point (normal form). */
+/* What rules (checked; NULL: none) say of a mount of this type at point (normal form): UNSAID to
+ * UNTRUSTED. */
 enum cu_listings_word cu_listings_find(const char *rules, const char *type, const char *point,
                                        size_t point_len);
+/* The same of its inode numbers: UNSAID, NUMBERED or UNNUMBERED. */
+enum cu_listings_word cu_listings_find_numbers(const char *rules, const char *type,
+                                               const char *point, size_t point_len);
 
 #endif

@@ -39,7 +39,8 @@ setup() {
     dir=$BATS_TEST_NUMBER
     mkdir "$WORK/source/$dir"
     source=$WORK/source/$dir
-    leaf=$MOUNT$WORK/pfs/$dir
+    top=$WORK/pfs/$dir
+    leaf=$MOUNT$top
     probe=$SYSTEM_DIR/changeprobe
     for node in node1 node2 node3 node4; do
         until_true on "$node" test -d "$leaf"
@@ -103,7 +104,7 @@ change_while_read() {
     wait "$reader" || { cat "$BATS_TEST_TMPDIR/verdict"; return 1; }
     verdict=$(<"$BATS_TEST_TMPDIR/verdict")
     rm -f "$WORK/ready$dir" "$WORK/go$dir" "$source"/*
-    copper node1 refresh "$WORK/pfs/$dir"
+    copper node1 refresh "$top"
     echo "$how of $blocks blocks, $*: $verdict"
 }
 
@@ -130,7 +131,8 @@ change_while_read() {
 }
 
 @test "a file that is renamed, or below a directory that is, is read on" {
-    pfs quirk ino_per_mount=0 # the directory and the file may have two roots
+    # Where a file keeps its number: on the file system that the nodes share.
+    top=$source leaf=$MOUNT$source
     aside() { mv "$source/file" "$source/old" && echo new >"$source/file"; }
     change_while_read read 1900 aside
     [ "$verdict" = "version 1" ]
@@ -220,4 +222,85 @@ change_while_read() {
         done
     done
     start_daemon node1
+}
+
+# numbers NODE DIR: of all below it, by stat and by listing.
+numbers() {
+    on "$1" /usr/bin/python3 -c '
+import os, sys
+tops = sys.argv[1:]
+for top in tops:
+    print(top + "/.", os.lstat(top).st_ino)
+    for entry in sorted(os.scandir(top), key=lambda e: e.name):
+        number = os.lstat(entry.path).st_ino
+        assert entry.inode() == number, (entry.path, entry.inode(), number)
+        if entry.is_dir(follow_symlinks=False):
+            tops.append(entry.path)
+        else:
+            print(entry.path, number)' "$2"
+}
+
+# set_up DIR: files whose numbers are close together, so that one node's number of a file is another
+# node's number of another file; with hard links, for which tar and cp look at the number.
+set_up() {
+    mkdir "$1" "$1/d"
+    for i in $(seq 10 29); do
+        echo "$i" >"$1/$i"
+        ln "$1/$i" "$1/d/$i"
+    done
+    gcc -shared -fPIC -x c -o "$1/lib10.so" - <<<'const char *word(void) { return "word-10"; }'
+    for i in $(seq 11 17); do LC_ALL=C sed "s/word-10/word-$i/" "$1/lib10.so" >"$1/lib$i.so"; done
+}
+
+# copied NODE NAME: all of it, right.
+copied() {
+    local to=$WORK/out.$dir.$2
+    mkdir "$to" "$to/tar" "$to/cp" "$to/rsync"
+    # shellcheck disable=SC2016
+    on "$1" sh -ec 'cd "$1"
+        tar cf - "$3" | tar xf - -C "$2/tar"
+        cp -a "$3" "$2/cp"
+        ! command -v rsync >/dev/null || rsync -aH "$3" "$2/rsync"' sh "$leaf" "$to" "$2"
+    for by in tar cp rsync; do
+        [ ! -e "$to/$by/$2" ] || diff -r "$source/$2" "$to/$by/$2"
+    done
+    run -0 on "$1" /usr/bin/python3 -c '
+import ctypes, sys
+for i in range(10, 18):
+    word = ctypes.CDLL(sys.argv[1] + "/lib%d.so" % i).word
+    word.restype = ctypes.c_char_p
+    print(word().decode())' "$leaf/$2"
+    [ "$output" = "$(seq -f "word-%g" 10 17)" ]
+}
+
+@test "inode numbers of each mount's own: one for a file and none for two, with two roots, and after a root's death" {
+    local nodes="node1 node2 node3 node4" count
+    set_up "$source/set"
+    until_true on node4 test -d "$leaf/set"
+    for node in $nodes; do
+        numbers "$node" "$leaf/set" >"$BATS_TEST_TMPDIR/$node"
+        diff "$BATS_TEST_TMPDIR/node1" "$BATS_TEST_TMPDIR/$node"
+    done
+    count=$(wc -l <"$BATS_TEST_TMPDIR/node1")
+    [ "$count" = 50 ]
+    [ "$(cut -d ' ' -f 2 "$BATS_TEST_TMPDIR/node1" | sort -u | wc -l)" = "$count" ]
+    [ "$(on node4 stat -c %h "$leaf/set/10")" = 2 ]
+    copied node4 set
+    run -0 copper node4 doctor
+    [[ $output == *"$WORK/pfs (fuse.cvmfs2): listings are complete; inode numbers are made of paths"* ]]
+
+    # The root of one of the trees; what was asked of it is asked of another one.
+    kill_for_good node3
+    run copper node2 refresh "$top"
+    [[ $output == *"refreshed on 3 nodes"* ]]
+    set_up "$source/late"
+    for node in node1 node2 node4; do
+        numbers "$node" "$leaf/set" >"$BATS_TEST_TMPDIR/again"
+        diff "$BATS_TEST_TMPDIR/node1" "$BATS_TEST_TMPDIR/again"
+        until_true on "$node" test -d "$leaf/late"
+        numbers "$node" "$leaf/late" >"$BATS_TEST_TMPDIR/late.$node"
+        diff "$BATS_TEST_TMPDIR/late.node1" "$BATS_TEST_TMPDIR/late.$node"
+    done
+    copied node2 late
+    start_daemon node3
 }

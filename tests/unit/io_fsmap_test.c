@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#define FUSE (CU_FS_PARTIAL | CU_FS_UNSTAMPED | CU_FS_SIZELESS | CU_FS_UNNUMBERED)
 #define ROOT "27 1 254:0 / / rw,relatime - ext4 /dev/vda rw,discard\n"
 
 static struct cu_fsmap *map_with(const char *text, const char *main, const char *rules,
@@ -230,13 +231,18 @@ static void listings_are_believed_by_type(void **state)
         {"gpfs", "rw", 0},
         {"squashfs", "ro", 0},
         {"nfs4", "rw", CU_FS_PROBE | CU_FS_AUTOMOUNT},
-        {"vfat", "rw", CU_FS_PARTIAL},
-        {"cifs", "rw", CU_FS_PARTIAL | CU_FS_AUTOMOUNT},
-        {"autofs", "rw", CU_FS_PARTIAL | CU_FS_UNSTAMPED | CU_FS_SIZELESS | CU_FS_AUTOMOUNT},
-        {"fuse.s3fs", "rw", CU_FS_PARTIAL | CU_FS_UNSTAMPED | CU_FS_SIZELESS},
-        {"fuseblk", "rw", CU_FS_PARTIAL | CU_FS_UNSTAMPED | CU_FS_SIZELESS},
-        {"fuse", "rw", CU_FS_PARTIAL | CU_FS_UNSTAMPED | CU_FS_SIZELESS},
+        {"vfat", "rw", CU_FS_PARTIAL | CU_FS_UNNUMBERED},
+        {"cifs", "rw,serverino,soft", CU_FS_PARTIAL | CU_FS_AUTOMOUNT},
+        {"cifs", "rw,noserverino", CU_FS_PARTIAL | CU_FS_AUTOMOUNT | CU_FS_UNNUMBERED},
+        {"autofs", "rw", FUSE | CU_FS_AUTOMOUNT},
+        {"fuse.s3fs", "rw", FUSE},
+        {"fuseblk", "rw", FUSE},
+        {"fuse", "rw", FUSE},
         {"fuse.dfuse", "rw", 0},
+        {"fuse.cvmfs2", "ro", CU_FS_UNNUMBERED},
+        {"fuse.squashfuse", "ro", CU_FS_UNNUMBERED},
+        {"fuse.squashfuse_ll", "ro", 0},
+        {"overlay", "rw", CU_FS_PROBE},
         {"ceph", "rw,acl", 0},
         {"ceph", "rw,snapdirname=.backup,acl", CU_FS_PARTIAL},
         {"a_new_one", "rw", CU_FS_PROBE},
@@ -262,13 +268,16 @@ static void the_site_has_the_last_word(void **state)
                                     "31 27 0:41 / /b rw - fuse.s3fs bucket rw\n"
                                     "32 31 0:42 / /b/c rw - nfs4 s:/x rw\n"
                                     "33 27 0:43 / /proc rw - proc proc rw\n";
-    struct cu_fsmap *map =
-        map_with(text, "/", "fuse.s3fs:unstamped,/b:trusted,/b/c:untrusted,proc:trusted", NULL);
+    struct cu_fsmap *map = map_with(text, "/",
+                                    "fuse.s3fs:unstamped,/b:trusted,/b/c:untrusted,proc:trusted,"
+                                    "/b:numbered,nfs4:numbered,/b/c:unnumbered",
+                                    NULL);
 
     (void)state;
-    assert_int_equal(traits(map, "/a/f"), CU_FS_UNSTAMPED | CU_FS_SIZELESS);
+    assert_int_equal(traits(map, "/a/f"), CU_FS_UNSTAMPED | CU_FS_SIZELESS | CU_FS_UNNUMBERED);
     assert_int_equal(traits(map, "/b/f"), CU_FS_SIZELESS);
-    assert_int_equal(traits(map, "/b/c/f"), CU_FS_PARTIAL | CU_FS_UNSTAMPED | CU_FS_AUTOMOUNT);
+    assert_int_equal(traits(map, "/b/c/f"),
+                     CU_FS_PARTIAL | CU_FS_UNSTAMPED | CU_FS_AUTOMOUNT | CU_FS_UNNUMBERED);
     assert_int_equal(traits(map, "/proc/1"), CU_FS_KERNEL);
     cu_fsmap_destroy(map);
 }

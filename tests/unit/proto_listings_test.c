@@ -16,7 +16,7 @@
 static void only_rules_of_the_form_are_taken(void **state)
 {
     static const char *const good[] = {"", "nfs4:partial", "/a:trusted,fuse.x:unstamped",
-                                       "/with:colon:untrusted"};
+                                       "/with:colon:untrusted", "fuse.x:numbered,/a:unnumbered"};
     static const char *const bad[] = {",",
                                       "nfs4",
                                       "nfs4:",
@@ -57,6 +57,25 @@ static void a_path_goes_before_a_type_and_the_longer_one_first(void **state)
     assert_int_equal(find("", "xfs", "/p"), CU_LISTINGS_UNSAID);
 }
 
+static enum cu_listings_word numbers(const char *rules, const char *type, const char *point)
+{
+    return cu_listings_find_numbers(rules, type, point, strlen(point));
+}
+
+static void what_is_said_of_numbers_is_apart_from_the_rest(void **state)
+{
+    static const char rules[] = "/p/q:unstamped,fuse.x:numbered,/p:unnumbered,fuse.x:partial";
+
+    (void)state;
+    assert_int_equal(numbers(rules, "fuse.x", "/x"), CU_LISTINGS_NUMBERED);
+    assert_int_equal(numbers(rules, "fuse.x", "/p/q"), CU_LISTINGS_UNNUMBERED);
+    assert_int_equal(numbers(rules, "xfs", "/x"), CU_LISTINGS_UNSAID);
+    assert_int_equal(numbers(NULL, "xfs", "/x"), CU_LISTINGS_UNSAID);
+    assert_int_equal(find(rules, "fuse.x", "/x"), CU_LISTINGS_PARTIAL);
+    assert_int_equal(find(rules, "fuse.x", "/p/q/r"), CU_LISTINGS_UNSTAMPED);
+    assert_int_equal(find(rules, "xfs", "/p"), CU_LISTINGS_UNSAID);
+}
+
 static void doors_that_storage_hides_are_known(void **state)
 {
     (void)state;
@@ -73,6 +92,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_rules_of_the_form_are_taken),
         cmocka_unit_test(a_path_goes_before_a_type_and_the_longer_one_first),
+        cmocka_unit_test(what_is_said_of_numbers_is_apart_from_the_rest),
         cmocka_unit_test(doors_that_storage_hides_are_known),
     };
 

@@ -183,13 +183,17 @@ static struct fuse_session *create_session(struct cu_pfs_mount *mount)
 {
     bool odd = cu_pfs_quirk(CU_PFS_QUIRK_HIDDEN) || cu_pfs_quirk(CU_PFS_QUIRK_NOCASE) ||
                cu_pfs_quirk(CU_PFS_QUIRK_STILL_DIRS) || cu_pfs_quirk(CU_PFS_QUIRK_SIZE0);
-    char *argv[] = {(char *)"pfsemu", (char *)"-o",
-                    odd ? (char *)"fsname=pfsemu,subtype=pfsemu,allow_other,suid,dev"
-                        : (char *)"fsname=pfsemu,subtype=dfuse,allow_other,suid,dev",
-                    NULL};
+    bool renumbers = cu_pfs_quirk(CU_PFS_QUIRK_INO_DRIFT) || cu_pfs_quirk(CU_PFS_QUIRK_INO_EPOCH) ||
+                     cu_pfs_quirk(CU_PFS_QUIRK_INO_PER_MOUNT);
+    char options[64];
+    char *argv[] = {(char *)"pfsemu", (char *)"-o", options, NULL};
     struct fuse_args args = FUSE_ARGS_INIT(geteuid() == 0 ? 3 : 1, argv);
     struct fuse_lowlevel_ops ops = {.init = op_init};
 
+    snprintf(options, sizeof(options), "fsname=pfsemu,subtype=%s,allow_other,suid,dev",
+             odd         ? "pfsemu"
+             : renumbers ? "cvmfs2"
+                         : "dfuse");
     cu_pfs_ops_read(&ops);
     cu_pfs_ops_write(&ops);
     return fuse_session_new(&args, &ops, sizeof ops, mount);

@@ -46,9 +46,12 @@ static ino_t ino_of(fuse_req_t req, ino_t ino)
 
     if (cu_pfs_quirk(CU_PFS_QUIRK_INO_DRIFT) > 0)
         salt += (uint64_t)time(NULL);
+    if (salt > 0)
+        ino = ino * INO_FACTOR + salt % INO_FACTOR;
+    /* so that one mount's number of a file is another's of another file */
     if (cu_pfs_quirk(CU_PFS_QUIRK_INO_PER_MOUNT) > 0)
-        salt += (mount->index + 1) * 4099U;
-    return salt == 0 ? ino : ino * INO_FACTOR + salt % INO_FACTOR;
+        ino += mount->index + 1;
+    return ino;
 }
 
 void cu_pfs_quirk_attr(fuse_req_t req, struct stat *st)

@@ -33,6 +33,20 @@ static void print_tree(const json_t *tree)
     putchar('\n');
 }
 
+static void print_memory(const json_t *status)
+{
+    char names[32], records[32];
+    uint64_t full = cu_cli_number(status, "recovery_full");
+
+    printf("names       %s of the kernel's, %s for a successor\n",
+           cu_cli_size(cu_cli_number(status, "inode_bytes"), names),
+           cu_cli_size(cu_cli_number(status, "recovery_bytes"), records));
+    if (full > 0)
+        printf("recovery    full: %" PRIu64 " records left out, whose files' users get an error "
+               "should the daemon die\n",
+               full);
+}
+
 static void print_status(const json_t *status)
 {
     char cached[32], budget[32], chunk[32];
@@ -65,6 +79,7 @@ static void print_status(const json_t *status)
            cu_cli_size(cu_cli_number(status, "cache_bytes"), budget),
            cu_cli_number(status, "cached_objects"),
            cu_cli_size(cu_cli_number(status, "chunk_bytes"), chunk));
+    print_memory(status);
 }
 
 /* Asks and prints; with wait: first until all nodes are ready. */

@@ -217,12 +217,14 @@ void cu_cache_remove(struct cu_core *core, struct object *object)
 
 /* `but` has just been filled: it stays until the next one, so that a file larger than the budget
  * can still be read through. What children wait for or have not taken is memory, too: the cache
- * gives way to it, down to half of its budget. */
+ * gives way to it, down to half of its budget. So it does to the driver's names, as far again: they
+ * leave it a quarter at least. */
 void cu_cache_evict(struct cu_core *core, const struct object *but)
 {
     uint64_t budget = core->config.cache_bytes;
-    uint64_t owed = core->queued_bytes + core->parked_bytes;
+    uint64_t owed = core->queued_bytes + core->parked_bytes, outside = core->outside_bytes;
 
+    budget -= outside < budget / 2 ? outside : budget / 2;
     budget -= owed < budget / 2 ? owed : budget / 2;
     cu_list_for_each_safe (link, &core->lru) {
         struct object *object = CU_LIST_ENTRY(link, struct object, lru);

@@ -376,6 +376,11 @@ uint32_t cu_core_parent(const struct cu_core *core, uint32_t tree)
     return core->routes[tree].parent;
 }
 
+void cu_core_outside(struct cu_core *core, uint64_t bytes)
+{
+    core->outside_bytes = bytes;
+}
+
 uint32_t cu_core_generation(const struct cu_core *core)
 {
     return core->generation;

@@ -174,6 +174,12 @@ void cu_core_unsent(struct cu_core *core, uint32_t rank, bool child, const struc
 /* Takes the next effect, to be cleared with cu_effect_clear. False when there is none. */
 bool cu_core_next_effect(struct cu_core *core, struct cu_effect *effect);
 
+/* What names may take of cache_bytes (a fraction: one of so many) before they are to be fewer. */
+#define CU_CORE_NAME_SHARE 4u
+/* How much memory the driver holds for names: the cache gives way to it, down to half its budget.
+ */
+void cu_core_outside(struct cu_core *core, uint64_t bytes);
+
 /* How many refreshes this node knows of. */
 uint32_t cu_core_generation(const struct cu_core *core);
 

@@ -38,7 +38,11 @@
     X(wrong_answers /* did not fit what was asked: the parent is let go for a while */) \
     X(unsent /* requests and answers that could not be put on the way, and failed alone */) \
     /* storage operations: lists of holes */ \
-    X(storage_holes)
+    X(storage_holes) \
+    /* names that the kernel holds, and their records for a successor */ \
+    X(inode_bytes /* gauge */) X(recovery_bytes /* gauge */) \
+    X(recovery_full /* records that found no room */) \
+    X(names_asked_back /* of the kernel, as they are over their bound */)
 /* clang-format on */
 
 enum cu_counter {

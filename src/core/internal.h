@@ -240,6 +240,7 @@ struct cu_core {
     uint32_t ahead_count;                  /* read-ahead under way, in units (flight.c) */
     uint64_t parked_bytes;                 /* of all peers */
     uint64_t queued_bytes;                 /* child_queued of all peers */
+    uint64_t outside_bytes;                /* the driver's, for names */
 
     uint8_t *ready_bits;
     uint32_t ready_count;

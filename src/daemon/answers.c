@@ -106,6 +106,10 @@ json_t *cu_answer_status(struct cu_commands *commands, uint64_t now_ns)
     add_int(object, "cache_bytes", limits->cache_bytes);
     add_int(object, "cached_bytes", counters[CU_COUNT_cached_bytes]);
     add_int(object, "cached_objects", counters[CU_COUNT_cached_objects]);
+    add_int(object, "inode_bytes", counters[CU_COUNT_inode_bytes]);
+    add_int(object, "inode_bytes_max", limits->cache_bytes / CU_CORE_NAME_SHARE);
+    add_int(object, "recovery_bytes", counters[CU_COUNT_recovery_bytes]);
+    add_int(object, "recovery_full", counters[CU_COUNT_recovery_full]);
     add_int(object, "rss_bytes", cu_process_resident_bytes());
     add_int(object, "uptime_ms", (now_ns - config->started_ns) / 1000000);
     add_int(object, "restarts", config->restarts);

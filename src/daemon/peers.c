@@ -275,6 +275,8 @@ static void hook_describe(void *context, json_t *result)
         return;
     json_object_set_new(result, "allow_other", json_boolean(daemon->config.allow_other));
     json_object_set_new(result, "names_expire", json_boolean(cu_front_can_expire(daemon->front)));
+    json_object_set_new(result, "names_given_back",
+                        json_boolean(cu_front_can_prune(daemon->front)));
     json_object_set_new(result, "inodes", json_integer((json_int_t)cu_front_inodes(daemon->front)));
 }
 

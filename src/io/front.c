@@ -217,6 +217,7 @@ struct cu_front *cu_front_create(const struct cu_front_config *config, struct cu
         cu_front_destroy(front);
         return NULL;
     }
+    cu_front_names_count(front);
     rc = uv_poll_start(&front->poll, UV_READABLE, on_readable);
     if (rc == 0)
         return front;

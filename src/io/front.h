@@ -65,6 +65,7 @@ struct cu_front_config {
     const struct cu_serve *serve; /* borrowed; the same. NULL: all */
     uint32_t chunk_bytes;
     uint64_t enoent_ttl_ns;
+    uint64_t name_bytes_max;      /* memory for names that the kernel holds; 0: no bound of it */
     int device_fd;                /* of cu_front_mount, taken; 0: mounts, and unmounts, by itself */
     struct cu_recovery *recovery; /* borrowed, opened; NULL: nobody will take over */
     bool resumes;                 /* goes on with what an earlier daemon left there */
@@ -95,6 +96,8 @@ void cu_front_forget(struct cu_front *front, const char *path, size_t path_len, 
 bool cu_front_forgot(const struct cu_front *front, uint64_t *failures);
 /* Can the kernel be told that names have expired (Linux 6.2)? Known once it has mounted. */
 bool cu_front_can_expire(const struct cu_front *front);
+/* Can it be asked for names that nobody uses (Linux 6.18)? The same. */
+bool cu_front_can_prune(const struct cu_front *front);
 /* Inodes the kernel holds. */
 uint64_t cu_front_inodes(const struct cu_front *front);
 /* Unmounts (lazily when busy), stops serving. Requests that wait are answered ENOTCONN... by the

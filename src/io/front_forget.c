@@ -218,8 +218,10 @@ static void on_wake(uv_async_t *wake)
 {
     struct cu_front *front = wake->data;
 
-    if (!front->closing)
-        go_on(front);
+    if (front->closing)
+        return;
+    go_on(front);
+    cu_front_names_bound(front);
 }
 
 /* On the invalidator's thread. */
@@ -261,6 +263,11 @@ bool cu_front_can_expire(const struct cu_front *front)
     return front->can_expire;
 }
 
+bool cu_front_can_prune(const struct cu_front *front)
+{
+    return front->can_prune;
+}
+
 /* --- create and close ------------------------------------------------------------------------- */
 
 int cu_front_forgets_init(struct cu_front *front)
@@ -293,6 +300,7 @@ void cu_front_forgets_close(struct cu_front *front)
         free(CU_LIST_ENTRY(link, struct forget, link));
     cu_inodes_unref(&front->inodes, front->forgets.at);
     front->forgets.at = NULL;
+    cu_front_names_close(front);
     if (front->open_handles > 1) {
         uv_close((uv_handle_t *)&front->forgets.wake, cu_front_closed);
         uv_close((uv_handle_t *)&front->forgets.timer, cu_front_closed);

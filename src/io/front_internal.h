@@ -148,6 +148,15 @@ struct cu_front_forgets {
     uv_timer_t timer;
 };
 
+/* The nodes that the kernel is asked back (front_names.c). */
+struct cu_front_names {
+    struct cu_inode *at; /* reference: the last one of this round; NULL: a round begins */
+    uint64_t next_id;    /* of the inode table when the round began */
+    uint64_t count;      /* the same */
+    bool read_too;       /* files that were read may go, too */
+    uint64_t rest_ns;    /* not before this */
+};
+
 struct cu_front {
     struct cu_front_config config; /* its strings are the front's own */
     size_t hidden_len[CU_FRONT_HIDDEN_MAX];
@@ -171,6 +180,7 @@ struct cu_front {
     struct cu_inodes inodes;
     struct cu_invalidator *invalidator;
     struct cu_front_forgets forgets;
+    struct cu_front_names names;
     struct cu_negatives negatives;
     struct cu_predict predict;
     struct cu_habit habit;
@@ -210,6 +220,14 @@ int cu_front_doubt(struct cu_front *front, struct cu_inode *inode, bool pages);
  * attributes or its target: the answer is ESTALE, after which the kernel looks the name up again.
  */
 void cu_front_replaced(struct cu_front *front, struct cu_front_request *r);
+
+/* front_names.c */
+/* The names that the kernel holds have changed: counts what they cost, which the cache gives way
+ * to. */
+void cu_front_names_count(struct cu_front *front);
+/* The same; over the bound, idle ones are asked back where the kernel can be asked. */
+void cu_front_names_bound(struct cu_front *front);
+void cu_front_names_close(struct cu_front *front);
 
 /* front_notify.c */
 /* What the kernel can be told, from its first request. */

@@ -138,6 +138,7 @@ struct cu_inode *cu_front_enter(struct cu_front *front, struct cu_inode *dir, co
                                        .attr_timeout = CU_FRONT_FOREVER_S,
                                        .entry_timeout = CU_FRONT_FOREVER_S};
     cu_front_stat(&value->attr, &entry->attr);
+    cu_front_names_bound(front);
     return inode;
 }
 

@@ -179,6 +179,7 @@ static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count)
 
     CU_FRONT_COUNT(front, fuse_forget);
     cu_inodes_forget(&front->inodes, ino, count);
+    cu_front_names_count(front);
     fuse_reply_none(req);
 }
 
@@ -189,6 +190,7 @@ static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
     CU_FRONT_COUNT(front, fuse_forget);
     for (size_t i = 0; i < count; i++)
         cu_inodes_forget(&front->inodes, forgets[i].ino, forgets[i].nlookup);
+    cu_front_names_count(front);
     fuse_reply_none(req);
 }
 

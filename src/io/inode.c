@@ -13,6 +13,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* Bytes of a node: a bucket of each table, and what malloc adds. */
+#define NODE_EXTRA 32u
+
 #define NODEID_MAX (UINT64_C(1) << 62) /* no kernel lives long enough to get there */
 
 static struct cu_inode *by_id(struct cu_table_link *link)
@@ -68,7 +71,7 @@ static bool same_identity(const struct cu_attr *a, const struct cu_attr *b)
 
 static size_t bytes_of(const struct cu_inode *inode)
 {
-    return sizeof(*inode) + inode->name_len + 1u;
+    return sizeof(*inode) + inode->name_len + 1u + NODE_EXTRA;
 }
 
 static void link_in(struct cu_inodes *t, struct cu_inode *inode)

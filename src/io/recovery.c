@@ -63,6 +63,7 @@ struct cu_recovery {
     uint32_t capacity; /* units */
     uint32_t free[UNITS_MAX + 1];
     bool incomplete;
+    uint64_t left_out;
 };
 
 _Static_assert(sizeof(struct head) <= HEAD, "the head outgrows its page");
@@ -136,6 +137,7 @@ static uint32_t take(struct cu_recovery *r, size_t size, uint32_t reserve)
         unit = r->head->used;
         if ((uint64_t)unit + units + reserve > r->capacity) {
             r->incomplete = true;
+            r->left_out++;
             return 0;
         }
         at_unit(r, unit)->kind = FREE;
@@ -188,6 +190,7 @@ bool cu_recovery_open(struct cu_recovery *r)
         return false;
     memset(r->free, 0, sizeof(r->free));
     r->incomplete = false;
+    r->left_out = 0;
     if (r->head->magic == MAGIC) {
         r->head->restarts++;
         scan(r);
@@ -388,6 +391,16 @@ uint64_t cu_recovery_trying(const struct cu_recovery *r)
 void *cu_recovery_buffer(struct cu_recovery *r)
 {
     return r ? (uint8_t *)r->head + HEAD : NULL;
+}
+
+uint64_t cu_recovery_left_out(const struct cu_recovery *r)
+{
+    return r ? r->left_out : 0;
+}
+
+uint64_t cu_recovery_size(const struct cu_recovery *r)
+{
+    return r ? (uint64_t)(r->capacity - RESERVE) * UNIT : UINT64_MAX;
 }
 
 bool cu_recovery_incomplete(const struct cu_recovery *r)

@@ -24,6 +24,7 @@
 #define CU_RECOVERY_BYTES_MIN ((size_t)4 << 20)
 /* the kernel demands room for its largest write */
 #define CU_RECOVERY_BUFFER_BYTES ((size_t)1088 * 1024)
+#define CU_RECOVERY_NODE_BYTES   192u  /* of a node whose name is not long */
 #define CU_RECOVERY_REQUEST_MAX  1200u /* no request that has to wait is longer: a LOOKUP */
 #define CU_RECOVERY_INIT_MAX     480u
 
@@ -91,6 +92,10 @@ void cu_recovery_set_trying(struct cu_recovery *r, uint64_t unique);
 uint64_t cu_recovery_trying(const struct cu_recovery *r);
 /* CU_RECOVERY_BUFFER_BYTES for the kernel to write its requests to; page-aligned. */
 void *cu_recovery_buffer(struct cu_recovery *r);
+/* How many records found no room since this daemon opened the area. */
+uint64_t cu_recovery_left_out(const struct cu_recovery *r);
+/* Bytes that there are for records of nodes; without an area as good as no bound. */
+uint64_t cu_recovery_size(const struct cu_recovery *r);
 /* Records were left out or lost. */
 bool cu_recovery_incomplete(const struct cu_recovery *r);
 /* Bytes up to the end of the last record. */

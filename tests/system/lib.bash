@@ -40,10 +40,11 @@ work_down() {
     rm -rf --one-file-system "$WORK"
 }
 
-# job_up [options of launch_copper.sh]: on all nodes of the cluster, from the login node.
+# job_up [options of launch_copper.sh]: on all nodes of the cluster, from the login node, by $RSH where
+# that is set.
 job_up() {
     "$CLUSTER_BIN/cluster" hosts "$CLUSTER_DIR" >"$CLUSTER_DIR/job-hosts"
-    on login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/launch_copper.sh" \
+    on login env COPPER_RSH="${RSH:-$CLUSTER_BIN/rsh}" "$COPPER_BUILD/launch_copper.sh" \
         -H "$CLUSTER_DIR/job-hosts" -v "$MOUNT" -s "$PATIENCE" "$@"
 }
 

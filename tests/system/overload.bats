@@ -16,8 +16,17 @@ setup_file() {
         /usr/bin/python3 -I "$SYSTEM_DIR/reader" make "$WORK/big$i" 50 160000000
     done
     cluster_up -n 4
-    # node1 is the root, with node2 and node4; node3 is below node2.
-    job_up -k 2 -M 1G -m $((64 << 20)) -E 600000 -l 2 -d "$WORK/log"
+    for i in {0..59}; do
+        mkdir -p "$WORK/names/$i"
+        (cd "$WORK/names/$i" && touch name{0001..1000})
+    done
+    # shellcheck disable=SC2016 # the shell's there
+    printf '%s\n' '#!/bin/sh' 'host=$1; shift' '[ "$host" != node4 ] || set -- COPPER_OLD_KERNEL=1 "$@"' \
+        'exec "'"$CLUSTER_BIN"'/rsh" "$host" env "$@"' >"$WORK/rsh"
+    chmod 755 "$WORK/rsh"
+    # node1 is the root, with node2 and node4; node3 is below node2. node4 does without what Linux has
+    # later than 5.14.
+    RSH=$WORK/rsh job_up -k 2 -M 1G -m $((64 << 20)) -E 600000 -l 2 -d "$WORK/log"
     on login sh -c 'cat /tmp/copper-0/*.job' >"$WORK/job"
 }
 
@@ -110,6 +119,39 @@ queued = [peer["queued_bytes"] for peer in json.load(sys.stdin)["daemon"]["peers
 print("queued:", queued)
 sys.exit(max(queued) > 32 << 20)' <<<"$output"
     be_gone
+}
+
+# count NODE COUNTER
+count() {
+    jq_get "$(copper "$1" stats --json)" "counters.$2"
+}
+
+are_few() {
+    [ "$(count "$1" inode_bytes)" -le $((budget / 4)) ]
+}
+
+walk_names() {
+    on "$1" find "$MOUNT$WORK/names" -type f -size -1 | wc -l
+}
+
+@test "60,000 names are looked at: what they cost is counted, and bounded where the kernel gives them back" {
+    local held
+    [ "$(walk_names node4)" = 60000 ]
+    held=$(count node4 inode_bytes)
+    echo "# node4: $((held / 60000)) bytes a name, $(($(count node4 recovery_bytes) / 60000)) for a successor" >&3
+    [ "$held" -gt $((60000 * 200)) ]
+    [ "$(count node4 names_asked_back)" = 0 ]
+    [ "$(jq_get "$(copper node4 status --json)" recovery_full)" = 0 ]
+    # The cache gives way to them.
+    [ "$(jq_get "$(copper node4 status --json)" cached_bytes)" -le $((budget - held)) ]
+    [ "$(jq_get "$(copper node2 doctor --json)" daemon.names_given_back)" = True ] || skip "Linux before 6.18"
+    [ "$(walk_names node2)" = 60000 ]
+    until_true are_few node2
+    [ "$(count node2 names_asked_back)" -gt 0 ]
+    within_budget node2
+    # Who looks again finds all of them.
+    [ "$(walk_names node2)" = 60000 ]
+    within_budget node2
 }
 
 @test "a frozen child does not slow its siblings" {

@@ -79,6 +79,10 @@ static const char *const promised[] = {
     "wrong_answers",
     "unsent",
     "storage_holes",
+    "inode_bytes",
+    "recovery_bytes",
+    "recovery_full",
+    "names_asked_back",
 };
 /* clang-format on */
 

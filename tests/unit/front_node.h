@@ -44,6 +44,8 @@ struct node_config {
     const char *hidden; /* or NULL */
     uint32_t enoent_ttl_ms;
     uint32_t chunk_bytes; /* 0: NODE_CHUNK_BYTES */
+    uint64_t name_bytes_max;
+    bool old_kernel;
 };
 
 static size_t node_listing_bytes; /* of a node that is set up; 0: the default */
@@ -212,6 +214,8 @@ static inline int node_start(struct node *n, const struct node_config *c, struct
         .hidden_paths = {c->hidden},
         .chunk_bytes = chunk,
         .enoent_ttl_ns = core.enoent_ttl_ns,
+        .name_bytes_max = c->name_bytes_max,
+        .old_kernel = c->old_kernel,
         .events = {.context = n,
                    .kick = node_pump,
                    .unmounted = node_unmounted,

@@ -161,13 +161,18 @@ static void a_full_area_keeps_room_for_requests(void **state)
         nodes++;
     assert_true(nodes > 1000);
     assert_true(cu_recovery_incomplete(area));
+    assert_int_equal(cu_recovery_left_out(area), 1);
+    assert_true(nodes * CU_RECOVERY_NODE_BYTES <= cu_recovery_size(area));
+    assert_true((nodes + 1) * CU_RECOVERY_NODE_BYTES >= cu_recovery_size(area));
     for (int i = 0; i < 800; i++)
         assert_int_not_equal(cu_recovery_put_request(area, memory(), CU_RECOVERY_REQUEST_MAX, 0),
                              0);
     assert_int_equal(cu_recovery_put_request(area, memory(), CU_RECOVERY_REQUEST_MAX + 1, 0), 0);
     while (cu_recovery_put_request(area, memory(), 300, 0) != 0)
         ;
+    assert_int_equal(cu_recovery_left_out(area), 2);
     assert_true(cu_recovery_open(area));
+    assert_int_equal(cu_recovery_left_out(area), 0);
     assert_int_equal(count_nodes(), nodes);
     assert_true(count_requests() >= 800);
 }

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the names cost that the kernel holds: it is counted, and bounded where the kernel gives back
+ * those that nobody uses, which nobody notices. */
+#include "front_node.h"
+
+#include <sys/mman.h>
+
+#define FILES     6000u
+#define BYTES_MAX (512u << 10) /* fewer names than half of the files */
+
+static struct node node;
+
+static void make(void)
+{
+    char name[32];
+
+    for (unsigned i = 0; i < FILES; i++) {
+        snprintf(name, sizeof(name), "/f%u", i);
+        node_write(ROOT(name), i % 7, i);
+    }
+    assert_int_equal(mkdir(ROOT("/home"), 0755), 0);
+    assert_int_equal(mkdir(ROOT("/home/inner"), 0755), 0);
+    node_write(ROOT("/read"), 50000, 1);
+    node_write(ROOT("/mapped"), 50000, 2);
+}
+
+static int set_up(void **state, bool old_kernel)
+{
+    char root[PATH_MAX], mount_dir[PATH_MAX];
+    struct node_config config = {.root = root,
+                                 .mount = mount_dir,
+                                 .enoent_ttl_ms = 1000,
+                                 .name_bytes_max = BYTES_MAX,
+                                 .old_kernel = old_kernel};
+    struct cu_error err = {0};
+
+    *state = NULL;
+    if (!node_can_mount())
+        return 0;
+    node_base_make();
+    make();
+    strcpy(root, ROOT(""));
+    strcpy(mount_dir, MOUNT(""));
+    if (node_start(&node, &config, &err) < 0)
+        fail_msg("%s", err.text);
+    *state = &node;
+    return 0;
+}
+
+static int set_up_old(void **state)
+{
+    return set_up(state, true);
+}
+
+static int set_up_new(void **state)
+{
+    return set_up(state, false);
+}
+
+static void can_prune_fn(struct node *n, void *arg)
+{
+    *(bool *)arg = cu_front_can_prune(n->front);
+}
+
+static void inodes_fn(struct node *n, void *arg)
+{
+    *(uint64_t *)arg = cu_front_inodes(n->front);
+}
+
+static uint64_t inodes(void)
+{
+    uint64_t count;
+
+    node_call(&node, inodes_fn, &count);
+    return count;
+}
+
+static void all_are_there(void)
+{
+    char name[32];
+    struct stat st;
+
+    for (unsigned i = 0; i < FILES; i++) {
+        snprintf(name, sizeof(name), "/f%u", i);
+        assert_int_equal(stat(MOUNT(name), &st), 0);
+        assert_int_equal(st.st_size, i % 7);
+    }
+}
+
+static void forgot_fn(struct node *n, void *arg)
+{
+    uint64_t failures;
+
+    *(bool *)arg = cu_front_forgot(n->front, &failures) && failures == 0;
+}
+
+static bool has_forgotten(void *arg)
+{
+    bool forgot;
+
+    (void)arg;
+    node_call(&node, forgot_fn, &forgot);
+    return forgot;
+}
+
+static bool is_bounded(void *arg)
+{
+    (void)arg;
+    return node_counter(&node, CU_COUNT_inode_bytes) <= BYTES_MAX;
+}
+
+static void names_are_counted_whatever_the_kernel(void **state)
+{
+    if (!*state)
+        skip();
+    all_are_there();
+    assert_true(inodes() >= FILES);
+    assert_true(node_counter(&node, CU_COUNT_inode_bytes) > FILES * sizeof(struct stat));
+    assert_int_equal(node_counter(&node, CU_COUNT_names_asked_back), 0);
+    assert_int_equal(node_counter(&node, CU_COUNT_recovery_full), 0);
+}
+
+/* One who uses a name keeps it: an open file, a mapping, a working directory, an open directory. */
+static void idle_names_are_given_back(void **state)
+{
+    char cwd[PATH_MAX];
+    unsigned char byte;
+    void *map;
+    int file, mapped, dir, home;
+    bool can;
+
+    if (!*state)
+        skip();
+    assert_int_equal(access(MOUNT("/home"), F_OK), 0); /* INIT is over */
+    node_call(&node, can_prune_fn, &can);
+    if (!can)
+        skip();
+    file = open(MOUNT("/read"), O_RDONLY);
+    mapped = open(MOUNT("/mapped"), O_RDONLY);
+    dir = open(MOUNT("/home"), O_RDONLY | O_DIRECTORY);
+    home = open(".", O_RDONLY | O_DIRECTORY);
+    assert_true(file >= 0 && mapped >= 0 && dir >= 0 && home >= 0);
+    map = mmap(NULL, 50000, PROT_READ, MAP_PRIVATE, mapped, 0);
+    assert_true(map != MAP_FAILED);
+    close(mapped);
+    assert_int_equal(chdir(MOUNT("/home/inner")), 0);
+    for (unsigned round = 0; round < 2; round++)
+        all_are_there();
+    assert_true(node_counter(&node, CU_COUNT_names_asked_back) > 0);
+    assert_true(node_until(is_bounded, NULL));
+    assert_true(inodes() < FILES / 2);
+    assert_non_null(getcwd(cwd, sizeof(cwd)));
+    assert_string_equal(cwd, MOUNT("/home/inner"));
+    assert_int_equal(fchdir(home), 0);
+    assert_int_equal(faccessat(dir, "inner", F_OK, 0), 0);
+    for (unsigned i = 0; i < 50000; i += 4096) {
+        assert_int_equal(pread(file, &byte, 1, i), 1);
+        assert_int_equal(byte, node_byte(i, 1));
+        assert_int_equal(((unsigned char *)map)[i], node_byte(i, 2));
+    }
+    munmap(map, 50000);
+    close(file);
+    close(dir);
+    close(home);
+}
+
+/* Names that go and a refresh that goes through all of them. */
+static void a_refresh_is_not_held_up(void **state)
+{
+    if (!*state)
+        skip();
+    for (unsigned round = 0; round < 2; round++) {
+        node_refresh(&node, "/");
+        all_are_there();
+    }
+    assert_true(node_until(has_forgotten, NULL));
+    assert_int_equal(node_counter(&node, CU_COUNT_no_memory), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(names_are_counted_whatever_the_kernel, set_up_old,
+                                        node_teardown),
+        cmocka_unit_test_setup_teardown(idle_names_are_given_back, set_up_new, node_teardown),
+        cmocka_unit_test_setup_teardown(a_refresh_is_not_held_up, set_up_new, node_teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

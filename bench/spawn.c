@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Runs a command some times and says when: "START END" in seconds of the monotonic clock, which all
- * nodes of a test cluster share, one line a run. Entering a node costs time of its own, so clocks
- * are read in here, inside of the node. With a gate all nodes begin together: each spawn writes a
- * line to the fifo READY and then waits for the shared lock on GATE that somebody holds. */
+/* Runs a command some times and says when: "START END" in seconds of the real-time clock, which all
+ * nodes of a test cluster share (each has a monotonic clock of its own), one line a run. Entering a
+ * node costs time of its own, so clocks are read in here, inside of the node. With a gate all nodes
+ * begin together: each spawn writes a line to the fifo READY and then waits for the shared lock on
+ * GATE that somebody holds. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@ static double now(void)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_REALTIME, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 

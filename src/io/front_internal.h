@@ -189,8 +189,6 @@ struct cu_front {
     struct cu_list held;
     uint32_t held_count;
     size_t held_bytes;
-    uint64_t walked; /* node of the directory whose subdirectories are walked; 0: none */
-    enum cu_front_way walked_way;
     struct cu_list stale; /* struct stale_mark, oldest first */
     uint32_t stale_count;
     char *scratch; /* where listings for the kernel are put together */

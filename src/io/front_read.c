@@ -22,6 +22,8 @@
 #define PIECE_MAX       (64u * 1024) /* and a fourth of that, and so on down to a page */
 #define PIECE_MIN       4096u
 #define IOV_FEW         8u
+#define JUMPS_MAX       8u                  /* small ones, after which a file is jumped about in */
+#define JUMPS_SIZE_MIN  (UINT64_C(4) << 20) /* in a smaller one that is no reason to expect less */
 
 /* What a hole reads as. Nobody writes here, so it takes no memory. */
 static unsigned char zeros[CU_FRONT_TRANSFER_MAX];
@@ -271,6 +273,16 @@ void cu_front_read_start(struct cu_front *front, struct cu_front_request *r)
     want_parts(front, r);
 }
 
+/* Who reads the head of a large file and then small parts of it here and there (an index and
+ * records) is no reason to expect that the next file of its kind will be read. */
+static void note_jump(struct cu_front *front, struct cu_inode *inode, uint32_t bytes)
+{
+    if (bytes >= PIECE_MAX || inode->attr.size <= JUMPS_SIZE_MIN || inode->file.jumps >= JUMPS_MAX)
+        return;
+    if (++inode->file.jumps == JUMPS_MAX && inode->predicts)
+        cu_predict_unread(&front->predict, inode->name, inode->name_len);
+}
+
 void cu_front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
                       struct fuse_file_info *fi)
 {
@@ -293,8 +305,10 @@ void cu_front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
         return;
     }
     /* Who begins with a jump wants parts of such files. */
-    if (!inode->read_before && start == 0)
+    if (!inode->read_before && start == 0) {
         cu_predict_read(&front->predict, inode->name, inode->name_len);
+        inode->predicts = true;
+    }
     inode->read_before = true;
     end = size < inode->attr.size - start ? start + size : inode->attr.size;
     r = cu_front_request_new(front, req, inode, CU_FRONT_READ);
@@ -313,8 +327,10 @@ void cu_front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
         return;
     }
     cu_front_read_start(front, r);
-    if (!stream)
-        cu_streams_new(&front->streams, ino, end)->run = whole;
-    else if (!front->closing)
+    if (!stream) {
+        cu_streams_new(&front->streams, ino, end)->run |= whole;
+        note_jump(front, inode, bytes);
+    } else if (!front->closing) {
         follow(front, inode, stream, end);
+    }
 }

@@ -4,6 +4,8 @@
  * says what comes next, so after a few neighbours in a row the next ones are asked for ahead, ever
  * more of them; with their content, where files of that suffix are read. A directory of which some
  * names were found is listed for that; one beside a directory that was walked, at its first name.
+ * Each directory remembers how those in it are walked, so a walk above or elsewhere changes nothing
+ * for them; and forgets it when a walk of one of them that was begun for that turns out to be none.
  *
  * Invariant: at most HELD_MAX listings are held, of HELD_BYTES_MAX together when there are two or
  * more, each by exactly one directory's inode. */
@@ -19,6 +21,7 @@
 #define RUN_MIN    3u /* neighbours in a row before anything is asked for ahead */
 #define GAP_MAX    4u /* names between neighbours: subdirectories, names the kernel knows */
 #define LIST_MIN   4u /* names found before the directory is listed */
+#define HOLDS_MIN  8u /* further neighbours after which what was begun as a walk is one */
 #define WINDOW_MIN 16u
 #define WINDOW_WALKED                                                                              \
     64u /* from here on it surely is a walk; and the first window beside a walked directory */
@@ -126,16 +129,21 @@ void cu_front_walk_ahead(struct cu_front *front, struct cu_front_held *held, enu
 }
 
 /* Was a directory beside this one walked? Then this one will be, too. */
-static bool beside_walked(const struct cu_front *front, const struct cu_inode *dir)
+static bool beside_walked(const struct cu_inode *dir)
 {
-    return dir->parent && dir->parent->nodeid == front->walked;
+    return dir->parent && dir->parent->dir.walked != 0;
+}
+
+static bool beside_walked_so(const struct cu_inode *dir, enum cu_front_way way)
+{
+    return dir->parent && dir->parent->dir.walked == 1 + (unsigned)way;
 }
 
 /* The listing for a walk of dir, of which one more name was found. It is asked for when enough
  * were, and looked for from then on. */
 static struct cu_front_held *held_of(struct cu_front *front, struct cu_inode *dir)
 {
-    uint32_t list_at = beside_walked(front, dir) ? 1 : LIST_MIN;
+    uint32_t list_at = beside_walked(dir) ? 1 : LIST_MIN;
     uint64_t now_ns = uv_hrtime();
     struct cu_request what = {.kind = CU_KIND_DIR};
     const struct cu_value *value;
@@ -166,10 +174,13 @@ static void step(struct cu_front *front, struct cu_front_held *held, enum cu_kin
     struct cu_front_walk *walk = walk_of(held, kind, way);
     struct cu_inode *dir = held->dir;
 
-    if (beside_walked(front, dir) && front->walked_way == way && walk->window == 0) {
+    if (beside_walked_so(dir, way) && walk->window == 0) {
         walk->run = RUN_MIN;
         walk->window = WINDOW_WALKED / 2;
     } else if (at <= walk->last || at - walk->last > GAP_MAX) {
+        if (walk->window && walk->run < RUN_MIN + HOLDS_MIN && walk->last + 1 < held->index.count &&
+            beside_walked_so(dir, way))
+            dir->parent->dir.walked = 0;
         *walk = (struct cu_front_walk){.last = at, .run = 1};
         return;
     }
@@ -184,11 +195,8 @@ static void step(struct cu_front *front, struct cu_front_held *held, enum cu_kin
         walk->window = WINDOW_MAX;
     if (content && walk->window > WINDOW_CONTENT)
         walk->window = WINDOW_CONTENT;
-    if (walk->window >= WINDOW_WALKED && dir->parent) {
-        front->walked = dir->parent->nodeid;
-        front->walked_way = way;
-    }
-    cu_front_held_touch(front, held);
+    if (walk->window >= WINDOW_WALKED && dir->parent)
+        dir->parent->dir.walked = (uint8_t)(1 + way);
     cu_front_walk_ahead(front, held, kind, way, at + 1, walk->window);
 }
 
@@ -204,6 +212,8 @@ void cu_front_walk_step(struct cu_front *front, struct cu_inode *dir, enum cu_ki
     by_name = cu_dir_index_find(&held->index, name, name_len);
     if (by_name < 0)
         return;
+    /* Who walks a tree comes back here after each directory in it. */
+    cu_front_held_touch(front, held);
     content = kind == CU_KIND_ATTR && cu_predict_content(&front->predict, name, name_len);
     step(front, held, kind, CU_FRONT_BY_NAME, (uint32_t)by_name, content);
     as_shown = cu_order_find(&held->order, name, name_len);

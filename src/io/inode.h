@@ -37,6 +37,7 @@ struct cu_inode {
     bool absent;        /* its name was found not to exist since */
     bool negative_seen; /* directory: a name in it was found not to exist */
     bool read_before;   /* file */
+    bool predicts;      /* file: was a reason to expect that files of its kind are read */
     bool listed_before; /* directory */
     struct cu_attr attr;
     union {
@@ -45,10 +46,12 @@ struct cu_inode {
             uint64_t listing_retry_ns;  /* the listing failed: not again before */
             uint32_t positives;         /* names looked up and found while no listing was held */
             bool relisted;              /* the kernel was shown more than one listing, perhaps */
-            uint64_t shown;             /* hash of the listing last shown; 0: none */
+            uint8_t walked; /* how its subdirectories are walked: 1 + enum cu_front_way; 0: not */
+            uint64_t shown; /* hash of the listing last shown; 0: none */
         } dir;
         struct {
             uint32_t epoch;      /* how often its version changed while its bytes did not */
+            uint8_t jumps;       /* small reads in no order, up to some number */
             struct cu_seen seen; /* what of the version the kernel was given */
             char *moved;         /* owned: where storage has it by now; NULL: where it was */
         } file;

@@ -58,6 +58,14 @@ void cu_predict_read(struct cu_predict *p, const char *name, size_t name_len)
         p->slots[i].reads++;
 }
 
+void cu_predict_unread(struct cu_predict *p, const char *name, size_t name_len)
+{
+    size_t i = slot_of(name, name_len);
+
+    if (p->slots[i].reads > 0)
+        p->slots[i].reads--;
+}
+
 bool cu_predict_content(const struct cu_predict *p, const char *name, size_t name_len)
 {
     size_t i = slot_of(name, name_len);

@@ -22,6 +22,8 @@ struct cu_predict {
 void cu_predict_lookup(struct cu_predict *p, const char *name, size_t name_len);
 /* It was read for the first time. */
 void cu_predict_read(struct cu_predict *p, const char *name, size_t name_len);
+/* So it was, but no more files of its kind are to be expected to be read for that. */
+void cu_predict_unread(struct cu_predict *p, const char *name, size_t name_len);
 /* Are files with this suffix mostly read? False until there is something to go by. */
 bool cu_predict_content(const struct cu_predict *p, const char *name, size_t name_len);
 

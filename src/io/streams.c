@@ -56,5 +56,7 @@ struct cu_stream *cu_streams_new(struct cu_streams *streams, uint64_t node, uint
     if (jumps >= CU_STREAMS_JUMPS)
         first = own;
     *first = (struct cu_stream){.node = node, .next = end, .used = ++streams->reads};
+    first->run = jumps < CU_STREAMS_FEW;
+
     return first;
 }

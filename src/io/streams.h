@@ -10,6 +10,7 @@
 
 #define CU_STREAMS_MAX   128u
 #define CU_STREAMS_JUMPS 8u /* of one file: places at which nobody has read on */
+#define CU_STREAMS_FEW   2u /* that many of them are no sign of jumps */
 struct cu_stream {
     uint64_t node;   /* 0: unused */
     uint64_t next;   /* where the last read ended */
@@ -29,7 +30,8 @@ struct cu_streams {
  * in large parts, perhaps out of order. */
 struct cu_stream *cu_streams_find(struct cu_streams *streams, uint64_t node, uint64_t from,
                                   uint64_t end);
-/* A new one, that has ended at end. */
+/* A new one, that has ended at end. Its run is 1 when the file was not jumped about in so far: who
+ * carries it on reads on. */
 struct cu_stream *cu_streams_new(struct cu_streams *streams, uint64_t node, uint64_t end);
 
 #endif

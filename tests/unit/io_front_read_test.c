@@ -149,6 +149,43 @@ static void who_reads_on_gets_chunks(void **state)
     close(fd);
 }
 
+/* In the middle of a file, which is then read on: from the second read on there is more to come. */
+static void who_begins_in_the_middle_gets_more_at_once(void **state)
+{
+    uint64_t before;
+    int fd;
+
+    if (!*state)
+        skip();
+    fd = open_at("/f");
+    assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM), 0);
+    before = node_counter(&node, CU_COUNT_read_ahead);
+    check(fd, 20 * CHUNK, PAGE, PAGE, 5);
+    assert_int_equal(node_counter(&node, CU_COUNT_read_ahead), before);
+    check(fd, 20 * CHUNK + PAGE, PAGE, PAGE, 5);
+    assert_int_equal(node_counter(&node, CU_COUNT_read_ahead), before + 2);
+    close(fd);
+}
+
+static void two_neighbours_among_jumps_get_no_more(void **state)
+{
+    uint64_t before;
+    int fd;
+
+    if (!*state)
+        skip();
+    fd = open_at("/f");
+    assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM), 0);
+    before = node_counter(&node, CU_COUNT_read_ahead);
+    for (unsigned i = 0; i < 5; i++)
+        check(fd, jump(i), PAGE, PAGE, 5);
+    check(fd, jump(4) + PAGE, PAGE, PAGE, 5);
+    assert_int_equal(node_counter(&node, CU_COUNT_read_ahead), before);
+    check(fd, jump(4) + 2 * PAGE, PAGE, PAGE, 5);
+    assert_int_equal(node_counter(&node, CU_COUNT_read_ahead), before + 2);
+    close(fd);
+}
+
 static void a_whole_file_is_fetched_once(void **state)
 {
     uint64_t before;
@@ -303,6 +340,8 @@ int main(void)
         T(a_jump_fetches_what_it_asks_for),
         T(a_larger_jump_fetches_at_most_twice_as_much),
         T(who_reads_on_gets_chunks),
+        T(who_begins_in_the_middle_gets_more_at_once),
+        T(two_neighbours_among_jumps_get_no_more),
         T(a_whole_file_is_fetched_once),
         T(a_map_that_is_used_at_random_fetches_pages),
         T(seeks_find_what_storage_has),

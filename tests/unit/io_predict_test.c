@@ -36,6 +36,20 @@ static void nothing_is_guessed_from_little(void **state)
     assert_true(guess(&p, "c.pyc"));
 }
 
+static void a_lesson_is_taken_back(void **state)
+{
+    struct cu_predict p = {0};
+
+    (void)state;
+    look(&p, "a.rec", 8, 8);
+    assert_true(guess(&p, "b.rec"));
+    for (int i = 0; i < 10; i++)
+        cu_predict_unread(&p, "a.rec", 5);
+    assert_false(guess(&p, "b.rec"));
+    look(&p, "a.rec", 24, 24);
+    assert_true(guess(&p, "b.rec"));
+}
+
 static void suffixes_are_told_apart(void **state)
 {
     struct cu_predict p = {0};
@@ -105,6 +119,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_guessed_from_little),
         cmocka_unit_test(suffixes_are_told_apart),
+        cmocka_unit_test(a_lesson_is_taken_back),
         cmocka_unit_test(versions_of_a_library_are_one_kind),
         cmocka_unit_test(three_quarters_are_enough),
         cmocka_unit_test(habits_fade),

@@ -101,6 +101,14 @@ static void of_too_many_the_oldest_goes(void **state)
     assert_true(reads(CU_STREAMS_MAX + 1, 8 * KIB, 4 * KIB));
 }
 
+static void a_few_places_are_no_jumps(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 2 * CU_STREAMS_JUMPS; i++)
+        assert_int_equal(cu_streams_new(&streams, 7, MIB * (i + 1))->run, i < CU_STREAMS_FEW);
+    assert_int_equal(cu_streams_new(&streams, 8, MIB)->run, 1);
+}
+
 static void a_file_may_be_as_large_as_there_are(void **state)
 {
     (void)state;
@@ -119,6 +127,7 @@ int main(void)
         T(several_streams_of_a_file_are_told_apart),
         T(jumps_do_not_drive_out_streams),
         T(of_too_many_the_oldest_goes),
+        T(a_few_places_are_no_jumps),
         T(a_file_may_be_as_large_as_there_are),
 #undef T
     };

@@ -325,6 +325,7 @@ static void answer_carries_holes(void **state)
     f = round_trip(&answer, &out);
     assert_int_equal(f.bulk->size, 16);
     assert_true(cu_version_equal(&out.answer.value.version, &version));
+    cu_msg_clear(&out);
     f.bulk->data[0] = 9;
     assert_int_equal(decode(&f, &out), -EBADMSG);
     frame_free(&f);

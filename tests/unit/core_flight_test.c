@@ -1015,6 +1015,7 @@ static void cache_stays_within_its_budget(void **state)
     struct node *n = node_new(0, 1);
     char text[20001];
     struct cu_value v;
+    uint64_t max;
 
     (void)state;
     memset(text, 'x', sizeof text - 1);
@@ -1030,7 +1031,8 @@ static void cache_stays_within_its_budget(void **state)
         if (i == 100) /* names take more than all of it */
             cu_core_outside(n->core, 2 << 20);
         stored(n, &v);
-        assert_true(cu_core_counters(n->core)[CU_COUNT_cached_bytes] <= 1 << (i < 100 ? 20 : 19));
+        max = i < 100 ? 1u << 20 : 1u << 19;
+        assert_true(cu_core_counters(n->core)[CU_COUNT_cached_bytes] <= max);
     }
     assert_int_equal(n->replies, 200);
     assert_true(cu_core_counters(n->core)[CU_COUNT_evictions] > 100);

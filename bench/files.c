@@ -3,6 +3,7 @@
  *
  *   files make DIR COUNT     directories of 200 files of 1 to 8 KiB each, and DIR/list
  *   files flat DIR COUNT     one directory of COUNT small files
+ *   files bare DIR COUNT EACH         COUNT empty files, EACH to a directory below DIR
  *   files stat LIST PREFIX   lstat of PREFIX/NAME for each line NAME of LIST
  *   files read LIST PREFIX   the same, reading each file
  *   files stream FILE        one file from its beginning to its end
@@ -76,6 +77,19 @@ static void make(const char *dir, int count, int flat)
     }
     if (fclose(list) != 0)
         die("list");
+}
+
+static void make_bare(const char *dir, int count, int each)
+{
+    char path[4096];
+
+    for (int i = 0; i < count; i++) {
+        snprintf(path, sizeof(path), "%s/d%05d", dir, i / each);
+        if (i % each == 0 && mkdir(path, 0755) < 0 && errno != EEXIST)
+            die(path);
+        snprintf(path, sizeof(path), "%s/d%05d/sample-%08d.dat", dir, i / each, i);
+        make_file(path, 0);
+    }
 }
 
 static size_t read_file(const char *path)
@@ -203,6 +217,10 @@ int main(int argc, char **argv)
         make(argv[2], atoi(argv[3]), argv[1][0] == 'f');
         return 0;
     }
+    if (argc == 5 && strcmp(argv[1], "bare") == 0 && atoi(argv[4]) > 0) {
+        make_bare(argv[2], atoi(argv[3]), atoi(argv[4]));
+        return 0;
+    }
     if (argc == 3 && strcmp(argv[1], "touch") == 0) {
         touch((size_t)atoi(argv[2]));
         return 0;
@@ -220,9 +238,10 @@ int main(int argc, char **argv)
     } else if (argc == 3 && strcmp(argv[1], "stream") == 0) {
         rc = read_file(argv[2]) == 0;
     } else {
-        fprintf(stderr, "usage: files make|flat DIR COUNT, stat|read LIST PREFIX, "
-                        "stream|data FILE, touch MEGABYTES, "
-                        "jump FILE COUNT BYTES SEED, map FILE COUNT SEED\n");
+        fprintf(stderr,
+                "usage: files make|flat DIR COUNT, bare DIR COUNT EACH, stat|read LIST PREFIX, "
+                "stream|data FILE, touch MEGABYTES, "
+                "jump FILE COUNT BYTES SEED, map FILE COUNT SEED\n");
         return 2;
     }
     printf("%.6f\n", now() - start);

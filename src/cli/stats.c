@@ -86,6 +86,8 @@ static const struct row {
     {"rss_bytes", "resident memory", true},
     {"cpu_user_ms", "CPU, user (ms)", false},
     {"cpu_system_ms", "CPU, system (ms)", false},
+    {"loop_longest_us", "longest loop turn (us)", false},
+    {"loop_busy_us", "longest loop turn, CPU (us)", false},
 };
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
 

@@ -42,7 +42,10 @@
     /* names that the kernel holds, and their records for a successor */ \
     X(inode_bytes /* gauge */) X(recovery_bytes /* gauge */) \
     X(recovery_full /* records that found no room */) \
-    X(names_asked_back /* of the kernel, as they are over their bound */)
+    X(names_asked_back /* of the kernel, as they are over their bound */) \
+    /* the longest turn of the loop so far, and the most processor time of one; of many nodes the \
+     * longest, too, not the sum */ \
+    X(loop_longest_us /* gauge */) X(loop_busy_us /* gauge */)
 /* clang-format on */
 
 enum cu_counter {

@@ -18,7 +18,7 @@
 #include <string.h>
 
 #define SWEEP_AT_ONCE 4096u /* buckets: a small table needs no steps */
-#define SWEEP_STEP    2048u /* buckets a tick */
+#define SWEEP_STEP    512u  /* buckets a tick */
 
 static const char *path_of(const struct refresh *r)
 {

@@ -154,12 +154,15 @@ static int start_loop(struct cu_daemon *daemon, struct cu_error *err)
 
     if (rc < 0)
         return cu_error_set(err, rc, "no event loop: %s", uv_strerror(rc));
+    cu_trim_init(&daemon->trim, &daemon->loop);
     uv_timer_init(&daemon->loop, &daemon->timer);
+    uv_idle_init(&daemon->loop, &daemon->idle);
     uv_timer_init(&daemon->loop, &daemon->stop_timer);
     uv_signal_init(&daemon->loop, &daemon->sigterm);
     uv_signal_init(&daemon->loop, &daemon->sigint);
     uv_signal_init(&daemon->loop, &daemon->sigusr1);
     daemon->timer.data = daemon;
+    daemon->idle.data = daemon;
     daemon->stop_timer.data = daemon;
     daemon->sigterm.data = daemon;
     daemon->sigint.data = daemon;
@@ -328,6 +331,7 @@ struct cu_daemon *cu_daemon_create(const struct cu_daemon_config *config, struct
 {
     struct cu_daemon *daemon = calloc(1, sizeof(*daemon));
     struct cu_core_config limits = core_config(config);
+    uint64_t *counters;
 
     if (daemon == NULL) {
         cu_error_set(err, -ENOMEM, "out of memory");
@@ -345,6 +349,9 @@ struct cu_daemon *cu_daemon_create(const struct cu_daemon_config *config, struct
         return NULL;
     }
     start_snapshots(daemon);
+    counters = cu_core_counters(daemon->core);
+    cu_looptime_start(&daemon->looptime, &daemon->loop, &counters[CU_COUNT_loop_longest_us],
+                      &counters[CU_COUNT_loop_busy_us]);
     cu_log_info("copperd " CU_VERSION
                 ": rank %u of %u, port %u, fan-out %u, %u trees, cache %llu MiB",
                 limits.rank, limits.node_count, cu_transport_port(daemon->transport), limits.fanout,

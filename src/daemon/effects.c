@@ -4,14 +4,13 @@
 #include "daemon/state.h"
 
 #include "base/log.h"
-#include "daemon/process.h"
 
 #include <errno.h>
 #include <string.h>
 
 /* With the 3 s after which a parent's silence is its end, below the 5 s that a reader may wait. */
 #define CONNECT_TIMEOUT_MS 1900u
-#define TRIM_EVICTIONS     8192u /* a few MiB of small objects; a trim takes about a millisecond */
+#define TRIM_EVICTIONS     8192u /* a few MiB of small objects */
 #define NS_PER_MS          1000000u
 
 void cu_daemon_lose(struct cu_daemon *daemon, uint32_t rank, bool child, int error)
@@ -112,18 +111,30 @@ static void apply(struct cu_daemon *daemon, struct cu_effect *effect)
     }
 }
 
-static void on_timer(uv_timer_t *timer)
+static void tick(struct cu_daemon *daemon)
 {
-    struct cu_daemon *daemon = timer->data;
-
     daemon->timer_at_ns = UINT64_MAX;
     cu_core_tick(daemon->core, uv_hrtime());
     cu_commands_tick(daemon->commands, uv_hrtime());
     cu_daemon_drain(daemon);
 }
 
+static void on_timer(uv_timer_t *timer)
+{
+    tick(timer->data);
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    uv_idle_stop(idle);
+    tick(idle->data);
+}
+
 /* A timer that is armed for too early costs one empty tick; so it is moved only when it is too
- * late. */
+ * late.
+ *
+ * What is due at once comes in the loop's next turn. A timer would not do: libuv calls one that is
+ * due as often as it is started anew, before it looks at anything else. */
 static void arm_timer(struct cu_daemon *daemon)
 {
     uint64_t at_ns = cu_core_deadline(daemon->core);
@@ -136,9 +147,13 @@ static void arm_timer(struct cu_daemon *daemon)
         return;
     now_ns = uv_hrtime();
     daemon->timer_at_ns = at_ns;
+    if (at_ns <= now_ns) {
+        uv_timer_stop(&daemon->timer);
+        uv_idle_start(&daemon->idle, on_idle);
+        return;
+    }
     uv_update_time(&daemon->loop);
-    uv_timer_start(&daemon->timer, on_timer,
-                   at_ns > now_ns ? (at_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS : 0, 0);
+    uv_timer_start(&daemon->timer, on_timer, (at_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS, 0);
 }
 
 /* Small objects that were evicted leave holes in the heap, which malloc keeps. */
@@ -149,7 +164,7 @@ static void trim_heap(struct cu_daemon *daemon)
     if (evictions - daemon->trimmed_at < TRIM_EVICTIONS)
         return;
     daemon->trimmed_at = evictions;
-    cu_process_trim();
+    cu_trim_ask(&daemon->trim);
 }
 
 void cu_daemon_drain(struct cu_daemon *daemon)

@@ -166,6 +166,12 @@ void cu_gather_start(struct cu_commands *commands, struct cu_task *task, uint64_
     finish_when_done(commands, task);
 }
 
+static bool is_longest(const char *name)
+{
+    return strcmp(name, cu_counter_name(CU_COUNT_loop_longest_us)) == 0 ||
+           strcmp(name, cu_counter_name(CU_COUNT_loop_busy_us)) == 0;
+}
+
 static void add_counters(json_t *sum, const json_t *counters)
 {
     const char *name;
@@ -173,8 +179,11 @@ static void add_counters(json_t *sum, const json_t *counters)
 
     json_object_foreach((json_t *)counters, name, value)
     {
-        uint64_t total = (uint64_t)json_integer_value(json_object_get(sum, name)) +
-                         (uint64_t)json_integer_value(value);
+        uint64_t so_far = (uint64_t)json_integer_value(json_object_get(sum, name));
+        uint64_t more = (uint64_t)json_integer_value(value), total = so_far + more;
+
+        if (is_longest(name))
+            total = so_far > more ? so_far : more;
 
         json_object_set_new(sum, name, json_integer((json_int_t)total));
     }

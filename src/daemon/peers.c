@@ -4,7 +4,6 @@
  * saw the old one end: the new one counts when it is of the same instance, which only that node's
  * daemons can prove; any other has to wait until the old one has ended. */
 #include "base/log.h"
-#include "daemon/process.h"
 #include "daemon/shown.h"
 #include "daemon/state.h"
 #include "io/served.h"
@@ -282,8 +281,9 @@ static void hook_describe(void *context, json_t *result)
 
 static void hook_dropped(void *context)
 {
-    (void)context;
-    cu_process_trim();
+    struct cu_daemon *daemon = context;
+
+    cu_trim_ask(&daemon->trim);
 }
 
 static bool hook_forgot(void *context, uint64_t *failures)

@@ -7,9 +7,11 @@
 #include "daemon/commands.h"
 #include "daemon/daemon.h"
 #include "daemon/links.h"
+#include "daemon/looptime.h"
 #include "daemon/profile.h"
 #include "daemon/snapshot.h"
 #include "daemon/socket.h"
+#include "daemon/trim.h"
 #include "io/front.h"
 #include "io/storage.h"
 #include "io/transport.h"
@@ -36,9 +38,12 @@ struct cu_daemon {
     struct cu_commands *commands;
     struct cu_links links;
     uv_signal_t sigterm, sigint, sigusr1;
+    struct cu_looptime looptime;
     uv_timer_t timer;     /* for the core's and the control plane's deadlines */
+    uv_idle_t idle;       /* instead of the timer, for what is due at once */
     uint64_t timer_at_ns; /* UINT64_MAX: not armed */
     bool draining;
+    struct cu_trim trim;
     uint64_t trimmed_at; /* evictions when the heap was trimmed */
     enum cu_daemon_phase phase;
     uv_timer_t stop_timer;

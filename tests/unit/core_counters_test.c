@@ -83,6 +83,8 @@ static const char *const promised[] = {
     "recovery_bytes",
     "recovery_full",
     "names_asked_back",
+    "loop_longest_us",
+    "loop_busy_us",
 };
 /* clang-format on */
 

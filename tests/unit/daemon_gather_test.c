@@ -16,6 +16,7 @@ static void test_gather_stats(void **state)
     join_child(1);
     join_child(3);
     cu_core_counters(node.core)[CU_COUNT_fuse_lookup] = 5;
+    cu_core_counters(node.core)[CU_COUNT_loop_longest_us] = 900;
     request("{\"op\":\"stats\",\"all\":true,\"timeout_ms\":800}");
     assert_null(node.reply);
     assert_int_equal(node.sent_count, 2);
@@ -25,8 +26,10 @@ static void test_gather_stats(void **state)
     assert_null(json_object_get(node.outbox[0].json, "all"));
     assert_int_equal(json_integer_value(json_object_get(node.outbox[0].json, "timeout_ms")), 700);
     id = node.outbox[0].id;
-    result_from(1, true, id,
-                "{\"ok\":true,\"ranks\":\"1-2\",\"sum\":{\"fuse_lookup\":30,\"evictions\":\"x\"}}");
+    result_from(
+        1, true, id,
+        "{\"ok\":true,\"ranks\":\"1-2\",\"sum\":{\"fuse_lookup\":30,\"loop_longest_us\":700,"
+        "\"evictions\":\"x\"}}");
     assert_null(node.reply);
     result_from(1, true, id, "{\"ok\":true,\"ranks\":\"3\"}");      /* again: not taken */
     result_from(2, true, id, "{\"ok\":true,\"ranks\":\"3\"}");      /* was not asked */
@@ -36,6 +39,7 @@ static void test_gather_stats(void **state)
     pass_ms(800);
     assert_true(ok());
     assert_int_equal(summed("fuse_lookup"), 35);
+    assert_int_equal(summed("loop_longest_us"), 900); /* the longest of all, no sum */
     assert_int_equal(number("answered"), 3);
     assert_null(json_object_get(node.reply, "nodes"));
     assert_int_equal(number("silent_count"), 1);
@@ -55,9 +59,11 @@ static void test_gather_each_node(void **state)
     request("{\"op\":\"stats\",\"all\":true,\"each\":true}");
     assert_true(json_is_true(json_object_get(node.outbox[0].json, "each")));
     result_from(1, true, node.outbox[0].id,
-                "{\"ok\":true,\"ranks\":\"1\",\"sum\":{\"fuse_lookup\":7},\"nodes\":["
+                "{\"ok\":true,\"ranks\":\"1\",\"sum\":{\"fuse_lookup\":7,"
+                "\"loop_longest_us\":3},\"nodes\":["
                 "{\"host\":\"node1\",\"rank\":1,\"counters\":{\"fuse_lookup\":7}}]}");
     assert_int_equal(summed("fuse_lookup"), 12);
+    assert_int_equal(summed("loop_longest_us"), 3);
     assert_non_null(json_object_get(json_object_get(node.reply, "sum"), "fuse_read"));
     nodes = json_object_get(node.reply, "nodes");
     assert_int_equal(json_array_size(nodes), 2);

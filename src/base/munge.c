@@ -8,6 +8,7 @@
  * is harmless here, because it is the same user who gets the same secret. */
 #include "base/munge.h"
 
+#include <assert.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -140,6 +141,7 @@ static int unseal(const char *credential, char **secret, size_t *size, struct cu
 
     if (rc != 0)
         return rc;
+    assert(m.decode != NULL);
     result = m.decode(credential, m.context, &bytes, &length, &uid, &gid);
     if (result != MUNGE_SUCCESS && result != MUNGE_REPLAYED)
         rc = explain(&m, (enum result)result, err);
@@ -210,6 +212,7 @@ char *cu_munge_seal_line(const char *text, const char *name, struct cu_error *er
     }
     if (seal(value, value_size, &credential, err) != 0)
         return NULL;
+    assert(credential != NULL);
     sealed = replace_line(text, strlen(text), value, value_size, strlen(name), LINE, credential,
                           strlen(credential), &size);
     free(credential);

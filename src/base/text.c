@@ -67,7 +67,7 @@ static size_t piece_of(const unsigned char *p, size_t len, bool name, char *piec
     size_t n = decode(p, len, &code);
 
     if (name && n == 1 && code == '\\') {
-        memcpy(piece, "\\\\", 2);
+        piece[0] = piece[1] = '\\';
         *size = 2;
         return 1;
     }

@@ -206,7 +206,7 @@ int cu_trust_open_dir(const char *path, enum cu_trust trust, bool make, struct c
     *dir = (struct cu_trust_dir){.fd = -1};
     if (path[0] != '/' || strlen(path) >= CU_PATH_MAX)
         return cu_error_set(err, -EINVAL, "\"%.64s\" is not an absolute path", path);
-    strcpy(w.rest, path);
+    memcpy(w.rest, path, w.path_left);
     rc = walk_path(&w, path);
     dir->made = w.made;
     if (rc < 0) {

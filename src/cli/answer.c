@@ -47,14 +47,16 @@ int cu_answer_silent(const struct cu_hosts *known, const json_t *result, struct 
     uint64_t count = cu_cli_number(result, "silent_count");
     bool *silent = calloc(known->count + 1, sizeof(*silent));
     bool all;
-    int rc = 0;
+    int rc;
 
     *rest = (struct cu_hosts){0};
     rest->names = calloc(known->count + 1, sizeof(*rest->names));
-    if (silent == NULL || rest->names == NULL)
-        rc = cu_error_set(err, -ENOMEM, "out of memory");
-    if (rc == 0)
-        rc = take_names(known, names, silent, err);
+    if (silent == NULL || rest->names == NULL) {
+        free(silent);
+        cu_parse_hosts_free(rest);
+        return cu_error_set(err, -ENOMEM, "out of memory");
+    }
+    rc = take_names(known, names, silent, err);
     if (rc == 0 && (stopped > known->count || count != known->count - stopped))
         rc = cu_error_set(err, -EBADMSG,
                           "an answer tells of %llu nodes stopped and %llu silent, of %zu",

@@ -81,7 +81,7 @@ static int enter_root(struct walk *w)
     int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     struct stat st;
 
-    strcpy(w->at, "/");
+    snprintf(w->at, sizeof(w->at), "/");
     if (fd < 0 || fstat(fd, &st) < 0) {
         int rc = fail(w, -errno, strerror(errno));
 

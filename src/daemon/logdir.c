@@ -20,10 +20,10 @@
 /* Logs that belong into the run directory go into the one that this node has. */
 static int place_logs(struct cu_job *job, const char *run_dir)
 {
-    char usual[CU_PATH_MAX], *dir = NULL;
+    char usual[CU_PATH_MAX], logs[CU_PATH_MAX + 8], *dir = NULL;
 
     if (cu_rundir_usual(getuid(), usual) < 0 || strcmp(usual, run_dir) == 0 ||
-        strlen(usual) + 6 > sizeof(usual) || strcmp(strcat(usual, "/logs"), job->log_dir) != 0)
+        snprintf(logs, sizeof(logs), "%s/logs", usual) < 0 || strcmp(logs, job->log_dir) != 0)
         return 0;
     if (asprintf(&dir, "%s/logs", run_dir) < 0)
         return -ENOMEM;

@@ -59,7 +59,7 @@ int cu_mountdir_make(struct cu_mountdir *dir, const char *path, uint32_t made_be
     *dir = (struct cu_mountdir){0};
     if (path[0] != '/' || path[1] == '\0' || strlen(path) >= sizeof(dir->path))
         return cu_error_set(err, -EINVAL, "\"%s\" cannot be mounted on", path);
-    strcpy(dir->path, path);
+    memcpy(dir->path, path, strlen(path) + 1);
     rc = cu_trust_open_dir(path, CU_TRUST_WAY, true, &last, &why);
     dir->made = last.made;
     if (rc == 0) {

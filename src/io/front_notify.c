@@ -60,14 +60,16 @@ void cu_front_kernel_offers(struct cu_front *front, const void *init, size_t siz
 static int tell(const struct cu_front *front, int code, struct iovec *iov, int count)
 {
     struct fuse_out_header head = {.len = sizeof(head), .error = code};
+    int rc = 0;
 
     iov[0] = (struct iovec){.iov_base = &head, .iov_len = sizeof(head)};
     for (int i = 1; i < count; i++)
         head.len += (uint32_t)iov[i].iov_len;
-    while (writev(front->fd, iov, count) < 0)
+    while (rc == 0 && writev(front->fd, iov, count) < 0)
         if (errno != EINTR)
-            return -errno;
-    return 0;
+            rc = -errno;
+    iov[0] = (struct iovec){0}; /* the head goes */
+    return rc;
 }
 
 int cu_front_notify(void *context, const struct cu_invalidation *what)

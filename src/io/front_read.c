@@ -41,7 +41,7 @@ void cu_front_read_clear(struct cu_front_request *r)
 
 static void answer(struct cu_front *front, struct cu_front_request *r)
 {
-    struct iovec few[IOV_FEW], *iov = few;
+    struct iovec few[IOV_FEW] = {{0}}, *iov = few;
     size_t skip = (size_t)(r->read.offset - r->read.parts[0].start), left = r->read.size;
 
     if (r->read.count > IOV_FEW)

@@ -198,7 +198,8 @@ static int find_renamed(struct cu_front_request *r, const struct cu_buf *listing
         struct cu_dirent entry = cu_dir_index_entry(&index, i);
 
         if (entry.ino == lost->attr.ino && (entry.type == type || entry.type == DT_UNKNOWN) &&
-            (entry.name_len != lost->name_len || memcmp(entry.name, lost->name, entry.name_len)))
+            (entry.name_len != lost->name_len ||
+             memcmp(entry.name, lost->name, entry.name_len) != 0))
             rc = renamed_path(r, entry.name, entry.name_len);
     }
     cu_dir_index_free(&index);

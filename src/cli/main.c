@@ -126,11 +126,9 @@ int main(int argc, char **argv)
     int status;
 
     signal(SIGPIPE, SIG_IGN); /* a daemon may go away while it is spoken to */
-#ifndef __SANITIZE_ADDRESS__  /* its leak check is a tracer */
     /* Job keys must not get into a core file, nor to others of this user. What is executed from
      * here can be traced again. */
     prctl(PR_SET_DUMPABLE, 0);
-#endif
     if (argc < 2)
         return usage(stderr, CU_EXIT_USAGE);
     status = run(argc, argv);

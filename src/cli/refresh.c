@@ -10,10 +10,15 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A kernel that holds a million names needs some seconds. */
 #define TIMEOUT_MS 50000
+/* After a node's death its children need some seconds to find another parent, and nobody asks them
+ * meanwhile. A refresh that is said twice harms nobody. */
+#define HEALING_MS 5000
+#define PAUSE_MS   250
 
 /* The path on storage, normal form, into out. */
 static int storage_path(const char *mount, const char *given, char out[CU_TREE_PATH_MAX])
@@ -38,12 +43,30 @@ static int storage_path(const char *mount, const char *given, char out[CU_TREE_P
     return 0;
 }
 
+/* All nodes are asked, again while some are silent that may only be on their way to another
+ * parent. */
+static int ask_all(struct cu_client *client, const json_t *request, json_t **result,
+                   struct cu_error *err)
+{
+    const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+    int rc;
+
+    for (int waited_ms = 0;; waited_ms += PAUSE_MS) {
+        rc = cu_client_call(client, request, TIMEOUT_MS + CU_CLIENT_ANSWER_MS, result, err);
+        if (rc != 0 || cu_cli_number(*result, "silent_count") == 0 || waited_ms >= HEALING_MS)
+            return rc;
+        json_decref(*result);
+        *result = NULL;
+        nanosleep(&pause, NULL);
+    }
+}
+
 static int refresh_one(struct cu_client *client, const char *path)
 {
     char name[CU_TEXT_BYTES(CU_TREE_PATH_MAX)];
     json_t *request, *result = NULL;
     struct cu_error err;
-    int status = CU_EXIT_OK;
+    int status = CU_EXIT_OK, rc;
 
     cu_text_name(name, sizeof(name), path, strlen(path));
     request = json_pack("{s:s,s:s,s:b,s:i}", "op", "refresh", "path", name, "all", 1, "timeout_ms",
@@ -51,22 +74,22 @@ static int refresh_one(struct cu_client *client, const char *path)
     if (request == NULL)
         return cu_cli_fail(CU_EXIT_FAILED, "out of memory");
     cu_progress_begin("refreshing");
-    if (cu_client_call(client, request, TIMEOUT_MS + CU_CLIENT_ANSWER_MS, &result, &err) != 0) {
-        json_decref(request);
-        return cu_cli_fail(CU_EXIT_FAILED, "%s: %s", path, err.text);
-    }
+    rc = ask_all(client, request, &result, &err);
     cu_progress_end();
+    json_decref(request);
+    if (rc != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "%s: %s", path, err.text);
     cu_cli_say(stdout, "%s: refreshed on %" PRIu64 " node%s", path, cu_cli_number(result, "nodes"),
                cu_cli_number(result, "nodes") == 1 ? "" : "s");
     if (cu_cli_number(result, "silent_count") > 0)
-        status = cu_cli_fail(CU_EXIT_FAILED, "%s: %" PRIu64 " nodes did not answer", path,
-                             cu_cli_number(result, "silent_count"));
+        status = cu_cli_fail(CU_EXIT_FAILED, "%s: %" PRIu64 " node%s did not answer", path,
+                             cu_cli_number(result, "silent_count"),
+                             cu_cli_number(result, "silent_count") == 1 ? "" : "s");
     if (cu_cli_number(result, "failed") > 0)
         status = cu_cli_fail(CU_EXIT_FAILED,
                              "%s: the kernels of %" PRIu64
                              " nodes could not be told all: again, or start the job anew",
                              path, cu_cli_number(result, "failed"));
-    json_decref(request);
     json_decref(result);
     return status;
 }

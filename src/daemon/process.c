@@ -58,9 +58,7 @@ void cu_process_prepare(void)
     }
     signal(SIGHUP, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
-#ifndef __SANITIZE_ADDRESS__ /* its leak check is a tracer */
     prctl(PR_SET_DUMPABLE, 0);
-#endif
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);

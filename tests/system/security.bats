@@ -187,7 +187,7 @@ rogue() {
     run ! grep -q "node2 is no longer connected as child" "$WORK/log/copperd-node1"-*.log
     # The node's own next daemon has it at once, before a connection that broke was seen to end.
     # shellcheck disable=SC2016
-    on node2 sh -c 'kill -9 "$(pgrep -x copperd)"'
+    on node2 sh -c 'kill -9 "$(pgrep -nx copperd)"'
     until_true parent_is node2 node1
     on node2 cat "$MOUNT$WORK/secret" | cmp - "$WORK/secret"
     # Who comes when it has gone is the first again.
@@ -199,7 +199,7 @@ rogue() {
 # resident NODE: bytes of its daemon's own memory, in MB.
 resident() {
     # shellcheck disable=SC2016
-    on "$1" sh -c 'awk "/^RssAnon/ { print int(\$2 / 1024) }" "/proc/$(pgrep -x copperd)/status"'
+    on "$1" sh -c 'awk "/^RssAnon/ { print int(\$2 / 1024) }" "/proc/$(pgrep -nx copperd)/status"'
 }
 
 @test "unfinished frames of who has the key take no memory beyond a bound" {
@@ -239,7 +239,7 @@ END
     # shellcheck disable=SC2016
     run -0 as_user alice node1 sh -c 'COPPER_RSH=/tmp/look "$1/launch_copper.sh" -H node1 -v /tmp/alice/m &&
         for name in copperd copperd-super; do
-            pid=$(pgrep -u alice -x "$name") && echo "$name $(stat -c %U "/proc/$pid/mem")" >>/tmp/looked
+            pid=$(pgrep -u alice -nx "$name") && echo "$name $(stat -c %U "/proc/$pid/mem")" >>/tmp/looked
             head -c 1 "/proc/$pid/environ" && echo "$name was looked into"
         done
         COPPER_RSH=/tmp/look "$1/stop_copper.sh" -v /tmp/alice/m' sh "$COPPER_BUILD"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The daemon's front: a kernel's request becomes wants of the core, by the rules of
- * src/io/front_*.c: a directory in which a name was not found is listed, content travels along
+ * src/front/: a directory in which a name was not found is listed, content travels along
  * where the suffix says that it will be read, a sequential reader is read ahead. */
 #include "sim.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A node: its daemon's loop around the core, as the real driver has it (src/daemon/effects.c): an
+/* A node: its daemon's loop around the core, as the real driver has it (src/copperd/effects.c): an
  * input, then effects until there are none, then the timer. */
 #include "sim.h"
 

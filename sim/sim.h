@@ -4,11 +4,11 @@
 #ifndef CU_SIM_SIM_H
 #define CU_SIM_SIM_H
 
+#include "ahead/predict.h"
 #include "core/core.h"
 #include "core/names.h"
 #include "cusim.h"
 #include "engine.h"
-#include "io/predict.h"
 #include "rng.h"
 #include "world.h"
 

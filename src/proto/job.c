@@ -5,7 +5,6 @@
 #include "proto/job.h"
 
 #include "base/path.h"
-#include "base/rundir.h"
 #include "proto/job_options.h"
 #include "proto/listings.h"
 #include "proto/msg.h"
@@ -335,25 +334,19 @@ int cu_job_set_constants(struct cu_job *job)
     return replace_string(&job->network, "tcp");
 }
 
-int cu_job_init(struct cu_job *job)
+int cu_job_init(struct cu_job *job, const char *mount_dir, const char *run_dir)
 {
-    char path[CU_PATH_MAX];
     char logs[CU_PATH_MAX];
     int rc = cu_job_set_constants(job);
 
     if (rc != 0)
         goto out;
-    rc = cu_rundir_default_mount(CU_RUNDIR_SELF, path);
-    if (rc != 0)
-        goto out;
-    rc = set_path(&job->mount_dir, path, false);
+    rc = set_path(&job->mount_dir, mount_dir, false);
     if (rc != 0)
         goto out;
     /* Not on the home file system: 10,000 daemons would open a file there at once. */
-    rc = cu_rundir_usual(CU_RUNDIR_SELF, path);
-    if (rc != 0)
-        goto out;
-    rc = cu_path_join(path, strlen(path), "logs", 4, logs, sizeof(logs));
+    rc = run_dir[0] == '/' ? cu_path_join(run_dir, strlen(run_dir), "logs", 4, logs, sizeof(logs))
+                           : -EINVAL;
     if (rc < 0)
         goto out;
     rc = set_path(&job->log_dir, logs, true);

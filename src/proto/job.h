@@ -11,7 +11,7 @@
  *   ...
  *
  * Where a launcher's network can be listened to, "munge CREDENTIAL" stands in the place of the key
- * on the way (base/munge.h).
+ * on the way (host/munge.h).
  *
  * Unknown names are refused: both ends are the same version. */
 #ifndef CU_PROTO_JOB_H
@@ -57,10 +57,11 @@ struct cu_job {
     struct cu_hosts hosts;  /* rank order */
 };
 
-/* All defaults of the option table; strings are owned; id, key and hosts are empty. 0, -ENOMEM, or
- * the error of cu_rundir_default_mount or cu_rundir_path (an environment variable that is no
- * path). On error job is freed. */
-__attribute__((warn_unused_result)) int cu_job_init(struct cu_job *job);
+/* All defaults of the option table; strings are owned; id, key and hosts are empty. Logs go to
+ * run_dir/logs. 0, -ENOMEM, -EINVAL (one of both is no absolute path, or the mount is "/"). On
+ * error job is freed. */
+__attribute__((warn_unused_result)) int cu_job_init(struct cu_job *job, const char *mount_dir,
+                                                    const char *run_dir);
 void cu_job_free(struct cu_job *job);
 /* Sets one option by the name it has in the text ("mount", "fanout", ...). For the command line:
  * label is how the user wrote it ("-k"), put into the message. 0, or -EINVAL with err:

@@ -4,7 +4,7 @@
  * one answer, on one line, at the latest when all time limits are over. */
 #include "fuzz.h"
 
-#include "daemon/commands.h"
+#include "control/commands.h"
 
 #define ASKERS_MAX 64
 #define LATER_NS   (UINT64_C(200000000) * 1000000)

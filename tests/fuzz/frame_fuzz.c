@@ -6,7 +6,7 @@
 
 #include "base/hash.h"
 #include "handshake_fixture.h"
-#include "io/frame.h"
+#include "net/frame.h"
 
 struct heard {
     uint64_t count;

@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct cu_error err = {""};
     struct cu_job job, again;
 
-    FUZZ_CHECK(cu_job_init(&job) == 0);
+    FUZZ_CHECK(cu_job_init(&job, "/tmp/alice/copper", "/tmp/copper-1000") == 0);
     job.hosts = (struct cu_hosts){.names = hosts, .count = 1};
     while ((line = strsep(&at, "\n"))) {
         char *value = strchr(line, ' ');

@@ -324,7 +324,7 @@ static void seed_job(void)
     struct cu_job job;
     char *text;
 
-    FUZZ_CHECK(cu_job_init(&job) == 0);
+    FUZZ_CHECK(cu_job_init(&job, "/tmp/alice/copper", "/tmp/copper-1000") == 0);
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
         FUZZ_CHECK(cu_job_set(&job, options[i][0], options[i][1], "seed", &err) == 0);
     FUZZ_CHECK(cu_parse_hosts("node[1-3]", 9, &job.hosts, &err) == 0);

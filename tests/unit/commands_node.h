@@ -4,7 +4,7 @@
 #ifndef CU_TEST_COMMANDS_NODE_H
 #define CU_TEST_COMMANDS_NODE_H
 
-#include "daemon/commands.h"
+#include "control/commands.h"
 
 #include <errno.h>
 #include <setjmp.h>

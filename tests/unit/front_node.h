@@ -6,8 +6,8 @@
 
 #include "base/path.h"
 #include "core/core.h"
-#include "io/front.h"
-#include "io/storage.h"
+#include "front/front.h"
+#include "storage/storage.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

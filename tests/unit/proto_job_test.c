@@ -18,14 +18,11 @@
 static void defaults(void **state)
 {
     struct cu_job job;
-    char logs[64];
 
     (void)state;
-    setenv("USER", "alice", 1);
-    snprintf(logs, sizeof(logs), "/tmp/copper-%lu/logs", (unsigned long)getuid());
-    assert_int_equal(cu_job_init(&job), 0);
+    assert_int_equal(cu_job_init(&job, "/tmp/alice/copper", "/tmp/copper-1000"), 0);
     assert_string_equal(job.mount_dir, "/tmp/alice/copper");
-    assert_string_equal(job.log_dir, logs);
+    assert_string_equal(job.log_dir, "/tmp/copper-1000/logs");
     assert_int_equal(job.log_level, 6);
     assert_true(job.log_to_file && !job.log_to_stdout);
     assert_int_equal(job.trees, 1);
@@ -44,26 +41,19 @@ static void defaults(void **state)
     cu_job_free(&job); /* zeroed: harmless */
 }
 
-static void defaults_follow_the_environment(void **state)
+static void places_are_given(void **state)
 {
     struct cu_job job;
 
     (void)state;
-    setenv("COPPER_MOUNT", "/mnt//c", 1);
-    setenv("COPPER_RUN_DIR", "/run/me", 1);
-    assert_int_equal(cu_job_init(&job), 0);
+    assert_int_equal(cu_job_init(&job, "/mnt//c", "/run/me"), 0);
     assert_string_equal(job.mount_dir, "/mnt/c");
     assert_string_equal(job.log_dir, "/run/me/logs");
     cu_job_free(&job);
-    setenv("COPPER_MOUNT", "c", 1);
-    assert_int_equal(cu_job_init(&job), -EINVAL);
-    setenv("COPPER_MOUNT", "/", 1);
-    assert_int_equal(cu_job_init(&job), -EINVAL);
-    unsetenv("COPPER_MOUNT");
-    setenv("COPPER_RUN_DIR", "c", 1);
-    assert_int_equal(cu_job_init(&job), -EINVAL);
+    assert_int_equal(cu_job_init(&job, "c", "/run/me"), -EINVAL);
+    assert_int_equal(cu_job_init(&job, "/", "/run/me"), -EINVAL);
+    assert_int_equal(cu_job_init(&job, "/mnt/c", "c"), -EINVAL);
     assert_null(job.mount_dir);
-    unsetenv("COPPER_RUN_DIR");
 }
 
 /* What the text of a job that had this option set says about it; NULL when it was refused. */
@@ -74,7 +64,7 @@ static const char *set_and_encode(const char *name, const char *value, struct cu
     char key[64], *text, *at, *before;
     int rc;
 
-    assert_int_equal(cu_job_init(&job), 0);
+    assert_int_equal(cu_job_init(&job, "/tmp/alice/copper", "/tmp/copper-1000"), 0);
     before = cu_job_encode(&job);
     rc = cu_job_set(&job, name, value, "-x", err);
     text = cu_job_encode(&job);
@@ -224,7 +214,7 @@ static const char *message(const char *name, const char *value, const char *labe
     static struct cu_error err;
     struct cu_job job;
 
-    assert_int_equal(cu_job_init(&job), 0);
+    assert_int_equal(cu_job_init(&job, "/tmp/alice/copper", "/tmp/copper-1000"), 0);
     assert_int_equal(cu_job_set(&job, name, value, label, &err), -EINVAL);
     cu_job_free(&job);
     return err.text;
@@ -259,7 +249,9 @@ static void every_allocation_may_fail(void **state)
     int rc;
 
     (void)state;
-    for (; fail_alloc_at(n), rc = cu_job_init(&job), fail_alloc_hit(); n++) {
+    for (; fail_alloc_at(n), rc = cu_job_init(&job, "/tmp/alice/copper", "/tmp/copper-1000"),
+                             fail_alloc_hit();
+         n++) {
         assert_int_equal(rc, -ENOMEM);
         assert_null(job.network);
     }
@@ -305,7 +297,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults),
-        cmocka_unit_test(defaults_follow_the_environment),
+        cmocka_unit_test(places_are_given),
         cmocka_unit_test(accepts_values),
         cmocka_unit_test(refuses_values),
         cmocka_unit_test(tells_option_value_and_what_is_allowed),
@@ -313,7 +305,5 @@ int main(void)
         cmocka_unit_test(ranks_by_name),
     };
 
-    unsetenv("COPPER_MOUNT");
-    unsetenv("COPPER_RUN_DIR");
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

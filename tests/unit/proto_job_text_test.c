@@ -34,7 +34,7 @@ static void make_job(struct cu_job *job)
                                               {"profile", "yes"}};
     struct cu_error err;
 
-    assert_int_equal(cu_job_init(job), 0);
+    assert_int_equal(cu_job_init(job, "/tmp/alice/copper", "/tmp/copper-1000"), 0);
     for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
         assert_int_equal(cu_job_set(job, settings[i][0], settings[i][1], NULL, &err), 0);
     memset(job->id, 0xa5, sizeof(job->id));
@@ -266,7 +266,5 @@ int main(void)
         cmocka_unit_test(every_allocation_may_fail),
     };
 
-    unsetenv("COPPER_MOUNT");
-    unsetenv("COPPER_RUN_DIR");
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,9 +12,9 @@
 
 #include "base/hash.h"
 #include "core/counters.h"
-#include "io/storage.h"
 #include "proto/dir.h"
 #include "proto/xattr.h"
+#include "storage/storage.h"
 
 #include <errno.h>
 #include <fcntl.h>

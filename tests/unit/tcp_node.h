@@ -13,7 +13,7 @@
 
 #include "base/hash.h"
 #include "core/counters.h"
-#include "io/transport.h"
+#include "net/transport.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

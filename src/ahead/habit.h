@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Habits of the programs on this node, learned from the names that they look up, so that what comes
+ * next can be asked for ahead. A guess that is wrong costs a request, never an answer. One thread.
+ *
+ * Companions: after DIR/NAME.a somebody looks up DIR/SUB/NAME.b (Python: foo.py, then
+ * __pycache__/foo.cpython-311.pyc). Absent names: what did not exist in one directory will not
+ * exist in the next (Python: __init__.abi3.so). Listed directories: most that are looked up are
+ * listed next (Python: packages), others of some name never are (__pycache__). */
+#ifndef CU_AHEAD_HABIT_H
+#define CU_AHEAD_HABIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CU_HABIT_RECENT   8u
+#define CU_HABIT_RULES    8u
+#define CU_HABIT_ABSENT   256u
+#define CU_HABIT_DIRS     64u
+#define CU_HABIT_STEM_MAX 63u
+#define CU_HABIT_PART_MAX 31u
+#define CU_HABIT_NAME_MAX (CU_HABIT_STEM_MAX + CU_HABIT_PART_MAX)
+
+struct cu_habit_recent {
+    uint64_t dir; /* number of the directory; 0: unused */
+    char stem[CU_HABIT_STEM_MAX + 1];
+    char suffix[CU_HABIT_PART_MAX + 1];
+};
+
+struct cu_habit_rule {
+    char suffix[CU_HABIT_PART_MAX + 1];
+    char sub[CU_HABIT_PART_MAX + 1];
+    char tail[CU_HABIT_PART_MAX + 1];
+    uint32_t seen; /* 0: unused */
+    uint32_t guessed;
+};
+
+struct cu_habit_dirs {
+    uint64_t name; /* hash; 0: unused */
+    uint32_t looked_up;
+    uint32_t listed;
+};
+
+/* All zero to begin with. */
+struct cu_habit {
+    struct cu_habit_recent recent[CU_HABIT_RECENT];
+    uint32_t recent_next;
+    struct cu_habit_rule rules[CU_HABIT_RULES];
+    uint64_t absent[CU_HABIT_ABSENT];
+    struct cu_habit_dirs dirs[CU_HABIT_DIRS]; /* by name */
+    struct cu_habit_dirs new_dirs;            /* of all names, each the first time */
+};
+
+/* name is looked up in directory dir, which is called dir_name in directory parent. Text ends with
+ * a NUL; numbers are not 0, but parent is for the root. */
+void cu_habit_lookup(struct cu_habit *h, uint64_t dir, uint64_t parent, const char *dir_name,
+                     const char *name);
+/* What may be looked up after name: file (CU_HABIT_NAME_MAX + 1 bytes) in subdirectory sub (points
+ * into h). False: no idea. */
+bool cu_habit_companion(struct cu_habit *h, const char *name, const char **sub, char *file);
+/* name was found to exist or not, somewhere. */
+void cu_habit_found(struct cu_habit *h, const char *name, size_t name_len, bool exists);
+/* Was it not there last time? */
+bool cu_habit_absent(const struct cu_habit *h, const char *name, size_t name_len);
+/* A directory of this name was looked up for the first time. */
+void cu_habit_dir(struct cu_habit *h, const char *name, size_t name_len);
+/* It was listed for the first time. */
+void cu_habit_listed(struct cu_habit *h, const char *name, size_t name_len);
+/* Will a directory of this name, which has not been counted yet, be listed? False until there is
+ * something to go by. */
+bool cu_habit_lists(const struct cu_habit *h, const char *name, size_t name_len);
+
+#endif

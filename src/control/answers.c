@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What this node says about itself. Every json_* call may be out of memory: a missing member is
+ * better than no answer, so only the object itself is checked. */
+#include "control/task.h"
+#include "host/process.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *host_of(const struct cu_commands *commands, uint32_t rank)
+{
+    return rank < commands->config.job->hosts.count ? commands->config.job->hosts.names[rank] : "?";
+}
+
+static void add_int(json_t *object, const char *name, uint64_t value)
+{
+    json_object_set_new(object, name, json_integer((json_int_t)value));
+}
+
+static void add_hex(json_t *object, const char *name, const uint8_t *bytes, size_t size)
+{
+    char text[65] = "";
+
+    for (size_t i = 0; i < size && i < 32; i++)
+        snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+    json_object_set_new(object, name, json_string(text));
+}
+
+uint32_t cu_answer_add_missing(struct cu_commands *commands, json_t *result, const char *name,
+                               const uint8_t *bits)
+{
+    json_t *names = json_array();
+    char count_name[64];
+    uint32_t missing = 0;
+
+    for (uint32_t rank = 0; rank < commands->config.limits.node_count; rank++) {
+        if ((bits[rank / 8] >> (rank % 8) & 1) != 0)
+            continue;
+        if (missing++ < CU_COMMANDS_NAMES_MAX)
+            json_array_append_new(names, json_string(host_of(commands, rank)));
+    }
+    json_object_set_new(result, name, names);
+    snprintf(count_name, sizeof(count_name), "%s_count", name);
+    add_int(result, count_name, missing);
+    return missing;
+}
+
+static json_t *tree_answer(struct cu_commands *commands, uint32_t tree)
+{
+    const struct cu_core_config *limits = &commands->config.limits;
+    uint32_t children[CU_COMMANDS_NAMES_MAX];
+    uint32_t parent = cu_core_parent(commands->config.core, tree);
+    uint32_t count = cu_core_children(commands->config.core, tree, children, CU_COMMANDS_NAMES_MAX);
+    json_t *object = json_object(), *names = json_array();
+    const char *role = count > 0 ? "interior" : "leaf";
+
+    if (parent == limits->rank)
+        role = "root";
+    else if (parent == CU_RANK_NONE)
+        role = "joining";
+    for (uint32_t i = 0; i < count; i++)
+        json_array_append_new(names, json_string(host_of(commands, children[i])));
+    add_int(object, "tree", tree);
+    json_object_set_new(object, "role", json_string(role));
+    json_object_set_new(object, "parent",
+                        parent == limits->rank || parent == CU_RANK_NONE
+                            ? json_null()
+                            : json_string(host_of(commands, parent)));
+    json_object_set_new(object, "children", names);
+    return object;
+}
+
+json_t *cu_answer_status(struct cu_commands *commands, uint64_t now_ns)
+{
+    const struct cu_commands_config *config = &commands->config;
+    const struct cu_core_config *limits = &config->limits;
+    const uint64_t *counters = cu_core_counters(config->core);
+    json_t *object = json_object(), *trees = json_array();
+    const uint8_t *bits = NULL;
+    uint32_t ready = cu_core_ready(config->core, &bits);
+    bool root = cu_core_parent(config->core, 0) == limits->rank;
+
+    if (object == NULL)
+        return NULL;
+    json_object_set_new(object, "ok", json_true());
+    json_object_set_new(object, "version", json_string(CU_VERSION));
+    add_hex(object, "job", config->job->id, CU_JOB_ID_BYTES);
+    json_object_set_new(object, "host", json_string(host_of(commands, limits->rank)));
+    add_int(object, "rank", limits->rank);
+    add_int(object, "pid", (uint64_t)getpid());
+    add_int(object, "group", getgid());
+    json_object_set_new(object, "mount", json_string(config->job->mount_dir));
+    add_int(object, "port", config->job->port);
+    add_int(object, "nodes", limits->node_count);
+    add_int(object, "ready", ready);
+    json_object_set_new(object, "root", json_boolean(root));
+    if (root && bits != NULL)
+        cu_answer_add_missing(commands, object, "missing", bits);
+    for (uint32_t tree = 0; tree < limits->tree_count; tree++)
+        json_array_append_new(trees, tree_answer(commands, tree));
+    json_object_set_new(object, "trees", trees);
+    add_int(object, "fanout", limits->fanout);
+    add_int(object, "chunk_bytes", limits->chunk_bytes);
+    add_int(object, "max_cacheable_bytes", limits->max_cacheable_bytes);
+    add_int(object, "cache_bytes", limits->cache_bytes);
+    add_int(object, "cached_bytes", counters[CU_COUNT_cached_bytes]);
+    add_int(object, "cached_objects", counters[CU_COUNT_cached_objects]);
+    add_int(object, "inode_bytes", counters[CU_COUNT_inode_bytes]);
+    add_int(object, "inode_bytes_max", limits->cache_bytes / CU_CORE_NAME_SHARE);
+    add_int(object, "recovery_bytes", counters[CU_COUNT_recovery_bytes]);
+    add_int(object, "recovery_full", counters[CU_COUNT_recovery_full]);
+    add_int(object, "rss_bytes", cu_process_resident_bytes());
+    add_int(object, "uptime_ms", (now_ns - config->started_ns) / 1000000);
+    add_int(object, "restarts", config->restarts);
+    add_int(object, "generation", cu_core_generation(config->core));
+    return object;
+}
+
+json_t *cu_commands_counters(struct cu_commands *commands)
+{
+    const uint64_t *counters = cu_core_counters(commands->config.core);
+    json_t *object = json_object();
+    uint64_t user_ms, system_ms;
+
+    if (object == NULL)
+        return NULL;
+    for (int i = 0; i < CU_COUNTER_COUNT; i++)
+        add_int(object, cu_counter_name((enum cu_counter)i), counters[i]);
+    cu_process_cpu_ms(&user_ms, &system_ms);
+    add_int(object, "rss_bytes", cu_process_resident_bytes());
+    add_int(object, "cpu_user_ms", user_ms);
+    add_int(object, "cpu_system_ms", system_ms);
+    return object;
+}
+
+json_t *cu_answer_node_stats(struct cu_commands *commands)
+{
+    json_t *object = json_object();
+
+    if (object == NULL)
+        return NULL;
+    json_object_set_new(object, "host",
+                        json_string(host_of(commands, commands->config.limits.rank)));
+    add_int(object, "rank", commands->config.limits.rank);
+    json_object_set_new(object, "counters", cu_commands_counters(commands));
+    return object;
+}
+
+static const char *state_name(enum cu_task_state state)
+{
+    switch (state) {
+    case CU_TASK_PARKED:
+        return "waits for a parent";
+    case CU_TASK_HANDED_UP:
+        return "waits for the parent's answer";
+    case CU_TASK_WAITING:
+        return "waits for nodes";
+    case CU_TASK_GATHERING:
+        return "waits for children";
+    }
+    return "?";
+}
+
+static json_t *all_hosts(const struct cu_commands *commands)
+{
+    json_t *names = json_array();
+
+    for (size_t i = 0; i < commands->config.job->hosts.count; i++)
+        json_array_append_new(names, json_string(commands->config.job->hosts.names[i]));
+    return names;
+}
+
+json_t *cu_answer_doctor(struct cu_commands *commands, bool hosts, uint64_t now_ns)
+{
+    json_t *object = cu_answer_status(commands, now_ns), *requests = json_array();
+
+    if (object == NULL)
+        return NULL;
+    if (hosts)
+        json_object_set_new(object, "hosts", all_hosts(commands));
+    cu_list_for_each (it, &commands->tasks) {
+        const struct cu_task *task = CU_LIST_ENTRY(it, struct cu_task, link);
+        json_t *entry;
+
+        if (task->op == CU_OP_DOCTOR)
+            continue; /* this one */
+        entry = json_object();
+        json_object_set(entry, "request", task->request);
+        json_object_set_new(entry, "state", json_string(state_name(task->state)));
+        add_int(entry, "age_ms", (now_ns - task->asked_ns) / 1000000);
+        json_array_append_new(requests, entry);
+    }
+    json_object_set_new(object, "requests", requests);
+    commands->config.hooks.describe(commands->config.hooks.context, object);
+    return object;
+}
+
+json_t *cu_answer_not_ready(struct cu_commands *commands)
+{
+    json_t *object = json_object();
+    const uint8_t *bits = NULL;
+    char text[256];
+    uint32_t missing;
+    size_t at;
+
+    cu_core_ready(commands->config.core, &bits);
+    if (object == NULL || bits == NULL)
+        return object;
+    missing = cu_answer_add_missing(commands, object, "missing", bits);
+    at = (size_t)snprintf(text, sizeof(text), "%u of %u nodes are not ready:", missing,
+                          commands->config.limits.node_count);
+    for (uint32_t i = 0; i < missing; i++) {
+        const char *host = json_string_value(json_array_get(json_object_get(object, "missing"), i));
+
+        if (i >= 5 || host == NULL || at + strlen(host) + 8 > sizeof(text)) {
+            snprintf(text + at, sizeof(text) - at, " ...");
+            break;
+        }
+        at += (size_t)snprintf(text + at, sizeof(text) - at, "%s %s", i > 0 ? "," : "", host);
+    }
+    json_object_set_new(object, "ok", json_false());
+    json_object_set_new(object, "error", json_string(text));
+    add_int(object, "nodes", commands->config.limits.node_count);
+    add_int(object, "ready", commands->config.limits.node_count - missing);
+    return object;
+}

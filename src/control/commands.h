@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The control plane of a daemon: requests about the job itself, from this node's control socket,
+ * from the copper command over the peer port, and from the daemons above and below in tree 0. What
+ * concerns the whole job is handed up to tree 0's root, goes down from there, and the results are
+ * gathered on the way back up. docs/protocol.md has each request and result.
+ *
+ * Does no input or output of its own: the hooks do. On the loop thread. After each call the driver
+ * drains the core's effects. */
+#ifndef CU_CONTROL_COMMANDS_H
+#define CU_CONTROL_COMMANDS_H
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/path.h"
+#include "base/text.h"
+#include "core/core.h"
+#include "proto/job.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* bytes of one request: a path and a few fields */
+#define CU_COMMANDS_REQUEST_MAX (CU_TEXT_BYTES(CU_TREE_PATH_MAX) + 1024u)
+#define CU_COMMANDS_TASKS_MAX   256u /* unanswered requests; more are refused */
+#define CU_COMMANDS_NAMES_MAX   100u /* host names listed in one result */
+
+struct cu_commands;
+
+/* Where a request came from. */
+struct cu_commands_origin {
+    void *owner;  /* the connection */
+    uint64_t id;  /* the asker's number for it */
+    bool is_link; /* owner is a link between daemons, else one of the control socket */
+};
+
+struct cu_commands_hooks {
+    void *context;
+    /* The one answer to a request; json is borrowed. Never called for an owner that has gone. */
+    void (*reply)(void *context, const struct cu_commands_origin *origin, struct cu_buf *json);
+    /* Sends a request to our child (child) or parent; json is borrowed. 0 or -errno. Must not call
+     * back into here. */
+    int (*ask)(void *context, uint32_t rank, bool child, uint64_t id, struct cu_buf *json);
+    /* This node is to stop, after this call has returned: the driver calls cu_commands_stopping,
+     * takes the mount away, replies to origin (owner NULL: to nobody) with result (borrowed here),
+     * to which it adds "lingers": true while cu_commands_lingers, and ends. */
+    void (*stop)(void *context, const struct cu_commands_origin *origin, json_t *result);
+    /* Adds what the driver knows to a `doctor` result. */
+    void (*describe)(void *context, json_t *result);
+    /* This node's caches were dropped: freed memory may be given back. */
+    void (*dropped)(void *context);
+    /* Has this node's kernel been told of all that it should forget? *failures: notifications that
+     * could not be made so far. Asked when the core's effects are drained. */
+    bool (*forgot)(void *context, uint64_t *failures);
+};
+
+struct cu_commands_config {
+    struct cu_core *core;         /* borrowed */
+    const struct cu_job *job;     /* borrowed */
+    struct cu_core_config limits; /* as the core was created with */
+    uint64_t started_ns;
+    uint32_t restarts; /* daemons that died here before this one */
+    struct cu_commands_hooks hooks;
+};
+
+/* NULL: out of memory. */
+struct cu_commands *cu_commands_create(const struct cu_commands_config *config);
+void cu_commands_destroy(struct cu_commands *commands);
+
+/* A request's text. Anything may stand in it. */
+void cu_commands_request(struct cu_commands *commands, const struct cu_commands_origin *origin,
+                         const void *text, size_t size, uint64_t now_ns);
+/* A RESULT from rank to a request that `ask` sent. */
+void cu_commands_result(struct cu_commands *commands, uint32_t rank, bool child, uint64_t id,
+                        const void *text, size_t size, uint64_t now_ns);
+void cu_commands_peer_down(struct cu_commands *commands, uint32_t rank, bool child,
+                           uint64_t now_ns);
+/* The connection has gone: what came over it needs no answer any more. */
+void cu_commands_gone(struct cu_commands *commands, const void *owner);
+/* To be called when the core's effects are drained: goes on with what waits for a parent or for
+ * nodes to become ready. True when it did something. */
+bool cu_commands_poll(struct cu_commands *commands, uint64_t now_ns);
+/* When cu_commands_tick must be called; UINT64_MAX: no need. */
+uint64_t cu_commands_deadline(const struct cu_commands *commands);
+void cu_commands_tick(struct cu_commands *commands, uint64_t now_ns);
+
+/* From now on every request is refused, and what waits is answered so, but for `stop` requests that
+ * were handed up: their answer is still to come from the parent. */
+void cu_commands_stopping(struct cu_commands *commands);
+/* Requests handed up that still wait for their answer. */
+bool cu_commands_lingers(const struct cu_commands *commands);
+/* Text of a result; NULL when out of memory. New reference. */
+struct cu_buf *cu_commands_encode(const json_t *result);
+/* This node's counters by name and what the process uses. New reference, NULL: out of memory. */
+json_t *cu_commands_counters(struct cu_commands *commands);
+
+#endif

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One request down the tree, one result up: a node asks its children, does its own part, and
+ * answers when all children have, or with what has come when the time is over. A child's limit is
+ * shorter than its parent's, so that one silent node far below costs itself, not the branch above
+ * it.
+ *
+ * A refresh is done when this node's kernel has been told, too.
+ *
+ * A stop is complete for a child when its connection has ended, too: then its process has. */
+#include "base/path.h"
+#include "base/text.h"
+#include "control/task.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void child_done(struct cu_task *task, struct cu_task_child *child)
+{
+    if (child->done)
+        return;
+    child->done = true;
+    task->child_open--;
+}
+
+static struct cu_task_child *child_of(struct cu_task *task, uint32_t rank)
+{
+    for (uint32_t i = 0; i < task->child_count; i++) {
+        if (task->children[i].rank == rank)
+            return &task->children[i];
+    }
+    return NULL;
+}
+
+/* What is sent to the children: the request, for what is below, with less time. */
+static struct cu_buf *request_below(const struct cu_task *task)
+{
+    json_t *request = json_copy(task->request);
+    uint64_t limit_ms = task->timeout_ms - task->timeout_ms / 8;
+    struct cu_buf *text;
+
+    if (request == NULL)
+        return NULL;
+    json_object_del(request, "all");
+    json_object_del(request, "root");
+    json_object_set_new(request, "below", json_true());
+    json_object_set_new(request, "timeout_ms", json_integer((json_int_t)limit_ms));
+    text = cu_commands_encode(request);
+    json_decref(request);
+    return text;
+}
+
+static void drop_zeros(json_t *counters)
+{
+    const char *name;
+    json_t *value;
+    void *next;
+
+    json_object_foreach_safe(counters, next, name, value)
+    {
+        if (json_integer_value(value) == 0)
+            json_object_del(counters, name);
+    }
+}
+
+/* Sums travel, whatever the number of nodes; each node's own figures only for who asked for them,
+ * and then without the many that are zero. */
+static void own_stats(struct cu_commands *commands, struct cu_task *task)
+{
+    json_t *own = cu_answer_node_stats(commands);
+    json_t *counters = json_object_get(own, "counters");
+
+    task->sum = json_deep_copy(counters);
+    if (task->scope == CU_SCOPE_HERE || json_is_true(json_object_get(task->request, "each"))) {
+        if (task->scope != CU_SCOPE_HERE)
+            drop_zeros(counters);
+        task->nodes = json_array();
+        json_array_append(task->nodes, own);
+    }
+    json_decref(own);
+}
+
+/* Done when the kernel has been told. */
+static void own_refresh(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns)
+{
+    const struct cu_commands_hooks *hooks = &commands->config.hooks;
+    const char *name = json_string_value(json_object_get(task->request, "path"));
+    char path[CU_PATH_MAX] = "/";
+    uint32_t generation = 0;
+    int len = 1;
+
+    if (task->op == CU_OP_REFRESH)
+        len = cu_text_unname(name, path, sizeof(path)); /* was judged when it came */
+    if (len <= 0)
+        return;
+    if (task->op == CU_OP_REFRESH) {
+        generation = (uint32_t)json_integer_value(json_object_get(task->request, "generation"));
+        if (generation == 0)
+            generation = cu_core_generation(commands->config.core) + 1;
+        json_object_set_new(task->request, "generation", json_integer(generation));
+    }
+    hooks->forgot(hooks->context, &task->failures);
+    cu_core_refresh(commands->config.core, path, (size_t)len, generation, now_ns);
+    hooks->dropped(hooks->context);
+    task->own_open = true;
+}
+
+static void own_part(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns)
+{
+    if (task->op == CU_OP_STATS)
+        own_stats(commands, task);
+    if (task->op == CU_OP_REFRESH || task->op == CU_OP_DROP)
+        own_refresh(commands, task, now_ns);
+    if (!task->own_open)
+        cu_rankset_add(&task->seen, commands->config.limits.rank);
+}
+
+static void finish_when_done(struct cu_commands *commands, struct cu_task *task)
+{
+    if (task->child_open == 0 && !task->own_open)
+        cu_gather_finish(commands, task);
+}
+
+bool cu_gather_poll(struct cu_commands *commands, struct cu_task *task)
+{
+    const struct cu_commands_hooks *hooks = &commands->config.hooks;
+    uint64_t failures = 0;
+
+    if (!task->own_open || !hooks->forgot(hooks->context, &failures))
+        return false;
+    task->own_open = false;
+    task->failed += failures > task->failures;
+    cu_rankset_add(&task->seen, commands->config.limits.rank);
+    finish_when_done(commands, task);
+    return true;
+}
+
+void cu_gather_start(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns)
+{
+    const struct cu_commands_config *config = &commands->config;
+    uint32_t max = config->limits.node_count;
+    uint32_t *ranks = malloc((size_t)max * sizeof(*ranks));
+    struct cu_buf *text;
+    uint32_t count = 0;
+
+    task->state = CU_TASK_GATHERING;
+    if (ranks != NULL && task->scope != CU_SCOPE_HERE)
+        count = cu_core_children(config->core, 0, ranks, max);
+    task->children = calloc((size_t)count + 1, sizeof(*task->children));
+    if (ranks == NULL || task->children == NULL || cu_rankset_init(&task->seen, max) < 0) {
+        free(ranks);
+        cu_task_fail(commands, task, "out of memory");
+        return;
+    }
+    own_part(commands, task, now_ns);
+    text = request_below(task);
+    task->child_count = count;
+    task->child_open = count;
+    for (uint32_t i = 0; i < count; i++) {
+        task->children[i].rank = ranks[i];
+        if (text == NULL ||
+            config->hooks.ask(config->hooks.context, ranks[i], true, task->id, text) < 0)
+            child_done(task, &task->children[i]);
+    }
+    cu_buf_unref(text);
+    free(ranks);
+    finish_when_done(commands, task);
+}
+
+static bool is_longest(const char *name)
+{
+    return strcmp(name, cu_counter_name(CU_COUNT_loop_longest_us)) == 0 ||
+           strcmp(name, cu_counter_name(CU_COUNT_loop_busy_us)) == 0;
+}
+
+static void add_counters(json_t *sum, const json_t *counters)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach((json_t *)counters, name, value)
+    {
+        uint64_t so_far = (uint64_t)json_integer_value(json_object_get(sum, name));
+        uint64_t more = (uint64_t)json_integer_value(value), total = so_far + more;
+
+        if (is_longest(name))
+            total = so_far > more ? so_far : more;
+
+        json_object_set_new(sum, name, json_integer((json_int_t)total));
+    }
+}
+
+/* A node that changed its parent meanwhile may have been asked by both. A sum cannot be taken apart
+ * again, so one that speaks for such a node is not counted, and the others in it are silent. */
+static void merge_stats(struct cu_task *task, const struct cu_rankset *ranks, json_t *result)
+{
+    json_t *nodes = json_object_get(result, "nodes");
+
+    if (cu_rankset_meet(&task->seen, ranks))
+        return;
+    cu_rankset_add_all(&task->seen, ranks);
+    add_counters(task->sum, json_object_get(result, "sum"));
+    if (task->nodes != NULL && json_is_array(nodes))
+        json_array_extend(task->nodes, nodes);
+}
+
+/* Ranks that a child's result speaks for, and their figures. */
+static void merge(struct cu_task *task, uint32_t rank, json_t *result)
+{
+    const char *text = json_string_value(json_object_get(result, "ranks"));
+    struct cu_rankset ranks;
+
+    if (!json_is_true(json_object_get(result, "ok")) ||
+        cu_rankset_init(&ranks, task->seen.limit) < 0)
+        return;
+    if (text == NULL || cu_rankset_add_text(&ranks, text) < 0)
+        cu_rankset_add(&ranks, rank);
+    if (task->op == CU_OP_STATS) {
+        merge_stats(task, &ranks, result);
+    } else {
+        cu_rankset_add_all(&task->seen, &ranks);
+        task->failed += (uint64_t)json_integer_value(json_object_get(result, "failed"));
+    }
+    cu_rankset_free(&ranks);
+}
+
+void cu_gather_result(struct cu_commands *commands, struct cu_task *task, uint32_t rank,
+                      json_t *result)
+{
+    struct cu_task_child *child = child_of(task, rank);
+
+    if (child == NULL || child->answered || child->done)
+        return;
+    child->answered = true;
+    merge(task, rank, result);
+    if (task->op != CU_OP_STOP || json_is_true(json_object_get(result, "lingers")) ||
+        !json_is_true(json_object_get(result, "ok")))
+        child_done(task, child);
+    finish_when_done(commands, task);
+}
+
+void cu_gather_child_down(struct cu_commands *commands, struct cu_task *task, uint32_t rank)
+{
+    struct cu_task_child *child = child_of(task, rank);
+
+    if (child == NULL || child->done)
+        return;
+    child_done(task, child);
+    finish_when_done(commands, task);
+}
+
+/* For the asker's eyes, at the root or where only this node was meant. */
+static void add_totals(struct cu_commands *commands, struct cu_task *task, json_t *result)
+{
+    if (task->op == CU_OP_STATS)
+        json_object_set_new(result, "answered", json_integer(task->seen.count));
+    else
+        json_object_set_new(result, task->op == CU_OP_STOP ? "stopped" : "nodes",
+                            json_integer(task->seen.count));
+    if (task->scope == CU_SCOPE_ROOT)
+        cu_answer_add_missing(commands, result, "silent", task->seen.bits);
+}
+
+void cu_gather_finish(struct cu_commands *commands, struct cu_task *task)
+{
+    json_t *result = json_object();
+    char *ranks;
+
+    json_object_set_new(result, "ok", json_true());
+    if (task->sum != NULL)
+        json_object_set(result, "sum", task->sum);
+    if (task->nodes != NULL)
+        json_object_set(result, "nodes", task->nodes);
+    if (task->op == CU_OP_REFRESH)
+        json_object_set_new(result, "failed", json_integer((json_int_t)task->failed));
+    if (task->scope == CU_SCOPE_BELOW) {
+        ranks = cu_rankset_text(&task->seen);
+        json_object_set_new(result, "ranks", json_string(ranks != NULL ? ranks : ""));
+        free(ranks);
+    } else {
+        add_totals(commands, task, result);
+    }
+    if (task->op == CU_OP_STOP) {
+        struct cu_commands_origin origin = task->origin;
+
+        cu_task_free(commands, task);
+        commands->config.hooks.stop(commands->config.hooks.context, &origin, result);
+        json_decref(result);
+        return;
+    }
+    cu_task_finish(commands, task, result);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Inside of the control plane: a request that is not answered yet. */
+#ifndef CU_CONTROL_TASK_H
+#define CU_CONTROL_TASK_H
+
+#include "base/deadline.h"
+#include "base/list.h"
+#include "control/commands.h"
+#include "control/rankset.h"
+
+enum cu_task_op {
+    CU_OP_STATUS,
+    CU_OP_STATS,
+    CU_OP_WAIT,
+    CU_OP_STOP,
+    CU_OP_REFRESH,
+    CU_OP_DROP,
+    CU_OP_DOCTOR,
+};
+
+enum cu_task_state {
+    CU_TASK_PARKED,    /* for the root, but there is no parent yet */
+    CU_TASK_HANDED_UP, /* the parent was asked */
+    CU_TASK_WAITING,   /* `wait` at the root */
+    CU_TASK_GATHERING, /* children were asked */
+};
+
+enum cu_task_scope {
+    CU_SCOPE_HERE,
+    CU_SCOPE_ROOT,  /* wherever it came in: the root does it */
+    CU_SCOPE_BELOW, /* this node and all below it, asked by the parent */
+};
+
+/* A child that was asked. */
+struct cu_task_child {
+    uint32_t rank;
+    bool answered;
+    bool done; /* nothing more is awaited from it */
+};
+
+struct cu_task {
+    struct cu_list link;
+    struct cu_deadline deadline;
+    struct cu_commands_origin origin;
+    enum cu_task_op op;
+    enum cu_task_scope scope;
+    enum cu_task_state state;
+    uint64_t id;         /* of what was sent up or down for it */
+    uint64_t asked_ns;   /* when the request came */
+    uint64_t timeout_ms; /* how long it may take at the root */
+    json_t *request;     /* owned */
+    uint32_t parent;     /* HANDED_UP: who was asked */
+    /* GATHERING */
+    struct cu_task_child *children; /* owned */
+    uint32_t child_count;
+    uint32_t child_open;    /* not done */
+    bool own_open;          /* REFRESH, DROP: this node's kernel is still being told */
+    uint64_t failures;      /* the same: notifications that had failed before */
+    uint64_t failed;        /* the same: nodes on which some failed */
+    struct cu_rankset seen; /* ranks that the result speaks for */
+    json_t *sum;            /* STATS: owned object, counters of all ranks in seen */
+    json_t *nodes;          /* STATS, where each node was asked for: owned array */
+};
+
+struct cu_commands {
+    struct cu_commands_config config;
+    struct cu_list tasks;
+    uint32_t task_count;
+    struct cu_deadline_queue deadlines;
+    uint64_t next_id;
+    bool stopping;
+};
+
+/* commands.c */
+/* Sends result (taken; NULL: out of memory) as the answer and frees the task. */
+void cu_task_finish(struct cu_commands *commands, struct cu_task *task, json_t *result);
+/* The same with {"ok": false, "error": text}. */
+__attribute__((format(printf, 3, 4))) void
+cu_task_fail(struct cu_commands *commands, struct cu_task *task, const char *format, ...);
+void cu_task_free(struct cu_commands *commands, struct cu_task *task);
+
+/* gather.c: asks the children, does this node's part and waits. The task may be finished at once.
+ */
+void cu_gather_start(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns);
+void cu_gather_result(struct cu_commands *commands, struct cu_task *task, uint32_t rank,
+                      json_t *result);
+void cu_gather_child_down(struct cu_commands *commands, struct cu_task *task, uint32_t rank);
+/* The core's effects are drained: ends this node's part when it is done. True when it was. The task
+ * may be finished. */
+bool cu_gather_poll(struct cu_commands *commands, struct cu_task *task);
+/* Ends it with what has come. */
+void cu_gather_finish(struct cu_commands *commands, struct cu_task *task);
+
+/* answers.c: results of this node; new references, NULL when out of memory. */
+json_t *cu_answer_status(struct cu_commands *commands, uint64_t now_ns);
+json_t *cu_answer_node_stats(struct cu_commands *commands);
+json_t *cu_answer_doctor(struct cu_commands *commands, bool hosts, uint64_t now_ns);
+/* Of a `wait` at the root whose time is over. */
+json_t *cu_answer_not_ready(struct cu_commands *commands);
+/* Adds the first names of the ranks not in bits as array `name`, and their number as NAME_count.
+ * Returns the number. */
+uint32_t cu_answer_add_missing(struct cu_commands *commands, json_t *result, const char *name,
+                               const uint8_t *bits);
+
+#endif

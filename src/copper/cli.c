@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Options and messages, the same for all commands: an option means the same wherever it is taken,
+ * and a command that does not take it says so. */
+#include "copper/cli.h"
+
+#include "base/parse.h"
+#include "base/text.h"
+#include "copper/progress.h"
+#include "host/rundir.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TIMEOUT_MAX_S 86400u
+
+static const struct known_option {
+    char letter;
+    const char *name;
+    const char *value; /* what it takes, or NULL */
+    const char *help;
+} known_options[] = {
+    {'v', "--mount", "MOUNT", "the mount directory (-v MOUNT is the same)"},
+    {'a', "--all", NULL, "of all nodes of the job"},
+    {'n', "--nodes", NULL, "of all nodes, and a line for each of them"},
+    {'h', "--here", NULL, "on this node only"},
+    {'j', "--json", NULL, "as JSON"},
+    {'w', "--wait", NULL, "return when all nodes are ready"},
+    {'t', "--timeout", "SECONDS", "with --wait: at most so long (20)"},
+    {'i', "--job-id", "ID", "only the daemon of this job"},
+};
+#define KNOWN_COUNT (sizeof(known_options) / sizeof(known_options[0]))
+
+/* "copper: " and the text as one line for people, whatever bytes are in it. */
+__attribute__((format(printf, 2, 0))) static void print_line(FILE *out, const char *format,
+                                                             va_list args)
+{
+    char text[2 * CU_PATH_MAX], line[CU_TEXT_BYTES(sizeof(text))];
+
+    if (vsnprintf(text, sizeof(text), format, args) < 0)
+        text[0] = '\0';
+    cu_text_line(line, sizeof(line), text, strlen(text));
+    fprintf(out, "copper: %s\n", line);
+}
+
+int cu_cli_fail(enum cu_exit status, const char *format, ...)
+{
+    va_list args;
+
+    cu_progress_end();
+    fflush(stdout);
+    va_start(args, format);
+    print_line(stderr, format, args);
+    va_end(args);
+    return status;
+}
+
+void cu_cli_say(FILE *out, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    print_line(out, format, args);
+    va_end(args);
+}
+
+void cu_cli_help(const struct cu_command *command)
+{
+    printf("usage: copper %s %s\n\n%s.\n%s\n", command->name, command->synopsis, command->summary,
+           command->details);
+    for (size_t i = 0; i < KNOWN_COUNT; i++) {
+        const struct known_option *o = &known_options[i];
+        char left[32];
+
+        if (strchr(command->options, o->letter) == NULL)
+            continue;
+        snprintf(left, sizeof(left), "%s %s", o->name, o->value != NULL ? o->value : "");
+        printf("  %-20s %s\n", left, o->help);
+    }
+    puts("  --help               this text");
+}
+
+static const struct known_option *find_option(const struct cu_command *command, const char *word,
+                                              size_t len)
+{
+    if (len == 2 && strncmp(word, "-v", 2) == 0)
+        return &known_options[0];
+    for (size_t i = 0; i < KNOWN_COUNT; i++)
+        if (strlen(known_options[i].name) == len &&
+            strncmp(known_options[i].name, word, len) == 0 &&
+            strchr(command->options, known_options[i].letter) != NULL)
+            return &known_options[i];
+    return NULL;
+}
+
+static int take_mount(struct cu_cli_options *options, const char *value)
+{
+    if (cu_path_normalise(value, options->mount) < 0)
+        return cu_cli_fail(CU_EXIT_USAGE,
+                           "-v: \"%s\" is not a mount directory; allowed is an absolute path",
+                           value);
+    options->mount_given = true;
+    return -1;
+}
+
+static int take_option(struct cu_cli_options *options, char letter, const char *value)
+{
+    uint64_t number;
+
+    switch (letter) {
+    case 'v':
+        return take_mount(options, value);
+    case 't':
+        if (cu_parse_u64(value, 1, TIMEOUT_MAX_S, &number) != 0)
+            return cu_cli_fail(CU_EXIT_USAGE,
+                               "--timeout: \"%s\" is not a number of seconds; allowed is 1 to %u",
+                               value, TIMEOUT_MAX_S);
+        options->timeout_s = (uint32_t)number;
+        return -1;
+    case 'i':
+        options->job_id = value;
+        return -1;
+    case 'j':
+        options->json = true;
+        return -1;
+    case 'a':
+        options->all = true;
+        return -1;
+    case 'n':
+        options->nodes = true;
+        return -1;
+    case 'h':
+        options->here = true;
+        return -1;
+    case 'w':
+        options->wait = true;
+        return -1;
+    }
+    return -1;
+}
+
+int cu_cli_parse(const struct cu_command *command, int argc, char **argv,
+                 struct cu_cli_options *options)
+{
+    int i;
+
+    memset(options, 0, sizeof(*options));
+    for (i = 1; i < argc && argv[i][0] == '-' && argv[i][1] != '\0'; i++) {
+        const char *equals = strncmp(argv[i], "--", 2) == 0 ? strchr(argv[i], '=') : NULL;
+        size_t len = equals != NULL ? (size_t)(equals - argv[i]) : strlen(argv[i]);
+        const struct known_option *o;
+        const char *value = equals != NULL ? equals + 1 : NULL;
+        int status;
+
+        if (strcmp(argv[i], "--") == 0) {
+            i++;
+            break;
+        }
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            cu_cli_help(command);
+            return CU_EXIT_OK;
+        }
+        o = find_option(command, argv[i], len);
+        if (o == NULL)
+            return cu_cli_fail(CU_EXIT_USAGE, "%s: there is no option %s: see copper %s --help",
+                               command->name, argv[i], command->name);
+        if (o->value == NULL && value != NULL)
+            return cu_cli_fail(CU_EXIT_USAGE, "%s: takes no value", o->name);
+        if (o->value != NULL && value == NULL) {
+            if (i + 1 >= argc)
+                return cu_cli_fail(CU_EXIT_USAGE, "%s: needs a value: %s", argv[i], o->value);
+            value = argv[++i];
+        }
+        status = take_option(options, o->letter, value);
+        if (status >= 0)
+            return status;
+    }
+    options->first = i;
+    if (!options->mount_given && cu_rundir_default_mount(getuid(), options->mount) != 0)
+        return cu_cli_fail(CU_EXIT_USAGE,
+                           "COPPER_MOUNT: is not a mount directory; allowed is an absolute path");
+    return -1;
+}
+
+int cu_cli_no_operands(const struct cu_command *command, int argc, char **argv,
+                       const struct cu_cli_options *options)
+{
+    if (options->first >= argc)
+        return -1;
+    return cu_cli_fail(CU_EXIT_USAGE, "%s: \"%s\" is too much: see copper %s --help", command->name,
+                       argv[options->first], command->name);
+}
+
+int cu_cli_print_json(const json_t *object)
+{
+    if (json_dumpf(object, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII) != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "cannot write the output");
+    putchar('\n');
+    return CU_EXIT_OK;
+}
+
+const char *cu_cli_size(uint64_t bytes, char out[32])
+{
+    static const char *const units[] = {"KB", "MB", "GB", "TB", "PB"};
+    double value = (double)bytes / 1024;
+    size_t unit = 0;
+
+    if (bytes < 1024) {
+        snprintf(out, 32, "%" PRIu64 " B", bytes);
+        return out;
+    }
+    while (value >= 1023.95 && unit + 1 < sizeof(units) / sizeof(units[0])) {
+        value /= 1024;
+        unit++;
+    }
+    snprintf(out, 32, "%.1f %s", value, units[unit]);
+    return out;
+}
+
+uint64_t cu_cli_number(const json_t *object, const char *name)
+{
+    json_int_t value = json_integer_value(json_object_get(object, name));
+
+    return value > 0 ? (uint64_t)value : 0;
+}
+
+const char *cu_cli_text(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text != NULL ? text : "";
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the copper commands share: the table, the options and how they speak to people. */
+#ifndef CU_COPPER_CLI_H
+#define CU_COPPER_CLI_H
+
+#include "base/error.h"
+#include "base/path.h"
+#include "proto/job.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum cu_exit {
+    CU_EXIT_OK = 0,
+    CU_EXIT_FAILED = 1,
+    CU_EXIT_USAGE = 2,
+    CU_EXIT_NOT_RUN = 125, /* of copper run, as of env(1) */
+    CU_EXIT_NOT_RUNNABLE = 126,
+    CU_EXIT_NOT_FOUND = 127,
+    CU_EXIT_INTERRUPTED = 128, /* and the number of the signal */
+};
+
+struct cu_command {
+    const char *name;
+    const char *synopsis; /* what follows the name in the usage line */
+    const char *summary;  /* one line */
+    const char *details;  /* the rest of --help, lines with newlines; or "" */
+    const char *options;  /* letters of enum below that it takes */
+    bool hidden;          /* for the scripts, not in the list */
+    int (*run)(const struct cu_command *command, int argc, char **argv);
+};
+
+extern const struct cu_command cu_command_status, cu_command_stats, cu_command_stop,
+    cu_command_refresh, cu_command_doctor, cu_command_run, cu_command_job;
+
+/* Options of the commands, by the letters of cu_command.options: v -v/--mount, j --json, a --all,
+ * n --nodes, h --here, w --wait, t --timeout, i --job-id. */
+struct cu_cli_options {
+    char mount[CU_PATH_MAX]; /* normal form; the default when not given */
+    bool mount_given, json, all, nodes, here, wait;
+    uint32_t timeout_s; /* 0: not given */
+    const char *job_id; /* 32 hex digits or NULL; borrowed */
+    int first;          /* index of the first operand in argv */
+};
+
+/* Parses argv; -1 to go on, else the exit status (help was printed, or an error). */
+int cu_cli_parse(const struct cu_command *command, int argc, char **argv,
+                 struct cu_cli_options *options);
+/* -1, or the status of having said that an operand is too much. */
+int cu_cli_no_operands(const struct cu_command *command, int argc, char **argv,
+                       const struct cu_cli_options *options);
+void cu_cli_help(const struct cu_command *command);
+/* "copper: ..." on standard error; returns the status, so that it can be returned at once. */
+__attribute__((format(printf, 2, 3))) int cu_cli_fail(enum cu_exit status, const char *format, ...);
+/* "copper: ..." as one line on out. Both write names as base/text.h says. */
+__attribute__((format(printf, 2, 3))) void cu_cli_say(FILE *out, const char *format, ...);
+/* Prints the object as one JSON text on standard output. Exit status. */
+int cu_cli_print_json(const json_t *object);
+/* "12.3 MB" of 1,024s into out, which is returned. */
+const char *cu_cli_size(uint64_t bytes, char out[32]);
+/* Field of a result, 0 or "" when it is not there or of another type. */
+uint64_t cu_cli_number(const json_t *object, const char *name);
+const char *cu_cli_text(const json_t *object, const char *name);
+
+#endif

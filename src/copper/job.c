@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* copper job: what launch_copper.sh and stop_copper.sh are made of. Not for people. */
+#include "control/client.h"
+#include "copper/cli.h"
+#include "copper/launch.h"
+#include "copper/progress.h"
+#include "host/rundir.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <libgen.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PORT_ATTEMPTS 5u
+
+/* Takes "--parts DIR --copperd PATH" from the front of argv; how many words, or -1. */
+static int take_paths(int argc, char **argv, struct cu_launch_paths *paths)
+{
+    int i = 1;
+
+    for (; i + 1 < argc; i += 2) {
+        if (strcmp(argv[i], "--parts") == 0)
+            paths->parts = argv[i + 1];
+        else if (strcmp(argv[i], "--copperd") == 0)
+            paths->copperd = argv[i + 1];
+        else if (strcmp(argv[i], "--copper") == 0)
+            paths->copper = argv[i + 1];
+        else if (strcmp(argv[i], "--site") == 0)
+            paths->site = argv[i + 1];
+        else
+            break;
+    }
+    return i - 1;
+}
+
+/* The status to exit with, or -1: options and host list are good. */
+static int take_options(int argc, char **argv, const struct cu_launch_paths *paths,
+                        struct cu_launch_options *options)
+{
+    struct cu_error err;
+    struct cu_hosts *hosts = &options->job.hosts;
+    int rc = cu_launch_options(argc, argv, paths->site, options, &err);
+
+    if (rc == 0 && (options->help || options->version)) {
+        if (options->help)
+            cu_launch_help(paths->site);
+        else
+            puts("copper " CU_VERSION);
+        cu_job_free(&options->job);
+        return CU_EXIT_OK;
+    }
+    if (rc != 0)
+        return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
+    if (options->hosts != NULL)
+        rc = cu_launch_hosts(options->hosts, hosts, &err);
+    else if (paths->parts != NULL)
+        rc = cu_launch_hosts_found(paths->parts, hosts, &err);
+    else
+        rc = cu_launch_hosts_from(STDIN_FILENO, "host list", hosts, &err);
+    if (rc != 0) {
+        cu_job_free(&options->job);
+        return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
+    }
+    return -1;
+}
+
+static int create(int argc, char **argv)
+{
+    const struct cu_launch_paths paths = {0};
+    struct cu_launch_options options;
+    struct cu_job_file file;
+    struct cu_error err;
+    int status = take_options(argc, argv, &paths, &options);
+    int rc;
+
+    if (status >= 0)
+        return status;
+    rc = cu_job_file_create(&options.job, 0, &file, &err);
+    cu_job_free(&options.job);
+    if (rc != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    puts(file.path);
+    cu_job_file_close(&file, false);
+    return CU_EXIT_OK;
+}
+
+/* A shell goes on with its script after a program that only exits with 130; one that has died of
+ * the signal ends the script, too, as whoever pressed Ctrl-C expects. */
+static void end_by(int signal_number)
+{
+    sigset_t set;
+
+    signal(signal_number, SIG_DFL);
+    sigemptyset(&set);
+    sigaddset(&set, signal_number);
+    fflush(NULL);
+    raise(signal_number);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* The job's file and the launch. again: NULL, or set when it may succeed with another port. Exit
+ * status. */
+static int launch_job(struct cu_job *job, const struct cu_launch_paths *paths, unsigned attempt,
+                      bool *again)
+{
+    struct cu_job_file file;
+    struct cu_error err;
+    int status, rc;
+
+    cu_progress_begin("looking for an earlier job");
+    rc = cu_job_file_create(job, attempt, &file, &err);
+    cu_progress_end();
+    if (rc != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    status = cu_launch_run(job, &file, paths, again);
+    cu_job_file_close(&file, status != CU_EXIT_OK);
+    if (status != CU_EXIT_OK && getenv("COPPER_RUN_DIR") == NULL)
+        rmdir(dirname(file.path)); /* as far as it is empty */
+    return status;
+}
+
+static int launch(int argc, char **argv)
+{
+    struct cu_launch_paths paths = {0};
+    struct cu_launch_options options;
+    int taken = take_paths(argc, argv, &paths);
+    bool again = true, port_given;
+    int status;
+
+    if (paths.parts == NULL || paths.copperd == NULL || paths.copper == NULL)
+        return cu_cli_fail(CU_EXIT_USAGE, "job launch: is called by launch_copper.sh only");
+    status = take_options(argc - taken, argv + taken, &paths, &options);
+    if (status >= 0)
+        return status;
+    port_given = options.job.port != 0;
+    for (unsigned attempt = 0; again; attempt++) {
+        bool last = port_given || attempt + 1 == PORT_ATTEMPTS;
+
+        again = false;
+        if (!port_given)
+            options.job.port = 0;
+        status = launch_job(&options.job, &paths, attempt, last ? NULL : &again);
+    }
+    cu_job_free(&options.job);
+    if (status > CU_EXIT_INTERRUPTED)
+        end_by(status - CU_EXIT_INTERRUPTED);
+    return status;
+}
+
+static const char *plural(size_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+static int report_stop(const struct cu_undo *undo, const char *mount_dir)
+{
+    if (undo->stopped > 0)
+        printf("copper: stopped on %zu node%s\n", undo->stopped, plural(undo->stopped));
+    else if (undo->silent == 0)
+        cu_cli_say(stdout, "nothing runs at %s", mount_dir);
+    if (undo->silent > 0)
+        return cu_cli_fail(CU_EXIT_FAILED,
+                           "no answer from %zu node%s: %s; when it is back: stop_copper.sh -H HOST",
+                           undo->silent, plural(undo->silent), undo->first);
+    return CU_EXIT_OK;
+}
+
+/* The job of the file when there is one, the given hosts when not, else this node. */
+static int stop_mount(const char *mount_dir, const char *hosts_text,
+                      const struct cu_launch_paths *paths)
+{
+    char run_dir[CU_PATH_MAX], path[CU_PATH_MAX];
+    struct cu_undo undo = {0};
+    struct cu_hosts hosts = {0};
+    struct cu_error err;
+    struct cu_job job;
+    int rc;
+
+    if (cu_rundir_find(getuid(), run_dir, &err) != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    if (cu_rundir_file(run_dir, mount_dir, "job", path) != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "run directory %s: the name is too long", run_dir);
+    if (hosts_text != NULL && cu_launch_hosts(hosts_text, &hosts, &err) != 0)
+        return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
+    cu_progress_begin("stopping");
+    rc = cu_client_read_job(path, &job, &err);
+    if (rc == 0) {
+        cu_undo_everywhere(&job, paths, &undo);
+        cu_job_free(&job);
+    }
+    unlink(path);
+    if (hosts.count > 0)
+        cu_undo_each(&hosts, mount_dir, NULL, paths, &undo);
+    cu_parse_hosts_free(&hosts);
+    if (rc != 0 && hosts_text == NULL) {
+        rc = cu_undo_here(mount_dir, paths, &undo, &err);
+        if (rc < 0)
+            return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    }
+    if (getenv("COPPER_RUN_DIR") == NULL)
+        rmdir(run_dir); /* as far as it is empty */
+    cu_progress_end();
+    return report_stop(&undo, mount_dir);
+}
+
+static void stop_help(void)
+{
+    puts("usage: stop_copper.sh [-v MOUNT] [-H HOSTS]\n\n"
+         "Stops Copper on all nodes of the job and takes away what it left. Harmless when nothing\n"
+         "runs.\n\n"
+         "  -v MOUNT       mount directory ($COPPER_MOUNT, else /tmp/$USER/copper)\n"
+         "  -H HOSTS       also on these: host file, or hosts with commas\n"
+         "  -h, --help     this text\n"
+         "  --version      version");
+}
+
+/* -1, or the status to exit with. */
+static int take_stop_options(int argc, char **argv, const char **mount, const char **hosts)
+{
+    static const struct option longs[] = {
+        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
+    struct cu_error err;
+    int c;
+
+    opterr = 0;
+    while ((c = getopt_long(argc, argv, "+:v:H:h", longs, NULL)) != -1) {
+        switch (c) {
+        case 'h':
+            stop_help();
+            return CU_EXIT_OK;
+        case 'V':
+            puts("copper " CU_VERSION);
+            return CU_EXIT_OK;
+        case 'v':
+            *mount = optarg;
+            break;
+        case 'H':
+            *hosts = optarg;
+            break;
+        default:
+            (void)cu_launch_refuse(c, argv, "stop_copper.sh", &err);
+            return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
+        }
+    }
+    if (optind < argc)
+        return cu_cli_fail(CU_EXIT_USAGE, "\"%s\" is too much; see stop_copper.sh --help",
+                           argv[optind]);
+    return -1;
+}
+
+static int stop(int argc, char **argv)
+{
+    struct cu_launch_paths paths = {0};
+    char mount_dir[CU_PATH_MAX];
+    const char *mount = NULL, *hosts = NULL, *label = "-v";
+    int taken = take_paths(argc, argv, &paths);
+    int status, rc;
+
+    if (paths.parts == NULL || paths.copper == NULL)
+        return cu_cli_fail(CU_EXIT_USAGE, "job stop: is called by stop_copper.sh only");
+    status = take_stop_options(argc - taken, argv + taken, &mount, &hosts);
+    if (status >= 0)
+        return status;
+    if (mount != NULL) {
+        rc = cu_path_normalise(mount, mount_dir);
+    } else {
+        rc = cu_rundir_default_mount(getuid(), mount_dir);
+        mount = getenv("COPPER_MOUNT");
+        label = "COPPER_MOUNT";
+    }
+    if (rc < 0)
+        return cu_cli_fail(CU_EXIT_USAGE,
+                           "%s: \"%s\" is not a mount directory; allowed is an absolute path",
+                           label, mount);
+    return stop_mount(mount_dir, hosts, &paths);
+}
+
+static int run(const struct cu_command *command, int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "create") == 0)
+        return create(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "launch") == 0)
+        return launch(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "stop") == 0)
+        return stop(argc - 1, argv + 1);
+    cu_cli_help(command);
+    return argc > 1 && strcmp(argv[1], "--help") == 0 ? CU_EXIT_OK : CU_EXIT_USAGE;
+}
+
+const struct cu_command cu_command_job = {
+    .name = "job",
+    .synopsis = "create [LAUNCH-OPTION...]",
+    .summary = "Makes the description of a job from a host list on standard input, prints its path",
+    .details = "The options are those of launch_copper.sh, which uses this command.\n",
+    .options = "",
+    .hidden = true,
+    .run = run,
+};

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The job's description on the launch host: how status, stats and stop find the job, and what keeps
+ * two launches on one mount apart. It is made with O_EXCL and locked until the launch has ended, so
+ * an unlocked file is of a job that was launched: it lives, or is a dead one's and goes. */
+#include "control/client.h"
+#include "copper/launch.h"
+#include "host/rundir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PORT_FIRST 20000u /* below Linux's ephemeral ports (32768), above what services use */
+#define PORT_COUNT 12000u
+#define PORT_MIN   1024u
+#define PORT_MAX   65535u
+
+void cu_launch_job_id(const struct cu_job *job, char out[2 * CU_JOB_ID_BYTES + 1])
+{
+    sodium_bin2hex(out, 2 * CU_JOB_ID_BYTES + 1, job->id, CU_JOB_ID_BYTES);
+}
+
+/* At random. Who has taken all of the usual ports has not necessarily all others. */
+static uint16_t choose_port(unsigned attempt)
+{
+    uint32_t port = PORT_MIN + randombytes_uniform(PORT_MAX - PORT_MIN + 1 - PORT_COUNT);
+
+    if (attempt == 0)
+        return (uint16_t)(PORT_FIRST + randombytes_uniform(PORT_COUNT));
+    return (uint16_t)(port < PORT_FIRST ? port : port + PORT_COUNT);
+}
+
+static int make_identity(struct cu_job *job, unsigned attempt, struct cu_error *err)
+{
+    if (sodium_init() < 0)
+        return cu_error_set(err, -EIO, "libsodium does not start");
+    randombytes_buf(job->id, sizeof(job->id));
+    randombytes_buf(job->key, sizeof(job->key));
+    if (job->port == 0)
+        job->port = choose_port(attempt);
+    return 0;
+}
+
+static int refuse_live(const char *path, const struct cu_job *old, struct cu_error *err)
+{
+    char since[32] = "?";
+    struct stat st;
+    struct tm tm;
+
+    if (stat(path, &st) == 0 && localtime_r(&st.st_mtime, &tm) != NULL)
+        strftime(since, sizeof(since), "%Y-%m-%d %H:%M", &tm);
+    return cu_error_set(err, -EEXIST,
+                        "a job with %zu node%s already runs on %s (since %s): stop it with "
+                        "stop_copper.sh or use -v",
+                        old->hosts.count, old->hosts.count == 1 ? "" : "s", old->mount_dir, since);
+}
+
+/* -EEXIST when the file's job lives; 0 when the file has gone. */
+static int clear_old(const char *path, struct cu_error *err)
+{
+    struct cu_client client;
+    struct cu_job old;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int rc;
+
+    if (fd < 0)
+        return errno == ENOENT ? 0 : cu_error_set(err, -errno, "%s: %s", path, strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        rc = cu_error_set(err, -EEXIST,
+                          "a launch on this mount is under way: wait for it or use -v");
+        goto out;
+    }
+    rc = cu_client_read_job(path, &old, NULL);
+    if (rc == 0) {
+        rc = cu_client_open_here(old.mount_dir, &client, NULL);
+        if (rc != 0)
+            rc = cu_client_open_any(&old, &client, NULL);
+        if (rc == 0)
+            rc = refuse_live(path, &old, err);
+        else
+            rc = 0;
+        cu_client_close(&client);
+        cu_job_free(&old);
+        if (rc != 0)
+            goto out;
+    }
+    rc = unlink(path) == 0 || errno == ENOENT
+             ? 0
+             : cu_error_set(err, -errno, "%s: %s", path, strerror(errno));
+out:
+    close(fd);
+    return rc;
+}
+
+static int write_text(int fd, const char *text, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = write(fd, text, size);
+
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (n > 0) {
+            text += n;
+            size -= (size_t)n;
+        }
+    }
+    return 0;
+}
+
+int cu_job_file_create(struct cu_job *job, unsigned attempt, struct cu_job_file *file,
+                       struct cu_error *err)
+{
+    char run_dir[CU_PATH_MAX];
+    char *text = NULL;
+    int rc;
+
+    file->fd = -1;
+    rc = cu_rundir_make(getuid(), run_dir, err);
+    if (rc != 0)
+        return rc;
+    if (cu_rundir_file(run_dir, job->mount_dir, "job", file->path) != 0)
+        return cu_error_set(err, -ENAMETOOLONG, "run directory %s: the name is too long", run_dir);
+    rc = make_identity(job, attempt, err);
+    if (rc == 0)
+        rc = clear_old(file->path, err);
+    if (rc != 0)
+        return rc;
+    file->fd = open(file->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (file->fd < 0 && errno == EEXIST)
+        return cu_error_set(err, -EEXIST,
+                            "a launch on this mount is under way: wait for it or use -v");
+    if (file->fd < 0)
+        return cu_error_set(err, -errno, "%s: %s", file->path, strerror(errno));
+    text = cu_job_encode(job);
+    rc = text == NULL ? -ENOMEM : 0;
+    if (rc == 0 && flock(file->fd, LOCK_EX | LOCK_NB) != 0)
+        rc = -errno;
+    if (rc == 0)
+        rc = write_text(file->fd, text, strlen(text));
+    if (text != NULL)
+        explicit_bzero(text, strlen(text));
+    free(text);
+    if (rc != 0) {
+        cu_job_file_close(file, true);
+        return cu_error_set(err, rc, "%s: %s", file->path, strerror(-rc));
+    }
+    return 0;
+}
+
+void cu_job_file_close(struct cu_job_file *file, bool remove)
+{
+    if (file->fd < 0)
+        return;
+    if (remove)
+        unlink(file->path);
+    close(file->fd);
+    file->fd = -1;
+}

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Starting a job and knowing when it stands. Three things can happen, and one poll waits for all: a
+ * starter ends (the launcher's pipe), rank 0 answers `wait` (its connection), somebody interrupts
+ * (a signal descriptor). Rank 0 is tried when its starter has ended, for then it listens; where
+ * starters stay as long as their daemons (srun), it is tried again and again at growing distances.
+ *
+ * Invariant: whatever the end, either all nodes are ready, or everything was stopped again. */
+#include "copper/launch.h"
+
+#include "control/client.h"
+#include "copper/cli.h"
+#include "copper/progress.h"
+#include "host/munge.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define TRY_MS          300 /* for one attempt to reach rank 0 */
+#define RETRY_MAX_MS    100
+#define OTHERS_MS       1000 /* after a failure: for other starters to fail, too, and be named */
+#define ANSWER_EARLY_MS 100  /* `wait` ends that much before the limit, to tell who is missing */
+#define PROGRESS_MS     1000
+#define REASONS_MAX     20 /* lines */
+
+struct launch {
+    const struct cu_job *job;
+    struct cu_starters starters;
+    struct cu_client client; /* to rank 0 */
+    bool asked;              /* `wait` is on its way */
+    bool ready;
+    struct cu_error last; /* why rank 0 was not reached last time */
+    json_t *not_ready;    /* the result of a `wait` that ended without success */
+    int64_t start_ms, limit_ms, try_ms, fail_ms, progress_ms;
+    int retry_ms;
+    int signal_fd;
+    int interrupted; /* signal number */
+    bool terminal;
+};
+
+static void ask_wait(struct launch *l)
+{
+    int64_t left = l->limit_ms - cu_channel_now_ms() - ANSWER_EARLY_MS;
+    json_t *request =
+        json_pack("{s:s,s:I}", "op", "wait", "timeout_ms", (json_int_t)(left > 1 ? left : 1));
+    int rc;
+
+    if (strcmp(l->job->hosts.names[0], "localhost") == 0)
+        rc = cu_client_open_here(l->job->mount_dir, &l->client, &l->last);
+    else
+        rc = cu_client_open_rank(l->job, 0, TRY_MS, &l->client, &l->last);
+    if (rc == 0) {
+        rc = cu_client_send(&l->client, request, &l->last);
+        l->asked = rc == 0;
+        if (rc != 0)
+            cu_client_close(&l->client);
+    }
+    json_decref(request);
+    l->retry_ms = l->retry_ms * 2 < RETRY_MAX_MS ? l->retry_ms * 2 : RETRY_MAX_MS;
+    l->try_ms = cu_channel_now_ms() + l->retry_ms;
+}
+
+static void take_answer(struct launch *l)
+{
+    json_t *result = NULL;
+    int rc = cu_client_receive(&l->client, TRY_MS, &result, &l->last);
+
+    l->asked = false;
+    cu_client_close(&l->client);
+    l->try_ms = cu_channel_now_ms() + l->retry_ms;
+    if (rc != 0)
+        return;
+    if (json_is_true(json_object_get(result, "ok"))) {
+        l->ready = true;
+    } else {
+        (void)cu_error_set(&l->last, -EAGAIN, "%s", cu_cli_text(result, "error"));
+        json_decref(l->not_ready);
+        l->not_ready = json_incref(result);
+    }
+    json_decref(result);
+}
+
+static bool may_try(const struct launch *l)
+{
+    return !l->ready && !l->asked &&
+           (l->starters.stay || l->starters.of[0].state == CU_STARTER_DONE);
+}
+
+/* Are we done? Success needs the starters' ends, too, so that nothing of the launch is left here.
+ */
+static bool finished(const struct launch *l, int64_t now)
+{
+    bool running = l->starters.fd >= 0;
+
+    if (l->interrupted != 0)
+        return true;
+    if (l->ready && (l->starters.stay || !running))
+        return true;
+    if (now >= l->limit_ms)
+        return true;
+    if (!running && !l->ready && (l->starters.stay || l->starters.done < l->job->hosts.count))
+        return true;
+    return l->fail_ms != 0 && now >= l->fail_ms;
+}
+
+static int64_t earliest(const struct launch *l)
+{
+    int64_t next = l->limit_ms;
+
+    if (may_try(l) && l->try_ms < next)
+        next = l->try_ms;
+    if (l->fail_ms != 0 && l->fail_ms < next)
+        next = l->fail_ms;
+    if (l->terminal && l->progress_ms < next)
+        next = l->progress_ms;
+    return next;
+}
+
+static void show_progress(struct launch *l, int64_t now)
+{
+    if (!l->terminal || now < l->progress_ms)
+        return;
+    fprintf(stderr, "\rcopper: %zu nodes, %zu started, %lld s ", l->job->hosts.count,
+            l->starters.done, (long long)((now - l->start_ms) / 1000));
+    l->progress_ms = now + PROGRESS_MS;
+}
+
+static void wait_once(struct launch *l)
+{
+    struct pollfd polls[3] = {
+        {.fd = l->signal_fd, .events = POLLIN},
+        {.fd = l->starters.fd, .events = POLLIN},
+        {.fd = l->asked ? l->client.channel.fd : -1, .events = POLLIN},
+    };
+    struct signalfd_siginfo info;
+
+    if (poll(polls, 3, cu_channel_left_ms(earliest(l))) < 0)
+        return;
+    if (polls[0].revents != 0 && read(l->signal_fd, &info, sizeof(info)) == sizeof(info))
+        l->interrupted = (int)info.ssi_signo;
+    if (polls[1].revents != 0)
+        cu_starters_take(&l->starters);
+    if (polls[2].revents != 0)
+        take_answer(l);
+}
+
+static void run_until_finished(struct launch *l)
+{
+    int64_t now = cu_channel_now_ms();
+
+    while (!finished(l, now)) {
+        wait_once(l);
+        now = cu_channel_now_ms();
+        if (may_try(l) && now >= l->try_ms && now < l->limit_ms)
+            ask_wait(l);
+        if (l->starters.failed > 0 && l->fail_ms == 0)
+            l->fail_ms = now + OTHERS_MS;
+        show_progress(l, now);
+    }
+    if (l->terminal && l->progress_ms > l->start_ms + PROGRESS_MS)
+        fputs("\r\033[K", stderr);
+}
+
+static bool is_missing(const json_t *result, const char *host)
+{
+    const json_t *name;
+    size_t i;
+
+    json_array_foreach(json_object_get(result, "missing"), i,
+                       name) if (json_is_string(name) &&
+                                 strcmp(json_string_value(name), host) == 0) return true;
+    return false;
+}
+
+/* Why this node is not ready, into out; false when nothing speaks against it. */
+static bool reason_of(const struct launch *l, size_t i, char *out, size_t size)
+{
+    const struct cu_starter *s = &l->starters.of[i];
+    const char *host = l->job->hosts.names[i];
+
+    if (s->state == CU_STARTER_FAILED) {
+        snprintf(out, size, "%s", s->text != NULL ? s->text : "its starter failed");
+        return true;
+    }
+    if (s->state == CU_STARTER_RUNS && !l->starters.stay && l->starters.failed == 0) {
+        snprintf(out, size, "no answer from %s",
+                 getenv("COPPER_LAUNCHER") != NULL ? getenv("COPPER_LAUNCHER") : "rsh");
+        return true;
+    }
+    if (is_missing(l->not_ready, host) ||
+        (i == 0 && l->not_ready == NULL && !l->asked && l->starters.failed == 0)) {
+        const char *why = s->text;
+
+        if (why == NULL && i == 0 && l->not_ready == NULL)
+            why = l->last.text;
+        snprintf(out, size, "did not join: %s",
+                 why != NULL && why[0] != '\0' ? why : "it runs, but did not report to its parent");
+        return true;
+    }
+    return false;
+}
+
+static void print_reasons(const struct launch *l)
+{
+    char text[1100];
+    size_t missing = 0;
+
+    for (size_t i = 0; i < l->job->hosts.count; i++) {
+        if (!reason_of(l, i, text, sizeof(text)))
+            continue;
+        if (missing++ < REASONS_MAX)
+            cu_cli_say(stderr, "%s: %s", l->job->hosts.names[i], text);
+    }
+    if (missing > REASONS_MAX)
+        cu_cli_say(stderr, "and %zu more", missing - REASONS_MAX);
+    if (l->starters.text != NULL)
+        cu_cli_say(stderr, "%s", l->starters.text);
+    else if (missing == 0)
+        cu_cli_say(stderr, "%s", l->last.text[0] != '\0' ? l->last.text : "no node has answered");
+}
+
+static void print_failure(const struct launch *l)
+{
+    double seconds = (double)(cu_channel_now_ms() - l->start_ms) / 1000;
+
+    if (l->job->hosts.count == 1)
+        cu_cli_say(stderr, "the node is not ready after %.1f s:", seconds);
+    else
+        cu_cli_say(stderr, "not all of %zu nodes are ready after %.1f s:", l->job->hosts.count,
+                   seconds);
+    print_reasons(l);
+}
+
+/* Does nothing stand in the way but that other programs have the port? On one of the hosts, whose
+ * number it gives; -1: something else. */
+static ssize_t find_taken_port(const struct launch *l)
+{
+    ssize_t found = -1;
+
+    for (size_t i = 0; i < l->job->hosts.count; i++) {
+        const struct cu_starter *s = &l->starters.of[i];
+
+        if (s->state != CU_STARTER_FAILED)
+            continue;
+        if (s->text == NULL || strstr(s->text, "is in use on this host") == NULL)
+            return -1;
+        found = found < 0 ? (ssize_t)i : found;
+    }
+    return found;
+}
+
+static int give_up(struct launch *l, const struct cu_launch_paths *paths, bool *again)
+{
+    struct cu_undo undo = {0};
+    ssize_t taken = again != NULL && l->interrupted == 0 ? find_taken_port(l) : -1;
+
+    if (taken >= 0)
+        cu_cli_say(stderr, "%s: port %u is in use: trying another", l->job->hosts.names[taken],
+                   (unsigned)l->job->port);
+    else if (l->interrupted != 0)
+        cu_cli_say(stderr, "interrupted: stopping what was started");
+    else
+        print_failure(l);
+    cu_client_close(&l->client);
+    cu_progress_begin("stopping what was started");
+    cu_starters_kill(&l->starters);
+    cu_undo_everywhere(l->job, paths, &undo);
+    cu_progress_end();
+    if (undo.silent > 0)
+        cu_cli_say(stderr, "%zu node%s could not be cleaned: %s", undo.silent,
+                   undo.silent == 1 ? "" : "s", undo.first);
+    if (taken >= 0)
+        *again = undo.silent == 0;
+    return l->interrupted != 0 ? CU_EXIT_INTERRUPTED + l->interrupted : CU_EXIT_FAILED;
+}
+
+static int block_signals(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+        return -1;
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Text in memory, as a descriptor. */
+static int memory_file(const char *text)
+{
+    int fd = memfd_create("job", MFD_CLOEXEC);
+
+    if (fd >= 0 && write(fd, text, strlen(text)) != (ssize_t)strlen(text)) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+/* Where the launcher's network is open to who listens, the key goes in a credential. *fd: what
+ * the daemons are to read, -1: the job's file. 0, or -errno with err: then nothing may be started.
+ */
+static int seal_input(const struct cu_job *job, const char *parts, int *fd, struct cu_error *err)
+{
+    char *text = NULL, *sealed = NULL;
+    struct cu_error why;
+    int rc = cu_starters_in_clear(parts, err);
+
+    *fd = -1;
+    if (rc <= 0)
+        return rc;
+    text = cu_job_encode(job);
+    if (text == NULL)
+        return cu_error_set(err, -ENOMEM, "out of memory");
+    sealed = cu_munge_seal_line(text, "key", &why);
+    explicit_bzero(text, strlen(text));
+    free(text);
+    if (sealed != NULL)
+        *fd = memory_file(sealed);
+    free(sealed);
+    if (*fd >= 0)
+        return 0;
+    if (sealed != NULL)
+        (void)cu_error_set(&why, -ENOMEM, "out of memory");
+    if (job->encrypt)
+        return cu_error_set(err, -EPERM,
+                            "--encrypt: srun would carry the job's key over the network in clear, "
+                            "and who listens could read everything (%.200s): start munged, or use "
+                            "COPPER_LAUNCHER=rsh",
+                            why.text);
+    cu_cli_say(stderr, "srun carries the job's key over the network in clear: %s", why.text);
+    return 0;
+}
+
+int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
+                  const struct cu_launch_paths *paths, bool *again)
+{
+    const char *const command[] = {paths->copperd, NULL};
+    struct cu_starters_config config = {.parts = paths->parts,
+                                        .mode = "start",
+                                        .command = command,
+                                        .hosts = &job->hosts,
+                                        .input = file->path,
+                                        .job = file->path,
+                                        .keep_stdout = job->log_to_stdout};
+    struct launch l = {.job = job, .client.channel.fd = -1, .retry_ms = 5};
+    struct cu_error err;
+    int status;
+
+    if (seal_input(job, paths->parts, &config.input_fd, &err) != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    l.start_ms = cu_channel_now_ms();
+    l.limit_ms = l.start_ms + (int64_t)job->ready_timeout_s * 1000;
+    l.progress_ms = l.start_ms + PROGRESS_MS;
+    l.terminal = isatty(2) == 1;
+    l.signal_fd = block_signals();
+    if (l.signal_fd < 0) {
+        (void)cu_error_set(&err, -errno, "signals: %s", strerror(errno));
+        status = -1;
+    } else {
+        status = cu_starters_spawn(&l.starters, &config, &err);
+    }
+    if (config.input_fd > 0)
+        close(config.input_fd);
+    if (status != 0) {
+        if (l.signal_fd >= 0)
+            close(l.signal_fd);
+        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    }
+    run_until_finished(&l);
+    if (l.ready && l.interrupted == 0) {
+        cu_cli_say(stdout, "%zu node%s ready at %s in %.2f s", job->hosts.count,
+                   job->hosts.count == 1 ? "" : "s", job->mount_dir,
+                   (double)(cu_channel_now_ms() - l.start_ms) / 1000);
+        status = CU_EXIT_OK;
+    } else {
+        status = give_up(&l, paths, again);
+    }
+    cu_client_close(&l.client);
+    json_decref(l.not_ready);
+    cu_starters_free(&l.starters);
+    close(l.signal_fd);
+    return status;
+}

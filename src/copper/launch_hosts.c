@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Where the host list comes from: -H, or what hosts.sh finds in the scheduler's environment. */
+#include "copper/launch.h"
+
+#include "copper/cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define HOSTS_TEXT_MAX ((size_t)16 * 1024 * 1024)
+
+/* All of fd, NUL-terminated, owned by the caller. */
+static int read_text(int fd, char **text, size_t *size)
+{
+    size_t room = (size_t)64 * 1024;
+    int rc = 0;
+
+    *size = 0;
+    *text = malloc(room);
+    while (*text != NULL) {
+        ssize_t n = read(fd, *text + *size, room - *size - 1);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            rc = -errno;
+        if (n <= 0)
+            break;
+        *size += (size_t)n;
+        if (*size + 1 == room) {
+            char *more = room < HOSTS_TEXT_MAX ? realloc(*text, room * 2) : NULL;
+
+            if (more == NULL) {
+                rc = room < HOSTS_TEXT_MAX ? -ENOMEM : -EFBIG;
+                break;
+            }
+            *text = more;
+            room *= 2;
+        }
+    }
+    if (*text == NULL)
+        return -ENOMEM;
+    (*text)[*size] = '\0';
+    if (rc != 0) {
+        free(*text);
+        *text = NULL;
+    }
+    return rc;
+}
+
+static int parse(const char *text, size_t size, const char *source, struct cu_hosts *hosts,
+                 struct cu_error *err)
+{
+    struct cu_error why;
+    int rc = cu_parse_hosts(text, size, hosts, &why);
+
+    if (rc != 0)
+        return cu_error_set(err, -EINVAL, "%s: %s", source, why.text);
+    if (hosts->count == 0) {
+        cu_parse_hosts_free(hosts);
+        return cu_error_set(err, -EINVAL, "%s: holds no host", source);
+    }
+    return 0;
+}
+
+int cu_launch_hosts_from(int fd, const char *source, struct cu_hosts *hosts, struct cu_error *err)
+{
+    char *text;
+    size_t size;
+    int rc = read_text(fd, &text, &size);
+
+    if (rc != 0)
+        return cu_error_set(err, -EINVAL, "%s: %s", source, strerror(-rc));
+    rc = parse(text, size, source, hosts, err);
+    free(text);
+    return rc;
+}
+
+int cu_launch_hosts(const char *text, struct cu_hosts *hosts, struct cu_error *err)
+{
+    char source[CU_PATH_MAX];
+    int fd = open(text, O_RDONLY | O_CLOEXEC);
+    int rc;
+
+    if (fd < 0 && (strchr(text, '/') != NULL || errno != ENOENT))
+        return cu_error_set(err, -EINVAL,
+                            "-H: \"%s\" cannot be read: %s; allowed is a host file or hosts with "
+                            "commas",
+                            text, strerror(errno));
+    if (fd < 0)
+        return parse(text, strlen(text), "-H", hosts, err);
+    snprintf(source, sizeof(source), "-H %s", text);
+    rc = cu_launch_hosts_from(fd, source, hosts, err);
+    close(fd);
+    return rc;
+}
+
+int cu_launch_hosts_found(const char *parts, struct cu_hosts *hosts, struct cu_error *err)
+{
+    char program[CU_PATH_MAX];
+    int fds[2], status = 0, rc;
+    pid_t pid;
+
+    if (snprintf(program, sizeof(program), "%s/hosts.sh", parts) >= (int)sizeof(program))
+        return cu_error_set(err, -EINVAL, "%s: the name is too long", parts);
+    if (pipe2(fds, O_CLOEXEC) != 0)
+        return cu_error_set(err, -EINVAL, "pipe: %s", strerror(errno));
+    pid = fork();
+    if (pid == 0) {
+        dup2(fds[1], 1);
+        execl(program, program, (char *)NULL);
+        cu_cli_say(stderr, "%s: %s", program, strerror(errno));
+        _exit(127);
+    }
+    close(fds[1]);
+    if (pid < 0) {
+        close(fds[0]);
+        return cu_error_set(err, -EINVAL, "fork: %s", strerror(errno));
+    }
+    rc = cu_launch_hosts_from(fds[0], "host list", hosts, err);
+    close(fds[0]);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (status != 0) {
+        if (rc == 0)
+            cu_parse_hosts_free(hosts);
+        return cu_error_set(err, -EINVAL, "no host list: use -H");
+    }
+    return rc;
+}

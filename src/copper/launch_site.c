@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the site wants instead of Copper's defaults: PREFIX/etc/copper.conf, lines of "name = value"
+ * with the names and values of the job's text (proto/job.c), so that one table says what is
+ * allowed. The mount directory is no such name: copper and stop_copper.sh do not read the file, and
+ * must come to the same one. */
+#include "copper/launch.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SITE_NAMES_MAX 64
+
+struct site {
+    const char *path;
+    unsigned line;
+    struct cu_job *job;
+    struct cu_error *err;
+    char *seen[SITE_NAMES_MAX]; /* owned */
+    size_t seen_count;
+};
+
+static char *trim(char *text)
+{
+    char *end = text + strlen(text);
+
+    while (end > text && strchr(" \t\r\n", end[-1]) != NULL)
+        end--;
+    *end = '\0';
+    return text + strspn(text, " \t");
+}
+
+/* A value has no '#', so one begins a comment wherever it stands. */
+static int take_line(struct site *s, char *line)
+{
+    char label[CU_ERROR_TEXT_MAX];
+    char *name, *value, *equals;
+
+    line[strcspn(line, "#")] = '\0';
+    name = trim(line);
+    if (name[0] == '\0')
+        return 0;
+    equals = strchr(name, '=');
+    if (equals == NULL)
+        return cu_error_set(s->err, -EINVAL, "%s:%u: \"%.64s\" is not \"name = value\"", s->path,
+                            s->line, name);
+    *equals = '\0';
+    name = trim(name);
+    value = trim(equals + 1);
+    snprintf(label, sizeof(label), "%.200s:%u: %.64s", s->path, s->line, name);
+    if (strcmp(name, "mount") == 0)
+        return cu_error_set(s->err, -EINVAL, "%s: stands in the environment, as COPPER_MOUNT",
+                            label);
+    if (strcmp(name, "group") == 0)
+        return cu_error_set(s->err, -EINVAL, "%s: is that of who launches, and no setting", label);
+    for (size_t i = 0; i < s->seen_count; i++)
+        if (strcmp(s->seen[i], name) == 0)
+            return cu_error_set(s->err, -EINVAL, "%s: is there twice", label);
+    if (s->seen_count == SITE_NAMES_MAX || (s->seen[s->seen_count] = strdup(name)) == NULL)
+        return cu_error_set(s->err, -ENOMEM, "out of memory");
+    s->seen_count++;
+    return cu_job_set(s->job, name, value, label, s->err);
+}
+
+int cu_launch_site(const char *path, struct cu_job *job, struct cu_error *err)
+{
+    struct site s = {.path = path, .job = job, .err = err};
+    FILE *in = fopen(path, "re");
+    char *line = NULL;
+    size_t size = 0;
+    int rc = 0;
+
+    if (in == NULL)
+        return errno == ENOENT ? 0 : cu_error_set(err, -EINVAL, "%s: %s", path, strerror(errno));
+    errno = 0;
+    while (rc == 0 && getline(&line, &size, in) >= 0) {
+        s.line++;
+        rc = take_line(&s, line);
+    }
+    if (rc == 0 && ferror(in))
+        rc = cu_error_set(err, -EINVAL, "%s: %s", path, strerror(errno));
+    while (s.seen_count > 0)
+        free(s.seen[--s.seen_count]);
+    free(line);
+    fclose(in);
+    return rc;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A sign of life while something takes its time: one line on the terminal, counting seconds, that
+ * goes away again. A thread of its own writes it, so that what is waited for need not know of it,
+ * and no wait is interrupted. Nothing is shown where nobody looks. */
+#include "copper/progress.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct {
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t change;
+    bool runs;     /* of the thread that begins and ends */
+    bool over;     /* guarded by mutex */
+    char what[96]; /* written before the thread is there */
+} progress;
+
+static void *show(void *unused)
+{
+    struct timespec next;
+    unsigned seconds = 0;
+
+    (void)unused;
+    clock_gettime(CLOCK_MONOTONIC, &next);
+    pthread_mutex_lock(&progress.mutex);
+    while (!progress.over) {
+        next.tv_sec++;
+        while (!progress.over &&
+               pthread_cond_timedwait(&progress.change, &progress.mutex, &next) == 0)
+            ;
+        if (!progress.over)
+            fprintf(stderr, "\rcopper: %s, %u s ", progress.what, ++seconds);
+    }
+    pthread_mutex_unlock(&progress.mutex);
+    if (seconds > 0)
+        fputs("\r\033[K", stderr);
+    return NULL;
+}
+
+void cu_progress_begin(const char *what)
+{
+    pthread_condattr_t clock;
+    sigset_t all, before;
+
+    if (progress.runs || isatty(STDERR_FILENO) != 1)
+        return;
+    snprintf(progress.what, sizeof(progress.what), "%s", what);
+    progress.over = false;
+    pthread_mutex_init(&progress.mutex, NULL);
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&progress.change, &clock);
+    pthread_condattr_destroy(&clock);
+    sigfillset(&all); /* signals are for the other thread */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    progress.runs = pthread_create(&progress.thread, NULL, show, NULL) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void cu_progress_end(void)
+{
+    if (!progress.runs)
+        return;
+    pthread_mutex_lock(&progress.mutex);
+    progress.over = true;
+    pthread_cond_signal(&progress.change);
+    pthread_mutex_unlock(&progress.mutex);
+    pthread_join(progress.thread, NULL);
+    pthread_cond_destroy(&progress.change);
+    pthread_mutex_destroy(&progress.mutex);
+    progress.runs = false;
+}

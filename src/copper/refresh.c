@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* copper refresh: what changed on storage shall be seen. Paths may be given as they are on storage
+ * or as they are below the mount, absolute or not: people give what they have. */
+#include "base/text.h"
+#include "control/client.h"
+#include "copper/cli.h"
+#include "copper/progress.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A kernel that holds a million names needs some seconds. */
+#define TIMEOUT_MS 50000
+/* After a node's death its children need some seconds to find another parent, and nobody asks them
+ * meanwhile. A refresh that is said twice harms nobody. */
+#define HEALING_MS 5000
+#define PAUSE_MS   250
+
+/* The path on storage, normal form, into out. */
+static int storage_path(const char *mount, const char *given, char out[CU_TREE_PATH_MAX])
+{
+    char whole[2 * CU_TREE_PATH_MAX], here[CU_TREE_PATH_MAX];
+    size_t mount_len = strlen(mount);
+    int len;
+
+    if (given[0] != '/' && getcwd(here, sizeof(here)) == NULL)
+        return -errno;
+    if (snprintf(whole, sizeof(whole), "%s%s%s", given[0] == '/' ? "" : here,
+                 given[0] == '/' ? "" : "/", given) >= (int)sizeof(whole))
+        return -ENAMETOOLONG;
+    len = cu_path_normalise_tree(whole, out);
+    if (len < 0)
+        return len;
+    if (cu_path_within(out, (size_t)len, mount, mount_len)) {
+        memmove(out, out + mount_len, (size_t)len - mount_len + 1);
+        if (out[0] == '\0')
+            memcpy(out, "/", 2);
+    }
+    return 0;
+}
+
+/* All nodes are asked, again while some are silent that may only be on their way to another
+ * parent. */
+static int ask_all(struct cu_client *client, const json_t *request, json_t **result,
+                   struct cu_error *err)
+{
+    const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+    int rc;
+
+    for (int waited_ms = 0;; waited_ms += PAUSE_MS) {
+        rc = cu_client_call(client, request, TIMEOUT_MS + CU_CLIENT_ANSWER_MS, result, err);
+        if (rc != 0 || cu_cli_number(*result, "silent_count") == 0 || waited_ms >= HEALING_MS)
+            return rc;
+        json_decref(*result);
+        *result = NULL;
+        nanosleep(&pause, NULL);
+    }
+}
+
+static int refresh_one(struct cu_client *client, const char *path)
+{
+    char name[CU_TEXT_BYTES(CU_TREE_PATH_MAX)];
+    json_t *request, *result = NULL;
+    struct cu_error err;
+    int status = CU_EXIT_OK, rc;
+
+    cu_text_name(name, sizeof(name), path, strlen(path));
+    request = json_pack("{s:s,s:s,s:b,s:i}", "op", "refresh", "path", name, "all", 1, "timeout_ms",
+                        TIMEOUT_MS);
+    if (request == NULL)
+        return cu_cli_fail(CU_EXIT_FAILED, "out of memory");
+    cu_progress_begin("refreshing");
+    rc = ask_all(client, request, &result, &err);
+    cu_progress_end();
+    json_decref(request);
+    if (rc != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "%s: %s", path, err.text);
+    cu_cli_say(stdout, "%s: refreshed on %" PRIu64 " node%s", path, cu_cli_number(result, "nodes"),
+               cu_cli_number(result, "nodes") == 1 ? "" : "s");
+    if (cu_cli_number(result, "silent_count") > 0)
+        status = cu_cli_fail(CU_EXIT_FAILED, "%s: %" PRIu64 " node%s did not answer", path,
+                             cu_cli_number(result, "silent_count"),
+                             cu_cli_number(result, "silent_count") == 1 ? "" : "s");
+    if (cu_cli_number(result, "failed") > 0)
+        status = cu_cli_fail(CU_EXIT_FAILED,
+                             "%s: the kernels of %" PRIu64
+                             " nodes could not be told all: again, or start the job anew",
+                             path, cu_cli_number(result, "failed"));
+    json_decref(result);
+    return status;
+}
+
+static int run(const struct cu_command *command, int argc, char **argv)
+{
+    static char all[] = "/";
+    struct cu_cli_options options;
+    char path[CU_TREE_PATH_MAX];
+    struct cu_client client;
+    struct cu_error err;
+    int status = cu_cli_parse(command, argc, argv, &options);
+
+    if (status >= 0)
+        return status;
+    if (cu_client_open(options.mount, &client, &err) != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    status = CU_EXIT_OK;
+    for (int i = options.first; i < argc || i == options.first; i++) {
+        const char *given = i < argc ? argv[i] : all;
+        int rc = storage_path(options.mount, given, path);
+
+        if (rc != 0)
+            status = cu_cli_fail(CU_EXIT_FAILED, "%s: %s", given, strerror(-rc));
+        else if (refresh_one(&client, path) != CU_EXIT_OK)
+            status = CU_EXIT_FAILED;
+    }
+    cu_client_close(&client);
+    return status;
+}
+
+const struct cu_command cu_command_refresh = {
+    .name = "refresh",
+    .synopsis = "[-v MOUNT] [PATH...]",
+    .summary = "Drops what is cached at and below each PATH (all when none is given), on all nodes",
+    .details = "What is read next comes from storage again. PATH: as on storage, or below MOUNT.\n",
+    .options = "v",
+    .run = run,
+};

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A launcher at work: one child process in a session of its own, so that all it started here can be
+ * ended at once, and its lines. A launcher that is gone says so by the end of its pipe; nothing
+ * here waits for time to pass. */
+#include "base/text.h"
+#include "control/channel.h"
+#include "copper/cli.h"
+#include "copper/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define KILL_MS      3000 /* srun tells its tasks, ssh its server */
+#define COMMAND_MAX  16
+#define ENV_INPUT    "COPPER_INPUT" /* file to feed to each command */
+#define ENV_JOB      "COPPER_JOB" /* file that a launcher that stays removes at its end, or empty */
+#define ENV_OUTPUT   "COPPER_OUTPUT" /* "yes": what the commands print goes to descriptor 3 */
+#define ENV_LAUNCHER "COPPER_LAUNCHER"
+
+/* The launcher: what COPPER_LAUNCHER says, srun inside a Slurm job, else rsh. */
+static int launcher_path(const char *parts, char out[CU_PATH_MAX], struct cu_error *err)
+{
+    const char *slurm = getenv("SLURM_JOB_ID");
+    const char *name = getenv(ENV_LAUNCHER);
+
+    if (name == NULL || name[0] == '\0')
+        name = slurm != NULL && slurm[0] != '\0' ? "srun" : "rsh";
+    if (strchr(name, '/') != NULL ||
+        snprintf(out, CU_PATH_MAX, "%s/%s.sh", parts, name) >= CU_PATH_MAX ||
+        access(out, X_OK) != 0)
+        return cu_error_set(err, -EINVAL, ENV_LAUNCHER ": \"%s\" is not a launcher in %s", name,
+                            parts);
+    return 0;
+}
+
+/* A line "# carries: clear" in the launcher, or a remote shell (COPPER_RSH) that is srun. */
+int cu_starters_in_clear(const char *parts, struct cu_error *err)
+{
+    char program[CU_PATH_MAX], line[256];
+    const char *rsh = getenv("COPPER_RSH"), *name = rsh != NULL ? rsh : "ssh", *slash;
+    size_t len = strcspn(name, " \t");
+    bool is_clear = false, is_rsh = false;
+    FILE *file;
+    int rc = launcher_path(parts, program, err);
+
+    if (rc != 0)
+        return rc;
+    file = fopen(program, "re");
+    if (file == NULL)
+        return cu_error_set(err, -EINVAL, "%s: %s", program, strerror(errno));
+    while (fgets(line, sizeof(line), file) != NULL) {
+        is_clear = is_clear || strcmp(line, "# carries: clear\n") == 0;
+        is_rsh = is_rsh || strcmp(line, "# carries: as COPPER_RSH does\n") == 0;
+    }
+    fclose(file);
+    slash = memrchr(name, '/', len);
+    if (slash != NULL) {
+        len -= (size_t)(slash + 1 - name);
+        name = slash + 1;
+    }
+    return is_clear || (is_rsh && len == 4 && memcmp(name, "srun", 4) == 0);
+}
+
+/* Host names, one a line, in memory: the list may be longer than a pipe holds. */
+static int hosts_file(const struct cu_hosts *hosts)
+{
+    int fd = memfd_create("hosts", MFD_CLOEXEC);
+    FILE *out = fd >= 0 ? fdopen(fcntl(fd, F_DUPFD_CLOEXEC, 0), "w") : NULL;
+    bool failed = out == NULL;
+
+    for (size_t i = 0; i < hosts->count && !failed; i++)
+        failed = fprintf(out, "%s\n", hosts->names[i]) < 0;
+    if (out != NULL && fclose(out) != 0)
+        failed = true;
+    if (failed && fd >= 0)
+        close(fd);
+    if (failed || lseek(fd, 0, SEEK_SET) != 0)
+        return -1;
+    return fd;
+}
+
+/* In the child: descriptors 0 hosts, 1 lines, 2 ours, 3 where the commands' output goes. */
+__attribute__((noreturn)) static void run_launcher(const char *program,
+                                                   const struct cu_starters_config *config,
+                                                   int hosts_fd, int lines_fd)
+{
+    const char *argv[COMMAND_MAX + 3] = {program, config->mode};
+    int output = config->keep_stdout ? dup(1) : open("/dev/null", O_WRONLY);
+    int input_fd = config->input_fd;
+    sigset_t none;
+    size_t n = 0;
+
+    while (config->command[n] != NULL && n < COMMAND_MAX) {
+        argv[2 + n] = config->command[n];
+        n++;
+    }
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
+    setsid();
+    setenv(ENV_INPUT,
+           config->input_fd > 0    ? "/dev/fd/4"
+           : config->input != NULL ? config->input
+                                   : "/dev/null",
+           1);
+    setenv(ENV_JOB, config->job != NULL ? config->job : "", 1);
+    setenv(ENV_OUTPUT, config->keep_stdout ? "yes" : "no", 1);
+    /* above 4 first: none of the five may be overwritten before it is copied */
+    output = fcntl(output, F_DUPFD_CLOEXEC, 10);
+    hosts_fd = fcntl(hosts_fd, F_DUPFD_CLOEXEC, 10);
+    lines_fd = fcntl(lines_fd, F_DUPFD_CLOEXEC, 10);
+    if (input_fd > 0)
+        input_fd = fcntl(input_fd, F_DUPFD_CLOEXEC, 10);
+    dup2(hosts_fd, 0);
+    dup2(lines_fd, 1);
+    dup2(output, 3);
+    if (input_fd > 0)
+        dup2(input_fd, 4);
+    execv(program, (char *const *)argv);
+    cu_cli_say(stderr, "%s: %s", program, strerror(errno));
+    _exit(127);
+}
+
+int cu_starters_spawn(struct cu_starters *s, const struct cu_starters_config *config,
+                      struct cu_error *err)
+{
+    char program[CU_PATH_MAX];
+    int fds[2] = {-1, -1}, hosts_fd = -1;
+    int rc;
+
+    memset(s, 0, sizeof(*s));
+    s->fd = -1;
+    s->hosts = config->hosts;
+    rc = launcher_path(config->parts, program, err);
+    if (rc != 0)
+        return rc;
+    s->of = calloc(config->hosts->count, sizeof(*s->of));
+    hosts_fd = hosts_file(config->hosts);
+    if (s->of == NULL || hosts_fd < 0) {
+        rc = cu_error_set(err, -ENOMEM, "out of memory");
+        goto out;
+    }
+    if (pipe2(fds, O_CLOEXEC) != 0) {
+        rc = cu_error_set(err, -errno, "pipe: %s", strerror(errno));
+        goto out;
+    }
+    s->pid = fork();
+    if (s->pid == 0)
+        run_launcher(program, config, hosts_fd, fds[1]);
+    if (s->pid < 0) {
+        rc = cu_error_set(err, -errno, "fork: %s", strerror(errno));
+        s->pid = 0;
+        goto out;
+    }
+    s->fd = fds[0];
+    fds[0] = -1;
+    fcntl(s->fd, F_SETFL, O_NONBLOCK);
+out:
+    if (fds[0] >= 0)
+        close(fds[0]);
+    if (fds[1] >= 0)
+        close(fds[1]);
+    if (hosts_fd >= 0)
+        close(hosts_fd);
+    if (rc != 0)
+        cu_starters_free(s);
+    return rc;
+}
+
+static struct cu_starter *find_host(struct cu_starters *s, const char *name)
+{
+    size_t low = 0, high = s->hosts->count;
+
+    while (low < high) { /* host lists are in natural order */
+        size_t middle = low + (high - low) / 2;
+        int order = cu_parse_natural_compare(name, s->hosts->names[middle]);
+
+        if (order == 0)
+            return &s->of[middle];
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}
+
+static void say(char **at, const char *text)
+{
+    size_t room = CU_TEXT_BYTES(strlen(text)) + 3;
+
+    if (text[0] == '\0')
+        return;
+    free(*at);
+    *at = malloc(room);
+    if (*at != NULL)
+        cu_text_line(*at, room, text, strlen(text));
+}
+
+/* "HOST STATUS TEXT"; STATUS "-": it has said something and runs on; HOST "-": about no host. */
+static void take_line(struct cu_starters *s, char *line)
+{
+    char *status = strchr(line, ' ');
+    char *text = status != NULL ? strchr(status + 1, ' ') : NULL;
+    struct cu_starter *starter;
+
+    if (strcmp(line, "stay") == 0) {
+        s->stay = true;
+        return;
+    }
+    if (text == NULL)
+        return;
+    *status++ = '\0';
+    *text++ = '\0';
+    starter = find_host(s, line);
+    if (starter == NULL) {
+        say(&s->text, text);
+        return;
+    }
+    say(&starter->text, text);
+    if (strcmp(status, "-") == 0 || starter->state != CU_STARTER_RUNS)
+        return;
+    if (strcmp(status, "0") == 0) {
+        starter->state = CU_STARTER_DONE;
+        s->done++;
+    } else {
+        starter->state = CU_STARTER_FAILED;
+        s->failed++;
+    }
+}
+
+/* The part of a line that is too long for the buffer is lost, the line is not. */
+static void take_bytes(struct cu_starters *s, const char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] == '\n') {
+            s->line[s->line_len] = '\0';
+            take_line(s, s->line);
+            s->line_len = 0;
+        } else if (s->line_len + 1 < sizeof(s->line)) {
+            s->line[s->line_len++] = bytes[i];
+        }
+    }
+}
+
+static void reap(struct cu_starters *s)
+{
+    while (s->pid > 0 && waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    s->pid = 0;
+}
+
+bool cu_starters_take(struct cu_starters *s)
+{
+    char bytes[4096];
+
+    while (s->fd >= 0) {
+        ssize_t n = read(s->fd, bytes, sizeof(bytes));
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
+            return true;
+        if (n > 0) {
+            take_bytes(s, bytes, (size_t)n);
+            continue;
+        }
+        close(s->fd);
+        s->fd = -1;
+        reap(s);
+    }
+    return false;
+}
+
+bool cu_starters_wait(struct cu_starters *s, int silence_ms)
+{
+    int64_t deadline_ms = cu_channel_now_ms() + silence_ms;
+    size_t ended = 0;
+
+    while (cu_starters_take(s)) {
+        if (s->done + s->failed > ended) {
+            ended = s->done + s->failed;
+            deadline_ms = cu_channel_now_ms() + silence_ms;
+        }
+        if (cu_channel_wait(s->fd, POLLIN, deadline_ms) != 0)
+            return false;
+    }
+    return true;
+}
+
+void cu_starters_kill(struct cu_starters *s)
+{
+    if (s->pid <= 0)
+        return;
+    kill(-s->pid, SIGTERM);
+    if (!cu_starters_wait(s, KILL_MS)) {
+        kill(-s->pid, SIGKILL);
+        reap(s);
+    }
+}
+
+void cu_starters_free(struct cu_starters *s)
+{
+    for (size_t i = 0; s->of != NULL && i < s->hosts->count; i++)
+        free(s->of[i].text);
+    free(s->of);
+    free(s->text);
+    s->of = NULL;
+    s->text = NULL;
+    if (s->fd >= 0)
+        close(s->fd);
+    s->fd = -1;
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* copper stats: what was asked, where it was found, what it cost the storage. The counters' names
+ * are the daemon's (core/counters.h); one that this table does not know is in --json all the same.
+ */
+#include "control/client.h"
+#include "copper/cli.h"
+#include "copper/progress.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REQUESTS_HEADING "Requests of the kernel"
+#define STORAGE_HEADING  "Storage operations"
+
+static const struct row {
+    const char *counter; /* NULL: a heading */
+    const char *label;
+    bool bytes;
+} rows[] = {
+    {NULL, REQUESTS_HEADING, false},
+    {"fuse_lookup", "lookup", false},
+    {"fuse_getattr", "getattr", false},
+    {"fuse_readlink", "readlink", false},
+    {"fuse_open", "open", false},
+    {"fuse_read", "read", false},
+    {"fuse_opendir", "opendir", false},
+    {"fuse_readdir", "readdir", false},
+    {"fuse_getxattr", "getxattr", false},
+    {"fuse_listxattr", "listxattr", false},
+    {"fuse_statfs", "statfs", false},
+    {"fuse_access", "access", false},
+    {"fuse_ioctl", "ioctl", false},
+    {"fuse_other", "other", false},
+    {"fuse_refused", "refused (read-only)", false},
+    {NULL, "Answers, by where they were", false},
+    {"hit_here", "on this node", false},
+    {"hit_negative", "on this node: no such file", false},
+    {"hit_flight", "already on the way", false},
+    {"hit_parent", "from the parent", false},
+    {"hit_storage", "from storage", false},
+    {NULL, "For children", false},
+    {"child_wants", "requests", false},
+    {"child_hit_here", "answered from the cache", false},
+    {"child_hit_flight", "already on the way", false},
+    {"child_hit_parent", "from the parent", false},
+    {"child_hit_storage", "from storage", false},
+    {NULL, STORAGE_HEADING, false},
+    {"storage_stat", "stat", false},
+    {"storage_readdir", "readdir", false},
+    {"storage_readlink", "readlink", false},
+    {"storage_open", "open", false},
+    {"storage_read", "read", false},
+    {"storage_xattr", "xattr", false},
+    {"storage_statfs", "statfs", false},
+    {"storage_revalidate", "revalidate", false},
+    {"storage_errors", "errors", false},
+    {NULL, "Bytes", false},
+    {"storage_bytes", "from storage", true},
+    {"peer_bytes_in", "from other nodes", true},
+    {"peer_bytes_out", "to other nodes", true},
+    {"kernel_bytes", "to the kernel", true},
+    {NULL, "Cache", false},
+    {"cached_bytes", "cached", true},
+    {"cached_objects", "objects", false},
+    {"evictions", "evicted", false},
+    {"expired", "expired", false},
+    {"stale_versions", "changed on storage", false},
+    {"bad_checksums", "bad checksums", false},
+    {NULL, "Names", false},
+    {"inode_bytes", "the kernel's", true},
+    {"recovery_bytes", "for a successor", true},
+    {"names_asked_back", "asked back", false},
+    {NULL, "Trouble", false},
+    {"recovery_full", "recovery records left out", false},
+    {"parents_lost", "parents lost", false},
+    {"asked_again", "asked another parent", false},
+    {"refused_busy", "children refused: busy", false},
+    {"handshakes_refused", "strangers refused", false},
+    {"bad_messages", "bad messages", false},
+    {"wrong_answers", "wrong answers", false},
+    {"unsent", "messages not sent", false},
+    {"no_memory", "out of memory", false},
+    {NULL, "Process", false},
+    {"rss_bytes", "resident memory", true},
+    {"cpu_user_ms", "CPU, user (ms)", false},
+    {"cpu_system_ms", "CPU, system (ms)", false},
+    {"loop_longest_us", "longest loop turn (us)", false},
+    {"loop_busy_us", "longest loop turn, CPU (us)", false},
+};
+#define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
+
+static void print_counters(const json_t *counters)
+{
+    const char *heading = NULL;
+    char size[32];
+
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        uint64_t value;
+
+        if (rows[i].counter == NULL) {
+            heading = rows[i].label;
+            continue;
+        }
+        value = cu_cli_number(counters, rows[i].counter);
+        if (value == 0)
+            continue;
+        if (heading != NULL)
+            puts(heading);
+        heading = NULL;
+        if (rows[i].bytes)
+            printf("  %-28s %14s\n", rows[i].label, cu_cli_size(value, size));
+        else
+            printf("  %-28s %14" PRIu64 "\n", rows[i].label, value);
+    }
+}
+
+/* The rows under a heading, added up. */
+static uint64_t total_under(const char *heading, const json_t *counters)
+{
+    uint64_t total = 0;
+    bool inside = false;
+
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        if (rows[i].counter == NULL)
+            inside = strcmp(rows[i].label, heading) == 0;
+        else if (inside && strcmp(rows[i].counter, "storage_errors") != 0)
+            total += cu_cli_number(counters, rows[i].counter);
+    }
+    return total;
+}
+
+static int compare_ranks(const void *a, const void *b)
+{
+    uint64_t left = cu_cli_number(*(const json_t *const *)a, "rank");
+    uint64_t right = cu_cli_number(*(const json_t *const *)b, "rank");
+
+    return left < right ? -1 : left > right;
+}
+
+static void print_node(const json_t *node)
+{
+    const json_t *c = json_object_get(node, "counters");
+    char storage[32], kernel[32], cached[32];
+
+    printf("%-20s %10" PRIu64 " %10" PRIu64 " %10" PRIu64 " %10" PRIu64 " %10s %10s %10s\n",
+           cu_cli_text(node, "host"), total_under(REQUESTS_HEADING, c),
+           cu_cli_number(c, "hit_here") + cu_cli_number(c, "hit_negative"),
+           cu_cli_number(c, "hit_flight") + cu_cli_number(c, "hit_parent"),
+           total_under(STORAGE_HEADING, c), cu_cli_size(cu_cli_number(c, "storage_bytes"), storage),
+           cu_cli_size(cu_cli_number(c, "kernel_bytes"), kernel),
+           cu_cli_size(cu_cli_number(c, "cached_bytes"), cached));
+}
+
+/* A line for each node, by rank. */
+static int print_nodes(const json_t *nodes)
+{
+    size_t count = json_array_size(nodes);
+    const json_t **sorted = malloc((count + 1) * sizeof(const json_t *));
+
+    if (sorted == NULL)
+        return cu_cli_fail(CU_EXIT_FAILED, "out of memory");
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = json_array_get(nodes, i);
+    qsort(sorted, count, sizeof(const json_t *), compare_ranks);
+    printf("\n%-20s %10s %10s %10s %10s %10s %10s %10s\n", "Node", "requests", "here", "elsewhere",
+           "storage", "bytes", "to kernel", "cached");
+    for (size_t i = 0; i < count; i++)
+        print_node(sorted[i]);
+    free(sorted);
+    return CU_EXIT_OK;
+}
+
+static int fail_silent(const json_t *result, uint64_t count)
+{
+    const json_t *names = json_object_get(result, "silent");
+    char text[256] = "";
+    size_t len = 0, i;
+    const json_t *name;
+
+    json_array_foreach(names, i, name)
+    {
+        const char *host = json_string_value(name);
+
+        if (host == NULL || len + strlen(host) + 8 > sizeof(text)) {
+            snprintf(text + len, sizeof(text) - len, ", ...");
+            break;
+        }
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i > 0 ? ", " : "", host);
+    }
+    return cu_cli_fail(CU_EXIT_FAILED, "%" PRIu64 " node%s did not answer: %s", count,
+                       count == 1 ? "" : "s", text);
+}
+
+/* Of the whole job. */
+static int print_job(const json_t *result, const struct cu_cli_options *options)
+{
+    uint64_t silent = cu_cli_number(result, "silent_count");
+    uint64_t answered = cu_cli_number(result, "answered");
+    int status = CU_EXIT_OK;
+
+    if (options->json) {
+        status = cu_cli_print_json(result);
+    } else {
+        printf("%" PRIu64 " node%s\n", answered, answered == 1 ? "" : "s");
+        print_counters(json_object_get(result, "sum"));
+        if (options->nodes)
+            status = print_nodes(json_object_get(result, "nodes"));
+    }
+    return silent > 0 ? fail_silent(result, silent) : status;
+}
+
+static int print_here(const json_t *node, const struct cu_cli_options *options)
+{
+    if (options->json)
+        return cu_cli_print_json(node);
+    printf("%s (rank %" PRIu64 ")\n", cu_cli_text(node, "host"), cu_cli_number(node, "rank"));
+    print_counters(json_object_get(node, "counters"));
+    return CU_EXIT_OK;
+}
+
+static int run(const struct cu_command *command, int argc, char **argv)
+{
+    struct cu_cli_options options;
+    json_t *request, *result = NULL;
+    struct cu_client client;
+    struct cu_error err;
+    int status = cu_cli_parse(command, argc, argv, &options);
+    int rc;
+
+    if (status < 0)
+        status = cu_cli_no_operands(command, argc, argv, &options);
+    if (status >= 0)
+        return status;
+    cu_progress_begin("asking");
+    if (cu_client_open(options.mount, &client, &err) != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    request = json_pack("{s:s,s:b,s:b}", "op", "stats", "all", options.all || options.nodes, "each",
+                        options.nodes);
+    rc = cu_client_call(&client, request, CU_CLIENT_ANSWER_MS, &result, &err);
+    json_decref(request);
+    cu_client_close(&client);
+    cu_progress_end();
+    if (rc != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    json_object_del(result, "ok");
+    if (options.all || options.nodes)
+        status = print_job(result, &options);
+    else
+        status = print_here(json_array_get(json_object_get(result, "nodes"), 0), &options);
+    json_decref(result);
+    return status;
+}
+
+const struct cu_command cu_command_stats = {
+    .name = "stats",
+    .synopsis = "[--all | --nodes] [--json] [-v MOUNT]",
+    .summary = "Shows what was asked, where it was found and what it cost the storage",
+    .details =
+        "Of this node; with --all the sum over all nodes, with --nodes a line for each, too.\n",
+    .options = "vanj",
+    .run = run,
+};

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* copper stop: the whole job through its daemons, or the daemon of this node. stop_copper.sh does
+ * more: it also reaches nodes whose daemon does not answer. */
+#include "control/client.h"
+#include "copper/cli.h"
+#include "copper/launch.h"
+#include "copper/progress.h"
+
+#include <stdio.h>
+
+#define STOP_MS 15000
+
+static int stop_here(const struct cu_cli_options *options)
+{
+    struct cu_error err;
+    int rc = cu_here_stop(options->mount, options->job_id, &err);
+
+    if (rc < 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    cu_progress_end();
+    puts(rc > 0 ? "copper: stopped on this node" : "copper: nothing runs on this node");
+    return CU_EXIT_OK;
+}
+
+static int run(const struct cu_command *command, int argc, char **argv)
+{
+    struct cu_cli_options options;
+    struct cu_client client;
+    struct cu_error err;
+    json_t *request, *result = NULL;
+    uint64_t silent;
+    int status = cu_cli_parse(command, argc, argv, &options);
+    int rc;
+
+    if (status < 0)
+        status = cu_cli_no_operands(command, argc, argv, &options);
+    if (status >= 0)
+        return status;
+    if (options.all && options.here)
+        return cu_cli_fail(CU_EXIT_USAGE, "stop: --all and --here exclude each other");
+    cu_progress_begin("stopping");
+    if (options.here)
+        return stop_here(&options);
+    rc = cu_client_open(options.mount, &client, &err);
+    if (rc != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    request = json_pack("{s:s,s:b}", "op", "stop", "all", 1);
+    rc = cu_client_call(&client, request, STOP_MS, &result, &err);
+    json_decref(request);
+    cu_client_close(&client);
+    if (rc != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    cu_progress_end();
+    printf("copper: stopped on %llu nodes\n", (unsigned long long)cu_cli_number(result, "stopped"));
+    silent = cu_cli_number(result, "silent_count");
+    json_decref(result);
+    if (silent > 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "%llu nodes did not answer: use stop_copper.sh",
+                           (unsigned long long)silent);
+    return CU_EXIT_OK;
+}
+
+const struct cu_command cu_command_stop = {
+    .name = "stop",
+    .synopsis = "[--all | --here] [-v MOUNT]",
+    .summary = "Stops the job's daemons and takes their mounts away",
+    .details = "",
+    .options = "vahi",
+    .run = run,
+};

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Everything that a node consists of is put together here, in the order in which it depends on each
+ * other; the front comes last, so that nothing of the kernel is read before all can work. */
+#include "copperd/daemon.h"
+
+#include "copperd/state.h"
+#include "host/log.h"
+#include "host/process.h"
+#include "proto/serve.h"
+
+#include "core/tree.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK_BYTES       (256u * 1024)
+#define INLINE_BYTES      (64u * 1024)
+#define STORAGE_SLOTS     16u
+#define OPEN_FILES        512u /* some hundred libraries are mapped, then read here and there */
+#define ORPHAN_SLOTS      4u
+#define LISTING_BYTES_MIN (64u << 20)
+#define NS_PER_MS         1000000ull
+#define NS_PER_S          1000000000ull
+
+static struct cu_core_config core_config(const struct cu_daemon_config *config)
+{
+    const struct cu_job *job = config->job;
+    uint32_t nodes = (uint32_t)job->hosts.count;
+
+    return (struct cu_core_config){
+        .rank = config->rank,
+        .node_count = nodes,
+        .fanout = job->fanout != 0 ? job->fanout : cu_tree_default_fanout(nodes),
+        .tree_count = job->trees < nodes ? job->trees : nodes,
+        .cache_bytes = config->cache_bytes,
+        .max_cacheable_bytes = job->max_cacheable_bytes,
+        .chunk_bytes = CHUNK_BYTES,
+        .inline_bytes = INLINE_BYTES,
+        .enoent_ttl_ns = job->enoent_ttl_ms * NS_PER_MS,
+        /* the others have been there for long */
+        .start_grace_ns = config->resumes ? 0 : job->ready_timeout_s * NS_PER_S,
+        .storage_slots = STORAGE_SLOTS,
+        .orphan_slots = ORPHAN_SLOTS,
+    };
+}
+
+static uint64_t space_of(void *context, const char *path, size_t path_len)
+{
+    const struct cu_daemon *daemon = context;
+
+    return daemon->storage ? cu_storage_space(daemon->storage, path, path_len) : 0;
+}
+
+static void on_storage_done(void *context, uint64_t id, const struct cu_value *value)
+{
+    struct cu_daemon *daemon = context;
+
+    cu_core_storage_done(daemon->core, id, value, uv_hrtime());
+    cu_daemon_drain(daemon);
+}
+
+static void on_front_kick(void *context)
+{
+    cu_daemon_drain(context);
+}
+
+static void on_front_unmounted(void *context)
+{
+    struct cu_daemon *daemon = context;
+
+    if (daemon->phase != CU_PHASE_SERVING)
+        return;
+    cu_log_warn("%s was unmounted by somebody", daemon->config.job->mount_dir);
+    cu_daemon_stop(daemon, NULL, NULL);
+}
+
+static void on_front_drop(void *context)
+{
+    struct cu_daemon *daemon = context;
+
+    cu_core_refresh(daemon->core, "/", 1, 0, uv_hrtime());
+    cu_daemon_drain(daemon);
+    cu_process_trim();
+}
+
+static bool on_front_is_ours(void *context, uint32_t tid)
+{
+    struct cu_daemon *daemon = context;
+
+    return cu_storage_is_worker(daemon->storage, tid);
+}
+
+static void on_front_asked(void *context, const struct cu_front_asked *asked)
+{
+    struct cu_daemon *daemon = context;
+
+    cu_profile_asked(daemon->profile, asked);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct cu_daemon *daemon = handle->data;
+
+    if (number == SIGUSR1 && daemon->phase != CU_PHASE_SERVING)
+        return; /* the supervisor passes on what it was sent, perhaps together with us */
+    cu_log_info("signal %d", number);
+    cu_daemon_stop(handle->data, NULL, NULL);
+}
+
+/* object (taken, may be NULL) with the time, as text. */
+static struct cu_buf *dated(json_t *object)
+{
+    struct cu_buf *text;
+    uv_timeval64_t now;
+
+    if (object == NULL)
+        return NULL;
+    uv_gettimeofday(&now);
+    json_object_set_new(object, "time_ms",
+                        json_integer((json_int_t)now.tv_sec * 1000 + now.tv_usec / 1000));
+    text = cu_commands_encode(object);
+    json_decref(object);
+    return text;
+}
+
+static struct cu_buf *make_snapshot(void *context)
+{
+    struct cu_daemon *daemon = context;
+
+    return dated(cu_commands_counters(daemon->commands));
+}
+
+static struct cu_buf *make_profile(void *context)
+{
+    struct cu_daemon *daemon = context;
+    json_t *profile = cu_profile_json(daemon->profile);
+
+    if (profile != NULL) {
+        const char *host = daemon->config.job->hosts.names[daemon->config.rank];
+
+        json_object_set_new(profile, "host", json_string(host));
+        json_object_set_new(profile, "rank", json_integer(daemon->config.rank));
+        json_object_set_new(profile, "counters", cu_commands_counters(daemon->commands));
+    }
+    return dated(profile);
+}
+
+static int start_loop(struct cu_daemon *daemon, struct cu_error *err)
+{
+    int rc = uv_loop_init(&daemon->loop);
+
+    if (rc < 0)
+        return cu_error_set(err, rc, "no event loop: %s", uv_strerror(rc));
+    cu_trim_init(&daemon->trim, &daemon->loop);
+    uv_timer_init(&daemon->loop, &daemon->timer);
+    uv_idle_init(&daemon->loop, &daemon->idle);
+    uv_timer_init(&daemon->loop, &daemon->stop_timer);
+    uv_signal_init(&daemon->loop, &daemon->sigterm);
+    uv_signal_init(&daemon->loop, &daemon->sigint);
+    uv_signal_init(&daemon->loop, &daemon->sigusr1);
+    daemon->timer.data = daemon;
+    daemon->idle.data = daemon;
+    daemon->stop_timer.data = daemon;
+    daemon->sigterm.data = daemon;
+    daemon->sigint.data = daemon;
+    daemon->sigusr1.data = daemon;
+    rc = uv_signal_start(&daemon->sigterm, on_signal, SIGTERM);
+    if (rc == 0)
+        rc = uv_signal_start(&daemon->sigint, on_signal, SIGINT);
+    if (rc == 0)
+        rc = uv_signal_start(&daemon->sigusr1, on_signal, SIGUSR1);
+    return rc == 0 ? 0 : cu_error_set(err, rc, "no signal handler: %s", uv_strerror(rc));
+}
+
+static int start_logic(struct cu_daemon *daemon, const struct cu_core_config *limits,
+                       struct cu_error *err)
+{
+    struct cu_commands_config config = {
+        .job = daemon->config.job,
+        .limits = *limits,
+        .started_ns = uv_hrtime(),
+        .restarts = cu_recovery_restarts(daemon->config.recovery),
+        .hooks = cu_daemon_commands_hooks,
+    };
+
+    daemon->core = cu_core_create(limits, uv_hrtime(), err);
+    if (daemon->core == NULL)
+        return -EINVAL;
+    config.core = daemon->core;
+    config.hooks.context = daemon;
+    daemon->commands = cu_commands_create(&config);
+    if (daemon->commands == NULL || cu_links_init(&daemon->links, limits->node_count) < 0)
+        return cu_error_set(err, -ENOMEM, "out of memory");
+    return 0;
+}
+
+static int start_network(struct cu_daemon *daemon, struct cu_error *err)
+{
+    const struct cu_job *job = daemon->config.job;
+    struct cu_transport_config config = {
+        .loop = &daemon->loop,
+        .port = job->port,
+        .listener_fd = daemon->config.listener_fd,
+        .events = cu_daemon_transport_events,
+        .counters = cu_core_counters(daemon->core),
+    };
+    struct cu_socket_events events = cu_daemon_socket_events;
+
+    config.events.context = daemon;
+    memcpy(config.identity.key, job->key, CU_KEY_BYTES);
+    memcpy(config.identity.job_id, job->id, CU_JOB_ID_BYTES);
+    memcpy(config.identity.instance, daemon->config.instance, CU_PUBLIC_BYTES);
+    config.identity.rank = daemon->config.rank;
+    config.identity.role = CU_ROLE_PEER;
+    config.identity.encrypt = job->encrypt;
+    daemon->transport = cu_transport_tcp_create(&config, err);
+    if (daemon->transport == NULL)
+        return -EADDRINUSE;
+    events.context = daemon;
+    daemon->socket = cu_socket_create(&daemon->loop, daemon->config.socket_path,
+                                      CU_COMMANDS_REQUEST_MAX, &events, err);
+    return daemon->socket != NULL ? 0 : -EADDRINUSE;
+}
+
+/* A listing is one object of the cache. */
+static size_t listing_bytes_max(const struct cu_core_config *limits)
+{
+    uint64_t share = limits->cache_bytes / 4;
+
+    return share > LISTING_BYTES_MIN ? (size_t)share : LISTING_BYTES_MIN;
+}
+
+static int start_files(struct cu_daemon *daemon, const struct cu_core_config *limits,
+                       struct cu_error *err)
+{
+    const char *real_mount = daemon->config.real_mount;
+    const struct cu_serve *serve;
+    const char *hidden[8] = {daemon->config.job->mount_dir, "/proc", "/sys", "/dev",
+                             daemon->config.run_dir};
+    struct cu_storage_config storage = {
+        .loop = &daemon->loop,
+        .chunk_bytes = limits->chunk_bytes,
+        .inline_bytes = limits->inline_bytes,
+        .open_files_max = OPEN_FILES,
+        .listing_bytes_max = listing_bytes_max(limits),
+        .listings = daemon->config.job->listings,
+        .counters = cu_core_counters(daemon->core),
+    };
+    struct cu_front_config front = {
+        .loop = &daemon->loop,
+        .core = daemon->core,
+        .mount_dir = daemon->config.job->mount_dir,
+        .chunk_bytes = limits->chunk_bytes,
+        .enoent_ttl_ns = limits->enoent_ttl_ns,
+        .name_bytes_max = limits->cache_bytes / CU_CORE_NAME_SHARE,
+        .device_fd = daemon->config.device_fd,
+        .recovery = daemon->config.recovery,
+        .resumes = daemon->config.resumes,
+        .allow_other = daemon->config.allow_other,
+        .old_kernel = getenv("COPPER_OLD_KERNEL") != NULL,
+        .events = {.context = daemon,
+                   .kick = on_front_kick,
+                   .unmounted = on_front_unmounted,
+                   .drop = on_front_drop,
+                   .is_ours = on_front_is_ours},
+    };
+
+    if (daemon->config.job->profile) {
+        daemon->profile =
+            cu_profile_create(daemon->config.job->top_paths, daemon->config.job->full_paths);
+        if (daemon->profile == NULL)
+            return cu_error_set(err, -ENOMEM, "out of memory");
+        front.events.asked = on_front_asked;
+    }
+    /* Storage reaches the mount by its real name, too. */
+    if (strcmp(real_mount, hidden[0]) != 0)
+        hidden[5] = real_mount;
+    serve = cu_serve_create(daemon->config.job->serve); /* as long as the process */
+    if (serve == NULL)
+        return cu_error_set(err, -ENOMEM, "out of memory");
+    storage.serve = serve;
+    front.serve = serve;
+    memcpy(storage.hidden_paths, hidden, sizeof(hidden));
+    memcpy(front.hidden_paths, hidden, sizeof(hidden));
+    daemon->storage = cu_storage_create(&storage, daemon, on_storage_done, err);
+    if (daemon->storage == NULL)
+        return -ENOMEM;
+    daemon->front = cu_front_create(&front, err);
+    if (daemon->front == NULL)
+        return -EIO;
+    cu_core_mounted(daemon->core, uv_hrtime());
+    if (daemon->config.resumes && cu_front_resume(daemon->front) < 0)
+        return cu_error_set(err, -EIO, "the mount of the daemon that died cannot be taken over");
+    return 0;
+}
+
+static struct cu_snapshot *start_snapshot(struct cu_daemon *daemon, const char *suffix,
+                                          bool replace, struct cu_buf *(*make)(void *context))
+{
+    const struct cu_job *job = daemon->config.job;
+    char path[CU_PATH_MAX];
+    const struct cu_snapshot_config config = {
+        .loop = &daemon->loop,
+        .path = path,
+        .seconds = job->snapshot_s,
+        .replace = replace,
+        .make = make,
+        .context = daemon,
+    };
+    int len = snprintf(path, sizeof(path), "%s/%s%s", job->log_dir,
+                       job->hosts.names[daemon->config.rank], suffix);
+    struct cu_snapshot *snapshot = len < (int)sizeof(path) ? cu_snapshot_create(&config) : NULL;
+
+    if (snapshot == NULL)
+        cu_log_warn("%s: will not be written: out of memory or name too long", path);
+    return snapshot;
+}
+
+static void start_snapshots(struct cu_daemon *daemon)
+{
+    if (daemon->config.job->snapshot_s != 0)
+        start_snapshot(daemon, CU_SNAPSHOT_STATS, false, make_snapshot);
+    if (daemon->profile != NULL)
+        daemon->profile_file = start_snapshot(daemon, CU_SNAPSHOT_PROFILE, true, make_profile);
+}
+
+struct cu_daemon *cu_daemon_create(const struct cu_daemon_config *config, struct cu_error *err)
+{
+    struct cu_daemon *daemon = calloc(1, sizeof(*daemon));
+    struct cu_core_config limits = core_config(config);
+    uint64_t *counters;
+
+    if (daemon == NULL) {
+        cu_error_set(err, -ENOMEM, "out of memory");
+        return NULL;
+    }
+    daemon->config = *config;
+    limits.space_of = space_of;
+    limits.space_context = daemon;
+    daemon->timer_at_ns = UINT64_MAX;
+    if (start_loop(daemon, err) < 0 || start_logic(daemon, &limits, err) < 0 ||
+        start_network(daemon, err) < 0 || start_files(daemon, &limits, err) < 0) {
+        /* The process ends now; only what outlives it must go. */
+        if (daemon->socket != NULL)
+            cu_socket_unlisten(daemon->socket);
+        return NULL;
+    }
+    start_snapshots(daemon);
+    counters = cu_core_counters(daemon->core);
+    cu_looptime_start(&daemon->looptime, &daemon->loop, &counters[CU_COUNT_loop_longest_us],
+                      &counters[CU_COUNT_loop_busy_us]);
+    cu_log_info("copperd " CU_VERSION
+                ": rank %u of %u, port %u, fan-out %u, %u trees, cache %llu MiB",
+                limits.rank, limits.node_count, cu_transport_port(daemon->transport), limits.fanout,
+                limits.tree_count, (unsigned long long)(limits.cache_bytes >> 20));
+    return daemon;
+}
+
+void cu_daemon_run(struct cu_daemon *daemon)
+{
+    cu_daemon_drain(daemon);
+    uv_run(&daemon->loop, UV_RUN_DEFAULT);
+}
+
+bool cu_daemon_hangs(const struct cu_daemon *daemon)
+{
+    const char *path;
+    uint64_t age_ns;
+
+    return cu_storage_pending(daemon->storage, uv_hrtime(), &age_ns, &path) > 0 ||
+           cu_snapshot_busy(daemon->profile_file);
+}

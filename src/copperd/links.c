@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A table by rank, not a hash: at 100,000 nodes it is 3 MB of address space of which a few pages
+ * are touched. */
+#include "copperd/links.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int cu_links_init(struct cu_links *links, uint32_t node_count)
+{
+    *links = (struct cu_links){.node_count = node_count};
+    links->slots = calloc((size_t)node_count * 2, sizeof(*links->slots));
+    return links->slots != NULL ? 0 : -ENOMEM;
+}
+
+void cu_links_free(struct cu_links *links)
+{
+    free(links->slots);
+    *links = (struct cu_links){0};
+}
+
+static struct cu_links_slot *slot_of(const struct cu_links *links, uint32_t rank, bool child)
+{
+    return rank < links->node_count ? &links->slots[(size_t)rank * 2 + (child ? 1 : 0)] : NULL;
+}
+
+void cu_links_set(struct cu_links *links, uint32_t rank, bool child, struct cu_link *link, bool up)
+{
+    struct cu_links_slot *slot = slot_of(links, rank, child);
+
+    if (slot == NULL)
+        return;
+    links->up_count += up ? 1 : 0;
+    links->up_count -= slot->up ? 1 : 0;
+    *slot = (struct cu_links_slot){.link = link, .up = up, .failed = up ? 0 : slot->failed};
+    cu_link_set_data(link, slot);
+}
+
+bool cu_links_may_have(const struct cu_links *links, uint32_t rank,
+                       const uint8_t instance[CU_PUBLIC_BYTES])
+{
+    const struct cu_links_slot *slot = slot_of(links, rank, true);
+
+    return slot != NULL &&
+           (!slot->up || memcmp(slot->instance, instance, sizeof(slot->instance)) == 0);
+}
+
+void cu_links_bind(struct cu_links *links, uint32_t rank, const uint8_t instance[CU_PUBLIC_BYTES])
+{
+    struct cu_links_slot *slot = slot_of(links, rank, true);
+
+    if (slot != NULL)
+        memcpy(slot->instance, instance, sizeof(slot->instance));
+}
+
+void cu_links_clear(struct cu_links *links, uint32_t rank, bool child)
+{
+    struct cu_links_slot *slot = slot_of(links, rank, child);
+
+    if (slot == NULL)
+        return;
+    if (slot->up)
+        links->up_count--;
+    *slot = (struct cu_links_slot){.failed = slot->failed};
+}
+
+struct cu_link *cu_links_get(const struct cu_links *links, uint32_t rank, bool child)
+{
+    const struct cu_links_slot *slot = slot_of(links, rank, child);
+
+    return slot != NULL && slot->up ? slot->link : NULL;
+}
+
+struct cu_link *cu_links_any(const struct cu_links *links, uint32_t rank, bool child)
+{
+    const struct cu_links_slot *slot = slot_of(links, rank, child);
+
+    return slot != NULL ? slot->link : NULL;
+}
+
+void cu_links_failed(struct cu_links *links, uint32_t rank, int error)
+{
+    struct cu_links_slot *slot = slot_of(links, rank, false);
+
+    if (slot != NULL)
+        slot->failed = error;
+}
+
+int cu_links_failure(const struct cu_links *links, uint32_t rank)
+{
+    const struct cu_links_slot *slot = slot_of(links, rank, false);
+
+    return slot != NULL ? slot->failed : 0;
+}
+
+void cu_links_asked(struct cu_links *links, uint32_t rank, bool child)
+{
+    struct cu_links_slot *slot = slot_of(links, rank, child);
+
+    if (slot != NULL)
+        slot->asked++;
+}
+
+void cu_links_answered(struct cu_links *links, uint32_t rank, bool child)
+{
+    struct cu_links_slot *slot = slot_of(links, rank, child);
+
+    if (slot != NULL && slot->asked > 0)
+        slot->asked--;
+}
+
+bool cu_links_is_asked(const struct cu_links *links, uint32_t rank, bool child)
+{
+    const struct cu_links_slot *slot = slot_of(links, rank, child);
+
+    return slot != NULL && slot->asked > 0;
+}
+
+bool cu_links_who(const struct cu_links *links, const struct cu_link *link, uint32_t *rank,
+                  bool *child)
+{
+    const struct cu_links_slot *slot = cu_link_data(link);
+
+    if (slot == NULL || slot->link != link)
+        return false;
+    *rank = (uint32_t)((slot - links->slots) / 2);
+    *child = (slot - links->slots) % 2 != 0;
+    return true;
+}

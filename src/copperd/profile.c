@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A job's paths are few kinds: files that all processes read, and names that are looked for in one
+ * directory after the other and are in none. The first are told by path; the second by the name
+ * alone, and by the directory, since each path of them is asked for once or twice only. */
+#include "copperd/profile.h"
+
+#include "base/path.h"
+#include "control/shown.h"
+#include "copperd/topk.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COMPONENTS_SHOWN 3u
+
+enum detail {
+    LOOKUPS,
+    MISSING,
+    READS,
+    LISTINGS,
+    OTHERS,
+    HERE,
+    FLIGHT,
+    PARENT,
+    STORAGE,
+    DETAIL_COUNT,
+};
+_Static_assert(DETAIL_COUNT == CU_TOPK_DETAILS, "one place for each detail");
+
+static const char *const detail_names[] = {
+    "lookups", "missing", "reads", "listings", "others", "here", "flight", "parent", "storage",
+};
+
+struct cu_profile {
+    uint32_t top;
+    bool full_paths;
+    uint64_t requests;
+    uint64_t bytes;
+    uint64_t uncounted; /* not in the lists: out of memory */
+    uint64_t totals[DETAIL_COUNT];
+    struct cu_topk *by_requests;
+    struct cu_topk *by_bytes;
+    struct cu_topk *missing_names;
+    struct cu_topk *missing_dirs;
+    const struct cu_topk_entry **best; /* room for top */
+};
+
+struct cu_profile *cu_profile_create(uint32_t top, bool full_paths)
+{
+    struct cu_profile *profile = calloc(1, sizeof(*profile));
+    uint32_t capacity = 2 * top > CU_PROFILE_PATHS_MIN ? 2 * top : CU_PROFILE_PATHS_MIN;
+
+    if (profile == NULL)
+        return NULL;
+    profile->top = top;
+    profile->full_paths = full_paths;
+    profile->by_requests = cu_topk_create(capacity);
+    profile->by_bytes = cu_topk_create(capacity);
+    profile->missing_names = cu_topk_create(capacity);
+    profile->missing_dirs = cu_topk_create(capacity);
+    profile->best = calloc((size_t)top + 1, sizeof(struct cu_topk_entry *));
+    if (profile->by_requests == NULL || profile->by_bytes == NULL ||
+        profile->missing_names == NULL || profile->missing_dirs == NULL || profile->best == NULL) {
+        cu_profile_destroy(profile);
+        return NULL;
+    }
+    return profile;
+}
+
+void cu_profile_destroy(struct cu_profile *profile)
+{
+    if (profile == NULL)
+        return;
+    cu_topk_destroy(profile->by_requests);
+    cu_topk_destroy(profile->by_bytes);
+    cu_topk_destroy(profile->missing_names);
+    cu_topk_destroy(profile->missing_dirs);
+    free(profile->best);
+    free(profile);
+}
+
+static enum detail detail_of_op(enum cu_front_asked_op op)
+{
+    switch (op) {
+    case CU_FRONT_ASKED_LOOKUP:
+        return LOOKUPS;
+    case CU_FRONT_ASKED_READ:
+        return READS;
+    case CU_FRONT_ASKED_LISTING:
+        return LISTINGS;
+    case CU_FRONT_ASKED_OTHER:
+        break;
+    }
+    return OTHERS;
+}
+
+static enum detail detail_of_where(enum cu_front_asked_where where)
+{
+    switch (where) {
+    case CU_FRONT_ASKED_HERE:
+        return HERE;
+    case CU_FRONT_ASKED_FLIGHT:
+        return FLIGHT;
+    case CU_FRONT_ASKED_PARENT:
+        return PARENT;
+    case CU_FRONT_ASKED_STORAGE:
+        break;
+    }
+    return STORAGE;
+}
+
+static void count(uint64_t *details, const struct cu_front_asked *asked, bool missing)
+{
+    details[detail_of_op(asked->op)]++;
+    details[detail_of_where(asked->where)]++;
+    details[MISSING] += missing ? 1 : 0;
+}
+
+static void count_path(struct cu_profile *profile, struct cu_topk *list, uint64_t weight,
+                       const struct cu_front_asked *asked, bool missing)
+{
+    struct cu_topk_entry *entry = cu_topk_add(list, asked->path, asked->path_len, weight);
+
+    if (entry != NULL)
+        count(entry->details, asked, missing);
+    else
+        profile->uncounted++;
+}
+
+static void count_missing(struct cu_profile *profile, const struct cu_front_asked *asked)
+{
+    size_t dir_len = cu_path_parent_len(asked->path, asked->path_len);
+    size_t name_at = dir_len == 1 ? 1 : dir_len + 1;
+
+    if (cu_topk_add(profile->missing_names, asked->path + name_at, asked->path_len - name_at, 1) ==
+        NULL)
+        profile->uncounted++;
+    if (cu_topk_add(profile->missing_dirs, asked->path, dir_len, 1) == NULL)
+        profile->uncounted++;
+}
+
+void cu_profile_asked(struct cu_profile *profile, const struct cu_front_asked *asked)
+{
+    bool missing = asked->op == CU_FRONT_ASKED_LOOKUP && asked->error == ENOENT;
+
+    profile->requests++;
+    profile->bytes += asked->bytes;
+    count(profile->totals, asked, missing);
+    count_path(profile, profile->by_requests, 1, asked, missing);
+    if (asked->bytes > 0)
+        count_path(profile, profile->by_bytes, asked->bytes, asked, missing);
+    if (missing)
+        count_missing(profile, asked);
+}
+
+/* --- as JSON: a missing member is better than no profile -------------------------------------- */
+
+static void add_int(json_t *object, const char *name, uint64_t value)
+{
+    json_object_set_new(object, name, json_integer((json_int_t)value));
+}
+
+static json_t *shown_path(const struct cu_profile *profile, const struct cu_topk_entry *entry)
+{
+    const char *from = entry->key + (profile->full_paths ? 0 : entry->key_len);
+    char text[CU_TOPK_KEY_MAX + 8];
+    uint32_t components = 0;
+
+    while (from > entry->key && components < COMPONENTS_SHOWN) {
+        if (*--from == '/')
+            components++;
+    }
+    /* A key that is longer than the list keeps does not begin with its path's slash either. */
+    snprintf(text, sizeof(text), "%s%s", from == entry->key && *from == '/' ? "" : "...", from);
+    return cu_shown_name(text, strlen(text));
+}
+
+static void add_details(json_t *object, const uint64_t details[DETAIL_COUNT])
+{
+    for (int i = 0; i < DETAIL_COUNT; i++)
+        add_int(object, detail_names[i], details[i]);
+}
+
+/* unit: what the list's weights are. */
+static json_t *path_list(const struct cu_profile *profile, const struct cu_topk *list,
+                         const char *unit, bool details)
+{
+    uint32_t count = cu_topk_best(list, profile->best, profile->top);
+    json_t *array = json_array();
+
+    for (uint32_t i = 0; i < count; i++) {
+        const struct cu_topk_entry *entry = profile->best[i];
+        json_t *object = json_object();
+
+        json_object_set_new(object, "path", shown_path(profile, entry));
+        add_int(object, unit, entry->count);
+        if (entry->over > 0)
+            add_int(object, "over", entry->over);
+        if (details)
+            add_details(object, entry->details);
+        json_array_append_new(array, object);
+    }
+    return array;
+}
+
+static json_t *name_list(const struct cu_profile *profile)
+{
+    uint32_t count = cu_topk_best(profile->missing_names, profile->best, profile->top);
+    json_t *array = json_array();
+
+    for (uint32_t i = 0; i < count; i++) {
+        const struct cu_topk_entry *entry = profile->best[i];
+        json_t *object = json_object();
+
+        json_object_set_new(object, "name", cu_shown_name(entry->key, strlen(entry->key)));
+        add_int(object, "requests", entry->count);
+        if (entry->over > 0)
+            add_int(object, "over", entry->over);
+        json_array_append_new(array, object);
+    }
+    return array;
+}
+
+json_t *cu_profile_json(const struct cu_profile *profile)
+{
+    json_t *object = json_object(), *totals = json_object();
+
+    if (object == NULL)
+        return NULL;
+    add_int(totals, "requests", profile->requests);
+    add_int(totals, "bytes", profile->bytes);
+    add_details(totals, profile->totals);
+    if (profile->uncounted > 0)
+        add_int(totals, "uncounted", profile->uncounted);
+    json_object_set_new(object, "totals", totals);
+    json_object_set_new(object, "top_requests",
+                        path_list(profile, profile->by_requests, "requests", true));
+    json_object_set_new(object, "top_bytes", path_list(profile, profile->by_bytes, "bytes", true));
+    json_object_set_new(object, "missing_names", name_list(profile));
+    json_object_set_new(object, "missing_directories",
+                        path_list(profile, profile->missing_dirs, "requests", false));
+    return object;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* -P: which paths this node's kernel asked for, how often, for how many bytes, where the answers
+ * were, and what was looked for in vain. What the kernel answers from its own caches is not seen
+ * here. Counts only: who writes it down is snapshot.h's matter. One thread.
+ *
+ * Memory is bounded: four lists of CU_PROFILE_PATHS_MIN paths (or twice -N, if that is more), each
+ * path at most CU_TOPK_KEY_MAX bytes: under 6 MiB by default. */
+#ifndef CU_COPPERD_PROFILE_H
+#define CU_COPPERD_PROFILE_H
+
+#include "front/front.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CU_PROFILE_PATHS_MIN 2048u
+
+struct cu_profile;
+
+/* top: paths shown in each list (-N); full_paths: whole (-A), else their last three components.
+ * NULL: out of memory. */
+struct cu_profile *cu_profile_create(uint32_t top, bool full_paths);
+/* NULL does nothing. */
+void cu_profile_destroy(struct cu_profile *profile);
+void cu_profile_asked(struct cu_profile *profile, const struct cu_front_asked *asked);
+/* Totals and lists; launch_copper.sh(1) tells their fields. New reference, NULL: out of memory. */
+json_t *cu_profile_json(const struct cu_profile *profile);
+
+#endif

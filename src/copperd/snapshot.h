@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Figures of the daemon as JSON in its log directory, written by a worker: a file that gets one
+ * object a line (-I SECONDS: LOG_DIR/HOST.stats.jsonl), or one that is replaced each time by its
+ * newest state (-P: LOG_DIR/HOST.profile.json). */
+#ifndef CU_COPPERD_SNAPSHOT_H
+#define CU_COPPERD_SNAPSHOT_H
+
+#include "base/buf.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#define CU_SNAPSHOT_FILE_MAX                                                                       \
+    (64ull << 20) /* a file that has grown to this is not written further */
+
+/* Their names behind the host's. */
+#define CU_SNAPSHOT_STATS   ".stats.jsonl"
+#define CU_SNAPSHOT_PROFILE ".profile.json"
+
+struct cu_snapshot;
+
+struct cu_snapshot_config {
+    uv_loop_t *loop;
+    const char *path; /* copied */
+    uint32_t seconds; /* between two; 0: only cu_snapshot_take */
+    bool replace;     /* the file, at once, so that a reader never sees half of one */
+    /* The text without the last newline, new reference or NULL; on the loop thread. */
+    struct cu_buf *(*make)(void *context);
+    void *context;
+};
+
+/* NULL: out of memory. Lives as long as the process. */
+struct cu_snapshot *cu_snapshot_create(const struct cu_snapshot_config *config);
+/* Now, or as soon as the one under way is written. NULL does nothing. */
+void cu_snapshot_take(struct cu_snapshot *snapshot);
+/* Is one under way? NULL: no. */
+bool cu_snapshot_busy(const struct cu_snapshot *snapshot);
+
+#endif

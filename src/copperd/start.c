@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The order matters: what was inherited is closed before anything of ours is opened; the job is
+ * read and checked before the fork, so that a bad one fails at once; the lock comes before anything
+ * that a second daemon could disturb; each step undoes itself when a later one fails. */
+#include "copperd/start.h"
+
+#include "copperd/daemon.h"
+#include "copperd/detach.h"
+#include "copperd/logdir.h"
+#include "copperd/options.h"
+#include "copperd/roster.h"
+#include "copperd/supervisor.h"
+#include "front/front.h"
+#include "host/cores.h"
+#include "host/group.h"
+#include "host/lock.h"
+#include "host/log.h"
+#include "host/memory.h"
+#include "host/mountdir.h"
+#include "host/mounts.h"
+#include "host/munge.h"
+#include "host/process.h"
+#include "host/rundir.h"
+#include "host/smallfile.h"
+#include "net/transport.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What one start holds. */
+struct start {
+    struct cu_options options;
+    struct cu_job job;
+    char host[256]; /* for messages: the name in the host list once it is known */
+    uint32_t rank;
+    char run_dir[CU_PATH_MAX];
+    char socket_path[CU_PATH_MAX];
+    struct cu_lock lock;
+    struct cu_mountdir mountdir;
+    struct cu_cores cores;
+    bool bound;
+    struct cu_detach detach;
+    uint64_t cache_bytes;
+    char real_mount[PATH_MAX];
+    int device_fd;   /* -1: not mounted */
+    int listener_fd; /* 0: none. The port is ours from the first daemon to after the last */
+    struct cu_recovery *recovery;
+    bool allow_other;           /* the mount: the kernel lets everybody in */
+    struct cu_error group_note; /* why the group is not the job's; empty: it is */
+    /* Shown to no other process, and kept over restarts: with it the next daemon gets the rank that
+     * the last one had, and nobody else does. */
+    uint8_t instance[CU_PUBLIC_BYTES];
+};
+
+static int complain(const struct start *start, const struct cu_error *err)
+{
+    fprintf(stderr, "copperd: %s: %s\n", start->host, err->text);
+    return 1;
+}
+
+/* The whole of fd, new memory. */
+static int read_all(int fd, char **text, size_t *size, struct cu_error *err)
+{
+    size_t capacity = 65536, at = 0;
+    char *buf = malloc(capacity);
+    int rc = 0;
+
+    while (buf != NULL) {
+        ssize_t got = read(fd, buf + at, capacity - at);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            rc = cu_error_set(err, -errno, "the job description cannot be read: %s",
+                              strerror(errno));
+        if (got <= 0)
+            break;
+        at += (size_t)got;
+        if (at > CU_JOB_TEXT_MAX) {
+            rc = cu_error_set(err, -E2BIG, "the job description is over %u bytes", CU_JOB_TEXT_MAX);
+            break;
+        }
+        if (at == capacity) {
+            char *bigger = malloc(2 * capacity);
+
+            if (bigger != NULL)
+                memcpy(bigger, buf, at);
+            sodium_memzero(buf, at); /* the key is in it */
+            free(buf);
+            buf = bigger;
+            capacity *= 2;
+        }
+    }
+    if (buf == NULL)
+        return cu_error_set(err, -ENOMEM, "out of memory");
+    if (rc < 0) {
+        sodium_memzero(buf, at);
+        free(buf);
+        return rc;
+    }
+    *text = buf;
+    *size = at;
+    return 0;
+}
+
+static int read_job(struct start *start, char **argv, struct cu_error *err)
+{
+    const char *path = start->options.job_path;
+    int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : 0;
+    char *text = NULL;
+    size_t size = 0;
+    int rc;
+
+    if (fd < 0)
+        return cu_error_set(err, -errno, "%s: %s", path, strerror(errno));
+    rc = read_all(fd, &text, &size, err);
+    if (path != NULL)
+        close(fd);
+    cu_process_silence(0);
+    if (rc < 0)
+        return rc;
+    rc = cu_munge_open_line(&text, &size, "key", err);
+    if (rc == 0)
+        rc = cu_job_decode(text, size, &start->job, err);
+    if (rc == 0 && cu_group_enter(start->job.group, argv, path != NULL ? NULL : text, size,
+                                  &start->group_note) < 0)
+        rc = 0; /* it goes on with the group that it has */
+    sodium_memzero(text, size);
+    free(text);
+    if (rc == -ENOMEM)
+        return cu_error_set(err, rc, "out of memory");
+    if (rc == 0 && start->job.port == 0)
+        return cu_error_set(err, -EINVAL, "the job description has no port");
+    return rc;
+}
+
+static int find_rank(struct start *start, struct cu_error *err)
+{
+    int64_t rank =
+        cu_roster_rank(&start->job, start->options.node, start->host, getenv("COPPER_NODE"), err);
+
+    if (rank < 0)
+        return (int)rank;
+    start->rank = (uint32_t)rank;
+    snprintf(start->host, sizeof(start->host), "%s", start->job.hosts.names[rank]);
+    return 0;
+}
+
+static int bind_cores(struct start *start, struct cu_error *err)
+{
+    const struct cu_cores wish = {
+        .given = start->job.cores_given,
+        .cores = start->job.cores,
+        .count = start->job.core_count,
+    };
+    int rc = cu_cores_choose(&wish, NULL, &start->cores, err);
+
+    if (rc < 0)
+        return rc;
+    start->bound = rc == 1;
+    if (rc == 0)
+        return 0;
+    rc = cu_cores_bind(&start->cores);
+    if (rc < 0 && wish.given)
+        return cu_error_set(err, rc, "-b: this process may not run on these cores: %s",
+                            strerror(-rc));
+    if (rc < 0) {
+        start->bound = false;
+        cu_error_set(err, 0, "no core binding: cores 48-51 are not given to this job step");
+    }
+    return 0;
+}
+
+/* Lock and mount directory. */
+static int take_place(struct start *start, const char *job_id, struct cu_error *err)
+{
+    const char *mount = start->job.mount_dir;
+    char path[CU_PATH_MAX];
+    int rc = cu_rundir_make(getuid(), start->run_dir, err);
+
+    if (rc < 0)
+        return rc;
+    if (cu_rundir_file(start->run_dir, mount, "lock", path) < 0 ||
+        cu_rundir_file(start->run_dir, mount, "sock", start->socket_path) < 0)
+        return cu_error_set(err, -ENAMETOOLONG, "run directory %s: name too long", start->run_dir);
+    rc = cu_lock_take(&start->lock, path, job_id, err);
+    if (rc < 0)
+        return rc;
+    rc = cu_mounts_clean(mount, err);
+    if (rc < 0)
+        return rc;
+    rc = cu_mountdir_make(&start->mountdir, mount, start->lock.dirs_left, err);
+    if (rc < 0)
+        return rc;
+    rc = cu_lock_note(&start->lock, start->mountdir.made);
+    return rc < 0 ? cu_error_set(err, rc, "%s: %s", start->lock.path, strerror(-rc)) : 0;
+}
+
+/* The launch host's description of the job, when this is that host: a job that its scheduler ended
+ * has no stop_copper.sh to remove it, and the key in it. Another job's stays. */
+static void remove_job_file(const struct start *start)
+{
+    char path[CU_PATH_MAX], text[256], line[2 * CU_JOB_ID_BYTES + 8];
+    ssize_t len = -1;
+    int fd;
+
+    if (start->run_dir[0] == '\0' ||
+        cu_rundir_file(start->run_dir, start->job.mount_dir, "job", path) < 0)
+        return;
+    fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0)
+        len = read(fd, text, sizeof(text) - 1);
+    if (len >= 0) {
+        text[len] = '\0';
+        snprintf(line, sizeof(line), "\nid %s\n", start->lock.job_id);
+        if (strstr(text, line) != NULL)
+            unlink(path);
+        sodium_memzero(text, sizeof(text));
+    }
+    if (fd >= 0)
+        close(fd);
+}
+
+static void leave_place(struct start *start)
+{
+    cu_mountdir_remove(&start->mountdir);
+    cu_lock_release(&start->lock);
+    /* The launch host keeps the job description there; a directory of the user's own choice stays.
+     */
+    if (start->run_dir[0] != '\0' && getenv("COPPER_RUN_DIR") == NULL)
+        rmdir(start->run_dir);
+}
+
+static void log_start(const struct start *start, const char *job_id, const struct cu_error *note)
+{
+    char cores[256];
+
+    cu_log_info("job %s, mount %s", job_id, start->job.mount_dir);
+    if (start->group_note.text[0] != '\0')
+        cu_log_warn("%s: the view is seen by processes of group %lu only", start->group_note.text,
+                    (unsigned long)getgid());
+    if (start->bound) {
+        cu_cores_text(&start->cores, cores, sizeof(cores));
+        cu_log_info("bound to cores %s", cores);
+    } else {
+        cu_log_info("%s", note->text);
+    }
+}
+
+/* --- the daemon ------------------------------------------------------------------------------- */
+
+static void tell_failure(struct start *start, bool again, const struct cu_error *err)
+{
+    if (again)
+        cu_log_error("cannot carry on: %s", err->text);
+    else if (start->options.foreground)
+        complain(start, err);
+    else
+        cu_detach_failed(&start->detach, err);
+}
+
+#define FLUSH_LOG_MS 1000
+
+/* In a process of its own, which ends here; what a failure leaves the supervisor clears away. */
+static void serve(void *context, bool again)
+{
+    struct start *start = context;
+    struct cu_daemon_config config = {
+        .job = &start->job,
+        .rank = start->rank,
+        .socket_path = start->socket_path,
+        .run_dir = start->run_dir,
+        .cache_bytes = start->cache_bytes,
+        .mountdir = &start->mountdir,
+        .real_mount = start->real_mount,
+        .device_fd = start->device_fd,
+        .listener_fd = start->listener_fd,
+        .recovery = start->recovery,
+        .resumes = again,
+        .allow_other = start->allow_other,
+    };
+    struct cu_error err = {""};
+    struct cu_daemon *daemon = NULL;
+    int rc;
+
+    memcpy(config.instance, start->instance, sizeof(config.instance));
+    rc = cu_lock_share(&start->lock);
+
+    if (rc < 0)
+        cu_error_set(&err, rc, "%s: %s", start->lock.path, strerror(-rc));
+    else if (!cu_recovery_open(start->recovery) && again)
+        cu_error_set(&err, -EINVAL, "the recovery area is damaged");
+    else
+        daemon = cu_daemon_create(&config, &err);
+    if (daemon == NULL) {
+        tell_failure(start, again, &err);
+        cu_log_close();
+        _exit(1);
+    }
+    cu_recovery_set_phase(start->recovery, CU_RECOVERY_SERVING);
+    if (!again && !start->options.foreground)
+        cu_detach_ready(&start->detach);
+    cu_daemon_run(daemon);
+    cu_log_info("stopped");
+    remove_job_file(start);
+    leave_place(start);
+    cu_supervisor_leave(start->recovery);
+    if (!cu_log_flush(FLUSH_LOG_MS) || cu_daemon_hangs(daemon))
+        cu_process_close_all(); /* else they end with the process, which says that it has */
+    _exit(0);
+}
+
+/* --- the supervisor --------------------------------------------------------------------------- */
+
+static void on_started(void *context)
+{
+    struct start *start = context;
+
+    cu_lock_note_start(&start->lock);
+    if (!start->options.foreground)
+        cu_process_silence(2); /* the daemon still has it, until it is ready */
+}
+
+/* The mount comes last, and without anybody who serves it nothing below it may be looked at. */
+static int mount_it(struct start *start, struct cu_error *err)
+{
+    const char *mount = start->job.mount_dir;
+    char conf[8192];
+
+    if (realpath(mount, start->real_mount) == NULL)
+        snprintf(start->real_mount, sizeof(start->real_mount), "%s", mount);
+    start->recovery = cu_recovery_create(CU_RECOVERY_BYTES);
+    if (start->recovery == NULL)
+        return cu_error_set(err, -ENOMEM, "out of memory");
+    start->allow_other = geteuid() != 0 &&
+                         cu_smallfile_read(NULL, "/etc/fuse.conf", conf, sizeof(conf)) > 0 &&
+                         cu_group_allows_other(conf);
+    start->device_fd = cu_front_mount(mount, start->allow_other, err);
+    if (start->device_fd < 0 && start->allow_other) { /* fusermount3 may have another fuse.conf */
+        start->allow_other = false;
+        start->device_fd = cu_front_mount(mount, false, err);
+    }
+    return start->device_fd < 0 ? start->device_fd : 0;
+}
+
+/* What a daemon left that did not end in good order. */
+static void clear_away(struct start *start)
+{
+    const char *mount = start->job.mount_dir;
+    enum cu_mounts_what what = CU_MOUNTS_NOTHING;
+
+    if (!cu_lock_holds(&start->lock))
+        return;
+    if (cu_mounts_look(mount, &what) == 0 && what == CU_MOUNTS_OURS && cu_mounts_unmount(mount) < 0)
+        cu_log_error("%s: cannot be unmounted", mount);
+    unlink(start->socket_path);
+    if (cu_recovery_phase(start->recovery) != CU_RECOVERY_STARTING)
+        remove_job_file(start);
+}
+
+/* From here on, until this process ends, the port is this job's. */
+static int take_port(struct start *start, struct cu_error *err)
+{
+    char address[CU_ROSTER_ADDRESS_MAX];
+    int rc = cu_roster_bind_address(start->job.network, address, err);
+
+    if (rc == 0)
+        rc = cu_transport_tcp_listen(address[0] != '\0' ? address : NULL, start->job.port, err);
+    if (rc < 0)
+        return rc;
+    start->listener_fd = rc;
+    return 0;
+}
+
+/* Everything from the lock to the lock's release. 0: served. */
+static int supervise(struct start *start, struct cu_error *err)
+{
+    struct cu_supervisor_config config = {.serve = serve, .started = on_started, .context = start};
+    char job_id[2 * CU_JOB_ID_BYTES + 1];
+    struct cu_error note = {""};
+    int rc;
+
+    sodium_bin2hex(job_id, sizeof(job_id), start->job.id, sizeof(start->job.id));
+    rc = bind_cores(start, &note);
+    if (rc < 0) {
+        *err = note;
+        goto out;
+    }
+    start->cache_bytes = start->job.cache_bytes;
+    if (start->cache_bytes == 0)
+        start->cache_bytes = cu_memory_default_cache(NULL);
+    rc = take_place(start, job_id, err);
+    if (rc < 0)
+        goto out;
+    rc = cu_logdir_open(&start->job, start->host, start->run_dir, job_id, start->options.foreground,
+                        err);
+    if (rc < 0)
+        goto out;
+    log_start(start, job_id, &note);
+    randombytes_buf(start->instance, sizeof(start->instance));
+    rc = take_port(start, err);
+    if (rc < 0)
+        goto out;
+    rc = mount_it(start, err);
+    if (rc < 0)
+        goto out;
+    config.recovery = start->recovery;
+    config.device_fd = start->device_fd;
+    rc = cu_supervisor_run(&config, err);
+    if (rc == 1)
+        return 0;
+    clear_away(start);
+out:
+    if (start->lock.fd < 0 || cu_lock_holds(&start->lock))
+        leave_place(start);
+    return rc;
+}
+
+int cu_start_main(int argc, char **argv)
+{
+    static struct start start = {.lock = {.fd = -1}, .detach = {.pipe_fd = -1}, .device_fd = -1};
+    struct cu_error err = {""};
+
+    gethostname(start.host, sizeof(start.host) - 1);
+    if (cu_options_parse(argc, argv, &start.options, &err) < 0) {
+        complain(&start, &err);
+        return 2;
+    }
+    if (start.options.help || start.options.version) {
+        fputs(start.options.help ? cu_options_usage : "copperd " CU_VERSION "\n", stdout);
+        return fflush(stdout) == 0 ? 0 : 1;
+    }
+    cu_process_prepare();
+    umask(077);
+    if (sodium_init() < 0) {
+        cu_error_set(&err, -EIO, "the cryptographic library does not start");
+        return complain(&start, &err);
+    }
+    /* As far as the user's limit allows: they are not written to swap space. */
+    (void)sodium_mlock(start.job.key, sizeof(start.job.key));
+    (void)sodium_mlock(start.instance, sizeof(start.instance));
+    if (read_job(&start, argv, &err) < 0 || find_rank(&start, &err) < 0)
+        return complain(&start, &err);
+    if (!start.options.foreground) {
+        if (cu_detach_fork(&start.detach, &err) < 0)
+            return complain(&start, &err);
+        if (start.detach.child != 0) {
+            sodium_memzero(start.job.key, sizeof(start.job.key));
+            return cu_detach_wait(&start.detach, &err) < 0 ? complain(&start, &err) : 0;
+        }
+    }
+    if (chdir("/") == 0 && supervise(&start, &err) == 0)
+        _exit(0);
+    if (err.text[0] != '\0' && start.options.foreground)
+        complain(&start, &err);
+    else if (err.text[0] != '\0')
+        cu_detach_failed(&start.detach, &err);
+    _exit(1);
+}

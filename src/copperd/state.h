@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Inside of the daemon: what the loop thread owns. */
+#ifndef CU_COPPERD_STATE_H
+#define CU_COPPERD_STATE_H
+
+#include "control/commands.h"
+#include "control/socket.h"
+#include "copperd/daemon.h"
+#include "copperd/links.h"
+#include "copperd/looptime.h"
+#include "copperd/profile.h"
+#include "copperd/snapshot.h"
+#include "copperd/trim.h"
+#include "core/core.h"
+#include "front/front.h"
+#include "net/transport.h"
+#include "storage/storage.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <uv.h>
+
+enum cu_daemon_phase {
+    CU_PHASE_SERVING,
+    CU_PHASE_STOP_WANTED,
+    CU_PHASE_LINGERING, /* unmounted; a `stop` that was handed up waits for its answer */
+    CU_PHASE_FLUSHING,  /* last messages are on their way */
+};
+
+struct cu_daemon {
+    struct cu_daemon_config config;
+    uv_loop_t loop;
+    struct cu_core *core;
+    struct cu_transport *transport;
+    struct cu_storage *storage;
+    struct cu_front *front; /* NULL before the mount stands and after it has gone */
+    struct cu_socket *socket;
+    struct cu_commands *commands;
+    struct cu_links links;
+    uv_signal_t sigterm, sigint, sigusr1;
+    struct cu_looptime looptime;
+    uv_timer_t timer;     /* for the core's and the control plane's deadlines */
+    uv_idle_t idle;       /* instead of the timer, for what is due at once */
+    uint64_t timer_at_ns; /* UINT64_MAX: not armed */
+    bool draining;
+    struct cu_trim trim;
+    uint64_t trimmed_at; /* evictions when the heap was trimmed */
+    enum cu_daemon_phase phase;
+    uv_timer_t stop_timer;
+    uint64_t stop_limit_ns;                /* the phase ends then, come what may */
+    struct cu_commands_origin stop_origin; /* who asked for the stop; owner NULL: nobody, or gone */
+    json_t *stop_result;                   /* owned, NULL when nobody asked */
+    struct cu_profile *profile;            /* NULL: no -P */
+    struct cu_snapshot *profile_file;      /* the same, or it cannot be written */
+};
+
+/* effects.c */
+/* To be called after every input: carries out the core's effects, goes on with waiting requests,
+ * and arms the timer. May be called from inside itself. */
+void cu_daemon_drain(struct cu_daemon *daemon);
+/* Closes what leads to rank and tells everybody. */
+void cu_daemon_lose(struct cu_daemon *daemon, uint32_t rank, bool child, int error);
+
+/* peers.c */
+/* A connection (link or control socket) is no more: no reply goes there. */
+void cu_daemon_gone(struct cu_daemon *daemon, const void *owner);
+/* The transport's events and the control plane's hooks */
+extern const struct cu_transport_events cu_daemon_transport_events;
+extern const struct cu_socket_events cu_daemon_socket_events;
+extern const struct cu_commands_hooks cu_daemon_commands_hooks;
+
+/* stop.c */
+/* Begins the orderly end. origin: who asked, NULL: nobody; result is borrowed. A second call ends
+ * at once. */
+void cu_daemon_stop(struct cu_daemon *daemon, const struct cu_commands_origin *origin,
+                    json_t *result);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The end in good order: unmount, remove what was made, answer who asked, say goodbye, let the last
+ * bytes out, return from the loop. Workers may hang in storage and are never waited for.
+ *
+ * The answer comes after the unmount, so that who got it finds nothing left. A daemon through which
+ * a `stop` was handed up stays, unmounted, until the answer has come down again. */
+#include "copperd/state.h"
+
+#include "copperd/supervisor.h"
+#include "host/log.h"
+#include "host/mounts.h"
+
+#include <string.h>
+
+#define FLUSH_MS  1000u
+#define LINGER_MS 8000u /* longer than a handed-up request may take */
+#define LOOK_MS   2u    /* libuv tells nobody when a queue of another module is empty */
+#define NS_PER_MS 1000000ull
+
+static uint64_t queued(const struct cu_daemon *daemon)
+{
+    uint64_t bytes = cu_socket_queued(daemon->socket);
+
+    for (uint32_t i = 0; i < 2 * daemon->links.node_count; i++) {
+        if (daemon->links.slots[i].up)
+            bytes += cu_link_queued(daemon->links.slots[i].link);
+    }
+    if (daemon->stop_origin.owner != NULL && daemon->stop_origin.is_link)
+        bytes += cu_link_queued(daemon->stop_origin.owner);
+    return bytes;
+}
+
+static void say_goodbye(struct cu_daemon *daemon)
+{
+    const struct cu_msg bye = {.type = CU_MSG_BYE};
+
+    for (uint32_t i = 0; i < 2 * daemon->links.node_count; i++) {
+        struct cu_links_slot *slot = &daemon->links.slots[i];
+
+        if (slot->up && cu_link_send(slot->link, &bye) < 0)
+            cu_log_debug("%s: no goodbye", cu_link_name(slot->link));
+    }
+    daemon->phase = CU_PHASE_FLUSHING;
+    daemon->stop_limit_ns = uv_hrtime() + FLUSH_MS * NS_PER_MS;
+}
+
+static void on_look(uv_timer_t *timer)
+{
+    struct cu_daemon *daemon = timer->data;
+    bool late = uv_hrtime() >= daemon->stop_limit_ns;
+
+    if (daemon->phase == CU_PHASE_LINGERING && (late || !cu_commands_lingers(daemon->commands)))
+        say_goodbye(daemon);
+    else if (daemon->phase == CU_PHASE_FLUSHING &&
+             (late || (queued(daemon) == 0 && !cu_snapshot_busy(daemon->profile_file))))
+        uv_stop(&daemon->loop);
+}
+
+static void take_away_mount(struct cu_daemon *daemon)
+{
+    enum cu_mounts_what what = CU_MOUNTS_NOTHING;
+    const char *dir = daemon->config.job->mount_dir;
+
+    cu_front_destroy(daemon->front);
+    daemon->front = NULL;
+    /* Who waits in the mount is let go when the last one has closed its device. */
+    cu_supervisor_tell(daemon->config.recovery, CU_RECOVERY_GIVEN_UP);
+    if (cu_mounts_look(dir, &what) == 0 && what == CU_MOUNTS_OURS && cu_mounts_unmount(dir) < 0)
+        cu_log_error("%s: cannot be unmounted", dir);
+    cu_mountdir_remove(daemon->config.mountdir);
+}
+
+static void answer(struct cu_daemon *daemon)
+{
+    struct cu_buf *text;
+
+    if (daemon->stop_origin.owner == NULL || daemon->stop_result == NULL)
+        return;
+    if (cu_commands_lingers(daemon->commands))
+        json_object_set_new(daemon->stop_result, "lingers", json_true());
+    text = cu_commands_encode(daemon->stop_result);
+    if (text != NULL)
+        cu_daemon_commands_hooks.reply(daemon, &daemon->stop_origin, text);
+    cu_buf_unref(text);
+}
+
+static void on_begin(uv_timer_t *timer)
+{
+    struct cu_daemon *daemon = timer->data;
+
+    cu_log_info("stopping");
+    daemon->phase = CU_PHASE_LINGERING;
+    daemon->stop_limit_ns = uv_hrtime() + LINGER_MS * NS_PER_MS;
+    cu_commands_stopping(daemon->commands);
+    take_away_mount(daemon);
+    cu_snapshot_take(daemon->profile_file);
+    cu_socket_unlisten(daemon->socket);
+    answer(daemon);
+    uv_timer_start(&daemon->stop_timer, on_look, 0, LOOK_MS);
+}
+
+void cu_daemon_stop(struct cu_daemon *daemon, const struct cu_commands_origin *origin,
+                    json_t *result)
+{
+    switch (daemon->phase) {
+    case CU_PHASE_SERVING:
+        daemon->phase = CU_PHASE_STOP_WANTED;
+        cu_recovery_set_phase(daemon->config.recovery, CU_RECOVERY_STOPPING);
+        if (origin != NULL)
+            daemon->stop_origin = *origin;
+        daemon->stop_result = json_incref(result);
+        uv_timer_start(&daemon->stop_timer, on_begin, 0, 0);
+        return;
+    case CU_PHASE_STOP_WANTED:
+        return;
+    case CU_PHASE_LINGERING:
+    case CU_PHASE_FLUSHING:
+        uv_stop(&daemon->loop);
+        return;
+    }
+}

@@ -1,8 +1,0 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
-/* Everything is in the library, so that tests can link it. */
-#include "daemon/start.h"
-
-int main(int argc, char **argv)
-{
-    return cu_start_main(argc, argv);
-}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The mount: its beginning, the loop that takes requests from the kernel, what the kernel is told
+ * to forget, and its end. The operations are in front_*.c.
+ *
+ * Everything runs on the loop thread, except the notifications to the kernel (front/invalidate.h).
+ * Invariants: no call here touches a path below the mount, which would wait for this very thread;
+ * each request is answered exactly once, also when the mount ends. */
+#include "front/internal.h"
+
+#include "host/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define BATCH_MAX     64 /* requests taken before the core's effects are carried out */
+#define READ_AHEAD_KB "1024"
+
+/* --- libfuse's messages ----------------------------------------------------------------------- */
+
+static _Thread_local char fuse_said[256]; /* last message, for the text of a failed mount */
+
+__attribute__((format(printf, 2, 0))) static void on_fuse_log(enum fuse_log_level level,
+                                                              const char *format, va_list args)
+{
+    size_t len;
+
+    (void)level;
+    vsnprintf(fuse_said, sizeof(fuse_said), format, args);
+    len = strlen(fuse_said);
+    if (len > 0 && fuse_said[len - 1] == '\n')
+        fuse_said[len - 1] = '\0';
+    cu_log_warn("%s", fuse_said);
+}
+
+/* --- the loop --------------------------------------------------------------------------------- */
+
+/* As root: a sequential reader gets large reads. Must come after the answer to FUSE_INIT, which
+ * sets the kernel's own limit, and must not make the kernel ask for the root's attributes. */
+static void tune(struct cu_front *front)
+{
+    char path[64];
+    struct statx st;
+    int fd;
+
+    front->tuned = true;
+    if (geteuid() != 0 ||
+        statx(AT_FDCWD, front->config.mount_dir, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, 0, &st) < 0)
+        return;
+    snprintf(path, sizeof(path), "/sys/class/bdi/%u:%u/read_ahead_kb", st.stx_dev_major,
+             st.stx_dev_minor);
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (write(fd, READ_AHEAD_KB, sizeof(READ_AHEAD_KB) - 1) < 0)
+        cu_log_debug("%s: %s", path, strerror(errno));
+    close(fd);
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    struct cu_front *front = poll->data;
+    int rc = 1;
+
+    (void)status, (void)events; /* an error of the descriptor shows when it is read */
+    for (int i = 0; i < BATCH_MAX && rc == 1; i++)
+        rc = cu_front_take(front);
+    if (front->initialised && !front->tuned)
+        tune(front);
+    cu_front_requests_interrupt(front);
+    if (rc < 0) {
+        front->gone = true;
+        uv_poll_stop(poll);
+    }
+    front->config.events.kick(front->config.events.context);
+    if (rc < 0 && front->config.events.unmounted)
+        front->config.events.unmounted(front->config.events.context);
+}
+
+/* --- create and destroy ----------------------------------------------------------------------- */
+
+static void free_config(struct cu_front *front)
+{
+    free((char *)front->config.mount_dir);
+    for (size_t i = 0; i < CU_FRONT_HIDDEN_MAX; i++)
+        free((char *)front->config.hidden_paths[i]);
+}
+
+static int copy_config(struct cu_front *front, const struct cu_front_config *config)
+{
+    front->config = *config;
+    memset(front->config.hidden_paths, 0, sizeof(front->config.hidden_paths));
+    front->config.mount_dir = strdup(config->mount_dir);
+    if (!front->config.mount_dir)
+        return -ENOMEM;
+    for (size_t i = 0; i < CU_FRONT_HIDDEN_MAX && config->hidden_paths[i]; i++) {
+        front->config.hidden_paths[i] = strdup(config->hidden_paths[i]);
+        if (!front->config.hidden_paths[i])
+            return -ENOMEM;
+        front->hidden_len[i] = strlen(config->hidden_paths[i]);
+    }
+    return 0;
+}
+
+static void on_inode_free(void *context, struct cu_inode *inode)
+{
+    if (S_ISDIR(inode->attr.mode))
+        cu_front_held_drop(context, inode->dir.held);
+}
+
+struct fuse_session *cu_front_session(const char *mount_dir, bool allow_other, void *userdata,
+                                      struct cu_error *err)
+{
+    char *argv[] = {(char *)"copperd",
+                    (char *)"-o",
+                    (char *)"ro,nosuid,nodev,default_permissions,fsname=copper,subtype=copper",
+                    (char *)"-o",
+                    (char *)"allow_other",
+                    NULL};
+    struct fuse_args args = FUSE_ARGS_INIT(allow_other ? 5 : 3, argv);
+    struct fuse_session *session;
+    int flags;
+
+    fuse_said[0] = '\0';
+    fuse_set_log_func(on_fuse_log);
+    session = fuse_session_new(&args, &cu_front_ops, sizeof(cu_front_ops), userdata);
+    fuse_opt_free_args(&args);
+    if (!session) {
+        cu_error_set(err, -EINVAL, "libfuse refuses the mount's options: %s", fuse_said);
+        return NULL;
+    }
+    if (fuse_session_mount(session, mount_dir) != 0) {
+        cu_error_set(err, -EIO, "cannot mount on %s: %s", mount_dir,
+                     fuse_said[0] ? fuse_said : "fusermount3 failed");
+        fuse_session_destroy(session);
+        return NULL;
+    }
+    flags = fcntl(fuse_session_fd(session), F_GETFL);
+    if (flags >= 0 && fcntl(fuse_session_fd(session), F_SETFL, flags | O_NONBLOCK) == 0)
+        return session;
+    cu_error_set(err, -errno, "cannot set up the FUSE device: %s", strerror(errno));
+    fuse_session_unmount(session);
+    fuse_session_destroy(session);
+    return NULL;
+}
+
+static int open_session(struct cu_front *front, struct cu_error *err)
+{
+    char device[32];
+
+    snprintf(device, sizeof(device), "/dev/fd/%d", front->config.device_fd); /* libfuse's word */
+    front->session =
+        cu_front_session(front->config.device_fd > 0 ? device : front->config.mount_dir,
+                         front->config.allow_other && front->config.device_fd <= 0, front, err);
+    if (!front->session)
+        return -EIO;
+    front->fd = fuse_session_fd(front->session);
+    if (cu_front_device_hook(front) != 0)
+        return cu_error_set(err, -ENOMEM, "out of memory");
+    return 0;
+}
+
+/* All but the front itself, which holds libuv's handle. */
+static void free_parts(struct cu_front *front)
+{
+    if (front->session) {
+        fuse_session_unmount(front->session);
+        fuse_session_destroy(front->session);
+    }
+    free(front->own_buffer);
+    if (front->inodes.by_id.segments) {
+        cu_front_stale_free(front);
+        cu_inodes_free(&front->inodes);
+    }
+    cu_negatives_free(&front->negatives);
+    free(front->scratch);
+    free_config(front);
+}
+
+struct cu_front *cu_front_create(const struct cu_front_config *config, struct cu_error *err)
+{
+    struct cu_front *front = calloc(1, sizeof(*front));
+    int rc;
+
+    if (!front) {
+        cu_error_set(err, -ENOMEM, "out of memory");
+        return NULL;
+    }
+    front->fd = -1;
+    front->counters = cu_core_counters(config->core);
+    cu_list_init(&front->held);
+    cu_list_init(&front->stale);
+    cu_list_init(&front->forgets.jobs);
+    cu_front_requests_init(&front->requests);
+    if (copy_config(front, config) < 0 ||
+        cu_inodes_init(&front->inodes, on_inode_free, front) < 0 || cu_front_take_over(front) < 0) {
+        cu_error_set(err, -ENOMEM, "out of memory");
+        goto fail;
+    }
+    if (open_session(front, err) < 0)
+        goto fail;
+    rc = uv_poll_init(config->loop, &front->poll, front->fd);
+    if (rc < 0) {
+        cu_error_set(err, rc, "cannot watch the FUSE device: %s", uv_strerror(rc));
+        goto fail;
+    }
+    front->poll.data = front;
+    front->open_handles = 1;
+    if (cu_front_forgets_init(front) < 0) {
+        cu_error_set(err, -ENOMEM, "cannot start a thread");
+        cu_front_destroy(front);
+        return NULL;
+    }
+    cu_front_names_count(front);
+    rc = uv_poll_start(&front->poll, UV_READABLE, on_readable);
+    if (rc == 0)
+        return front;
+    cu_error_set(err, rc, "cannot watch the FUSE device: %s", uv_strerror(rc));
+    cu_front_destroy(front);
+    return NULL;
+fail:
+    free_parts(front);
+    free(front);
+    return NULL;
+}
+
+uint64_t cu_front_inodes(const struct cu_front *front)
+{
+    return front->inodes.count;
+}
+
+/* The thread may be inside a notification that waits for a directory's lock, held by a process that
+ * waits for us: requests are answered (with ENOTCONN) until the thread is through. */
+static void end_invalidator(struct cu_front *front)
+{
+    struct pollfd fds[2] = {
+        {.fd = cu_invalidator_stop(front->invalidator), .events = POLLIN},
+        {.fd = front->gone ? -1 : front->fd, .events = POLLIN},
+    };
+
+    for (;;) {
+        if (poll(fds, 2, -1) < 0)
+            continue;
+        if (fds[0].revents)
+            break;
+        if (fds[1].revents && cu_front_take(front) < 0)
+            fds[1].fd = -1;
+    }
+    cu_invalidator_destroy(front->invalidator);
+}
+
+void cu_front_destroy(struct cu_front *front)
+{
+    int saved = errno;
+
+    if (!front)
+        return;
+    front->closing = true;
+    uv_poll_stop(&front->poll);
+    cu_front_requests_free(front);
+    if (front->invalidator)
+        end_invalidator(front);
+    cu_front_requests_free(front);
+    cu_front_forgets_close(front);
+    uv_close((uv_handle_t *)&front->poll, cu_front_closed); /* before the descriptor is */
+    free_parts(front);
+    errno = saved;
+}

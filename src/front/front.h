@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The FUSE front: libfuse 3 low-level API on the loop thread. It turns the kernel's requests into
+ * cu_request and the core's replies into answers, keeps the inode table, and lets the kernel cache
+ * all it can. Read-only: the mount has the flag `ro`, and whatever would change something is
+ * answered EROFS. */
+#ifndef CU_FRONT_FRONT_H
+#define CU_FRONT_FRONT_H
+
+#include "base/error.h"
+#include "core/core.h"
+#include "front/recovery.h"
+
+#include <stdint.h>
+#include <uv.h>
+
+struct cu_front;
+struct cu_serve;
+
+enum cu_front_asked_op {
+    CU_FRONT_ASKED_LOOKUP,
+    CU_FRONT_ASKED_READ,
+    CU_FRONT_ASKED_LISTING,
+    CU_FRONT_ASKED_OTHER, /* attributes, link targets, extended attributes, statfs */
+};
+
+/* Where the answer was; of what took several objects, the farthest. */
+enum cu_front_asked_where {
+    CU_FRONT_ASKED_HERE,
+    CU_FRONT_ASKED_FLIGHT,
+    CU_FRONT_ASKED_PARENT,
+    CU_FRONT_ASKED_STORAGE,
+};
+
+/* A request of the kernel that is about a path, and its answer. */
+struct cu_front_asked {
+    enum cu_front_asked_op op;
+    enum cu_front_asked_where where;
+    int error;        /* positive errno; ENOENT of a lookup: there is no such name */
+    const char *path; /* borrowed, normal form */
+    size_t path_len;
+    uint64_t bytes; /* handed to the kernel by a READ */
+};
+
+struct cu_front_events {
+    void *context;
+    /* The core was called (it may have effects now): the driver drains them after the batch. */
+    void (*kick)(void *context);
+    /* The mount has gone (unmounted by somebody); the front answers nothing any more. */
+    void (*unmounted)(void *context);
+    /* ioctl COPPER_IOC_DROP on the mount's root, or SIGHUP-like wishes: drop this node's caches. */
+    void (*drop)(void *context);
+    /* Is the thread that asks one that works for us, so that who answers it may wait for it? Then
+     * it gets ELOOP at once. NULL: none is. */
+    bool (*is_ours)(void *context, uint32_t tid);
+    /* A request was answered that was not answered at once without looking anywhere. NULL: nobody
+     * counts, and it costs nothing. Must not call back into the front. */
+    void (*asked)(void *context, const struct cu_front_asked *asked);
+};
+
+struct cu_front_config {
+    uv_loop_t *loop;
+    struct cu_core *core;
+    const char *mount_dir;        /* borrowed, exists, normal form */
+    const char *hidden_paths[8];  /* as in cu_storage_config: ENOENT without asking anybody */
+    const struct cu_serve *serve; /* borrowed; the same. NULL: all */
+    uint32_t chunk_bytes;
+    uint64_t enoent_ttl_ns;
+    uint64_t name_bytes_max;      /* memory for names that the kernel holds; 0: no bound of it */
+    int device_fd;                /* of cu_front_mount, taken; 0: mounts, and unmounts, by itself */
+    struct cu_recovery *recovery; /* borrowed, opened; NULL: nobody will take over */
+    bool resumes;                 /* goes on with what an earlier daemon left there */
+    bool allow_other;             /* the mount: the front lets nobody but its user in */
+    bool old_kernel;              /* does without what Linux has later than 5.14: for tests */
+    struct cu_front_events events;
+};
+
+/* allow_other: the kernel lets everybody in, which fusermount3 may refuse.
+ * Mounts without serving: the device, which processes that are forked later may serve (one at a
+ * time), or -errno with err. Who has it unmounts. */
+__attribute__((warn_unused_result)) int cu_front_mount(const char *mount_dir, bool allow_other,
+                                                       struct cu_error *err);
+
+/* Mounts (fusermount3 when not root) and starts to serve on the loop. */
+struct cu_front *cu_front_create(const struct cu_front_config *config, struct cu_error *err);
+/* resumes: takes up what the earlier daemon had not answered; to be called once the core works. 0,
+ * -ENOMEM, -EINVAL: nothing to go on with. */
+__attribute__((warn_unused_result)) int cu_front_resume(struct cu_front *front);
+/* A CU_EFFECT_REPLY whose cookie the front handed to cu_core_want. */
+void cu_front_reply(struct cu_front *front, uint64_t cookie, const struct cu_value *value);
+/* A CU_EFFECT_FORGET: what the kernel holds of path and all below it is looked at again before it
+ * is next used; pages: file content is dropped, too. Goes on in steps, on the loop and on a thread
+ * of its own (the kernel may hold a directory's lock until a lookup in it is answered). */
+void cu_front_forget(struct cu_front *front, const char *path, size_t path_len, bool pages);
+/* Has the kernel been told all? When it has, events.kick is called. failures: notifications that
+ * could not be made so far. */
+bool cu_front_forgot(const struct cu_front *front, uint64_t *failures);
+/* Can the kernel be told that names have expired (Linux 6.2)? Known once it has mounted. */
+bool cu_front_can_expire(const struct cu_front *front);
+/* Can it be asked for names that nobody uses (Linux 6.18)? The same. */
+bool cu_front_can_prune(const struct cu_front *front);
+/* Inodes the kernel holds. */
+uint64_t cu_front_inodes(const struct cu_front *front);
+/* Unmounts (lazily when busy), stops serving. Requests that wait are answered ENOTCONN... by the
+ * kernel, which ends the connection. */
+void cu_front_destroy(struct cu_front *front);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Files with holes. Where a file has no data is one object, found at the root and held by whoever
+ * needs it: reads in a hole are answered with zeros without asking anybody, and lseek(2) with
+ * SEEK_DATA and SEEK_HOLE says what storage says.
+ *
+ * A reader does not wait for it. Many files have fewer blocks than bytes and no holes (compressed
+ * ones), so it is asked for when zeros were read from such a file. */
+#include "front/internal.h"
+
+#include "proto/holes.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define BLOCK_BYTES 512u /* of st_blocks, whatever the file system */
+
+/* May it have a hole that is worth a request? */
+static bool may_have_holes(const struct cu_front *front, const struct cu_inode *inode)
+{
+    const struct cu_attr *attr = &inode->attr;
+
+    return attr->blocks < attr->size / BLOCK_BYTES &&
+           attr->size - attr->blocks * BLOCK_BYTES >= front->config.chunk_bytes;
+}
+
+static struct cu_request holes_of(const struct cu_inode *inode, const char *path, size_t path_len)
+{
+    return (struct cu_request){.kind = CU_KIND_HOLES,
+                               .path = path,
+                               .path_len = path_len,
+                               .version = cu_version_of(&inode->attr)};
+}
+
+struct cu_buf *cu_front_holes(struct cu_front *front, const struct cu_inode *inode,
+                              const char *path, size_t path_len)
+{
+    struct cu_request what = holes_of(inode, path, path_len);
+    const struct cu_value *value;
+
+    if (!may_have_holes(front, inode))
+        return NULL;
+    value = cu_core_peek(front->config.core, &what, uv_hrtime());
+    return value && !value->error ? cu_buf_ref(value->bytes) : NULL;
+}
+
+static bool is_zero(const struct cu_buf *bytes)
+{
+    return bytes->size > 0 && bytes->data[0] == 0 &&
+           memcmp(bytes->data, bytes->data + 1, bytes->size - 1) == 0;
+}
+
+void cu_front_holes_ahead(struct cu_front *front, const struct cu_inode *inode,
+                          const struct cu_buf *bytes)
+{
+    struct cu_request what;
+    char path[CU_TREE_PATH_MAX];
+    int len;
+
+    if (front->closing || !may_have_holes(front, inode) || !is_zero(bytes))
+        return;
+    len = cu_inode_path(inode, path);
+    if (len < 0)
+        return;
+    what = holes_of(inode, path, (size_t)len);
+    cu_core_prefetch(front->config.core, &what, uv_hrtime());
+}
+
+/* Without a list all is data, which is always right, and what has changed is for reads to find. */
+void cu_front_seek_done(struct cu_front *front, struct cu_front_request *r,
+                        const struct cu_value *value)
+{
+    const struct cu_buf *list = value->error ? NULL : value->bytes;
+    uint64_t at = r->seek.offset, size = r->inode->attr.size;
+
+    at = r->seek.whence == SEEK_DATA ? cu_holes_data_from(list, size, at)
+                                     : cu_holes_hole_from(list, size, at);
+    if (r->seek.whence == SEEK_DATA && at >= size) {
+        cu_front_request_fail(front, r, ENXIO);
+        return;
+    }
+    fuse_reply_lseek(r->fuse, (off_t)at);
+    cu_front_request_end(front, r);
+}
+
+void cu_front_op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
+                       struct fuse_file_info *fi)
+{
+    struct cu_front *front = fuse_req_userdata(req);
+    struct cu_inode *inode = cu_inodes_get(&front->inodes, ino);
+    struct cu_front_request *r;
+    struct cu_request what;
+    char path[CU_TREE_PATH_MAX];
+    int len;
+
+    (void)fi;
+    CU_FRONT_COUNT(front, fuse_other);
+    if (!inode || !S_ISREG(inode->attr.mode) || (whence != SEEK_DATA && whence != SEEK_HOLE)) {
+        fuse_reply_err(req, inode ? EINVAL : ESTALE);
+        return;
+    }
+    if (off < 0 || (uint64_t)off >= inode->attr.size) {
+        fuse_reply_err(req, ENXIO);
+        return;
+    }
+    len = cu_inode_path(inode, path);
+    if (len < 0) {
+        fuse_reply_err(req, -len);
+        return;
+    }
+    r = cu_front_request_new(front, req, inode, CU_FRONT_SEEK);
+    if (!r)
+        return;
+    r->seek.offset = (uint64_t)off;
+    r->seek.whence = whence;
+    what = holes_of(inode, path, (size_t)len);
+    cu_front_want(front, r, &what, 0);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The inode table: what the kernel's node numbers stand for. A node is (parent, name, version): two
+ * versions of one path are two nodes, so that an open file never mixes them; a directory is the
+ * same node as long as it is the same directory. Node numbers are never given out twice. One
+ * thread. */
+#ifndef CU_FRONT_INODE_H
+#define CU_FRONT_INODE_H
+
+#include "base/list.h"
+#include "base/path.h"
+#include "base/table.h"
+#include "front/recovery.h"
+#include "front/seen.h"
+#include "proto/object.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CU_INODE_ROOT 1u /* the kernel's number for the mount's root */
+
+struct cu_front_held;
+
+struct cu_inode {
+    struct cu_table_link id_link;
+    struct cu_table_link name_link;
+    struct cu_list order;    /* in cu_inodes.all */
+    struct cu_inode *parent; /* holds a reference; NULL: the root */
+    uint64_t nodeid;
+    uint64_t lookups; /* the kernel's references */
+    uint32_t refs;    /* ours: children, requests under way, pins */
+    uint32_t record;  /* in the recovery area, 0: none */
+    uint16_t name_len;
+    bool has_attr;      /* false: the root before it was asked for */
+    bool stale;         /* storage has another version by now */
+    bool doubted;       /* attr may be out of date: to be asked for again */
+    bool absent;        /* its name was found not to exist since */
+    bool negative_seen; /* directory: a name in it was found not to exist */
+    bool read_before;   /* file */
+    bool predicts;      /* file: was a reason to expect that files of its kind are read */
+    bool listed_before; /* directory */
+    struct cu_attr attr;
+    union {
+        struct {
+            struct cu_front_held *held; /* the listing, for a walk; owned by the front */
+            uint64_t listing_retry_ns;  /* the listing failed: not again before */
+            uint32_t positives;         /* names looked up and found while no listing was held */
+            bool relisted;              /* the kernel was shown more than one listing, perhaps */
+            uint8_t walked; /* how its subdirectories are walked: 1 + enum cu_front_way; 0: not */
+            uint64_t shown; /* hash of the listing last shown; 0: none */
+        } dir;
+        struct {
+            uint32_t epoch;      /* how often its version changed while its bytes did not */
+            uint8_t jumps;       /* small reads in no order, up to some number */
+            struct cu_seen seen; /* what of the version the kernel was given */
+            char *moved;         /* owned: where storage has it by now; NULL: where it was */
+        } file;
+        struct {
+            struct cu_buf *target; /* reference, or NULL */
+        } link;
+    };
+    char name[]; /* name_len bytes, then NUL */
+};
+
+struct cu_inodes {
+    struct cu_table by_id;
+    struct cu_table by_name;
+    struct cu_list all; /* oldest first, so parents before their children */
+    uint64_t count;
+    uint64_t bytes; /* memory of all nodes, recovery records not counted */
+    uint64_t next_id;
+    struct cu_inode *root;
+    struct cu_recovery *recovery;                           /* borrowed, may be NULL */
+    void (*on_free)(void *context, struct cu_inode *inode); /* may be NULL */
+    void *context;
+};
+
+/* A table with the root in it. 0 or -ENOMEM. */
+__attribute__((warn_unused_result)) int
+cu_inodes_init(struct cu_inodes *t, void (*on_free)(void *context, struct cu_inode *inode),
+               void *context);
+/* To be called right after that: from now on the area (borrowed; NULL: nothing happens) follows the
+ * table, so that another process can carry on. restore: the table begins with what is in it. 0 or
+ * -ENOMEM. */
+__attribute__((warn_unused_result)) int cu_inodes_keep(struct cu_inodes *t,
+                                                       struct cu_recovery *recovery, bool restore);
+/* Frees all, referenced or not. */
+void cu_inodes_free(struct cu_inodes *t);
+/* Borrowed; NULL: no such node. */
+struct cu_inode *cu_inodes_get(const struct cu_inodes *t, uint64_t nodeid);
+/* The node of this name and version, made if needed, with the attributes set; NULL: out of memory.
+ * Counts no reference: the caller calls cu_inodes_looked_up, or cu_inodes_unref after cu_inode_ref.
+ */
+struct cu_inode *cu_inodes_enter(struct cu_inodes *t, struct cu_inode *parent, const char *name,
+                                 size_t name_len, const struct cu_attr *attr);
+/* Is what attr describes still this node, were it found by its name? */
+bool cu_inode_is(const struct cu_inode *inode, const struct cu_attr *attr);
+/* Sets what is known of inode. */
+void cu_inodes_set_attr(struct cu_inodes *t, struct cu_inode *inode, const struct cu_attr *attr);
+/* The kernel is about to be told of inode, and will hold one more reference. To be called before
+ * the answer: a node that the kernel knows and we do not would be lost in a crash between. */
+void cu_inodes_looked_up(struct cu_inodes *t, struct cu_inode *inode);
+/* A node of this name that is known to be out of date, or NULL. */
+struct cu_inode *cu_inodes_find_stale(const struct cu_inodes *t, const struct cu_inode *parent,
+                                      const char *name, size_t name_len);
+/* Any node of this name, or NULL. */
+struct cu_inode *cu_inodes_find(const struct cu_inodes *t, const struct cu_inode *parent,
+                                const char *name, size_t name_len);
+/* The name was found not to exist: marks its nodes, until it is entered again. */
+void cu_inodes_set_absent(struct cu_inodes *t, const struct cu_inode *parent, const char *name,
+                          size_t name_len);
+/* A node of this name that is not so marked, or NULL. */
+struct cu_inode *cu_inodes_find_present(const struct cu_inodes *t, const struct cu_inode *parent,
+                                        const char *name, size_t name_len);
+/* The kernel drops count references. Unknown nodes are ignored. */
+void cu_inodes_forget(struct cu_inodes *t, uint64_t nodeid, uint64_t count);
+struct cu_inode *cu_inode_ref(struct cu_inode *inode);
+/* Drops a reference; frees the node, and its parents, when that was the last. NULL does nothing. */
+void cu_inodes_unref(struct cu_inodes *t, struct cu_inode *inode);
+/* Writes the normal path on storage (CU_TREE_PATH_MAX bytes) and a NUL; its length or
+ * -ENAMETOOLONG. */
+__attribute__((warn_unused_result)) int cu_inode_path(const struct cu_inode *inode, char *out);
+/* Storage has the file, a regular one, at that path by now: it is read there, under the name that
+ * the kernel knows. 0 or -ENOMEM. */
+__attribute__((warn_unused_result)) int cu_inode_set_path(struct cu_inode *inode, const char *path);
+/* Is inode equal to base or below it? */
+bool cu_inode_within(const struct cu_inode *inode, const struct cu_inode *base);
+/* The node made next after inode (NULL: the oldest), or NULL. A node that is referenced keeps its
+ * place, so that somebody can go through all of them in steps. */
+struct cu_inode *cu_inodes_next(const struct cu_inodes *t, const struct cu_inode *inode);
+
+#endif

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Shapes shared by the files of the FUSE front, front*.c; nobody else includes this. All of it
+ * lives on the loop thread.
+ *
+ * A request of the kernel that the front cannot answer by itself becomes a struct cu_front_request:
+ * it asks the core for one object or more (cu_front_want), its handler in the table of kinds gets
+ * each value, and answers the kernel exactly once when it has all it needs. */
+#ifndef CU_FRONT_INTERNAL_H
+#define CU_FRONT_INTERNAL_H
+
+#define FUSE_USE_VERSION 35
+
+#include "ahead/habit.h"
+#include "ahead/predict.h"
+#include "ahead/streams.h"
+#include "base/list.h"
+#include "base/path.h"
+#include "front/front.h"
+#include "front/inode.h"
+#include "front/invalidate.h"
+#include "front/negative.h"
+#include "proto/order.h"
+
+#include <fuse_lowlevel.h>
+
+#define CU_FRONT_FOREVER_S      (365.0 * 24 * 3600) /* longer than any job */
+#define CU_FRONT_READ_PARTS     5u                  /* of a read, held without an allocation */
+#define CU_FRONT_HIDDEN_MAX     8u
+#define CU_FRONT_XATTR_NAME_MAX 255u /* XATTR_NAME_MAX of linux/limits.h */
+#define CU_FRONT_TRANSFER_MAX                                                                      \
+    (1024u * 1024) /* the kernel's limit for one read: bounds its chunks */
+
+enum cu_front_kind {
+    CU_FRONT_LOOKUP_LISTING, /* a lookup that waits for the directory's listing */
+    CU_FRONT_LOOKUP,
+    CU_FRONT_GETATTR, /* of the root once, of others when they are in doubt */
+    CU_FRONT_READLINK,
+    CU_FRONT_READDIR,
+    CU_FRONT_READ,
+    CU_FRONT_READ_SAME, /* a READ that waits for what storage has by now (same.c) */
+    CU_FRONT_GETXATTR,
+    CU_FRONT_LISTXATTR,
+    CU_FRONT_STATFS,
+    CU_FRONT_SEEK,
+};
+
+/* What a READ needs: chunks, or pieces of them, one after the other. */
+struct cu_front_part {
+    uint64_t start;     /* in the file */
+    uint32_t size;      /* up to the file's end at most */
+    uint16_t piece;     /* of the chunk at start (proto/piece.h) */
+    bool hole;          /* zeros: nothing is wanted */
+    struct cu_buf *buf; /* reference; NULL: not here yet */
+};
+
+struct cu_front_request {
+    struct cu_list link;    /* front->requests.busy or .idle */
+    fuse_req_t fuse;        /* NULL: the kernel has its answer */
+    struct cu_inode *inode; /* reference */
+    uint32_t index;         /* in front->requests.blocks */
+    uint32_t generation;    /* an answer to what used this place before is told by it */
+    uint32_t waiting;       /* values the core still owes */
+    uint32_t record;        /* in the recovery area until it is answered; 0: none */
+    enum cu_front_kind kind;
+    bool interrupted;
+    /* for events.asked, not kept without it */
+    uint8_t where; /* enum cu_front_asked_where */
+    int error;
+    union {
+        struct {
+            uint16_t name_len;
+            char name[CU_NAME_MAX + 1];
+        } lookup; /* inode: the directory */
+        struct {
+            uint64_t offset;
+            size_t size;
+            bool plus;
+        } dir;
+        struct {
+            uint64_t offset; /* in the file */
+            size_t size;     /* clipped to the file's end */
+            uint32_t count;
+            int error;
+            struct cu_front_part *parts; /* few, or allocated */
+            struct cu_front_part few[CU_FRONT_READ_PARTS];
+            uint32_t epoch;             /* of the inode when the parts were asked for */
+            uint32_t tries;             /* looks at what storage has */
+            struct cu_front_same *same; /* owned, or NULL */
+        } read;
+        struct {
+            size_t size; /* 0: only the length is asked for */
+            char name[CU_FRONT_XATTR_NAME_MAX + 1];
+        } xattr;
+        struct {
+            uint64_t offset; /* below the file's size */
+            int whence;      /* SEEK_DATA or SEEK_HOLE */
+        } seek;
+    };
+};
+
+#define CU_FRONT_BLOCK 32u /* requests allocated at once */
+
+struct cu_front_requests {
+    struct cu_front_request **blocks;
+    uint32_t block_count;
+    struct cu_list idle;
+    struct cu_list busy;
+    bool interrupted; /* some request in busy is */
+};
+
+/* The two orders in which programs go through a directory: ls sorts, find does not. */
+enum cu_front_way {
+    CU_FRONT_BY_NAME,
+    CU_FRONT_AS_SHOWN,
+};
+#define CU_FRONT_WAYS 2u
+
+/* Somebody who goes through a listing name by name. */
+struct cu_front_walk {
+    uint32_t last;   /* position of the last name, in this order */
+    uint32_t run;    /* how many in a row were neighbours */
+    uint32_t window; /* names to ask for ahead */
+    uint32_t ahead;  /* first position not asked for */
+};
+
+/* A directory's listing with its index, kept for the walks of the few latest directories. */
+struct cu_front_held {
+    struct cu_list link; /* front->held, latest last */
+    struct cu_inode *dir;
+    struct cu_buf *bytes; /* reference; NULL: empty */
+    bool cut;             /* as in struct cu_value */
+    struct cu_dir_index index;
+    struct cu_order order;
+    struct cu_front_walk attrs[CU_FRONT_WAYS];
+    struct cu_front_walk xattrs[CU_FRONT_WAYS];
+};
+
+/* What the kernel is being told to forget (forget.c). */
+struct cu_front_forgets {
+    struct cu_list jobs;      /* struct forget (forget.c); the first is under way */
+    struct cu_inode *at;      /* reference: the last node that it has been to; NULL: none yet */
+    uint64_t negatives_at;    /* the same for names that do not exist */
+    bool walked;              /* it has been to all */
+    uint64_t settle_ns;       /* ... and ends not before this */
+    uint64_t failures;        /* notifications that could not be made, of jobs that are over */
+    uint64_t failures_before; /* as the invalidator counts */
+    uv_async_t wake;
+    uv_timer_t timer;
+};
+
+/* The nodes that the kernel is asked back (names.c). */
+struct cu_front_names {
+    struct cu_inode *at; /* reference: the last one of this round; NULL: a round begins */
+    uint64_t next_id;    /* of the inode table when the round began */
+    uint64_t count;      /* the same */
+    bool read_too;       /* files that were read may go, too */
+    uint64_t rest_ns;    /* not before this */
+};
+
+struct cu_front {
+    struct cu_front_config config; /* its strings are the front's own */
+    size_t hidden_len[CU_FRONT_HIDDEN_MAX];
+    uint64_t *counters;
+    struct fuse_session *session;
+    int fd;
+    uv_poll_t poll;
+    void *buffer;                   /* for the kernel's requests; the recovery area's, or our own */
+    void *own_buffer;               /* owned, NULL when there is a recovery area */
+    const struct fuse_buf *current; /* the request being taken; NULL: none */
+    uint8_t tries;                  /* daemons that ended while they took it up */
+    bool initialised;               /* FUSE_INIT is answered */
+    bool tuned;
+    bool gone;    /* the kernel has ended the connection */
+    bool closing; /* nobody answers any more */
+    bool posix_acl;
+    bool parallel_lookups; /* the reply to INIT, which comes next, must say so */
+    bool can_expire;       /* the kernel: names may expire (6.2) */
+    bool can_prune;        /* the kernel: idle nodes may be asked back (6.18) */
+    int open_handles;      /* that libuv still has */
+    struct cu_inodes inodes;
+    struct cu_invalidator *invalidator;
+    struct cu_front_forgets forgets;
+    struct cu_front_names names;
+    struct cu_negatives negatives;
+    struct cu_predict predict;
+    struct cu_habit habit;
+    struct cu_streams streams;
+    struct cu_front_requests requests;
+    struct cu_list held;
+    uint32_t held_count;
+    size_t held_bytes;
+    struct cu_list stale; /* struct stale_mark, oldest first */
+    uint32_t stale_count;
+    char *scratch; /* where listings for the kernel are put together */
+    size_t scratch_size;
+};
+
+#define CU_FRONT_COUNT(front, name) ((front)->counters[CU_COUNT_##name]++)
+
+extern const struct fuse_lowlevel_ops cu_front_ops;
+
+/* front.c */
+/* Mounts, or uses the device "/dev/fd/N", which is set not to block. NULL with err. */
+struct fuse_session *cu_front_session(const char *mount_dir, bool allow_other, void *userdata,
+                                      struct cu_error *err);
+
+/* forget.c */
+int cu_front_forgets_init(struct cu_front *front);
+/* Drops what has not been told yet, and closes the handles (open_handles). */
+void cu_front_forgets_close(struct cu_front *front);
+/* A handle has gone; with the last one goes the front. */
+void cu_front_closed(uv_handle_t *handle);
+/* inode may be out of date: the kernel and the front ask again before they use what they hold. What
+ * uses it keeps it (a working directory, a running program, what is mounted there). 0, or -ENOMEM,
+ * which is counted. */
+int cu_front_doubt(struct cu_front *front, struct cu_inode *inode, bool pages);
+/* inode is known not to be what its name stands for any more, and the kernel has asked for its
+ * attributes or its target: the answer is ESTALE, after which the kernel looks the name up again.
+ */
+void cu_front_replaced(struct cu_front *front, struct cu_front_request *r);
+
+/* names.c */
+/* The names that the kernel holds have changed: counts what they cost, which the cache gives way
+ * to. */
+void cu_front_names_count(struct cu_front *front);
+/* The same; over the bound, idle ones are asked back where the kernel can be asked. */
+void cu_front_names_bound(struct cu_front *front);
+void cu_front_names_close(struct cu_front *front);
+
+/* notify.c */
+/* What the kernel can be told, from its first request. */
+void cu_front_kernel_offers(struct cu_front *front, const void *init, size_t size);
+int cu_front_notify(void *context, const struct cu_invalidation *what);
+
+/* takeover.c */
+/* Readies the buffer, and the inodes that the kernel knows already. 0 or -ENOMEM. */
+__attribute__((warn_unused_result)) int cu_front_take_over(struct cu_front *front);
+/* Takes one request; 1, 0 when there is none, or -ENODEV when the mount has gone. */
+__attribute__((warn_unused_result)) int cu_front_take(struct cu_front *front);
+/* Records the request being taken, which is going to wait; 0: not recorded. */
+uint32_t cu_front_record(struct cu_front *front);
+
+/* request.c */
+void cu_front_requests_init(struct cu_front_requests *r);
+/* Answers ENOTCONN to all that wait, and frees all. */
+void cu_front_requests_free(struct cu_front *front);
+/* Of an operation on inode; NULL: out of memory, and the kernel was told so. */
+struct cu_front_request *cu_front_request_new(struct cu_front *front, fuse_req_t fuse,
+                                              struct cu_inode *inode, enum cu_front_kind kind);
+/* Asks the core for an object of the request's path; sub comes back with the value. When it cannot
+ * be asked for, the handler is given a value with the error at once: the request may be gone then.
+ */
+void cu_front_want(struct cu_front *front, struct cu_front_request *r,
+                   const struct cu_request *what, uint32_t sub);
+/* The same with kind and the path of the request's inode filled in. */
+void cu_front_want_own(struct cu_front *front, struct cu_front_request *r, enum cu_kind kind);
+/* The request was answered (fuse is not valid any more) or gets error as its answer. */
+void cu_front_request_end(struct cu_front *front, struct cu_front_request *r);
+void cu_front_request_fail(struct cu_front *front, struct cu_front_request *r, int error);
+/* Lets those go whose process is being killed. */
+void cu_front_requests_interrupt(struct cu_front *front);
+
+/* lookup.c */
+void cu_front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+void cu_front_listing_done(struct cu_front *front, struct cu_front_request *r,
+                           const struct cu_value *value);
+void cu_front_lookup_done(struct cu_front *front, struct cu_front_request *r,
+                          const struct cu_value *value);
+/* The inode for an answer about name in dir, one more kernel reference counted, and what to tell
+ * the kernel. NULL: out of memory. */
+struct cu_inode *cu_front_enter(struct cu_front *front, struct cu_inode *dir, const char *name,
+                                size_t name_len, const struct cu_value *value,
+                                struct fuse_entry_param *entry);
+void cu_front_stat(const struct cu_attr *attr, struct stat *st);
+/* Storage has another version of this file: the kernel forgets the name, and the next lookup asks
+ * for what is newer. */
+void cu_front_mark_stale(struct cu_front *front, struct cu_inode *inode);
+/* It is not out of date after all. */
+void cu_front_stale_clear(struct cu_front *front, const struct cu_inode *inode);
+void cu_front_stale_free(struct cu_front *front);
+
+/* Is it something that is never shown? */
+bool cu_front_hidden(const struct cu_front *front, const char *path, size_t len);
+
+/* ahead.c */
+/* name in dir, whose path is given, is looked up. */
+void cu_front_ahead_asked(struct cu_front *front, const struct cu_inode *dir, const char *path,
+                          size_t path_len, const char *name);
+/* inode was looked up and found. */
+void cu_front_ahead_found(struct cu_front *front, const struct cu_inode *inode);
+/* dir's listing is needed. */
+void cu_front_ahead_listed(struct cu_front *front, struct cu_inode *dir);
+
+/* read.c */
+void cu_front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+                      struct fuse_file_info *fi);
+void cu_front_read_done(struct cu_front *front, struct cu_front_request *r, uint32_t sub,
+                        const struct cu_value *value);
+/* Asks for all parts of the read, anew: nothing is held then. */
+void cu_front_read_start(struct cu_front *front, struct cu_front_request *r);
+/* Drops the references of a read, and frees what it holds. */
+void cu_front_read_clear(struct cu_front_request *r);
+
+/* holes.c */
+void cu_front_op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
+                       struct fuse_file_info *fi);
+void cu_front_seek_done(struct cu_front *front, struct cu_front_request *r,
+                        const struct cu_value *value);
+/* The list of the file's holes when it is held here: a new reference. NULL: all is data, as far as
+ * is known. path is inode's. */
+struct cu_buf *cu_front_holes(struct cu_front *front, const struct cu_inode *inode,
+                              const char *path, size_t path_len);
+/* These bytes of the file were read: when they are zeros, and the file has fewer blocks than bytes,
+ * the list is asked for. */
+void cu_front_holes_ahead(struct cu_front *front, const struct cu_inode *inode,
+                          const struct cu_buf *bytes);
+
+/* same.c */
+/* A read has met ESTALE: looks whether the file still has the bytes that the kernel was given of
+ * it, and reads on then, else fails with ESTALE. False: nothing was done. */
+bool cu_front_same_begin(struct cu_front *front, struct cu_front_request *r);
+void cu_front_same_done(struct cu_front *front, struct cu_front_request *r, uint32_t sub,
+                        const struct cu_value *value);
+
+/* dir.c */
+void cu_front_op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+                         struct fuse_file_info *fi);
+void cu_front_op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+                             struct fuse_file_info *fi);
+void cu_front_readdir_done(struct cu_front *front, struct cu_front_request *r,
+                           const struct cu_value *value);
+
+/* walk.c */
+/* Keeps value's listing for dir. 0, -ENOMEM, -EIO (not a listing). */
+__attribute__((warn_unused_result)) int cu_front_hold(struct cu_front *front, struct cu_inode *dir,
+                                                      const struct cu_value *value);
+/* dir was used: it is the latest. */
+void cu_front_held_touch(struct cu_front *front, struct cu_front_held *held);
+void cu_front_held_drop(struct cu_front *front, struct cu_front_held *held);
+/* name in dir was asked for: reads ahead when somebody goes through the listing. */
+void cu_front_walk_step(struct cu_front *front, struct cu_inode *dir, enum cu_kind kind,
+                        const char *name, size_t name_len);
+/* Reads attributes ahead of positions [from, from + count) of a held listing. */
+void cu_front_walk_ahead(struct cu_front *front, struct cu_front_held *held, enum cu_kind kind,
+                         enum cu_front_way way, uint32_t from, uint32_t count);
+
+/* xattr.c */
+void cu_front_op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
+void cu_front_op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size);
+void cu_front_getxattr_done(struct cu_front *front, struct cu_front_request *r,
+                            const struct cu_value *value);
+void cu_front_listxattr_done(struct cu_front *front, struct cu_front_request *r,
+                             const struct cu_value *value);
+
+/* device.c */
+/* Once the session is mounted, before it is read. 0 or -errno. */
+int cu_front_device_hook(struct cu_front *front);
+
+/* ops.c */
+void cu_front_getattr_done(struct cu_front *front, struct cu_front_request *r,
+                           const struct cu_value *value);
+void cu_front_readlink_done(struct cu_front *front, struct cu_front_request *r,
+                            const struct cu_value *value);
+void cu_front_statfs_done(struct cu_front *front, struct cu_front_request *r,
+                          const struct cu_value *value);
+
+#endif

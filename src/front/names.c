@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the names cost that the kernel holds, and their bound. The kernel says when it forgets a
+ * name, and until then the node and its record must stay. It does so when it needs memory itself; a
+ * name whose time is over stays in its cache like any other, so a time-out bounds nothing. Linux
+ * 6.18 can be asked: it forgets those of a list of nodes that nobody uses, with their pages, and
+ * leaves the others alone. Older kernels know only notifications that take a name away from who
+ * uses it (a working directory, a running program, what is mounted there), so they are not asked:
+ * there the cache gives way, and that is all.
+ *
+ * Nodes are asked back oldest first, a batch at a time, round after round; files that were read
+ * only when a round without them has not helped. */
+#include "front/internal.h"
+
+#include "host/log.h"
+
+#include <sys/stat.h>
+
+#define BATCH   512u
+#define LOOKS   4096u       /* nodes looked at for a batch */
+#define REST_NS 1000000000u /* after a round that has not helped: all are in use */
+
+static bool is_over(const struct cu_front *front)
+{
+    const struct cu_inodes *t = &front->inodes;
+    uint64_t records = front->config.recovery ? t->count * CU_RECOVERY_NODE_BYTES : 0;
+    uint64_t room = cu_recovery_size(front->config.recovery), max = front->config.name_bytes_max;
+
+    return (max > 0 && t->bytes + records > max) || records > room - room / 8;
+}
+
+/* How many nodes have gone since the round began. */
+static uint64_t gone(const struct cu_front *front)
+{
+    const struct cu_front_names *n = &front->names;
+
+    return front->inodes.next_id - n->next_id - (front->inodes.count - n->count);
+}
+
+static void begin_round(struct cu_front *front)
+{
+    front->names.next_id = front->inodes.next_id;
+    front->names.count = front->inodes.count;
+}
+
+static void end_round(struct cu_front *front)
+{
+    struct cu_front_names *n = &front->names;
+
+    if (gone(front) < n->count / 8) {
+        if (n->read_too)
+            n->rest_ns = uv_hrtime() + REST_NS;
+        n->read_too = !n->read_too;
+    }
+    begin_round(front);
+}
+
+/* A node with names below it, or with a request under way, is in use. */
+static bool may_go(const struct cu_front *front, const struct cu_inode *inode)
+{
+    return inode->refs == 1 && inode->lookups > 0 &&
+           (front->names.read_too || !S_ISREG(inode->attr.mode) || !inode->read_before);
+}
+
+static void ask_back(struct cu_front *front)
+{
+    struct cu_front_names *n = &front->names;
+    uint64_t nodes[BATCH];
+    struct cu_invalidation idle = {.what = CU_INVALIDATE_IDLE, .nodes = nodes};
+
+    if (!n->at)
+        begin_round(front);
+    for (uint32_t looks = 0; looks < LOOKS && idle.count < BATCH; looks++) {
+        struct cu_inode *next = cu_inode_ref(cu_inodes_next(&front->inodes, n->at));
+
+        cu_inodes_unref(&front->inodes, n->at);
+        n->at = next;
+        if (!next) {
+            end_round(front);
+            break;
+        }
+        if (may_go(front, next))
+            nodes[idle.count++] = next->nodeid;
+    }
+    if (idle.count == 0)
+        return;
+    if (cu_invalidator_add(front->invalidator, &idle) < 0)
+        CU_FRONT_COUNT(front, no_memory);
+    else
+        front->counters[CU_COUNT_names_asked_back] += idle.count;
+}
+
+void cu_front_names_count(struct cu_front *front)
+{
+    struct cu_recovery *recovery = front->config.recovery;
+    uint64_t records = cu_recovery_used(recovery), full = cu_recovery_left_out(recovery);
+
+    if (full > 0 && front->counters[CU_COUNT_recovery_full] == 0)
+        cu_log_warn("the recovery area is full at %llu MiB: should the daemon die, who uses a file "
+                    "that is not in it gets an error",
+                    (unsigned long long)(records >> 20));
+    front->counters[CU_COUNT_inode_bytes] = front->inodes.bytes;
+    front->counters[CU_COUNT_recovery_bytes] = records;
+    front->counters[CU_COUNT_recovery_full] = full;
+    cu_core_outside(front->config.core, front->inodes.bytes + records);
+}
+
+void cu_front_names_bound(struct cu_front *front)
+{
+    cu_front_names_count(front);
+    /* A refresh waits for the invalidator: it goes first. */
+    if (!front->can_prune || front->closing || !is_over(front) ||
+        !cu_list_empty(&front->forgets.jobs) || !cu_invalidator_is_idle(front->invalidator) ||
+        uv_hrtime() < front->names.rest_ns)
+        return;
+    ask_back(front);
+}
+
+void cu_front_names_close(struct cu_front *front)
+{
+    cu_inodes_unref(&front->inodes, front->names.at);
+    front->names.at = NULL;
+}

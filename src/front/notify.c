@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the kernel is told, written to the FUSE device by hand: libfuse before 3.13 cannot say "the
+ * name has expired", and none so far can ask for idle nodes back.
+ *
+ * A name that has expired (Linux 6.2) is looked up again when it is next used, and stays what it
+ * is when that finds the same node: a working directory, a running program, a mapping and what is
+ * mounted there keep their names. The older invalidation takes the name away at once, and what is
+ * mounted below it. So does the epoch notification of Linux 6.16, for every name, which is why it
+ * is not used. */
+#include "front/internal.h"
+
+#include <errno.h>
+#include <linux/fuse.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* Newer than the headers of some systems that Copper is built on. */
+#define INIT_EXT       (UINT32_C(1) << 30) /* FUSE_INIT_EXT: there are more flags */
+#define INIT2_EXPIRE   (UINT32_C(1) << 3)  /* FUSE_HAS_EXPIRE_ONLY is bit 35 of all */
+#define ENTRY_EXPIRE   1u                  /* FUSE_EXPIRE_ONLY */
+#define NOTIFY_PRUNE   9                   /* FUSE_NOTIFY_PRUNE, Linux 6.18 */
+#define PRUNE_SINCE    45u                 /* of protocol 7 */
+#define INIT_MINOR_AT  4u
+#define INIT_FLAGS_AT  12u
+#define INIT_FLAGS2_AT 16u
+
+struct entry_out {
+    uint64_t parent;
+    uint32_t name_len;
+    uint32_t flags; /* Linux before 6.2 does not look */
+};
+
+struct prune_out {
+    uint32_t count;
+    uint32_t padding;
+    uint64_t spare;
+};
+
+static uint32_t field(const void *bytes, size_t size, size_t at)
+{
+    uint32_t value = 0;
+
+    at += sizeof(struct fuse_in_header);
+    if (at + sizeof(value) <= size)
+        memcpy(&value, (const char *)bytes + at, sizeof(value));
+    return value;
+}
+
+void cu_front_kernel_offers(struct cu_front *front, const void *init, size_t size)
+{
+    if (front->config.old_kernel)
+        return;
+    front->can_expire = (field(init, size, INIT_FLAGS_AT) & INIT_EXT) != 0 &&
+                        (field(init, size, INIT_FLAGS2_AT) & INIT2_EXPIRE) != 0;
+    front->can_prune = field(init, size, INIT_MINOR_AT) >= PRUNE_SINCE;
+}
+
+/* iov[0] is left for the head. */
+static int tell(const struct cu_front *front, int code, struct iovec *iov, int count)
+{
+    struct fuse_out_header head = {.len = sizeof(head), .error = code};
+    int rc = 0;
+
+    iov[0] = (struct iovec){.iov_base = &head, .iov_len = sizeof(head)};
+    for (int i = 1; i < count; i++)
+        head.len += (uint32_t)iov[i].iov_len;
+    while (rc == 0 && writev(front->fd, iov, count) < 0)
+        if (errno != EINTR)
+            rc = -errno;
+    iov[0] = (struct iovec){0}; /* the head goes */
+    return rc;
+}
+
+int cu_front_notify(void *context, const struct cu_invalidation *what)
+{
+    const struct cu_front *front = context;
+    struct fuse_notify_inval_inode_out inode = {.ino = what->node};
+    struct entry_out entry = {
+        .parent = what->node,
+        .name_len = (uint32_t)what->name_len,
+        .flags = front->can_expire ? ENTRY_EXPIRE : 0,
+    };
+    struct prune_out prune = {.count = (uint32_t)what->count};
+    struct iovec iov[3];
+
+    switch (what->what) {
+    case CU_INVALIDATE_NAME:
+        iov[1] = (struct iovec){&entry, sizeof(entry)};
+        iov[2] = (struct iovec){(char *)(uintptr_t)what->name, what->name_len + 1};
+        return tell(front, FUSE_NOTIFY_INVAL_ENTRY, iov, 3);
+    case CU_INVALIDATE_ATTR:
+        inode.off = -1; /* no pages */
+        iov[1] = (struct iovec){&inode, sizeof(inode)};
+        return tell(front, FUSE_NOTIFY_INVAL_INODE, iov, 2);
+    case CU_INVALIDATE_PAGES:
+        iov[1] = (struct iovec){&inode, sizeof(inode)};
+        return tell(front, FUSE_NOTIFY_INVAL_INODE, iov, 2);
+    case CU_INVALIDATE_IDLE:
+        iov[1] = (struct iovec){&prune, sizeof(prune)};
+        iov[2] =
+            (struct iovec){(void *)(uintptr_t)what->nodes, what->count * sizeof(what->nodes[0])};
+        /* Nobody relies on it; a failure must not pass for one of a refresh. */
+        (void)tell(front, NOTIFY_PRUNE, iov, 3);
+        return 0;
+    }
+    return -EINVAL;
+}

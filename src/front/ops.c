@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The operations that need little: attributes and links from the inode, the counters, and
+ * everything that is refused. ENOSYS to open, opendir, flush and their like is no error: the kernel
+ * then never asks again and does by itself what is right (keeps the page cache, caches
+ * directories). */
+#include "front/internal.h"
+
+#include "copper/ioctl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+_Static_assert(CU_COUNTER_COUNT <= COPPER_COUNTERS_MAX, "counters outgrow the ioctl's array");
+
+/* --- attributes ------------------------------------------------------------------------------- */
+
+/* The kernel made the root's inode before it knew that there are ACLs, and never keeps that one's:
+ * each walk of a path by somebody who does not own "/" would ask for it anew. So the mount's root
+ * belongs to who mounted it, and nobody else gets in. */
+static void reply_attr(fuse_req_t fuse, const struct cu_inode *inode)
+{
+    const struct cu_front *front = fuse_req_userdata(fuse);
+    struct stat st;
+
+    cu_front_stat(&inode->attr, &st);
+    if (inode->nodeid == CU_INODE_ROOT)
+        st.st_uid = geteuid();
+    if (inode->nodeid == CU_INODE_ROOT && front->config.allow_other)
+        st.st_mode = S_IFDIR | 0700; /* the kernel asks nobody else here to keep others out */
+    fuse_reply_attr(fuse, &st, CU_FRONT_FOREVER_S);
+}
+
+/* Does value say that the path of inode is something else by now, or nothing? */
+static bool replaced(const struct cu_inode *inode, const struct cu_value *value)
+{
+    if (!inode->parent)
+        return false;
+    if (value->error)
+        return value->error == ENOENT || value->error == ENOTDIR || value->error == ELOOP;
+    return !cu_inode_is(inode, &value->attr);
+}
+
+/* The root, which is never looked up, or a node in doubt. */
+void cu_front_getattr_done(struct cu_front *front, struct cu_front_request *r,
+                           const struct cu_value *value)
+{
+    if (replaced(r->inode, value)) {
+        cu_front_replaced(front, r);
+        return;
+    }
+    if (value->error || (!r->inode->parent && !S_ISDIR(value->attr.mode))) {
+        cu_front_request_fail(front, r, value->error ? value->error : ENOTDIR);
+        return;
+    }
+    cu_inodes_set_attr(&front->inodes, r->inode, &value->attr);
+    reply_attr(r->fuse, r->inode);
+    cu_front_request_end(front, r);
+}
+
+static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    struct cu_front *front = fuse_req_userdata(req);
+    struct cu_inode *inode = cu_inodes_get(&front->inodes, ino);
+    struct cu_front_request *r;
+
+    (void)fi;
+    CU_FRONT_COUNT(front, fuse_getattr);
+    if (!inode) {
+        fuse_reply_err(req, ESTALE);
+    } else if (inode->has_attr && !inode->doubted) {
+        reply_attr(req, inode);
+    } else {
+        r = cu_front_request_new(front, req, inode, CU_FRONT_GETATTR);
+        if (r)
+            cu_front_want_own(front, r, CU_KIND_ATTR);
+    }
+}
+
+/* --- links ------------------------------------------------------------------------------------ */
+
+static void reply_target(fuse_req_t fuse, const struct cu_buf *target)
+{
+    char text[CU_PATH_MAX];
+    size_t len = target->size < sizeof(text) - 1 ? target->size : sizeof(text) - 1;
+
+    memcpy(text, target->data, len);
+    text[len] = '\0';
+    fuse_reply_readlink(fuse, text);
+}
+
+void cu_front_readlink_done(struct cu_front *front, struct cu_front_request *r,
+                            const struct cu_value *value)
+{
+    if (replaced(r->inode, value)) {
+        cu_front_replaced(front, r);
+        return;
+    }
+    if (value->error || !value->bytes) {
+        cu_front_request_fail(front, r, value->error ? value->error : EINVAL);
+        return;
+    }
+    cu_inodes_set_attr(&front->inodes, r->inode, &value->attr);
+    cu_buf_unref(r->inode->link.target);
+    r->inode->link.target = cu_buf_ref(value->bytes);
+    reply_target(r->fuse, value->bytes);
+    cu_front_request_end(front, r);
+}
+
+static void op_readlink(fuse_req_t req, fuse_ino_t ino)
+{
+    struct cu_front *front = fuse_req_userdata(req);
+    struct cu_inode *inode = cu_inodes_get(&front->inodes, ino);
+    struct cu_front_request *r;
+
+    CU_FRONT_COUNT(front, fuse_readlink);
+    if (!inode || !S_ISLNK(inode->attr.mode)) {
+        fuse_reply_err(req, inode ? EINVAL : ESTALE);
+    } else if (inode->link.target && !inode->doubted) {
+        reply_target(req, inode->link.target);
+    } else {
+        r = cu_front_request_new(front, req, inode, CU_FRONT_READLINK);
+        if (r)
+            cu_front_want_own(front, r, CU_KIND_ATTR);
+    }
+}
+
+/* --- statfs ----------------------------------------------------------------------------------- */
+
+void cu_front_statfs_done(struct cu_front *front, struct cu_front_request *r,
+                          const struct cu_value *value)
+{
+    const struct cu_statfs *s = &value->statfs;
+    struct statvfs out;
+
+    if (value->error) {
+        cu_front_request_fail(front, r, value->error);
+        return;
+    }
+    out = (struct statvfs){
+        .f_bsize = s->bsize,
+        .f_frsize = s->frsize,
+        .f_blocks = s->blocks,
+        .f_bfree = s->bfree,
+        .f_bavail = s->bavail,
+        .f_files = s->files,
+        .f_ffree = s->ffree,
+        .f_favail = s->ffree,
+        .f_namemax = s->namemax,
+    };
+    fuse_reply_statfs(r->fuse, &out);
+    cu_front_request_end(front, r);
+}
+
+static void op_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+    struct cu_front *front = fuse_req_userdata(req);
+    struct cu_inode *inode = cu_inodes_get(&front->inodes, ino ? ino : CU_INODE_ROOT);
+    struct cu_front_request *r;
+
+    CU_FRONT_COUNT(front, fuse_statfs);
+    if (!inode) {
+        fuse_reply_err(req, ESTALE);
+        return;
+    }
+    r = cu_front_request_new(front, req, inode, CU_FRONT_STATFS);
+    if (r)
+        cu_front_want_own(front, r, CU_KIND_STATFS);
+}
+
+/* --- the kernel's references ------------------------------------------------------------------ */
+
+static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count)
+{
+    struct cu_front *front = fuse_req_userdata(req);
+
+    CU_FRONT_COUNT(front, fuse_forget);
+    cu_inodes_forget(&front->inodes, ino, count);
+    cu_front_names_count(front);
+    fuse_reply_none(req);
+}
+
+static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+    struct cu_front *front = fuse_req_userdata(req);
+
+    CU_FRONT_COUNT(front, fuse_forget);
+    for (size_t i = 0; i < count; i++)
+        cu_inodes_forget(&front->inodes, forgets[i].ino, forgets[i].nlookup);
+    cu_front_names_count(front);
+    fuse_reply_none(req);
+}
+
+/* --- ioctl ------------------------------------------------------------------------------------ */
+
+/* Python's open() asks isatty(3), which is an ioctl, of every file: the kernel passes each one on
+ * and has no way to be told that none is wanted. So this answer must be cheap. */
+static void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
+                     struct fuse_file_info *fi, unsigned flags, const void *in_buf, size_t in_bufsz,
+                     size_t out_bufsz)
+{
+    struct cu_front *front = fuse_req_userdata(req);
+    struct copper_counters out = {.version = 1, .count = CU_COUNTER_COUNT};
+
+    (void)arg, (void)fi, (void)flags, (void)in_buf, (void)in_bufsz;
+    CU_FRONT_COUNT(front, fuse_ioctl);
+    if (ino == CU_INODE_ROOT && cmd == COPPER_IOC_COUNTERS && out_bufsz >= sizeof(out)) {
+        memcpy(out.values, front->counters, CU_COUNTER_COUNT * sizeof(out.values[0]));
+        fuse_reply_ioctl(req, 0, &out, sizeof(out));
+    } else if (ino == CU_INODE_ROOT && cmd == COPPER_IOC_DROP) {
+        if (front->config.events.drop && !front->closing)
+            front->config.events.drop(front->config.events.context);
+        fuse_reply_ioctl(req, 0, NULL, 0);
+    } else {
+        fuse_reply_err(req, ENOTTY);
+    }
+}
+
+/* --- never again ------------------------------------------------------------------------------ */
+
+static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    struct cu_front *front = fuse_req_userdata(req);
+
+    (void)ino, (void)fi;
+    CU_FRONT_COUNT(front, fuse_open);
+    fuse_reply_err(req, ENOSYS);
+}
+
+static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    struct cu_front *front = fuse_req_userdata(req);
+
+    (void)ino, (void)fi;
+    CU_FRONT_COUNT(front, fuse_opendir);
+    fuse_reply_err(req, ENOSYS);
+}
+
+static void op_access(fuse_req_t req, fuse_ino_t ino, int mask)
+{
+    struct cu_front *front = fuse_req_userdata(req);
+
+    (void)ino, (void)mask;
+    CU_FRONT_COUNT(front, fuse_access);
+    fuse_reply_err(req, ENOSYS); /* default_permissions: the kernel decides */
+}
+
+static void unsupported(fuse_req_t req)
+{
+    struct cu_front *front = fuse_req_userdata(req);
+
+    CU_FRONT_COUNT(front, fuse_other);
+    fuse_reply_err(req, ENOSYS);
+}
+
+static void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    (void)ino, (void)fi;
+    unsupported(req);
+}
+
+static void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+    (void)ino, (void)datasync, (void)fi;
+    unsupported(req);
+}
+
+/* --- read-only -------------------------------------------------------------------------------- */
+
+static void refuse(fuse_req_t req)
+{
+    struct cu_front *front = fuse_req_userdata(req);
+
+    CU_FRONT_COUNT(front, fuse_refused);
+    fuse_reply_err(req, EROFS);
+}
+
+static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+                       struct fuse_file_info *fi)
+{
+    (void)ino, (void)attr, (void)to_set, (void)fi;
+    refuse(req);
+}
+
+static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
+{
+    (void)parent, (void)name, (void)mode, (void)rdev;
+    refuse(req);
+}
+
+static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+    (void)parent, (void)name, (void)mode;
+    refuse(req);
+}
+
+static void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+    (void)parent, (void)name;
+    refuse(req);
+}
+
+static void op_symlink(fuse_req_t req, const char *link, fuse_ino_t parent, const char *name)
+{
+    (void)link, (void)parent, (void)name;
+    refuse(req);
+}
+
+static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
+                      const char *newname, unsigned int flags)
+{
+    (void)parent, (void)name, (void)newparent, (void)newname, (void)flags;
+    refuse(req);
+}
+
+static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *newname)
+{
+    (void)ino, (void)newparent, (void)newname;
+    refuse(req);
+}
+
+static void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
+                     struct fuse_file_info *fi)
+{
+    (void)ino, (void)buf, (void)size, (void)off, (void)fi;
+    refuse(req);
+}
+
+static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
+                        size_t size, int flags)
+{
+    (void)ino, (void)name, (void)value, (void)size, (void)flags;
+    refuse(req);
+}
+
+static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+                      struct fuse_file_info *fi)
+{
+    (void)parent, (void)name, (void)mode, (void)fi;
+    refuse(req);
+}
+
+static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length,
+                         struct fuse_file_info *fi)
+{
+    (void)ino, (void)mode, (void)offset, (void)length, (void)fi;
+    refuse(req);
+}
+
+static void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
+                               struct fuse_file_info *fi_in, fuse_ino_t ino_out, off_t off_out,
+                               struct fuse_file_info *fi_out, size_t len, int flags)
+{
+    (void)ino_in, (void)off_in, (void)fi_in, (void)ino_out;
+    (void)off_out, (void)fi_out, (void)len, (void)flags;
+    refuse(req);
+}
+
+/* --- the table -------------------------------------------------------------------------------- */
+
+static void on_init(void *userdata, struct fuse_conn_info *conn)
+{
+    struct cu_front *front = userdata;
+    unsigned wanted = FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_ASYNC_READ | FUSE_CAP_CACHE_SYMLINKS |
+                      FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_NO_OPEN_SUPPORT |
+                      FUSE_CAP_NO_OPENDIR_SUPPORT | FUSE_CAP_EXPLICIT_INVAL_DATA |
+                      FUSE_CAP_POSIX_ACL | FUSE_CAP_IOCTL_DIR;
+
+    /* Not libfuse's defaults: splicing costs two more system calls a request, and locks that the
+     * kernel keeps to itself succeed on this node as they do on a local disk. */
+    conn->want = conn->capable & wanted;
+    if (conn->max_write > CU_FRONT_TRANSFER_MAX)
+        conn->max_write = CU_FRONT_TRANSFER_MAX;
+    conn->max_background = 64;
+    conn->congestion_threshold = 48;
+    front->posix_acl = conn->want & FUSE_CAP_POSIX_ACL;
+    front->parallel_lookups = conn->want & FUSE_CAP_PARALLEL_DIROPS;
+    front->initialised = true;
+}
+
+const struct fuse_lowlevel_ops cu_front_ops = {
+    .init = on_init,
+    .lookup = cu_front_op_lookup,
+    .forget = op_forget,
+    .forget_multi = op_forget_multi,
+    .getattr = op_getattr,
+    .readlink = op_readlink,
+    .open = op_open,
+    .read = cu_front_op_read,
+    .flush = op_flush,
+    .fsync = op_fsync,
+    .fsyncdir = op_fsync,
+    .opendir = op_opendir,
+    .readdir = cu_front_op_readdir,
+    .readdirplus = cu_front_op_readdirplus,
+    .statfs = op_statfs,
+    .getxattr = cu_front_op_getxattr,
+    .listxattr = cu_front_op_listxattr,
+    .access = op_access,
+    .ioctl = op_ioctl,
+    .lseek = cu_front_op_lseek,
+    .setattr = op_setattr,
+    .mknod = op_mknod,
+    .mkdir = op_mkdir,
+    .unlink = op_unlink,
+    .rmdir = op_unlink,
+    .symlink = op_symlink,
+    .rename = op_rename,
+    .link = op_link,
+    .write = op_write,
+    .setxattr = op_setxattr,
+    .removexattr = op_unlink,
+    .create = op_create,
+    .fallocate = op_fallocate,
+    .copy_file_range = op_copy_file_range,
+};

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Reads: the parts of the file that a range touches are wanted all at once, their buffers are
+ * referenced, and the kernel copies out of them: no byte is moved in user space. A part that is not
+ * as long as the file's version says is another version's, never zeros.
+ *
+ * Who reads on where a read has ended (streams.h) gets whole chunks, and chunks read ahead, so that
+ * the tree is full of them. Who jumps about gets pieces of about the size of what he asks for, and
+ * at most twice as many bytes. The core looks for a larger part that is here already. */
+#include "front/internal.h"
+
+#include "base/hash.h"
+#include "proto/holes.h"
+#include "proto/piece.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#define AHEAD_BYTES_MAX (16u * 1024 * 1024)
+#define SMALL_FILE      (64u * 1024) /* is read as a whole: it costs hardly more */
+#define PIECE_MAX       (64u * 1024) /* and a fourth of that, and so on down to a page */
+#define PIECE_MIN       4096u
+#define IOV_FEW         8u
+#define JUMPS_MAX       8u                  /* small ones, after which a file is jumped about in */
+#define JUMPS_SIZE_MIN  (UINT64_C(4) << 20) /* in a smaller one that is no reason to expect less */
+
+/* What a hole reads as. Nobody writes here, so it takes no memory. */
+static unsigned char zeros[CU_FRONT_TRANSFER_MAX];
+
+void cu_front_read_clear(struct cu_front_request *r)
+{
+    for (uint32_t i = 0; r->read.parts && i < r->read.count; i++)
+        cu_buf_unref(r->read.parts[i].buf);
+    if (r->read.parts != r->read.few)
+        free(r->read.parts);
+    r->read.parts = NULL;
+    free(r->read.same);
+    r->read.same = NULL;
+}
+
+static void answer(struct cu_front *front, struct cu_front_request *r)
+{
+    struct iovec few[IOV_FEW] = {{0}}, *iov = few;
+    size_t skip = (size_t)(r->read.offset - r->read.parts[0].start), left = r->read.size;
+
+    if (r->read.count > IOV_FEW)
+        iov = calloc(r->read.count, sizeof(*iov));
+    if (!iov) {
+        CU_FRONT_COUNT(front, no_memory);
+        cu_front_request_fail(front, r, ENOMEM);
+        return;
+    }
+    for (uint32_t i = 0; i < r->read.count; i++) {
+        const struct cu_front_part *part = &r->read.parts[i];
+        size_t here = part->size - skip;
+
+        iov[i].iov_base = part->hole ? zeros : part->buf->data + skip;
+        iov[i].iov_len = here < left ? here : left;
+        left -= iov[i].iov_len;
+        skip = 0;
+    }
+    front->counters[CU_COUNT_kernel_bytes] += r->read.size;
+    if (r->read.count == 1)
+        fuse_reply_buf(r->fuse, iov->iov_base, iov->iov_len);
+    else
+        fuse_reply_iov(r->fuse, iov, (int)r->read.count);
+    if (iov != few)
+        free(iov);
+    cu_front_request_end(front, r);
+}
+
+/* All that was wanted is here, or has failed. */
+static void finish(struct cu_front *front, struct cu_front_request *r)
+{
+    bool late = r->read.epoch != r->inode->file.epoch; /* for the same bytes in a later version */
+
+    if (r->read.error == 0 && !late) {
+        answer(front, r);
+        return;
+    }
+    if ((late || r->read.error == ESTALE) && cu_front_same_begin(front, r))
+        return;
+    if (late)
+        r->read.error = ESTALE;
+    if (r->read.error == ESTALE)
+        cu_front_mark_stale(front, r->inode);
+    cu_front_request_fail(front, r, r->read.error);
+}
+
+void cu_front_read_done(struct cu_front *front, struct cu_front_request *r, uint32_t sub,
+                        const struct cu_value *value)
+{
+    int error = value->error;
+
+    /* Gone or replaced on storage: to who has it open that is one and the same. */
+    if (error == ENOENT || error == ENOTDIR)
+        error = ESTALE;
+    if (!error &&
+        (sub >= r->read.count || !value->bytes || value->bytes->size != r->read.parts[sub].size))
+        error = ESTALE;
+    if (!error && !r->read.parts[sub].buf) {
+        struct cu_front_part *part = &r->read.parts[sub];
+
+        part->buf = cu_buf_ref(value->bytes);
+        if (r->read.epoch == r->inode->file.epoch)
+            cu_seen_note(&r->inode->file.seen, part->start / front->config.chunk_bytes, part->piece,
+                         value->hash);
+        cu_front_holes_ahead(front, r->inode, part->buf);
+    }
+    if (error && r->read.error != ESTALE)
+        r->read.error = error;
+    if (r->waiting == 0)
+        finish(front, r);
+}
+
+/* Asks for chunks of the file from `from` on ahead of anybody, as far as the stream's window. */
+static void read_ahead(struct cu_front *front, const struct cu_inode *inode,
+                       struct cu_stream *stream, uint64_t from)
+{
+    uint32_t chunk_bytes = front->config.chunk_bytes;
+    uint64_t chunks = (inode->attr.size + chunk_bytes - 1) / chunk_bytes;
+    uint64_t end = from + stream->window, now_ns = uv_hrtime();
+    struct cu_request what = {.kind = CU_KIND_DATA, .version = cu_version_of(&inode->attr)};
+    char path[CU_TREE_PATH_MAX];
+    int len = cu_inode_path(inode, path);
+    struct cu_buf *holes;
+
+    if (len < 0)
+        return;
+    what.path = path;
+    what.path_len = (size_t)len;
+    if (end > chunks)
+        end = chunks;
+    if (stream->ahead < from)
+        stream->ahead = from;
+    holes = cu_front_holes(front, inode, path, (size_t)len);
+    for (; stream->ahead < end; stream->ahead++) {
+        uint64_t start = stream->ahead * chunk_bytes, left = inode->attr.size - start;
+
+        what.chunk = stream->ahead;
+        if (!cu_holes_cover(holes, start, start + (left < chunk_bytes ? left : chunk_bytes)))
+            cu_core_prefetch(front->config.core, &what, now_ns);
+    }
+    cu_buf_unref(holes);
+}
+
+/* A read has carried the stream on: its window grows, and what it covers is asked for. */
+static void follow(struct cu_front *front, const struct cu_inode *inode, struct cu_stream *stream,
+                   uint64_t end)
+{
+    uint32_t chunk_bytes = front->config.chunk_bytes;
+    uint32_t window_max = AHEAD_BYTES_MAX / chunk_bytes;
+    uint64_t last = (end - 1) / chunk_bytes;
+
+    if (window_max == 0)
+        window_max = 1;
+    if (end <= stream->next)
+        return; /* again, or an earlier part that came late */
+    stream->next = end;
+    /* Two reads that happen to be neighbours among many that jump are no reason to read ahead. */
+    if (stream->run++ == 0)
+        return;
+    /* The window is filled up when half of it is used: one batch goes up in few messages. */
+    if (stream->window && stream->ahead > last + 1 + stream->window / 2)
+        return;
+    stream->window = stream->window ? stream->window * 2 : 2;
+    if (stream->window > window_max)
+        stream->window = window_max;
+    read_ahead(front, inode, stream, last + 1);
+}
+
+/* How large the parts of a read of [start, end) are. Who begins at the beginning will read on. */
+static uint32_t part_bytes(const struct cu_front *front, const struct cu_inode *inode,
+                           uint64_t start, uint64_t end, bool reads_on)
+{
+    uint32_t chunk_bytes = front->config.chunk_bytes, bytes = PIECE_MAX;
+
+    if (reads_on || start == 0 || inode->attr.size <= SMALL_FILE || end - start >= chunk_bytes)
+        return chunk_bytes;
+    while (bytes > PIECE_MIN && bytes > end - start)
+        bytes /= 4;
+    return bytes < chunk_bytes ? bytes : chunk_bytes;
+}
+
+/* Cuts the read into parts of so many bytes. 0 or -ENOMEM. */
+static int cut(struct cu_front *front, struct cu_front_request *r, uint32_t bytes)
+{
+    uint32_t chunk_bytes = front->config.chunk_bytes;
+    uint64_t at = r->read.offset - r->read.offset % bytes, end = r->read.offset + r->read.size;
+
+    r->read.count = (uint32_t)((end - 1) / bytes - at / bytes + 1);
+    r->read.parts = r->read.few;
+    if (r->read.count > CU_FRONT_READ_PARTS)
+        r->read.parts = malloc(r->read.count * sizeof(*r->read.parts));
+    if (!r->read.parts)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < r->read.count; i++, at += bytes) {
+        uint64_t left = r->inode->attr.size - at;
+
+        r->read.parts[i] = (struct cu_front_part){
+            .start = at,
+            .size = left < bytes ? (uint32_t)left : bytes,
+            .piece = (uint16_t)cu_piece_at(chunk_bytes, (uint32_t)(at % chunk_bytes), bytes),
+        };
+    }
+    return 0;
+}
+
+/* Zeros are handed out, and may be something else in a later version. */
+static void note_zeros(struct cu_front *front, struct cu_inode *inode,
+                       const struct cu_front_part *part)
+{
+    if (!inode->file.seen.lost)
+        cu_seen_note(&inode->file.seen, part->start / front->config.chunk_bytes, part->piece,
+                     cu_hash_bytes(zeros, part->size));
+}
+
+/* What lies in a hole is here. */
+static void find_holes(struct cu_front *front, struct cu_front_request *r,
+                       const struct cu_request *what)
+{
+    struct cu_buf *holes = cu_front_holes(front, r->inode, what->path, what->path_len);
+
+    for (uint32_t i = 0; holes && i < r->read.count; i++) {
+        struct cu_front_part *part = &r->read.parts[i];
+
+        part->hole = part->size <= sizeof(zeros) &&
+                     cu_holes_cover(holes, part->start, part->start + part->size);
+        if (part->hole)
+            note_zeros(front, r->inode, part);
+    }
+    cu_buf_unref(holes);
+}
+
+/* Wants all parts. One that cannot even be asked for is answered at once, so the request is kept
+ * from its end until all were. */
+static void want_parts(struct cu_front *front, struct cu_front_request *r)
+{
+    struct cu_request what = {.kind = CU_KIND_DATA, .version = cu_version_of(&r->inode->attr)};
+    uint32_t count = r->read.count;
+    char path[CU_TREE_PATH_MAX];
+    int len = cu_inode_path(r->inode, path);
+
+    if (len < 0) {
+        cu_front_request_fail(front, r, -len);
+        return;
+    }
+    what.path = path;
+    what.path_len = (size_t)len;
+    find_holes(front, r, &what);
+    r->waiting++;
+    for (uint32_t i = 0; i < count; i++) {
+        if (r->read.parts[i].hole)
+            continue;
+        what.chunk = r->read.parts[i].start / front->config.chunk_bytes;
+        what.piece = r->read.parts[i].piece;
+        cu_front_want(front, r, &what, i);
+    }
+    if (--r->waiting == 0)
+        finish(front, r);
+}
+
+void cu_front_read_start(struct cu_front *front, struct cu_front_request *r)
+{
+    r->read.error = 0;
+    r->read.epoch = r->inode->file.epoch;
+    for (uint32_t i = 0; i < r->read.count; i++) {
+        cu_buf_unref(r->read.parts[i].buf);
+        r->read.parts[i].buf = NULL;
+        r->read.parts[i].hole = false;
+    }
+    want_parts(front, r);
+}
+
+/* Who reads the head of a large file and then small parts of it here and there (an index and
+ * records) is no reason to expect that the next file of its kind will be read. */
+static void note_jump(struct cu_front *front, struct cu_inode *inode, uint32_t bytes)
+{
+    if (bytes >= PIECE_MAX || inode->attr.size <= JUMPS_SIZE_MIN || inode->file.jumps >= JUMPS_MAX)
+        return;
+    if (++inode->file.jumps == JUMPS_MAX && inode->predicts)
+        cu_predict_unread(&front->predict, inode->name, inode->name_len);
+}
+
+void cu_front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+                      struct fuse_file_info *fi)
+{
+    struct cu_front *front = fuse_req_userdata(req);
+    struct cu_inode *inode = cu_inodes_get(&front->inodes, ino);
+    uint64_t start = (uint64_t)off, end;
+    struct cu_front_request *r;
+    struct cu_stream *stream;
+    uint32_t bytes;
+    bool whole;
+
+    (void)fi;
+    CU_FRONT_COUNT(front, fuse_read);
+    if (!inode || !S_ISREG(inode->attr.mode) || off < 0) {
+        fuse_reply_err(req, inode ? EINVAL : ESTALE);
+        return;
+    }
+    if (start >= inode->attr.size || size == 0) {
+        fuse_reply_buf(req, NULL, 0);
+        return;
+    }
+    /* Who begins with a jump wants parts of such files. */
+    if (!inode->read_before && start == 0) {
+        cu_predict_read(&front->predict, inode->name, inode->name_len);
+        inode->predicts = true;
+    }
+    inode->read_before = true;
+    end = size < inode->attr.size - start ? start + size : inode->attr.size;
+    r = cu_front_request_new(front, req, inode, CU_FRONT_READ);
+    if (!r)
+        return;
+    stream = cu_streams_find(&front->streams, ino, start, end);
+    r->read.offset = start;
+    r->read.size = (size_t)(end - start);
+    r->read.tries = 0;
+    r->read.same = NULL;
+    bytes = part_bytes(front, inode, start, end, stream != NULL);
+    whole = bytes == front->config.chunk_bytes;
+    if (cut(front, r, bytes) < 0) {
+        CU_FRONT_COUNT(front, no_memory);
+        cu_front_request_fail(front, r, ENOMEM);
+        return;
+    }
+    cu_front_read_start(front, r);
+    if (!stream) {
+        cu_streams_new(&front->streams, ino, end)->run |= whole;
+        note_jump(front, inode, bytes);
+    } else if (!front->closing) {
+        follow(front, inode, stream, end);
+    }
+}

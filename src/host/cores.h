@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Binding of the daemon to cores (-b). */
+#ifndef CU_HOST_CORES_H
+#define CU_HOST_CORES_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define CU_CORES_MAX 4096u
+
+struct cu_cores {
+    bool given;            /* by the user: each must exist then; else the default is tried */
+    const unsigned *cores; /* borrowed */
+    size_t count;
+};
+
+/* Which of the wished cores to bind to: all, or none. root is a prefix of /sys (tests; NULL: none).
+ * 1: bind to *chosen; 0: no binding, reason says why (for the log); -EINVAL with reason: a core
+ * that the user gave is not on this node. */
+__attribute__((warn_unused_result)) int cu_cores_choose(const struct cu_cores *wish,
+                                                        const char *root, struct cu_cores *chosen,
+                                                        struct cu_error *reason);
+/* Binds the calling thread and all that it will start. 0 or -errno. */
+__attribute__((warn_unused_result)) int cu_cores_bind(const struct cu_cores *chosen);
+/* "48-51,60" for messages. */
+void cu_cores_text(const struct cu_cores *cores, char *text, size_t size);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The kernel drops the lock with the process, however it dies, so a file left behind locks nobody
+ * out. The holder removes the file at the end: one who waited at the old file's door must look
+ * again whether the file it locked is still the one with that name. */
+#include "host/lock.h"
+
+#include "host/rundir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct note {
+    long pid;
+    char job_id[33];
+    unsigned dirs;
+};
+
+static void read_note(int fd, struct note *note)
+{
+    char text[256] = "";
+    ssize_t len = pread(fd, text, sizeof(text) - 1, 0);
+
+    *note = (struct note){.job_id = "?"};
+    if (len > 0 && sscanf(text, "pid %ld\njob %32[0-9a-f]\ndirs %u", &note->pid, note->job_id,
+                          &note->dirs) < 3)
+        note->dirs = 0;
+}
+
+/* 0 or -errno. */
+static int mark(int fd, off_t byte)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+
+    return fcntl(fd, F_SETLK, &lock) == 0 ? 0 : -errno;
+}
+
+/* 1: fd is locked and is what has this name; 0: look again; -errno. */
+static int try_lock(int fd, const char *path)
+{
+    struct stat held, named;
+
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return errno == EWOULDBLOCK ? -EBUSY : -errno;
+    if (fstat(fd, &held) < 0)
+        return -errno;
+    if (stat(path, &named) < 0)
+        return errno == ENOENT ? 0 : -errno;
+    return held.st_ino == named.st_ino && held.st_dev == named.st_dev;
+}
+
+int cu_lock_take(struct cu_lock *lock, const char *path, const char *job_id, struct cu_error *err)
+{
+    struct note note;
+    int rc = 0;
+
+    *lock = (struct cu_lock){.fd = -1};
+    if (snprintf(lock->path, sizeof(lock->path), "%s", path) >= (int)sizeof(lock->path))
+        return cu_error_set(err, -ENAMETOOLONG, "%s: name too long", path);
+    snprintf(lock->job_id, sizeof(lock->job_id), "%s", job_id);
+    while (rc == 0) {
+        int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+        if (fd < 0)
+            return cu_error_set(err, -errno, "%s: %s", path, strerror(errno));
+        rc = try_lock(fd, path);
+        if (rc == 1) {
+            lock->fd = fd;
+            break;
+        }
+        read_note(fd, &note);
+        close(fd);
+    }
+    if (rc == -EBUSY)
+        return cu_error_set(err, rc,
+                            "already running on this mount (pid %ld, job %.8s): stop it with "
+                            "stop_copper.sh, or choose another mount with -v",
+                            note.pid, note.job_id);
+    if (rc < 0)
+        return cu_error_set(err, rc, "%s: %s", path, strerror(-rc));
+    read_note(lock->fd, &note);
+    lock->dirs_left = note.dirs;
+    rc = mark(lock->fd, CU_RUNDIR_SUPERVISOR_BYTE);
+    if (rc == 0)
+        rc = cu_lock_note(lock, note.dirs);
+    if (rc < 0) {
+        cu_lock_release(lock);
+        return cu_error_set(err, rc, "%s: %s", path, strerror(-rc));
+    }
+    return 0;
+}
+
+static int write_note(struct cu_lock *lock)
+{
+    char text[160];
+    int len = snprintf(text, sizeof(text), "pid %ld\njob %s\ndirs %u\nstarts %u\n", (long)getpid(),
+                       lock->job_id, lock->dirs_made, lock->starts);
+
+    if (pwrite(lock->fd, text, (size_t)len, 0) != len || ftruncate(lock->fd, len) < 0)
+        return errno != 0 ? -errno : -ENOSPC;
+    return 0;
+}
+
+int cu_lock_note(struct cu_lock *lock, uint32_t dirs_made)
+{
+    lock->dirs_made = dirs_made;
+    return write_note(lock);
+}
+
+void cu_lock_note_start(struct cu_lock *lock)
+{
+    lock->starts++;
+    (void)!write_note(lock);
+}
+
+int cu_lock_share(const struct cu_lock *lock)
+{
+    return mark(lock->fd, CU_RUNDIR_DAEMON_BYTE);
+}
+
+bool cu_lock_holds(const struct cu_lock *lock)
+{
+    struct stat held, named;
+
+    return lock->fd >= 0 && fstat(lock->fd, &held) == 0 && lstat(lock->path, &named) == 0 &&
+           held.st_ino == named.st_ino && held.st_dev == named.st_dev;
+}
+
+void cu_lock_release(struct cu_lock *lock)
+{
+    if (lock->fd < 0)
+        return;
+    unlink(lock->path);
+    close(lock->fd);
+    lock->fd = -1;
+}

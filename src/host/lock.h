@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One daemon a mount: a locked file in the run directory says that it lives, and who it is. */
+#ifndef CU_HOST_LOCK_H
+#define CU_HOST_LOCK_H
+
+#include "base/error.h"
+#include "base/path.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cu_lock {
+    int fd; /* -1: not held */
+    char path[CU_PATH_MAX];
+    char job_id[33];    /* hex */
+    uint32_t dirs_left; /* directories that a killed daemon had made for its mount */
+    uint32_t dirs_made;
+    uint32_t starts; /* daemons so far */
+};
+
+/* Takes the lock for this process. -EBUSY with err when a daemon lives; -errno with err. */
+__attribute__((warn_unused_result)) int cu_lock_take(struct cu_lock *lock, const char *path,
+                                                     const char *job_id, struct cu_error *err);
+/* Notes how many directories were made, for whoever has to clean up after us. 0 or -errno. */
+__attribute__((warn_unused_result)) int cu_lock_note(struct cu_lock *lock, uint32_t dirs_made);
+/* Counts a daemon that the process that took the lock has started; best effort. */
+void cu_lock_note_start(struct cu_lock *lock);
+/* In that daemon: has the kernel tell who it is to whoever asks the file. 0 or -errno. */
+__attribute__((warn_unused_result)) int cu_lock_share(const struct cu_lock *lock);
+/* Is the lock still ours? Not when a process that inherited it has released it. */
+bool cu_lock_holds(const struct cu_lock *lock);
+/* Removes the file and lets go. Not held: nothing. */
+void cu_lock_release(struct cu_lock *lock);
+
+#endif

@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One log for the process, written a line at a time with one write(2), so that lines of threads and
+ * of daemons that share standard output do not mix. Logging must not become the fault it reports: a
+ * repeated line is counted instead of written, a full disk is ignored, and a reader of standard
+ * output that has stopped costs lines, not the daemon's life. The text is one printable line
+ * whatever bytes a path in it has.
+ *
+ * A log directory may hang, so who logs only puts his line into a queue. A thread that lives as
+ * long as there is something in it writes; where it hangs, the queue fills, and what comes then is
+ * counted. Invariants: at most one writer is of the present epoch (`writing`); one of an earlier
+ * epoch owns its sink and touches nothing else. */
+#include "host/log.h"
+
+#include "base/error.h"
+#include "base/path.h"
+#include "base/text.h"
+#include "host/trust.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TEXT_MAX 1536u /* of a message, with its NUL */
+#define LINE_BYTES                                                                                 \
+    2048u /* with time, level, host; below PIPE_BUF, so a pipe takes all or nothing */
+#define REPEAT_NS (60 * UINT64_C(1000000000))
+
+#define QUEUE_BYTES (256u << 10)
+#define BATCH_BYTES 16384u
+#define HANGS_NS    (5 * UINT64_C(1000000000))
+#define CLOSE_MS    1000 /* what an orderly end waits for a directory that hangs */
+
+static int threshold = CU_LOG_NONE; /* atomic */
+
+/* Where lines go. The writer's, while there is one. */
+struct sink {
+    int file_fd;
+    bool to_stdout;
+    uint64_t lost; /* lines that standard output did not take */
+};
+
+static struct {
+    pthread_mutex_t mutex; /* guards all below */
+    struct sink *sink;     /* NULL: closed */
+    char host[256];
+    enum cu_log_level last_level;
+    char last[TEXT_MAX]; /* empty: nothing to compare with */
+    uint64_t last_ns;    /* monotonic, when it was written */
+    uint64_t repeats;    /* since then, not written */
+    char queue[QUEUE_BYTES];
+    size_t head, used;
+    uint64_t dropped; /* lines for which the queue had no room, not told yet */
+    uint64_t lost;    /* all such lines */
+    bool writing;
+    uint64_t taken_ns; /* monotonic, when the writer took its last batch */
+    bool at_fork;      /* handlers are set */
+    unsigned epoch;    /* of the writer that is */
+    int idle_fd;       /* who flushes waits here for the writer's end; -1: nobody does */
+} state = {.mutex = PTHREAD_MUTEX_INITIALIZER, .idle_fd = -1};
+
+static const char *level_name(enum cu_log_level level)
+{
+    switch (level) {
+    case CU_LOG_DEBUG:
+        return "DEBUG";
+    case CU_LOG_INFO:
+        return "INFO";
+    case CU_LOG_WARN:
+        return "WARN";
+    case CU_LOG_ERROR:
+        return "ERROR";
+    case CU_LOG_FATAL:
+        return "FATAL";
+    case CU_LOG_NONE:
+        break;
+    }
+    return "?";
+}
+
+static uint64_t monotonic_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+/* --- the writer ------------------------------------------------------------------------------- */
+
+static void write_file(const struct sink *sink, const char *bytes, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(sink->file_fd, bytes, len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return;
+        bytes += n;
+        len -= (size_t)n;
+    }
+}
+
+static void write_stdout(struct sink *sink, const char *line, size_t len)
+{
+    struct pollfd ready = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    char note[64];
+    int n;
+
+    if (poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0) {
+        sink->lost++;
+        return;
+    }
+    if (sink->lost > 0) {
+        n = snprintf(note, sizeof(note), "(%" PRIu64 " lines lost here)\n", sink->lost);
+        if (write(STDOUT_FILENO, note, (size_t)n) == n)
+            sink->lost = 0;
+        if (poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0) {
+            sink->lost++;
+            return;
+        }
+    }
+    if (write(STDOUT_FILENO, line, len) < 0)
+        sink->lost++;
+}
+
+static void write_lines(struct sink *sink, const char *lines, size_t size)
+{
+    if (sink->file_fd >= 0)
+        write_file(sink, lines, size);
+    for (size_t at = 0, len; sink->to_stdout && at < size; at += len) {
+        len = (size_t)((const char *)memchr(lines + at, '\n', size - at) - (lines + at)) + 1;
+        write_stdout(sink, lines + at, len);
+    }
+}
+
+/* Mutex held. Whole lines, as many as fit; a line is shorter than a batch. */
+static size_t take_batch(char *batch)
+{
+    size_t size = 0, whole = 0;
+
+    while (size < state.used && size < BATCH_BYTES) {
+        batch[size] = state.queue[(state.head + size) % QUEUE_BYTES];
+        if (batch[size++] == '\n')
+            whole = size;
+    }
+    state.head = (state.head + whole) % QUEUE_BYTES;
+    state.used -= whole;
+    state.taken_ns = monotonic_ns();
+    return whole;
+}
+
+static void sink_free(struct sink *sink)
+{
+    if (sink == NULL)
+        return;
+    if (sink->file_fd >= 0)
+        close(sink->file_fd);
+    free(sink);
+}
+
+struct writer {
+    struct sink *sink;
+    unsigned epoch;
+    char batch[BATCH_BYTES];
+};
+
+static void *run_writer(void *argument)
+{
+    struct writer *writer = argument;
+    bool mine = true;
+    size_t size;
+
+    pthread_mutex_lock(&state.mutex);
+    while ((mine = writer->epoch == state.epoch) && (size = take_batch(writer->batch)) > 0) {
+        pthread_mutex_unlock(&state.mutex);
+        write_lines(writer->sink, writer->batch, size);
+        pthread_mutex_lock(&state.mutex);
+    }
+    if (mine) {
+        state.writing = false;
+        if (state.idle_fd >= 0)
+            (void)!write(state.idle_fd, &(uint64_t){1}, sizeof(uint64_t));
+    }
+    pthread_mutex_unlock(&state.mutex);
+    if (!mine)
+        sink_free(writer->sink);
+    free(writer);
+    return NULL;
+}
+
+/* Mutex held. Without memory or threads the lines wait for the next one. */
+static void start_writer(void)
+{
+    struct writer *writer;
+    sigset_t all, before;
+    pthread_attr_t attr;
+    pthread_t thread;
+
+    if (state.writing || state.used == 0 || (writer = malloc(sizeof(*writer))) == NULL)
+        return;
+    writer->sink = state.sink;
+    writer->epoch = state.epoch;
+    state.taken_ns = monotonic_ns();
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the loop's */
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attr, 256u << 10);
+    state.writing = pthread_create(&thread, &attr, run_writer, writer) == 0;
+    pthread_attr_destroy(&attr);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!state.writing)
+        free(writer);
+}
+
+/* Mutex held. */
+static bool put(const char *line, size_t len)
+{
+    if (len > QUEUE_BYTES - state.used)
+        return false;
+    for (size_t i = 0; i < len; i++)
+        state.queue[(state.head + state.used + i) % QUEUE_BYTES] = line[i];
+    state.used += len;
+    return true;
+}
+
+/* Mutex held. */
+static void enqueue(const char *line, size_t len)
+{
+    char note[64];
+    int n;
+
+    if (state.dropped > 0) {
+        n = snprintf(note, sizeof(note), "(%" PRIu64 " lines lost here)\n", state.dropped);
+        if ((size_t)n + len <= QUEUE_BYTES - state.used && put(note, (size_t)n))
+            state.dropped = 0;
+    }
+    if (state.dropped > 0 || !put(line, len)) {
+        state.dropped++;
+        state.lost++;
+    }
+    start_writer();
+}
+
+static void before_fork(void)
+{
+    pthread_mutex_lock(&state.mutex);
+}
+
+static void after_fork(void)
+{
+    pthread_mutex_unlock(&state.mutex);
+}
+
+/* The writer, and what it had still to write, are the parent's. */
+static void in_child(void)
+{
+    state.epoch++;
+    state.writing = false;
+    state.head = state.used = 0;
+    state.idle_fd = -1;
+    pthread_mutex_unlock(&state.mutex);
+}
+
+/* --- lines ------------------------------------------------------------------------------------ */
+
+/* Mutex held. The count goes behind the text: "no route to node7 (3 times more)". */
+static void emit(enum cu_log_level level, const char *text, uint64_t more)
+{
+    char line[LINE_BYTES], count[48] = "";
+    struct timespec now;
+    struct tm utc;
+    int n;
+
+    if (more > 0)
+        snprintf(count, sizeof(count), " (%" PRIu64 " times more)", more);
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &utc);
+    n = snprintf(line, sizeof(line), "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ %-5s %s%s%s%s\n",
+                 utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min,
+                 utc.tm_sec, now.tv_nsec / 1000000, level_name(level), state.host,
+                 state.host[0] != '\0' ? " " : "", text, count);
+    if (n <= 0 || (size_t)n >= sizeof(line))
+        return; /* the parts' bounds add up to less */
+    enqueue(line, (size_t)n);
+}
+
+/* Mutex held. */
+static void flush_repeats(void)
+{
+    if (state.repeats > 0)
+        emit(state.last_level, state.last, state.repeats);
+    state.repeats = 0;
+}
+
+static void write_text(enum cu_log_level level, const char *text)
+{
+    uint64_t now_ns;
+
+    pthread_mutex_lock(&state.mutex);
+    now_ns = monotonic_ns(); /* under the mutex: not before another thread's last_ns */
+    if (level == state.last_level && strcmp(text, state.last) == 0) {
+        state.repeats++;
+        if (now_ns - state.last_ns >= REPEAT_NS) {
+            flush_repeats();
+            state.last_ns = now_ns;
+        }
+    } else {
+        flush_repeats();
+        emit(level, text, 0);
+        state.last_level = level;
+        snprintf(state.last, sizeof(state.last), "%s", text);
+        state.last_ns = now_ns;
+    }
+    pthread_mutex_unlock(&state.mutex);
+}
+
+bool cu_log_enabled(enum cu_log_level level)
+{
+    int from = __atomic_load_n(&threshold, __ATOMIC_RELAXED);
+
+    return from < CU_LOG_NONE && level < CU_LOG_NONE && (int)level >= from;
+}
+
+void cu_log_write(enum cu_log_level level, const char *format, ...)
+{
+    int saved_errno = errno;
+    char text[2 * TEXT_MAX], line[TEXT_MAX];
+    va_list args;
+    int n;
+
+    if (!cu_log_enabled(level))
+        return;
+    va_start(args, format);
+    n = vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    if (n > 0) {
+        cu_text_line(line, sizeof(line), text, strlen(text));
+        write_text(level, line);
+    }
+    errno = saved_errno;
+}
+
+/* A name in a directory of others may be a link, a pipe or a file that another reads. */
+static int open_file(const char *path, int *fd, struct cu_error *err)
+{
+    struct cu_error why = {""};
+    const char *name = NULL;
+    int dir = cu_trust_open_parent(path, &name, &why);
+
+    if (dir < 0)
+        return cu_error_set(err, dir, "log file %s: %s", path, why.text);
+    *fd = cu_trust_open_file(dir, name, CU_TRUST_APPEND);
+    close(dir);
+    if (*fd < 0)
+        return cu_error_set(err, *fd, "log file %s: %s", path, cu_trust_file_error(*fd));
+    return 0;
+}
+
+int cu_log_open(const struct cu_log_config *config, struct cu_error *err)
+{
+    struct sink *sink;
+    int fd = -1;
+
+    cu_log_close();
+    if (config->level < CU_LOG_DEBUG || config->level > CU_LOG_NONE)
+        return cu_error_set(err, -EINVAL, "log level %d: allowed is 1 to 6", (int)config->level);
+    if (config->level == CU_LOG_NONE)
+        return 0;
+    if (config->file_path != NULL) {
+        int rc = open_file(config->file_path, &fd, err);
+
+        if (rc != 0)
+            return rc;
+    }
+    sink = calloc(1, sizeof(*sink));
+    if (sink == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return cu_error_set(err, -ENOMEM, "out of memory");
+    }
+    sink->file_fd = fd;
+    sink->to_stdout = config->to_stdout;
+    pthread_mutex_lock(&state.mutex);
+    if (!state.at_fork)
+        state.at_fork = pthread_atfork(before_fork, after_fork, in_child) == 0;
+    state.sink = sink;
+    state.host[0] = '\0';
+    if (config->host != NULL)
+        cu_text_line(state.host, sizeof(state.host), config->host, strlen(config->host));
+    pthread_mutex_unlock(&state.mutex);
+    __atomic_store_n(&threshold, (int)config->level, __ATOMIC_RELAXED);
+    return 0;
+}
+
+uint64_t cu_log_lost(void)
+{
+    uint64_t lost;
+
+    pthread_mutex_lock(&state.mutex);
+    lost = state.lost;
+    pthread_mutex_unlock(&state.mutex);
+    return lost;
+}
+
+bool cu_log_hangs(void)
+{
+    bool hangs;
+
+    pthread_mutex_lock(&state.mutex);
+    hangs = state.writing && monotonic_ns() - state.taken_ns >= HANGS_NS;
+    pthread_mutex_unlock(&state.mutex);
+    return hangs;
+}
+
+bool cu_log_flush(int wait_ms)
+{
+    struct pollfd idle = {.events = POLLIN};
+    bool all;
+
+    pthread_mutex_lock(&state.mutex);
+    start_writer();
+    if (state.writing && state.idle_fd < 0)
+        state.idle_fd = eventfd(0, EFD_CLOEXEC);
+    idle.fd = state.writing ? state.idle_fd : -1;
+    pthread_mutex_unlock(&state.mutex);
+    if (idle.fd >= 0)
+        while (poll(&idle, 1, wait_ms) < 0 && errno == EINTR)
+            ;
+    pthread_mutex_lock(&state.mutex);
+    if (state.idle_fd >= 0)
+        close(state.idle_fd);
+    state.idle_fd = -1;
+    all = !state.writing && state.used == 0;
+    pthread_mutex_unlock(&state.mutex);
+    return all;
+}
+
+void cu_log_close(void)
+{
+    __atomic_store_n(&threshold, CU_LOG_NONE, __ATOMIC_RELAXED);
+    pthread_mutex_lock(&state.mutex);
+    flush_repeats();
+    pthread_mutex_unlock(&state.mutex);
+    (void)cu_log_flush(CLOSE_MS);
+    pthread_mutex_lock(&state.mutex);
+    if (!state.writing)
+        sink_free(state.sink);
+    state.sink = NULL; /* else the writer's, when it comes back */
+    state.epoch++;
+    state.writing = false;
+    state.head = state.used = 0;
+    state.last[0] = '\0';
+    state.dropped = state.lost = 0;
+    pthread_mutex_unlock(&state.mutex);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The log of a daemon: one line an event, to a file, to standard output or to both. Levels as on
+ * the command line: 5 says least (fatal), 1 most (debug), 6 nothing. The core and proto layers
+ * never log. A line that repeats is written again only when it changes or after a minute, with a
+ * count. Nobody who logs waits for a file: a thread writes. */
+#ifndef CU_HOST_LOG_H
+#define CU_HOST_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum cu_log_level {
+    CU_LOG_DEBUG = 1,
+    CU_LOG_INFO = 2,
+    CU_LOG_WARN = 3,
+    CU_LOG_ERROR = 4,
+    CU_LOG_FATAL = 5,
+    CU_LOG_NONE = 6,
+};
+
+struct cu_log_config {
+    enum cu_log_level level;
+    bool to_stdout;
+    const char *file_path; /* borrowed during open; NULL: no file */
+    const char *host;      /* borrowed, put on each line; NULL: none */
+};
+
+struct cu_error;
+/* Opens the process's log. Before this, and with level 6, nothing is written. -errno on failure. */
+__attribute__((warn_unused_result)) int cu_log_open(const struct cu_log_config *config,
+                                                    struct cu_error *err);
+/* Waits until all lines are written, but no longer than that for a directory that hangs: then they
+ * are left. Any thread, not two at a time. */
+bool cu_log_flush(int wait_ms);
+/* Flushes, within a second. */
+void cu_log_close(void);
+/* Lines that were not written since the log was opened, because the directory hung. */
+uint64_t cu_log_lost(void);
+/* Has a write been under way for more than some seconds? */
+bool cu_log_hangs(void);
+bool cu_log_enabled(enum cu_log_level level);
+/* Any thread. Adds time (UTC, ms), level and host. */
+__attribute__((format(printf, 2, 3))) void cu_log_write(enum cu_log_level level, const char *format,
+                                                        ...);
+#define cu_log_debug(...) cu_log_write(CU_LOG_DEBUG, __VA_ARGS__)
+#define cu_log_info(...)  cu_log_write(CU_LOG_INFO, __VA_ARGS__)
+#define cu_log_warn(...)  cu_log_write(CU_LOG_WARN, __VA_ARGS__)
+#define cu_log_error(...) cu_log_write(CU_LOG_ERROR, __VA_ARGS__)
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Nothing here looks into the mount before mountinfo has been read: a dead one answers ENOTCONN,
+ * and one whose daemon hangs would hang us. A mount is only taken away when its type says Copper,
+ * its owner is this user, and the kernel says that nobody serves it. */
+#include "host/mounts.h"
+
+#include "base/path.h"
+#include "host/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/statfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PROBE_MS  3000 /* a daemon that does not answer within this is not dead, but no better */
+#define STACK_MAX 16   /* dead mounts on top of each other; more is somebody's mistake */
+
+extern char **environ;
+
+/* mountinfo writes blank, tab, newline and backslash as \ooo. True when field is dir. */
+static bool same_path(const char *field, size_t len, const char *dir)
+{
+    for (size_t i = 0; i < len; dir++) {
+        char c = field[i];
+
+        if (c == '\\' && len - i >= 4) {
+            c = (char)((field[i + 1] - '0') << 6 | (field[i + 2] - '0') << 3 |
+                       (field[i + 3] - '0'));
+            i += 4;
+        } else {
+            i++;
+        }
+        if (*dir == '\0' || *dir != c)
+            return false;
+    }
+    return *dir == '\0';
+}
+
+/* The blank-separated field number n (from 0) of line; *len its length. NULL: not so many. */
+static const char *field(const char *line, unsigned n, size_t *len)
+{
+    while (n-- > 0) {
+        line += strcspn(line, " \n");
+        if (*line != ' ')
+            return NULL;
+        line++;
+    }
+    *len = strcspn(line, " \n");
+    return line;
+}
+
+/* tail: "TYPE SOURCE OPTIONS" after the separator. */
+static enum cu_mounts_what judge(const char *tail, uid_t uid)
+{
+    char owner[32];
+    size_t len, owner_len;
+    const char *options;
+
+    if (field(tail, 0, &len) == NULL || len != strlen(CU_MOUNTS_TYPE) ||
+        strncmp(tail, CU_MOUNTS_TYPE, len) != 0)
+        return CU_MOUNTS_OTHER;
+    options = field(tail, 2, &len);
+    owner_len = (size_t)snprintf(owner, sizeof(owner), "user_id=%lu", (unsigned long)uid);
+    for (size_t at = 0; options != NULL && at < len;) {
+        size_t word = strcspn(options + at, ", \n");
+
+        if (word == owner_len && strncmp(options + at, owner, word) == 0)
+            return CU_MOUNTS_OURS;
+        at += word + 1;
+    }
+    return CU_MOUNTS_OTHER;
+}
+
+enum cu_mounts_what cu_mounts_find(const char *mountinfo, const char *dir, uid_t uid)
+{
+    enum cu_mounts_what what = CU_MOUNTS_NOTHING;
+
+    for (const char *line = mountinfo; *line != '\0';) {
+        const char *end = line + strcspn(line, "\n");
+        size_t len;
+        const char *point = field(line, 4, &len);
+
+        if (point != NULL && same_path(point, len, dir)) {
+            const char *tail = strstr(line, " - ");
+
+            what = tail != NULL && tail < end ? judge(tail + 3, uid) : CU_MOUNTS_OTHER;
+        }
+        line = *end == '\n' ? end + 1 : end;
+    }
+    return what;
+}
+
+int cu_mounts_look(const char *dir, enum cu_mounts_what *what)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *in = fopen("/proc/self/mountinfo", "re");
+    ssize_t len;
+
+    if (in == NULL)
+        return -errno;
+    len = getdelim(&text, &size, '\0', in);
+    fclose(in);
+    *what = len > 0 ? cu_mounts_find(text, dir, geteuid()) : CU_MOUNTS_NOTHING;
+    free(text);
+    return 0;
+}
+
+/* Does the kernel say that nobody serves the mount any more? */
+static bool is_dead(const char *dir)
+{
+    struct pollfd ready;
+    struct statfs st;
+    int fds[2], error = 0;
+    pid_t pid;
+
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return false;
+    pid = fork();
+    if (pid == 0) {
+        /* It may hang, and outlive us. */
+        cu_process_close_but(fds[1]);
+        error = statfs(dir, &st) < 0 ? errno : 0;
+        _exit(write(fds[1], &error, sizeof(error)) != sizeof(error));
+    }
+    close(fds[1]);
+    ready = (struct pollfd){.fd = fds[0], .events = POLLIN};
+    while (pid > 0 && poll(&ready, 1, PROBE_MS) < 0 && errno == EINTR)
+        ;
+    if ((ready.revents & POLLIN) != 0 && read(fds[0], &error, sizeof(error)) == sizeof(error)) {
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    } else if (pid > 0) {
+        error = 0;
+        kill(pid, SIGKILL); /* may not end before the mount does: not waited for */
+    }
+    close(fds[0]);
+    return error == ENOTCONN || error == ECONNABORTED;
+}
+
+int cu_mounts_clean(const char *dir, struct cu_error *err)
+{
+    for (unsigned i = 0; i < STACK_MAX; i++) {
+        enum cu_mounts_what what = CU_MOUNTS_NOTHING;
+        int rc = cu_mounts_look(dir, &what);
+
+        if (rc < 0)
+            return cu_error_set(err, rc, "/proc/self/mountinfo: %s", strerror(-rc));
+        if (what == CU_MOUNTS_NOTHING)
+            return 0;
+        if (what == CU_MOUNTS_OTHER)
+            return cu_error_set(err, -EBUSY,
+                                "%s: something else is mounted there; choose another mount with -v",
+                                dir);
+        if (!is_dead(dir))
+            return cu_error_set(err, -EBUSY,
+                                "%s: a Copper mount with another run directory is there; stop it, "
+                                "or choose another mount with -v",
+                                dir);
+        rc = cu_mounts_unmount(dir);
+        if (rc < 0)
+            return cu_error_set(err, rc,
+                                "%s: the mount of a killed daemon cannot be taken away (%s): try "
+                                "fusermount3 -uz %s",
+                                dir, strerror(-rc), dir);
+    }
+    return cu_error_set(err, -EBUSY, "%s: too many mounts on top of each other", dir);
+}
+
+int cu_mounts_unmount(const char *dir)
+{
+    char *argv[] = {"fusermount3", "-u", "-z", "-q", "--", (char *)(uintptr_t)dir, NULL};
+    int status, rc;
+    pid_t pid;
+
+    if (umount2(dir, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+        return 0;
+    if (errno != EPERM)
+        return -errno;
+    rc = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ);
+    if (rc != 0)
+        return -rc;
+    while (waitpid(pid, &status, 0) < 0) {
+        if (errno != EINTR)
+            return -errno;
+    }
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPERM;
+}

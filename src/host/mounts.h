@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What is mounted on a directory, and how a mount that a killed daemon left behind is taken away.
+ */
+#ifndef CU_HOST_MOUNTS_H
+#define CU_HOST_MOUNTS_H
+
+#include "base/error.h"
+
+#include <sys/types.h>
+
+#define CU_MOUNTS_TYPE "fuse.copper"
+
+enum cu_mounts_what {
+    CU_MOUNTS_NOTHING,
+    CU_MOUNTS_OURS,  /* a Copper mount made by this user */
+    CU_MOUNTS_OTHER, /* anything else */
+};
+
+/* The topmost mount on dir (normal form) in the text of a mountinfo file (proc(5)). */
+enum cu_mounts_what cu_mounts_find(const char *mountinfo, const char *dir, uid_t uid);
+/* The same in this process's mount namespace. -errno when it cannot be read. */
+__attribute__((warn_unused_result)) int cu_mounts_look(const char *dir, enum cu_mounts_what *what);
+/* Makes sure that nothing is mounted on dir: our own dead mounts are taken away. -EBUSY with err
+ * when something else is there or our mount lives. */
+__attribute__((warn_unused_result)) int cu_mounts_clean(const char *dir, struct cu_error *err);
+/* Unmounts lazily, with fusermount3 when not root. 0 or -errno. */
+__attribute__((warn_unused_result)) int cu_mounts_unmount(const char *dir);
+
+#endif

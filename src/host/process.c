@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A launcher waits until every descriptor that it gave out is closed, so none may live on in the
+ * daemon. The key must not get into a core file. Chunks come from the heap, not from a mapping
+ * each: a full cache reuses them without page faults, and what a refresh frees is given back by a
+ * trim. */
+#include "host/process.h"
+
+#include "base/chunk.h"
+#include "host/smallfile.h"
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef SYS_close_range
+#define SYS_close_range 436 /* the same number on all architectures; older C libraries lack it */
+#endif
+
+static void close_range_of(unsigned from, unsigned to)
+{
+    struct rlimit limit;
+
+    if (from > to || syscall(SYS_close_range, from, to, 0u) == 0)
+        return;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > 65536)
+        limit.rlim_cur = 65536;
+    for (unsigned fd = from; fd <= to && fd < (unsigned)limit.rlim_cur; fd++)
+        close((int)fd);
+}
+
+void cu_process_close_all(void)
+{
+    close_range_of(3, ~0u);
+}
+
+void cu_process_close_but(int fd)
+{
+    if (fd > 0)
+        close_range_of(0, (unsigned)fd - 1);
+    close_range_of((unsigned)fd + 1, ~0u);
+}
+
+void cu_process_prepare(void)
+{
+    struct rlimit limit;
+    char workers[16];
+
+    cu_process_close_all();
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) < 0)
+            cu_process_silence(fd); /* or our first file would become standard output */
+    }
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    prctl(PR_SET_DUMPABLE, 0);
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    snprintf(workers, sizeof(workers), "%d", CU_PROCESS_WORKERS);
+    setenv("UV_THREADPOOL_SIZE", workers, 1);
+    mallopt(M_ARENA_MAX, 2);
+    mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    mallopt(M_TRIM_THRESHOLD, 2 << 20);
+}
+
+void cu_process_silence(int fd)
+{
+    int null = open("/dev/null", O_RDWR | O_NOCTTY);
+
+    if (null < 0)
+        return;
+    if (null != fd) {
+        dup2(null, fd);
+        if (null > 2)
+            close(null);
+    }
+}
+
+uint64_t cu_process_resident_bytes(void)
+{
+    unsigned long long size, resident;
+    char text[256];
+
+    if (cu_smallfile_read(NULL, "/proc/self/statm", text, sizeof(text)) <= 0 ||
+        sscanf(text, "%llu %llu", &size, &resident) != 2)
+        return 0;
+    return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static uint64_t to_ms(const struct timeval *time)
+{
+    return (uint64_t)time->tv_sec * 1000 + (uint64_t)time->tv_usec / 1000;
+}
+
+void cu_process_cpu_ms(uint64_t *user_ms, uint64_t *system_ms)
+{
+    struct rusage usage = {0};
+
+    getrusage(RUSAGE_SELF, &usage);
+    *user_ms = to_ms(&usage.ru_utime);
+    *system_ms = to_ms(&usage.ru_stime);
+}
+
+void cu_process_trim(void)
+{
+    cu_chunk_trim();
+    malloc_trim(0);
+}

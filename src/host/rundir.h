@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Where the files of a job are on a node: the user's run directory, and the mount when nothing else
+ * is said. */
+#ifndef CU_HOST_RUNDIR_H
+#define CU_HOST_RUNDIR_H
+
+#include "base/error.h"
+#include "base/path.h"
+
+#include <sys/types.h>
+
+/* Bytes of the lock file that its holders have locked besides (fcntl): the kernel tells of whom
+ * such a lock is, also where the other's files in /proc may not be looked at. */
+#define CU_RUNDIR_SUPERVISOR_BYTE 0
+#define CU_RUNDIR_DAEMON_BYTE     1
+
+#define CU_RUNDIR_SELF ((uid_t)-1) /* the uid of this process */
+
+/* Name of the user's run directory where nobody is in its way: $COPPER_RUN_DIR, else
+ * /tmp/copper-UID. 0, -EINVAL when the variable is not an absolute path, -ENAMETOOLONG. */
+__attribute__((warn_unused_result)) int cu_rundir_usual(uid_t uid, char out[CU_PATH_MAX]);
+/* The one that is used on this node: the usual one, or, where somebody else has taken that name,
+ * one of the user's called /tmp/copper-UID.XXXXXX. Makes nothing. Errors as above. */
+__attribute__((warn_unused_result)) int cu_rundir_path(uid_t uid, char out[CU_PATH_MAX]);
+/* The same, and makes sure that it is there and safe: mode 0700, of uid, where nobody else can
+ * exchange it (CU_TRUST_WAY). Makes it when it is not there; refuses (-EPERM, err) what is a link,
+ * another's, or open to others. */
+__attribute__((warn_unused_result)) int cu_rundir_make(uid_t uid, char out[CU_PATH_MAX],
+                                                       struct cu_error *err);
+/* The same without making it: 0, too, when there is nothing of that name. */
+__attribute__((warn_unused_result)) int cu_rundir_find(uid_t uid, char out[CU_PATH_MAX],
+                                                       struct cu_error *err);
+/* Name of a file in it that belongs to the mount: RUN_DIR/HASH16.SUFFIX, HASH16 16 hex digits of
+ * the mount's normal path. Suffixes: "sock" control socket, "lock" held while the daemon lives,
+ * "job" the job description on the launch host. 0, -EINVAL when mount_dir is not absolute,
+ * -ENAMETOOLONG (also when "sock" is too long for a Unix socket). */
+__attribute__((warn_unused_result)) int cu_rundir_file(const char *run_dir, const char *mount_dir,
+                                                       const char *suffix, char out[CU_PATH_MAX]);
+/* Where Copper mounts when nothing else is said: $COPPER_MOUNT, else /tmp/$USER/copper (the name of
+ * uid when USER is not set or cannot be a directory's name, its number when it has no name). 0,
+ * -EINVAL when the variable is not an absolute path, -ENAMETOOLONG. */
+__attribute__((warn_unused_result)) int cu_rundir_default_mount(uid_t uid, char out[CU_PATH_MAX]);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Directories and files in places that others may write to. A path is walked a component at a time
+ * through descriptors, each opened without following a link and judged after it was opened, so that
+ * nothing can be exchanged between the look and the use.
+ *
+ * Trusted owners are this user, root, and whoever owns "/" (root, as a user namespace shows him).
+ */
+#ifndef CU_HOST_TRUST_H
+#define CU_HOST_TRUST_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+enum cu_trust {
+    /* As ssh judges: each directory on the way, the last one included, has a trusted owner, and is
+     * not writable by its group or by others unless it is sticky. So nobody else can exchange a
+     * component. A link is followed where nobody else can have put it; none in a sticky directory.
+     */
+    CU_TRUST_WAY,
+    /* Only links are judged: one of another user is not followed. */
+    CU_TRUST_LINKS,
+};
+
+struct cu_trust_dir {
+    int fd; /* O_PATH; owned by the caller */
+    /* Of the last components of the path, how many were made, and stand in a directory that others
+     * may not write to. A name in one where they may (/tmp) is not counted: whoever removes it
+     * gives it away. */
+    uint32_t made;
+};
+
+/* Opens the directory path (absolute). make: also makes what lacks, mode 0700.
+ * 0; -EPERM with err when something is not to be trusted; -errno with err, which names the
+ * component. On error dir->fd is -1, and what was made stays; dir->made says how much. */
+__attribute__((warn_unused_result)) int cu_trust_open_dir(const char *path, enum cu_trust trust,
+                                                          bool make, struct cu_trust_dir *dir,
+                                                          struct cu_error *err);
+
+enum cu_trust_write {
+    CU_TRUST_APPEND,  /* what is there stays; made when it is not there */
+    CU_TRUST_REPLACE, /* a new file; what has the name is removed first */
+};
+
+/* Opens name in dir_fd for writing, mode 0600: a regular file of this user with no other name (hard
+ * link). Never follows a link, never waits (a fifo). The descriptor; -EPERM when something else has
+ * the name; -errno. */
+__attribute__((warn_unused_result)) int cu_trust_open_file(int dir_fd, const char *name,
+                                                           enum cu_trust_write how);
+
+/* Opens the directory of a file's path (absolute), made when it is not there, to be used with the
+ * functions that take a descriptor; *name is the file's name in it. Links of others are not
+ * followed (CU_TRUST_LINKS). The descriptor, or -errno with err. */
+__attribute__((warn_unused_result)) int cu_trust_open_parent(const char *path, const char **name,
+                                                             struct cu_error *err);
+/* Is this a file that cu_trust_open_file would append to? */
+bool cu_trust_is_own(const struct stat *st);
+/* What an error of cu_trust_open_file (negative) means: "is there and not a file of this user
+ * alone", or the C library's text. */
+const char *cu_trust_file_error(int error);
+
+#endif

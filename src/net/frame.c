@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Frames out of a byte stream. A frame's head is checked before anything of its size is allocated.
+ *
+ * Invariants: while a payload is under way (bulk not NULL) the stash holds exactly the frame's
+ * head, fields and tag; else it holds the begin of these, never a whole frame. */
+#include "net/frame.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STASH_MIN 256u
+
+void cu_frame_init(struct cu_frame *frame)
+{
+    *frame = (struct cu_frame){0};
+}
+
+void cu_frame_clear(struct cu_frame *frame)
+{
+    free(frame->stash);
+    cu_buf_unref(frame->bulk);
+    sodium_memzero(frame, sizeof(*frame));
+}
+
+void cu_frame_authenticate(struct cu_frame *frame, const struct cu_auth_job *job,
+                           const uint8_t key[32])
+{
+    frame->auth_job = job;
+    cu_auth_init(&frame->auth, key);
+}
+
+const uint8_t *cu_frame_digest(const struct cu_auth_job *job, struct cu_buf *bulk)
+{
+    if (!bulk)
+        return NULL;
+    if (!bulk->digested)
+        cu_auth_digest(job, bulk->data, bulk->size, bulk->digest);
+    bulk->digested = true;
+    return bulk->digest;
+}
+
+static size_t tag_bytes(const struct cu_frame *frame)
+{
+    return frame->auth_job ? CU_AUTH_TAG_BYTES : 0;
+}
+
+bool cu_frame_partial(const struct cu_frame *frame)
+{
+    return frame->stash_size > 0;
+}
+
+static int stash(struct cu_frame *frame, const unsigned char *bytes, size_t size)
+{
+    size_t need = frame->stash_size + size;
+
+    if (need > frame->stash_capacity) {
+        size_t capacity = need < STASH_MIN ? STASH_MIN : need;
+        unsigned char *grown = realloc(frame->stash, capacity);
+
+        if (!grown)
+            return -ENOMEM;
+        frame->stash = grown;
+        frame->stash_capacity = capacity;
+    }
+    memcpy(frame->stash + frame->stash_size, bytes, size);
+    frame->stash_size = need;
+    return 0;
+}
+
+/* Sees to `need` bytes of the frame's beginning in one piece: in the input, or in the stash when
+ * part of them came earlier. NULL with *result 0: not all there yet, and what there is, is stashed.
+ */
+static const unsigned char *gather(struct cu_frame *frame, const unsigned char **bytes,
+                                   size_t *size, size_t need, int *result)
+{
+    size_t take;
+
+    *result = 0;
+    if (frame->stash_size == 0 && *size >= need)
+        return *bytes;
+    if (frame->stash_size >= need)
+        return frame->stash;
+    take = need - frame->stash_size;
+    if (take > *size)
+        take = *size;
+    *result = stash(frame, *bytes, take);
+    *bytes += take;
+    *size -= take;
+    return *result == 0 && frame->stash_size >= need ? frame->stash : NULL;
+}
+
+static int hand_over(struct cu_frame *frame, const struct cu_msg_head *head,
+                     const unsigned char *begin, struct cu_buf *bulk, cu_frame_fn deliver,
+                     void *context)
+{
+    size_t size = CU_MSG_HEAD + head->meta_len;
+    struct cu_msg msg;
+    int r = 0;
+
+    if (frame->auth_job)
+        r = cu_auth_check(&frame->auth, begin, size, cu_frame_digest(frame->auth_job, bulk),
+                          begin + size);
+    if (r == 0)
+        r = cu_msg_decode(head, begin + CU_MSG_HEAD, bulk, &msg);
+    if (r)
+        return r;
+    r = deliver(context, &msg);
+    cu_msg_clear(&msg);
+    return r;
+}
+
+/* One frame, or as much of it as there is. */
+static int feed_frame(struct cu_frame *frame, const unsigned char **bytes, size_t *size,
+                      cu_frame_fn deliver, void *context)
+{
+    struct cu_msg_head head;
+    const unsigned char *begin;
+    struct cu_buf *bulk = NULL;
+    size_t need = CU_MSG_HEAD, part;
+    int r;
+
+    begin = gather(frame, bytes, size, need, &r);
+    if (!begin)
+        return r;
+    r = cu_msg_decode_head(begin, &head);
+    if (r)
+        return r;
+    need += head.meta_len + tag_bytes(frame);
+    begin = gather(frame, bytes, size, need, &r);
+    if (!begin)
+        return r;
+    if (begin == *bytes) {
+        *bytes += need;
+        *size -= need;
+    }
+    if (head.bulk_len > 0) {
+        r = frame->begin ? frame->begin(context, &head) : 0;
+        if (r)
+            return r;
+        bulk = cu_buf_new(head.bulk_len);
+        if (!bulk)
+            return -ENOMEM;
+        part = *size < head.bulk_len ? *size : head.bulk_len;
+        memcpy(bulk->data, *bytes, part);
+        *bytes += part;
+        *size -= part;
+        if (part < head.bulk_len) {
+            r = begin == frame->stash ? 0 : stash(frame, begin, need);
+            if (r) {
+                cu_buf_unref(bulk);
+                return r;
+            }
+            frame->head = head;
+            frame->bulk = bulk;
+            frame->bulk_at = part;
+            return 0;
+        }
+    }
+    r = hand_over(frame, &head, begin, bulk, deliver, context);
+    cu_buf_unref(bulk);
+    frame->stash_size = 0;
+    return r;
+}
+
+int cu_frame_feed(struct cu_frame *frame, const void *data, size_t size, cu_frame_fn deliver,
+                  void *context)
+{
+    const unsigned char *bytes = data;
+    unsigned char *at;
+    size_t part;
+    int r = 0;
+
+    while (size > 0 && r == 0) {
+        if (!frame->bulk) {
+            r = feed_frame(frame, &bytes, &size, deliver, context);
+            continue;
+        }
+        part = cu_frame_rest(frame, &at);
+        if (part > size)
+            part = size;
+        memcpy(at, bytes, part);
+        bytes += part;
+        size -= part;
+        r = cu_frame_filled(frame, part, deliver, context);
+    }
+    return r;
+}
+
+size_t cu_frame_rest(struct cu_frame *frame, unsigned char **at)
+{
+    if (!frame->bulk)
+        return 0;
+    *at = frame->bulk->data + frame->bulk_at;
+    return frame->head.bulk_len - frame->bulk_at;
+}
+
+int cu_frame_filled(struct cu_frame *frame, size_t size, cu_frame_fn deliver, void *context)
+{
+    struct cu_buf *bulk = frame->bulk;
+    int r;
+
+    frame->bulk_at += size;
+    if (frame->bulk_at < frame->head.bulk_len)
+        return 0;
+    frame->bulk = NULL;
+    frame->bulk_at = 0;
+    r = hand_over(frame, &frame->head, frame->stash, bulk, deliver, context);
+    cu_buf_unref(bulk);
+    frame->stash_size = 0;
+    return r;
+}

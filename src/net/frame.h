@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Frames out of a byte stream: bytes in as they come, whole messages out. Small frames are decoded
+ * where they lie; the payload of a large one is offered as a destination to read into, so that it
+ * is received into the very buffer in which it will be cached. Where frames have tags, a message is
+ * given out only when its own is right. */
+#ifndef CU_NET_FRAME_H
+#define CU_NET_FRAME_H
+
+#include "proto/auth.h"
+#include "proto/msg.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A frame with a payload begins: may it? Other than 0 is handed back by feed, and nothing is
+ * allocated. */
+typedef int (*cu_frame_begin_fn)(void *context, const struct cu_msg_head *head);
+
+struct cu_frame {
+    cu_frame_begin_fn begin; /* NULL: all may; its context is feed's */
+    unsigned char *stash;    /* the begun frame's head and fields */
+    size_t stash_size;
+    size_t stash_capacity;
+    struct cu_msg_head head; /* valid when bulk is not NULL */
+    struct cu_buf *bulk;     /* payload being received */
+    size_t bulk_at;
+    const struct cu_auth_job *auth_job; /* NULL: frames without tags */
+    struct cu_auth auth;
+};
+
+/* A message is there (borrowed). Other than 0 stops the feeding and is handed back. */
+typedef int (*cu_frame_fn)(void *context, const struct cu_msg *msg);
+
+void cu_frame_init(struct cu_frame *frame);
+/* From the first frame on each has a tag. job: borrowed. */
+void cu_frame_authenticate(struct cu_frame *frame, const struct cu_auth_job *job,
+                           const uint8_t key[32]);
+/* A payload's digest, made when it is not in the buffer yet. */
+const uint8_t *cu_frame_digest(const struct cu_auth_job *job, struct cu_buf *bulk);
+void cu_frame_clear(struct cu_frame *frame);
+/* Takes all bytes. 0, -EBADMSG (the stream is not to be trusted any more), -ENOMEM, or what deliver
+ * returned. After anything but 0 the frame may only be cleared. */
+__attribute__((warn_unused_result)) int cu_frame_feed(struct cu_frame *frame, const void *bytes,
+                                                      size_t size, cu_frame_fn deliver,
+                                                      void *context);
+/* The rest of the payload under way: where to put the stream's next bytes. 0: none, use feed. */
+size_t cu_frame_rest(struct cu_frame *frame, unsigned char **at);
+/* size bytes (at most the rest) were put there. Returns as feed does. */
+__attribute__((warn_unused_result)) int cu_frame_filled(struct cu_frame *frame, size_t size,
+                                                        cu_frame_fn deliver, void *context);
+/* Has a frame begun and not ended? */
+bool cu_frame_partial(const struct cu_frame *frame);
+
+#endif

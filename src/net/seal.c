@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Encryption as a layer of its own: plaintext from a send queue into records, records into
+ * plaintext.
+ *
+ * Invariant: `in` holds the beginning of the unit that is expected next (stream header or record),
+ * and never a whole one. A length is checked before it is believed; nothing is allocated for it. */
+#include "net/seal.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HEADER_BYTES crypto_secretstream_xchacha20poly1305_HEADERBYTES
+#define OVERHEAD     crypto_secretstream_xchacha20poly1305_ABYTES
+#define LENGTH_BYTES 4u
+#define PLAIN_MAX    (CU_SEAL_RECORD_MAX - OVERHEAD)
+
+struct cu_seal {
+    crypto_secretstream_xchacha20poly1305_state push;
+    crypto_secretstream_xchacha20poly1305_state pull;
+    uint8_t key_receive[32];
+    bool begun; /* the other side's header is here */
+    size_t in_size;
+    uint8_t in[LENGTH_BYTES + CU_SEAL_RECORD_MAX];
+    uint8_t plain[PLAIN_MAX]; /* scratch for either direction */
+};
+
+struct cu_seal *cu_seal_new(const uint8_t key_send[32], const uint8_t key_receive[32],
+                            struct cu_buf **header)
+{
+    struct cu_seal *seal = malloc(sizeof(*seal));
+
+    *header = cu_buf_new(HEADER_BYTES);
+    if (!seal || !*header) {
+        cu_buf_unref(*header);
+        *header = NULL;
+        free(seal);
+        return NULL;
+    }
+    crypto_secretstream_xchacha20poly1305_init_push(&seal->push, (*header)->data, key_send);
+    memcpy(seal->key_receive, key_receive, sizeof(seal->key_receive));
+    seal->begun = false;
+    seal->in_size = 0;
+    return seal;
+}
+
+void cu_seal_free(struct cu_seal *seal)
+{
+    if (!seal)
+        return;
+    sodium_memzero(seal, sizeof(*seal));
+    free(seal);
+}
+
+struct cu_buf *cu_seal_record(struct cu_seal *seal, struct cu_txq *plain)
+{
+    size_t size = plain->bytes < PLAIN_MAX ? (size_t)plain->bytes : PLAIN_MAX;
+    struct cu_buf *record = cu_buf_new(LENGTH_BYTES + size + OVERHEAD);
+    uint32_t length = (uint32_t)(size + OVERHEAD);
+    size_t at = 0;
+
+    if (!record)
+        return NULL;
+    while (at < size) {
+        uint64_t total;
+        uv_buf_t piece;
+        size_t part;
+
+        (void)cu_txq_peek(plain, &piece, 1, 1, &total);
+        part = piece.len < size - at ? piece.len : size - at;
+        memcpy(seal->plain + at, piece.base, part);
+        cu_txq_advance(plain, part);
+        at += part;
+    }
+    for (unsigned i = 0; i < LENGTH_BYTES; i++)
+        record->data[i] = (uint8_t)(length >> (8 * i));
+    crypto_secretstream_xchacha20poly1305_push(&seal->push, record->data + LENGTH_BYTES, NULL,
+                                               seal->plain, size, NULL, 0, 0);
+    return record;
+}
+
+static int open_record(struct cu_seal *seal, const uint8_t *sealed, size_t size, cu_seal_fn deliver,
+                       void *context)
+{
+    unsigned long long opened;
+    unsigned char tag;
+
+    if (crypto_secretstream_xchacha20poly1305_pull(&seal->pull, seal->plain, &opened, &tag, sealed,
+                                                   size, NULL, 0))
+        return -EBADMSG;
+    return deliver(context, seal->plain, (size_t)opened);
+}
+
+/* Adds to `in` until it holds need bytes; false when the input ends before. */
+static bool fill(struct cu_seal *seal, const uint8_t **bytes, size_t *size, size_t need)
+{
+    size_t take;
+
+    if (seal->in_size >= need)
+        return true;
+    take = need - seal->in_size;
+    if (take > *size)
+        take = *size;
+    memcpy(seal->in + seal->in_size, *bytes, take);
+    seal->in_size += take;
+    *bytes += take;
+    *size -= take;
+    return seal->in_size == need;
+}
+
+static int begin(struct cu_seal *seal)
+{
+    int r =
+        crypto_secretstream_xchacha20poly1305_init_pull(&seal->pull, seal->in, seal->key_receive);
+
+    sodium_memzero(seal->key_receive, sizeof(seal->key_receive));
+    seal->begun = true;
+    seal->in_size = 0;
+    return r ? -EBADMSG : 0;
+}
+
+static size_t record_length(const uint8_t *at)
+{
+    return (size_t)at[0] | (size_t)at[1] << 8 | (size_t)at[2] << 16 | (size_t)at[3] << 24;
+}
+
+int cu_seal_feed(struct cu_seal *seal, const void *data, size_t size, cu_seal_fn deliver,
+                 void *context)
+{
+    const uint8_t *bytes = data;
+    int r = 0;
+
+    while (size > 0 && r == 0) {
+        const uint8_t *sealed;
+        size_t length;
+
+        if (!seal->begun) {
+            if (fill(seal, &bytes, &size, HEADER_BYTES))
+                r = begin(seal);
+            continue;
+        }
+        if (!fill(seal, &bytes, &size, LENGTH_BYTES))
+            break;
+        length = record_length(seal->in);
+        if (length <= OVERHEAD || length > CU_SEAL_RECORD_MAX)
+            return -EBADMSG;
+        if (seal->in_size == LENGTH_BYTES && size >= length) { /* whole: open it where it lies */
+            sealed = bytes;
+            bytes += length;
+            size -= length;
+        } else if (fill(seal, &bytes, &size, LENGTH_BYTES + length)) {
+            sealed = seal->in + LENGTH_BYTES;
+        } else {
+            break;
+        }
+        seal->in_size = 0;
+        r = open_record(seal, sealed, length, deliver, context);
+    }
+    return r;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Encryption of a stream after the handshake: libsodium's crypto_secretstream_xchacha20poly1305
+ * (https://doc.libsodium.org/secret-key_cryptography/secretstream), one stream a direction:
+ *
+ *   24 bytes stream header, then records:  u32 length | ciphertext (length bytes, 18..65536)
+ *
+ * A record that was changed, dropped, repeated or moved fails to open. Links without encryption
+ * have no cu_seal and pay nothing. */
+#ifndef CU_NET_SEAL_H
+#define CU_NET_SEAL_H
+
+#include "net/txq.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define CU_SEAL_RECORD_MAX 65536u /* ciphertext of one record */
+
+struct cu_seal;
+
+/* NULL: out of memory. *header is a new reference, to be sent first. */
+struct cu_seal *cu_seal_new(const uint8_t key_send[32], const uint8_t key_receive[32],
+                            struct cu_buf **header);
+/* Wipes the keys. NULL does nothing. */
+void cu_seal_free(struct cu_seal *seal);
+/* Takes up to a record's worth from plain, which must not be empty, and makes the record of it.
+ * NULL: out of memory, nothing taken. */
+struct cu_buf *cu_seal_record(struct cu_seal *seal, struct cu_txq *plain);
+
+/* Opened bytes are there (borrowed). Other than 0 stops and is handed back. */
+typedef int (*cu_seal_fn)(void *context, const void *bytes, size_t size);
+/* Takes all bytes. 0, -EBADMSG (forged or broken), or what deliver returned. */
+__attribute__((warn_unused_result)) int cu_seal_feed(struct cu_seal *seal, const void *bytes,
+                                                     size_t size, cu_seal_fn deliver,
+                                                     void *context);
+
+#endif

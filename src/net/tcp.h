@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The TCP transport's own structures, shared by tcp.c (transport, accepting, time limits),
+ * tcp_link.c (connecting, handshake, life and death of a link), tcp_io.c (messages in and out) and
+ * tcp_log.c (what is said of them). */
+#ifndef CU_NET_TCP_H
+#define CU_NET_TCP_H
+
+#include "base/list.h"
+#include "core/counters.h"
+#include "loop/refusal.h"
+#include "loop/turn.h"
+#include "net/frame.h"
+#include "net/link.h"
+#include "net/seal.h"
+#include "net/txq.h"
+
+#include <netinet/in.h>
+
+#define CU_TCP_ADDRESSES_MAX 8u /* of one host name: more would only prolong a failure */
+#define CU_TCP_RX_BYTES      ((size_t)256 * 1024) /* shared: libuv reads and hands over in one step */
+
+union cu_tcp_address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+struct cu_tcp {
+    struct cu_transport base;
+    struct cu_transport_config config; /* bind_address is not kept */
+    uv_tcp_t listener;
+    uv_timer_t timer;  /* armed for the earliest deadline of a link that is not up */
+    uint64_t watch_ns; /* this deadline; UINT64_MAX: not armed */
+    uv_timer_t pause;  /* of accepting; libuv keeps one connection that is not taken yet */
+    unsigned turn_accepts;
+    uint64_t strangers_ns; /* until then the refusals so far use up what refusals may */
+    struct cu_turn turn;
+    struct cu_refusal refusal;
+    unsigned open;          /* handles and links that still need this memory */
+    struct cu_list links;   /* every link */
+    struct cu_list waiting; /* links that are not up yet, oldest first */
+    unsigned unproven;      /* accepted ones among them */
+    struct cu_list dirty;   /* links with something to do at the end of this turn */
+    bool destroyed;
+    /* Lines in the log about strangers, who may come by the thousand and from many places. */
+    uint64_t refused_since_ns;
+    unsigned refused_logged, refused_silent;
+    unsigned char *rx; /* CU_TCP_RX_BYTES */
+    uint64_t room[2];  /* taken by unfinished payloads, [accepted] */
+    unsigned clients;  /* links of the copper command that are up */
+    uv_timer_t tick;
+    struct cu_auth_job auth_job;
+};
+
+enum cu_tcp_state {
+    CU_TCP_RESOLVING,
+    CU_TCP_CONNECTING,
+    CU_TCP_HANDSHAKE,
+    CU_TCP_UP,
+    CU_TCP_CLOSED, /* waits for libuv to let go of the handles */
+};
+
+struct cu_tcp_link {
+    struct cu_link base;
+    struct cu_tcp *tcp;
+    enum cu_tcp_state state;
+    bool accepted;
+    bool socket_open;  /* `socket` is known to libuv */
+    bool resolve_open; /* `resolve` is */
+    bool writing;      /* `write` is, for the first write_bytes of the send queue */
+    bool high;         /* more than CU_LINK_HIGH_BYTES were queued: `drained` is to be told */
+    bool client;       /* of the copper command, and up */
+    bool small_read;   /* a payload just ended: expect the head of another, do not overread it */
+    uint32_t rank;
+    int doom;                     /* negative errno to end with at the end of this turn */
+    uint64_t deadline_ns;         /* of all until up */
+    uint64_t attempt_deadline_ns; /* of the address being tried */
+    struct cu_list in_links, in_waiting, in_dirty;
+    uv_tcp_t socket;
+    uv_write_t write;
+    uint64_t write_bytes;
+    uint32_t receiving;  /* length of the unfinished payload, 0: none */
+    uint32_t tick_bytes; /* received since the last tick */
+    unsigned slow_ticks;
+    unsigned owed;        /* CONTROLs from it without a RESULT */
+    struct cu_txq plain;  /* messages */
+    struct cu_txq sealed; /* records made of them; only with seal */
+    struct cu_seal *seal; /* NULL: not encrypted; then frames have tags */
+    struct cu_auth auth;  /* of what is sent */
+    struct cu_frame frame;
+    struct cu_tcp_opening *opening; /* until up */
+};
+
+/* What a link needs only until it is up. */
+_Static_assert(CU_HELLO_BYTES >= CU_CHALLENGE_BYTES, "HELLO is the largest step");
+
+struct cu_tcp_opening {
+    struct cu_handshake handshake;
+    uint8_t in[CU_HELLO_BYTES]; /* the largest step */
+    size_t in_size;
+    uv_getaddrinfo_t resolve;
+    uv_connect_t connect;
+    union cu_tcp_address addresses[CU_TCP_ADDRESSES_MAX];
+    unsigned address_count;
+    unsigned tried; /* attempts so far; the next is of address tried % address_count */
+    bool silent;    /* one in this round has timed out, and may answer in the next */
+    int last_error; /* of the address tried before */
+    char host[CU_LINK_NAME_MAX];
+};
+
+static inline struct cu_tcp_link *cu_tcp_link_of(const struct cu_link *link)
+{
+    return (struct cu_tcp_link *)link;
+}
+
+/* tcp.c */
+void cu_tcp_unhold(struct cu_tcp *tcp); /* one less user of its memory */
+void cu_tcp_watch(struct cu_tcp *tcp);  /* deadlines have changed */
+/* One that was accepted is refused. */
+void cu_tcp_stranger(struct cu_tcp *tcp);
+void cu_tcp_count(struct cu_tcp *tcp, enum cu_counter counter, uint64_t n);
+
+/* tcp_link.c */
+struct cu_link *cu_tcp_connect(struct cu_transport *transport, uint32_t rank, const char *host,
+                               uint16_t port, uint32_t timeout_ms);
+void cu_tcp_accept(struct cu_tcp *tcp);
+/* Ends a link with error (negative errno or 0) and tells so; not from inside a user's call. */
+void cu_tcp_end(struct cu_tcp_link *link, int error);
+/* The same at the end of this turn. */
+void cu_tcp_doom(struct cu_tcp_link *link, int error);
+/* Ends a link and tells nobody. */
+void cu_tcp_drop(struct cu_tcp_link *link);
+/* A deadline has passed. */
+void cu_tcp_expire(struct cu_tcp_link *link, uint64_t now_ns);
+
+/* tcp_room.c */
+void cu_tcp_room_open(struct cu_tcp *tcp);
+/* cu_frame_begin_fn; context is the link. */
+int cu_tcp_room_take(void *context, const struct cu_msg_head *head);
+/* The payload has come, or the link ends. */
+void cu_tcp_room_give(struct cu_tcp_link *link);
+/* link is a client's that has just come up. */
+void cu_tcp_room_for_client(struct cu_tcp_link *link);
+
+/* tcp_log.c */
+/* Names the link after its other end, now that it is known. */
+void cu_tcp_name(struct cu_tcp_link *link);
+void cu_tcp_log_end(const struct cu_tcp_link *link, int error);
+/* Would a refusal now be logged? */
+bool cu_tcp_may_log_refusal(const struct cu_tcp *tcp);
+
+/* tcp_io.c */
+extern const struct cu_link_ops cu_tcp_link_ops;
+/* Sets the socket up for short round trips. */
+void cu_tcp_tune(struct cu_tcp_link *link);
+/* Starts to read: handshake, then messages. */
+__attribute__((warn_unused_result)) int cu_tcp_read_start(struct cu_tcp_link *link);
+/* Writes what the kernel takes; the rest follows when it takes more. */
+void cu_tcp_flush(struct cu_tcp_link *link);
+void cu_tcp_mark(struct cu_tcp_link *link); /* to be flushed at the end of this turn */
+/* The handshake failed: at this address; there may be others. */
+void cu_tcp_opening_failed(struct cu_tcp_link *link, int error);
+/* Bytes of the handshake have come in. */
+void cu_tcp_opening_read(struct cu_tcp_link *link, size_t size);
+
+#endif

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Messages over a TCP link. Out: all messages of a loop turn leave in one gathering write, by
+ * reference. In: many small frames out of one read into a buffer that all links share; a large
+ * payload straight into the buffer in which it will be cached.
+ *
+ * Invariants: while `writing`, the first write_bytes of the outgoing queue belong to libuv. The
+ * shared receive buffer holds nothing between two callbacks. A callback of the user may close the
+ * link: after each one the state is looked at again. */
+#include "net/tcp.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+/* The payload of one read ends a frame: the next read asks for the next head and little more, so
+ * that the next payload is not received here and copied, but goes to its place directly. */
+#define SMALL_READ_BYTES 1024u
+#define IOV_COUNT        256u /* below IOV_MAX (1,024); 4 KiB of stack */
+/* One write's share, so that references are let go in steps. */
+#define WRITE_BYTES_MAX (UINT64_C(4) * 1024 * 1024)
+/* Records made ahead of the kernel's taking them. */
+#define SEALED_BYTES_MAX (UINT64_C(1024) * 1024)
+/* Writes in a row, before other links have their turn. */
+#define WRITES_MAX 8
+
+static struct cu_txq *outgoing(struct cu_tcp_link *link)
+{
+    return link->seal ? &link->sealed : &link->plain;
+}
+
+void cu_tcp_mark(struct cu_tcp_link *link)
+{
+    if (!cu_list_empty(&link->in_dirty))
+        return;
+    cu_list_push_back(&link->tcp->dirty, &link->in_dirty);
+    cu_turn_arm(&link->tcp->turn);
+}
+
+static uint64_t link_queued(const struct cu_link *base)
+{
+    struct cu_tcp_link *link = cu_tcp_link_of(base);
+    uint64_t bytes = link->plain.bytes + link->sealed.bytes;
+
+    /* What libuv is about to write counts until the kernel has it. */
+    if (link->writing)
+        bytes -= link->write_bytes - uv_stream_get_write_queue_size((uv_stream_t *)&link->socket);
+    return bytes;
+}
+
+/* In the order in which frames leave. */
+static void put_tag(struct cu_tcp_link *link, struct cu_buf *head, struct cu_buf *bulk)
+{
+    cu_auth_tag(&link->auth, head->data, head->size, cu_frame_digest(&link->tcp->auth_job, bulk),
+                head->data + head->size);
+    head->size += CU_AUTH_TAG_BYTES;
+}
+
+static int link_send(struct cu_link *base, const struct cu_msg *msg)
+{
+    struct cu_tcp_link *link = cu_tcp_link_of(base);
+    struct cu_buf *head, *bulk;
+    int r;
+
+    if (link->state != CU_TCP_UP || link->doom)
+        return -ENOTCONN;
+    if (link_queued(base) > link->tcp->config.send_queue_max_bytes) {
+        cu_tcp_doom(link, -ENOBUFS);
+        return -ENOTCONN;
+    }
+    r = cu_msg_encode(msg, &head, &bulk);
+    if (r)
+        return r;
+    r = cu_txq_reserve(&link->plain);
+    if (r) {
+        cu_buf_unref(head);
+        cu_buf_unref(bulk);
+        return r;
+    }
+    if (!link->seal)
+        put_tag(link, head, bulk);
+    cu_txq_push_reserved(&link->plain, head, bulk);
+    if (msg->type == CU_MSG_RESULT && link->owed > 0)
+        link->owed--;
+    if (link_queued(base) > CU_LINK_HIGH_BYTES)
+        link->high = true;
+    if (!link->writing)
+        cu_tcp_mark(link);
+    return 0;
+}
+
+static void link_close(struct cu_link *base)
+{
+    cu_tcp_drop(cu_tcp_link_of(base));
+}
+
+const struct cu_link_ops cu_tcp_link_ops = {
+    .send = link_send,
+    .queued = link_queued,
+    .close = link_close,
+};
+
+static void written(struct cu_tcp_link *link, uint64_t bytes)
+{
+    cu_txq_advance(outgoing(link), bytes);
+    cu_tcp_count(link->tcp, CU_COUNT_peer_bytes_out, bytes);
+}
+
+static void on_written(uv_write_t *request, int status)
+{
+    struct cu_tcp_link *link = request->data;
+
+    link->writing = false;
+    if (link->state != CU_TCP_UP)
+        return;
+    if (status < 0) {
+        cu_tcp_end(link, status);
+        return;
+    }
+    written(link, link->write_bytes);
+    cu_tcp_flush(link);
+}
+
+static int make_records(struct cu_tcp_link *link)
+{
+    while (link->plain.bytes > 0 && link->sealed.bytes < SEALED_BYTES_MAX) {
+        struct cu_buf *record = cu_seal_record(link->seal, &link->plain);
+
+        /* A record that is made must go out: the stream's counter has moved on. */
+        if (!record || cu_txq_push(&link->sealed, record, NULL)) {
+            cu_buf_unref(record);
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+/* The last thing that a flush does: the callback may close the link. */
+static void tell_drained(struct cu_tcp_link *link)
+{
+    const struct cu_transport_events *events = &link->tcp->config.events;
+
+    if (!link->high)
+        return;
+    link->high = false;
+    if (events->drained)
+        events->drained(events->context, &link->base);
+}
+
+void cu_tcp_flush(struct cu_tcp_link *link)
+{
+    uv_stream_t *stream = (uv_stream_t *)&link->socket;
+    uv_buf_t iov[IOV_COUNT];
+    uint64_t total;
+    unsigned n;
+    int r = 0;
+
+    if (link->state != CU_TCP_UP || link->writing)
+        return;
+    for (int writes = 0;; writes++) {
+        if (link->seal && (r = make_records(link)))
+            break;
+        n = cu_txq_peek(outgoing(link), iov, IOV_COUNT, WRITE_BYTES_MAX, &total);
+        if (n == 0) {
+            tell_drained(link);
+            return;
+        }
+        if (writes >= WRITES_MAX)
+            break;
+        r = uv_try_write(stream, iov, n);
+        if (r < 0 && r != UV_EAGAIN)
+            break;
+        if (r > 0)
+            written(link, (uint64_t)r);
+        if (r < 0 || (uint64_t)r < total) {
+            r = 0;
+            n = cu_txq_peek(outgoing(link), iov, IOV_COUNT, WRITE_BYTES_MAX, &total);
+            break;
+        }
+        r = 0;
+    }
+    if (r == 0) {
+        link->write.data = link;
+        link->write_bytes = total;
+        r = uv_write(&link->write, stream, iov, n, on_written);
+        link->writing = r == 0;
+    }
+    if (r)
+        cu_tcp_doom(link, r);
+}
+
+static int on_message(void *context, const struct cu_msg *msg)
+{
+    struct cu_tcp_link *link = context;
+    const struct cu_transport_events *events = &link->tcp->config.events;
+
+    cu_tcp_room_give(link);
+    if (msg->type == CU_MSG_CONTROL)
+        link->owed++;
+    events->message(events->context, &link->base, msg);
+    return link->state == CU_TCP_UP ? 0 : -ECANCELED;
+}
+
+static int on_opened(void *context, const void *bytes, size_t size)
+{
+    struct cu_tcp_link *link = context;
+
+    return cu_frame_feed(&link->frame, bytes, size, on_message, link);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    struct cu_tcp_link *link = handle->data;
+    unsigned char *at = link->tcp->rx;
+    size_t size = link->small_read ? SMALL_READ_BYTES : CU_TCP_RX_BYTES, rest;
+
+    (void)suggested;
+    if (link->state == CU_TCP_HANDSHAKE) {
+        /* Not a byte more than the step has: what follows may be sealed. */
+        at = link->opening->in + link->opening->in_size;
+        size = cu_handshake_expects(&link->opening->handshake) - link->opening->in_size;
+    } else if (!link->seal && (rest = cu_frame_rest(&link->frame, &at)) > 0) {
+        size = rest;
+    }
+    *buf = uv_buf_init((char *)at, (unsigned)size);
+}
+
+/* The other end has closed. */
+static int end_of_stream(struct cu_tcp_link *link)
+{
+    if (link->state == CU_TCP_HANDSHAKE)
+        return -ECONNRESET;
+    return cu_frame_partial(&link->frame) ? -ECONNRESET : 0;
+}
+
+static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf)
+{
+    struct cu_tcp_link *link = stream->data;
+    size_t size = (size_t)count;
+    bool direct;
+    unsigned char *at;
+    int r;
+
+    if (count == 0 || link->state == CU_TCP_CLOSED) /* EAGAIN, or closed by an earlier callback */
+        return;
+    if (count < 0) {
+        int error = count == UV_EOF ? end_of_stream(link) : (int)count;
+
+        if (link->state == CU_TCP_HANDSHAKE)
+            cu_tcp_opening_failed(link, error);
+        else
+            cu_tcp_end(link, error);
+        return;
+    }
+    link->base.heard_ns = uv_hrtime();
+    cu_tcp_count(link->tcp, CU_COUNT_peer_bytes_in, size);
+    link->tick_bytes += (uint32_t)size;
+    if (link->state == CU_TCP_HANDSHAKE) {
+        cu_tcp_opening_read(link, size);
+        return;
+    }
+    direct = !link->seal && cu_frame_rest(&link->frame, &at) > 0;
+    if (direct)
+        r = cu_frame_filled(&link->frame, size, on_message, link);
+    else if (link->seal)
+        r = cu_seal_feed(link->seal, buf->base, size, on_opened, link);
+    else
+        r = cu_frame_feed(&link->frame, buf->base, size, on_message, link);
+    if (link->state == CU_TCP_CLOSED)
+        return;
+    if (r == -EBADMSG)
+        cu_tcp_count(link->tcp, CU_COUNT_bad_messages, 1);
+    else if (r == -ENOMEM)
+        cu_tcp_count(link->tcp, CU_COUNT_no_memory, 1);
+    if (r)
+        cu_tcp_end(link, r);
+    else
+        link->small_read = direct && !cu_frame_partial(&link->frame);
+}
+
+int cu_tcp_read_start(struct cu_tcp_link *link)
+{
+    return uv_read_start((uv_stream_t *)&link->socket, on_alloc, on_read);
+}
+
+/* BBR paces by round trips that it has measured; between neighbours these are microseconds, and a
+ * burst of chunks then waits for its timers more than for the link. */
+void cu_tcp_tune(struct cu_tcp_link *link)
+{
+    char name[16] = "";
+    socklen_t length = sizeof(name) - 1;
+    uv_os_fd_t fd;
+
+    (void)uv_tcp_nodelay(&link->socket, 1);
+    if (uv_fileno((const uv_handle_t *)&link->socket, &fd) < 0 ||
+        getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &length) < 0 ||
+        strncmp(name, "bbr", 3) != 0)
+        return;
+    if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) < 0)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
+}

@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The life of a TCP link: resolve, try the addresses one after the other, prove the key, up, end.
+ *
+ * Invariants: `down` is told at most once, never from inside a user's call, and only for links that
+ * the user knows (up, or asked for by connect). After cu_tcp_drop or cu_tcp_end the state is
+ * CLOSED, the link is in no list, and no callback of libuv does more than let go of memory. */
+#include "net/tcp.h"
+
+#include "host/log.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NS_PER_MS    UINT64_C(1000000)
+#define ATTEMPT_NS   (250 * NS_PER_MS) /* for one of several addresses, in the first round */
+#define SHORT_ROUNDS 3u                /* then all the time that is left; each 4 times the last */
+
+static void try_next_address(struct cu_tcp_link *link);
+static void attempt_failed(struct cu_tcp_link *link, int error);
+
+static void opening_free(struct cu_tcp_link *link)
+{
+    if (!link->opening)
+        return;
+    sodium_memzero(link->opening, sizeof(*link->opening));
+    free(link->opening);
+    link->opening = NULL;
+}
+
+/* Frees the link when it is closed and libuv holds nothing of it. */
+static void release(struct cu_tcp_link *link)
+{
+    struct cu_tcp *tcp = link->tcp;
+
+    if (link->state != CU_TCP_CLOSED || link->socket_open || link->resolve_open)
+        return;
+    opening_free(link);
+    cu_txq_clear(&link->plain);
+    cu_txq_clear(&link->sealed);
+    cu_seal_free(link->seal);
+    cu_frame_clear(&link->frame);
+    sodium_memzero(&link->auth, sizeof(link->auth));
+    free(link);
+    cu_tcp_unhold(tcp);
+}
+
+static void on_socket_closed(uv_handle_t *handle)
+{
+    struct cu_tcp_link *link = handle->data;
+
+    link->socket_open = false;
+    release(link);
+}
+
+/* To CLOSED: out of all lists, handles closing. The memory lives until release. */
+static void shut(struct cu_tcp_link *link)
+{
+    if (link->accepted && link->state != CU_TCP_UP)
+        link->tcp->unproven--;
+    link->state = CU_TCP_CLOSED;
+    cu_tcp_room_give(link);
+    link->tcp->clients -= link->client;
+    link->client = false;
+    cu_list_remove(&link->in_links);
+    cu_list_remove(&link->in_waiting);
+    cu_list_remove(&link->in_dirty);
+    if (link->resolve_open)
+        (void)uv_cancel((uv_req_t *)&link->opening->resolve);
+    if (link->socket_open && !uv_is_closing((uv_handle_t *)&link->socket))
+        uv_close((uv_handle_t *)&link->socket, on_socket_closed);
+}
+
+void cu_tcp_drop(struct cu_tcp_link *link)
+{
+    if (link->state == CU_TCP_CLOSED)
+        return;
+    link->high = false; /* nobody is told any more */
+    if (link->state == CU_TCP_UP && !link->doom)
+        cu_tcp_flush(link); /* a farewell that the kernel takes at once still goes out */
+    if (link->state == CU_TCP_CLOSED)
+        return;
+    shut(link);
+    release(link);
+}
+
+void cu_tcp_end(struct cu_tcp_link *link, int error)
+{
+    const struct cu_transport_events *events = &link->tcp->config.events;
+    bool known = link->state == CU_TCP_UP || !link->accepted;
+    bool handshake = link->state == CU_TCP_HANDSHAKE;
+
+    if (link->state == CU_TCP_CLOSED)
+        return;
+    cu_tcp_log_end(link, error);
+    if (handshake)
+        cu_tcp_count(link->tcp, CU_COUNT_handshakes_refused, 1);
+    if (handshake && link->accepted)
+        cu_tcp_stranger(link->tcp);
+    shut(link);
+    if (known)
+        events->down(events->context, &link->base, link->rank, link->accepted, -error);
+    release(link);
+}
+
+void cu_tcp_doom(struct cu_tcp_link *link, int error)
+{
+    if (link->state == CU_TCP_CLOSED || link->doom)
+        return;
+    link->doom = error;
+    cu_tcp_mark(link);
+}
+
+static struct cu_tcp_link *link_new(struct cu_tcp *tcp, uint32_t timeout_ms)
+{
+    struct cu_tcp_link *link = calloc(1, sizeof(*link));
+    struct cu_tcp_opening *opening = calloc(1, sizeof(*opening));
+
+    if (!link || !opening) {
+        free(link);
+        free(opening);
+        return NULL;
+    }
+    link->base.ops = &cu_tcp_link_ops;
+    link->base.heard_ns = uv_hrtime();
+    link->tcp = tcp;
+    link->rank = CU_RANK_NONE;
+    link->opening = opening;
+    link->deadline_ns = link->base.heard_ns + timeout_ms * NS_PER_MS;
+    link->attempt_deadline_ns = link->deadline_ns;
+    link->socket.data = link;
+    opening->resolve.data = link;
+    opening->connect.data = link;
+    cu_frame_init(&link->frame);
+    link->frame.begin = cu_tcp_room_take;
+    cu_list_init(&link->in_dirty);
+    cu_list_init(&link->in_links);
+    cu_list_init(&link->in_waiting);
+    cu_list_push_back(&tcp->links, &link->in_links);
+    cu_list_push_back(&tcp->waiting, &link->in_waiting);
+    tcp->open++;
+    return link;
+}
+
+/* Where this connection has its server's end: for both ends the same, when nobody is between. */
+static void server_address(const struct cu_tcp_link *link, struct cu_handshake_config *identity)
+{
+    union cu_tcp_address address;
+    int length = sizeof(address);
+
+    memset(&address, 0, sizeof(address));
+    if (link->accepted)
+        (void)uv_tcp_getsockname(&link->socket, &address.any, &length);
+    else
+        (void)uv_tcp_getpeername(&link->socket, &address.any, &length);
+    cu_handshake_set_address(identity, &address.any);
+}
+
+static int send_opening(struct cu_tcp_link *link, const uint8_t *bytes, size_t size)
+{
+    uv_buf_t buf = {.base = (char *)bytes, .len = size};
+    int sent = size ? uv_try_write((uv_stream_t *)&link->socket, &buf, 1) : 0;
+
+    /* The socket's buffer is empty: what does not fit now never will. */
+    if (sent >= 0 && (size_t)sent != size)
+        return -ECONNABORTED;
+    if (sent < 0)
+        return sent;
+    cu_tcp_count(link->tcp, CU_COUNT_peer_bytes_out, size);
+    return 0;
+}
+
+static int start_handshake(struct cu_tcp_link *link)
+{
+    struct cu_handshake_config identity = link->tcp->config.identity;
+    uint8_t hello[CU_HELLO_BYTES];
+    int r;
+
+    link->state = CU_TCP_HANDSHAKE;
+    link->opening->in_size = 0;
+    /* One that was accepted is most probably a stranger while there are many: nothing in vain. */
+    if (!link->accepted)
+        cu_tcp_tune(link);
+    if (!link->accepted || cu_tcp_may_log_refusal(link->tcp))
+        cu_tcp_name(link);
+    randombytes_buf(identity.secret, sizeof(identity.secret));
+    server_address(link, &identity);
+    if (link->accepted) {
+        cu_handshake_server_start(&link->opening->handshake, &identity);
+        r = 0;
+    } else {
+        cu_handshake_client_start(&link->opening->handshake, &identity, hello);
+        r = send_opening(link, hello, sizeof(hello));
+    }
+    sodium_memzero(&identity, sizeof(identity));
+    return r ? r : cu_tcp_read_start(link);
+}
+
+/* The handshake is done: from here on, messages. */
+static void go_up(struct cu_tcp_link *link)
+{
+    const struct cu_transport_events *events = &link->tcp->config.events;
+    struct cu_handshake_result who = link->opening->handshake.result;
+    struct cu_buf *header = NULL;
+    int r = 0;
+
+    if (!link->accepted && link->rank != CU_RANK_NONE && who.peer_rank != link->rank)
+        r = -EREMCHG; /* the host list and the network do not agree on who lives where */
+    if (!r && who.encrypt) {
+        link->seal = cu_seal_new(who.key_send, who.key_receive, &header);
+        r = link->seal ? cu_txq_push(&link->sealed, header, NULL) : -ENOMEM;
+        if (r)
+            cu_buf_unref(header);
+    } else if (!r) {
+        cu_auth_init(&link->auth, who.key_send);
+        cu_frame_authenticate(&link->frame, &link->tcp->auth_job, who.key_receive);
+    }
+    if (r) {
+        sodium_memzero(&who, sizeof(who));
+        cu_seal_free(link->seal);
+        link->seal = NULL;
+        cu_tcp_opening_failed(link, r);
+        return;
+    }
+    if (link->accepted) {
+        link->tcp->unproven--;
+        link->rank = who.peer_rank;
+        cu_tcp_tune(link);
+    }
+    link->state = CU_TCP_UP;
+    cu_tcp_name(link);
+    if (link->accepted && who.role == CU_ROLE_CLIENT) {
+        link->client = true;
+        cu_tcp_room_for_client(link);
+    }
+    cu_handshake_wipe(&link->opening->handshake);
+    opening_free(link);
+    cu_list_remove(&link->in_waiting);
+    if (link->seal)
+        cu_tcp_mark(link);
+    sodium_memzero(who.key_send, sizeof(who.key_send));
+    sodium_memzero(who.key_receive, sizeof(who.key_receive));
+    events->up(events->context, &link->base, &who, link->accepted);
+}
+
+static bool round_is_over(const struct cu_tcp_opening *opening)
+{
+    return opening->tried > 0 && opening->tried % opening->address_count == 0;
+}
+
+void cu_tcp_opening_failed(struct cu_tcp_link *link, int error)
+{
+    struct cu_tcp_opening *opening = link->opening;
+
+    opening->silent |= error == -ETIMEDOUT && opening->address_count > 1;
+    if (link->accepted || (round_is_over(opening) && !opening->silent) ||
+        uv_hrtime() >= link->deadline_ns) {
+        cu_tcp_end(link, error);
+        return;
+    }
+    cu_tcp_log_end(link, error);
+    cu_tcp_count(link->tcp, CU_COUNT_handshakes_refused, 1);
+    attempt_failed(link, error);
+}
+
+void cu_tcp_opening_read(struct cu_tcp_link *link, size_t size)
+{
+    struct cu_tcp_opening *opening = link->opening;
+    uint8_t out[CU_CHALLENGE_BYTES];
+    size_t out_size = 0;
+    int r, sent;
+
+    opening->in_size += size;
+    if (!cu_handshake_may_begin(&opening->handshake, opening->in, opening->in_size)) {
+        cu_tcp_opening_failed(link, -EBADMSG);
+        return;
+    }
+    if (opening->in_size < cu_handshake_expects(&opening->handshake))
+        return;
+    opening->in_size = 0;
+    r = cu_handshake_feed(&opening->handshake, opening->in, out, &out_size);
+    sent = send_opening(link, out, out_size);
+    if (r >= 0 && sent < 0)
+        r = sent;
+    if (r < 0)
+        cu_tcp_opening_failed(link, r);
+    else if (r > 0)
+        go_up(link);
+}
+
+void cu_tcp_accept(struct cu_tcp *tcp)
+{
+    struct cu_tcp_link *link = link_new(tcp, tcp->config.handshake_timeout_ms);
+    int r;
+
+    if (!link) {
+        cu_tcp_count(tcp, CU_COUNT_no_memory, 1);
+        if (cu_refusal_take(&tcp->refusal, (uv_stream_t *)&tcp->listener))
+            tcp->open++;
+        return;
+    }
+    link->accepted = true;
+    tcp->unproven++;
+    (void)uv_tcp_init(tcp->config.loop, &link->socket);
+    link->socket_open = true;
+    r = uv_accept((uv_stream_t *)&tcp->listener, (uv_stream_t *)&link->socket);
+    if (r == 0)
+        r = start_handshake(link);
+    if (r)
+        cu_tcp_drop(link);
+    else if (link->deadline_ns < tcp->watch_ns)
+        cu_tcp_watch(tcp);
+}
+
+static void on_attempt_closed(uv_handle_t *handle)
+{
+    struct cu_tcp_link *link = handle->data;
+
+    link->socket_open = false;
+    if (link->state == CU_TCP_CLOSED)
+        release(link);
+    else
+        try_next_address(link);
+}
+
+static void attempt_failed(struct cu_tcp_link *link, int error)
+{
+    link->opening->last_error = error;
+    link->attempt_deadline_ns = link->deadline_ns;
+    if (!uv_is_closing((uv_handle_t *)&link->socket))
+        uv_close((uv_handle_t *)&link->socket, on_attempt_closed);
+}
+
+static void on_connect(uv_connect_t *request, int status)
+{
+    struct cu_tcp_link *link = request->data;
+    int r = status;
+
+    if (link->state != CU_TCP_CONNECTING || uv_is_closing((uv_handle_t *)&link->socket))
+        return;
+    if (r == 0) {
+        r = start_handshake(link);
+        if (r)
+            cu_tcp_end(link, r);
+        return;
+    }
+    attempt_failed(link, r);
+}
+
+/* Little time first: one that drops packets, or a mute stranger, must not use up all. */
+static uint64_t attempt_deadline(const struct cu_tcp_link *link, uint64_t now)
+{
+    const struct cu_tcp_opening *opening = link->opening;
+    unsigned count = opening->address_count, round = opening->tried / count;
+    uint64_t left = link->deadline_ns > now ? link->deadline_ns - now : 0;
+    uint64_t share = left / (count - opening->tried % count);
+
+    if (count > 1 && round < SHORT_ROUNDS && share > ATTEMPT_NS << (2 * round))
+        share = ATTEMPT_NS << (2 * round);
+    return now + share;
+}
+
+static void try_next_address(struct cu_tcp_link *link)
+{
+    struct cu_tcp_opening *opening = link->opening;
+    int r;
+
+    if (round_is_over(opening)) {
+        if (!opening->silent) {
+            cu_tcp_doom(link, opening->last_error);
+            return;
+        }
+        opening->silent = false;
+    }
+    link->state = CU_TCP_CONNECTING;
+    link->attempt_deadline_ns = attempt_deadline(link, uv_hrtime());
+    (void)uv_tcp_init(link->tcp->config.loop, &link->socket);
+    link->socket_open = true;
+    r = uv_tcp_connect(&opening->connect, &link->socket,
+                       &opening->addresses[opening->tried++ % opening->address_count].any,
+                       on_connect);
+    if (r)
+        attempt_failed(link, r);
+    cu_tcp_watch(link->tcp);
+}
+
+void cu_tcp_expire(struct cu_tcp_link *link, uint64_t now_ns)
+{
+    if (link->state == CU_TCP_CONNECTING && now_ns < link->deadline_ns) {
+        link->opening->silent |= link->opening->address_count > 1;
+        attempt_failed(link, -ETIMEDOUT);
+    } else if (link->state == CU_TCP_HANDSHAKE) {
+        cu_tcp_opening_failed(link, -ETIMEDOUT);
+    } else {
+        cu_tcp_end(link, -ETIMEDOUT);
+    }
+}
+
+static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
+{
+    struct cu_tcp_link *link = request->data;
+    struct cu_tcp_opening *opening = link->opening;
+
+    link->resolve_open = false;
+    if (link->state == CU_TCP_CLOSED) {
+        uv_freeaddrinfo(found);
+        release(link);
+        return;
+    }
+    for (struct addrinfo *a = status ? NULL : found; a; a = a->ai_next) {
+        if (opening->address_count < CU_TCP_ADDRESSES_MAX &&
+            a->ai_addrlen <= sizeof(opening->addresses[0]))
+            memcpy(&opening->addresses[opening->address_count++], a->ai_addr, a->ai_addrlen);
+    }
+    uv_freeaddrinfo(found);
+    if (opening->address_count == 0) {
+        cu_log_info("no address for host %s: %s", opening->host,
+                    status ? uv_strerror(status) : "none found");
+        cu_tcp_end(link, -EHOSTUNREACH);
+        return;
+    }
+    try_next_address(link);
+}
+
+struct cu_link *cu_tcp_connect(struct cu_transport *transport, uint32_t rank, const char *host,
+                               uint16_t port, uint32_t timeout_ms)
+{
+    struct cu_tcp *tcp = (struct cu_tcp *)transport;
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct cu_tcp_opening *opening;
+    struct cu_tcp_link *link;
+    char service[8];
+    int r;
+
+    if (tcp->destroyed)
+        return NULL;
+    link = link_new(tcp, timeout_ms ? timeout_ms : tcp->config.handshake_timeout_ms);
+    if (!link)
+        return NULL;
+    opening = link->opening;
+    link->rank = rank;
+    snprintf(link->base.name, sizeof(link->base.name), "%.90s:%u", host, port);
+    snprintf(opening->host, sizeof(opening->host), "%.90s", host);
+    /* An address needs no resolver, which shares its threads with storage that may hang. */
+    if (uv_ip4_addr(host, port, &opening->addresses[0].v4) == 0 ||
+        uv_ip6_addr(host, port, &opening->addresses[0].v6) == 0) {
+        opening->address_count = 1;
+        try_next_address(link);
+        return &link->base;
+    }
+    snprintf(service, sizeof(service), "%u", port);
+    r = uv_getaddrinfo(tcp->config.loop, &opening->resolve, on_resolved, host, service, &hints);
+    if (r)
+        cu_tcp_doom(link, r == UV_ENOMEM ? -ENOMEM : -EHOSTUNREACH);
+    else
+        link->resolve_open = true;
+    cu_tcp_watch(tcp);
+    return &link->base;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Room for payloads that are being received. A payload's bytes are taken from the sender one by
+ * one, but its buffer is one piece, so all of its length counts from the head on. What one class of
+ * links (those who connected to us; those to whom we did) holds so is bounded: when it is more, the
+ * link with the largest unfinished payload ends, because honest ones are small or soon there. Who
+ * sends slowly, so that his room is taken for long, ends, too.
+ *
+ * Invariants: `room` is the sum of `receiving` over the links of the class; `receiving` is not 0
+ * exactly while the link's frame has a payload under way; the timer runs while any is. */
+#include "net/tcp.h"
+
+#include <errno.h>
+
+#define TICK_MS      1000u
+#define TICK_BYTES   65536u /* less in a tick is slow */
+#define SLOW_TICKS   10u    /* in a row: of ours, so that a frozen daemon blames nobody */
+#define CLIENTS_MAX  64u
+#define CHILDREN_MAX (UINT64_C(64) << 20) /* two results at their bound */
+#define PARENTS_MAX  (2 * (uint64_t)CU_MSG_BULK_MAX)
+
+static uint64_t *room_of(struct cu_tcp_link *link)
+{
+    return &link->tcp->room[link->accepted];
+}
+
+static uint64_t room_max(const struct cu_tcp_link *link)
+{
+    if (link->tcp->config.receive_max_bytes)
+        return link->tcp->config.receive_max_bytes;
+    return link->accepted ? CHILDREN_MAX : PARENTS_MAX;
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct cu_tcp *tcp = timer->data;
+
+    cu_list_for_each (it, &tcp->links) {
+        struct cu_tcp_link *link = CU_LIST_ENTRY(it, struct cu_tcp_link, in_links);
+        bool slow = link->receiving > 0 && link->tick_bytes < TICK_BYTES;
+
+        link->slow_ticks = slow ? link->slow_ticks + 1 : 0;
+        link->tick_bytes = 0;
+        if (link->slow_ticks == SLOW_TICKS)
+            cu_tcp_doom(link, -ETIMEDOUT);
+    }
+}
+
+void cu_tcp_room_open(struct cu_tcp *tcp)
+{
+    (void)uv_timer_init(tcp->config.loop, &tcp->tick);
+    tcp->tick.data = tcp;
+}
+
+void cu_tcp_room_give(struct cu_tcp_link *link)
+{
+    struct cu_tcp *tcp = link->tcp;
+
+    if (link->receiving == 0)
+        return;
+    *room_of(link) -= link->receiving;
+    link->receiving = 0;
+    link->slow_ticks = 0;
+    if (tcp->room[0] + tcp->room[1] == 0)
+        uv_timer_stop(&tcp->tick);
+}
+
+static struct cu_tcp_link *largest(const struct cu_tcp_link *than)
+{
+    struct cu_tcp_link *found = NULL;
+
+    cu_list_for_each (it, &than->tcp->links) {
+        struct cu_tcp_link *link = CU_LIST_ENTRY(it, struct cu_tcp_link, in_links);
+
+        if (link->accepted == than->accepted && (!found || link->receiving > found->receiving))
+            found = link;
+    }
+    return found;
+}
+
+/* Nothing more is read, and what was received is let go now. */
+static void end_receiving(struct cu_tcp_link *link)
+{
+    cu_tcp_count(link->tcp, CU_COUNT_receives_ended, 1);
+    uv_read_stop((uv_stream_t *)&link->socket);
+    cu_frame_clear(&link->frame);
+    cu_tcp_room_give(link);
+    cu_tcp_doom(link, -ENOBUFS);
+}
+
+int cu_tcp_room_take(void *context, const struct cu_msg_head *head)
+{
+    struct cu_tcp_link *link = context;
+    const struct cu_transport_events *events = &link->tcp->config.events;
+
+    if (events->expects && !events->expects(events->context, &link->base, head))
+        return -EBADMSG;
+    while (*room_of(link) + head->bulk_len > room_max(link)) {
+        struct cu_tcp_link *other = largest(link);
+
+        if (!other || other->receiving < head->bulk_len) {
+            cu_tcp_count(link->tcp, CU_COUNT_receives_ended, 1);
+            return -ENOBUFS;
+        }
+        end_receiving(other);
+    }
+    if (link->tcp->room[0] + link->tcp->room[1] == 0)
+        uv_timer_start(&link->tcp->tick, on_tick, TICK_MS, TICK_MS);
+    link->receiving = head->bulk_len;
+    link->tick_bytes = 0;
+    *room_of(link) += link->receiving;
+    return 0;
+}
+
+/* Each has its buffers, so there are not more than so many: the oldest that waits for nothing goes,
+ * else the oldest. */
+void cu_tcp_room_for_client(struct cu_tcp_link *link)
+{
+    struct cu_tcp_link *oldest = NULL;
+
+    if (++link->tcp->clients <= CLIENTS_MAX)
+        return;
+    cu_list_for_each (it, &link->tcp->links) {
+        struct cu_tcp_link *other = CU_LIST_ENTRY(it, struct cu_tcp_link, in_links);
+
+        if (!other->client || other == link || other->doom)
+            continue;
+        if (!oldest || (oldest->owed > 0 && other->owed == 0))
+            oldest = other;
+        if (oldest->owed == 0)
+            break;
+    }
+    if (oldest)
+        cu_tcp_doom(oldest, -ENOBUFS);
+}

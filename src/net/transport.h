@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Transport between daemons: connections that carry whole messages (proto/msg.h), after the mutual
+ * handshake (proto/handshake.h). Implementations: tcp.c (libuv), pair.c (in one process, for
+ * tests). All calls and callbacks are on the loop thread. The process must ignore SIGPIPE. */
+#ifndef CU_NET_TRANSPORT_H
+#define CU_NET_TRANSPORT_H
+
+#include "base/error.h"
+#include "proto/handshake.h"
+#include "proto/msg.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct cu_transport;
+struct cu_link; /* one connection */
+
+#define CU_LINK_HIGH_BYTES (1ull << 20)
+
+struct cu_transport_events {
+    void *context;
+    /* A connection is proven, either one that connect asked for (child false) or one that another
+     * node opened (child true), or one of the copper command (role client: rank CU_RANK_NONE). */
+    void (*up)(void *context, struct cu_link *link, const struct cu_handshake_result *who,
+               bool child);
+    /* A message has arrived; cleared by the transport after the call. */
+    void (*message)(void *context, struct cu_link *link, const struct cu_msg *msg);
+    /* May this message, which has a payload, come over this link now? False ends the link as one
+     * that sent no message, and nothing is allocated for it. May be NULL: all may. */
+    bool (*expects)(void *context, struct cu_link *link, const struct cu_msg_head *head);
+    /* An `up` link has ended (error: positive errno or 0 for an orderly end), or connect failed (up
+     * never called). The link is gone after this call. Not called for cu_link_close. */
+    void (*down)(void *context, struct cu_link *link, uint32_t rank, bool child, int error);
+    /* After more than CU_LINK_HIGH_BYTES were queued: the kernel has taken everything. May be NULL.
+     */
+    void (*drained)(void *context, struct cu_link *link);
+};
+
+struct cu_transport_config {
+    uv_loop_t *loop;
+    struct cu_handshake_config identity; /* nonce is filled per connection */
+    const char *bind_address;            /* a numeric address; NULL: all */
+    uint16_t port;                       /* 0: any (tests) */
+    int listener_fd; /* borrowed, of cu_transport_tcp_listen: used instead of these two; 0: none */
+    struct cu_transport_events events;
+    uint64_t *counters;            /* enum cu_counter: bytes, refused handshakes, bad messages */
+    uint32_t handshake_timeout_ms; /* unproven connections are closed after this; 0: 5,000 */
+    uint32_t unproven_max;         /* at most so many unproven at once, oldest goes; 0: 256 */
+    uint64_t receive_max_bytes; /* unfinished payloads, of all who connected here, and again of all
+                                   to whom this end did; 0: 64 MiB and twice a payload's bound.
+                                   When more would begin, the link with the largest ends with
+                                   ENOBUFS. One that brings less than 64 KiB a second for 10 s
+                                   ends with ETIMEDOUT */
+    uint64_t send_queue_max_bytes; /* a link with more queued is slow and gets closed
+                                      with ENOBUFS; 0: 256 MiB */
+};
+
+#define CU_TRANSPORT_PORT_IN_USE "port %u is in use on this host: choose another with -p"
+
+/* A socket that listens on the port, for one transport after the other: connections wait in it
+ * while there is none. The descriptor; -EADDRINUSE with err (CU_TRANSPORT_PORT_IN_USE), -errno with
+ * err. */
+__attribute__((warn_unused_result)) int
+cu_transport_tcp_listen(const char *bind_address, uint16_t port, struct cu_error *err);
+/* Listens at once. NULL with err when the port is taken, the address is not this host's, or memory
+ * is out; the loop must still run once more then, to let go of what was begun. */
+struct cu_transport *cu_transport_tcp_create(const struct cu_transport_config *config,
+                                             struct cu_error *err);
+/* Port in use. */
+uint16_t cu_transport_port(const struct cu_transport *transport);
+/* Starts connecting; up or down follows, never from inside this call. NULL: out of memory.
+ * host: name or address, resolved without blocking the loop; all its addresses are tried.
+ * timeout_ms covers all until `up`; 0: as handshake_timeout_ms. When another rank than this one
+ * (CU_RANK_NONE: any) answers there, connecting fails with EREMCHG. */
+struct cu_link *cu_transport_connect(struct cu_transport *transport, uint32_t rank,
+                                     const char *host, uint16_t port, uint32_t timeout_ms);
+/* Of a link that is being connected: when it fails with this errno, the log has it already, and it
+ * is said to those only who debug. 0: nothing. Who tries for hours would fill a disk. */
+void cu_link_hush(struct cu_link *link, int error);
+/* Queues a message; the caller keeps msg. Messages sent in one loop turn leave in one write at its
+ * end. 0, -ENOMEM, -EINVAL, -ENOTCONN (not up, or about to end: then `down` follows). */
+__attribute__((warn_unused_result)) int cu_link_send(struct cu_link *link,
+                                                     const struct cu_msg *msg);
+/* Bytes queued and not yet taken by the kernel. */
+uint64_t cu_link_queued(const struct cu_link *link);
+/* When bytes last arrived (uv_hrtime). */
+uint64_t cu_link_heard_ns(const struct cu_link *link);
+/* Closes without a `down`. What is queued and the kernel takes at once still goes out. */
+void cu_link_close(struct cu_link *link);
+void *cu_link_data(const struct cu_link *link);
+void cu_link_set_data(struct cu_link *link, void *data);
+/* "node3 10.0.0.3:5000" for messages; borrowed while the link lives. */
+const char *cu_link_name(const struct cu_link *link);
+/* Stops listening and closes all links without `down`; frees itself when libuv has let go of its
+ * handles (run the loop until it is empty). NULL does nothing. */
+void cu_transport_destroy(struct cu_transport *transport);
+
+/* In-process pair for tests: two ends on one loop; messages are encoded and decoded as on a wire.
+ * `up` is told in the next loop turn, on a as the one that connected. The memory goes when both
+ * ends are closed (by cu_link_close or after `down`). 0 or -ENOMEM. */
+int cu_transport_pair(uv_loop_t *loop, const struct cu_transport_events *a_events, uint32_t a_rank,
+                      const struct cu_transport_events *b_events, uint32_t b_rank,
+                      struct cu_link **a, struct cu_link **b);
+
+#endif

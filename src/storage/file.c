@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Reading regular files: every byte that leaves here was read from a descriptor that showed the
+ * wanted version before (when it was opened) and after. A ctime only moves forward, so that the
+ * check after a chunk covers all time since the opening; one more before each chunk would prove
+ * nothing new and costs a round trip on some file systems.
+ *
+ * A stamp moves in ticks, so that equal stamps prove nothing about a file that was changed within
+ * the current tick. Such a file is given CU_STORAGE_TICK_NS to grow old before its version is
+ * checked and the first byte is read: whatever changes it later changes the stamp, too. What
+ * remains is told in storage/storage.h. */
+#include "storage/ops.h"
+
+#include "base/hash.h"
+#include "proto/holes.h"
+#include "proto/msg.h"
+#include "proto/piece.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NS_PER_S       INT64_C(1000000000)
+#define AGE_MAX_S      INT64_C(1000000000) /* 31 years: a stamp may be of any time */
+#define MEASURE_BYTES  65536u
+#define SIZELESS_LIMIT (UINT64_C(16) << 20) /* bounds what a lookup reads */
+
+static struct cu_time time_of(struct timespec t)
+{
+    bool valid =
+        t.tv_nsec >= 0 && t.tv_nsec < NS_PER_S; /* a user-space file system may say anything */
+
+    return (struct cu_time){.sec = t.tv_sec, .nsec = valid ? (uint32_t)t.tv_nsec : 0};
+}
+
+struct cu_attr cu_storage_attr_of(const struct stat *st)
+{
+    return (struct cu_attr){
+        .mode = st->st_mode,
+        .nlink = st->st_nlink < UINT32_MAX ? (uint32_t)st->st_nlink : UINT32_MAX,
+        .uid = st->st_uid,
+        .gid = st->st_gid,
+        .ino = st->st_ino,
+        .rdev = st->st_rdev,
+        .size = (uint64_t)st->st_size,
+        .blocks = (uint64_t)st->st_blocks,
+        .blksize = st->st_blksize < UINT32_MAX ? (uint32_t)st->st_blksize : UINT32_MAX,
+        .atime = time_of(st->st_atim),
+        .mtime = time_of(st->st_mtim),
+        .ctime = time_of(st->st_ctim),
+    };
+}
+
+struct cu_version cu_storage_version_of(const struct stat *st)
+{
+    struct cu_attr attr = cu_storage_attr_of(st);
+
+    return cu_version_of(&attr);
+}
+
+int64_t cu_storage_age_ns(const struct stat *st)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (st->st_ctim.tv_sec < now.tv_sec - AGE_MAX_S)
+        return AGE_MAX_S * NS_PER_S;
+    if (st->st_ctim.tv_sec > now.tv_sec + AGE_MAX_S)
+        return -AGE_MAX_S * NS_PER_S;
+    return (now.tv_sec - st->st_ctim.tv_sec) * NS_PER_S + now.tv_nsec - st->st_ctim.tv_nsec;
+}
+
+/* 0 when st is of the regular file in that version, else -ESTALE. A size of 0 may be one that
+ * storage does not know, of a file that was measured: how much there is to read then tells. */
+static int compare(const struct stat *st, const struct cu_version *version)
+{
+    struct cu_version is = cu_storage_version_of(st);
+
+    if (is.size == 0)
+        is.size = version->size;
+    return S_ISREG(st->st_mode) && cu_version_equal(&is, version) ? 0 : -ESTALE;
+}
+
+/* at_end: the version's end was read; of a file whose size storage does not know it must be the
+ * file's. */
+static int check_version(int fd, const struct cu_version *version, bool at_end)
+{
+    struct stat st;
+    char byte;
+
+    if (fstat(fd, &st))
+        return -errno;
+    if (st.st_size == 0 && at_end && pread(fd, &byte, 1, (off_t)version->size) != 0)
+        return -ESTALE;
+    return compare(&st, version);
+}
+
+/* The same, and lets a file that has just been changed grow old first. A ctime further in the
+ * future says that the clocks differ: no time to wait follows from it. */
+static int check_settled(int fd, const struct cu_version *version)
+{
+    struct timespec pause = {0};
+    struct stat st;
+    int64_t age;
+
+    if (fstat(fd, &st))
+        return -errno;
+    age = cu_storage_age_ns(&st);
+    if (age >= CU_STORAGE_TICK_NS || age < -CU_STORAGE_TICK_NS || compare(&st, version))
+        return compare(&st, version);
+    pause.tv_nsec = CU_STORAGE_TICK_NS - age;
+    while (nanosleep(&pause, &pause) && errno == EINTR)
+        continue;
+    return check_version(fd, version, false);
+}
+
+/* Counts once whether or not O_NOATIME had to be left out: the kernel refuses that before it asks
+ * storage. */
+static int open_file(struct cu_storage_env *env, struct cu_storage_counts *counts,
+                     const char *on_disk)
+{
+    const int flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+    int fd, extra;
+
+    counts->open++;
+    extra = __atomic_load_n(&env->no_atime_refused, __ATOMIC_RELAXED) ? 0 : O_NOATIME;
+    do {
+        fd = open(on_disk, flags | extra);
+        if (fd < 0 && errno == EPERM && extra) {
+            __atomic_store_n(&env->no_atime_refused, 1, __ATOMIC_RELAXED);
+            extra = 0;
+            errno = EINTR;
+        }
+    } while (fd < 0 && errno == EINTR);
+    return fd < 0 ? -errno : fd;
+}
+
+static int open_version(struct cu_storage_env *env, struct cu_storage_counts *counts,
+                        const char *on_disk, const struct cu_version *version)
+{
+    int fd = open_file(env, counts, on_disk), r;
+
+    if (fd < 0)
+        return fd;
+    r = check_settled(fd, version);
+    if (r) {
+        close(fd);
+        return r;
+    }
+    return fd;
+}
+
+/* size bytes at offset. -ESTALE when the file ends before. */
+static int read_all(struct cu_storage_counts *counts, int fd, unsigned char *to, size_t size,
+                    uint64_t offset)
+{
+    size_t at = 0;
+
+    while (at < size) {
+        ssize_t n = pread(fd, to + at, size - at, (off_t)(offset + at));
+
+        counts->read++;
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            return -ESTALE;
+        counts->bytes += (uint64_t)n;
+        at += (size_t)n;
+    }
+    return 0;
+}
+
+/* New buffer with that part of the file, which had the version before and after. */
+static int read_part(struct cu_storage_counts *counts, int fd, const struct cu_version *version,
+                     uint64_t offset, size_t size, struct cu_buf **out)
+{
+    struct cu_buf *buf = cu_buf_new(size);
+    int r;
+
+    if (!buf)
+        return -ENOMEM;
+    r = read_all(counts, fd, buf->data, size, offset);
+    if (r == 0)
+        r = check_version(fd, version, offset + size == version->size);
+    if (r) {
+        cu_buf_unref(buf);
+        return r;
+    }
+    *out = buf;
+    return 0;
+}
+
+/* The bytes of a file up to its end, however long it says it is. */
+static int measure(struct cu_storage_counts *counts, int fd, uint64_t *size)
+{
+    unsigned char *buffer = malloc(MEASURE_BYTES);
+    uint64_t at = 0;
+    int r = buffer ? 0 : -ENOMEM;
+
+    while (r == 0) {
+        ssize_t n = pread(fd, buffer, MEASURE_BYTES, (off_t)at);
+
+        counts->read++;
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            r = n < 0 ? -errno : 0;
+            break;
+        }
+        counts->bytes += (uint64_t)n;
+        at += (uint64_t)n;
+        if (at > SIZELESS_LIMIT)
+            r = -EOVERFLOW;
+    }
+    free(buffer);
+    *size = at;
+    return r;
+}
+
+/* Whoever may not open it on storage may not here, either, when the mode says so. */
+static bool mode_denies(const struct cu_attr *attr)
+{
+    return !(attr->mode & (attr->uid == geteuid() ? S_IRUSR : S_IROTH));
+}
+
+int cu_storage_measure(struct cu_storage_env *env, struct cu_storage_job *job, const char *on_disk)
+{
+    struct cu_attr *attr = &job->value.attr;
+    struct cu_version version = cu_version_of(attr);
+    int fd = open_version(env, &job->counts, on_disk, &version), r;
+
+    if (fd < 0)
+        return (fd == -EACCES || fd == -EPERM) && mode_denies(attr) ? 0 : fd;
+    r = measure(&job->counts, fd, &attr->size);
+    close(fd);
+    attr->blocks = (attr->size + 511) / 512;
+    return r;
+}
+
+int cu_storage_read_inline(struct cu_storage_env *env, struct cu_storage_job *job,
+                           const char *on_disk)
+{
+    struct cu_version version = cu_version_of(&job->value.attr);
+    int fd = open_version(env, &job->counts, on_disk, &version), r;
+
+    if (fd < 0)
+        return fd;
+    r = read_part(&job->counts, fd, &version, 0, (size_t)version.size, &job->value.content);
+    if (r == 0)
+        job->value.content_hash = cu_hash_bytes(job->value.content->data, job->value.content->size);
+    close(fd);
+    return r;
+}
+
+struct open_context {
+    struct cu_storage_env *env;
+    struct cu_storage_counts *counts;
+    const char *on_disk;
+};
+
+static int open_for_cache(void *context, const char *path, const struct cu_version *version)
+{
+    struct open_context *c = context;
+
+    (void)path; /* the key, which may be too long for open(2) */
+    return open_version(c->env, c->counts, c->on_disk, version);
+}
+
+/* An error that says: what was at this path is there no more. */
+static int stale_if_gone(int error)
+{
+    return error == -ENOENT || error == -ENOTDIR || error == -ELOOP || error == -ENXIO ? -ESTALE
+                                                                                       : error;
+}
+
+/* The job's file, open in the job's version. */
+static int acquire(struct cu_storage_env *env, struct cu_storage_job *job, const char *on_disk,
+                   struct cu_fdcache_file **file)
+{
+    struct open_context context = {.env = env, .counts = &job->counts, .on_disk = on_disk};
+
+    return stale_if_gone(
+        cu_fdcache_acquire(env->files, job->path, &job->version, open_for_cache, &context, file));
+}
+
+int cu_storage_read_chunk(struct cu_storage_env *env, struct cu_storage_job *job,
+                          const char *on_disk)
+{
+    uint64_t offset = job->chunk * env->chunk_bytes + cu_piece_start(env->chunk_bytes, job->piece);
+    uint64_t bytes = cu_piece_bytes(env->chunk_bytes, job->piece), left;
+    struct cu_fdcache_file *file;
+    int r;
+
+    if (job->version.size > INT64_MAX)
+        return -EOVERFLOW;
+    if (job->chunk > job->version.size / env->chunk_bytes || offset >= job->version.size)
+        return -EINVAL;
+    left = job->version.size - offset;
+    r = acquire(env, job, on_disk, &file);
+    if (r)
+        return r;
+    r = read_part(&job->counts, cu_fdcache_fd(file), &job->version, offset,
+                  left < bytes ? (size_t)left : (size_t)bytes, &job->value.bytes);
+    cu_fdcache_release(env->files, file, r == 0);
+    if (r)
+        return r;
+    job->value.version = job->version;
+    job->value.hash = cu_hash_bytes(job->value.bytes->data, job->value.bytes->size);
+    return 0;
+}
+
+/* Where the next data or hole begins; at most size. What storage does not tell is data. */
+static uint64_t seek(int fd, uint64_t at, int whence, uint64_t size)
+{
+    off_t to = lseek(fd, (off_t)at, whence);
+
+    if (to < 0)
+        return whence == SEEK_HOLE || errno == ENXIO ? size : at;
+    return (uint64_t)to < size ? (uint64_t)to : size;
+}
+
+static int list_holes(int fd, uint64_t size, struct cu_buf **list)
+{
+    uint64_t at = 0;
+    int r = 0;
+
+    while (at < size && r == 0) {
+        uint64_t data = seek(fd, at, SEEK_DATA, size);
+
+        if (data > at)
+            r = cu_holes_append(list, (struct cu_hole){.start = at, .end = data});
+        at = data < size ? seek(fd, data, SEEK_HOLE, size) : size;
+        if (at <= data)
+            break; /* it contradicts itself, or the file is over */
+    }
+    return r == -E2BIG ? 0 : r; /* the rest is data */
+}
+
+int cu_storage_find_holes(struct cu_storage_env *env, struct cu_storage_job *job,
+                          const char *on_disk)
+{
+    struct cu_value *value = &job->value;
+    struct cu_fdcache_file *file;
+    struct stat st;
+    int r;
+
+    if (job->version.size > INT64_MAX)
+        return -EOVERFLOW;
+    r = acquire(env, job, on_disk, &file);
+    if (r)
+        return r;
+    job->counts.holes++;
+    if (fstat(cu_fdcache_fd(file), &st))
+        r = -errno;
+    else if (st.st_size > 0) /* else: a size that storage does not know */
+        r = list_holes(cu_fdcache_fd(file), job->version.size, &value->bytes);
+    if (r == 0)
+        r = check_version(cu_fdcache_fd(file), &job->version, false);
+    cu_fdcache_release(env->files, file, r == 0);
+    if (r)
+        return r;
+    value->version = job->version;
+    if (value->bytes)
+        value->hash = cu_hash_bytes(value->bytes->data, value->bytes->size);
+    return 0;
+}

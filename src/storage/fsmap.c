@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A path walk over the mount table: from the root mount on, each component may be where another
+ * mount is on top, perhaps several. So the table is indexed by (parent mount, point), and a look-up
+ * does what the kernel does, with names instead of directories. Walking stops at the first mount
+ * that is not served.
+ *
+ * Inode numbers: st_dev cannot tell two file systems apart for whoever sees only the view, where
+ * st_dev is the view's own. So the number says it. Its space must be the same on all nodes, which
+ * device numbers and mount ids are not; where a file system is mounted is. */
+#include "storage/fsmap.h"
+
+#include "base/hash.h"
+#include "base/path.h"
+#include "proto/listings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#define LOW_BITS  32u
+#define TOP_BIT   (UINT64_C(1) << 63) /* numbers of the main file system hardly ever have it */
+#define ROOT_SEED UINT64_C(0x636f707065722d31)
+
+/* A directory with mount points in it. */
+struct parent {
+    uint64_t key;    /* 0: free */
+    uint64_t points; /* as cu_fsmap_points */
+};
+
+struct cu_fsmap {
+    struct cu_fsmap_mount *mounts;
+    size_t count;
+    const struct cu_fsmap_mount *top; /* where a path walk begins; NULL: no such mount */
+    uint32_t *by_point;               /* by parent and point: index + 1, 0: free */
+    struct parent *parents;
+    size_t slots; /* of both, a power of two */
+    char text[];  /* the strings */
+};
+
+/* --- one line --------------------------------------------------------------------------------- */
+
+/* Blank, tab, newline and backslash are written as \ooo. In place. */
+static void unescape(char *text)
+{
+    char *to = text;
+
+    for (const char *from = text; *from != '\0'; to++) {
+        if (from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] >= '0' &&
+            from[2] <= '7' && from[3] >= '0' && from[3] <= '7') {
+            *to = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'));
+            from += 4;
+        } else {
+            *to = *from++;
+        }
+    }
+    *to = '\0';
+}
+
+/* Next blank-separated word, NUL-terminated; NULL: none left. */
+static char *word(char **at)
+{
+    char *start = *at;
+
+    if (!start || *start == '\0')
+        return NULL;
+    *at = start + strcspn(start, " ");
+    if (**at == ' ')
+        *(*at)++ = '\0';
+    return start;
+}
+
+/* "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue" */
+static bool parse_line(char *line, struct cu_fsmap_mount *m)
+{
+    char *tail = strstr(line, " - "), *numbers[3], *root, *point, *type, *source, *options;
+    unsigned major_number, minor_number;
+
+    if (!tail)
+        return false;
+    *tail = '\0';
+    tail += 3;
+    for (unsigned i = 0; i < 3; i++)
+        numbers[i] = word(&line);
+    root = word(&line);
+    point = word(&line);
+    type = word(&tail);
+    source = word(&tail);
+    options = word(&tail);
+    if (!point || !type || sscanf(numbers[0], "%u", &m->id) != 1 ||
+        sscanf(numbers[1], "%u", &m->parent) != 1 ||
+        sscanf(numbers[2], "%u:%u", &major_number, &minor_number) != 2)
+        return false;
+    unescape(root);
+    unescape(point);
+    unescape(type);
+    if (source)
+        unescape(source);
+    if (options)
+        unescape(options);
+    m->dev = makedev(major_number, minor_number);
+    m->root = root;
+    m->point = point;
+    m->point_len = strlen(point);
+    m->type = type;
+    m->source = source ? source : "";
+    m->options = options ? options : "";
+    return cu_path_is_normal(point, m->point_len);
+}
+
+static unsigned traits_of(const struct cu_fsmap_mount *m, const char *rules)
+{
+    unsigned traits = cu_fskinds_of(m->type, m->source, m->options);
+    enum cu_listings_word word;
+
+    if (traits & CU_FS_NOT_SERVED)
+        return traits;
+    word = cu_listings_find_numbers(rules, m->type, m->point, m->point_len);
+    if (word == CU_LISTINGS_NUMBERED)
+        traits &= ~CU_FS_UNNUMBERED;
+    else if (word == CU_LISTINGS_UNNUMBERED)
+        traits |= CU_FS_UNNUMBERED;
+    switch (cu_listings_find(rules, m->type, m->point, m->point_len)) {
+    case CU_LISTINGS_UNSAID:
+    case CU_LISTINGS_NUMBERED:
+    case CU_LISTINGS_UNNUMBERED:
+        return traits;
+    case CU_LISTINGS_TRUSTED:
+        traits &= ~(CU_FS_PARTIAL | CU_FS_UNSTAMPED);
+        break;
+    case CU_LISTINGS_PARTIAL:
+        traits = (traits & ~CU_FS_UNSTAMPED) | CU_FS_PARTIAL;
+        break;
+    case CU_LISTINGS_UNSTAMPED:
+        traits = (traits & ~CU_FS_PARTIAL) | CU_FS_UNSTAMPED;
+        break;
+    case CU_LISTINGS_UNTRUSTED:
+        traits |= CU_FS_PARTIAL | CU_FS_UNSTAMPED;
+        break;
+    }
+    return traits & ~(CU_FS_FOLD_FLAG | CU_FS_PROBE);
+}
+
+/* --- index ------------------------------------------------------------------------------------ */
+
+static uint64_t key_of(uint32_t mount, const char *path, size_t len)
+{
+    uint64_t key = cu_hash_seeded(path, len, mount);
+
+    return key ? key : 1;
+}
+
+static const struct cu_fsmap_mount *child(const struct cu_fsmap *map, uint32_t parent,
+                                          const char *point, size_t len)
+{
+    size_t at;
+
+    if (map->slots == 0)
+        return NULL;
+    at = (size_t)key_of(parent, point, len) & (map->slots - 1);
+    for (; map->by_point[at]; at = (at + 1) & (map->slots - 1)) {
+        const struct cu_fsmap_mount *m = &map->mounts[map->by_point[at] - 1];
+
+        if (m->parent == parent && m->point_len == len && memcmp(m->point, point, len) == 0 &&
+            m->id != parent)
+            return m;
+    }
+    return NULL;
+}
+
+/* The entry for a directory, or where it belongs. */
+static struct parent *parent_at(const struct cu_fsmap *map, uint64_t key)
+{
+    size_t at = (size_t)key & (map->slots - 1);
+
+    while (map->parents[at].key && map->parents[at].key != key)
+        at = (at + 1) & (map->slots - 1);
+    return &map->parents[at];
+}
+
+/* Of mounts with the same parent and point, which should not be, the latest counts: it is put in
+ * first. */
+static int build_index(struct cu_fsmap *map)
+{
+    map->slots = 16;
+    while (map->slots < 2 * map->count)
+        map->slots *= 2;
+    map->by_point = calloc(map->slots, sizeof(*map->by_point));
+    map->parents = calloc(map->slots, sizeof(*map->parents));
+    if (!map->by_point || !map->parents)
+        return -1;
+    for (size_t i = map->count; i-- > 0;) {
+        const struct cu_fsmap_mount *m = &map->mounts[i];
+        size_t at = (size_t)key_of(m->parent, m->point, m->point_len) & (map->slots - 1);
+
+        while (map->by_point[at])
+            at = (at + 1) & (map->slots - 1);
+        map->by_point[at] = (uint32_t)i + 1;
+    }
+    return 0;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+/* The mount on "/" whose parent is outside of what this process sees. */
+static int find_top(struct cu_fsmap *map)
+{
+    uint32_t *ids = calloc(map->count + 1, sizeof(*ids));
+
+    if (!ids)
+        return -1;
+    for (size_t i = 0; i < map->count; i++)
+        ids[i] = map->mounts[i].id;
+    qsort(ids, map->count, sizeof(*ids), by_id);
+    for (size_t i = 0; i < map->count && !map->top; i++) {
+        const struct cu_fsmap_mount *m = &map->mounts[i];
+
+        if (m->point_len == 1 &&
+            (m->parent == m->id || !bsearch(&m->parent, ids, map->count, sizeof(*ids), by_id)))
+            map->top = m;
+    }
+    free(ids);
+    return 0;
+}
+
+/* --- look-ups --------------------------------------------------------------------------------- */
+
+/* Mounts on top of each other, at one point; no more steps than there are mounts. */
+static const struct cu_fsmap_mount *
+stack_top(const struct cu_fsmap *map, const struct cu_fsmap_mount *m, const char *point, size_t len)
+{
+    for (size_t left = map->count; left > 0 && !(m->traits & CU_FS_NOT_SERVED); left--) {
+        const struct cu_fsmap_mount *above = child(map, m->id, point, len);
+
+        if (!above)
+            break;
+        m = above;
+    }
+    return m;
+}
+
+const struct cu_fsmap_mount *cu_fsmap_find(const struct cu_fsmap *map, const char *path, size_t len)
+{
+    const struct cu_fsmap_mount *m = map->top;
+
+    if (!m)
+        return NULL;
+    m = stack_top(map, m, "/", 1);
+    for (size_t at = 1; at < len && !(m->traits & CU_FS_NOT_SERVED); at++) {
+        const char *slash = memchr(path + at, '/', len - at);
+
+        at = slash ? (size_t)(slash - path) : len;
+        m = stack_top(map, m, path, at);
+    }
+    return m;
+}
+
+uint64_t cu_fsmap_points(const struct cu_fsmap *map, const struct cu_fsmap_mount *on,
+                         const char *dir, size_t len)
+{
+    return on ? parent_at(map, key_of(on->id, dir, len))->points : 0;
+}
+
+const struct cu_fsmap_mount *cu_fsmap_point(const struct cu_fsmap *map,
+                                            const struct cu_fsmap_mount *on, const char *path,
+                                            size_t len)
+{
+    const struct cu_fsmap_mount *m = on ? child(map, on->id, path, len) : NULL;
+
+    return m ? stack_top(map, m, path, len) : NULL;
+}
+
+size_t cu_fsmap_count(const struct cu_fsmap *map)
+{
+    return map->count;
+}
+
+const struct cu_fsmap_mount *cu_fsmap_at(const struct cu_fsmap *map, size_t i)
+{
+    return &map->mounts[i];
+}
+
+/* --- what is made of a view ------------------------------------------------------------------- */
+
+static bool on_copper(const struct cu_fsmap *map, const char *path, size_t len)
+{
+    char normal[CU_PATH_MAX], copy[CU_PATH_MAX];
+    const struct cu_fsmap_mount *m;
+    int n;
+
+    if (len == 0 || path[0] != '/' || len >= sizeof(copy))
+        return false;
+    memcpy(copy, path, len);
+    copy[len] = '\0';
+    n = cu_path_normalise(copy, normal);
+    m = n > 0 ? cu_fsmap_find(map, normal, (size_t)n) : NULL;
+    return m && (m->traits & CU_FS_COPPER);
+}
+
+/* Is one of the paths, separated by colons, in a view? */
+static bool list_on_copper(const struct cu_fsmap *map, const char *list, size_t len)
+{
+    while (len > 0) {
+        const char *colon = memchr(list, ':', len);
+        size_t n = colon ? (size_t)(colon - list) : len;
+
+        if (on_copper(map, list, n))
+            return true;
+        n += colon != NULL;
+        list += n;
+        len -= n;
+    }
+    return false;
+}
+
+static bool made_of_copper(const struct cu_fsmap *map, const struct cu_fsmap_mount *m,
+                           int (*backing)(dev_t dev, char *path))
+{
+    static const char *const names[] = {"lowerdir", "lowerdir+", "datadir+", "upperdir", "workdir"};
+    char path[CU_PATH_MAX];
+
+    if (list_on_copper(map, m->source, strlen(m->source)))
+        return true;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *options = m->options, *value;
+        unsigned long len;
+
+        while ((value = cu_fskinds_option(options, names[i], &len))) {
+            if (list_on_copper(map, value, len))
+                return true;
+            options = value + len;
+            options += *options == ',';
+        }
+    }
+    return backing && major(m->dev) != 0 && backing(m->dev, path) == 0 &&
+           on_copper(map, path, strlen(path));
+}
+
+/* An overlay over a view, an image file in one: to read them asks the view, and a storage worker
+ * must not wait for that. Such may be made of such. */
+static void mark_made_of_copper(struct cu_fsmap *map, int (*backing)(dev_t dev, char *path))
+{
+    bool any = false, more = true;
+
+    for (size_t i = 0; i < map->count; i++)
+        any = any || (map->mounts[i].traits & CU_FS_COPPER);
+    while (any && more) {
+        more = false;
+        for (size_t i = 0; i < map->count; i++) {
+            struct cu_fsmap_mount *m = &map->mounts[i];
+
+            if (!(m->traits & CU_FS_NOT_SERVED) && made_of_copper(map, m, backing)) {
+                m->traits |= CU_FS_COPPER;
+                more = true;
+            }
+        }
+    }
+}
+
+/* --- spaces ----------------------------------------------------------------------------------- */
+
+static uint64_t mixed(uint64_t x)
+{
+    x = (x ^ (x >> 33)) * UINT64_C(0xff51afd7ed558ccd);
+    x = (x ^ (x >> 33)) * UINT64_C(0xc4ceb9fe1a85ec53);
+    return x ^ (x >> 33);
+}
+
+uint64_t cu_fsmap_number(uint64_t space, uint64_t ino)
+{
+    uint64_t number;
+
+    if (space == 0)
+        return ino;
+    if (ino >> LOW_BITS == 0)
+        return TOP_BIT | (space >> LOW_BITS << LOW_BITS) | ino;
+    number = mixed(mixed(ino ^ space) + space); /* one to one, and no two spaces alike */
+    return number ? number : TOP_BIT;
+}
+
+uint64_t cu_fsmap_subspace(uint64_t space, const char *at, size_t len)
+{
+    uint64_t sub = cu_hash_seeded(at, len, space);
+
+    return sub ? sub : 1;
+}
+
+/* The subvolume that is mounted: of one device, each has numbers of its own. */
+static const char *volume_of(const struct cu_fsmap_mount *m, unsigned long *len)
+{
+    const char *volume = NULL;
+
+    *len = 0;
+    if (strcmp(m->type, "btrfs") == 0)
+        volume = cu_fskinds_option(m->options, "subvol", len);
+    return volume ? volume : "/";
+}
+
+static bool same_system(const struct cu_fsmap_mount *a, const struct cu_fsmap_mount *b)
+{
+    unsigned long a_len, b_len;
+    const char *x = volume_of(a, &a_len), *y = volume_of(b, &b_len);
+
+    return a->dev == b->dev && a_len == b_len && memcmp(x, y, a_len) == 0;
+}
+
+/* Adds to what its directory has; a mount upon a mount is no entry of it. */
+static void add_to_parent(struct cu_fsmap *map, const struct cu_fsmap_mount *m)
+{
+    uint64_t key = key_of(m->parent, m->point, cu_path_parent_len(m->point, m->point_len));
+    struct parent *parent = parent_at(map, key);
+    bool served = !(stack_top(map, m, m->point, m->point_len)->traits & CU_FS_NOT_SERVED);
+
+    parent->key = key;
+    parent->points += mixed(m->root_ino + served);
+    if (parent->points == 0)
+        parent->points = 1;
+}
+
+/* By its point alone: what else is mounted from the same file system is not the same everywhere. */
+static void assign_spaces(struct cu_fsmap *map, const struct cu_fsmap_mount *main)
+{
+    for (size_t i = 0; i < map->count; i++) {
+        struct cu_fsmap_mount *m = &map->mounts[i];
+        uint64_t space = cu_hash_seeded(m->point, m->point_len, ROOT_SEED);
+
+        m->visible = cu_fsmap_find(map, m->point, m->point_len) == m;
+        m->space = main && same_system(m, main) ? 0 : space ? space : 1;
+        m->root_ino = mixed(cu_hash_seeded(m->point, m->point_len, ~ROOT_SEED));
+        if (m->root_ino >> LOW_BITS == 0)
+            m->root_ino |= TOP_BIT;
+        add_to_parent(map, m);
+    }
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static size_t count_lines(const char *text, size_t size)
+{
+    size_t lines = 1;
+
+    for (size_t i = 0; i < size; i++)
+        lines += text[i] == '\n';
+    return lines;
+}
+
+struct cu_fsmap *cu_fsmap_create(const struct cu_fsmap_config *config)
+{
+    struct cu_fsmap *map = calloc(1, sizeof(*map) + config->size + 1);
+
+    if (!map)
+        return NULL;
+    if (config->size)
+        memcpy(map->text, config->text, config->size);
+    map->mounts = calloc(count_lines(config->text, config->size), sizeof(*map->mounts));
+    if (!map->mounts)
+        goto fail;
+    for (char *line = map->text, *end; *line != '\0'; line = end) {
+        struct cu_fsmap_mount *m = &map->mounts[map->count];
+
+        end = line + strcspn(line, "\n");
+        if (*end == '\n')
+            *end++ = '\0';
+        *m = (struct cu_fsmap_mount){0};
+        if (!parse_line(line, m))
+            continue;
+        m->traits = traits_of(m, config->rules);
+        map->count++;
+    }
+    if (build_index(map) < 0 || find_top(map) < 0)
+        goto fail;
+    mark_made_of_copper(map, config->backing);
+    assign_spaces(map, cu_fsmap_find(map, config->main, strlen(config->main)));
+    return map;
+fail:
+    cu_fsmap_destroy(map);
+    return NULL;
+}
+
+void cu_fsmap_destroy(struct cu_fsmap *map)
+{
+    if (!map)
+        return;
+    free(map->parents);
+    free(map->by_point);
+    free(map->mounts);
+    free(map);
+}

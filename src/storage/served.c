@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The mount table, kept up to date. The kernel marks an open mountinfo file (POLLPRI, proc(5)) when
+ * mounts have come or gone since it was last polled, so that it needs to be read only then.
+ *
+ * Invariants: `table` is replaced as a whole; who uses one holds a reference. Nothing here touches
+ * a mounted file system but cu_served_stat and cu_served_space, which their callers call for places
+ * that are served. */
+#include "storage/served.h"
+
+#include "base/hash.h"
+#include "base/path.h"
+#include "storage/pathno.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define TEXT_FIRST 16384u
+#define TEXT_MAX   (64u << 20) /* some 400,000 mounts; more are not looked at */
+#define READ_TRIES 4           /* mounts that come and go while they are read */
+#define ROOTS_MAX  64u         /* subvolumes whose place is remembered */
+
+struct cu_served_table {
+    uint32_t refs; /* atomic */
+    struct cu_fsmap *map;
+};
+
+/* What was tried on a file system. */
+struct probe {
+    dev_t dev;
+    bool folds;
+};
+
+/* The topmost directory of a device that is not its mount's. */
+struct device_root {
+    uint32_t mount;
+    dev_t dev;
+    size_t len;
+    char *path; /* owned; NULL: free */
+};
+
+struct cu_served {
+    char *main, *rules;
+    int fd; /* of mountinfo, -1: none */
+    pthread_mutex_t mutex;
+    bool read;                     /* guarded by mutex, as all below: table is of the last change */
+    struct cu_served_table *table; /* reference, or NULL */
+    struct probe *probes;
+    size_t probe_count;
+    struct device_root roots[ROOTS_MAX];
+    unsigned next_root;
+};
+
+static void table_drop(struct cu_served_table *table)
+{
+    if (!table || __atomic_sub_fetch(&table->refs, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    cu_fsmap_destroy(table->map);
+    free(table);
+}
+
+/* --- the table -------------------------------------------------------------------------------- */
+
+/* The file behind a loop device, or behind the disk that it is a part of. */
+static int backing(dev_t dev, char *path)
+{
+    static const char *const files[] = {"loop/backing_file", "../loop/backing_file"};
+
+    for (unsigned i = 0; i < 2; i++) {
+        char name[128];
+        ssize_t n;
+        int fd;
+
+        snprintf(name, sizeof(name), "/sys/dev/block/%u:%u/%s", major(dev), minor(dev), files[i]);
+        fd = open(name, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+            continue;
+        n = read(fd, path, CU_PATH_MAX - 1);
+        close(fd);
+        if (n <= 1)
+            continue;
+        path[path[n - 1] == '\n' ? n - 1 : n] = '\0';
+        return 0;
+    }
+    return -1;
+}
+
+static bool changed(const struct cu_served *served)
+{
+    struct pollfd poll_fd = {.fd = served->fd, .events = POLLPRI};
+
+    return poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLPRI | POLLERR));
+}
+
+/* The whole text, to be freed; NULL when it cannot be had. */
+static char *read_text(int fd, size_t *size)
+{
+    size_t capacity = TEXT_FIRST, used = 0;
+    char *text = malloc(capacity), *larger;
+    ssize_t n = -1;
+
+    if (text && lseek(fd, 0, SEEK_SET) < 0)
+        goto fail;
+    while (text && (n = read(fd, text + used, capacity - used)) != 0) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            break;
+        used += (size_t)n;
+        if (used < capacity)
+            continue;
+        larger = capacity < TEXT_MAX ? realloc(text, capacity * 2) : NULL;
+        if (!larger)
+            goto fail;
+        text = larger;
+        capacity *= 2;
+    }
+    if (n < 0)
+        goto fail;
+    *size = used;
+    return text;
+fail:
+    free(text);
+    return NULL;
+}
+
+static struct cu_served_table *table_new(const struct cu_served *served)
+{
+    struct cu_fsmap_config config = {
+        .main = served->main, .rules = served->rules, .backing = backing};
+    struct cu_served_table *table = calloc(1, sizeof(*table));
+    char *text = read_text(served->fd, &config.size);
+
+    config.text = text;
+    if (table && text)
+        table->map = cu_fsmap_create(&config);
+    free(text);
+    if (!table || !table->map) {
+        free(table);
+        return NULL;
+    }
+    table->refs = 1;
+    return table;
+}
+
+/* What was found out holds as long as the device is mounted: its number may be another one's then.
+ */
+static void drop_probes(struct cu_served *served)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < served->probe_count; i++) {
+        bool there = false;
+
+        for (size_t k = 0; k < cu_fsmap_count(served->table->map) && !there; k++)
+            there = cu_fsmap_at(served->table->map, k)->dev == served->probes[i].dev;
+        if (there)
+            served->probes[kept++] = served->probes[i];
+    }
+    served->probe_count = kept;
+    for (unsigned i = 0; i < ROOTS_MAX; i++) {
+        free(served->roots[i].path);
+        served->roots[i].path = NULL;
+    }
+}
+
+/* With the mutex. What cannot be read now is tried again by the next who asks. */
+static void update(struct cu_served *served)
+{
+    if (served->fd < 0)
+        return;
+    if (changed(served))
+        served->read = false;
+    for (int left = READ_TRIES; left > 0 && !served->read; left--) {
+        struct cu_served_table *table = table_new(served);
+
+        if (!table)
+            return;
+        table_drop(served->table);
+        served->table = table;
+        served->read = !changed(served);
+        drop_probes(served);
+    }
+}
+
+struct cu_served *cu_served_create(const char *main, const char *rules)
+{
+    struct cu_served *served = calloc(1, sizeof(*served));
+
+    if (!served)
+        return NULL;
+    served->fd = -1;
+    served->main = strdup(main);
+    served->rules = strdup(rules ? rules : "");
+    if (!served->main || !served->rules || pthread_mutex_init(&served->mutex, NULL)) {
+        free(served->main);
+        free(served->rules);
+        free(served);
+        return NULL;
+    }
+    served->fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+    update(served);
+    if (served->fd >= 0 && !served->table) {
+        cu_served_destroy(served);
+        return NULL;
+    }
+    return served;
+}
+
+void cu_served_destroy(struct cu_served *served)
+{
+    if (!served)
+        return;
+    if (served->fd >= 0)
+        close(served->fd);
+    table_drop(served->table);
+    for (unsigned i = 0; i < ROOTS_MAX; i++)
+        free(served->roots[i].path);
+    free(served->probes);
+    free(served->main);
+    free(served->rules);
+    pthread_mutex_destroy(&served->mutex);
+    free(served);
+}
+
+/* --- places ----------------------------------------------------------------------------------- */
+
+static const struct probe *probe_of(const struct cu_served *served, dev_t dev)
+{
+    for (size_t i = 0; i < served->probe_count; i++)
+        if (served->probes[i].dev == dev)
+            return &served->probes[i];
+    return NULL;
+}
+
+/* With the mutex. */
+static unsigned traits_now(const struct cu_served *served, const struct cu_fsmap_mount *mount)
+{
+    unsigned traits = mount->traits;
+    const struct probe *probe = traits & CU_FS_PROBE ? probe_of(served, mount->dev) : NULL;
+
+    if (probe)
+        traits = (traits & ~CU_FS_PROBE) | (probe->folds ? CU_FS_PARTIAL : 0);
+    return traits;
+}
+
+void cu_served_enter(struct cu_served *served, const char *path, size_t len,
+                     struct cu_served_place *place)
+{
+    *place = (struct cu_served_place){.path = path, .len = len};
+    if (!served)
+        return;
+    pthread_mutex_lock(&served->mutex);
+    update(served);
+    place->table = served->table;
+    if (place->table) {
+        __atomic_add_fetch(&place->table->refs, 1, __ATOMIC_RELAXED);
+        place->map = place->table->map;
+        place->mount = cu_fsmap_find(place->map, path, len);
+    }
+    if (place->mount)
+        place->traits = traits_now(served, place->mount);
+    pthread_mutex_unlock(&served->mutex);
+}
+
+void cu_served_leave(struct cu_served_place *place)
+{
+    table_drop(place->table);
+    place->table = NULL;
+    place->map = NULL;
+    place->mount = NULL;
+}
+
+void cu_served_probed(struct cu_served *served, struct cu_served_place *place, bool folds)
+{
+    struct probe *larger;
+
+    if (!place->mount)
+        return;
+    pthread_mutex_lock(&served->mutex);
+    larger = probe_of(served, place->mount->dev)
+                 ? NULL
+                 : realloc(served->probes, (served->probe_count + 1) * sizeof(*larger));
+    if (larger) {
+        served->probes = larger;
+        served->probes[served->probe_count++] =
+            (struct probe){.dev = place->mount->dev, .folds = folds};
+    }
+    pthread_mutex_unlock(&served->mutex);
+    place->traits = (place->traits & ~CU_FS_PROBE) | (folds ? CU_FS_PARTIAL : 0);
+}
+
+void cu_served_each(struct cu_served *served,
+                    void (*fn)(void *context, const struct cu_fsmap_mount *mount, unsigned traits),
+                    void *context)
+{
+    pthread_mutex_lock(&served->mutex);
+    update(served);
+    for (size_t i = 0; served->table && i < cu_fsmap_count(served->table->map); i++) {
+        const struct cu_fsmap_mount *mount = cu_fsmap_at(served->table->map, i);
+
+        if (mount->visible)
+            fn(context, mount, traits_now(served, mount));
+    }
+    pthread_mutex_unlock(&served->mutex);
+}
+
+/* --- stat ------------------------------------------------------------------------------------- */
+
+static void convert(const struct statx *from, struct stat *st)
+{
+    *st = (struct stat){
+        .st_dev = makedev(from->stx_dev_major, from->stx_dev_minor),
+        .st_ino = from->stx_ino,
+        .st_mode = from->stx_mode,
+        .st_nlink = from->stx_nlink,
+        .st_uid = from->stx_uid,
+        .st_gid = from->stx_gid,
+        .st_rdev = makedev(from->stx_rdev_major, from->stx_rdev_minor),
+        .st_size = (off_t)from->stx_size,
+        .st_blksize = (blksize_t)from->stx_blksize,
+        .st_blocks = (blkcnt_t)from->stx_blocks,
+        .st_atim = {from->stx_atime.tv_sec, from->stx_atime.tv_nsec},
+        .st_mtim = {from->stx_mtime.tv_sec, from->stx_mtime.tv_nsec},
+        .st_ctim = {from->stx_ctime.tv_sec, from->stx_ctime.tv_nsec},
+    };
+}
+
+/* The stat(2) family leaves an automount at the end of the path alone; statx(2) does not unless
+ * told to. What cannot be mounted is shown as the directory that waits for it. */
+static int stat_mounting(const char *path, struct stat *st)
+{
+    struct statx x;
+
+    if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &x) == 0) {
+        convert(&x, st);
+        return 0;
+    }
+    return errno == ENOENT || lstat(path, st) ? -errno : 0;
+}
+
+int cu_served_settle(struct cu_served *served, struct cu_served_place *place, const struct stat *st)
+{
+    if (!place->mount || st->st_dev == place->mount->dev || (place->mount->traits & CU_FS_SUBDEVS))
+        return 0;
+    /* Another device: something was mounted since, or just now. */
+    cu_served_leave(place);
+    cu_served_enter(served, place->path, place->len, place);
+    return place->traits & CU_FS_NOT_SERVED ? -ENOENT : 0;
+}
+
+int cu_served_stat(struct cu_served *served, struct cu_served_place *place, const char *on_disk,
+                   struct stat *st)
+{
+    int rc;
+
+    if (place->traits & CU_FS_AUTOMOUNT)
+        rc = stat_mounting(on_disk, st);
+    else
+        rc = lstat(on_disk, st) ? -errno : 0;
+    return rc ? rc : cu_served_settle(served, place, st);
+}
+
+/* --- numbers ---------------------------------------------------------------------------------- */
+
+/* Length of the path of the topmost directory, below the mount's own root, that dev is seen
+ * through; of the mount's root when that is of dev itself. */
+static size_t climb(const struct cu_served_place *place, dev_t dev)
+{
+    size_t at = place->len, point = place->mount->point_len;
+    char path[2 * CU_PATH_MAX];
+    struct stat st;
+
+    if (place->len >= sizeof(path))
+        return at;
+    memcpy(path, place->path, place->len + 1);
+    while (at > point) {
+        size_t parent = cu_path_parent_len(path, at);
+
+        path[parent > 1 ? parent : 1] = '\0';
+        if (lstat(path, &st) || st.st_dev != dev)
+            break;
+        at = parent;
+    }
+    return at;
+}
+
+static size_t known_root(struct cu_served *served, const struct cu_served_place *place, dev_t dev)
+{
+    size_t len = 0;
+
+    pthread_mutex_lock(&served->mutex);
+    for (unsigned i = 0; i < ROOTS_MAX && len == 0; i++) {
+        const struct device_root *root = &served->roots[i];
+
+        if (root->path && root->dev == dev && root->mount == place->mount->id &&
+            cu_path_within(place->path, place->len, root->path, root->len))
+            len = root->len;
+    }
+    pthread_mutex_unlock(&served->mutex);
+    return len;
+}
+
+static void keep_root(struct cu_served *served, const struct cu_served_place *place, dev_t dev,
+                      size_t len)
+{
+    char *path = strndup(place->path, len);
+
+    pthread_mutex_lock(&served->mutex);
+    free(served->roots[served->next_root].path);
+    served->roots[served->next_root] =
+        (struct device_root){.mount = place->mount->id, .dev = dev, .len = len, .path = path};
+    served->next_root = (served->next_root + 1) % ROOTS_MAX;
+    pthread_mutex_unlock(&served->mutex);
+}
+
+/* A file of its own device (an overlay of several file systems shows such): where it is says which
+ * it is; of one with several names, what no other file of that number has. */
+static uint64_t file_space(const struct cu_served_place *place, const struct stat *st)
+{
+    struct {
+        uint64_t size, mtime_s, mtime_ns;
+    } what = {(uint64_t)st->st_size, (uint64_t)st->st_mtim.tv_sec, (uint64_t)st->st_mtim.tv_nsec};
+
+    if (st->st_nlink > 1)
+        return cu_fsmap_subspace(place->mount->space, (const char *)&what, sizeof(what));
+    return cu_fsmap_subspace(place->mount->space, place->path, place->len);
+}
+
+uint64_t cu_served_space(struct cu_served *served, const struct cu_served_place *place,
+                         const struct stat *st)
+{
+    const struct cu_fsmap_mount *mount = place->mount;
+    size_t len;
+
+    if (!mount)
+        return 0;
+    if (st->st_dev == mount->dev)
+        return mount->space;
+    len = known_root(served, place, st->st_dev);
+    if (len == 0) {
+        len = climb(place, st->st_dev);
+        if (len == place->len && !S_ISDIR(st->st_mode))
+            return file_space(place, st);
+        keep_root(served, place, st->st_dev, len);
+    }
+    if (len <= mount->point_len)
+        return mount->space;
+    return cu_fsmap_subspace(mount->space, place->path, len);
+}
+
+uint64_t cu_served_number(struct cu_served *served, const struct cu_served_place *place,
+                          const struct stat *st)
+{
+    const struct cu_fsmap_mount *mount = place->mount;
+
+    /* "/" is in no listing, so what storage says need not be given up. */
+    if (mount && place->len == mount->point_len && place->len > 1)
+        return mount->root_ino;
+    if (place->traits & CU_FS_UNNUMBERED)
+        return cu_pathno_of(place->path, place->len);
+    return cu_fsmap_number(cu_served_space(served, place, st), st->st_ino);
+}

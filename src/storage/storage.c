@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Storage: operations on their way to worker threads and back. Operations wait in one queue of our
+ * own; a work item of libuv drains it until it is empty, so that thousands of short calls a second
+ * do not cost a wake-up each, while one that hangs holds up nobody but its own worker.
+ *
+ * Invariants: `pending` and all counters belong to the loop thread; `queue` and `done` are guarded
+ * by the mutex; a job belongs to the worker that took it until it is in `done`. An operation waits
+ * in the queue only while all workers that may be are at work. The memory goes when no worker is
+ * left and libuv has let go of the handles. */
+#include "storage/storage.h"
+
+#include "base/list.h"
+#include "host/log.h"
+#include "loop/turn.h"
+#include "proto/dir.h"
+#include "storage/ops.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define OPEN_FILES_MAX  64u
+#define THREADS_DEFAULT 4u /* libuv's, when UV_THREADPOOL_SIZE does not say otherwise */
+#define THREADS_MAX     1024u
+#define IDLE_CLOSE_NS   UINT64_C(10000000000)
+#define SWEEP_PERIOD_MS 5000u
+#define KIND_SWEEP      ((enum cu_kind)0) /* our own: close files that are not used any more */
+
+struct op {
+    struct cu_list in_queue; /* or in `done`; guarded by mutex */
+    struct cu_list in_pending;
+    uint64_t id;
+    uint64_t submitted_ns;
+    struct cu_storage_job job;
+    uint32_t files_open; /* KIND_SWEEP: result */
+    char path[];
+};
+
+struct worker {
+    uv_work_t work;
+    struct cu_storage *storage;
+    bool busy;
+    uint32_t tid; /* atomic; of the thread while it works, else 0 */
+};
+
+struct cu_storage {
+    struct cu_storage_env env;
+    uv_loop_t *loop;
+    uint64_t *counters;
+    void *context;
+    cu_storage_done_fn done_fn;
+    struct cu_list pending; /* struct op, oldest first */
+    uint32_t pending_count;
+    bool destroyed;
+    bool sweeping; /* a KIND_SWEEP is under way */
+    struct {
+        bool names, listings, xattrs;
+    } told;        /* what was over a bound, once */
+    unsigned open; /* handles libuv still holds */
+    uv_async_t async;
+    uv_timer_t timer; /* active while files are kept open */
+    struct cu_turn turn;
+    uv_mutex_t mutex;
+    struct cu_list queue; /* guarded by mutex */
+    struct cu_list done;  /* guarded by mutex */
+    uint32_t queued;      /* guarded by mutex */
+    unsigned workers_busy;
+    unsigned workers_max;
+    struct worker workers[];
+};
+
+static void sweep(struct cu_storage *storage);
+
+static void op_free(struct op *op)
+{
+    cu_value_clear(&op->job.value);
+    free(op);
+}
+
+static void list_free(struct cu_list *list)
+{
+    struct cu_list *entry;
+
+    while ((entry = cu_list_pop_front(list)))
+        op_free(CU_LIST_ENTRY(entry, struct op, in_queue));
+}
+
+static void free_memory(struct cu_storage *storage)
+{
+    cu_fdcache_destroy(storage->env.files);
+    cu_served_destroy(storage->env.served);
+    for (size_t i = 0; i < storage->env.hidden_count; i++)
+        free(storage->env.hidden[i]);
+    free(storage->env.root);
+    uv_mutex_destroy(&storage->mutex);
+    free(storage);
+}
+
+/* --- on worker threads ------------------------------------------------------------------------ */
+
+static struct op *take(struct cu_storage *storage)
+{
+    struct cu_list *entry;
+
+    uv_mutex_lock(&storage->mutex);
+    entry = cu_list_pop_front(&storage->queue);
+    if (entry)
+        storage->queued--;
+    uv_mutex_unlock(&storage->mutex);
+    return entry ? CU_LIST_ENTRY(entry, struct op, in_queue) : NULL;
+}
+
+/* Returns the next operation, if there is one: then the loop must be woken for this one's result;
+ * else the end of the work item wakes it. */
+static struct op *put_and_take(struct cu_storage *storage, struct op *op)
+{
+    struct cu_list *entry;
+
+    uv_mutex_lock(&storage->mutex);
+    cu_list_push_back(&storage->done, &op->in_queue);
+    entry = cu_list_pop_front(&storage->queue);
+    if (entry)
+        storage->queued--;
+    uv_mutex_unlock(&storage->mutex);
+    if (!entry)
+        return NULL;
+    (void)uv_async_send(&storage->async);
+    return CU_LIST_ENTRY(entry, struct op, in_queue);
+}
+
+static void on_work(uv_work_t *work)
+{
+    struct worker *worker = work->data;
+    struct cu_storage *storage = worker->storage;
+    struct op *op = take(storage);
+
+    __atomic_store_n(&worker->tid, (uint32_t)gettid(), __ATOMIC_RELEASE);
+    while (op) {
+        if (op->job.kind == KIND_SWEEP)
+            op->files_open = cu_fdcache_sweep(storage->env.files, op->submitted_ns - IDLE_CLOSE_NS);
+        else
+            cu_storage_run(&storage->env, &op->job);
+        op = put_and_take(storage, op);
+    }
+    __atomic_store_n(&worker->tid, 0, __ATOMIC_RELEASE);
+}
+
+/* --- on the loop thread ----------------------------------------------------------------------- */
+
+static void count(struct cu_storage *storage, const struct cu_storage_counts *c)
+{
+    uint64_t *to = storage->counters;
+
+    if (!to)
+        return;
+    to[CU_COUNT_storage_stat] += c->stat;
+    to[CU_COUNT_storage_readdir] += c->readdir;
+    to[CU_COUNT_storage_readlink] += c->readlink;
+    to[CU_COUNT_storage_open] += c->open;
+    to[CU_COUNT_storage_read] += c->read;
+    to[CU_COUNT_storage_xattr] += c->xattr;
+    to[CU_COUNT_storage_statfs] += c->statfs;
+    to[CU_COUNT_storage_revalidate] += c->revalidate;
+    to[CU_COUNT_storage_holes] += c->holes;
+    to[CU_COUNT_storage_bytes] += c->bytes;
+    to[CU_COUNT_storage_errors] += c->errors;
+    to[CU_COUNT_names_left_out] += c->names_left_out;
+    to[CU_COUNT_listings_cut] += c->listings_cut;
+    to[CU_COUNT_xattrs_over] += c->xattrs_over;
+}
+
+/* What is over a bound is told once: it is counted each time. */
+static void tell(struct cu_storage *storage, const struct op *op)
+{
+    if (op->job.counts.names_left_out > 0 && !storage->told.names) {
+        storage->told.names = true;
+        cu_log_warn("%s: %u names are left out of its listing, over %d bytes or no names", op->path,
+                    op->job.counts.names_left_out, CU_NAME_MAX);
+    }
+    if (op->job.counts.listings_cut > 0 && !storage->told.listings) {
+        storage->told.listings = true;
+        cu_log_warn("%s: its listing is over %zu bytes, of which the first names are shown",
+                    op->path, storage->env.listing_bytes_max);
+    }
+    if (op->job.counts.xattrs_over > 0 && !storage->told.xattrs) {
+        storage->told.xattrs = true;
+        cu_log_warn("%s: %u extended attributes (or their list) are over the bounds and fail",
+                    op->path, op->job.counts.xattrs_over);
+    }
+}
+
+static void on_sweep_timer(uv_timer_t *timer)
+{
+    sweep(timer->data);
+}
+
+static void finish(struct cu_storage *storage, struct op *op)
+{
+    if (op->job.kind == KIND_SWEEP) {
+        storage->sweeping = false;
+        if (op->files_open == 0)
+            uv_timer_stop(&storage->timer);
+        op_free(op);
+        return;
+    }
+    cu_list_remove(&op->in_pending);
+    if (--storage->pending_count == 0)
+        uv_unref((uv_handle_t *)&storage->async);
+    count(storage, &op->job.counts);
+    tell(storage, op);
+    if ((op->job.kind == CU_KIND_DATA || op->job.kind == CU_KIND_HOLES) &&
+        !uv_is_active((uv_handle_t *)&storage->timer))
+        uv_timer_start(&storage->timer, on_sweep_timer, SWEEP_PERIOD_MS, SWEEP_PERIOD_MS);
+    storage->done_fn(storage->context, op->id, &op->job.value);
+    op_free(op);
+}
+
+static void drain(struct cu_storage *storage)
+{
+    struct cu_list results;
+    struct cu_list *entry;
+
+    cu_list_init(&results);
+    uv_mutex_lock(&storage->mutex);
+    cu_list_splice_back(&results, &storage->done);
+    uv_mutex_unlock(&storage->mutex);
+    while (!storage->destroyed && (entry = cu_list_pop_front(&results)))
+        finish(storage, CU_LIST_ENTRY(entry, struct op, in_queue));
+    list_free(&results);
+}
+
+static void on_async(uv_async_t *async)
+{
+    drain(async->data);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    struct cu_storage *storage = handle->data;
+
+    if (--storage->open == 0)
+        free_memory(storage);
+}
+
+static void on_turn_closed(void *context)
+{
+    struct cu_storage *storage = context;
+
+    if (--storage->open == 0)
+        free_memory(storage);
+}
+
+static void on_work_done(uv_work_t *work, int status);
+
+static void start_one(struct cu_storage *storage, void (*work)(uv_work_t *))
+{
+    struct worker *worker = storage->workers;
+
+    while (worker->busy)
+        worker++;
+    worker->busy = true;
+    worker->storage = storage;
+    worker->work.data = worker;
+    storage->workers_busy++;
+    (void)uv_queue_work(storage->loop, &worker->work, work, on_work_done);
+}
+
+static void on_close_files(uv_work_t *work)
+{
+    struct worker *worker = work->data;
+
+    cu_fdcache_destroy(worker->storage->env.files);
+    worker->storage->env.files = NULL;
+}
+
+/* close(2) may block, too: the files go on a worker, then the handles. */
+static void close_when_idle(struct cu_storage *storage)
+{
+    if (storage->workers_busy > 0)
+        return;
+    if (storage->env.files) {
+        start_one(storage, on_close_files);
+        return;
+    }
+    uv_close((uv_handle_t *)&storage->async, on_handle_closed);
+    uv_close((uv_handle_t *)&storage->timer, on_handle_closed);
+    cu_turn_close(&storage->turn, on_turn_closed);
+}
+
+/* A worker for each operation that waits, as far as there are any. */
+static void start_workers(struct cu_storage *storage)
+{
+    uint32_t queued;
+
+    uv_mutex_lock(&storage->mutex);
+    queued = storage->queued;
+    uv_mutex_unlock(&storage->mutex);
+    for (; queued > 0 && storage->workers_busy < storage->workers_max; queued--)
+        start_one(storage, on_work);
+}
+
+static void on_work_done(uv_work_t *work, int status)
+{
+    struct worker *worker = work->data;
+    struct cu_storage *storage = worker->storage;
+
+    (void)status; /* never cancelled */
+    worker->busy = false;
+    storage->workers_busy--;
+    drain(storage);
+    if (storage->destroyed)
+        close_when_idle(storage);
+    else
+        start_workers(storage); /* for what was submitted after this one found the queue empty */
+}
+
+static void on_turn(void *context)
+{
+    start_workers(context);
+}
+
+/* One worker starts at once. Whether more are needed is seen at the end of the turn: short calls
+ * are over by then. */
+static void enqueue(struct cu_storage *storage, struct op *op)
+{
+    uv_mutex_lock(&storage->mutex);
+    cu_list_push_back(&storage->queue, &op->in_queue);
+    storage->queued++;
+    uv_mutex_unlock(&storage->mutex);
+    if (storage->workers_busy == 0)
+        start_one(storage, on_work);
+    else
+        cu_turn_arm(&storage->turn);
+}
+
+static struct op *op_new(const char *path, size_t path_len)
+{
+    struct op *op = calloc(1, sizeof(*op) + path_len + 1);
+
+    if (!op)
+        return NULL;
+    cu_list_init(&op->in_queue);
+    cu_list_init(&op->in_pending);
+    if (path_len)
+        memcpy(op->path, path, path_len);
+    op->job.path = op->path;
+    op->job.path_len = path_len;
+    op->submitted_ns = uv_hrtime();
+    return op;
+}
+
+static void sweep(struct cu_storage *storage)
+{
+    struct op *op = storage->sweeping ? NULL : op_new("", 0);
+
+    if (!op) /* next time */
+        return;
+    storage->sweeping = true;
+    enqueue(storage, op);
+}
+
+int cu_storage_submit(struct cu_storage *storage, uint64_t id, const struct cu_request *request)
+{
+    bool valid = cu_path_is_normal(request->path, request->path_len);
+    struct op *op;
+
+    if (storage->destroyed)
+        return -ENOMEM;
+    op = op_new(request->path, valid ? request->path_len : 0);
+    if (!op)
+        return -ENOMEM;
+    op->id = id;
+    op->job.kind = request->kind;
+    op->job.flags = request->flags;
+    op->job.chunk = request->chunk;
+    op->job.piece = request->piece;
+    op->job.version = request->version;
+    cu_list_push_back(&storage->pending, &op->in_pending);
+    if (storage->pending_count++ == 0)
+        uv_ref((uv_handle_t *)&storage->async);
+    if (valid && request->kind >= CU_KIND_ATTR && request->kind < CU_KIND_COUNT) {
+        enqueue(storage, op);
+        return 0;
+    }
+    op->job.value.error = EINVAL;
+    uv_mutex_lock(&storage->mutex);
+    cu_list_push_back(&storage->done, &op->in_queue);
+    uv_mutex_unlock(&storage->mutex);
+    (void)uv_async_send(&storage->async);
+    return 0;
+}
+
+uint32_t cu_storage_pending(const struct cu_storage *storage, uint64_t now_ns, uint64_t *oldest_ns,
+                            const char **oldest_path)
+{
+    const struct op *op;
+
+    *oldest_ns = 0;
+    *oldest_path = NULL;
+    if (storage->pending_count == 0)
+        return 0;
+    op = CU_LIST_ENTRY(storage->pending.next, struct op, in_pending);
+    *oldest_ns = now_ns > op->submitted_ns ? now_ns - op->submitted_ns : 0;
+    *oldest_path = op->path;
+    return storage->pending_count;
+}
+
+void cu_storage_destroy(struct cu_storage *storage)
+{
+    struct cu_list dropped;
+
+    if (!storage || storage->destroyed)
+        return;
+    storage->destroyed = true;
+    cu_list_init(&dropped);
+    uv_mutex_lock(&storage->mutex);
+    cu_list_splice_back(&dropped, &storage->queue);
+    storage->queued = 0;
+    uv_mutex_unlock(&storage->mutex);
+    list_free(&dropped);
+    if (storage->pending_count > 0)
+        uv_unref((uv_handle_t *)&storage->async);
+    uv_timer_stop(&storage->timer);
+    close_when_idle(storage);
+}
+
+bool cu_storage_is_worker(const struct cu_storage *storage, uint32_t tid)
+{
+    for (unsigned i = 0; i < storage->workers_max; i++)
+        if (tid != 0 && __atomic_load_n(&storage->workers[i].tid, __ATOMIC_ACQUIRE) == tid)
+            return true;
+    return false;
+}
+
+uint64_t cu_storage_space(const struct cu_storage *storage, const char *path, size_t path_len)
+{
+    struct cu_served_place place;
+    uint64_t space;
+
+    cu_served_enter(storage->env.served, path, path_len, &place);
+    space = place.mount ? place.mount->dev : 0;
+    cu_served_leave(&place);
+    return space;
+}
+
+struct cu_served *cu_storage_served(const struct cu_storage *storage)
+{
+    return storage->env.served;
+}
+
+/* All of libuv's threads but one: a storage that hangs must not stop host names from being
+ * resolved. */
+static unsigned workers_allowed(void)
+{
+    const char *text = getenv("UV_THREADPOOL_SIZE");
+    long threads = text ? strtol(text, NULL, 10) : (long)THREADS_DEFAULT;
+
+    if (threads < 2)
+        return 1;
+    return (threads < (long)THREADS_MAX ? (unsigned)threads : THREADS_MAX) - 1;
+}
+
+static int copy_paths(struct cu_storage *storage, const struct cu_storage_config *config)
+{
+    struct cu_storage_env *env = &storage->env;
+
+    env->serve = config->serve;
+    env->root = strdup(config->root ? config->root : "");
+    if (!env->root)
+        return -ENOMEM;
+    for (size_t i = 0; i < CU_STORAGE_HIDDEN_MAX && config->hidden_paths[i]; env->hidden_count++) {
+        env->hidden[i] = strdup(config->hidden_paths[i]);
+        if (!env->hidden[i++])
+            return -ENOMEM;
+    }
+    env->served = cu_served_create(env->root[0] ? env->root : "/", config->listings);
+    return env->served ? 0 : -ENOMEM;
+}
+
+struct cu_storage *cu_storage_create(const struct cu_storage_config *config, void *context,
+                                     cu_storage_done_fn done, struct cu_error *err)
+{
+    unsigned workers = workers_allowed();
+    struct cu_storage *storage = calloc(1, sizeof(*storage) + workers * sizeof(struct worker));
+    int r;
+
+    if (!storage)
+        goto no_memory;
+    if (uv_mutex_init(&storage->mutex)) {
+        free(storage);
+        goto no_memory;
+    }
+    storage->env.chunk_bytes = config->chunk_bytes;
+    storage->env.inline_bytes = config->inline_bytes;
+    storage->env.listing_bytes_max =
+        config->listing_bytes_max ? config->listing_bytes_max : CU_DIR_BYTES_MAX;
+    storage->env.files =
+        cu_fdcache_create(config->open_files_max ? config->open_files_max : OPEN_FILES_MAX);
+    if (!storage->env.files || copy_paths(storage, config)) {
+        free_memory(storage);
+        goto no_memory;
+    }
+    storage->loop = config->loop;
+    storage->counters = config->counters;
+    storage->context = context;
+    storage->done_fn = done;
+    storage->workers_max = workers;
+    cu_list_init(&storage->pending);
+    cu_list_init(&storage->queue);
+    cu_list_init(&storage->done);
+    r = uv_async_init(config->loop, &storage->async, on_async);
+    if (r) {
+        free_memory(storage);
+        (void)cu_error_set(err, r, "cannot wake the event loop: %s", uv_strerror(r));
+        return NULL;
+    }
+    (void)uv_timer_init(config->loop, &storage->timer);
+    cu_turn_init(&storage->turn, config->loop, storage, on_turn);
+    storage->async.data = storage;
+    storage->timer.data = storage;
+    storage->open = 3;
+    uv_unref((uv_handle_t *)&storage->async);
+    uv_unref((uv_handle_t *)&storage->timer);
+    return storage;
+no_memory:
+    (void)cu_error_set(err, -ENOMEM, "no memory for storage");
+    return NULL;
+}

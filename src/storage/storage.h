@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Storage: the calls that may block, on libuv's worker threads (all but one of UV_THREADPOOL_SIZE,
+ * so that host names are still resolved when storage hangs). Each operation becomes a cu_value
+ * with checksums, or its errno.
+ *
+ * What is read is checked against the version that was asked for (what counts as a change of a file
+ * that is being read, when only its ctime has moved, is decided by the front, front/same.c): a file
+ * is opened once per node (a small cache of descriptors), its version is checked then and after
+ * each chunk; ESTALE when the file is not (any longer) of that version or has gone; a short read
+ * inside the file's size is ESTALE, too, never zeros. Never follows a symbolic link in the last
+ * component; opens with O_NONBLOCK, so that a fifo cannot hang it.
+ *
+ * File systems stamp changes with a clock that moves in ticks of up to 10 ms. A file that was
+ * changed less than 20 ms ago is therefore given that time before it is opened for good: what
+ * changes it later shows in its stamp. A listing of such a directory gets a version that no later
+ * state can equal, so that the next check lists it again. What remains: where stamps are whole
+ * seconds, or the node's clock is off by more than 20 ms, two states of a file with the same size
+ * within one tick cannot be told apart; a write(2) that stands still for more than 20 ms between
+ * its stamp and its bytes can be seen half done; and stores through a writer's shared mapping show
+ * in the stamp only when the kernel writes the page back.
+ *
+ * Counters: storage_stat lstat(2) of a path; storage_readlink readlink(2); storage_open files
+ * opened; storage_read pread(2) and storage_bytes what they yielded; storage_readdir complete
+ * listings; storage_revalidate lstat(2) of a directory that found the version held still right;
+ * storage_xattr and storage_statfs operations; storage_holes
+ * lists of holes; storage_errors failed operations, but for ENOENT,
+ * ENOTDIR, ESTALE and EOPNOTSUPP, which are answers. Calls on an open descriptor (fstat, close)
+ * are not counted. */
+#ifndef CU_STORAGE_STORAGE_H
+#define CU_STORAGE_STORAGE_H
+
+#include "base/error.h"
+#include "core/core.h"
+
+#include <stdint.h>
+#include <uv.h>
+
+struct cu_serve;
+struct cu_storage;
+struct cu_served;
+
+struct cu_storage_config {
+    uv_loop_t *loop;
+    uint32_t chunk_bytes;
+    uint32_t inline_bytes;
+    uint32_t open_files_max;      /* descriptors kept; 0: 64 */
+    size_t listing_bytes_max;     /* of a longer one the first names, `cut`; 0: CU_DIR_BYTES_MAX */
+    const char *hidden_paths[8];  /* borrowed; served as ENOENT at and below, absent from listings;
+                                     NULL ends the list */
+    const struct cu_serve *serve; /* borrowed while workers run (proto/serve.h); NULL: all */
+    const char *listings;         /* borrowed; rules of proto/listings.h, or NULL */
+    const char *root;             /* borrowed; prefix put before every path (tests); NULL: none */
+    uint64_t *counters;           /* enum cu_counter, storage_*; written on the loop thread only */
+};
+
+/* done: on the loop thread, never from inside submit. value is cleared by the storage after it. */
+typedef void (*cu_storage_done_fn)(void *context, uint64_t id, const struct cu_value *value);
+
+struct cu_storage *cu_storage_create(const struct cu_storage_config *config, void *context,
+                                     cu_storage_done_fn done, struct cu_error *err);
+/* Submits the operation of a CU_EFFECT_READ. The path is copied. 0 (done will be called), or
+ * -ENOMEM (it will not).
+ *   ATTR    lstat, and readlink for a link. A file that says size 0 on a file system that may not
+ *           know sizes (fskinds.h) is read: its size is what there is, EOVERFLOW over 16 MiB. With
+ * CU_WANT_CONTENT and a regular file of 1..inline_bytes: its content, too; if that fails, the attr
+ * alone. DIR     complete listing with the directory's version, taken before and after. Changed
+ * during it: again, at most 3 times in all; then the last listing with age_ms UINT32_MAX.
+ *           request.version not zero: if the directory still has it, `unchanged` and no listing.
+ *   DATA    chunk `request.chunk`, or a piece of it, of request.version; EINVAL past its end.
+ *   HOLES   where request.version has no data. What storage cannot tell is data.
+ *   XATTR   all attributes that this user may read.
+ *   STATFS  of the file system that holds the path itself, link or not.
+ * EINVAL for a path that is not in normal form. */
+__attribute__((warn_unused_result)) int cu_storage_submit(struct cu_storage *storage, uint64_t id,
+                                                          const struct cu_request *request);
+/* Operations under way, and the age and path of the oldest (for `copper doctor`). */
+uint32_t cu_storage_pending(const struct cu_storage *storage, uint64_t now_ns, uint64_t *oldest_ns,
+                            const char **oldest_path);
+/* Waits for nobody; done is not called any more. The memory goes when the operations under way
+ * have returned and the loop has run until then; those that hang keep it. (Ending the process with
+ * exit(3) would wait for them: libuv joins its threads there. _exit(2) does not.) NULL does
+ * nothing. */
+void cu_storage_destroy(struct cu_storage *storage);
+/* Is the thread with this id at work on an operation? */
+bool cu_storage_is_worker(const struct cu_storage *storage, uint32_t tid);
+/* The file system that a path lies on, by the mount table alone; 0 when that is not known. */
+uint64_t cu_storage_space(const struct cu_storage *storage, const char *path, size_t path_len);
+/* The file systems that it reads; borrowed. */
+struct cu_served *cu_storage_served(const struct cu_storage *storage);
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Reading extended attributes. One that cannot be read, or for which there is no room any more,
+ * fails alone. Those that decide about access come first: they must not be crowded out. */
+#include "storage/ops.h"
+
+#include "base/hash.h"
+#include "proto/xattr.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+
+#define XATTR_BYTES 65536u /* the kernel's bound of a list and of a value */
+
+/* What the kernel itself asks for. */
+static const char *const first[] = {"system.posix_acl_access", "system.posix_acl_default",
+                                    "security.capability"};
+#define FIRST_COUNT (sizeof(first) / sizeof(first[0]))
+
+static bool is_first(const char *name)
+{
+    for (size_t i = 0; i < FIRST_COUNT; i++)
+        if (strcmp(name, first[i]) == 0)
+            return true;
+    return false;
+}
+
+static int add_error(struct cu_storage_job *job, const char *name, int error)
+{
+    struct cu_xattr pair = {
+        .name = name, .name_len = (uint16_t)strlen(name), .error = (uint16_t)error};
+
+    job->counts.xattrs_over += error == E2BIG;
+    return cu_xattr_append(&job->value.bytes, &pair);
+}
+
+/* One attribute onto value.bytes. One that has gone, or that this user may not read, is left out.
+ */
+static int add(struct cu_storage_job *job, const char *on_disk, const char *name, char *value)
+{
+    struct cu_xattr pair = {.name = name, .name_len = (uint16_t)strlen(name), .value = value};
+    ssize_t n = lgetxattr(on_disk, name, value, XATTR_BYTES);
+    int r;
+
+    if (n < 0 && (errno == ENODATA || errno == EACCES || errno == EPERM || errno == EOPNOTSUPP))
+        return 0;
+    if (n < 0) /* the kernel reads none over XATTR_BYTES */
+        return add_error(job, name, errno == ERANGE ? E2BIG : errno);
+    pair.value_len = (uint32_t)n;
+    r = cu_xattr_append(&job->value.bytes, &pair);
+    return r == -E2BIG ? add_error(job, name, E2BIG) : r;
+}
+
+/* names: n bytes, each name with its NUL. */
+static int add_all(struct cu_storage_job *job, const char *on_disk, const char *names, ssize_t n,
+                   char *value)
+{
+    int r = 0;
+
+    for (int round = 0; round < 2; round++) {
+        for (ssize_t at = 0; at < n && r == 0; at += (ssize_t)strlen(names + at) + 1)
+            if (is_first(names + at) == (round == 0))
+                r = add(job, on_disk, names + at, value);
+    }
+    return r;
+}
+
+int cu_storage_read_xattrs(struct cu_storage_job *job, const char *on_disk)
+{
+    char *names = malloc((size_t)2 * XATTR_BYTES), *value;
+    ssize_t n;
+    int r = 0;
+
+    if (!names)
+        return -ENOMEM;
+    value = names + XATTR_BYTES;
+    job->counts.xattr++;
+    n = llistxattr(on_disk, names, XATTR_BYTES);
+    if (n < 0 && (errno == E2BIG || errno == ERANGE)) {
+        for (size_t i = 0; i < FIRST_COUNT && r == 0; i++)
+            r = add(job, on_disk, first[i], value);
+        if (r == 0)
+            r = add_error(job, "", E2BIG);
+    } else {
+        r = n < 0 ? -errno : add_all(job, on_disk, names, n, value);
+    }
+    if (r == 0 && job->value.bytes)
+        job->value.hash = cu_hash_bytes(job->value.bytes->data, job->value.bytes->size);
+    free(names);
+    return r;
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What launch_copper.sh's words become, and what is made of a launcher's lines. */
+#include "copper/cli.h"
+#include "copper/launch.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static struct cu_launch_options options;
+static struct cu_error err;
+static const char *site; /* file with the site's defaults */
+
+static int take(const char *words)
+{
+    static char text[512];
+    char *argv[64] = {(char *)"launch_copper.sh"};
+    int argc = 1;
+
+    snprintf(text, sizeof(text), "%s", words);
+    for (char *word = strtok(text, " "); word != NULL; word = strtok(NULL, " "))
+        argv[argc++] = word;
+    return cu_launch_options(argc, argv, site, &options, &err);
+}
+
+static void test_every_option_reaches_the_job(void **state)
+{
+    const struct cu_job *job = &options.job;
+
+    (void)state;
+    assert_int_equal(take("-l 2 -t stdout -d /l -v /m -T 3 -k 4 -M 5K -m 6M -s 7 -b 8,9 -E 10 "
+                          "-n tcp:eth0 -p 1111 -P -N 12 -A -I 13 -H a,b --encrypt --listings "
+                          "nfs4:partial --serve /a"),
+                     0);
+    assert_int_equal(job->log_level, 2);
+    assert_true(job->log_to_stdout && !job->log_to_file);
+    assert_string_equal(job->log_dir, "/l");
+    assert_string_equal(job->mount_dir, "/m");
+    assert_int_equal(job->trees, 3);
+    assert_int_equal(job->fanout, 4);
+    assert_int_equal(job->max_cacheable_bytes, 5 * 1024);
+    assert_int_equal(job->cache_bytes, 6 * 1024 * 1024);
+    assert_int_equal(job->ready_timeout_s, 7);
+    assert_int_equal(job->core_count, 2);
+    assert_int_equal(job->enoent_ttl_ms, 10);
+    assert_string_equal(job->network, "tcp:eth0");
+    assert_int_equal(job->port, 1111);
+    assert_true(job->profile && job->full_paths && job->encrypt);
+    assert_string_equal(job->listings, "nfs4:partial");
+    assert_string_equal(job->serve, "/a");
+    assert_int_equal(job->top_paths, 12);
+    assert_int_equal(job->snapshot_s, 13);
+    assert_string_equal(options.hosts, "a,b");
+    cu_job_free(&options.job);
+}
+
+static void test_wrong_words_are_named(void **state)
+{
+    static const struct {
+        const char *words, *said;
+    } cases[] = {
+        {"-k 0", "-k: \"0\" is not a fan-out; allowed is 1 to 1024"},
+        {"-s", "-s: needs a value; see launch_copper.sh --help"},
+        {"-P --listings", "--listings: needs a value; see launch_copper.sh --help"},
+        {"-Pq", "-q: there is no such option; see launch_copper.sh --help"},
+        {"--nothing", "--nothing: there is no such option; see launch_copper.sh --help"},
+        {"--encrypt=no", "--encrypt=no: there is no such option; see launch_copper.sh --help"},
+        {"--help=1", "--help=1: there is no such option; see launch_copper.sh --help"},
+        {"--encrypt -PqA", "-q: there is no such option; see launch_copper.sh --help"},
+        {"-P more", "\"more\" is too much; see launch_copper.sh --help"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(take(cases[i].words), -EINVAL);
+        assert_string_equal(err.text, cases[i].said);
+    }
+}
+
+static void test_help_stops_the_parsing(void **state)
+{
+    (void)state;
+    assert_int_equal(take("--help -k 0"), 0);
+    assert_true(options.help);
+    cu_job_free(&options.job);
+    assert_int_equal(take("--version"), 0);
+    assert_true(options.version);
+    cu_job_free(&options.job);
+}
+
+static void test_hosts_are_sorted_without_repeats(void **state)
+{
+    struct cu_hosts hosts;
+
+    (void)state;
+    assert_int_equal(cu_launch_hosts("n10,n2,n10", &hosts, &err), 0);
+    assert_int_equal(hosts.count, 2);
+    assert_string_equal(hosts.names[0], "n2");
+    cu_parse_hosts_free(&hosts);
+    assert_int_equal(cu_launch_hosts("/nonexistent", &hosts, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "-H: \"/nonexistent\" cannot be read"));
+    assert_int_equal(cu_launch_hosts("/dev/null", &hosts, &err), -EINVAL);
+    assert_string_equal(err.text, "-H /dev/null: holds no host");
+}
+
+/* Takes the words where the site's file says that. */
+static int take_at_site(const char *text, const char *words)
+{
+    static char path[] = "/tmp/cu_launch_site.XXXXXX";
+    int fd = mkstemp(path), rc;
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    site = path;
+    rc = take(words);
+    unlink(path);
+    site = NULL;
+    if (rc != 0) /* the file's name is no part of what is compared */
+        memmove(err.text, err.text + strlen(path), strlen(err.text + strlen(path)) + 1);
+    memcpy(path + strlen(path) - 6, "XXXXXX", 6);
+    return rc;
+}
+
+static void test_a_site_has_its_own_defaults(void **state)
+{
+    static const char text[] = "# ours\n\n  fanout = 8 # wide\nready_timeout_s=60\nencrypt = yes\n"
+                               "cache_bytes = 2GB";
+
+    (void)state;
+    assert_int_equal(take_at_site(text, "-s 5"), 0);
+    assert_int_equal(options.job.fanout, 8);
+    assert_int_equal(options.job.ready_timeout_s, 5);
+    assert_int_equal(options.job.cache_bytes, UINT64_C(2) << 30);
+    assert_true(options.job.encrypt);
+    cu_job_free(&options.job);
+    site = "/nonexistent/copper.conf";
+    assert_int_equal(take("-k 3"), 0);
+    assert_int_equal(options.job.fanout, 3);
+    cu_job_free(&options.job);
+    site = NULL;
+}
+
+static void test_a_wrong_line_of_the_site_is_named(void **state)
+{
+    static const struct {
+        const char *text, *said;
+    } cases[] = {
+        {"\nfanout = 0\n", ":2: fanout: \"0\" is not a fan-out; allowed is 1 to 1024"},
+        {"fanout 3\n", ":1: \"fanout 3\" is not \"name = value\""},
+        {"fast = yes\n", ":1: fast: there is no option \"fast\""},
+        {"fanout = 3\nfanout = 4\n", ":2: fanout: is there twice"},
+        {"mount = /x\n", ":1: mount: stands in the environment, as COPPER_MOUNT"},
+        {"group = 100\n", ":1: group: is that of who launches, and no setting"},
+        {"encrypt = maybe\n", ":1: encrypt: \"maybe\" is not a switch; allowed is yes or no"},
+        {"fanout =\n", ":1: fanout: \"\" is not a fan-out; allowed is 1 to 1024"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(take_at_site(cases[i].text, ""), -EINVAL);
+        assert_string_equal(err.text, cases[i].said);
+    }
+    assert_int_equal(take_at_site("fanout = 0\n", "--help"), 0);
+    cu_job_free(&options.job);
+    site = "/";
+    assert_int_equal(take(""), -EINVAL);
+    assert_string_equal(err.text, "/: Is a directory");
+    site = NULL;
+}
+
+/* A launcher that writes what it is told. */
+static void spawn(struct cu_starters *s, const struct cu_hosts *hosts, const char *script)
+{
+    static const char *const command[] = {"command", NULL};
+    char dir[] = "/tmp/cu_launch_test.XXXXXX", path[64];
+    struct cu_starters_config config = {
+        .parts = dir, .mode = "run", .command = command, .hosts = hosts};
+    FILE *out;
+
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/rsh.sh", dir);
+    out = fopen(path, "w");
+    assert_non_null(out);
+    fprintf(out, "#!/bin/sh\n%s\n", script);
+    assert_int_equal(fclose(out), 0);
+    assert_int_equal(chmod(path, 0700), 0);
+    unsetenv("SLURM_JOB_ID");
+    unsetenv("COPPER_LAUNCHER");
+    assert_int_equal(cu_starters_spawn(s, &config, &err), 0);
+    assert_true(cu_starters_wait(s, 10000));
+    unlink(path);
+    rmdir(dir);
+}
+
+static void test_lines_of_a_launcher(void **state)
+{
+    struct cu_hosts hosts;
+    struct cu_starters s;
+
+    (void)state;
+    assert_int_equal(cu_launch_hosts("n1,n2,n3,n4", &hosts, &err), 0);
+    spawn(
+        &s, &hosts,
+        "echo stay; printf 'n1 0 '; echo fine; echo 'n2 - words'; echo 'n2 1 '\n"
+        "echo 'n3 1 first'; echo 'n3 0 again'; echo nonsense; echo '- - trouble'; printf 'n4 0 x'");
+    assert_true(s.stay);
+    assert_int_equal(s.done, 1);
+    assert_int_equal(s.failed, 2);
+    assert_string_equal(s.of[0].text, "fine");
+    assert_int_equal(s.of[1].state, CU_STARTER_FAILED);
+    assert_string_equal(s.of[1].text, "words");
+    assert_int_equal(s.of[2].state, CU_STARTER_FAILED);
+    assert_int_equal(s.of[3].state, CU_STARTER_RUNS); /* a line without its end is none */
+    assert_string_equal(s.text, "trouble");
+    cu_starters_free(&s);
+    cu_parse_hosts_free(&hosts);
+}
+
+static void test_a_launcher_gets_hosts_and_command(void **state)
+{
+    struct cu_hosts hosts;
+    struct cu_starters s;
+
+    (void)state;
+    assert_int_equal(cu_launch_hosts("n1,n2", &hosts, &err), 0);
+    spawn(&s, &hosts, "while read -r h; do echo \"$h 0 $1 $2 $# $COPPER_INPUT\"; done");
+    assert_false(s.stay);
+    assert_int_equal(s.done, 2);
+    assert_string_equal(s.of[1].text, "run command 2 /dev/null");
+    cu_starters_free(&s);
+    cu_parse_hosts_free(&hosts);
+}
+
+static void test_a_line_that_is_too_long_is_cut(void **state)
+{
+    struct cu_hosts hosts;
+    struct cu_starters s;
+
+    (void)state;
+    assert_int_equal(cu_launch_hosts("n1,n2", &hosts, &err), 0);
+    spawn(&s, &hosts, "printf 'n1 1 %05000d\\n' 0; echo 'n2 0 '");
+    assert_int_equal(s.failed, 1);
+    assert_int_equal(s.done, 1);
+    assert_true(strlen(s.of[0].text) < 1024);
+    cu_starters_free(&s);
+    cu_parse_hosts_free(&hosts);
+}
+
+static void test_sizes_for_people(void **state)
+{
+    char out[32];
+
+    (void)state;
+    assert_string_equal(cu_cli_size(0, out), "0 B");
+    assert_string_equal(cu_cli_size(1023, out), "1023 B");
+    assert_string_equal(cu_cli_size(1024, out), "1.0 KB");
+    assert_string_equal(cu_cli_size(1024 * 1024 - 1, out), "1.0 MB");
+    assert_string_equal(cu_cli_size(UINT64_C(5) << 30, out), "5.0 GB");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_option_reaches_the_job),
+        cmocka_unit_test(test_wrong_words_are_named),
+        cmocka_unit_test(test_help_stops_the_parsing),
+        cmocka_unit_test(test_a_site_has_its_own_defaults),
+        cmocka_unit_test(test_a_wrong_line_of_the_site_is_named),
+        cmocka_unit_test(test_hosts_are_sorted_without_repeats),
+        cmocka_unit_test(test_lines_of_a_launcher),
+        cmocka_unit_test(test_a_launcher_gets_hosts_and_command),
+        cmocka_unit_test(test_a_line_that_is_too_long_is_cut),
+        cmocka_unit_test(test_sizes_for_people),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The place of a daemon on its node: lock, mounts, mount directory, and the start's pipe. */
+#include "copperd/detach.h"
+#include "host/lock.h"
+#include "host/mountdir.h"
+#include "host/mounts.h"
+#include "host/rundir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char base[64];
+
+static const char *at(const char *name)
+{
+    static char path[8][256];
+    static unsigned next;
+    char *out = path[next++ % 8];
+
+    snprintf(out, sizeof(path[0]), "%s%s", base, name);
+    return out;
+}
+
+static int make_base(void **state)
+{
+    (void)state;
+    strcpy(base, "/tmp/cu-place-test-XXXXXX");
+    return mkdtemp(base) == NULL;
+}
+
+static int remove_base(void **state)
+{
+    char command[128];
+
+    (void)state;
+    snprintf(command, sizeof(command), "rm -rf '%s'", base);
+    return system(command);
+}
+
+static bool exists(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0;
+}
+
+static void test_mountinfo(void **state)
+{
+    static const char text[] =
+        "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
+        "30 22 0:50 / /tmp/a/copper ro,nosuid - fuse.copper copper ro,user_id=1000,group_id=1\n"
+        "31 22 0:51 / /tmp/b/copper ro - fuse.copper copper ro,user_id=10\n"
+        "32 22 0:52 / /tmp/c ro master:2 propagate_from:3 - tmpfs tmpfs rw,user_id=1000\n"
+        "33 22 0:53 / /tmp/d\\040e\\134 ro - fuse.copper copper user_id=1000\n"
+        "34 22 0:54 / /tmp/f rw - tmpfs tmpfs rw\n"
+        "35 34 0:55 / /tmp/f ro - fuse.copper copper ro,user_id=1000\n"
+        "36 22 0:56 / /tmp/g ro - fuse.copper copper ro,user_id=1000\n"
+        "37 36 0:57 / /tmp/g ro - fuse.sshfs host: ro,user_id=1000\n"
+        "38 22 0:58 / /tmp/h ro - fuse.copperx copper ro,user_id=1000\n"
+        "39 22 0:59 / /tmp/i";
+
+    (void)state;
+    assert_int_equal(cu_mounts_find(text, "/tmp/a/copper", 1000), CU_MOUNTS_OURS);
+    assert_int_equal(cu_mounts_find(text, "/tmp/a/copper", 100), CU_MOUNTS_OTHER);
+    assert_int_equal(cu_mounts_find(text, "/tmp/b/copper", 1000), CU_MOUNTS_OTHER);
+    assert_int_equal(cu_mounts_find(text, "/tmp/b/copper", 10), CU_MOUNTS_OURS);
+    assert_int_equal(cu_mounts_find(text, "/tmp/a", 1000), CU_MOUNTS_NOTHING);
+    assert_int_equal(cu_mounts_find(text, "/tmp/a/copper/x", 1000), CU_MOUNTS_NOTHING);
+    assert_int_equal(cu_mounts_find(text, "/tmp/c", 1000), CU_MOUNTS_OTHER);
+    assert_int_equal(cu_mounts_find(text, "/tmp/d e\\", 1000), CU_MOUNTS_OURS);
+    assert_int_equal(cu_mounts_find(text, "/tmp/f", 1000), CU_MOUNTS_OURS);
+    assert_int_equal(cu_mounts_find(text, "/tmp/g", 1000), CU_MOUNTS_OTHER);
+    assert_int_equal(cu_mounts_find(text, "/tmp/h", 1000), CU_MOUNTS_OTHER);
+    assert_int_equal(cu_mounts_find(text, "/tmp/i", 1000), CU_MOUNTS_OTHER);
+    assert_int_equal(cu_mounts_find("", "/", 0), CU_MOUNTS_NOTHING);
+}
+
+static void test_mounts_here(void **state)
+{
+    enum cu_mounts_what what;
+    struct cu_error err = {""};
+
+    (void)state;
+    assert_int_equal(cu_mounts_look("/proc", &what), 0);
+    assert_int_equal(what, CU_MOUNTS_OTHER);
+    assert_int_equal(cu_mounts_clean("/proc", &err), -EBUSY);
+    assert_non_null(strstr(err.text, "something else is mounted there"));
+    assert_int_equal(cu_mounts_clean(at("/none"), &err), 0);
+}
+
+static void test_mountdir_made_and_removed(void **state)
+{
+    struct cu_mountdir dir;
+    struct cu_error err;
+    struct stat st;
+
+    (void)state;
+    assert_int_equal(cu_mountdir_make(&dir, at("/u/v/copper"), 0, &err), 0);
+    assert_int_equal(dir.made, 3);
+    assert_int_equal(stat(at("/u"), &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0700);
+    assert_int_equal(mkdir(at("/u/other"), 0700), 0);
+    cu_mountdir_remove(&dir);
+    assert_false(exists(at("/u/v")));
+    assert_true(exists(at("/u/other")));
+    assert_int_equal(rmdir(at("/u/other")), 0);
+    cu_mountdir_remove(&dir);
+    assert_true(exists(at("/u")));
+}
+
+static void test_mountdir_there_stays(void **state)
+{
+    struct cu_mountdir dir;
+    struct cu_error err;
+
+    (void)state;
+    assert_int_equal(mkdir(at("/m"), 0700), 0);
+    assert_int_equal(cu_mountdir_make(&dir, at("/m"), 0, &err), 0);
+    cu_mountdir_remove(&dir);
+    assert_true(exists(at("/m")));
+    /* A killed daemon's note makes it ours to remove. */
+    assert_int_equal(cu_mountdir_make(&dir, at("/m"), 1, &err), 0);
+    cu_mountdir_remove(&dir);
+    assert_false(exists(at("/m")));
+    assert_true(exists(base));
+}
+
+static void check_refused(const char *path, int code, const char *text)
+{
+    struct cu_mountdir dir;
+    struct cu_error err = {""};
+
+    assert_int_equal(cu_mountdir_make(&dir, path, 0, &err), code);
+    if (strstr(err.text, text) == NULL)
+        fail_msg("\"%s\" is not in \"%s\"", text, err.text);
+}
+
+static void test_mountdir_refused(void **state)
+{
+    FILE *file;
+
+    (void)state;
+    check_refused("/", -EINVAL, "cannot be mounted on");
+    assert_int_equal(mkdir(at("/open"), 0777), 0);
+    assert_int_equal(chmod(at("/open"), 01777), 0);
+    assert_int_equal(mkdir(at("/target"), 0700), 0);
+    assert_int_equal(symlink(at("/target"), at("/open/link")), 0);
+    assert_int_equal(symlink(at("/target"), at("/link")), 0);
+    check_refused(at("/open/link/copper"), -EPERM,
+                  "is a symbolic link in a directory that anybody");
+    check_refused(at("/open/link"), -EPERM, "is a symbolic link in a directory that anybody");
+    check_refused(at("/link"), -ENOTDIR, "is a symbolic link; choose another mount with -v");
+    assert_false(exists(at("/target/copper")));
+    file = fopen(at("/file"), "w");
+    assert_non_null(file);
+    assert_int_equal(fclose(file), 0);
+    check_refused(at("/file/x"), -ENOTDIR, "is not a directory");
+    check_refused(at("/file"), -ENOTDIR, "is not a directory");
+    assert_int_equal(mkdir(at("/full"), 0700), 0);
+    assert_int_equal(mkdir(at("/full/x"), 0700), 0);
+    check_refused(at("/full"), -ENOTEMPTY, "is not empty");
+}
+
+static void test_mountdir_of_another(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(chmod(base, 01777), 0);
+    assert_int_equal(mkdir(at("/theirs"), 0755), 0);
+    assert_int_equal(mkdir(at("/theirs/mine"), 0700), 0);
+    assert_int_equal(chown(at("/theirs"), 12345, 12345), 0);
+    check_refused(at("/theirs/copper"), -EPERM, "belongs to another user (uid 12345)");
+    check_refused(at("/theirs/mine/copper"), -EPERM, "belongs to another user (uid 12345)");
+    check_refused(at("/theirs"), -EPERM, "belongs to another user (uid 12345)");
+    assert_false(exists(at("/theirs/copper")));
+    assert_int_equal(symlink("theirs", at("/link")), 0);
+    check_refused(at("/link/copper"), -EPERM, "is a symbolic link in a directory that anybody");
+    assert_int_equal(chmod(base, 0700), 0);
+    check_refused(at("/link/copper"), -EPERM, "belongs to another user (uid 12345)");
+    assert_int_equal(lchown(at("/link"), 12345, 12345), 0);
+    check_refused(at("/link/copper"), -EPERM, "is a symbolic link and belongs to another user");
+}
+
+/* Whoever may write to a directory without the sticky bit can exchange what is in it. */
+static void test_mountdir_in_open_directories(void **state)
+{
+    static const mode_t bad[] = {0777, 0770, 0720, 02770, 0702};
+    struct cu_mountdir dir;
+    struct cu_error err;
+
+    (void)state;
+    assert_int_equal(mkdir(at("/open"), 0700), 0);
+    assert_int_equal(mkdir(at("/open/u"), 0700), 0);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(chmod(at("/open"), bad[i]), 0);
+        check_refused(at("/open/u/copper"), -EPERM, "others may exchange what is in it");
+        check_refused(at("/open"), -EPERM, "others may");
+        assert_false(exists(at("/open/u/copper")));
+    }
+    assert_int_equal(chmod(at("/open"), 01777), 0);
+    assert_int_equal(cu_mountdir_make(&dir, at("/open/u/copper"), 0, &err), 0);
+    assert_int_equal(dir.made, 1);
+    cu_mountdir_remove(&dir);
+    assert_true(exists(at("/open/u")));
+    assert_int_equal(rmdir(at("/open/u")), 0);
+    /* A name in a directory that others write to is not given away any more. */
+    assert_int_equal(cu_mountdir_make(&dir, at("/open/u/v/copper"), 0, &err), 0);
+    assert_int_equal(dir.made, 2);
+    cu_mountdir_remove(&dir);
+    assert_true(exists(at("/open/u")));
+    assert_false(exists(at("/open/u/v")));
+    assert_int_equal(cu_mountdir_make(&dir, at("/open/m"), 0, &err), 0);
+    assert_int_equal(dir.made, 0);
+    cu_mountdir_remove(&dir);
+    assert_true(exists(at("/open/m")));
+}
+
+static void test_mountdir_through_own_link(void **state)
+{
+    struct cu_mountdir dir;
+    struct cu_error err;
+
+    (void)state;
+    assert_int_equal(mkdir(at("/target"), 0700), 0);
+    assert_int_equal(symlink("target", at("/link")), 0);
+    assert_int_equal(cu_mountdir_make(&dir, at("/link/copper"), 0, &err), 0);
+    assert_int_equal(dir.made, 1);
+    cu_mountdir_remove(&dir);
+    assert_true(exists(at("/link")));
+    assert_false(exists(at("/target/copper")));
+}
+
+static void test_lock(void **state)
+{
+    struct cu_lock first, second;
+    struct cu_error err = {""};
+    char expected[256];
+
+    (void)state;
+    assert_int_equal(cu_lock_take(&first, at("/lock"), "00112233445566778899aabbccddeeff", &err),
+                     0);
+    assert_int_equal(first.dirs_left, 0);
+    assert_int_equal(cu_lock_note(&first, 2), 0);
+    assert_int_equal(cu_lock_take(&second, at("/lock"), "ff", &err), -EBUSY);
+    snprintf(expected, sizeof(expected),
+             "already running on this mount (pid %ld, job 00112233): stop it with stop_copper.sh, "
+             "or choose another mount with -v",
+             (long)getpid());
+    assert_string_equal(err.text, expected);
+    cu_lock_release(&second);
+    assert_true(exists(at("/lock")));
+    cu_lock_release(&first);
+    cu_lock_release(&first);
+    assert_false(exists(at("/lock")));
+    assert_int_equal(cu_lock_take(&second, at("/lock"), "ff", &err), 0);
+    cu_lock_release(&second);
+}
+
+static pid_t locker(int fd, off_t byte)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+
+    return fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? lock.l_pid : 0;
+}
+
+static void test_lock_tells_its_holders(void **state)
+{
+    struct cu_lock lock;
+    struct cu_error err;
+    pid_t supervisor = getpid(), pid;
+    int status, up[2], down[2];
+    char byte;
+
+    (void)state;
+    assert_int_equal(pipe(up), 0);
+    assert_int_equal(pipe(down), 0);
+    assert_int_equal(cu_lock_take(&lock, at("/lock"), "ff", &err), 0);
+    pid = fork();
+    if (pid == 0) { /* the daemon */
+        close(down[1]);
+        if (cu_lock_share(&lock) != 0 || locker(lock.fd, CU_RUNDIR_SUPERVISOR_BYTE) != supervisor ||
+            write(up[1], "", 1) != 1)
+            _exit(1);
+        _exit(read(down[0], &byte, 1) == 0 ? 0 : 1);
+    }
+    close(up[1]);
+    assert_int_equal(read(up[0], &byte, 1), 1);
+    assert_int_equal(locker(lock.fd, CU_RUNDIR_DAEMON_BYTE), pid);
+    close(down[1]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(locker(lock.fd, CU_RUNDIR_DAEMON_BYTE), 0);
+    cu_lock_release(&lock);
+    close(up[0]);
+    close(down[0]);
+}
+
+static void test_lock_of_killed(void **state)
+{
+    struct cu_lock lock;
+    struct cu_error err;
+    int status;
+    pid_t pid = fork();
+
+    (void)state;
+    if (pid == 0) {
+        if (cu_lock_take(&lock, at("/lock"), "00112233445566778899aabbccddeeff", &err) == 0 &&
+            cu_lock_note(&lock, 12) == 0)
+            raise(SIGKILL);
+        _exit(1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    assert_true(exists(at("/lock")));
+    assert_int_equal(cu_lock_take(&lock, at("/lock"), "ff", &err), 0);
+    assert_int_equal(lock.dirs_left, 12);
+    cu_lock_release(&lock);
+}
+
+static void test_lock_refuses_link(void **state)
+{
+    struct cu_lock lock;
+    struct cu_error err;
+
+    (void)state;
+    assert_int_equal(symlink(at("/elsewhere"), at("/lock")), 0);
+    assert_int_equal(cu_lock_take(&lock, at("/lock"), "ff", &err), -ELOOP);
+    assert_false(exists(at("/elsewhere")));
+}
+
+/* What the first process reports when the second does `act`. */
+static int detach_outcome(void (*act)(struct cu_detach *), struct cu_error *err)
+{
+    struct cu_detach detach;
+
+    assert_int_equal(cu_detach_fork(&detach, err), 0);
+    if (detach.child == 0) {
+        act(&detach);
+        _exit(7);
+    }
+    return cu_detach_wait(&detach, err);
+}
+
+static void act_failed(struct cu_detach *detach)
+{
+    struct cu_error why;
+
+    cu_error_set(&why, -1, "the port is taken");
+    cu_detach_failed(detach, &why);
+}
+
+static void act_killed(struct cu_detach *detach)
+{
+    (void)detach;
+    raise(SIGKILL);
+}
+
+static void act_ended(struct cu_detach *detach)
+{
+    (void)detach;
+}
+
+static void test_detach(void **state)
+{
+    struct cu_error err = {""};
+
+    (void)state;
+    assert_int_equal(detach_outcome(cu_detach_ready, &err), 0);
+    assert_int_equal(detach_outcome(act_failed, &err), -EIO);
+    assert_string_equal(err.text, "the port is taken");
+    assert_int_equal(detach_outcome(act_killed, &err), -EIO);
+    assert_string_equal(err.text, "the daemon was killed by signal 9 while it started");
+    assert_int_equal(detach_outcome(act_ended, &err), -EIO);
+    assert_string_equal(err.text, "the daemon ended with status 7 while it started");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_base, remove_base)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_mountinfo),
+        TEST(test_mounts_here),
+        TEST(test_mountdir_made_and_removed),
+        TEST(test_mountdir_there_stays),
+        TEST(test_mountdir_refused),
+        TEST(test_mountdir_of_another),
+        TEST(test_mountdir_in_open_directories),
+        TEST(test_mountdir_through_own_link),
+        TEST(test_lock),
+        TEST(test_lock_tells_its_holders),
+        TEST(test_lock_of_killed),
+        TEST(test_lock_refuses_link),
+        TEST(test_detach),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

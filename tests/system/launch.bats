@@ -275,6 +275,11 @@ END
     run -0 on node3 cat "$mount/etc/hostname"
 }
 
+# not_all_ready NODE: the death of a node has reached the root.
+not_all_ready() {
+    [[ $(copper "$1" status --all) == *", 3 of 4 nodes ready"* ]]
+}
+
 @test "status: of this node, of the root, and when all are ready; JSON where figures are printed" {
     local words
     launch -H "$nodes" -k 1
@@ -293,6 +298,7 @@ END
         copper node2 $words --json | python3 -m json.tool >/dev/null
     done
     end_all node4
+    until_true not_all_ready node2
     run -1 copper node2 status --wait --timeout 1
     [ "$output" = "copper: the daemon of this node: 1 of 4 nodes are not ready: node4" ]
 }

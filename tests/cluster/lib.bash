@@ -80,6 +80,17 @@ sanitizers_are_silent() {
     return 1
 }
 
+# Seconds after which a thing hangs. No measure of speed: a test machine may be slow, and busy.
+export PATIENCE=150
+
+# until_true COMMAND...: again and again until it succeeds; fails when patience is over.
+until_true() {
+    local end=$((SECONDS + PATIENCE))
+    until "$@"; do
+        [ "$SECONDS" -lt "$end" ] || return 1
+    done
+}
+
 # on NODE COMMAND...  on_all COMMAND...  as_user NAME NODE COMMAND...
 on() {
     "$CLUSTER_BIN/cluster" run "$CLUSTER_DIR" "$@"

@@ -11,9 +11,7 @@ COPPER_BUILD=${COPPER_BUILD:-${COPPER_BIN:-$SYSTEM_DIR/../../build/release}}
 COPPER_BUILD=$(readlink -f "$COPPER_BUILD")
 PFS_BIN=$COPPER_BUILD/tests/cluster
 MOUNT=/tmp/copper-test/mnt
-# Seconds after which a thing hangs. No measure of speed: a test machine may be slow, and busy.
-PATIENCE=150
-export PATIENCE COPPER_BUILD PFS_BIN MOUNT SYSTEM_DIR
+export COPPER_BUILD PFS_BIN MOUNT SYSTEM_DIR
 
 skip_unless_built() {
     skip_unless_root_fuse
@@ -111,14 +109,6 @@ stats_to() {
 # figures COMMAND...: see there.
 figures() {
     /usr/bin/python3 -I "$SYSTEM_DIR/figures" "$@"
-}
-
-# until_true COMMAND...: again and again until it succeeds; fails when patience is over.
-until_true() {
-    local end=$((SECONDS + PATIENCE))
-    until "$@"; do
-        [ "$SECONDS" -lt "$end" ] || return 1
-    done
 }
 
 # jq_get JSON a.0.b: the value there.

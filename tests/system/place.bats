@@ -229,8 +229,8 @@ let_ports_go() {
     local port super old
     up -k 1
     port=$(port)
-    old=$(on node1 sh -c 'grep -lx copperd /proc/[0-9]*/comm | cut -d / -f 3')
-    super=$(on node1 sh -c 'grep -lx copperd-super /proc/[0-9]*/comm | cut -d / -f 3')
+    old=$(on node1 pgrep -nx copperd)
+    super=$(on node1 pgrep -nx copperd-super)
     # The moment between two daemons, held on.
     on node1 kill -STOP "$super"
     on node1 kill -9 "$old"

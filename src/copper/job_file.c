@@ -2,8 +2,9 @@
 /* The job's description on the launch host: how status, stats and stop find the job, and what keeps
  * two launches on one mount apart. It is made with O_EXCL and locked until the launch has ended, so
  * an unlocked file is of a job that was launched: it lives, or is a dead one's and goes. */
+#include "copper/job_file.h"
+
 #include "control/client.h"
-#include "copper/launch.h"
 #include "host/rundir.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@
 #define PORT_MIN   1024u
 #define PORT_MAX   65535u
 
-void cu_launch_job_id(const struct cu_job *job, char out[2 * CU_JOB_ID_BYTES + 1])
+void cu_job_file_id(const struct cu_job *job, char out[2 * CU_JOB_ID_BYTES + 1])
 {
     sodium_bin2hex(out, 2 * CU_JOB_ID_BYTES + 1, job->id, CU_JOB_ID_BYTES);
 }

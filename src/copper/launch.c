@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Starting a job and knowing when it stands. Three things can happen, and one poll waits for all: a
- * starter ends (the launcher's pipe), rank 0 answers `wait` (its connection), somebody interrupts
- * (a signal descriptor). Rank 0 is tried when its starter has ended, for then it listens; where
- * starters stay as long as their daemons (srun), it is tried again and again at growing distances.
+ * command on a host ends (the launcher's pipe), rank 0 answers `wait` (its connection), somebody
+ * interrupts (a signal descriptor). Rank 0 is tried when its command has ended, for then it
+ * listens; where commands stay as long as their daemons (srun), it is tried again and again at
+ * growing distances.
  *
  * Invariant: whatever the end, either all nodes are ready, or everything was stopped again. */
 #include "copper/launch.h"
 
 #include "control/client.h"
 #include "copper/cli.h"
+#include "copper/job_file.h"
+#include "copper/job_stop.h"
+#include "copper/launcher.h"
 #include "copper/progress.h"
 #include "host/munge.h"
 
@@ -24,14 +28,14 @@
 
 #define TRY_MS          300 /* for one attempt to reach rank 0 */
 #define RETRY_MAX_MS    100
-#define OTHERS_MS       1000 /* after a failure: for other starters to fail, too, and be named */
+#define OTHERS_MS       1000 /* after a failure: for other hosts to fail, too, and be named */
 #define ANSWER_EARLY_MS 100  /* `wait` ends that much before the limit, to tell who is missing */
 #define PROGRESS_MS     1000
 #define REASONS_MAX     20 /* lines */
 
 struct launch {
     const struct cu_job *job;
-    struct cu_starters starters;
+    struct cu_launcher launcher;
     struct cu_client client; /* to rank 0 */
     bool asked;              /* `wait` is on its way */
     bool ready;
@@ -89,22 +93,22 @@ static void take_answer(struct launch *l)
 static bool may_try(const struct launch *l)
 {
     return !l->ready && !l->asked &&
-           (l->starters.stay || l->starters.of[0].state == CU_STARTER_DONE);
+           (l->launcher.stay || l->launcher.of[0].state == CU_LAUNCHER_DONE);
 }
 
-/* Are we done? Success needs the starters' ends, too, so that nothing of the launch is left here.
+/* Are we done? Success needs the launcher's end, too, so that nothing of the launch is left here.
  */
 static bool finished(const struct launch *l, int64_t now)
 {
-    bool running = l->starters.fd >= 0;
+    bool running = l->launcher.fd >= 0;
 
     if (l->interrupted != 0)
         return true;
-    if (l->ready && (l->starters.stay || !running))
+    if (l->ready && (l->launcher.stay || !running))
         return true;
     if (now >= l->limit_ms)
         return true;
-    if (!running && !l->ready && (l->starters.stay || l->starters.done < l->job->hosts.count))
+    if (!running && !l->ready && (l->launcher.stay || l->launcher.done < l->job->hosts.count))
         return true;
     return l->fail_ms != 0 && now >= l->fail_ms;
 }
@@ -127,7 +131,7 @@ static void show_progress(struct launch *l, int64_t now)
     if (!l->terminal || now < l->progress_ms)
         return;
     fprintf(stderr, "\rcopper: %zu nodes, %zu started, %lld s ", l->job->hosts.count,
-            l->starters.done, (long long)((now - l->start_ms) / 1000));
+            l->launcher.done, (long long)((now - l->start_ms) / 1000));
     l->progress_ms = now + PROGRESS_MS;
 }
 
@@ -135,7 +139,7 @@ static void wait_once(struct launch *l)
 {
     struct pollfd polls[3] = {
         {.fd = l->signal_fd, .events = POLLIN},
-        {.fd = l->starters.fd, .events = POLLIN},
+        {.fd = l->launcher.fd, .events = POLLIN},
         {.fd = l->asked ? l->client.channel.fd : -1, .events = POLLIN},
     };
     struct signalfd_siginfo info;
@@ -145,7 +149,7 @@ static void wait_once(struct launch *l)
     if (polls[0].revents != 0 && read(l->signal_fd, &info, sizeof(info)) == sizeof(info))
         l->interrupted = (int)info.ssi_signo;
     if (polls[1].revents != 0)
-        cu_starters_take(&l->starters);
+        cu_launcher_take(&l->launcher);
     if (polls[2].revents != 0)
         take_answer(l);
 }
@@ -159,7 +163,7 @@ static void run_until_finished(struct launch *l)
         now = cu_channel_now_ms();
         if (may_try(l) && now >= l->try_ms && now < l->limit_ms)
             ask_wait(l);
-        if (l->starters.failed > 0 && l->fail_ms == 0)
+        if (l->launcher.failed > 0 && l->fail_ms == 0)
             l->fail_ms = now + OTHERS_MS;
         show_progress(l, now);
     }
@@ -181,20 +185,20 @@ static bool is_missing(const json_t *result, const char *host)
 /* Why this node is not ready, into out; false when nothing speaks against it. */
 static bool reason_of(const struct launch *l, size_t i, char *out, size_t size)
 {
-    const struct cu_starter *s = &l->starters.of[i];
+    const struct cu_launcher_host *s = &l->launcher.of[i];
     const char *host = l->job->hosts.names[i];
 
-    if (s->state == CU_STARTER_FAILED) {
+    if (s->state == CU_LAUNCHER_FAILED) {
         snprintf(out, size, "%s", s->text != NULL ? s->text : "its starter failed");
         return true;
     }
-    if (s->state == CU_STARTER_RUNS && !l->starters.stay && l->starters.failed == 0) {
+    if (s->state == CU_LAUNCHER_RUNS && !l->launcher.stay && l->launcher.failed == 0) {
         snprintf(out, size, "no answer from %s",
                  getenv("COPPER_LAUNCHER") != NULL ? getenv("COPPER_LAUNCHER") : "rsh");
         return true;
     }
     if (is_missing(l->not_ready, host) ||
-        (i == 0 && l->not_ready == NULL && !l->asked && l->starters.failed == 0)) {
+        (i == 0 && l->not_ready == NULL && !l->asked && l->launcher.failed == 0)) {
         const char *why = s->text;
 
         if (why == NULL && i == 0 && l->not_ready == NULL)
@@ -219,8 +223,8 @@ static void print_reasons(const struct launch *l)
     }
     if (missing > REASONS_MAX)
         cu_cli_say(stderr, "and %zu more", missing - REASONS_MAX);
-    if (l->starters.text != NULL)
-        cu_cli_say(stderr, "%s", l->starters.text);
+    if (l->launcher.text != NULL)
+        cu_cli_say(stderr, "%s", l->launcher.text);
     else if (missing == 0)
         cu_cli_say(stderr, "%s", l->last.text[0] != '\0' ? l->last.text : "no node has answered");
 }
@@ -244,9 +248,9 @@ static ssize_t find_taken_port(const struct launch *l)
     ssize_t found = -1;
 
     for (size_t i = 0; i < l->job->hosts.count; i++) {
-        const struct cu_starter *s = &l->starters.of[i];
+        const struct cu_launcher_host *s = &l->launcher.of[i];
 
-        if (s->state != CU_STARTER_FAILED)
+        if (s->state != CU_LAUNCHER_FAILED)
             continue;
         if (s->text == NULL || strstr(s->text, "is in use on this host") == NULL)
             return -1;
@@ -257,7 +261,7 @@ static ssize_t find_taken_port(const struct launch *l)
 
 static int give_up(struct launch *l, const struct cu_launch_paths *paths, bool *again)
 {
-    struct cu_undo undo = {0};
+    struct cu_job_stop stop = {0};
     ssize_t taken = again != NULL && l->interrupted == 0 ? find_taken_port(l) : -1;
 
     if (taken >= 0)
@@ -269,14 +273,14 @@ static int give_up(struct launch *l, const struct cu_launch_paths *paths, bool *
         print_failure(l);
     cu_client_close(&l->client);
     cu_progress_begin("stopping what was started");
-    cu_starters_kill(&l->starters);
-    cu_undo_everywhere(l->job, paths, &undo);
+    cu_launcher_kill(&l->launcher);
+    cu_job_stop_everywhere(l->job, paths, &stop);
     cu_progress_end();
-    if (undo.silent > 0)
-        cu_cli_say(stderr, "%zu node%s could not be cleaned: %s", undo.silent,
-                   undo.silent == 1 ? "" : "s", undo.first);
+    if (stop.silent > 0)
+        cu_cli_say(stderr, "%zu node%s could not be cleaned: %s", stop.silent,
+                   stop.silent == 1 ? "" : "s", stop.first);
     if (taken >= 0)
-        *again = undo.silent == 0;
+        *again = stop.silent == 0;
     return l->interrupted != 0 ? CU_EXIT_INTERRUPTED + l->interrupted : CU_EXIT_FAILED;
 }
 
@@ -312,7 +316,7 @@ static int seal_input(const struct cu_job *job, const char *parts, int *fd, stru
 {
     char *text = NULL, *sealed = NULL;
     struct cu_error why;
-    int rc = cu_starters_in_clear(parts, err);
+    int rc = cu_launcher_in_clear(parts, err);
 
     *fd = -1;
     if (rc <= 0)
@@ -344,7 +348,7 @@ int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
                   const struct cu_launch_paths *paths, bool *again)
 {
     const char *const command[] = {paths->copperd, NULL};
-    struct cu_starters_config config = {.parts = paths->parts,
+    struct cu_launcher_config config = {.parts = paths->parts,
                                         .mode = "start",
                                         .command = command,
                                         .hosts = &job->hosts,
@@ -366,7 +370,7 @@ int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
         (void)cu_error_set(&err, -errno, "signals: %s", strerror(errno));
         status = -1;
     } else {
-        status = cu_starters_spawn(&l.starters, &config, &err);
+        status = cu_launcher_spawn(&l.launcher, &config, &err);
     }
     if (config.input_fd > 0)
         close(config.input_fd);
@@ -386,7 +390,7 @@ int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
     }
     cu_client_close(&l.client);
     json_decref(l.not_ready);
-    cu_starters_free(&l.starters);
+    cu_launcher_free(&l.launcher);
     close(l.signal_fd);
     return status;
 }

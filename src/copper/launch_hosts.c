@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Where the host list comes from: -H, or what hosts.sh finds in the scheduler's environment. */
-#include "copper/launch.h"
+#include "copper/launch_hosts.h"
 
 #include "copper/cli.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The options of launch_copper.sh: letters here, meaning and bounds in proto/job.c's table, so that
  * what passes here is what every daemon takes. */
-#include "copper/launch.h"
+#include "copper/launch_options.h"
+
 #include "host/rundir.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
  * with the names and values of the job's text (proto/job.c), so that one table says what is
  * allowed. The mount directory is no such name: copper and stop_copper.sh do not read the file, and
  * must come to the same one. */
-#include "copper/launch.h"
+#include "copper/launch_options.h"
 
 #include <errno.h>
 #include <stdio.h>

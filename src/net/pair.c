@@ -6,7 +6,7 @@
  * Invariants: events come only from the end of a loop turn, never from inside a call. Of an end
  * that is closed nothing more is told. The pair's memory goes when both ends are closed. */
 #include "base/list.h"
-#include "loop/turn.h"
+#include "loop/deferred.h"
 #include "net/link.h"
 
 #include <errno.h>
@@ -34,7 +34,7 @@ struct pair_end {
 };
 
 struct pair {
-    struct cu_turn turn;
+    struct cu_deferred turn;
     struct pair_end ends[2];
 };
 
@@ -77,7 +77,7 @@ static int pair_send(struct cu_link *link, const struct cu_msg *msg)
     cu_list_init(&m->in_inbox);
     cu_list_push_back(&end->other->inbox, &m->in_inbox);
     end->other->inbox_bytes += m->head->size + (m->bulk ? m->bulk->size : 0);
-    cu_turn_arm(&end->pair->turn);
+    cu_deferred_arm(&end->pair->turn);
     return 0;
 }
 
@@ -99,9 +99,9 @@ static void shut(struct pair_end *end)
     inbox_clear(&end->inbox);
     end->inbox_bytes = 0;
     if (end->other->closed)
-        cu_turn_close(&end->pair->turn, on_closed);
+        cu_deferred_close(&end->pair->turn, on_closed);
     else
-        cu_turn_arm(&end->pair->turn);
+        cu_deferred_arm(&end->pair->turn);
 }
 
 static void pair_close(struct cu_link *link)
@@ -177,7 +177,7 @@ static void on_turn(void *context)
     serve(&pair->ends[1]);
     /* The first end may have closed after it was served, or been sent to by the second. */
     if (!pair->ends[0].closed && pair->ends[1].closed)
-        cu_turn_arm(&pair->turn);
+        cu_deferred_arm(&pair->turn);
 }
 
 static void end_init(struct pair *pair, int i, const struct cu_transport_events *events,
@@ -207,8 +207,8 @@ int cu_transport_pair(uv_loop_t *loop, const struct cu_transport_events *a_event
     end_init(pair, 1, b_events, b_rank);
     snprintf(pair->ends[0].base.name, CU_LINK_NAME_MAX, "rank %u in this process", b_rank);
     snprintf(pair->ends[1].base.name, CU_LINK_NAME_MAX, "rank %u in this process", a_rank);
-    cu_turn_init(&pair->turn, loop, pair, on_turn);
-    cu_turn_arm(&pair->turn);
+    cu_deferred_init(&pair->turn, loop, pair, on_turn);
+    cu_deferred_arm(&pair->turn);
     *a = &pair->ends[0].base;
     *b = &pair->ends[1].base;
     return 0;

@@ -175,7 +175,7 @@ static void take_connection(struct cu_tcp *tcp)
         return;
     }
     tcp->turn_accepts++;
-    cu_turn_arm(&tcp->turn);
+    cu_deferred_arm(&tcp->turn);
     if (tcp->unproven >= tcp->config.unproven_max)
         end_oldest(tcp);
     cu_tcp_accept(tcp);
@@ -213,7 +213,7 @@ static void tcp_destroy(struct cu_transport *transport)
     uv_close((uv_handle_t *)&tcp->timer, on_handle_closed);
     uv_close((uv_handle_t *)&tcp->pause, on_handle_closed);
     uv_close((uv_handle_t *)&tcp->tick, on_handle_closed);
-    cu_turn_close(&tcp->turn, on_turn_closed);
+    cu_deferred_close(&tcp->turn, on_turn_closed);
 }
 
 static const struct cu_transport_ops tcp_ops = {
@@ -279,7 +279,7 @@ struct cu_transport *cu_transport_tcp_create(const struct cu_transport_config *c
     tcp->watch_ns = UINT64_MAX;
     tcp->refusal.context = tcp;
     tcp->refusal.gone = on_refused;
-    cu_turn_init(&tcp->turn, config->loop, tcp, on_turn);
+    cu_deferred_init(&tcp->turn, config->loop, tcp, on_turn);
     cu_tcp_room_open(tcp);
     tcp->open = 5;
     if (listen_on(tcp, config, err)) {

@@ -7,8 +7,8 @@
 
 #include "base/list.h"
 #include "core/counters.h"
+#include "loop/deferred.h"
 #include "loop/refusal.h"
-#include "loop/turn.h"
 #include "net/frame.h"
 #include "net/link.h"
 #include "net/seal.h"
@@ -34,7 +34,7 @@ struct cu_tcp {
     uv_timer_t pause;  /* of accepting; libuv keeps one connection that is not taken yet */
     unsigned turn_accepts;
     uint64_t strangers_ns; /* until then the refusals so far use up what refusals may */
-    struct cu_turn turn;
+    struct cu_deferred turn;
     struct cu_refusal refusal;
     unsigned open;          /* handles and links that still need this memory */
     struct cu_list links;   /* every link */

@@ -33,7 +33,7 @@ void cu_tcp_mark(struct cu_tcp_link *link)
     if (!cu_list_empty(&link->in_dirty))
         return;
     cu_list_push_back(&link->tcp->dirty, &link->in_dirty);
-    cu_turn_arm(&link->tcp->turn);
+    cu_deferred_arm(&link->tcp->turn);
 }
 
 static uint64_t link_queued(const struct cu_link *base)

@@ -11,7 +11,7 @@
 
 #include "base/list.h"
 #include "host/log.h"
-#include "loop/turn.h"
+#include "loop/deferred.h"
 #include "proto/dir.h"
 #include "storage/ops.h"
 
@@ -60,7 +60,7 @@ struct cu_storage {
     unsigned open; /* handles libuv still holds */
     uv_async_t async;
     uv_timer_t timer; /* active while files are kept open */
-    struct cu_turn turn;
+    struct cu_deferred turn;
     uv_mutex_t mutex;
     struct cu_list queue; /* guarded by mutex */
     struct cu_list done;  /* guarded by mutex */
@@ -285,7 +285,7 @@ static void close_when_idle(struct cu_storage *storage)
     }
     uv_close((uv_handle_t *)&storage->async, on_handle_closed);
     uv_close((uv_handle_t *)&storage->timer, on_handle_closed);
-    cu_turn_close(&storage->turn, on_turn_closed);
+    cu_deferred_close(&storage->turn, on_turn_closed);
 }
 
 /* A worker for each operation that waits, as far as there are any. */
@@ -331,7 +331,7 @@ static void enqueue(struct cu_storage *storage, struct op *op)
     if (storage->workers_busy == 0)
         start_one(storage, on_work);
     else
-        cu_turn_arm(&storage->turn);
+        cu_deferred_arm(&storage->turn);
 }
 
 static struct op *op_new(const char *path, size_t path_len)
@@ -516,7 +516,7 @@ struct cu_storage *cu_storage_create(const struct cu_storage_config *config, voi
         return NULL;
     }
     (void)uv_timer_init(config->loop, &storage->timer);
-    cu_turn_init(&storage->turn, config->loop, storage, on_turn);
+    cu_deferred_init(&storage->turn, config->loop, storage, on_turn);
     storage->async.data = storage;
     storage->timer.data = storage;
     storage->open = 3;

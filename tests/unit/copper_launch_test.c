@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What launch_copper.sh's words become, and what is made of a launcher's lines. */
 #include "copper/cli.h"
-#include "copper/launch.h"
+#include "copper/launch_hosts.h"
+#include "copper/launch_options.h"
+#include "copper/launcher.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -178,11 +180,11 @@ static void test_a_wrong_line_of_the_site_is_named(void **state)
 }
 
 /* A launcher that writes what it is told. */
-static void spawn(struct cu_starters *s, const struct cu_hosts *hosts, const char *script)
+static void spawn(struct cu_launcher *s, const struct cu_hosts *hosts, const char *script)
 {
     static const char *const command[] = {"command", NULL};
     char dir[] = "/tmp/cu_launch_test.XXXXXX", path[64];
-    struct cu_starters_config config = {
+    struct cu_launcher_config config = {
         .parts = dir, .mode = "run", .command = command, .hosts = hosts};
     FILE *out;
 
@@ -195,8 +197,8 @@ static void spawn(struct cu_starters *s, const struct cu_hosts *hosts, const cha
     assert_int_equal(chmod(path, 0700), 0);
     unsetenv("SLURM_JOB_ID");
     unsetenv("COPPER_LAUNCHER");
-    assert_int_equal(cu_starters_spawn(s, &config, &err), 0);
-    assert_true(cu_starters_wait(s, 10000));
+    assert_int_equal(cu_launcher_spawn(s, &config, &err), 0);
+    assert_true(cu_launcher_wait(s, 10000));
     unlink(path);
     rmdir(dir);
 }
@@ -204,7 +206,7 @@ static void spawn(struct cu_starters *s, const struct cu_hosts *hosts, const cha
 static void test_lines_of_a_launcher(void **state)
 {
     struct cu_hosts hosts;
-    struct cu_starters s;
+    struct cu_launcher s;
 
     (void)state;
     assert_int_equal(cu_launch_hosts("n1,n2,n3,n4", &hosts, &err), 0);
@@ -216,19 +218,19 @@ static void test_lines_of_a_launcher(void **state)
     assert_int_equal(s.done, 1);
     assert_int_equal(s.failed, 2);
     assert_string_equal(s.of[0].text, "fine");
-    assert_int_equal(s.of[1].state, CU_STARTER_FAILED);
+    assert_int_equal(s.of[1].state, CU_LAUNCHER_FAILED);
     assert_string_equal(s.of[1].text, "words");
-    assert_int_equal(s.of[2].state, CU_STARTER_FAILED);
-    assert_int_equal(s.of[3].state, CU_STARTER_RUNS); /* a line without its end is none */
+    assert_int_equal(s.of[2].state, CU_LAUNCHER_FAILED);
+    assert_int_equal(s.of[3].state, CU_LAUNCHER_RUNS); /* a line without its end is none */
     assert_string_equal(s.text, "trouble");
-    cu_starters_free(&s);
+    cu_launcher_free(&s);
     cu_parse_hosts_free(&hosts);
 }
 
 static void test_a_launcher_gets_hosts_and_command(void **state)
 {
     struct cu_hosts hosts;
-    struct cu_starters s;
+    struct cu_launcher s;
 
     (void)state;
     assert_int_equal(cu_launch_hosts("n1,n2", &hosts, &err), 0);
@@ -236,14 +238,14 @@ static void test_a_launcher_gets_hosts_and_command(void **state)
     assert_false(s.stay);
     assert_int_equal(s.done, 2);
     assert_string_equal(s.of[1].text, "run command 2 /dev/null");
-    cu_starters_free(&s);
+    cu_launcher_free(&s);
     cu_parse_hosts_free(&hosts);
 }
 
 static void test_a_line_that_is_too_long_is_cut(void **state)
 {
     struct cu_hosts hosts;
-    struct cu_starters s;
+    struct cu_launcher s;
 
     (void)state;
     assert_int_equal(cu_launch_hosts("n1,n2", &hosts, &err), 0);
@@ -251,7 +253,7 @@ static void test_a_line_that_is_too_long_is_cut(void **state)
     assert_int_equal(s.failed, 1);
     assert_int_equal(s.done, 1);
     assert_true(strlen(s.of[0].text) < 1024);
-    cu_starters_free(&s);
+    cu_launcher_free(&s);
     cu_parse_hosts_free(&hosts);
 }
 

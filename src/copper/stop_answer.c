@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What daemons say of their job is believed as far as the job's own host list bears it out: one
  * node that was taken over must not choose whom the user's remote shell is called for. */
+#include "copper/stop_answer.h"
+
 #include "copper/cli.h"
-#include "copper/launch.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -39,8 +40,8 @@ static int take_names(const struct cu_hosts *known, const json_t *names, bool *s
     return 0;
 }
 
-int cu_answer_silent(const struct cu_hosts *known, const json_t *result, struct cu_hosts *rest,
-                     struct cu_error *err)
+int cu_stop_answer_silent(const struct cu_hosts *known, const json_t *result, struct cu_hosts *rest,
+                          struct cu_error *err)
 {
     const json_t *names = json_object_get(result, "silent");
     uint64_t stopped = cu_cli_number(result, "stopped");

@@ -2,7 +2,11 @@
 /* copper job: what launch_copper.sh and stop_copper.sh are made of. Not for people. */
 #include "control/client.h"
 #include "copper/cli.h"
+#include "copper/job_file.h"
+#include "copper/job_stop.h"
 #include "copper/launch.h"
+#include "copper/launch_hosts.h"
+#include "copper/launch_options.h"
 #include "copper/progress.h"
 #include "host/rundir.h"
 
@@ -156,16 +160,16 @@ static const char *plural(size_t n)
     return n == 1 ? "" : "s";
 }
 
-static int report_stop(const struct cu_undo *undo, const char *mount_dir)
+static int report_stop(const struct cu_job_stop *stop, const char *mount_dir)
 {
-    if (undo->stopped > 0)
-        printf("copper: stopped on %zu node%s\n", undo->stopped, plural(undo->stopped));
-    else if (undo->silent == 0)
+    if (stop->stopped > 0)
+        printf("copper: stopped on %zu node%s\n", stop->stopped, plural(stop->stopped));
+    else if (stop->silent == 0)
         cu_cli_say(stdout, "nothing runs at %s", mount_dir);
-    if (undo->silent > 0)
+    if (stop->silent > 0)
         return cu_cli_fail(CU_EXIT_FAILED,
                            "no answer from %zu node%s: %s; when it is back: stop_copper.sh -H HOST",
-                           undo->silent, plural(undo->silent), undo->first);
+                           stop->silent, plural(stop->silent), stop->first);
     return CU_EXIT_OK;
 }
 
@@ -174,7 +178,7 @@ static int stop_mount(const char *mount_dir, const char *hosts_text,
                       const struct cu_launch_paths *paths)
 {
     char run_dir[CU_PATH_MAX], path[CU_PATH_MAX];
-    struct cu_undo undo = {0};
+    struct cu_job_stop stop = {0};
     struct cu_hosts hosts = {0};
     struct cu_error err;
     struct cu_job job;
@@ -189,22 +193,22 @@ static int stop_mount(const char *mount_dir, const char *hosts_text,
     cu_progress_begin("stopping");
     rc = cu_client_read_job(path, &job, &err);
     if (rc == 0) {
-        cu_undo_everywhere(&job, paths, &undo);
+        cu_job_stop_everywhere(&job, paths, &stop);
         cu_job_free(&job);
     }
     unlink(path);
     if (hosts.count > 0)
-        cu_undo_each(&hosts, mount_dir, NULL, paths, &undo);
+        cu_job_stop_each(&hosts, mount_dir, NULL, paths, &stop);
     cu_parse_hosts_free(&hosts);
     if (rc != 0 && hosts_text == NULL) {
-        rc = cu_undo_here(mount_dir, paths, &undo, &err);
+        rc = cu_job_stop_local(mount_dir, paths, &stop, &err);
         if (rc < 0)
             return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
     }
     if (getenv("COPPER_RUN_DIR") == NULL)
         rmdir(run_dir); /* as far as it is empty */
     cu_progress_end();
-    return report_stop(&undo, mount_dir);
+    return report_stop(&stop, mount_dir);
 }
 
 static void stop_help(void)

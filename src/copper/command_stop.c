@@ -3,7 +3,7 @@
  * more: it also reaches nodes whose daemon does not answer. */
 #include "control/client.h"
 #include "copper/cli.h"
-#include "copper/launch.h"
+#include "copper/local_stop.h"
 #include "copper/progress.h"
 
 #include <stdio.h>
@@ -13,7 +13,7 @@
 static int stop_here(const struct cu_cli_options *options)
 {
     struct cu_error err;
-    int rc = cu_here_stop(options->mount, options->job_id, &err);
+    int rc = cu_local_stop(options->mount, options->job_id, &err);
 
     if (rc < 0)
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);

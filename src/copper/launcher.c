@@ -2,10 +2,11 @@
 /* A launcher at work: one child process in a session of its own, so that all it started here can be
  * ended at once, and its lines. A launcher that is gone says so by the end of its pipe; nothing
  * here waits for time to pass. */
+#include "copper/launcher.h"
+
 #include "base/text.h"
 #include "control/channel.h"
 #include "copper/cli.h"
-#include "copper/launch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -42,7 +43,7 @@ static int launcher_path(const char *parts, char out[CU_PATH_MAX], struct cu_err
 }
 
 /* A line "# carries: clear" in the launcher, or a remote shell (COPPER_RSH) that is srun. */
-int cu_starters_in_clear(const char *parts, struct cu_error *err)
+int cu_launcher_in_clear(const char *parts, struct cu_error *err)
 {
     char program[CU_PATH_MAX], line[256];
     const char *rsh = getenv("COPPER_RSH"), *name = rsh != NULL ? rsh : "ssh", *slash;
@@ -89,7 +90,7 @@ static int hosts_file(const struct cu_hosts *hosts)
 
 /* In the child: descriptors 0 hosts, 1 lines, 2 ours, 3 where the commands' output goes. */
 __attribute__((noreturn)) static void run_launcher(const char *program,
-                                                   const struct cu_starters_config *config,
+                                                   const struct cu_launcher_config *config,
                                                    int hosts_fd, int lines_fd)
 {
     const char *argv[COMMAND_MAX + 3] = {program, config->mode};
@@ -129,7 +130,7 @@ __attribute__((noreturn)) static void run_launcher(const char *program,
     _exit(127);
 }
 
-int cu_starters_spawn(struct cu_starters *s, const struct cu_starters_config *config,
+int cu_launcher_spawn(struct cu_launcher *s, const struct cu_launcher_config *config,
                       struct cu_error *err)
 {
     char program[CU_PATH_MAX];
@@ -171,11 +172,11 @@ out:
     if (hosts_fd >= 0)
         close(hosts_fd);
     if (rc != 0)
-        cu_starters_free(s);
+        cu_launcher_free(s);
     return rc;
 }
 
-static struct cu_starter *find_host(struct cu_starters *s, const char *name)
+static struct cu_launcher_host *find_host(struct cu_launcher *s, const char *name)
 {
     size_t low = 0, high = s->hosts->count;
 
@@ -206,11 +207,11 @@ static void say(char **at, const char *text)
 }
 
 /* "HOST STATUS TEXT"; STATUS "-": it has said something and runs on; HOST "-": about no host. */
-static void take_line(struct cu_starters *s, char *line)
+static void take_line(struct cu_launcher *s, char *line)
 {
     char *status = strchr(line, ' ');
     char *text = status != NULL ? strchr(status + 1, ' ') : NULL;
-    struct cu_starter *starter;
+    struct cu_launcher_host *host;
 
     if (strcmp(line, "stay") == 0) {
         s->stay = true;
@@ -220,25 +221,25 @@ static void take_line(struct cu_starters *s, char *line)
         return;
     *status++ = '\0';
     *text++ = '\0';
-    starter = find_host(s, line);
-    if (starter == NULL) {
+    host = find_host(s, line);
+    if (host == NULL) {
         say(&s->text, text);
         return;
     }
-    say(&starter->text, text);
-    if (strcmp(status, "-") == 0 || starter->state != CU_STARTER_RUNS)
+    say(&host->text, text);
+    if (strcmp(status, "-") == 0 || host->state != CU_LAUNCHER_RUNS)
         return;
     if (strcmp(status, "0") == 0) {
-        starter->state = CU_STARTER_DONE;
+        host->state = CU_LAUNCHER_DONE;
         s->done++;
     } else {
-        starter->state = CU_STARTER_FAILED;
+        host->state = CU_LAUNCHER_FAILED;
         s->failed++;
     }
 }
 
 /* The part of a line that is too long for the buffer is lost, the line is not. */
-static void take_bytes(struct cu_starters *s, const char *bytes, size_t size)
+static void take_bytes(struct cu_launcher *s, const char *bytes, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
         if (bytes[i] == '\n') {
@@ -251,14 +252,14 @@ static void take_bytes(struct cu_starters *s, const char *bytes, size_t size)
     }
 }
 
-static void reap(struct cu_starters *s)
+static void reap(struct cu_launcher *s)
 {
     while (s->pid > 0 && waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
         ;
     s->pid = 0;
 }
 
-bool cu_starters_take(struct cu_starters *s)
+bool cu_launcher_take(struct cu_launcher *s)
 {
     char bytes[4096];
 
@@ -280,12 +281,12 @@ bool cu_starters_take(struct cu_starters *s)
     return false;
 }
 
-bool cu_starters_wait(struct cu_starters *s, int silence_ms)
+bool cu_launcher_wait(struct cu_launcher *s, int silence_ms)
 {
     int64_t deadline_ms = cu_channel_now_ms() + silence_ms;
     size_t ended = 0;
 
-    while (cu_starters_take(s)) {
+    while (cu_launcher_take(s)) {
         if (s->done + s->failed > ended) {
             ended = s->done + s->failed;
             deadline_ms = cu_channel_now_ms() + silence_ms;
@@ -296,18 +297,18 @@ bool cu_starters_wait(struct cu_starters *s, int silence_ms)
     return true;
 }
 
-void cu_starters_kill(struct cu_starters *s)
+void cu_launcher_kill(struct cu_launcher *s)
 {
     if (s->pid <= 0)
         return;
     kill(-s->pid, SIGTERM);
-    if (!cu_starters_wait(s, KILL_MS)) {
+    if (!cu_launcher_wait(s, KILL_MS)) {
         kill(-s->pid, SIGKILL);
         reap(s);
     }
 }
 
-void cu_starters_free(struct cu_starters *s)
+void cu_launcher_free(struct cu_launcher *s)
 {
     for (size_t i = 0; s->of != NULL && i < s->hosts->count; i++)
         free(s->of[i].text);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Answers of daemons that may have been taken over, against the job's own host list. */
-#include "copper/launch.h"
+#include "copper/stop_answer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,7 +27,7 @@ static int take(const char *answer)
 
     assert_non_null(result);
     err.text[0] = '\0';
-    rc = cu_answer_silent(&known, result, &rest, &err);
+    rc = cu_stop_answer_silent(&known, result, &rest, &err);
     left[0] = '\0';
     for (size_t i = 0; i < rest.count; i++)
         snprintf(left + strlen(left), sizeof(left) - strlen(left), "%s%s", i > 0 ? "," : "",

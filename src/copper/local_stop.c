@@ -4,10 +4,11 @@
  * written down is believed, as it may be another process by now, and /proc may not show our own
  * daemon: it lets nobody look into it, for the job's key. The kernel says who holds the lock file's
  * bytes. */
+#include "copper/local_stop.h"
+
 #include "base/path.h"
 #include "control/client.h"
 #include "copper/cli.h"
-#include "copper/launch.h"
 #include "host/rundir.h"
 
 #include <dirent.h>
@@ -257,7 +258,7 @@ static int end_holder(const char *mount_dir, const char *job_id, const struct no
     return 0;
 }
 
-int cu_here_stop(const char *mount_dir, const char *job_id, struct cu_error *err)
+int cu_local_stop(const char *mount_dir, const char *job_id, struct cu_error *err)
 {
     char run_dir[CU_PATH_MAX], path[CU_PATH_MAX];
     bool stopped = false;

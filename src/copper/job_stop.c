@@ -2,9 +2,15 @@
 /* Stopping a job so that nothing is left on any node. The daemons' own tree is the fast way and
  * needs nothing but one that answers; the nodes that it did not reach are done one by one through
  * the launcher, which needs no daemon at all. */
+#include "copper/job_stop.h"
+
 #include "control/client.h"
 #include "copper/cli.h"
+#include "copper/job_file.h"
 #include "copper/launch.h"
+#include "copper/launcher.h"
+#include "copper/local_stop.h"
+#include "copper/stop_answer.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,60 +21,60 @@
 #define HERE_MS 2000  /* for this node's daemon to tell the hosts */
 #define EACH_MS 8000  /* without any node telling its end: more than here.c needs for one */
 
-void cu_undo_each(const struct cu_hosts *hosts, const char *mount_dir, const char *job_id,
-                  const struct cu_launch_paths *paths, struct cu_undo *undo)
+void cu_job_stop_each(const struct cu_hosts *hosts, const char *mount_dir, const char *job_id,
+                      const struct cu_launch_paths *paths, struct cu_job_stop *stop)
 {
     const char *const command[] = {paths->copper, "stop",    "--here",
                                    "-v",          mount_dir, job_id != NULL ? "--job-id" : NULL,
                                    job_id,        NULL};
-    struct cu_starters_config config = {
+    struct cu_launcher_config config = {
         .parts = paths->parts, .mode = "run", .command = command, .hosts = hosts};
-    struct cu_starters s;
+    struct cu_launcher s;
 
-    if (cu_starters_spawn(&s, &config, &undo->why) != 0) {
-        undo->silent += hosts->count;
-        snprintf(undo->first, sizeof(undo->first), "%.200s", undo->why.text);
+    if (cu_launcher_spawn(&s, &config, &stop->why) != 0) {
+        stop->silent += hosts->count;
+        snprintf(stop->first, sizeof(stop->first), "%.200s", stop->why.text);
         return;
     }
-    if (!cu_starters_wait(&s, EACH_MS))
-        cu_starters_kill(&s);
+    if (!cu_launcher_wait(&s, EACH_MS))
+        cu_launcher_kill(&s);
     for (size_t i = 0; i < hosts->count; i++) {
-        const struct cu_starter *starter = &s.of[i];
+        const struct cu_launcher_host *host = &s.of[i];
 
-        if (starter->state == CU_STARTER_DONE) {
-            undo->stopped += starter->text != NULL && strstr(starter->text, "stopped") != NULL;
+        if (host->state == CU_LAUNCHER_DONE) {
+            stop->stopped += host->text != NULL && strstr(host->text, "stopped") != NULL;
             continue;
         }
-        if (undo->silent++ == 0)
-            snprintf(undo->first, sizeof(undo->first), "%.100s: %.140s", hosts->names[i],
-                     starter->text != NULL ? starter->text : "no answer");
+        if (stop->silent++ == 0)
+            snprintf(stop->first, sizeof(stop->first), "%.100s: %.140s", hosts->names[i],
+                     host->text != NULL ? host->text : "no answer");
     }
-    cu_starters_free(&s);
+    cu_launcher_free(&s);
 }
 
 /* Asks the daemon at the other end to stop its job, whose hosts are known, then does the nodes that
  * this did not reach. -errno when nobody took the order. */
 static int stop_through(struct cu_client *client, const struct cu_hosts *known,
                         const char *mount_dir, const char *job_id,
-                        const struct cu_launch_paths *paths, struct cu_undo *undo)
+                        const struct cu_launch_paths *paths, struct cu_job_stop *stop)
 {
     json_t *request = json_pack("{s:s,s:b}", "op", "stop", "all", 1);
     json_t *result = NULL;
     struct cu_hosts rest = {0};
     struct cu_error why = {""};
-    int rc = cu_client_call(client, request, STOP_MS, &result, &undo->why);
+    int rc = cu_client_call(client, request, STOP_MS, &result, &stop->why);
 
     json_decref(request);
     if (rc != 0)
         return rc;
-    rc = cu_answer_silent(known, result, &rest, &why);
+    rc = cu_stop_answer_silent(known, result, &rest, &why);
     if (rc != 0)
         cu_cli_say(stderr, "%s", why.text);
     if (rc != -EBADMSG)
-        undo->stopped += cu_cli_number(result, "stopped");
+        stop->stopped += cu_cli_number(result, "stopped");
     json_decref(result);
     if (rest.count > 0)
-        cu_undo_each(&rest, mount_dir, job_id, paths, undo);
+        cu_job_stop_each(&rest, mount_dir, job_id, paths, stop);
     cu_parse_hosts_free(&rest);
     return rc == -ENOMEM ? rc : 0;
 }
@@ -96,23 +102,23 @@ static int hosts_here(struct cu_client *client, struct cu_hosts *hosts, struct c
     return rc;
 }
 
-void cu_undo_everywhere(const struct cu_job *job, const struct cu_launch_paths *paths,
-                        struct cu_undo *undo)
+void cu_job_stop_everywhere(const struct cu_job *job, const struct cu_launch_paths *paths,
+                            struct cu_job_stop *stop)
 {
     char id[2 * CU_JOB_ID_BYTES + 1];
     struct cu_client client;
     int rc = cu_client_open_any(job, &client, NULL);
 
-    cu_launch_job_id(job, id);
+    cu_job_file_id(job, id);
     if (rc == 0)
-        rc = stop_through(&client, &job->hosts, job->mount_dir, id, paths, undo);
+        rc = stop_through(&client, &job->hosts, job->mount_dir, id, paths, stop);
     cu_client_close(&client);
     if (rc != 0)
-        cu_undo_each(&job->hosts, job->mount_dir, id, paths, undo);
+        cu_job_stop_each(&job->hosts, job->mount_dir, id, paths, stop);
 }
 
-int cu_undo_here(const char *mount_dir, const struct cu_launch_paths *paths, struct cu_undo *undo,
-                 struct cu_error *err)
+int cu_job_stop_local(const char *mount_dir, const struct cu_launch_paths *paths,
+                      struct cu_job_stop *stop, struct cu_error *err)
 {
     struct cu_client client;
     struct cu_hosts hosts = {0};
@@ -121,13 +127,13 @@ int cu_undo_here(const char *mount_dir, const struct cu_launch_paths *paths, str
     if (rc == 0)
         rc = hosts_here(&client, &hosts, err);
     if (rc == 0)
-        rc = stop_through(&client, &hosts, mount_dir, NULL, paths, undo);
+        rc = stop_through(&client, &hosts, mount_dir, NULL, paths, stop);
     cu_parse_hosts_free(&hosts);
     cu_client_close(&client);
     if (rc == 0)
         return 0;
-    rc = cu_here_stop(mount_dir, NULL, err);
+    rc = cu_local_stop(mount_dir, NULL, err);
     if (rc > 0)
-        undo->stopped++;
+        stop->stopped++;
     return rc < 0 ? rc : 0;
 }

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The job's file in the run directory of the launch host. */
+#ifndef CU_COPPER_JOB_FILE_H
+#define CU_COPPER_JOB_FILE_H
+
+#include "base/error.h"
+#include "base/path.h"
+#include "proto/job.h"
+
+#include <stdbool.h>
+
+/* The job's file on the launch host. While fd is open it is locked: a launch is under way. */
+struct cu_job_file {
+    char path[CU_PATH_MAX];
+    int fd;
+};
+
+/* Makes id, key and port where not given, and the file (0600). attempt: 0, or how many ports were
+ * taken on some node: then one is chosen from all. -EEXIST with err when a job lives on the mount
+ * or is being launched; a dead job's file is replaced. */
+__attribute__((warn_unused_result)) int cu_job_file_create(struct cu_job *job, unsigned attempt,
+                                                           struct cu_job_file *file,
+                                                           struct cu_error *err);
+/* Lets go of the lock; remove: and takes the file away. */
+void cu_job_file_close(struct cu_job_file *file, bool remove);
+/* The job's id as hex. */
+void cu_job_file_id(const struct cu_job *job, char out[2 * CU_JOB_ID_BYTES + 1]);
+
+#endif

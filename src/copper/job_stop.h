@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Stopping a job on all its hosts. */
+#ifndef CU_COPPER_JOB_STOP_H
+#define CU_COPPER_JOB_STOP_H
+
+#include "base/error.h"
+#include "base/parse.h"
+#include "copper/launch.h"
+#include "proto/job.h"
+
+#include <stddef.h>
+
+struct cu_job_stop {
+    size_t stopped;  /* nodes that were running and are not any more */
+    size_t silent;   /* nodes about which nothing is known */
+    char first[256]; /* one of them, and why */
+    struct cu_error why;
+};
+
+/* Stops the job's daemons everywhere: first by its own tree, then one by one through the launcher.
+ */
+void cu_job_stop_everywhere(const struct cu_job *job, const struct cu_launch_paths *paths,
+                            struct cu_job_stop *stop);
+/* `copper stop --here` on these hosts, added to stop. */
+void cu_job_stop_each(const struct cu_hosts *hosts, const char *mount_dir, const char *job_id,
+                      const struct cu_launch_paths *paths, struct cu_job_stop *stop);
+
+/* Where no job is known: a daemon of this node, if any, tells of its job, which is stopped; else
+ * what a dead one left here is taken away. -errno with err. */
+__attribute__((warn_unused_result)) int cu_job_stop_local(const char *mount_dir,
+                                                          const struct cu_launch_paths *paths,
+                                                          struct cu_job_stop *stop,
+                                                          struct cu_error *err);
+
+#endif

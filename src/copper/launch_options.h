@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The options of launch_copper.sh and what the site has set instead of Copper's defaults. */
+#ifndef CU_COPPER_LAUNCH_OPTIONS_H
+#define CU_COPPER_LAUNCH_OPTIONS_H
+
+#include "base/error.h"
+#include "proto/job.h"
+
+#include <stdbool.h>
+
+/* What launch_copper.sh was given, checked. */
+struct cu_launch_options {
+    struct cu_job job;
+    const char *hosts;  /* -H, borrowed, or NULL */
+    bool help, version; /* --help, --version: nothing else counts */
+};
+
+/* argv[0] is skipped; site: file with the site's defaults, or NULL. 0; -EINVAL with err: nothing to
+ * free then. */
+__attribute__((warn_unused_result)) int cu_launch_options(int argc, char **argv, const char *site,
+                                                          struct cu_launch_options *options,
+                                                          struct cu_error *err);
+void cu_launch_help(const char *site);
+/* What getopt_long refused with c, '?' or ':'. -EINVAL with err. */
+int cu_launch_refuse(int c, char **argv, const char *script, struct cu_error *err);
+/* Sets what the file says; one that is not there says nothing. -EINVAL with err: "FILE:LINE: ...",
+ * -ENOMEM. */
+__attribute__((warn_unused_result)) int cu_launch_site(const char *path, struct cu_job *job,
+                                                       struct cu_error *err);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One launcher (launch/NAME.sh) at work on a list of hosts. */
+#ifndef CU_COPPER_LAUNCHER_H
+#define CU_COPPER_LAUNCHER_H
+
+#include "base/error.h"
+#include "base/parse.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* The launcher runs a command on each host and writes a line for each that has ended, "HOST STATUS
+ * TEXT", or "stay" first of all when its commands end only with the job ("start" only) and just
+ * failures are told. */
+struct cu_launcher {
+    const struct cu_hosts *hosts; /* borrowed */
+    struct cu_launcher_host {
+        enum { CU_LAUNCHER_RUNS, CU_LAUNCHER_DONE, CU_LAUNCHER_FAILED } state;
+        char *text; /* what it said, owned, or NULL */
+    } * of;         /* by index in hosts */
+    char *text;     /* about no host in particular, owned, or NULL */
+    size_t done, failed;
+    pid_t pid; /* of the launcher and of its process group; 0 when reaped */
+    int fd;    /* its lines; -1 after the end */
+    bool stay;
+    char line[1024];
+    size_t line_len;
+};
+
+struct cu_launcher_config {
+    const char *parts;          /* directory of the launchers */
+    const char *mode;           /* "start": the daemon, with its host's name; "run": a command */
+    const char *const *command; /* NULL-terminated, words without blanks */
+    const struct cu_hosts *hosts;
+    const char *input; /* file that each command gets as standard input, or NULL */
+    int input_fd;      /* instead of input, when above 0: borrowed */
+    const char *job;   /* file that goes when commands end only with the job ("stay"), or NULL */
+    bool keep_stdout;  /* what the commands print belongs to the user */
+};
+
+__attribute__((warn_unused_result)) int cu_launcher_spawn(struct cu_launcher *s,
+                                                          const struct cu_launcher_config *config,
+                                                          struct cu_error *err);
+/* Would the launcher carry what its commands read over a network in clear? Each launcher says so of
+ * itself. 1, 0, or -EINVAL with err. */
+__attribute__((warn_unused_result)) int cu_launcher_in_clear(const char *parts,
+                                                             struct cu_error *err);
+/* Takes what lines there are, without waiting. False when the launcher has ended. */
+bool cu_launcher_take(struct cu_launcher *s);
+/* Waits for the end; false when no host's command has ended for so long. */
+bool cu_launcher_wait(struct cu_launcher *s, int silence_ms);
+/* Ends the launcher and what it started on this host. */
+void cu_launcher_kill(struct cu_launcher *s);
+void cu_launcher_free(struct cu_launcher *s);
+
+#endif

@@ -63,12 +63,10 @@ hear_sanitizers() {
     to=$(mktemp -d /srv/sanitizers.XXXXXX)
     export SANITIZERS_SAID=$to
     chmod 1777 "$to"
-    cp "$CLUSTER_BIN/../tsan.supp" "$to/tsan.supp"
     for name in ASAN LSAN UBSAN; do
         printf '%s_OPTIONS=log_path=%s\n' "$name" "$to/said.%NODE%"
     done >"$CLUSTER_DIR/environment"
-    printf 'TSAN_OPTIONS=log_path=%s:die_after_fork=0:suppressions=%s\n' "$to/said.%NODE%" "$to/tsan.supp" \
-        >>"$CLUSTER_DIR/environment"
+    printf 'TSAN_OPTIONS=log_path=%s:die_after_fork=0\n' "$to/said.%NODE%" >>"$CLUSTER_DIR/environment"
 }
 
 # Fails with what they have said since the last call.

@@ -350,7 +350,8 @@ static void stopped_reader_costs_lines_only(void **state)
 }
 
 /* write(2) to the log's file hangs, until a byte comes. */
-static int hang[2] = {-1, -1};
+static _Atomic int hang = -1;
+static int hung[2]; /* the pipe that it reads from */
 
 ssize_t __wrap_write(int fd, const void *bytes, size_t size);
 ssize_t __real_write(int fd, const void *bytes, size_t size);
@@ -358,11 +359,12 @@ ssize_t __real_write(int fd, const void *bytes, size_t size);
 ssize_t __wrap_write(int fd, const void *bytes, size_t size)
 {
     struct stat st, log;
+    int from = hang;
     char byte;
 
-    if (hang[0] >= 0 && fstat(fd, &st) == 0 && stat(file, &log) == 0 && st.st_ino == log.st_ino &&
+    if (from >= 0 && fstat(fd, &st) == 0 && stat(file, &log) == 0 && st.st_ino == log.st_ino &&
         st.st_dev == log.st_dev)
-        (void)!read(hang[0], &byte, 1);
+        (void)!read(from, &byte, 1);
     return __real_write(fd, bytes, size);
 }
 
@@ -374,20 +376,21 @@ static void a_directory_that_hangs_costs_lines_only(void **state)
     open_log(CU_LOG_INFO, NULL);
     cu_log_info("before");
     assert_true(cu_log_flush(10000));
-    assert_int_equal(pipe(hang), 0);
+    assert_int_equal(pipe(hung), 0);
+    hang = hung[0];
     for (int i = 0; i < 20000; i++) /* none of these waits */
         cu_log_info("line %d", i);
     assert_false(cu_log_flush(1));
     assert_true(cu_log_lost() > 0);
-    close(hang[1]); /* it wakes up */
+    close(hung[1]); /* it wakes up */
     assert_true(cu_log_flush(10000));
     cu_log_info("after");
     text = read_log();
     assert_non_null(strstr(text, AT "INFO  before\n" AT "INFO  line 0\n" AT "INFO  line 1\n"));
     note = strstr(text, " lines lost here)\n" AT "INFO  after\n");
     assert_non_null(note);
-    close(hang[0]);
-    hang[0] = hang[1] = -1;
+    hang = -1;
+    close(hung[0]);
 }
 
 /* Closing waits a second; the writer that is left behind spoils nothing when it comes back. */
@@ -399,18 +402,17 @@ static void closing_waits_for_nobody(void **state)
     open_log(CU_LOG_INFO, NULL);
     cu_log_info("exists");
     assert_true(cu_log_flush(10000));
-    assert_int_equal(pipe(hang), 0);
+    assert_int_equal(pipe(hung), 0);
+    hang = hung[0];
     cu_log_info("hangs");
     cu_log_close();
     strcpy(first, file);
     strcat(file, ".2");
     open_log(CU_LOG_INFO, NULL);
     cu_log_info("another");
-    assert_int_equal(__real_write(hang[1], "12", 2), 2);
+    assert_int_equal(__real_write(hung[1], "12", 2), 2);
     assert_non_null(strstr(read_log(), "another"));
-    close(hang[1]);
-    close(hang[0]);
-    hang[0] = hang[1] = -1;
+    hang = -1; /* the pipe stays: the writer that was left behind may still be there */
 }
 
 /* The child has its own writer, and writes nothing of its parent's again. */

@@ -4,6 +4,7 @@
  * therefore it must not depend on the order of the input. Names end up as arguments of ssh and as
  * names of files: only names that cannot be anything else get through. */
 #include "base/error.h"
+#include "base/hostlist.h"
 #include "base/parse.h"
 
 #include <ctype.h>
@@ -20,6 +21,7 @@
 struct gather {
     struct cu_hosts *hosts;
     size_t capacity;
+    bool as_given; /* order and repeats stay, and there is no more room than that */
     struct cu_error *err;
     unsigned line;
     const char *word; /* for errors */
@@ -88,6 +90,8 @@ static int make_room(struct gather *g)
 
     if (hosts->count < g->capacity)
         return 0;
+    if (g->as_given)
+        return refuse(g, "makes too many hosts");
     if (hosts->count == GATHER_MAX) {
         sort_unique(hosts);
         return hosts->count > CU_HOSTS_MAX ? refuse(g, "makes more than 100000 hosts") : 0;
@@ -110,7 +114,7 @@ static int add_name(struct gather *g, const char *name, size_t len)
 
     if (!cu_parse_is_host(name, len))
         return refuse(g, "is not a host name; allowed are letters, digits, '.', '-' and '_'");
-    if (last != NULL && strncmp(last, name, len) == 0 && last[len] == '\0')
+    if (!g->as_given && last != NULL && strncmp(last, name, len) == 0 && last[len] == '\0')
         return 0;
     rc = make_room(g);
     if (rc != 0)
@@ -294,6 +298,14 @@ int cu_parse_hosts(const char *text, size_t size, struct cu_hosts *hosts, struct
     if (rc != 0)
         cu_parse_hosts_free(hosts);
     return rc;
+}
+
+int cu_hostlist_append(struct cu_hosts *hosts, size_t count_max, const char *word, size_t len)
+{
+    char name[CU_HOST_NAME_MAX + 1];
+    struct gather g = {.hosts = hosts, .capacity = count_max, .as_given = true, .word = word};
+
+    return expand(&g, name, 0, word, len);
 }
 
 void cu_parse_hosts_free(struct cu_hosts *hosts)

@@ -8,6 +8,7 @@
 #include "copper/launch_hosts.h"
 #include "copper/launch_options.h"
 #include "copper/progress.h"
+#include "copper/remote.h"
 #include "host/rundir.h"
 
 #include <errno.h>
@@ -291,6 +292,8 @@ static int run(const struct cu_command *command, int argc, char **argv)
         return launch(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "stop") == 0)
         return stop(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "each") == 0)
+        return cu_remote_each(argc - 1, argv + 1);
     cu_cli_help(command);
     return argc > 1 && strcmp(argv[1], "--help") == 0 ? CU_EXIT_OK : CU_EXIT_USAGE;
 }

@@ -25,6 +25,7 @@
 #define ENV_JOB      "COPPER_JOB" /* file that a launcher that stays removes at its end, or empty */
 #define ENV_OUTPUT   "COPPER_OUTPUT" /* "yes": what the commands print goes to descriptor 3 */
 #define ENV_LAUNCHER "COPPER_LAUNCHER"
+#define ENV_PROGRAM  "COPPER_PROGRAM" /* this one: what launchers need of it, `copper job each` */
 
 /* The launcher: what COPPER_LAUNCHER says, srun inside a Slurm job, else rsh. */
 static int launcher_path(const char *parts, char out[CU_PATH_MAX], struct cu_error *err)
@@ -95,6 +96,7 @@ __attribute__((noreturn)) static void run_launcher(const char *program,
 {
     const char *argv[COMMAND_MAX + 3] = {program, config->mode};
     int output = config->keep_stdout ? dup(1) : open("/dev/null", O_WRONLY);
+    char self[CU_PATH_MAX] = "";
     int input_fd = config->input_fd;
     sigset_t none;
     size_t n = 0;
@@ -112,6 +114,8 @@ __attribute__((noreturn)) static void run_launcher(const char *program,
            : config->input != NULL ? config->input
                                    : "/dev/null",
            1);
+    if (readlink("/proc/self/exe", self, sizeof(self) - 1) > 0)
+        setenv(ENV_PROGRAM, self, 1);
     setenv(ENV_JOB, config->job != NULL ? config->job : "", 1);
     setenv(ENV_OUTPUT, config->keep_stdout ? "yes" : "no", 1);
     /* above 4 first: none of the five may be overwritten before it is copied */
@@ -206,7 +210,8 @@ static void say(char **at, const char *text)
         cu_text_line(*at, room, text, strlen(text));
 }
 
-/* "HOST STATUS TEXT"; STATUS "-": it has said something and runs on; HOST "-": about no host. */
+/* "HOST STATUS TEXT"; STATUS "-": it has said something and runs on; "+": it begins; HOST "-":
+ * about no host. */
 static void take_line(struct cu_launcher *s, char *line)
 {
     char *status = strchr(line, ' ');
@@ -215,6 +220,10 @@ static void take_line(struct cu_launcher *s, char *line)
 
     if (strcmp(line, "stay") == 0) {
         s->stay = true;
+        return;
+    }
+    if (strcmp(line, "begins") == 0) {
+        s->begins = true;
         return;
     }
     if (text == NULL)
@@ -226,8 +235,9 @@ static void take_line(struct cu_launcher *s, char *line)
         say(&s->text, text);
         return;
     }
+    host->tried = true;
     say(&host->text, text);
-    if (strcmp(status, "-") == 0 || host->state != CU_LAUNCHER_RUNS)
+    if (strcmp(status, "-") == 0 || strcmp(status, "+") == 0 || host->state != CU_LAUNCHER_RUNS)
         return;
     if (strcmp(status, "0") == 0) {
         host->state = CU_LAUNCHER_DONE;
@@ -250,6 +260,11 @@ static void take_bytes(struct cu_launcher *s, const char *bytes, size_t size)
             s->line[s->line_len++] = bytes[i];
         }
     }
+}
+
+bool cu_launcher_tried(const struct cu_launcher *s, size_t i)
+{
+    return !s->begins || s->of[i].tried;
 }
 
 static void reap(struct cu_launcher *s)

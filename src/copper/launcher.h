@@ -12,11 +12,12 @@
 
 /* The launcher runs a command on each host and writes a line for each that has ended, "HOST STATUS
  * TEXT", or "stay" first of all when its commands end only with the job ("start" only) and just
- * failures are told. */
+ * failures are told; or "begins", and then "HOST +" for each host when it begins with it. */
 struct cu_launcher {
     const struct cu_hosts *hosts; /* borrowed */
     struct cu_launcher_host {
         enum { CU_LAUNCHER_RUNS, CU_LAUNCHER_DONE, CU_LAUNCHER_FAILED } state;
+        bool tried;
         char *text; /* what it said, owned, or NULL */
     } * of;         /* by index in hosts */
     char *text;     /* about no host in particular, owned, or NULL */
@@ -24,6 +25,7 @@ struct cu_launcher {
     pid_t pid; /* of the launcher and of its process group; 0 when reaped */
     int fd;    /* its lines; -1 after the end */
     bool stay;
+    bool begins; /* tells which hosts it has tried; else all of them count as tried */
     char line[1024];
     size_t line_len;
 };
@@ -50,6 +52,8 @@ __attribute__((warn_unused_result)) int cu_launcher_in_clear(const char *parts,
 bool cu_launcher_take(struct cu_launcher *s);
 /* Waits for the end; false when no host's command has ended for so long. */
 bool cu_launcher_wait(struct cu_launcher *s, int silence_ms);
+/* Has a command been started there, as far as is known? */
+bool cu_launcher_tried(const struct cu_launcher *s, size_t i);
 /* Ends the launcher and what it started on this host. */
 void cu_launcher_kill(struct cu_launcher *s);
 void cu_launcher_free(struct cu_launcher *s);

@@ -3,12 +3,12 @@
  * makes it once, each daemon gets it on standard input, and the launch host keeps it (0600) so that
  * status, stats and stop find the job. Text, one "name value" a line, the hosts last:
  *
- *   copper-job 1
+ *   copper-job 2
  *   id 32 hex digits            key 64 hex digits
  *   mount /tmp/alice/copper     (and all other options, see job.c's table)
- *   hosts 3
- *   node1
- *   ...
+ *   hosts 4
+ *   node[1-3]                  (short, as base/hostlist.h has it)
+ *   login
  *
  * Where a launcher's network can be listened to, "munge CREDENTIAL" stands in the place of the key
  * on the way (host/munge.h).

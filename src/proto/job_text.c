@@ -3,6 +3,7 @@
  * decoder takes nothing on trust: one pass, line by line, nothing allocated before its length is
  * known to be in the input, each name at most once. The key passes through one buffer, which is
  * wiped, and never into a message. */
+#include "base/hostlist.h"
 #include "proto/job_options.h"
 
 #include <errno.h>
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_LINE     "copper-job 1"
+#define FIRST_LINE     "copper-job 2"
 #define NAME_MAX_SHOWN 32
 
 /* Two passes over one writer: first with size 0 for the length, then into memory of that length; a
@@ -43,7 +44,8 @@ static void put_hex(struct text *t, const char *name, const uint8_t *bytes, size
     put(t, "\n");
 }
 
-static void put_job(struct text *t, const struct cu_job *job)
+/* hosts: the list as text. */
+static void put_job(struct text *t, const struct cu_job *job, const char *hosts)
 {
     char value[CU_JOB_VALUE_MAX];
 
@@ -53,22 +55,23 @@ static void put_job(struct text *t, const struct cu_job *job)
     for (unsigned i = 0; i < cu_job_option_count(); i++)
         if (cu_job_option_format(i, job, value))
             put(t, "%s %s\n", cu_job_option_name(i), value);
-    put(t, "hosts %zu\n", job->hosts.count);
-    for (size_t i = 0; i < job->hosts.count; i++)
-        put(t, "%s\n", job->hosts.names[i]);
+    put(t, "hosts %zu\n%s\n", job->hosts.count, hosts);
 }
 
 char *cu_job_encode(const struct cu_job *job)
 {
     struct text t = {NULL, 0, 0};
+    char *hosts = cu_hostlist_text(&job->hosts, '\n');
 
-    put_job(&t, job);
+    if (hosts == NULL)
+        return NULL;
+    put_job(&t, job, hosts);
     t.size = t.len + 1;
     t.at = malloc(t.size);
-    if (t.at == NULL)
-        return NULL;
     t.len = 0;
-    put_job(&t, job);
+    if (t.at != NULL)
+        put_job(&t, job, hosts);
+    free(hosts);
     return t.at;
 }
 
@@ -213,24 +216,21 @@ static int take_hosts(struct decoder *d, uint64_t count)
 {
     struct cu_hosts *hosts = &d->job->hosts;
 
-    if (count == 0 || count > (uint64_t)(d->end - d->at) / 2) /* a letter and a newline each */
-        return refuse(d, "hosts: there are fewer");
-    hosts->names = calloc((size_t)count, sizeof(*hosts->names));
+    hosts->names = count > 0 ? calloc((size_t)count, sizeof(*hosts->names)) : NULL;
     if (hosts->names == NULL)
         return cu_error_set(d->err, -ENOMEM, "job description: out of memory");
     while (hosts->count < count) {
         size_t len;
         const char *line = take_line(d, &len);
+        int rc;
 
         if (line == NULL)
             return -EINVAL;
-        if (!cu_parse_is_host(line, len))
-            return refuse(d, "is not a host name");
-        hosts->names[hosts->count] = malloc(len + 1);
-        if (hosts->names[hosts->count] == NULL)
-            return cu_error_set(d->err, -ENOMEM, "job description: out of memory");
-        memcpy(hosts->names[hosts->count], line, len);
-        hosts->names[hosts->count++][len] = '\0';
+        rc = cu_hostlist_append(hosts, (size_t)count, line, len);
+        if (rc == -ENOMEM)
+            return cu_error_set(d->err, rc, "job description: out of memory");
+        if (rc != 0)
+            return refuse(d, "is no list of hosts, or of too many");
     }
     if (d->at != d->end)
         return refuse(d, "there is text behind the last host");

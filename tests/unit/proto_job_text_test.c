@@ -19,7 +19,7 @@
 #define KEY "f0f1f2f3f4f5f6f7f8f9fafbfcfdfefff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff"
 
 static const char minimal[] =
-    "copper-job 1\nid " ID "\nkey " KEY "\nmount /m\nlog_dir /l\nhosts 2\nn2\nn1\n";
+    "copper-job 2\nid " ID "\nkey " KEY "\nmount /m\nlog_dir /l\nhosts 2\nn2\nn1\n";
 
 static void make_job(struct cu_job *job)
 {
@@ -95,26 +95,29 @@ static void minimal_text_has_defaults_and_keeps_the_order(void **state)
     cu_job_free(&job);
 }
 
-#define HEAD "copper-job 1\nid " ID "\nkey " KEY "\nmount /m\nlog_dir /l\n"
+#define HEAD "copper-job 2\nid " ID "\nkey " KEY "\nmount /m\nlog_dir /l\n"
 
 static void refuses_texts(void **state)
 {
     static const char *const cases[][2] = {
         {"", "line 1: the text ends too early"},
-        {"copper-job 1", "line 1: is cut off"},
-        {"copper-job 2\n", "line 1: is not \"copper-job 1\""},
-        {"copper-job 1\n", "line 2: the text ends too early"},
+        {"copper-job 2", "line 1: is cut off"},
+        {"copper-job 1\n", "line 1: is not \"copper-job 2\""},
+        {"copper-job 2\n", "line 2: the text ends too early"},
         {HEAD "hosts 1\nn1", "line 7: is cut off"},
-        {HEAD "hosts 2\nn1\n", "line 6: hosts: there are fewer"},
+        {HEAD "hosts 2\nn1\n", "line 8: the text ends too early"},
         {HEAD "hosts 2\nlonger\n", "line 8: the text ends too early"},
         {HEAD "hosts 1\nn1\nn2\n", "line 7: there is text behind the last host"},
         {HEAD "hosts 1\nn1\n\n", "line 7: there is text behind the last host"},
         {HEAD "hosts 0\n", "line 6: hosts: allowed is 1 to 100000"},
         {HEAD "hosts 100001\n", "line 6: hosts: allowed"},
         {HEAD "hosts -1\nn1\n", "line 6: hosts: allowed"},
-        {HEAD "hosts 1\n-n\n", "line 7: is not a host name"},
-        {HEAD "hosts 1\nn1 \n", "line 7: is not a host name"},
-        {HEAD "hosts 1\nn[1-2]\n", "line 7: is not a host name"},
+        {HEAD "hosts 1\n-n\n", "line 7: is no list of hosts"},
+        {HEAD "hosts 1\nn1 \n", "line 7: is no list of hosts"},
+        {HEAD "hosts 1\nn[1-2]\n", "line 7: is no list of hosts, or of too many"},
+        {HEAD "hosts 1\nn[1-\n", "line 7: is no list of hosts"},
+        {HEAD "hosts 3\nn[1-2]\n", "line 8: the text ends too early"},
+        {HEAD "hosts 3\nn[1-2]\nn2\n", "host n2 is there twice"},
         {HEAD "hosts 3\nn1\nn2\nn1\n", "host n1 is there twice"},
         {HEAD "mount /x\nhosts 1\nn1\n", "line 6: mount: is there twice"},
         {HEAD "id " ID "\nhosts 1\nn1\n", "line 6: id or key is there twice"},
@@ -126,14 +129,14 @@ static void refuses_texts(void **state)
         {HEAD "trees 65\nhosts 1\nn1\n", "line 6: trees: \"65\" is not a number of trees"},
         {HEAD "trees  1\nhosts 1\nn1\n", "line 6: trees: \" 1\" is not"},
         {HEAD "trees 1\r\nhosts 1\nn1\n", "line 6: trees: \"1\\x0d\" is not"},
-        {"copper-job 1\nkey " KEY "\nmount /m\nlog_dir /l\nhosts 1\nn\n", "log_dir is missing"},
-        {"copper-job 1\nid " ID "\nmount /m\nlog_dir /l\nhosts 1\nn\n", "log_dir is missing"},
-        {"copper-job 1\nid " ID "\nkey " KEY "\nlog_dir /l\nhosts 1\nn\n", "log_dir is missing"},
-        {"copper-job 1\nid " ID "\nkey " KEY "\nmount /m\nhosts 1\nn\n", "log_dir is missing"},
-        {"copper-job 1\nid 00\n", "line 2: id or key has the wrong length"},
-        {"copper-job 1\nkey " ID "\n", "line 2: id or key has the wrong length"},
-        {"copper-job 1\nid 000102030405060708090a0b0c0d0e0F\n", "line 2: id or key is not of hex"},
-        {"copper-job 1\nid 000102030405060708090a0b0c0d0e g\n", "line 2: id or key is not of hex"},
+        {"copper-job 2\nkey " KEY "\nmount /m\nlog_dir /l\nhosts 1\nn\n", "log_dir is missing"},
+        {"copper-job 2\nid " ID "\nmount /m\nlog_dir /l\nhosts 1\nn\n", "log_dir is missing"},
+        {"copper-job 2\nid " ID "\nkey " KEY "\nlog_dir /l\nhosts 1\nn\n", "log_dir is missing"},
+        {"copper-job 2\nid " ID "\nkey " KEY "\nmount /m\nhosts 1\nn\n", "log_dir is missing"},
+        {"copper-job 2\nid 00\n", "line 2: id or key has the wrong length"},
+        {"copper-job 2\nkey " ID "\n", "line 2: id or key has the wrong length"},
+        {"copper-job 2\nid 000102030405060708090a0b0c0d0e0F\n", "line 2: id or key is not of hex"},
+        {"copper-job 2\nid 000102030405060708090a0b0c0d0e g\n", "line 2: id or key is not of hex"},
     };
     struct cu_error err;
 
@@ -207,13 +210,13 @@ static void survives_damage(void **state)
 /* A key in the wrong place, with one byte wrong, cut or joined to its neighbours. */
 static void messages_never_show_the_key(void **state)
 {
-    static const char *const texts[] = {"copper-job 1\nkey " KEY "0\n",
-                                        "copper-job 1\nkey\n" KEY " x\n",
-                                        "copper-job 1\nkey x" KEY "\n",
-                                        "copper-job 1\nkey" KEY " x\n",
-                                        "copper-job 1\nkey " KEY "\nkey " KEY "\n",
+    static const char *const texts[] = {"copper-job 2\nkey " KEY "0\n",
+                                        "copper-job 2\nkey\n" KEY " x\n",
+                                        "copper-job 2\nkey x" KEY "\n",
+                                        "copper-job 2\nkey" KEY " x\n",
+                                        "copper-job 2\nkey " KEY "\nkey " KEY "\n",
                                         KEY "\n",
-                                        "copper-job 1\nf0f1f2f3f4f5 x\n"};
+                                        "copper-job 2\nf0f1f2f3f4f5 x\n"};
     struct cu_error err;
 
     (void)state;

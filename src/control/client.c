@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "control/dial.h"
+#include "host/clock.h"
 #include "host/rundir.h"
 #include "proto/control.h"
 #include "proto/msg.h"
@@ -115,7 +116,7 @@ static int prove_key(struct cu_channel *channel, const struct cu_job *job, int64
 int cu_client_open_rank(const struct cu_job *job, uint32_t rank, int timeout_ms,
                         struct cu_client *client, struct cu_error *err)
 {
-    int64_t deadline_ms = cu_channel_now_ms() + timeout_ms;
+    int64_t deadline_ms = cu_clock_ms() + timeout_ms;
     const char *host = job->hosts.names[rank], *refused;
     struct addrinfo *list = cu_dial_resolve(host, job->port, err);
     const struct addrinfo *rest = list;
@@ -130,8 +131,8 @@ int cu_client_open_rank(const struct cu_job *job, uint32_t rank, int timeout_ms,
         if (client->channel.fd < 0)
             break;
         if (rest != NULL) /* half of what is left, so that a mute one does not use up all */
-            until_ms -= cu_channel_left_ms(deadline_ms) / 2;
-        rc = cu_channel_wait(client->channel.fd, POLLOUT, until_ms);
+            until_ms -= cu_clock_left_ms(deadline_ms) / 2;
+        rc = cu_clock_wait(client->channel.fd, POLLOUT, until_ms);
         if (rc == 0)
             rc = cu_dial_result(client->channel.fd);
         if (rc == 0)
@@ -178,7 +179,7 @@ static void ask_next(struct search *search, int64_t now_ms)
 /* The i-th can be written to, or has failed. Closed, when it is not the one. */
 static void look_at(struct search *search, size_t i, struct cu_client *client, int64_t deadline_ms)
 {
-    int64_t proof_ms = cu_channel_now_ms() + ANY_PROOF_MS;
+    int64_t proof_ms = cu_clock_ms() + ANY_PROOF_MS;
 
     if (deadline_ms < proof_ms)
         proof_ms = deadline_ms;
@@ -196,7 +197,7 @@ static void look_at(struct search *search, size_t i, struct cu_client *client, i
 
 int cu_client_open_any(const struct cu_job *job, struct cu_client *client, struct cu_error *err)
 {
-    int64_t deadline_ms = cu_channel_now_ms() + ANY_MS, now_ms;
+    int64_t deadline_ms = cu_clock_ms() + ANY_MS, now_ms;
     struct search search = {.job = job};
 
     search.count = job->hosts.count < ANY_MAX ? job->hosts.count : ANY_MAX;
@@ -204,7 +205,7 @@ int cu_client_open_any(const struct cu_job *job, struct cu_client *client, struc
     while (client->channel.fd < 0 && (search.open > 0 || search.begun < search.count)) {
         bool more = search.begun < search.count;
 
-        now_ms = cu_channel_now_ms();
+        now_ms = cu_clock_ms();
         if (now_ms >= deadline_ms)
             break;
         if (more && now_ms >= search.next_ms) {
@@ -212,8 +213,8 @@ int cu_client_open_any(const struct cu_job *job, struct cu_client *client, struc
             continue;
         }
         if (poll(search.polls, search.begun,
-                 cu_channel_left_ms(more && search.next_ms < deadline_ms ? search.next_ms
-                                                                         : deadline_ms)) < 0)
+                 cu_clock_left_ms(more && search.next_ms < deadline_ms ? search.next_ms
+                                                                       : deadline_ms)) < 0)
             break;
         for (size_t i = 0; i < search.begun && client->channel.fd < 0; i++)
             if (search.polls[i].fd >= 0 && search.polls[i].revents != 0)
@@ -279,43 +280,22 @@ int cu_client_open(const char *mount_dir, struct cu_client *client, struct cu_er
     return rc;
 }
 
-/* Of a payload, or NULL when there is none. */
-static const uint8_t *digest_of(const struct cu_channel_auth *auth, struct cu_buf *bulk)
-{
-    if (bulk == NULL)
-        return NULL;
-    cu_auth_digest(&auth->job, bulk->data, bulk->size, bulk->digest);
-    return bulk->digest;
-}
-
-static int send_frame(struct cu_client *client, const char *text, size_t size, int64_t deadline_ms)
+static int send_frame(struct cu_client *client, const char *text, int64_t deadline_ms)
 {
     struct cu_msg msg = {.type = CU_MSG_CONTROL, .id = client->id};
-    struct cu_buf *head = NULL, *bulk = NULL;
     int rc;
 
-    msg.control.json = cu_buf_copy(text, size);
+    msg.control.json = cu_buf_copy(text, strlen(text));
     if (msg.control.json == NULL)
         return -ENOMEM;
-    rc = cu_msg_encode(&msg, &head, &bulk);
-    if (rc == 0 && client->channel.auth != NULL) {
-        cu_auth_tag(&client->channel.auth->send, head->data, head->size,
-                    digest_of(client->channel.auth, bulk), head->data + head->size);
-        head->size += CU_AUTH_TAG_BYTES;
-    }
-    if (rc == 0)
-        rc = cu_channel_write(&client->channel, head->data, head->size, deadline_ms);
-    if (rc == 0 && bulk != NULL)
-        rc = cu_channel_write(&client->channel, bulk->data, bulk->size, deadline_ms);
-    cu_buf_unref(head);
-    cu_buf_unref(bulk);
+    rc = cu_channel_send(&client->channel, &msg, deadline_ms);
     cu_msg_clear(&msg);
     return rc;
 }
 
 int cu_client_send(struct cu_client *client, const json_t *request, struct cu_error *err)
 {
-    int64_t deadline_ms = cu_channel_now_ms() + CU_CLIENT_OPEN_MS;
+    int64_t deadline_ms = cu_clock_ms() + CU_CLIENT_OPEN_MS;
     char *text = json_dumps(request, JSON_COMPACT);
     int rc;
 
@@ -323,7 +303,7 @@ int cu_client_send(struct cu_client *client, const json_t *request, struct cu_er
         return cu_error_set(err, -ENOMEM, "out of memory");
     client->id++;
     if (client->peer) {
-        rc = send_frame(client, text, strlen(text), deadline_ms);
+        rc = send_frame(client, text, deadline_ms);
     } else {
         rc = cu_channel_write(&client->channel, text, strlen(text), deadline_ms);
         if (rc == 0)
@@ -333,39 +313,29 @@ int cu_client_send(struct cu_client *client, const json_t *request, struct cu_er
     return rc == 0 ? 0 : cu_error_set(err, rc, "%s: %s", client->name, strerror(-rc));
 }
 
-/* One frame; RESULT with the request's id gives 1 and *text, any other 0. */
-static int receive_frame(struct cu_client *client, int64_t deadline_ms, struct cu_buf **text)
-{
-    struct cu_channel_auth *auth = client->channel.auth;
-    uint8_t bytes[CU_MSG_HEAD + CU_MSG_META_MAX + CU_AUTH_TAG_BYTES];
-    struct cu_buf *bulk = NULL;
-    struct cu_msg_head head;
-    size_t size;
-    int rc = cu_channel_read_all(&client->channel, bytes, CU_MSG_HEAD, deadline_ms);
+struct awaited {
+    uint64_t id;
+    struct cu_buf *text; /* of the RESULT with this id, a reference */
+};
 
-    if (rc == 0)
-        rc = cu_msg_decode_head(bytes, &head);
-    if (rc != 0)
-        return rc;
-    size = CU_MSG_HEAD + head.meta_len;
-    rc = cu_channel_read_all(&client->channel, bytes + CU_MSG_HEAD,
-                             head.meta_len + (auth != NULL ? CU_AUTH_TAG_BYTES : 0), deadline_ms);
-    if (rc != 0)
-        return rc;
-    if (head.bulk_len > 0) {
-        bulk = cu_buf_new(head.bulk_len);
-        if (bulk == NULL)
-            return -ENOMEM;
-        rc = cu_channel_read_all(&client->channel, bulk->data, head.bulk_len, deadline_ms);
-    }
-    if (rc == 0 && auth != NULL)
-        rc = cu_auth_check(&auth->receive, bytes, size, digest_of(auth, bulk), bytes + size);
-    if (rc == 0 && bulk != NULL && head.type == CU_MSG_RESULT && head.id == client->id) {
-        *text = bulk;
-        return 1;
-    }
-    cu_buf_unref(bulk);
-    return rc;
+/* cu_frame_fn. Other messages, and answers to older requests, are passed over. */
+static int on_message(void *context, const struct cu_msg *msg)
+{
+    struct awaited *awaited = context;
+
+    if (msg->type == CU_MSG_RESULT && msg->id == awaited->id && awaited->text == NULL)
+        awaited->text = cu_buf_ref(msg->control.json);
+    return 0;
+}
+
+/* What comes next; 1 and *text when the answer is among it, else 0. */
+static int receive_frames(struct cu_client *client, int64_t deadline_ms, struct cu_buf **text)
+{
+    struct awaited awaited = {.id = client->id};
+    int rc = cu_channel_receive(&client->channel, on_message, &awaited, deadline_ms);
+
+    *text = awaited.text;
+    return awaited.text != NULL ? 1 : rc;
 }
 
 /* One line, without its newline. */
@@ -430,13 +400,13 @@ static void make_printable(json_t *value)
 int cu_client_receive(struct cu_client *client, int timeout_ms, json_t **result,
                       struct cu_error *err)
 {
-    int64_t deadline_ms = cu_channel_now_ms() + timeout_ms;
+    int64_t deadline_ms = cu_clock_ms() + timeout_ms;
     struct cu_buf *text = NULL;
     int rc = 0;
 
     *result = NULL;
     while (rc == 0)
-        rc = client->peer ? receive_frame(client, deadline_ms, &text)
+        rc = client->peer ? receive_frames(client, deadline_ms, &text)
                           : receive_line(client, deadline_ms, &text);
     if (text == NULL)
         return cu_error_set(err, rc, "%s: %s", client->name,

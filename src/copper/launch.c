@@ -14,6 +14,7 @@
 #include "copper/job_stop.h"
 #include "copper/launcher.h"
 #include "copper/progress.h"
+#include "host/clock.h"
 #include "host/munge.h"
 
 #include <errno.h>
@@ -50,7 +51,7 @@ struct launch {
 
 static void ask_wait(struct launch *l)
 {
-    int64_t left = l->limit_ms - cu_channel_now_ms() - ANSWER_EARLY_MS;
+    int64_t left = l->limit_ms - cu_clock_ms() - ANSWER_EARLY_MS;
     json_t *request =
         json_pack("{s:s,s:I}", "op", "wait", "timeout_ms", (json_int_t)(left > 1 ? left : 1));
     int rc;
@@ -67,7 +68,7 @@ static void ask_wait(struct launch *l)
     }
     json_decref(request);
     l->retry_ms = l->retry_ms * 2 < RETRY_MAX_MS ? l->retry_ms * 2 : RETRY_MAX_MS;
-    l->try_ms = cu_channel_now_ms() + l->retry_ms;
+    l->try_ms = cu_clock_ms() + l->retry_ms;
 }
 
 static void take_answer(struct launch *l)
@@ -77,7 +78,7 @@ static void take_answer(struct launch *l)
 
     l->asked = false;
     cu_client_close(&l->client);
-    l->try_ms = cu_channel_now_ms() + l->retry_ms;
+    l->try_ms = cu_clock_ms() + l->retry_ms;
     if (rc != 0)
         return;
     if (json_is_true(json_object_get(result, "ok"))) {
@@ -144,7 +145,7 @@ static void wait_once(struct launch *l)
     };
     struct signalfd_siginfo info;
 
-    if (poll(polls, 3, cu_channel_left_ms(earliest(l))) < 0)
+    if (poll(polls, 3, cu_clock_left_ms(earliest(l))) < 0)
         return;
     if (polls[0].revents != 0 && read(l->signal_fd, &info, sizeof(info)) == sizeof(info))
         l->interrupted = (int)info.ssi_signo;
@@ -156,11 +157,11 @@ static void wait_once(struct launch *l)
 
 static void run_until_finished(struct launch *l)
 {
-    int64_t now = cu_channel_now_ms();
+    int64_t now = cu_clock_ms();
 
     while (!finished(l, now)) {
         wait_once(l);
-        now = cu_channel_now_ms();
+        now = cu_clock_ms();
         if (may_try(l) && now >= l->try_ms && now < l->limit_ms)
             ask_wait(l);
         if (l->launcher.failed > 0 && l->fail_ms == 0)
@@ -231,7 +232,7 @@ static void print_reasons(const struct launch *l)
 
 static void print_failure(const struct launch *l)
 {
-    double seconds = (double)(cu_channel_now_ms() - l->start_ms) / 1000;
+    double seconds = (double)(cu_clock_ms() - l->start_ms) / 1000;
 
     if (l->job->hosts.count == 1)
         cu_cli_say(stderr, "the node is not ready after %.1f s:", seconds);
@@ -361,7 +362,7 @@ int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
 
     if (seal_input(job, paths->parts, &config.input_fd, &err) != 0)
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
-    l.start_ms = cu_channel_now_ms();
+    l.start_ms = cu_clock_ms();
     l.limit_ms = l.start_ms + (int64_t)job->ready_timeout_s * 1000;
     l.progress_ms = l.start_ms + PROGRESS_MS;
     l.terminal = isatty(2) == 1;
@@ -383,7 +384,7 @@ int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
     if (l.ready && l.interrupted == 0) {
         cu_cli_say(stdout, "%zu node%s ready at %s in %.2f s", job->hosts.count,
                    job->hosts.count == 1 ? "" : "s", job->mount_dir,
-                   (double)(cu_channel_now_ms() - l.start_ms) / 1000);
+                   (double)(cu_clock_ms() - l.start_ms) / 1000);
         status = CU_EXIT_OK;
     } else {
         status = give_up(&l, paths, again);

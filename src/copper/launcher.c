@@ -5,8 +5,8 @@
 #include "copper/launcher.h"
 
 #include "base/text.h"
-#include "control/channel.h"
 #include "copper/cli.h"
+#include "host/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -298,15 +298,15 @@ bool cu_launcher_take(struct cu_launcher *s)
 
 bool cu_launcher_wait(struct cu_launcher *s, int silence_ms)
 {
-    int64_t deadline_ms = cu_channel_now_ms() + silence_ms;
+    int64_t deadline_ms = cu_clock_ms() + silence_ms;
     size_t ended = 0;
 
     while (cu_launcher_take(s)) {
         if (s->done + s->failed > ended) {
             ended = s->done + s->failed;
-            deadline_ms = cu_channel_now_ms() + silence_ms;
+            deadline_ms = cu_clock_ms() + silence_ms;
         }
-        if (cu_channel_wait(s->fd, POLLIN, deadline_ms) != 0)
+        if (cu_clock_wait(s->fd, POLLIN, deadline_ms) != 0)
             return false;
     }
     return true;

@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "control/client.h"
 #include "copper/cli.h"
+#include "host/clock.h"
 #include "host/rundir.h"
 
 #include <dirent.h>
@@ -93,7 +94,7 @@ static int open_holder(int fd, off_t byte)
 
 static bool has_ended(int pidfd, int timeout_ms)
 {
-    return cu_channel_wait(pidfd, POLLIN, cu_channel_now_ms() + timeout_ms) == 0;
+    return cu_clock_wait(pidfd, POLLIN, cu_clock_ms() + timeout_ms) == 0;
 }
 
 /* SIGTERM, an orderly stop; SIGKILL when that takes too long. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Encryption as a layer of its own: plaintext from a send queue into records, records into
- * plaintext.
+/* Encryption as a layer of its own: plaintext into records, records into plaintext. A program that
+ * blocks and one that runs a loop use it alike.
  *
  * Invariant: `in` holds the beginning of the unit that is expected next (stream header or record),
  * and never a whole one. A length is checked before it is believed; nothing is allocated for it. */
@@ -15,7 +15,8 @@
 #define HEADER_BYTES crypto_secretstream_xchacha20poly1305_HEADERBYTES
 #define OVERHEAD     crypto_secretstream_xchacha20poly1305_ABYTES
 #define LENGTH_BYTES 4u
-#define PLAIN_MAX    (CU_SEAL_RECORD_MAX - OVERHEAD)
+
+_Static_assert(CU_SEAL_PLAIN_MAX + OVERHEAD == CU_SEAL_RECORD_MAX, "a full record");
 
 struct cu_seal {
     crypto_secretstream_xchacha20poly1305_state push;
@@ -24,7 +25,7 @@ struct cu_seal {
     bool begun; /* the other side's header is here */
     size_t in_size;
     uint8_t in[LENGTH_BYTES + CU_SEAL_RECORD_MAX];
-    uint8_t plain[PLAIN_MAX]; /* scratch for either direction */
+    uint8_t plain[CU_SEAL_PLAIN_MAX]; /* scratch for either direction */
 };
 
 struct cu_seal *cu_seal_new(const uint8_t key_send[32], const uint8_t key_receive[32],
@@ -54,30 +55,22 @@ void cu_seal_free(struct cu_seal *seal)
     free(seal);
 }
 
-struct cu_buf *cu_seal_record(struct cu_seal *seal, struct cu_txq *plain)
+uint8_t *cu_seal_room(struct cu_seal *seal)
 {
-    size_t size = plain->bytes < PLAIN_MAX ? (size_t)plain->bytes : PLAIN_MAX;
+    return seal->plain;
+}
+
+struct cu_buf *cu_seal_record(struct cu_seal *seal, const void *plain, size_t size)
+{
     struct cu_buf *record = cu_buf_new(LENGTH_BYTES + size + OVERHEAD);
     uint32_t length = (uint32_t)(size + OVERHEAD);
-    size_t at = 0;
 
     if (!record)
         return NULL;
-    while (at < size) {
-        uint64_t total;
-        uv_buf_t piece;
-        size_t part;
-
-        (void)cu_txq_peek(plain, &piece, 1, 1, &total);
-        part = piece.len < size - at ? piece.len : size - at;
-        memcpy(seal->plain + at, piece.base, part);
-        cu_txq_advance(plain, part);
-        at += part;
-    }
     for (unsigned i = 0; i < LENGTH_BYTES; i++)
         record->data[i] = (uint8_t)(length >> (8 * i));
     crypto_secretstream_xchacha20poly1305_push(&seal->push, record->data + LENGTH_BYTES, NULL,
-                                               seal->plain, size, NULL, 0, 0);
+                                               plain, size, NULL, 0, 0);
     return record;
 }
 

@@ -9,12 +9,13 @@
 #ifndef CU_NET_SEAL_H
 #define CU_NET_SEAL_H
 
-#include "net/txq.h"
+#include "base/buf.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 #define CU_SEAL_RECORD_MAX 65536u /* ciphertext of one record */
+#define CU_SEAL_PLAIN_MAX  65519u /* what goes into one */
 
 struct cu_seal;
 
@@ -23,9 +24,10 @@ struct cu_seal *cu_seal_new(const uint8_t key_send[32], const uint8_t key_receiv
                             struct cu_buf **header);
 /* Wipes the keys. NULL does nothing. */
 void cu_seal_free(struct cu_seal *seal);
-/* Takes up to a record's worth from plain, which must not be empty, and makes the record of it.
- * NULL: out of memory, nothing taken. */
-struct cu_buf *cu_seal_record(struct cu_seal *seal, struct cu_txq *plain);
+/* CU_SEAL_PLAIN_MAX bytes, where what comes in pieces may be gathered for cu_seal_record. */
+uint8_t *cu_seal_room(struct cu_seal *seal);
+/* A record of plain, 1 to CU_SEAL_PLAIN_MAX bytes; it must be sent. NULL: out of memory. */
+struct cu_buf *cu_seal_record(struct cu_seal *seal, const void *plain, size_t size);
 
 /* Opened bytes are there (borrowed). Other than 0 stops and is handed back. */
 typedef int (*cu_seal_fn)(void *context, const void *bytes, size_t size);

@@ -9,10 +9,10 @@
 #include "core/counters.h"
 #include "loop/deferred.h"
 #include "loop/refusal.h"
-#include "net/frame.h"
 #include "net/link.h"
 #include "net/seal.h"
 #include "net/txq.h"
+#include "proto/frame.h"
 
 #include <netinet/in.h>
 

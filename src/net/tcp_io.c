@@ -47,14 +47,6 @@ static uint64_t link_queued(const struct cu_link *base)
     return bytes;
 }
 
-/* In the order in which frames leave. */
-static void put_tag(struct cu_tcp_link *link, struct cu_buf *head, struct cu_buf *bulk)
-{
-    cu_auth_tag(&link->auth, head->data, head->size, cu_frame_digest(&link->tcp->auth_job, bulk),
-                head->data + head->size);
-    head->size += CU_AUTH_TAG_BYTES;
-}
-
 static int link_send(struct cu_link *base, const struct cu_msg *msg)
 {
     struct cu_tcp_link *link = cu_tcp_link_of(base);
@@ -76,8 +68,8 @@ static int link_send(struct cu_link *base, const struct cu_msg *msg)
         cu_buf_unref(bulk);
         return r;
     }
-    if (!link->seal)
-        put_tag(link, head, bulk);
+    if (!link->seal) /* in the order in which frames leave */
+        cu_frame_tag(&link->tcp->auth_job, &link->auth, head, bulk);
     cu_txq_push_reserved(&link->plain, head, bulk);
     if (msg->type == CU_MSG_RESULT && link->owed > 0)
         link->owed--;
@@ -123,13 +115,16 @@ static void on_written(uv_write_t *request, int status)
 static int make_records(struct cu_tcp_link *link)
 {
     while (link->plain.bytes > 0 && link->sealed.bytes < SEALED_BYTES_MAX) {
-        struct cu_buf *record = cu_seal_record(link->seal, &link->plain);
+        uint8_t *plain = cu_seal_room(link->seal);
+        size_t size = cu_txq_copy(&link->plain, plain, CU_SEAL_PLAIN_MAX);
+        struct cu_buf *record = cu_seal_record(link->seal, plain, size);
 
         /* A record that is made must go out: the stream's counter has moved on. */
         if (!record || cu_txq_push(&link->sealed, record, NULL)) {
             cu_buf_unref(record);
             return -ENOMEM;
         }
+        cu_txq_advance(&link->plain, size);
     }
     return 0;
 }

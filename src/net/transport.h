@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Transport between daemons: connections that carry whole messages (proto/msg.h), after the mutual
- * handshake (proto/handshake.h). Implementations: tcp.c (libuv), pair.c (in one process, for
- * tests). All calls and callbacks are on the loop thread. The process must ignore SIGPIPE. */
+ * handshake (proto/handshake.h). tcp.c implements it, on libuv. All calls and callbacks are on the
+ * loop thread. The process must ignore SIGPIPE. */
 #ifndef CU_NET_TRANSPORT_H
 #define CU_NET_TRANSPORT_H
 
@@ -95,12 +95,5 @@ const char *cu_link_name(const struct cu_link *link);
 /* Stops listening and closes all links without `down`; frees itself when libuv has let go of its
  * handles (run the loop until it is empty). NULL does nothing. */
 void cu_transport_destroy(struct cu_transport *transport);
-
-/* In-process pair for tests: two ends on one loop; messages are encoded and decoded as on a wire.
- * `up` is told in the next loop turn, on a as the one that connected. The memory goes when both
- * ends are closed (by cu_link_close or after `down`). 0 or -ENOMEM. */
-int cu_transport_pair(uv_loop_t *loop, const struct cu_transport_events *a_events, uint32_t a_rank,
-                      const struct cu_transport_events *b_events, uint32_t b_rank,
-                      struct cu_link **a, struct cu_link **b);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define RING_MIN 16u
 
@@ -77,6 +78,21 @@ unsigned cu_txq_peek(const struct cu_txq *q, uv_buf_t *iov, unsigned iov_max, ui
         n++;
     }
     return n;
+}
+
+size_t cu_txq_copy(const struct cu_txq *q, void *to, size_t size)
+{
+    size_t skip = q->offset, done = 0;
+
+    for (uint32_t i = 0; i < q->count && done < size; i++) {
+        const struct cu_buf *buf = *slot(q, i);
+        size_t part = buf->size - skip < size - done ? buf->size - skip : size - done;
+
+        memcpy((unsigned char *)to + done, buf->data + skip, part);
+        done += part;
+        skip = 0;
+    }
+    return done;
 }
 
 void cu_txq_advance(struct cu_txq *q, uint64_t size)

@@ -28,6 +28,8 @@ void cu_txq_push_reserved(struct cu_txq *q, struct cu_buf *a, struct cu_buf *b);
  * how many; *total their bytes. They stay valid until advanced over. */
 unsigned cu_txq_peek(const struct cu_txq *q, uv_buf_t *iov, unsigned iov_max, uint64_t bytes_max,
                      uint64_t *total);
+/* Copies up to size bytes from the front, which stay. Returns how many. */
+size_t cu_txq_copy(const struct cu_txq *q, void *to, size_t size);
 /* The first size bytes are gone. */
 void cu_txq_advance(struct cu_txq *q, uint64_t size);
 void cu_txq_clear(struct cu_txq *q);

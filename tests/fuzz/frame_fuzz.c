@@ -6,7 +6,7 @@
 
 #include "base/hash.h"
 #include "handshake_fixture.h"
-#include "net/frame.h"
+#include "proto/frame.h"
 
 struct heard {
     uint64_t count;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A conversation with something that behaves as a daemon, or does not. */
 #include "control/client.h"
+#include "host/clock.h"
 #include "proto/msg.h"
 
 #include <errno.h>
@@ -138,32 +139,89 @@ static void test_frames(void **state)
     json_decref(result);
 }
 
+static int on_result(void *context, const struct cu_msg *msg)
+{
+    struct cu_buf **text = context;
+
+    assert_int_equal(msg->type, CU_MSG_RESULT);
+    *text = cu_buf_ref(msg->control.json);
+    return 0;
+}
+
+/* The message that was sent is the one that arrives, whatever its size. */
+static void passes(struct cu_channel *from, struct cu_channel *to, size_t size, int64_t soon)
+{
+    struct cu_msg msg = {.type = CU_MSG_RESULT, .id = 1};
+    struct cu_buf *text = NULL;
+
+    msg.control.json = cu_buf_new(size);
+    assert_non_null(msg.control.json);
+    memset(msg.control.json->data, 'x', size);
+    assert_int_equal(cu_channel_send(from, &msg, soon), 0);
+    while (text == NULL)
+        assert_int_equal(cu_channel_receive(to, on_result, &text, soon), 0);
+    assert_int_equal(text->size, size);
+    assert_memory_equal(text->data, msg.control.json->data, size);
+    cu_buf_unref(text);
+    cu_msg_clear(&msg);
+}
+
+static const uint8_t there[32] = {1}, back[32] = {2}, job_key[32] = {3};
+
+/* A bit that is changed on the way is noticed. */
+static void notices_a_change(struct cu_channel *from, struct cu_channel *to, int64_t soon)
+{
+    struct cu_msg msg = {.type = CU_MSG_RESULT, .id = 1};
+    struct cu_buf *text = NULL;
+    char bytes[256];
+    ssize_t n;
+
+    msg.control.json = cu_buf_copy("secret", 6);
+    assert_int_equal(cu_channel_send(from, &msg, soon), 0);
+    cu_msg_clear(&msg);
+    n = read(to->fd, bytes, sizeof(bytes));
+    assert_true(n > 30);
+    if (to->seal != NULL)
+        assert_null(memmem(bytes, (size_t)n, "secret", 6));
+    bytes[n - 1] ^= 1;
+    assert_int_equal(write(from->fd, bytes, (size_t)n), n);
+    assert_int_equal(cu_channel_receive(to, on_result, &text, soon), -EBADMSG);
+    assert_null(text);
+}
+
+static void close_both(struct cu_channel *a, struct cu_channel *b)
+{
+    a->fd = b->fd = -1; /* the fixture's */
+    cu_channel_close(a);
+    cu_channel_close(b);
+}
+
 static void test_a_sealed_channel(void **state)
 {
-    const uint8_t there[32] = {1}, back[32] = {2};
     struct cu_channel a = {.fd = client.channel.fd}, b = {.fd = other};
-    int64_t soon = cu_channel_now_ms() + 5000;
-    char text[8] = "", sealed[256];
-    ssize_t n;
+    int64_t soon = cu_clock_ms() + 5000;
 
     (void)state;
     assert_int_equal(cu_channel_encrypt(&a, there, back, soon), 0);
     assert_int_equal(cu_channel_encrypt(&b, back, there, soon), 0);
-    assert_int_equal(cu_channel_write(&a, "abcdef", 6, soon), 0);
-    assert_int_equal(cu_channel_read(&b, text, 2, soon), 2);
-    assert_int_equal(cu_channel_read_all(&b, text + 2, 4, soon), 0);
-    assert_string_equal(text, "abcdef");
-    /* what is on the wire is not the text, and a changed bit is noticed */
-    assert_int_equal(cu_channel_write(&b, "secret", 6, soon), 0);
-    n = read(a.fd, sealed, sizeof(sealed));
-    assert_true(n > 30);
-    assert_null(memmem(sealed, (size_t)n, "secret", 6));
-    sealed[n - 1] ^= 1;
-    assert_int_equal(write(other, sealed, (size_t)n), n);
-    assert_int_equal(cu_channel_read(&a, text, 1, soon), -EBADMSG);
-    a.fd = b.fd = -1;
-    cu_channel_close(&a);
-    cu_channel_close(&b);
+    passes(&a, &b, 6, soon);
+    passes(&b, &a, 100000, soon); /* more than a record */
+    notices_a_change(&b, &a, soon);
+    close_both(&a, &b);
+}
+
+static void test_a_channel_with_tags(void **state)
+{
+    struct cu_channel a = {.fd = client.channel.fd}, b = {.fd = other};
+    int64_t soon = cu_clock_ms() + 5000;
+
+    (void)state;
+    assert_int_equal(cu_channel_authenticate(&a, job_key, there, back), 0);
+    assert_int_equal(cu_channel_authenticate(&b, job_key, back, there), 0);
+    passes(&a, &b, 6, soon);
+    passes(&b, &a, 100000, soon);
+    notices_a_change(&b, &a, soon);
+    close_both(&a, &b);
 }
 
 int main(void)
@@ -176,6 +234,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_silence_nonsense_and_the_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_frames, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_sealed_channel, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_channel_with_tags, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 
 #include "fail_alloc.h"
 #include "few_files.h"
+#include "link_pair.h"
 #include "storage/ops.h"
 #include "storage/storage.h"
 
@@ -145,7 +146,7 @@ static void a_pair_is_made_or_not(void **state)
         a_config = node_config(&a, 0);
         b_config = node_config(&b, 1);
         fail_alloc_at(n);
-        r = cu_transport_pair(&loop, &a_config.events, 0, &b_config.events, 1, &a_link, &b_link);
+        r = link_pair(&loop, &a_config.events, 0, &b_config.events, 1, &a_link, &b_link);
         if (r == 0) {
             uv_run(&loop, UV_RUN_DEFAULT);
             r = cu_link_send(a_link, &ping);

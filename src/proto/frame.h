@@ -3,8 +3,8 @@
  * where they lie; the payload of a large one is offered as a destination to read into, so that it
  * is received into the very buffer in which it will be cached. Where frames have tags, a message is
  * given out only when its own is right. */
-#ifndef CU_NET_FRAME_H
-#define CU_NET_FRAME_H
+#ifndef CU_PROTO_FRAME_H
+#define CU_PROTO_FRAME_H
 
 #include "proto/auth.h"
 #include "proto/msg.h"
@@ -35,8 +35,10 @@ void cu_frame_init(struct cu_frame *frame);
 /* From the first frame on each has a tag. job: borrowed. */
 void cu_frame_authenticate(struct cu_frame *frame, const struct cu_auth_job *job,
                            const uint8_t key[32]);
-/* A payload's digest, made when it is not in the buffer yet. */
-const uint8_t *cu_frame_digest(const struct cu_auth_job *job, struct cu_buf *bulk);
+/* Puts the tag behind an encoded message's head, in the order in which frames are sent. The
+ * payload's digest is made once, and kept in its buffer. bulk: NULL when there is no payload. */
+void cu_frame_tag(const struct cu_auth_job *job, struct cu_auth *auth, struct cu_buf *head,
+                  struct cu_buf *bulk);
 void cu_frame_clear(struct cu_frame *frame);
 /* Takes all bytes. 0, -EBADMSG (the stream is not to be trusted any more), -ENOMEM, or what deliver
  * returned. After anything but 0 the frame may only be cleared. */

@@ -3,7 +3,7 @@
  *
  * Invariants: while a payload is under way (bulk not NULL) the stash holds exactly the frame's
  * head, fields and tag; else it holds the begin of these, never a whole frame. */
-#include "net/frame.h"
+#include "proto/frame.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -31,7 +31,8 @@ void cu_frame_authenticate(struct cu_frame *frame, const struct cu_auth_job *job
     cu_auth_init(&frame->auth, key);
 }
 
-const uint8_t *cu_frame_digest(const struct cu_auth_job *job, struct cu_buf *bulk)
+/* A payload's digest, made when it is not in the buffer yet. */
+static const uint8_t *digest_of(const struct cu_auth_job *job, struct cu_buf *bulk)
 {
     if (!bulk)
         return NULL;
@@ -39,6 +40,13 @@ const uint8_t *cu_frame_digest(const struct cu_auth_job *job, struct cu_buf *bul
         cu_auth_digest(job, bulk->data, bulk->size, bulk->digest);
     bulk->digested = true;
     return bulk->digest;
+}
+
+void cu_frame_tag(const struct cu_auth_job *job, struct cu_auth *auth, struct cu_buf *head,
+                  struct cu_buf *bulk)
+{
+    cu_auth_tag(auth, head->data, head->size, digest_of(job, bulk), head->data + head->size);
+    head->size += CU_AUTH_TAG_BYTES;
 }
 
 static size_t tag_bytes(const struct cu_frame *frame)
@@ -100,7 +108,7 @@ static int hand_over(struct cu_frame *frame, const struct cu_msg_head *head,
     int r = 0;
 
     if (frame->auth_job)
-        r = cu_auth_check(&frame->auth, begin, size, cu_frame_digest(frame->auth_job, bulk),
+        r = cu_auth_check(&frame->auth, begin, size, digest_of(frame->auth_job, bulk),
                           begin + size);
     if (r == 0)
         r = cu_msg_decode(head, begin + CU_MSG_HEAD, bulk, &msg);

@@ -5,6 +5,8 @@
  *
  * Invariants: events come only from the end of a loop turn, never from inside a call. Of an end
  * that is closed nothing more is told. The pair's memory goes when both ends are closed. */
+#include "link_pair.h"
+
 #include "base/list.h"
 #include "loop/deferred.h"
 #include "net/link.h"
@@ -195,9 +197,9 @@ static void end_init(struct pair *pair, int i, const struct cu_transport_events 
     cu_list_init(&end->inbox);
 }
 
-int cu_transport_pair(uv_loop_t *loop, const struct cu_transport_events *a_events, uint32_t a_rank,
-                      const struct cu_transport_events *b_events, uint32_t b_rank,
-                      struct cu_link **a, struct cu_link **b)
+int link_pair(uv_loop_t *loop, const struct cu_transport_events *a_events, uint32_t a_rank,
+              const struct cu_transport_events *b_events, uint32_t b_rank, struct cu_link **a,
+              struct cu_link **b)
 {
     struct pair *pair = calloc(1, sizeof(*pair));
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The in-process pair behaves as a link does. */
+/* The calls on a link, whatever it is made of: here two links in one process. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "base/hash.h"
-#include "net/transport.h"
+#include "link_pair.h"
 
 #include <errno.h>
 #include <string.h>
@@ -87,7 +87,7 @@ static void join(struct end *a, struct end *b)
     struct cu_transport_events b_events = {
         .context = b, .up = on_up, .message = on_message, .down = on_down};
 
-    assert_int_equal(cu_transport_pair(&loop, &a_events, 4, &b_events, 9, &a->link, &b->link), 0);
+    assert_int_equal(link_pair(&loop, &a_events, 4, &b_events, 9, &a->link, &b->link), 0);
 }
 
 static int ping(struct end *from, uint64_t id)

@@ -104,6 +104,24 @@ on_all() {
     "$CLUSTER_BIN/cluster" all "$CLUSTER_DIR" "$@"
 }
 
+# daemon NODE, supervisor NODE: the pid of Copper's there, of each where there are several mounts.
+daemon() {
+    on "$1" "$CLUSTER_BIN/daemons"
+}
+
+supervisor() {
+    on "$1" "$CLUSTER_BIN/daemons" super
+}
+
+# kill_for_good NODE: the daemon, and its supervisor, which would start another one: as the end of a batch job
+# may. The daemon is frozen first: it would unmount when its supervisor dies.
+kill_for_good() {
+    local daemon
+    daemon=$(daemon "$1")
+    on "$1" kill -STOP "$daemon"
+    on "$1" kill -9 "$(supervisor "$1")" "$daemon"
+}
+
 # pfs_up SOURCE MOUNTPOINT [options of pfsemu]: the emulated parallel file system. Call it before
 # cluster_up: the nodes see the mounts there are when they start (below /tmp with --bind only).
 # pfs COMMAND...: its control commands.

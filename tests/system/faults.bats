@@ -62,7 +62,7 @@ heal() {
 
 @test "a parent is frozen: those below it go on, and use it again when it thaws" {
     local frozen
-    frozen=$(pid node3)
+    frozen=$(daemon node3)
     reading on node3 kill -STOP "$frozen"
     readers_finish node3
     until_true parent_is node4 node2
@@ -118,7 +118,7 @@ heal() {
 
 @test "the root and its successor are frozen at once" {
     local one two
-    one=$(pid node1) two=$(pid node2)
+    one=$(daemon node1) two=$(daemon node2)
     reading on node1 kill -STOP "$one"
     on node2 kill -STOP "$two"
     readers_finish node1 node2
@@ -171,7 +171,7 @@ hanging_are() {
 
 @test "a node without a living ancestor reads storage under a budget of its own" {
     local i before frozen pids=()
-    frozen=$(pid node1)
+    frozen=$(daemon node1)
     on node1 kill -STOP "$frozen"
     on node2 stat -c %n "$MOUNT$WORK/pfs/d0" >/dev/null
     until_true parent_is node2 None

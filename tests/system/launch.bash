@@ -69,20 +69,6 @@ nothing_left() {
     traceless node1 node2 node3 node4 login
 }
 
-# daemon NODE: its pid there.
-daemon() {
-    # shellcheck disable=SC2016
-    on "$1" sh -c 'grep -lx copperd /proc/[0-9]*/comm | cut -d / -f 3'
-}
-
-# end_all NODE: kills the supervisor and its daemon, as the end of a batch job may. The daemon is
-# frozen first: it would unmount when its supervisor dies.
-end_all() {
-    # shellcheck disable=SC2016
-    on "$1" sh -c 'kill -STOP "$1"
-        kill -9 $(grep -lx copperd-super /proc/[0-9]*/comm | cut -d / -f 3) "$1"' sh "$(daemon "$1")"
-}
-
 # rsh_that CASES: an rsh that does something else for some hosts: the body of a case on the host.
 rsh_that() {
     mkdir -p "$CLUSTER_DIR/home/bin"

@@ -297,7 +297,7 @@ not_all_ready() {
         # shellcheck disable=SC2086
         copper node2 $words --json | python3 -m json.tool >/dev/null
     done
-    end_all node4
+    kill_for_good node4
     until_true not_all_ready node2
     run -1 copper node2 status --wait --timeout 1
     [ "$output" = "copper: the daemon of this node: 1 of 4 nodes are not ready: node4" ]
@@ -352,7 +352,7 @@ for name in names - {"rss_bytes", "cpu_user_ms", "cpu_system_ms"}:
 
 @test "stop reaches a node whose daemon is frozen, and one whose daemon is dead" {
     run -0 launch -H "$nodes"
-    end_all node2
+    kill_for_good node2
     on node4 kill -STOP "$(daemon node4)"
     run -0 stop
     [[ $output == "copper: stopped on "* ]]
@@ -362,7 +362,7 @@ for name in names - {"rss_bytes", "cpu_user_ms", "cpu_system_ms"}:
 @test "stop when every daemon was killed takes the dead mounts away" {
     run -0 launch -H "$nodes"
     for node in node1 node2 node3 node4; do
-        end_all "$node"
+        kill_for_good "$node"
     done
     run ! on node1 ls "$mount"
     run -0 stop
@@ -381,7 +381,7 @@ for name in names - {"rss_bytes", "cpu_user_ms", "cpu_system_ms"}:
 @test "the next launch cleans up after a job that was killed" {
     run -0 launch -H "$nodes"
     for node in node1 node2 node3 node4; do
-        end_all "$node"
+        kill_for_good "$node"
     done
     run -0 launch -H "$nodes"
     [[ $output == "copper: 4 nodes ready"* ]]

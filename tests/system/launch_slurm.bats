@@ -48,7 +48,7 @@ batch() {
 said=$(launch_copper.sh 2>&1) || exit 1
 echo "$said"
 srun -Q -N4 -n4 --overlap cat /tmp/root/copper/etc/hostname
-srun -Q -N4 -n4 --overlap sh -c 'grep -lx copperd /proc/[0-9]*/comm | wc -l'
+srun -Q -N4 -n4 --overlap sh -c '"$0" | wc -l' "$CLUSTER_BIN/daemons"
 copper run srun -Q -N4 -n4 --overlap sh -c 'echo "$LD_PRELOAD"'
 stop_copper.sh
 END
@@ -108,7 +108,7 @@ END
 env SLURM_DISTRIBUTION=cyclic SLURM_KILL_BAD_EXIT=1 SLURM_WAIT=1 SLURM_EXACT=1 SLURM_CPUS_PER_TASK=4 \
     SLURM_MEM_PER_NODE=900 launch_copper.sh || exit 1
 # one daemon dies, the others go on
-srun -Q -N1 -n1 -w node3 --overlap sh -c 'kill -9 $(grep -lx copperd /proc/[0-9]*/comm | cut -d / -f 3)'
+srun -Q -N1 -n1 -w node3 --overlap sh -c 'kill -9 $("$0")' "$CLUSTER_BIN/daemons"
 srun -Q -N1 -n1 -w node4 --overlap cat /tmp/root/copper/etc/hostname
 stop_copper.sh
 END

@@ -70,11 +70,6 @@ copper() {
     on "$node" "$COPPER_BUILD/copper" "$command" -v "$MOUNT" "$@"
 }
 
-# pid NODE: of the daemon that serves there.
-pid() {
-    jq_get "$(copper "$1" status --json)" pid
-}
-
 # parent_is NODE PARENT: in tree 0; None: it is a root. That a parent is silent is found within 3 s by
 # who waits for an answer, by others when they ping it next, up to 13 s later.
 parent_is() {
@@ -84,14 +79,6 @@ parent_is() {
         echo "parent of $1: $is, not $2"
         return 1
     }
-}
-
-# kill_for_good NODE: the daemon, and its supervisor, which would start another one. The daemon is
-# frozen first: it would unmount when its supervisor dies.
-kill_for_good() {
-    # shellcheck disable=SC2016
-    on "$1" sh -c 'kill -STOP "$1"
-        kill -9 $(grep -lx copperd-super /proc/[0-9]*/comm | cut -d / -f 3) "$1"' sh "$(pid "$1")"
 }
 
 # start_daemon NODE [PROGRAM]: by hand, with the launcher's job description.

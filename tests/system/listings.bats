@@ -126,10 +126,10 @@ change() {
     ls -A "$dir" >"$dir.before"
     pause 40 "$leaf"
     same node3 "$dir" "$leaf"
-    died=$(pid node3)
+    died=$(daemon node3)
     on node3 kill -9 "$died"
     same node3 "$dir" "$leaf"
-    [ "$(pid node3)" != "$died" ]
+    [ "$(daemon node3)" != "$died" ]
     change "$dir" "$dir.at"
     ls -A "$dir" >"$dir.after"
     copper login refresh "$dir"

@@ -59,7 +59,7 @@ within_budget() {
         echo "# $1: $((cached >> 20)) MiB cached; resident memory is not judged: sanitizers" >&3
         return 0
     fi
-    peak=$(on "$1" sh -c 'grep VmHWM "/proc/$1/status"' sh "$(pid "$1")" | grep -o '[0-9]*')
+    peak=$(on "$1" sh -c 'grep VmHWM "/proc/$1/status"' sh "$(daemon "$1")" | grep -o '[0-9]*')
     echo "# $1: $((peak / 1024)) MiB at most, allowed $(((budget * 11 / 10 >> 20) + 24))" >&3
     [ $((peak * 1024)) -le $((budget * 11 / 10 + (24 << 20))) ]
 }
@@ -156,7 +156,7 @@ walk_names() {
 
 @test "a frozen child does not slow its siblings" {
     local frozen reader
-    frozen=$(pid node4)
+    frozen=$(daemon node4)
     on node4 timeout "$PATIENCE" cat "$MOUNT$WORK/big3/large0" >"$WORK/out/large" 3>&- &
     reader=$!
     until_true test -s "$WORK/out/large"

@@ -112,7 +112,7 @@ for at in range(1 << 20, 4 << 20, 300 << 10):
     for node in node1 node3 node4; do
         cached=$(jq_get "$(copper "$node" status --json)" cached_bytes)
         [ "$cached" -le $budget ]
-        [ -n "$(sanitizers)" ] || [ $(($(on "$node" sh -c 'grep VmHWM "/proc/$1/status"' sh "$(pid "$node")" |
+        [ -n "$(sanitizers)" ] || [ $(($(on "$node" sh -c 'grep VmHWM "/proc/$1/status"' sh "$(daemon "$node")" |
             grep -o '[0-9]*') * 1024)) -le $((budget * 11 / 10 + (24 << 20))) ]
     done
 }

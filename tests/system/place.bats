@@ -44,8 +44,15 @@ neighbour() {
 }
 
 up() {
+    up_on node1,node2 "$@"
+}
+
+# up_on HOSTS [option]
+up_on() {
+    local hosts=$1
+    shift
     LAUNCHED=yes
-    alice login launch_copper.sh -H node1,node2 -s "$PATIENCE" "$@"
+    alice login launch_copper.sh -H "$hosts" -s "$PATIENCE" "$@"
 }
 
 # directory NODE PATH: mode, owner and what is in it.
@@ -91,11 +98,11 @@ os.execv("/bin/echo", ["echo", "a new program"])' 3>&- 2>&1
     [ "$(alice node1 cat /tmp/alice/copper/etc/hostname)" = "$(</etc/hostname)" ]
 }
 
-# refused TEXT [option]: alice cannot launch, and is told why in one line that names the node.
+# refused TEXT [option]: alice cannot launch on node1, and is told why in one line that names the node.
 refused() {
     local text=$1
     shift
-    run -1 up "$@"
+    run -1 up_on node1 "$@"
     [[ ${#lines[@]} = 2 && ${lines[1]} == "copper: node1: copperd: node1: "*"$text"* ]] || {
         echo "$output"
         return 1
@@ -229,8 +236,8 @@ let_ports_go() {
     local port super old
     up -k 1
     port=$(port)
-    old=$(on node1 pgrep -nx copperd)
-    super=$(on node1 pgrep -nx copperd-super)
+    old=$(daemon node1)
+    super=$(supervisor node1)
     # The moment between two daemons, held on.
     on node1 kill -STOP "$super"
     on node1 kill -9 "$old"
@@ -289,17 +296,21 @@ sys.stdin.readline()' 3>&-
 
 # not_there NODE PATH...: in alice's view, neither as a name to look up nor as one that is listed.
 not_there() {
-    local node=$1 path
+    local node=$1
     shift
-    for path; do
-        run -2 alice "$node" ls -d "/tmp/alice/copper$path"
-        [[ $output == *"No such file or directory"* ]] || return 1
-        run alice "$node" ls -A "/tmp/alice/copper${path%/*}"
-        ! grep -qxF -- "${path##*/}" <<<"$output" || {
-            echo "$path is listed"
-            return 1
-        }
-    done
+    # shellcheck disable=SC2016
+    alice "$node" sh -c '
+        for path; do
+            said=$(LC_ALL=C ls -d "/tmp/alice/copper$path" 2>&1) && bad="$bad $path" # it is found
+            case $said in
+            *": No such file or directory") ;;
+            *) bad="$bad $said" ;;
+            esac
+            listed=$(ls -A "/tmp/alice/copper${path%/*}" 2>&1)
+            ! printf "%s\n" "$listed" | grep -qxF -- "${path##*/}" || bad="$bad $path is listed"
+        done
+        echo "$bad"
+        [ -z "$bad" ]' sh "$@"
 }
 
 @test "secrets are not served, to no node, by no name in the view, unless --serve asks for them" {
@@ -355,7 +366,7 @@ not_there() {
 @test "stop from a node asks each silent host of the job, and no other" {
     local frozen
     up -k 1
-    frozen=$(on node2 sh -c 'grep -lx copperd /proc/[0-9]*/comm | cut -d / -f 3')
+    frozen=$(daemon node2)
     on node2 kill -STOP "$frozen"
     printf '#!/bin/sh\necho "$1" >>%s/contacted\nexec %s/rsh "$@"\n' "$WORK" "$WORK/bin" >"$WORK/bin/noting"
     chmod 755 "$WORK/bin/noting"
@@ -363,5 +374,5 @@ not_there() {
     chmod 666 "$WORK/contacted"
     run -0 as_user alice node1 env COPPER_RSH="$WORK/bin/noting" "$WORK/bin/stop_copper.sh"
     [ "$(sort -u "$WORK/contacted")" = node2 ]
-    until_true on node2 sh -c '! grep -lx copperd /proc/[0-9]*/comm'
+    until_true eval '[ -z "$(daemon node2)" ]'
 }

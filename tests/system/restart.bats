@@ -44,11 +44,6 @@ teardown() {
     }
 }
 
-# pids NODE NAME: of the processes called so there: copperd, copperd-super.
-pids() {
-    on "$1" sh -c "grep -lx $2 /proc/[0-9]*/comm | cut -d / -f 3"
-}
-
 left() {
     # shellcheck disable=SC2016
     on_all sh -c '{
@@ -64,14 +59,14 @@ nothing_left() {
 
 another_daemon() {
     local pid
-    pid=$(pids "$1" copperd)
+    pid=$(daemon "$1")
     [ -n "$pid" ] && [ "$pid" != "$2" ]
 }
 
 # crash NODE: kills the daemon there, and returns when there is another one.
 crash() {
     local pid
-    pid=$(pids "$1" copperd)
+    pid=$(daemon "$1")
     on "$1" kill -9 "$pid"
     until_true another_daemon "$1" "$pid"
 }
@@ -167,7 +162,7 @@ assert numpy.dot(numpy.arange(1000.0), numpy.ones(1000)) == 499500.0" "$0" || ex
     local two=$!
     until_true hanging_at_least 2
     # The worker that hangs in pfsemu cannot be killed, so the dead daemon is not gone before that.
-    on node1 kill -9 "$(pids node1 copperd)"
+    on node1 kill -9 "$(daemon node1)"
     pfs unhang
     wait $one
     wait $two
@@ -182,14 +177,14 @@ hanging_at_least() {
 @test "a frozen daemon is not a dead one" {
     local pid
     up node1,node2,node3
-    pid=$(pids node2 copperd)
+    pid=$(daemon node2)
     on node2 kill -STOP "$pid"
     on node2 timeout "$PATIENCE" cat "$MOUNT/etc/hostname" >"$WORK/out/hostname" 3>&- &
-    [ "$(pids node2 copperd)" = "$pid" ]
+    [ "$(daemon node2)" = "$pid" ]
     on node2 kill -CONT "$pid"
     wait $!
     cmp "$WORK/out/hostname" /etc/hostname
-    [ "$(pids node2 copperd)" = "$pid" ]
+    [ "$(daemon node2)" = "$pid" ]
 }
 
 @test "a daemon that dies again and again is given up: nothing is left of it" {
@@ -197,7 +192,7 @@ hanging_at_least() {
     for _ in 1 2 3 4 5; do
         crash node3
     done
-    on node3 kill -9 "$(pids node3 copperd)"
+    on node3 kill -9 "$(daemon node3)"
     until_true all_gone node3
     run -2 on node3 ls "$MOUNT"
     grep -q "died more than 5 times in 60 s" "$WORK"/out/log/copperd-node3-*.log
@@ -226,7 +221,7 @@ serves() {
     until_true serves node1
     crash node1
     serves node1
-    on node1 kill "$(pids node1 copperd-super)"
+    on node1 kill "$(supervisor node1)"
     wait $!
     until_true all_gone node1
 
@@ -236,7 +231,7 @@ serves() {
     for _ in 1 2 3 4 5; do
         crash node1
     done
-    on node1 kill -9 "$(pids node1 copperd)"
+    on node1 kill -9 "$(daemon node1)"
     status=0
     wait $! || status=$?
     [ "$status" = 1 ]
@@ -259,17 +254,17 @@ serves() {
 
 @test "a supervisor that is killed takes its daemon along in good order" {
     up node1,node2,node3
-    on node1 kill -9 "$(pids node1 copperd-super)"
+    on node1 kill -9 "$(supervisor node1)"
     until_true all_gone node1
 }
 
 @test "SIGTERM, to the supervisor or the daemon, is an orderly end" {
     up node1,node2,node3
-    on node1 kill "$(pids node1 copperd-super)"
-    on node2 kill "$(pids node2 copperd)"
+    on node1 kill "$(supervisor node1)"
+    on node2 kill "$(daemon node2)"
     # The first may have ended the second meanwhile.
     # shellcheck disable=SC2016
-    on node3 sh -c 'kill "$1" && { kill "$2" || true; }' sh "$(pids node3 copperd-super)" "$(pids node3 copperd)"
+    on node3 sh -c 'kill "$1" && { kill "$2" || true; }' sh "$(supervisor node3)" "$(daemon node3)"
     until_true all_gone node1
     until_true all_gone node2
     until_true all_gone node3
@@ -278,9 +273,9 @@ serves() {
 # stop_in_disorder STOP...: STOP is the beginning of a command that stops the daemon of a node; the
 # daemon of node1 is frozen without its supervisor, that of node2 has a frozen supervisor.
 stop_in_disorder() {
-    on node1 kill -STOP "$(pids node1 copperd)"
-    on node1 kill -9 "$(pids node1 copperd-super)"
-    on node2 kill -STOP "$(pids node2 copperd-super)"
+    on node1 kill -STOP "$(daemon node1)"
+    on node1 kill -9 "$(supervisor node1)"
+    on node2 kill -STOP "$(supervisor node2)"
     for node in node1 node2; do
         "$@" "$node" "$WORK/bin/copper" stop --here -v "$MOUNT"
         until_true all_gone "$node"

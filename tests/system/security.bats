@@ -186,8 +186,7 @@ rogue() {
     grep -q "says it is rank 1, which another one has; refused" "$WORK/log/copperd-node1"-*.log
     run ! grep -q "node2 is no longer connected as child" "$WORK/log/copperd-node1"-*.log
     # The node's own next daemon has it at once, before a connection that broke was seen to end.
-    # shellcheck disable=SC2016
-    on node2 sh -c 'kill -9 "$(pgrep -nx copperd)"'
+    on node2 kill -9 "$(daemon node2)"
     until_true parent_is node2 node1
     on node2 cat "$MOUNT$WORK/secret" | cmp - "$WORK/secret"
     # Who comes when it has gone is the first again.
@@ -198,8 +197,7 @@ rogue() {
 
 # resident NODE: bytes of its daemon's own memory, in MB.
 resident() {
-    # shellcheck disable=SC2016
-    on "$1" sh -c 'awk "/^RssAnon/ { print int(\$2 / 1024) }" "/proc/$(pgrep -nx copperd)/status"'
+    on "$1" awk '/^RssAnon/ { print int($2 / 1024) }' "/proc/$(daemon "$1")/status"
 }
 
 @test "unfinished frames of who has the key take no memory beyond a bound" {
@@ -239,7 +237,9 @@ END
     # shellcheck disable=SC2016
     run -0 as_user alice node1 sh -c 'COPPER_RSH=/tmp/look "$1/launch_copper.sh" -H node1 -v /tmp/alice/m &&
         for name in copperd copperd-super; do
-            pid=$(pgrep -u alice -nx "$name") && echo "$name $(stat -c %U "/proc/$pid/mem")" >>/tmp/looked
+            for pid in $(pgrep -u alice -x "$name"); do
+                echo "$name $(stat -c %U "/proc/$pid/mem")" >>/tmp/looked
+            done
             head -c 1 "/proc/$pid/environ" && echo "$name was looked into"
         done
         COPPER_RSH=/tmp/look "$1/stop_copper.sh" -v /tmp/alice/m' sh "$COPPER_BUILD"

@@ -135,7 +135,7 @@ for top in tops:
     # No number stands for two files, but for the hard links.
     [ "$(grep -v 'hard ' "$out/first" | awk 'NF == 2 {print $2}' | sort | uniq -d | wc -l)" = 0 ]
     [ "$(awk '$1 ~ /one.(file|hard)$/ {print $2}' "$out/first" | sort -u | wc -l)" = 1 ]
-    on node4 kill -9 "$(pid node4)"
+    on node4 kill -9 "$(daemon node4)"
     until_true copper node4 status >/dev/null
     numbers node4 >"$out/other"
     diff "$out/first" "$out/other"

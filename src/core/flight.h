@@ -6,7 +6,7 @@
  *
  * A want from the kernel and a want from a child are the same event. Whoever comes while an object
  * is ASKING or READING waits for that one flight. The table is total; the compiler checks its shape
- * and tests/unit/core_flight_test.c every entry. */
+ * and tests/unit/core_flight_rules_test.c what must hold of every entry. */
 #ifndef CU_CORE_FLIGHT_H
 #define CU_CORE_FLIGHT_H
 

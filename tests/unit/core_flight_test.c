@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The flight machine: the table entry by entry, and its effects on one node, driven by hand. */
+/* The effects of the flight machine on one node, driven by hand. */
 #include "core/flight.h"
 
 #include "base/hash.h"
@@ -16,49 +16,6 @@
 #include <cmocka.h>
 
 #define TTL (2 * S_NS)
-
-/* --- the table -------------------------------------------------------------------------------- */
-
-static void table_is_as_designed(void **state)
-{
-    /* clang-format off */
-    static const enum cu_flight_action expected[CU_FLIGHT_STATES][CU_FLIGHT_EVENTS] = {
-        [CU_FLIGHT_ABSENT] = {
-            [CU_EVENT_WANT] = CU_ACTION_START,     [CU_EVENT_EXPIRED] = CU_ACTION_START,
-            [CU_EVENT_REROUTE] = CU_ACTION_IGNORE, [CU_EVENT_ANSWER] = CU_ACTION_IGNORE,
-            [CU_EVENT_BUSY] = CU_ACTION_IGNORE,    [CU_EVENT_STORED] = CU_ACTION_IGNORE,
-            [CU_EVENT_FAILED] = CU_ACTION_IGNORE,  [CU_EVENT_CORRUPT] = CU_ACTION_IGNORE,
-            [CU_EVENT_DROP] = CU_ACTION_IGNORE,    [CU_EVENT_EVICT] = CU_ACTION_REMOVE,
-        },
-        [CU_FLIGHT_ASKING] = {
-            [CU_EVENT_WANT] = CU_ACTION_WAIT,       [CU_EVENT_EXPIRED] = CU_ACTION_WAIT,
-            [CU_EVENT_REROUTE] = CU_ACTION_RESTART, [CU_EVENT_ANSWER] = CU_ACTION_FILL,
-            [CU_EVENT_BUSY] = CU_ACTION_READ,       [CU_EVENT_STORED] = CU_ACTION_IGNORE,
-            [CU_EVENT_FAILED] = CU_ACTION_FAIL,     [CU_EVENT_CORRUPT] = CU_ACTION_READ,
-            [CU_EVENT_DROP] = CU_ACTION_RESTART,    [CU_EVENT_EVICT] = CU_ACTION_IGNORE,
-        },
-        [CU_FLIGHT_READING] = {
-            [CU_EVENT_WANT] = CU_ACTION_WAIT,       [CU_EVENT_EXPIRED] = CU_ACTION_WAIT,
-            [CU_EVENT_REROUTE] = CU_ACTION_RESTART, [CU_EVENT_ANSWER] = CU_ACTION_IGNORE,
-            [CU_EVENT_BUSY] = CU_ACTION_IGNORE,     [CU_EVENT_STORED] = CU_ACTION_FILL,
-            [CU_EVENT_FAILED] = CU_ACTION_FAIL,     [CU_EVENT_CORRUPT] = CU_ACTION_FAIL,
-            [CU_EVENT_DROP] = CU_ACTION_AGAIN,      [CU_EVENT_EVICT] = CU_ACTION_IGNORE,
-        },
-        [CU_FLIGHT_FILLED] = {
-            [CU_EVENT_WANT] = CU_ACTION_SERVE,     [CU_EVENT_EXPIRED] = CU_ACTION_START,
-            [CU_EVENT_REROUTE] = CU_ACTION_IGNORE, [CU_EVENT_ANSWER] = CU_ACTION_IGNORE,
-            [CU_EVENT_BUSY] = CU_ACTION_IGNORE,    [CU_EVENT_STORED] = CU_ACTION_IGNORE,
-            [CU_EVENT_FAILED] = CU_ACTION_IGNORE,  [CU_EVENT_CORRUPT] = CU_ACTION_READ,
-            [CU_EVENT_DROP] = CU_ACTION_REMOVE,    [CU_EVENT_EVICT] = CU_ACTION_REMOVE,
-        },
-    };
-    /* clang-format on */
-
-    (void)state;
-    for (unsigned s = 0; s < CU_FLIGHT_STATES; s++)
-        for (unsigned e = 0; e < CU_FLIGHT_EVENTS; e++)
-            assert_int_equal(cu_flight_action(s, e), expected[s][e]);
-}
 
 /* --- one node by hand ------------------------------------------------------------------------- */
 
@@ -1091,7 +1048,6 @@ static void lost_child_is_not_ready_any_more(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(table_is_as_designed),
         cmocka_unit_test(many_wants_are_one_read),
         cmocka_unit_test(passing_error_reaches_all_and_is_not_kept),
         cmocka_unit_test(negative_answer_lives_for_its_time),

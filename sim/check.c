@@ -339,7 +339,7 @@ static void check_core(struct cu_sim *sim, const struct cu_sim_node *node)
     for (uint32_t i = 0; i < core->slot_count; i++)
         if (core->slots[i].flight)
             cu_sim_violation(sim, "node %u: a slot is still taken", node->rank);
-    if (core->lanes[0].used || core->lanes[1].used || core->ahead_count ||
+    if (core->lanes[0].used || core->lanes[1].used || core->ahead.requests || core->ahead.bytes ||
         !cu_list_empty(&core->pending))
         cu_sim_violation(sim, "node %u: reads or effects are left", node->rank);
     cu_list_for_each (link, &core->peers) {

@@ -254,6 +254,7 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
         .core = daemon->core,
         .mount_dir = daemon->config.job->mount_dir,
         .chunk_bytes = limits->chunk_bytes,
+        .cache_bytes = limits->cache_bytes,
         .enoent_ttl_ns = limits->enoent_ttl_ns,
         .name_bytes_max = limits->cache_bytes / CU_CORE_NAME_SHARE,
         .device_fd = daemon->config.device_fd,

@@ -87,7 +87,8 @@ static void apply(struct cu_daemon *daemon, struct cu_effect *effect)
     switch (effect->type) {
     case CU_EFFECT_REPLY:
         if (daemon->front != NULL)
-            cu_front_reply(daemon->front, effect->reply.cookie, &effect->reply.value);
+            cu_front_reply(daemon->front, effect->reply.cookie, effect->reply.where,
+                           &effect->reply.value);
         break;
     case CU_EFFECT_SEND:
         apply_send(daemon, effect);

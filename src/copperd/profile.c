@@ -96,16 +96,16 @@ static enum detail detail_of_op(enum cu_front_asked_op op)
     return OTHERS;
 }
 
-static enum detail detail_of_where(enum cu_front_asked_where where)
+static enum detail detail_of_where(enum cu_core_where where)
 {
     switch (where) {
-    case CU_FRONT_ASKED_HERE:
+    case CU_WHERE_HERE:
         return HERE;
-    case CU_FRONT_ASKED_FLIGHT:
+    case CU_WHERE_FLIGHT:
         return FLIGHT;
-    case CU_FRONT_ASKED_PARENT:
+    case CU_WHERE_PARENT:
         return PARENT;
-    case CU_FRONT_ASKED_STORAGE:
+    case CU_WHERE_STORAGE:
         break;
     }
     return STORAGE;

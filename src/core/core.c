@@ -118,6 +118,11 @@ void cu_core_prefetch(struct cu_core *core, const struct cu_request *request, ui
     cu_lanes_pump(core);
 }
 
+struct cu_core_ahead cu_core_ahead(const struct cu_core *core)
+{
+    return core->ahead;
+}
+
 static struct object *find_fresh(struct cu_core *core, const struct cu_request *request)
 {
     struct object *object = cu_cache_find(core, request);

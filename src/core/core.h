@@ -52,6 +52,14 @@ struct cu_request {
     uint16_t piece; /* DATA: of the chunk (proto/piece.h); 0: all of it */
 };
 
+/* Where the answer to a want was when it was asked for. */
+enum cu_core_where {
+    CU_WHERE_HERE,    /* in memory */
+    CU_WHERE_FLIGHT,  /* asked for already, for somebody else or ahead */
+    CU_WHERE_PARENT,  /* it was asked of the parent */
+    CU_WHERE_STORAGE, /* it was read from storage here */
+};
+
 enum cu_effect_type {
     CU_EFFECT_REPLY,      /* to a cu_core_want of this driver: exactly one each */
     CU_EFFECT_SEND,       /* a message to a connected peer */
@@ -69,6 +77,7 @@ struct cu_effect {
     union {
         struct {
             uint64_t cookie;
+            enum cu_core_where where;
             struct cu_value value;
         } reply;
         struct {
@@ -115,8 +124,14 @@ void cu_core_destroy(struct cu_core *core);
 __attribute__((warn_unused_result)) int cu_core_want(struct cu_core *core,
                                                      const struct cu_request *request,
                                                      uint64_t cookie, uint64_t now_ns);
-/* Like want, but nobody waits: reads ahead, only within the read-ahead bound. */
+/* Like want, but nobody waits. */
 void cu_core_prefetch(struct cu_core *core, const struct cu_request *request, uint64_t now_ns);
+/* What was asked for so and is not here yet: who reads ahead keeps that within a bound. */
+struct cu_core_ahead {
+    uint64_t requests;
+    uint64_t bytes; /* of chunks and their pieces */
+};
+struct cu_core_ahead cu_core_ahead(const struct cu_core *core);
 /* The cached value or NULL: never asks anybody. Borrowed until the next call into the core. */
 const struct cu_value *cu_core_peek(struct cu_core *core, const struct cu_request *request,
                                     uint64_t now_ns);

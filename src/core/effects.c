@@ -52,6 +52,7 @@ static void effect_of_waiter(struct cu_core *core, struct waiter *waiter, struct
     } else {
         effect->type = CU_EFFECT_REPLY;
         effect->reply.cookie = waiter->cookie;
+        effect->reply.where = (enum cu_core_where)waiter->where;
         effect->reply.value = waiter->value;
     }
     waiter->value = (struct cu_value){0};

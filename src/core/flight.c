@@ -12,11 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Read-ahead under way is counted in units of 16 KiB: a chunk weighs its size, all else one unit.
- * The bound guards the parent against one eager reader. */
-#define AHEAD_UNIT_BITS 14u
-#define AHEAD_MAX       4096u
-
 /* clang-format off */
 enum cu_flight_action cu_flight_action(enum cu_flight_state state, enum cu_flight_event event)
 {
@@ -59,15 +54,11 @@ static struct lane *lane_of(struct cu_core *core, const struct flight *flight)
     return &core->lanes[flight->orphan ? 1 : 0];
 }
 
-static uint32_t ahead_weight(const struct cu_core *core, const struct object *object)
+static uint64_t ahead_bytes(const struct cu_core *core, const struct object *object)
 {
-    uint32_t units;
-
     if (object->kind != CU_KIND_DATA)
-        return 1;
-    units =
-        cu_piece_bytes(core->config.chunk_bytes, cu_object_data(object)->piece) >> AHEAD_UNIT_BITS;
-    return units > 1 ? units : 1;
+        return 0;
+    return cu_piece_bytes(core->config.chunk_bytes, cu_object_data(object)->piece);
 }
 
 /* NULL: out of memory. The object must leave the lru list before. */
@@ -109,8 +100,10 @@ static struct flight *end(struct cu_core *core, struct object *object)
     struct flight *flight = object->flight;
 
     leave(core, flight);
-    if (flight->ahead)
-        core->ahead_count -= ahead_weight(core, object);
+    if (flight->ahead) {
+        core->ahead.requests--;
+        core->ahead.bytes -= ahead_bytes(core, object);
+    }
     object->state = CU_FLIGHT_ABSENT;
     cu_list_init(&object->lru);
     return flight;
@@ -260,9 +253,7 @@ bool cu_flight_fresh(const struct cu_core *core, const struct object *object)
 
 /* --- wants ----------------------------------------------------------------------------------- */
 
-enum level { HERE, FLIGHT, PARENT, STORAGE };
-
-static void count_want(struct cu_core *core, const struct waiter *waiter, enum level level)
+static void count_want(struct cu_core *core, struct waiter *waiter, enum cu_core_where where)
 {
     static const enum cu_counter kernel[] = {CU_COUNT_hit_here, CU_COUNT_hit_flight,
                                              CU_COUNT_hit_parent, CU_COUNT_hit_storage};
@@ -271,7 +262,8 @@ static void count_want(struct cu_core *core, const struct waiter *waiter, enum l
 
     if (!waiter || waiter->has_attr)
         return;
-    core->counters[waiter->child ? child[level] : kernel[level]]++;
+    waiter->where = (uint8_t)where;
+    core->counters[waiter->child ? child[where] : kernel[where]]++;
 }
 
 bool cu_flight_verify(struct object *object)
@@ -312,6 +304,8 @@ static void read_instead(struct cu_core *core, struct object *object, struct wai
             return;
         }
     }
+    if (waiter)
+        waiter->where = CU_WHERE_STORAGE;
     park(object->flight, waiter);
     read_here(core, object->flight, true);
 }
@@ -327,7 +321,7 @@ static void serve(struct cu_core *core, struct object *object, const struct flig
         return;
     }
     cu_cache_touch(core, object);
-    count_want(core, waiter, HERE);
+    count_want(core, waiter, CU_WHERE_HERE);
     cu_waiter_answer(core, object, waiter);
 }
 
@@ -364,10 +358,12 @@ static void begin(struct cu_core *core, struct object *object, const struct flig
     park(flight, in->waiter);
     if (!in->waiter) {
         flight->ahead = true;
-        core->ahead_count += ahead_weight(core, object);
+        core->ahead.requests++;
+        core->ahead.bytes += ahead_bytes(core, object);
         COUNT(core, read_ahead);
     }
-    count_want(core, in->waiter, object->state == CU_FLIGHT_READING ? STORAGE : PARENT);
+    count_want(core, in->waiter,
+               object->state == CU_FLIGHT_READING ? CU_WHERE_STORAGE : CU_WHERE_PARENT);
 }
 
 void cu_flight_step(struct cu_core *core, struct object *object, enum cu_flight_event event,
@@ -382,7 +378,7 @@ void cu_flight_step(struct cu_core *core, struct object *object, enum cu_flight_
         serve(core, object, in);
         break;
     case CU_ACTION_WAIT:
-        count_want(core, in->waiter, FLIGHT);
+        count_want(core, in->waiter, CU_WHERE_FLIGHT);
         park(object->flight, in->waiter);
         break;
     case CU_ACTION_START:
@@ -437,14 +433,6 @@ static bool believed(const struct cu_core *core, const struct object *object,
     return cu_version_is_none(&request->version) || !cu_version_equal(&version, &request->version);
 }
 
-/* What is read ahead must still be cached when it is wanted. */
-static uint64_t ahead_max(const struct cu_core *core)
-{
-    uint64_t share = core->config.cache_bytes / 4 >> AHEAD_UNIT_BITS;
-
-    return share < AHEAD_MAX ? share : AHEAD_MAX;
-}
-
 /* A child that the root of the chunk's own tree has sent here must not wait for what this node asks
  * of that root: the two would wait for each other. */
 static void turn_home(struct cu_core *core, const struct cu_request *request)
@@ -463,8 +451,6 @@ void cu_flight_want(struct cu_core *core, const struct cu_request *request, stru
 {
     struct object *object;
 
-    if (!waiter && core->ahead_count >= ahead_max(core))
-        return;
     object = cu_pieces_around(core, request);
     if (!object)
         object = cu_cache_get(core, request);

@@ -41,6 +41,7 @@ struct waiter {
     bool content;           /* a child that wants a small file's content with its attr */
     bool has_attr;          /* waits for that content; value holds the attr to send */
     uint8_t kind;           /* of the object first wanted */
+    uint8_t where;          /* enum cu_core_where */
     uint16_t piece;         /* DATA: wanted; the object may hold more */
     uint8_t tree;           /* child: the window it is counted in */
     uint32_t rank;          /* child */
@@ -237,7 +238,7 @@ struct cu_core {
     uint64_t peers_deadline_ns;            /* when peers want a tick, or earlier */
     struct route *routes;                  /* tree_count */
     struct lane lanes[2];                  /* 0: as a root or for itself, 1: as an orphan */
-    uint32_t ahead_count;                  /* read-ahead under way, in units (flight.c) */
+    struct cu_core_ahead ahead;            /* under way */
     uint64_t parked_bytes;                 /* of all peers */
     uint64_t queued_bytes;                 /* child_queued of all peers */
     uint64_t outside_bytes;                /* the driver's, for names */

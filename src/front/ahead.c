@@ -1,139 +1,139 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What is asked for ahead when a name is looked up: each request that waits for the parent costs a
- * way through the tree, so what will follow by all that was seen so far goes up along with it. A
- * guess that is wrong costs a request, never an answer. Walks and sequential reads are in
- * walk.c and read.c.
- *
- * Files: when files like it are read, one of up to WHOLE_BYTES is asked for as a whole (a loader
- * touches most of a small library), of a larger one the part that the kernel's first read takes,
- * and the end: a loader goes from the headers to what it relocates there. Links: what they lead to.
- * Directories: the listing, where directories are listed. Names: what usually follows them. */
+/* The ports of the read-ahead library (ahead/ahead.h): what the front, its inodes and its core know,
+ * and where the library's wants go. No rule is here. */
 #include "front/internal.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#define WHOLE_BYTES (UINT64_C(4) << 20)
-#define HEAD_BYTES  (UINT64_C(1) << 20) /* the kernel reads ahead so far around a page fault */
-#define TAIL_BYTES  (UINT64_C(512) << 10)
-
-static void want_ahead(struct cu_front *front, const struct cu_inode *dir, const char *path,
-                       size_t path_len, const char *name, size_t name_len)
+static const struct cu_inode *inode_of(const struct cu_ahead_dir *dir)
 {
-    struct cu_request what = {.kind = CU_KIND_ATTR};
-    uint64_t now_ns = uv_hrtime();
-    char full[CU_TREE_PATH_MAX];
-    int len = cu_path_join(path, path_len, name, name_len, full, CU_TREE_PATH_MAX);
-
-    if (len < 0 || (dir && cu_inodes_find(&front->inodes, dir, name, name_len)) ||
-        cu_front_hidden(front, full, (size_t)len) ||
-        cu_core_listed(front->config.core, path, path_len, name, name_len, now_ns) == 1)
-        return;
-    what.path = full;
-    what.path_len = (size_t)len;
-    if (cu_predict_content(&front->predict, name, name_len))
-        what.flags = CU_WANT_CONTENT;
-    cu_core_prefetch(front->config.core, &what, now_ns);
+    return CU_LIST_ENTRY(dir, struct cu_inode, dir.ahead);
 }
 
-void cu_front_ahead_asked(struct cu_front *front, const struct cu_inode *dir, const char *path,
-                          size_t path_len, const char *name)
+static void on_want(void *context, const struct cu_ahead_want *want)
 {
-    char file[CU_HABIT_NAME_MAX + 1], sub_path[CU_TREE_PATH_MAX];
-    const char *sub;
-    int len;
+    struct cu_front *front = context;
+    struct cu_request what = {.kind = want->kind,
+                              .flags = want->content ? CU_WANT_CONTENT : 0,
+                              .path = want->path,
+                              .path_len = want->path_len,
+                              .version = want->version,
+                              .chunk = want->chunk};
 
-    cu_habit_lookup(&front->habit, dir->nodeid, dir->parent ? dir->parent->nodeid : 0, dir->name,
-                    name);
-    if (front->closing || !cu_habit_companion(&front->habit, name, &sub, file))
-        return;
-    len = cu_path_join(path, path_len, sub, strlen(sub), sub_path, CU_TREE_PATH_MAX);
-    if (len < 0 ||
-        cu_core_listed(front->config.core, path, path_len, sub, strlen(sub), uv_hrtime()) == 1)
-        return;
-    want_ahead(front, dir, path, path_len, sub, strlen(sub));
-    want_ahead(front, NULL, sub_path, (size_t)len, file, strlen(file));
+    if (!front->closing)
+        cu_core_prefetch(front->config.core, &what, uv_hrtime());
 }
 
-static void want_chunks(struct cu_front *front, struct cu_request *what, uint64_t from,
-                        uint64_t end)
+static struct cu_ahead_load on_load(void *context)
 {
-    uint32_t chunk_bytes = front->config.chunk_bytes;
+    const struct cu_front *front = context;
+    struct cu_core_ahead load = cu_core_ahead(front->config.core);
 
-    for (what->chunk = from / chunk_bytes; what->chunk * chunk_bytes < end; what->chunk++)
-        cu_core_prefetch(front->config.core, what, uv_hrtime());
+    return (struct cu_ahead_load){load.requests, load.bytes};
 }
 
-static void file_found(struct cu_front *front, const struct cu_inode *inode, const char *path,
-                       size_t path_len)
+static void on_place(void *context, const struct cu_ahead_dir *dir, struct cu_ahead_place *out)
 {
-    struct cu_request what = {.kind = CU_KIND_DATA,
-                              .path = path,
-                              .path_len = path_len,
-                              .version = cu_version_of(&inode->attr)};
-    uint64_t size = inode->attr.size;
+    const struct cu_inode *inode = inode_of(dir);
 
-    if (inode->read_before || !cu_predict_content(&front->predict, inode->name, inode->name_len))
-        return;
-    if (size <= WHOLE_BYTES) {
-        want_chunks(front, &what, 0, size);
-    } else {
-        want_chunks(front, &what, 0, HEAD_BYTES);
-        want_chunks(front, &what, size - TAIL_BYTES, size);
-    }
+    (void)context;
+    *out = (struct cu_ahead_place){
+        .above = inode->parent ? &inode->parent->dir.ahead : NULL,
+        .id = inode->nodeid,
+        .name = inode->name,
+        .name_len = inode->name_len,
+    };
 }
 
-/* A name beside the link is asked for; further ways are the kernel's to walk. */
-static void link_found(struct cu_front *front, const struct cu_inode *inode)
+static int on_dir_path(void *context, const struct cu_ahead_dir *dir, char *out)
 {
-    const struct cu_inode *dir = inode->parent;
-    const struct cu_buf *target = inode->link.target;
-    const char *name = target ? (const char *)target->data : "";
-    char path[CU_TREE_PATH_MAX];
-    int len;
-
-    if (!target || !dir || target->size == 0 || target->size > CU_NAME_MAX || name[0] == '.' ||
-        memchr(name, '/', target->size))
-        return;
-    len = cu_inode_path(dir, path);
-    if (len > 0)
-        want_ahead(front, dir, path, (size_t)len, name, target->size);
+    (void)context;
+    return cu_inode_path(inode_of(dir), out);
 }
 
-static void dir_found(struct cu_front *front, const struct cu_inode *inode, const char *path,
-                      size_t path_len)
+static int on_file_path(void *context, const void *owner, char *out)
 {
+    (void)context;
+    return cu_inode_path(owner, out);
+}
+
+static bool on_settled(void *context, const struct cu_ahead_dir *dir,
+                       const struct cu_ahead_name *name)
+{
+    const struct cu_front *front = context;
+
+    return (dir && cu_inodes_find(&front->inodes, inode_of(dir), name->name, name->name_len)) ||
+           cu_front_hidden(front, name->path, name->path_len);
+}
+
+static bool on_absent(void *context, const struct cu_ahead_name *name)
+{
+    const struct cu_front *front = context;
+
+    return cu_core_listed(front->config.core, name->path, name->dir_len, name->name,
+                          name->name_len, uv_hrtime()) == 1;
+}
+
+static const struct cu_value *on_listing(void *context, const char *path, size_t path_len)
+{
+    const struct cu_front *front = context;
     struct cu_request what = {.kind = CU_KIND_DIR, .path = path, .path_len = path_len};
 
-    if (inode->listed_before)
-        return;
-    if (cu_habit_lists(&front->habit, inode->name, inode->name_len))
-        cu_core_prefetch(front->config.core, &what, uv_hrtime());
-    if (inode->lookups == 1)
-        cu_habit_dir(&front->habit, inode->name, inode->name_len);
+    return cu_core_peek(front->config.core, &what, uv_hrtime());
 }
 
-void cu_front_ahead_found(struct cu_front *front, const struct cu_inode *inode)
+static struct cu_buf *on_holes(void *context, const void *owner, const char *path, size_t path_len)
 {
+    return cu_front_holes(context, owner, path, path_len);
+}
+
+int cu_front_ahead_init(struct cu_front *front)
+{
+    struct cu_ahead_config config = {
+        .ports = {.context = front,
+                  .want = on_want,
+                  .load = on_load,
+                  .place = on_place,
+                  .dir_path = on_dir_path,
+                  .file_path = on_file_path,
+                  .settled = on_settled,
+                  .absent = on_absent,
+                  .listing = on_listing,
+                  .holes = on_holes},
+        .chunk_bytes = front->config.chunk_bytes,
+        .cache_bytes = front->config.cache_bytes,
+        .enoent_ttl_ns = front->config.enoent_ttl_ns,
+        .stream_bytes = CU_AHEAD_STREAM_BYTES,
+        .list_after = CU_AHEAD_LIST_AFTER,
+    };
+
+    front->ahead = cu_ahead_create(&config);
+    return front->ahead ? 0 : -ENOMEM;
+}
+
+void cu_front_ahead_found(struct cu_front *front, struct cu_inode *inode)
+{
+    struct cu_ahead_node node = {.dir = &inode->parent->dir.ahead,
+                                 .name = inode->name,
+                                 .name_len = inode->name_len,
+                                 .attr = &inode->attr,
+                                 .first = inode->lookups == 1};
     char path[CU_TREE_PATH_MAX];
-    int len;
+    int len = -ENOTDIR;
 
-    if (S_ISLNK(inode->attr.mode)) {
-        link_found(front, inode);
-        return;
-    }
-    len = cu_inode_path(inode, path);
-    if (len < 0)
-        return;
     if (S_ISREG(inode->attr.mode))
-        file_found(front, inode, path, (size_t)len);
+        node.file = &inode->file.ahead;
     else if (S_ISDIR(inode->attr.mode))
-        dir_found(front, inode, path, (size_t)len);
-}
-
-void cu_front_ahead_listed(struct cu_front *front, struct cu_inode *dir)
-{
-    if (!dir->listed_before && dir->parent)
-        cu_habit_listed(&front->habit, dir->name, dir->name_len);
-    dir->listed_before = true;
+        node.self = &inode->dir.ahead;
+    else if (S_ISLNK(inode->attr.mode))
+        node.target = inode->link.target;
+    if (node.file || node.self)
+        len = cu_inode_path(inode, path);
+    if (len > 0) {
+        node.path = path;
+        node.path_len = (size_t)len;
+    }
+    cu_ahead_found(front->ahead, &node);
 }

@@ -25,7 +25,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define PLUS_AHEAD     1024u
 #define HELD_BYTES_MAX (4u * 1024 * 1024) /* a larger listing is given up when its walk ends */
 #define EMPTY_HASH     1u                 /* stands for the hash of an empty listing */
 #define REPLY_MAX      (1024u * 1024)
@@ -119,10 +118,11 @@ static bool is_hidden(const struct cu_front *front, const char *path, size_t len
 }
 
 /* Adds entries of the listing after a cursor, as many as fit. */
-static void add_entries(struct listing *l, struct cu_front_held *held, uint64_t cursor)
+static void add_entries(struct listing *l, struct cu_inode *inode, uint64_t cursor)
 {
+    const struct cu_held *held = inode->dir.ahead.held;
     char dir[CU_TREE_PATH_MAX], path[CU_TREE_PATH_MAX], name[CU_NAME_MAX + 1];
-    int dir_len = cu_inode_path(held->dir, dir), len;
+    int dir_len = cu_inode_path(inode, dir), len;
     struct cu_order_at at = cu_order_after(&held->order, cursor);
 
     while (at.next < held->index.count) {
@@ -139,7 +139,7 @@ static void add_entries(struct listing *l, struct cu_front_held *held, uint64_t 
         if (len > 0 && is_hidden(l->front, path, (size_t)len))
             continue;
         if (l->plus && len > 0)
-            known(l, held->dir, path, (size_t)len, name, e.name_len, &entry);
+            known(l, inode, path, (size_t)len, name, e.name_len, &entry);
         if (!add(l, name, &entry, (off_t)at.cursor))
             return;
     }
@@ -167,9 +167,10 @@ static void note_shown(struct cu_front *front, struct cu_inode *dir, const struc
         drop_kept(front, dir);
 }
 
-static void serve(struct cu_front *front, struct cu_front_held *held, fuse_req_t fuse,
-                  uint64_t offset, size_t size, bool plus)
+static void serve(struct cu_front *front, struct cu_inode *dir, fuse_req_t fuse, uint64_t offset,
+                  size_t size, bool plus)
 {
+    const struct cu_held *held = dir->dir.ahead.held;
     struct listing l = {.front = front, .fuse = fuse, .plus = plus};
     uint64_t cursor = offset;
     char *larger;
@@ -188,19 +189,18 @@ static void serve(struct cu_front *front, struct cu_front_held *held, fuse_req_t
     }
     l.size = size;
     if (plus && offset > 0)
-        cu_front_walk_ahead(front, held, CU_KIND_ATTR, CU_FRONT_AS_SHOWN,
-                            cu_order_after(&held->order, offset).next, PLUS_AHEAD);
-    if (add_dots(&l, held->dir, &cursor))
-        add_entries(&l, held, cursor);
+        cu_ahead_shown(front->ahead, &dir->dir.ahead, cu_order_after(&held->order, offset).next);
+    if (add_dots(&l, dir, &cursor))
+        add_entries(&l, dir, cursor);
     front->counters[CU_COUNT_kernel_bytes] += l.used;
-    if (l.used == 0 && held->dir->dir.relisted)
-        drop_kept(front, held->dir);
+    if (l.used == 0 && dir->dir.relisted)
+        drop_kept(front, dir);
     if (l.used == 0 && held->cut) /* never an end that is none */
         fuse_reply_err(fuse, E2BIG);
     else
         fuse_reply_buf(fuse, front->scratch, l.used);
     if (l.used == 0 && held->bytes && held->bytes->size > HELD_BYTES_MAX)
-        cu_front_held_drop(front, held);
+        cu_ahead_held_drop(front->ahead, &dir->dir.ahead);
 }
 
 void cu_front_readdir_done(struct cu_front *front, struct cu_front_request *r,
@@ -212,14 +212,14 @@ void cu_front_readdir_done(struct cu_front *front, struct cu_front_request *r,
         cu_front_request_fail(front, r, value->error);
         return;
     }
-    rc = cu_front_hold(front, r->inode, value);
+    rc = cu_ahead_hold(front->ahead, &r->inode->dir.ahead, value);
     if (rc < 0) {
         CU_FRONT_COUNT(front, no_memory);
         cu_front_request_fail(front, r, -rc);
         return;
     }
     note_shown(front, r->inode, value);
-    serve(front, r->inode->dir.held, r->fuse, r->dir.offset, r->dir.size, r->dir.plus);
+    serve(front, r->inode, r->fuse, r->dir.offset, r->dir.size, r->dir.plus);
     cu_front_request_end(front, r);
 }
 
@@ -234,9 +234,9 @@ static void readdir_common(fuse_req_t req, fuse_ino_t ino, size_t size, off_t of
         fuse_reply_err(req, !dir ? ESTALE : off < 0 ? EINVAL : ENOTDIR);
         return;
     }
-    if (off > 0 && dir->dir.held) {
-        cu_front_held_touch(front, dir->dir.held);
-        serve(front, dir->dir.held, req, (uint64_t)off, size, plus);
+    if (off > 0 && dir->dir.ahead.held) {
+        cu_ahead_held_used(front->ahead, &dir->dir.ahead);
+        serve(front, dir, req, (uint64_t)off, size, plus);
         return;
     }
     r = cu_front_request_new(front, req, dir, CU_FRONT_READDIR);
@@ -245,7 +245,7 @@ static void readdir_common(fuse_req_t req, fuse_ino_t ino, size_t size, off_t of
     r->dir.offset = (uint64_t)off;
     r->dir.size = size;
     r->dir.plus = plus;
-    cu_front_ahead_listed(front, dir);
+    cu_ahead_listed(front->ahead, &dir->dir.ahead);
     cu_front_want_own(front, r, CU_KIND_DIR);
 }
 

@@ -98,12 +98,8 @@ static void visit(struct cu_front *front, struct forget *job, struct cu_inode *i
         return;
     if (cu_front_doubt(front, inode, job->pages) < 0)
         job->failed = true;
-    if (S_ISDIR(inode->attr.mode)) {
-        cu_front_held_drop(front, inode->dir.held);
-        inode->negative_seen = false;
-        inode->dir.listing_retry_ns = 0;
-        inode->dir.positives = 0;
-    }
+    if (S_ISDIR(inode->attr.mode))
+        cu_ahead_dir_doubt(front->ahead, &inode->dir.ahead);
 }
 
 /* The kernel believes that name does not exist, or has found it since: then, without expiry, the

@@ -111,7 +111,7 @@ static int copy_config(struct cu_front *front, const struct cu_front_config *con
 static void on_inode_free(void *context, struct cu_inode *inode)
 {
     if (S_ISDIR(inode->attr.mode))
-        cu_front_held_drop(context, inode->dir.held);
+        cu_ahead_dir_clear(((struct cu_front *)context)->ahead, &inode->dir.ahead);
 }
 
 struct fuse_session *cu_front_session(const char *mount_dir, bool allow_other, void *userdata,
@@ -178,6 +178,7 @@ static void free_parts(struct cu_front *front)
         cu_front_stale_free(front);
         cu_inodes_free(&front->inodes);
     }
+    cu_ahead_destroy(front->ahead);
     cu_negatives_free(&front->negatives);
     free(front->scratch);
     free_config(front);
@@ -194,11 +195,10 @@ struct cu_front *cu_front_create(const struct cu_front_config *config, struct cu
     }
     front->fd = -1;
     front->counters = cu_core_counters(config->core);
-    cu_list_init(&front->held);
     cu_list_init(&front->stale);
     cu_list_init(&front->forgets.jobs);
     cu_front_requests_init(&front->requests);
-    if (copy_config(front, config) < 0 ||
+    if (copy_config(front, config) < 0 || cu_front_ahead_init(front) < 0 ||
         cu_inodes_init(&front->inodes, on_inode_free, front) < 0 || cu_front_take_over(front) < 0) {
         cu_error_set(err, -ENOMEM, "out of memory");
         goto fail;

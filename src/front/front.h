@@ -23,18 +23,10 @@ enum cu_front_asked_op {
     CU_FRONT_ASKED_OTHER, /* attributes, link targets, extended attributes, statfs */
 };
 
-/* Where the answer was; of what took several objects, the farthest. */
-enum cu_front_asked_where {
-    CU_FRONT_ASKED_HERE,
-    CU_FRONT_ASKED_FLIGHT,
-    CU_FRONT_ASKED_PARENT,
-    CU_FRONT_ASKED_STORAGE,
-};
-
 /* A request of the kernel that is about a path, and its answer. */
 struct cu_front_asked {
     enum cu_front_asked_op op;
-    enum cu_front_asked_where where;
+    enum cu_core_where where; /* the answer was; of what took several objects, the farthest */
     int error;        /* positive errno; ENOENT of a lookup: there is no such name */
     const char *path; /* borrowed, normal form */
     size_t path_len;
@@ -64,6 +56,7 @@ struct cu_front_config {
     const char *hidden_paths[8];  /* as in cu_storage_config: ENOENT without asking anybody */
     const struct cu_serve *serve; /* borrowed; the same. NULL: all */
     uint32_t chunk_bytes;
+    uint64_t cache_bytes; /* the core's budget: bounds what is asked for ahead */
     uint64_t enoent_ttl_ns;
     uint64_t name_bytes_max;      /* memory for names that the kernel holds; 0: no bound of it */
     int device_fd;                /* of cu_front_mount, taken; 0: mounts, and unmounts, by itself */
@@ -86,7 +79,8 @@ struct cu_front *cu_front_create(const struct cu_front_config *config, struct cu
  * -ENOMEM, -EINVAL: nothing to go on with. */
 __attribute__((warn_unused_result)) int cu_front_resume(struct cu_front *front);
 /* A CU_EFFECT_REPLY whose cookie the front handed to cu_core_want. */
-void cu_front_reply(struct cu_front *front, uint64_t cookie, const struct cu_value *value);
+void cu_front_reply(struct cu_front *front, uint64_t cookie, enum cu_core_where where,
+                    const struct cu_value *value);
 /* A CU_EFFECT_FORGET: what the kernel holds of path and all below it is looked at again before it
  * is next used; pages: file content is dropped, too. Goes on in steps, on the loop and on a thread
  * of its own (the kernel may hold a directory's lock until a lookup in it is answered). */

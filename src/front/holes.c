@@ -3,26 +3,13 @@
  * needs it: reads in a hole are answered with zeros without asking anybody, and lseek(2) with
  * SEEK_DATA and SEEK_HOLE says what storage says.
  *
- * A reader does not wait for it. Many files have fewer blocks than bytes and no holes (compressed
- * ones), so it is asked for when zeros were read from such a file. */
+ * When a reader has it asked for: src/ahead/holes.c. */
 #include "front/internal.h"
 
 #include "proto/holes.h"
 
 #include <errno.h>
-#include <string.h>
 #include <sys/stat.h>
-
-#define BLOCK_BYTES 512u /* of st_blocks, whatever the file system */
-
-/* May it have a hole that is worth a request? */
-static bool may_have_holes(const struct cu_front *front, const struct cu_inode *inode)
-{
-    const struct cu_attr *attr = &inode->attr;
-
-    return attr->blocks < attr->size / BLOCK_BYTES &&
-           attr->size - attr->blocks * BLOCK_BYTES >= front->config.chunk_bytes;
-}
 
 static struct cu_request holes_of(const struct cu_inode *inode, const char *path, size_t path_len)
 {
@@ -38,32 +25,10 @@ struct cu_buf *cu_front_holes(struct cu_front *front, const struct cu_inode *ino
     struct cu_request what = holes_of(inode, path, path_len);
     const struct cu_value *value;
 
-    if (!may_have_holes(front, inode))
+    if (!cu_ahead_may_have_holes(front->ahead, &inode->attr))
         return NULL;
     value = cu_core_peek(front->config.core, &what, uv_hrtime());
     return value && !value->error ? cu_buf_ref(value->bytes) : NULL;
-}
-
-static bool is_zero(const struct cu_buf *bytes)
-{
-    return bytes->size > 0 && bytes->data[0] == 0 &&
-           memcmp(bytes->data, bytes->data + 1, bytes->size - 1) == 0;
-}
-
-void cu_front_holes_ahead(struct cu_front *front, const struct cu_inode *inode,
-                          const struct cu_buf *bytes)
-{
-    struct cu_request what;
-    char path[CU_TREE_PATH_MAX];
-    int len;
-
-    if (front->closing || !may_have_holes(front, inode) || !is_zero(bytes))
-        return;
-    len = cu_inode_path(inode, path);
-    if (len < 0)
-        return;
-    what = holes_of(inode, path, (size_t)len);
-    cu_core_prefetch(front->config.core, &what, uv_hrtime());
 }
 
 /* Without a list all is data, which is always right, and what has changed is for reads to find. */

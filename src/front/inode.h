@@ -6,6 +6,7 @@
 #ifndef CU_FRONT_INODE_H
 #define CU_FRONT_INODE_H
 
+#include "ahead/ahead.h"
 #include "base/list.h"
 #include "base/path.h"
 #include "base/table.h"
@@ -18,8 +19,6 @@
 #include <stdint.h>
 
 #define CU_INODE_ROOT 1u /* the kernel's number for the mount's root */
-
-struct cu_front_held;
 
 struct cu_inode {
     struct cu_table_link id_link;
@@ -35,23 +34,16 @@ struct cu_inode {
     bool stale;         /* storage has another version by now */
     bool doubted;       /* attr may be out of date: to be asked for again */
     bool absent;        /* its name was found not to exist since */
-    bool negative_seen; /* directory: a name in it was found not to exist */
-    bool read_before;   /* file */
-    bool predicts;      /* file: was a reason to expect that files of its kind are read */
-    bool listed_before; /* directory */
     struct cu_attr attr;
     union {
         struct {
-            struct cu_front_held *held; /* the listing, for a walk; owned by the front */
-            uint64_t listing_retry_ns;  /* the listing failed: not again before */
-            uint32_t positives;         /* names looked up and found while no listing was held */
-            bool relisted;              /* the kernel was shown more than one listing, perhaps */
-            uint8_t walked; /* how its subdirectories are walked: 1 + enum cu_front_way; 0: not */
+            struct cu_ahead_dir ahead;
+            bool relisted;  /* the kernel was shown more than one listing, perhaps */
             uint64_t shown; /* hash of the listing last shown; 0: none */
         } dir;
         struct {
             uint32_t epoch;      /* how often its version changed while its bytes did not */
-            uint8_t jumps;       /* small reads in no order, up to some number */
+            struct cu_ahead_file ahead;
             struct cu_seen seen; /* what of the version the kernel was given */
             char *moved;         /* owned: where storage has it by now; NULL: where it was */
         } file;

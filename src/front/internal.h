@@ -10,16 +10,13 @@
 
 #define FUSE_USE_VERSION 35
 
-#include "ahead/habit.h"
-#include "ahead/predict.h"
-#include "ahead/streams.h"
+#include "ahead/ahead.h"
 #include "base/list.h"
 #include "base/path.h"
 #include "front/front.h"
 #include "front/inode.h"
 #include "front/invalidate.h"
 #include "front/negative.h"
-#include "proto/order.h"
 
 #include <fuse_lowlevel.h>
 
@@ -64,7 +61,7 @@ struct cu_front_request {
     enum cu_front_kind kind;
     bool interrupted;
     /* for events.asked, not kept without it */
-    uint8_t where; /* enum cu_front_asked_where */
+    uint8_t where; /* enum cu_core_where */
     int error;
     union {
         struct {
@@ -106,33 +103,6 @@ struct cu_front_requests {
     struct cu_list idle;
     struct cu_list busy;
     bool interrupted; /* some request in busy is */
-};
-
-/* The two orders in which programs go through a directory: ls sorts, find does not. */
-enum cu_front_way {
-    CU_FRONT_BY_NAME,
-    CU_FRONT_AS_SHOWN,
-};
-#define CU_FRONT_WAYS 2u
-
-/* Somebody who goes through a listing name by name. */
-struct cu_front_walk {
-    uint32_t last;   /* position of the last name, in this order */
-    uint32_t run;    /* how many in a row were neighbours */
-    uint32_t window; /* names to ask for ahead */
-    uint32_t ahead;  /* first position not asked for */
-};
-
-/* A directory's listing with its index, kept for the walks of the few latest directories. */
-struct cu_front_held {
-    struct cu_list link; /* front->held, latest last */
-    struct cu_inode *dir;
-    struct cu_buf *bytes; /* reference; NULL: empty */
-    bool cut;             /* as in struct cu_value */
-    struct cu_dir_index index;
-    struct cu_order order;
-    struct cu_front_walk attrs[CU_FRONT_WAYS];
-    struct cu_front_walk xattrs[CU_FRONT_WAYS];
 };
 
 /* What the kernel is being told to forget (forget.c). */
@@ -182,13 +152,8 @@ struct cu_front {
     struct cu_front_forgets forgets;
     struct cu_front_names names;
     struct cu_negatives negatives;
-    struct cu_predict predict;
-    struct cu_habit habit;
-    struct cu_streams streams;
+    struct cu_ahead *ahead; /* owned */
     struct cu_front_requests requests;
-    struct cu_list held;
-    uint32_t held_count;
-    size_t held_bytes;
     struct cu_list stale; /* struct stale_mark, oldest first */
     uint32_t stale_count;
     char *scratch; /* where listings for the kernel are put together */
@@ -282,14 +247,11 @@ void cu_front_stale_free(struct cu_front *front);
 /* Is it something that is never shown? */
 bool cu_front_hidden(const struct cu_front *front, const char *path, size_t len);
 
-/* ahead.c */
-/* name in dir, whose path is given, is looked up. */
-void cu_front_ahead_asked(struct cu_front *front, const struct cu_inode *dir, const char *path,
-                          size_t path_len, const char *name);
+/* ahead.c: the library's events, of what the front has */
+/* 0 or -ENOMEM. */
+__attribute__((warn_unused_result)) int cu_front_ahead_init(struct cu_front *front);
 /* inode was looked up and found. */
-void cu_front_ahead_found(struct cu_front *front, const struct cu_inode *inode);
-/* dir's listing is needed. */
-void cu_front_ahead_listed(struct cu_front *front, struct cu_inode *dir);
+void cu_front_ahead_found(struct cu_front *front, struct cu_inode *inode);
 
 /* read.c */
 void cu_front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
@@ -310,10 +272,6 @@ void cu_front_seek_done(struct cu_front *front, struct cu_front_request *r,
  * is known. path is inode's. */
 struct cu_buf *cu_front_holes(struct cu_front *front, const struct cu_inode *inode,
                               const char *path, size_t path_len);
-/* These bytes of the file were read: when they are zeros, and the file has fewer blocks than bytes,
- * the list is asked for. */
-void cu_front_holes_ahead(struct cu_front *front, const struct cu_inode *inode,
-                          const struct cu_buf *bytes);
 
 /* same.c */
 /* A read has met ESTALE: looks whether the file still has the bytes that the kernel was given of
@@ -329,20 +287,6 @@ void cu_front_op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t 
                              struct fuse_file_info *fi);
 void cu_front_readdir_done(struct cu_front *front, struct cu_front_request *r,
                            const struct cu_value *value);
-
-/* walk.c */
-/* Keeps value's listing for dir. 0, -ENOMEM, -EIO (not a listing). */
-__attribute__((warn_unused_result)) int cu_front_hold(struct cu_front *front, struct cu_inode *dir,
-                                                      const struct cu_value *value);
-/* dir was used: it is the latest. */
-void cu_front_held_touch(struct cu_front *front, struct cu_front_held *held);
-void cu_front_held_drop(struct cu_front *front, struct cu_front_held *held);
-/* name in dir was asked for: reads ahead when somebody goes through the listing. */
-void cu_front_walk_step(struct cu_front *front, struct cu_inode *dir, enum cu_kind kind,
-                        const char *name, size_t name_len);
-/* Reads attributes ahead of positions [from, from + count) of a held listing. */
-void cu_front_walk_ahead(struct cu_front *front, struct cu_front_held *held, enum cu_kind kind,
-                         enum cu_front_way way, uint32_t from, uint32_t count);
 
 /* xattr.c */
 void cu_front_op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);

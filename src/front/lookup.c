@@ -130,7 +130,7 @@ struct cu_inode *cu_front_enter(struct cu_front *front, struct cu_inode *dir, co
         return NULL;
     }
     if (inode->lookups == 0 && S_ISREG(value->attr.mode))
-        cu_predict_lookup(&front->predict, name, name_len);
+        cu_ahead_new_file(front->ahead, name, name_len);
     cu_inodes_looked_up(&front->inodes, inode);
     if (S_ISLNK(value->attr.mode) && !inode->link.target)
         inode->link.target = cu_buf_ref(value->bytes);
@@ -177,10 +177,8 @@ void cu_front_lookup_done(struct cu_front *front, struct cu_front_request *r,
     struct cu_inode *inode;
 
     stale_settled(front, r->inode, r->lookup.name, r->lookup.name_len, value);
-    if (value->error == ENOENT || value->error == 0)
-        cu_habit_found(&front->habit, r->lookup.name, r->lookup.name_len, value->error == 0);
     if (value->error == ENOENT) {
-        r->inode->negative_seen = true;
+        cu_ahead_absent(front->ahead, &r->inode->dir.ahead, r->lookup.name, r->lookup.name_len);
         reply_absent(front, r, value->age_ms);
         r->error = ENOENT;
         cu_front_request_end(front, r);
@@ -197,38 +195,31 @@ void cu_front_lookup_done(struct cu_front *front, struct cu_front_request *r,
     }
     if (fuse_reply_entry(r->fuse, &entry) < 0) /* the kernel did not take the reference */
         cu_inodes_forget(&front->inodes, inode->nodeid, 1);
-    else if (!front->closing)
+    else
         cu_front_ahead_found(front, inode);
-    cu_front_walk_step(front, r->inode, CU_KIND_ATTR, r->lookup.name, r->lookup.name_len);
     cu_front_request_end(front, r);
 }
 
 /* --- the way to an answer --------------------------------------------------------------------- */
 
-static void want_attr(struct cu_front *front, struct cu_front_request *r, const char *path,
-                      size_t path_len)
+static void want_attr(struct cu_front *front, struct cu_front_request *r,
+                      const struct cu_ahead_name *name)
 {
-    struct cu_request what = {.kind = CU_KIND_ATTR, .path = path, .path_len = path_len};
-    struct cu_request acl = {.kind = CU_KIND_XATTR, .path = path, .path_len = path_len};
+    struct cu_request what = {.kind = CU_KIND_ATTR, .path = name->path, .path_len = name->path_len};
     const struct cu_inode *old;
-    bool content, ask_acl;
+    bool acl;
 
     r->kind = CU_FRONT_LOOKUP;
-    content = cu_predict_content(&front->predict, r->lookup.name, r->lookup.name_len);
-    if (content)
+    if (cu_ahead_content(front->ahead, name->name, name->name_len))
         what.flags = CU_WANT_CONTENT;
-    /* The kernel will ask for the ACL when somebody else than the owner opens it: one trip for
-     * both. */
-    ask_acl = content && front->posix_acl && !front->closing &&
-              r->inode->attr.uid != fuse_req_ctx(r->fuse)->uid;
+    acl = front->posix_acl && r->inode->attr.uid != fuse_req_ctx(r->fuse)->uid;
     if (front->stale_count > 0) {
-        old = cu_inodes_find_stale(&front->inodes, r->inode, r->lookup.name, r->lookup.name_len);
+        old = cu_inodes_find_stale(&front->inodes, r->inode, name->name, name->name_len);
         if (old)
             what.version = cu_version_of(&old->attr);
     }
     cu_front_want(front, r, &what, 0);
-    if (ask_acl)
-        cu_core_prefetch(front->config.core, &acl, uv_hrtime());
+    cu_ahead_asked(front->ahead, name, acl);
 }
 
 /* Answers from the listing held here; false when there is none or it has the name. */
@@ -257,11 +248,12 @@ static bool answer_absent(struct cu_front *front, struct cu_front_request *r, co
 void cu_front_listing_done(struct cu_front *front, struct cu_front_request *r,
                            const struct cu_value *value)
 {
-    char path[CU_TREE_PATH_MAX];
+    struct cu_ahead_name name = {.name_len = r->lookup.name_len};
+    char path[CU_TREE_PATH_MAX], text[CU_NAME_MAX + 1];
     int dir_len, len, listed;
 
     if (value->error)
-        r->inode->dir.listing_retry_ns = uv_hrtime() + front->config.enoent_ttl_ns;
+        cu_ahead_list_failed(front->ahead, &r->inode->dir.ahead, uv_hrtime());
     dir_len = cu_inode_path(r->inode, path);
     if (dir_len < 0) {
         cu_front_request_fail(front, r, -dir_len);
@@ -271,10 +263,17 @@ void cu_front_listing_done(struct cu_front *front, struct cu_front_request *r,
         return;
     len = cu_path_join(path, (size_t)dir_len, r->lookup.name, r->lookup.name_len, path,
                        CU_TREE_PATH_MAX);
-    if (len < 0)
+    if (len < 0) {
         cu_front_request_fail(front, r, -len);
-    else
-        want_attr(front, r, path, (size_t)len);
+        return;
+    }
+    /* The request may end before the library has looked at the name. */
+    memcpy(text, r->lookup.name, r->lookup.name_len + 1u);
+    name.name = text;
+    name.path = path;
+    name.path_len = (size_t)len;
+    name.dir_len = (size_t)dir_len;
+    want_attr(front, r, &name);
 }
 
 bool cu_front_hidden(const struct cu_front *front, const char *path, size_t len)
@@ -285,19 +284,13 @@ bool cu_front_hidden(const struct cu_front *front, const char *path, size_t len)
     return cu_serve_judge(front->config.serve, path, len) == CU_SERVE_NOT;
 }
 
-static bool worth_listing(const struct cu_front *front, const struct cu_inode *dir,
-                          const char *name, size_t name_len)
-{
-    return (dir->negative_seen || cu_habit_absent(&front->habit, name, name_len)) &&
-           front->config.enoent_ttl_ns > 0 && uv_hrtime() >= dir->dir.listing_retry_ns;
-}
-
 void cu_front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
     struct cu_front *front = fuse_req_userdata(req);
     struct cu_inode *dir = cu_inodes_get(&front->inodes, parent);
     size_t name_len = strlen(name);
     char path[CU_TREE_PATH_MAX], full[CU_TREE_PATH_MAX];
+    struct cu_ahead_name what = {.path = full, .name = name, .name_len = name_len};
     int dir_len, len, listed;
     struct cu_front_request *r;
 
@@ -326,12 +319,15 @@ void cu_front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
     r->lookup.name_len = (uint16_t)name_len;
     if (answer_absent(front, r, path, (size_t)dir_len, &listed))
         return;
-    if (listed < 0 && name_len <= NAME_MAX && worth_listing(front, dir, name, name_len)) {
+    if (listed < 0 && name_len <= NAME_MAX &&
+        cu_ahead_lists_first(front->ahead, &dir->dir.ahead, name, name_len, uv_hrtime())) {
         r->kind = CU_FRONT_LOOKUP_LISTING;
-        cu_front_ahead_listed(front, dir);
+        cu_ahead_listed(front->ahead, &dir->dir.ahead);
         cu_front_want_own(front, r, CU_KIND_DIR);
         return;
     }
-    want_attr(front, r, full, (size_t)len);
-    cu_front_ahead_asked(front, dir, path, (size_t)dir_len, name);
+    what.path_len = (size_t)len;
+    what.dir_len = (size_t)dir_len;
+    want_attr(front, r, &what);
+    cu_ahead_looked_up(front->ahead, &dir->dir.ahead, &what);
 }

@@ -58,7 +58,7 @@ static void end_round(struct cu_front *front)
 static bool may_go(const struct cu_front *front, const struct cu_inode *inode)
 {
     return inode->refs == 1 && inode->lookups > 0 &&
-           (front->names.read_too || !S_ISREG(inode->attr.mode) || !inode->read_before);
+           (front->names.read_too || !S_ISREG(inode->attr.mode) || !inode->file.ahead.read);
 }
 
 static void ask_back(struct cu_front *front)

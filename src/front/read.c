@@ -2,10 +2,8 @@
 /* Reads: the parts of the file that a range touches are wanted all at once, their buffers are
  * referenced, and the kernel copies out of them: no byte is moved in user space. A part that is not
  * as long as the file's version says is another version's, never zeros.
- *
- * Who reads on where a read has ended (streams.h) gets whole chunks, and chunks read ahead, so that
- * the tree is full of them. Who jumps about gets pieces of about the size of what he asks for, and
- * at most twice as many bytes. The core looks for a larger part that is here already. */
+ * How large the parts are, and what is asked for ahead: src/ahead/reads.c. The core looks for a
+ * larger part that is here already. */
 #include "front/internal.h"
 
 #include "base/hash.h"
@@ -17,13 +15,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
-#define AHEAD_BYTES_MAX (16u * 1024 * 1024)
-#define SMALL_FILE      (64u * 1024) /* is read as a whole: it costs hardly more */
-#define PIECE_MAX       (64u * 1024) /* and a fourth of that, and so on down to a page */
-#define PIECE_MIN       4096u
-#define IOV_FEW         8u
-#define JUMPS_MAX       8u                  /* small ones, after which a file is jumped about in */
-#define JUMPS_SIZE_MIN  (UINT64_C(4) << 20) /* in a smaller one that is no reason to expect less */
+#define IOV_FEW 8u
 
 /* What a hole reads as. Nobody writes here, so it takes no memory. */
 static unsigned char zeros[CU_FRONT_TRANSFER_MAX];
@@ -106,81 +98,12 @@ void cu_front_read_done(struct cu_front *front, struct cu_front_request *r, uint
         if (r->read.epoch == r->inode->file.epoch)
             cu_seen_note(&r->inode->file.seen, part->start / front->config.chunk_bytes, part->piece,
                          value->hash);
-        cu_front_holes_ahead(front, r->inode, part->buf);
+        cu_ahead_bytes(front->ahead, r->inode, &r->inode->attr, part->buf);
     }
     if (error && r->read.error != ESTALE)
         r->read.error = error;
     if (r->waiting == 0)
         finish(front, r);
-}
-
-/* Asks for chunks of the file from `from` on ahead of anybody, as far as the stream's window. */
-static void read_ahead(struct cu_front *front, const struct cu_inode *inode,
-                       struct cu_stream *stream, uint64_t from)
-{
-    uint32_t chunk_bytes = front->config.chunk_bytes;
-    uint64_t chunks = (inode->attr.size + chunk_bytes - 1) / chunk_bytes;
-    uint64_t end = from + stream->window, now_ns = uv_hrtime();
-    struct cu_request what = {.kind = CU_KIND_DATA, .version = cu_version_of(&inode->attr)};
-    char path[CU_TREE_PATH_MAX];
-    int len = cu_inode_path(inode, path);
-    struct cu_buf *holes;
-
-    if (len < 0)
-        return;
-    what.path = path;
-    what.path_len = (size_t)len;
-    if (end > chunks)
-        end = chunks;
-    if (stream->ahead < from)
-        stream->ahead = from;
-    holes = cu_front_holes(front, inode, path, (size_t)len);
-    for (; stream->ahead < end; stream->ahead++) {
-        uint64_t start = stream->ahead * chunk_bytes, left = inode->attr.size - start;
-
-        what.chunk = stream->ahead;
-        if (!cu_holes_cover(holes, start, start + (left < chunk_bytes ? left : chunk_bytes)))
-            cu_core_prefetch(front->config.core, &what, now_ns);
-    }
-    cu_buf_unref(holes);
-}
-
-/* A read has carried the stream on: its window grows, and what it covers is asked for. */
-static void follow(struct cu_front *front, const struct cu_inode *inode, struct cu_stream *stream,
-                   uint64_t end)
-{
-    uint32_t chunk_bytes = front->config.chunk_bytes;
-    uint32_t window_max = AHEAD_BYTES_MAX / chunk_bytes;
-    uint64_t last = (end - 1) / chunk_bytes;
-
-    if (window_max == 0)
-        window_max = 1;
-    if (end <= stream->next)
-        return; /* again, or an earlier part that came late */
-    stream->next = end;
-    /* Two reads that happen to be neighbours among many that jump are no reason to read ahead. */
-    if (stream->run++ == 0)
-        return;
-    /* The window is filled up when half of it is used: one batch goes up in few messages. */
-    if (stream->window && stream->ahead > last + 1 + stream->window / 2)
-        return;
-    stream->window = stream->window ? stream->window * 2 : 2;
-    if (stream->window > window_max)
-        stream->window = window_max;
-    read_ahead(front, inode, stream, last + 1);
-}
-
-/* How large the parts of a read of [start, end) are. Who begins at the beginning will read on. */
-static uint32_t part_bytes(const struct cu_front *front, const struct cu_inode *inode,
-                           uint64_t start, uint64_t end, bool reads_on)
-{
-    uint32_t chunk_bytes = front->config.chunk_bytes, bytes = PIECE_MAX;
-
-    if (reads_on || start == 0 || inode->attr.size <= SMALL_FILE || end - start >= chunk_bytes)
-        return chunk_bytes;
-    while (bytes > PIECE_MIN && bytes > end - start)
-        bytes /= 4;
-    return bytes < chunk_bytes ? bytes : chunk_bytes;
 }
 
 /* Cuts the read into parts of so many bytes. 0 or -ENOMEM. */
@@ -273,16 +196,6 @@ void cu_front_read_start(struct cu_front *front, struct cu_front_request *r)
     want_parts(front, r);
 }
 
-/* Who reads the head of a large file and then small parts of it here and there (an index and
- * records) is no reason to expect that the next file of its kind will be read. */
-static void note_jump(struct cu_front *front, struct cu_inode *inode, uint32_t bytes)
-{
-    if (bytes >= PIECE_MAX || inode->attr.size <= JUMPS_SIZE_MIN || inode->file.jumps >= JUMPS_MAX)
-        return;
-    if (++inode->file.jumps == JUMPS_MAX && inode->predicts)
-        cu_predict_unread(&front->predict, inode->name, inode->name_len);
-}
-
 void cu_front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
                       struct fuse_file_info *fi)
 {
@@ -290,9 +203,7 @@ void cu_front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
     struct cu_inode *inode = cu_inodes_get(&front->inodes, ino);
     uint64_t start = (uint64_t)off, end;
     struct cu_front_request *r;
-    struct cu_stream *stream;
-    uint32_t bytes;
-    bool whole;
+    struct cu_ahead_read read;
 
     (void)fi;
     CU_FRONT_COUNT(front, fuse_read);
@@ -304,33 +215,27 @@ void cu_front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
         fuse_reply_buf(req, NULL, 0);
         return;
     }
-    /* Who begins with a jump wants parts of such files. */
-    if (!inode->read_before && start == 0) {
-        cu_predict_read(&front->predict, inode->name, inode->name_len);
-        inode->predicts = true;
-    }
-    inode->read_before = true;
     end = size < inode->attr.size - start ? start + size : inode->attr.size;
     r = cu_front_request_new(front, req, inode, CU_FRONT_READ);
     if (!r)
         return;
-    stream = cu_streams_find(&front->streams, ino, start, end);
     r->read.offset = start;
     r->read.size = (size_t)(end - start);
     r->read.tries = 0;
     r->read.same = NULL;
-    bytes = part_bytes(front, inode, start, end, stream != NULL);
-    whole = bytes == front->config.chunk_bytes;
-    if (cut(front, r, bytes) < 0) {
+    read = (struct cu_ahead_read){.owner = inode,
+                                  .id = ino,
+                                  .file = &inode->file.ahead,
+                                  .name = inode->name,
+                                  .name_len = inode->name_len,
+                                  .attr = &inode->attr,
+                                  .start = start,
+                                  .end = end};
+    if (cut(front, r, cu_ahead_read(front->ahead, &read)) < 0) {
         CU_FRONT_COUNT(front, no_memory);
         cu_front_request_fail(front, r, ENOMEM);
         return;
     }
     cu_front_read_start(front, r);
-    if (!stream) {
-        cu_streams_new(&front->streams, ino, end)->run |= whole;
-        note_jump(front, inode, bytes);
-    } else if (!front->closing) {
-        follow(front, inode, stream, end);
-    }
+    cu_ahead_reads_on(front->ahead, &read);
 }

@@ -14,11 +14,6 @@
 #define SUB_BITS 12u /* chunks of one read: 1 MiB in 4 KiB chunks is 257 */
 #define SUB_MAX  ((1u << SUB_BITS) - 1)
 
-#define WHERE_COUNT                                                                                \
-    4u /* the counters hit_here to hit_storage, in the order of cu_front_asked_where */
-_Static_assert(CU_COUNT_hit_storage - CU_COUNT_hit_here == (int)CU_FRONT_ASKED_STORAGE,
-               "where an answer was, told by its counter");
-
 void cu_front_requests_init(struct cu_front_requests *r)
 {
     *r = (struct cu_front_requests){0};
@@ -104,7 +99,7 @@ struct cu_front_request *cu_front_request_new(struct cu_front *front, fuse_req_t
     r->waiting = 0;
     r->kind = kind;
     r->interrupted = false;
-    r->where = CU_FRONT_ASKED_HERE;
+    r->where = CU_WHERE_HERE;
     r->error = 0;
     fuse_req_interrupt_func(fuse, on_interrupt, r);
     return r;
@@ -136,7 +131,7 @@ static void tell_asked(const struct cu_front *front, const struct cu_front_reque
 {
     struct cu_front_asked asked = {
         .op = asked_op(r->kind),
-        .where = (enum cu_front_asked_where)r->where,
+        .where = (enum cu_core_where)r->where,
         .error = r->error,
     };
     char path[CU_TREE_PATH_MAX];
@@ -220,32 +215,17 @@ static void deliver(struct cu_front *front, struct cu_front_request *r, uint32_t
     }
 }
 
-/* The core counts where it found each object; how it did this one is told by what grew. */
-static void note_where(const struct cu_front *front, struct cu_front_request *r,
-                       const uint64_t before[WHERE_COUNT])
-{
-    for (uint8_t i = 0; i < WHERE_COUNT; i++) {
-        if (front->counters[CU_COUNT_hit_here + i] != before[i] && i > r->where)
-            r->where = i;
-    }
-}
-
 void cu_front_want(struct cu_front *front, struct cu_front_request *r,
                    const struct cu_request *what, uint32_t sub)
 {
     uint64_t cookie =
         (uint64_t)r->generation << 32 | (uint64_t)r->index << SUB_BITS | (sub & SUB_MAX);
     struct cu_value failed = {0};
-    uint64_t before[WHERE_COUNT];
     int rc = -ENOTCONN;
 
     r->waiting++;
-    if (front->config.events.asked)
-        memcpy(before, &front->counters[CU_COUNT_hit_here], sizeof(before));
     if (!front->closing)
         rc = cu_core_want(front->config.core, what, cookie, uv_hrtime());
-    if (front->config.events.asked)
-        note_where(front, r, before);
     if (rc < 0) {
         failed.error = -rc;
         deliver(front, r, sub, &failed);
@@ -266,7 +246,8 @@ void cu_front_want_own(struct cu_front *front, struct cu_front_request *r, enum 
     cu_front_want(front, r, &what, 0);
 }
 
-void cu_front_reply(struct cu_front *front, uint64_t cookie, const struct cu_value *value)
+void cu_front_reply(struct cu_front *front, uint64_t cookie, enum cu_core_where where,
+                    const struct cu_value *value)
 {
     uint32_t generation = (uint32_t)(cookie >> 32), index = (uint32_t)cookie >> SUB_BITS;
     struct cu_front_request *r;
@@ -274,8 +255,11 @@ void cu_front_reply(struct cu_front *front, uint64_t cookie, const struct cu_val
     if (index / CU_FRONT_BLOCK >= front->requests.block_count)
         return;
     r = &front->requests.blocks[index / CU_FRONT_BLOCK][index % CU_FRONT_BLOCK];
-    if (r->generation == generation && r->waiting > 0)
-        deliver(front, r, (uint32_t)cookie & SUB_MAX, value);
+    if (r->generation != generation || r->waiting == 0)
+        return;
+    if (where > r->where)
+        r->where = (uint8_t)where;
+    deliver(front, r, (uint32_t)cookie & SUB_MAX, value);
 }
 
 /* --- interrupts ------------------------------------------------------------------------------- */

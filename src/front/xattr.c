@@ -145,7 +145,8 @@ static void xattr_common(fuse_req_t req, fuse_ino_t ino, const char *name, size_
     memcpy(r->xattr.name, name, strlen(name) + 1);
     cu_front_want_own(front, r, CU_KIND_XATTR);
     if (inode->parent)
-        cu_front_walk_step(front, inode->parent, CU_KIND_XATTR, inode->name, inode->name_len);
+        cu_ahead_step(front->ahead, &inode->parent->dir.ahead, CU_KIND_XATTR, inode->name,
+                      inode->name_len);
 }
 
 void cu_front_op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)

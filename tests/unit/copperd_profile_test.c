@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 static void ask(struct cu_profile *profile, enum cu_front_asked_op op,
-                enum cu_front_asked_where where, const char *path, int error, uint64_t bytes)
+                enum cu_core_where where, const char *path, int error, uint64_t bytes)
 {
     cu_profile_asked(profile, &(struct cu_front_asked){
                                   .op = op,
@@ -48,17 +48,17 @@ static struct cu_profile *asked(uint32_t top, bool full_paths)
     struct cu_profile *p = cu_profile_create(top, full_paths);
 
     assert_non_null(p);
-    ask(p, CU_FRONT_ASKED_LOOKUP, CU_FRONT_ASKED_STORAGE, "/e/lib/python3/big.so", 0, 0);
-    ask(p, CU_FRONT_ASKED_READ, CU_FRONT_ASKED_PARENT, "/e/lib/python3/big.so", 0, 1000);
-    ask(p, CU_FRONT_ASKED_READ, CU_FRONT_ASKED_HERE, "/e/lib/python3/big.so", 0, 24);
-    ask(p, CU_FRONT_ASKED_READ, CU_FRONT_ASKED_STORAGE, "/e/lib/python3/small", 0, 5);
-    ask(p, CU_FRONT_ASKED_READ, CU_FRONT_ASKED_STORAGE, "/e/lib/python3/small", EACCES, 0);
-    ask(p, CU_FRONT_ASKED_LISTING, CU_FRONT_ASKED_FLIGHT, "/e", 0, 0);
-    ask(p, CU_FRONT_ASKED_LOOKUP, CU_FRONT_ASKED_HERE, "/e/lib/python3/libm.so", ENOENT, 0);
-    ask(p, CU_FRONT_ASKED_LOOKUP, CU_FRONT_ASKED_HERE, "/e/lib/libm.so", ENOENT, 0);
-    ask(p, CU_FRONT_ASKED_LOOKUP, CU_FRONT_ASKED_PARENT, "/libm.so", ENOENT, 0);
-    ask(p, CU_FRONT_ASKED_LOOKUP, CU_FRONT_ASKED_HERE, "/e/lib/other", ENOENT, 0);
-    ask(p, CU_FRONT_ASKED_OTHER, CU_FRONT_ASKED_HERE, "/", ENOENT, 0);
+    ask(p, CU_FRONT_ASKED_LOOKUP, CU_WHERE_STORAGE, "/e/lib/python3/big.so", 0, 0);
+    ask(p, CU_FRONT_ASKED_READ, CU_WHERE_PARENT, "/e/lib/python3/big.so", 0, 1000);
+    ask(p, CU_FRONT_ASKED_READ, CU_WHERE_HERE, "/e/lib/python3/big.so", 0, 24);
+    ask(p, CU_FRONT_ASKED_READ, CU_WHERE_STORAGE, "/e/lib/python3/small", 0, 5);
+    ask(p, CU_FRONT_ASKED_READ, CU_WHERE_STORAGE, "/e/lib/python3/small", EACCES, 0);
+    ask(p, CU_FRONT_ASKED_LISTING, CU_WHERE_FLIGHT, "/e", 0, 0);
+    ask(p, CU_FRONT_ASKED_LOOKUP, CU_WHERE_HERE, "/e/lib/python3/libm.so", ENOENT, 0);
+    ask(p, CU_FRONT_ASKED_LOOKUP, CU_WHERE_HERE, "/e/lib/libm.so", ENOENT, 0);
+    ask(p, CU_FRONT_ASKED_LOOKUP, CU_WHERE_PARENT, "/libm.so", ENOENT, 0);
+    ask(p, CU_FRONT_ASKED_LOOKUP, CU_WHERE_HERE, "/e/lib/other", ENOENT, 0);
+    ask(p, CU_FRONT_ASKED_OTHER, CU_WHERE_HERE, "/", ENOENT, 0);
     return p;
 }
 
@@ -132,7 +132,7 @@ static void test_odd_names(void **state)
 
     (void)state;
     assert_non_null(p);
-    ask(p, CU_FRONT_ASKED_LOOKUP, CU_FRONT_ASKED_HERE, "/a/\xff\n", ENOENT, 0);
+    ask(p, CU_FRONT_ASKED_LOOKUP, CU_WHERE_HERE, "/a/\xff\n", ENOENT, 0);
     json = cu_profile_json(p);
     row(json, "top_requests", 0, "path", "/a/\\xff\\x0a");
     row(json, "missing_names", 0, "name", "\\xff\\x0a");
@@ -163,8 +163,8 @@ static void test_many_paths(void **state)
     assert_non_null(p);
     for (int i = 0; i < 50000; i++) {
         snprintf(path, sizeof(path), "/p/%d", i);
-        ask(p, CU_FRONT_ASKED_LOOKUP, CU_FRONT_ASKED_HERE, path, ENOENT, 0);
-        ask(p, CU_FRONT_ASKED_LOOKUP, CU_FRONT_ASKED_HERE, "/p/always", 0, 0);
+        ask(p, CU_FRONT_ASKED_LOOKUP, CU_WHERE_HERE, path, ENOENT, 0);
+        ask(p, CU_FRONT_ASKED_LOOKUP, CU_WHERE_HERE, "/p/always", 0, 0);
     }
     json = cu_profile_json(p);
     assert_int_equal(json_array_size(json_object_get(json, "top_requests")), 10000);

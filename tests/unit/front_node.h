@@ -106,7 +106,8 @@ static inline void node_pump(void *context)
 
     while (cu_core_next_effect(n->core, &effect)) {
         if (effect.type == CU_EFFECT_REPLY && n->front)
-            cu_front_reply(n->front, effect.reply.cookie, &effect.reply.value);
+            cu_front_reply(n->front, effect.reply.cookie, effect.reply.where,
+                           &effect.reply.value);
         else if (effect.type == CU_EFFECT_READ)
             node_read(n, effect.read.id, &effect.read.request);
         else if (effect.type == CU_EFFECT_FORGET && n->front)
@@ -213,6 +214,7 @@ static inline int node_start(struct node *n, const struct node_config *c, struct
         .mount_dir = c->mount,
         .hidden_paths = {c->hidden},
         .chunk_bytes = chunk,
+        .cache_bytes = core.cache_bytes,
         .enoent_ttl_ns = core.enoent_ttl_ns,
         .name_bytes_max = c->name_bytes_max,
         .old_kernel = c->old_kernel,

@@ -44,7 +44,8 @@ static void on_kick(void *context)
         struct cu_value failed = {.error = ENOENT};
 
         if (effect.type == CU_EFFECT_REPLY)
-            cu_front_reply(t->front, effect.reply.cookie, &effect.reply.value);
+            cu_front_reply(t->front, effect.reply.cookie, effect.reply.where,
+                           &effect.reply.value);
         if (effect.type == CU_EFFECT_READ) {
             t->wants++;
             cu_core_storage_done(t->core, effect.read.id, &failed, uv_hrtime());
@@ -71,6 +72,7 @@ static void begin(struct taker *t, bool resumes)
         .loop = &t->loop,
         .mount_dir = dir,
         .chunk_bytes = config.chunk_bytes,
+        .cache_bytes = config.cache_bytes,
         .enoent_ttl_ns = config.enoent_ttl_ns,
         .device_fd = dup(device),
         .recovery = area,

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Shapes shared by the rules; nobody else includes this. */
+#ifndef CU_AHEAD_INTERNAL_H
+#define CU_AHEAD_INTERNAL_H
+
+#include "ahead/ahead.h"
+#include "ahead/habit.h"
+#include "ahead/predict.h"
+#include "ahead/streams.h"
+
+struct cu_ahead {
+    struct cu_ahead_config config;
+    struct cu_predict predict;
+    struct cu_habit habit;
+    struct cu_streams streams;
+    struct cu_helds helds;
+};
+
+/* ahead.c: the only way out. Dropped when the budget is used up. */
+void cu_ahead_emit(struct cu_ahead *a, const struct cu_ahead_want *want);
+/* Attributes of name in the directory with this path, and content where its suffix says so, unless
+ * there is nothing to ask. dir: its state; NULL: it is not known. */
+void cu_ahead_emit_name(struct cu_ahead *a, const struct cu_ahead_dir *dir, const char *path,
+                        size_t path_len, const char *name, size_t name_len);
+struct cu_ahead_place cu_ahead_place_of(const struct cu_ahead *a, const struct cu_ahead_dir *dir);
+int cu_ahead_dir_path(const struct cu_ahead *a, const struct cu_ahead_dir *dir, char *out);
+
+/* The rules, each about a node that was found. */
+void cu_ahead_library(struct cu_ahead *a, const struct cu_ahead_node *node);
+void cu_ahead_link(struct cu_ahead *a, const struct cu_ahead_node *node);
+void cu_ahead_list(struct cu_ahead *a, const struct cu_ahead_node *node);
+
+#endif

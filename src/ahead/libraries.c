@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A file that will be read, by its suffix: one of up to WHOLE_BYTES is asked for as a whole (a
+ * loader touches most of a small library), of a larger one the part that the kernel's first read
+ * takes, and the end: a loader goes from the headers to what it relocates there. */
+#include "ahead/internal.h"
+
+#define WHOLE_BYTES (UINT64_C(4) << 20)
+#define HEAD_BYTES  (UINT64_C(1) << 20) /* the kernel reads ahead so far around a page fault */
+#define TAIL_BYTES  (UINT64_C(512) << 10)
+
+static void want_chunks(struct cu_ahead *a, struct cu_ahead_want *want, uint64_t from, uint64_t end)
+{
+    uint32_t chunk_bytes = a->config.chunk_bytes;
+
+    for (want->chunk = from / chunk_bytes; want->chunk * chunk_bytes < end; want->chunk++)
+        cu_ahead_emit(a, want);
+}
+
+void cu_ahead_library(struct cu_ahead *a, const struct cu_ahead_node *node)
+{
+    struct cu_ahead_want want = {.kind = CU_KIND_DATA,
+                                 .path = node->path,
+                                 .path_len = node->path_len,
+                                 .version = cu_version_of(node->attr)};
+    uint64_t size = node->attr->size;
+
+    if (node->file->read || !cu_predict_content(&a->predict, node->name, node->name_len))
+        return;
+    if (size <= WHOLE_BYTES) {
+        want_chunks(a, &want, 0, size);
+    } else {
+        want_chunks(a, &want, 0, HEAD_BYTES);
+        want_chunks(a, &want, size - TAIL_BYTES, size);
+    }
+}

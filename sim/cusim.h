@@ -5,6 +5,7 @@
 #ifndef CU_SIM_CUSIM_H
 #define CU_SIM_CUSIM_H
 
+#include "ahead/ahead.h"
 #include "core/counters.h"
 #include "machine.h"
 
@@ -37,8 +38,7 @@ struct cu_sim_config {
     uint32_t storage_slots, orphan_slots;
     uint32_t ahead_bytes; /* read-ahead of a sequential reader, 0: none */
     uint32_t list_after;  /* a directory is listed after so many names in it did not exist */
-    bool content_always;  /* ask for a small file's content whatever its suffix */
-    bool content_never;
+    enum cu_ahead_content content;
     bool original; /* the baseline: the original Copper's algorithm */
     bool direct;   /* the baseline: no Copper, storage for everybody */
     bool faults;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The daemon's front: a kernel's request becomes wants of the core, by the rules of
- * src/front/: a directory in which a name was not found is listed, content travels along
- * where the suffix says that it will be read, a sequential reader is read ahead. */
+/* The daemon's front: a kernel's request becomes wants of the core and events of the read-ahead
+ * library, as in src/front. */
 #include "sim.h"
 
 #include <dirent.h>
@@ -36,7 +35,6 @@ void cu_sim_front_request(struct cu_sim *sim, struct cu_sim_node *node, enum cu_
 {
     uint32_t index = new_req(sim);
     struct cu_sim_req *req = &sim->reqs[index];
-    const struct cu_sim_file *f = &sim->world->files[file];
     uint64_t cpu;
 
     *req = (struct cu_sim_req){
@@ -59,10 +57,6 @@ void cu_sim_front_request(struct cu_sim *sim, struct cu_sim_node *node, enum cu_
     if (sim->config.original) {
         cu_sim_original_request(sim, index);
         return;
-    }
-    if (kind == CU_KIND_DATA && !(node->name[file] & CU_SIM_NAME_READ)) {
-        node->name[file] |= CU_SIM_NAME_READ;
-        cu_predict_read(&node->predict, f->path + f->path_len - f->name_len, f->name_len);
     }
     cpu = cu_sim_node_cpu(sim, node, sim->config.machine.fuse_cpu_ns);
     if (cpu < at_ns)
@@ -123,15 +117,14 @@ static void want_attr(struct cu_sim *sim, struct cu_sim_node *node, uint32_t ind
 {
     struct cu_sim_req *req = &sim->reqs[index];
     struct cu_request request = request_of(sim, CU_KIND_ATTR, req->file);
-    const struct cu_sim_file *f = &sim->world->files[req->file];
+    struct cu_ahead_name name = cu_sim_ahead_name(sim, req->file);
 
-    if (sim->config.content_always ||
-        (!sim->config.content_never &&
-         cu_predict_content(&node->predict, f->path + f->path_len - f->name_len, f->name_len)))
+    if (cu_ahead_content(node->ahead, name.name, name.name_len))
         request.flags = CU_WANT_CONTENT;
     if (req->version)
         request.version = version_of(sim, req->file, req->version);
     want(sim, node, index, &request);
+    cu_ahead_asked(node->ahead, &name, false);
 }
 
 /* Until when the kernel may believe what is so old, in ms. */
@@ -160,34 +153,61 @@ static int answer_absent(struct cu_sim *sim, struct cu_sim_node *node, uint32_t 
     return 1;
 }
 
+static void look_up(struct cu_sim *sim, struct cu_sim_node *node, uint32_t index)
+{
+    uint32_t file = sim->reqs[index].file, parent = sim->world->files[file].parent;
+    struct cu_ahead_dir *dir = cu_sim_ahead_dir(node, parent);
+    struct cu_ahead_name name = cu_sim_ahead_name(sim, file);
+    struct cu_request request = request_of(sim, CU_KIND_DIR, parent);
+    int listed = answer_absent(sim, node, index);
+
+    if (listed == 1)
+        return;
+    if (listed < 0 && cu_ahead_lists_first(node->ahead, dir, name.name, name.name_len,
+                                           sim->engine.now_ns)) {
+        cu_ahead_listed(node->ahead, dir);
+        want(sim, node, index, &request);
+        return;
+    }
+    want_attr(sim, node, index);
+    cu_ahead_looked_up(node->ahead, dir, &name);
+}
+
+static void read_part(struct cu_sim *sim, struct cu_sim_node *node, uint32_t index)
+{
+    const struct cu_sim_req *req = &sim->reqs[index];
+    struct cu_request request = request_of(sim, CU_KIND_DATA, req->file);
+    struct cu_ahead_read read;
+    struct cu_attr attr;
+
+    cu_sim_world_attr(sim->world, req->file, req->version, &attr);
+    request.version = cu_version_of(&attr);
+    request.chunk = req->chunk;
+    request.piece = req->piece;
+    read = cu_sim_ahead_read(sim, node, req, &attr);
+    (void)cu_ahead_read(node->ahead, &read); /* the workload says what is a piece */
+    want(sim, node, index, &request);
+    cu_ahead_reads_on(node->ahead, &read);
+}
+
 void cu_sim_front_event(struct cu_sim *sim, uint32_t index)
 {
     struct cu_sim_req *req = &sim->reqs[index];
     struct cu_sim_node *node = &sim->nodes[req->node];
     struct cu_request request;
-    int listed;
 
     if (!node->core || node->inc != req->inc) {
         cu_sim_front_free(sim, index);
         return;
     }
     if (req->kind == CU_KIND_ATTR) {
-        uint32_t dir = sim->world->files[req->file].parent;
-
-        listed = answer_absent(sim, node, index);
-        if (listed < 0 && sim->config.enoent_ttl_ns > 0 &&
-            (node->name[dir] & CU_SIM_NAME_MISSES) >= sim->config.list_after) {
-            request = request_of(sim, CU_KIND_DIR, dir);
-            want(sim, node, index, &request);
-        } else if (listed != 1) {
-            want_attr(sim, node, index);
-        }
+        look_up(sim, node, index);
+    } else if (req->kind == CU_KIND_DATA) {
+        read_part(sim, node, index);
     } else {
         request = request_of(sim, (enum cu_kind)req->kind, req->file);
-        request.chunk = req->chunk;
-        request.piece = req->piece;
-        if (req->kind == CU_KIND_DATA)
-            request.version = version_of(sim, req->file, req->version);
+        if (req->kind == CU_KIND_DIR)
+            cu_ahead_listed(node->ahead, cu_sim_ahead_dir(node, req->file));
         want(sim, node, index, &request);
     }
     cu_sim_node_drain(sim, node);
@@ -198,68 +218,64 @@ static void listing_done(struct cu_sim *sim, struct cu_sim_node *node, uint32_t 
 {
     const struct cu_sim_file *f = &sim->world->files[sim->reqs[index].file];
 
-    if (value->error) { /* not asked for again soon */
-        node->name[f->parent] &= (uint8_t)~CU_SIM_NAME_MISSES;
+    if (value->error) {
+        cu_ahead_list_failed(node->ahead, cu_sim_ahead_dir(node, f->parent), sim->engine.now_ns);
         want_attr(sim, node, index);
     } else if (answer_absent(sim, node, index) != 1) {
         want_attr(sim, node, index);
     }
 }
 
-void cu_sim_front_reply(struct cu_sim *sim, struct cu_sim_node *node, uint64_t cookie,
-                        const struct cu_value *value)
+/* What the answer means to the library: its events, after the kernel has its answer. */
+static void tell_ahead(struct cu_sim *sim, struct cu_sim_node *node, enum cu_kind kind,
+                       uint32_t file, const struct cu_value *value)
 {
-    uint32_t index = (uint32_t)cookie;
+    const struct cu_sim_file *f = &sim->world->files[file];
+
+    if (kind == CU_KIND_ATTR && value->error == ENOENT)
+        cu_ahead_absent(node->ahead, cu_sim_ahead_dir(node, f->parent),
+                        f->path + f->path_len - f->name_len, f->name_len);
+    else if (kind == CU_KIND_ATTR && !value->error)
+        cu_sim_ahead_found(sim, node, file, value);
+    else if (kind == CU_KIND_DIR && !value->error &&
+             cu_ahead_hold(node->ahead, cu_sim_ahead_dir(node, file), value) < 0)
+        cu_sim_violation(sim, "node %u: %s has no listing", node->rank, f->path);
+}
+
+void cu_sim_front_reply(struct cu_sim *sim, struct cu_sim_node *node, uint64_t cookie,
+                        enum cu_core_where where, const struct cu_value *value)
+{
+    uint32_t index = (uint32_t)cookie, file;
     struct cu_sim_req *req = index < sim->req_count ? &sim->reqs[index] : NULL;
     uint64_t bytes = 0;
     uint32_t result = 0;
+    enum cu_kind kind;
 
     if (!req || req->generation != (uint32_t)(cookie >> 32) || req->state != CU_SIM_REQ_OPEN ||
         req->node != node->rank || req->inc != node->inc) {
         cu_sim_violation(sim, "node %u: a reply to a request that is not open", node->rank);
         return;
     }
-    if (req->asked_ns != sim->engine.now_ns)
+    if (where != CU_WHERE_HERE)
         req->remote = true;
     cu_sim_check_value(sim, req, value);
     if (req->kind == CU_KIND_ATTR && req->waiting == CU_KIND_DIR) {
         listing_done(sim, node, index, value);
         return;
     }
-    if (value->error == ENOENT && req->kind == CU_KIND_ATTR)
+    kind = (enum cu_kind)req->kind;
+    file = req->file;
+    if (value->error == ENOENT && kind == CU_KIND_ATTR)
         result = believed_until(sim, value->age_ms);
-    else if (!value->error && req->kind == CU_KIND_ATTR) {
+    else if (!value->error && kind == CU_KIND_ATTR) {
         struct cu_version version = cu_version_of(&value->attr);
 
-        result = cu_sim_world_version(sim->world, req->file, &version);
+        result = cu_sim_world_version(sim->world, file, &version);
     }
-    if (value->bytes && req->kind != CU_KIND_ATTR)
+    if (value->bytes && kind != CU_KIND_ATTR)
         bytes = cu_sim_world_true_bytes(sim->world, value->bytes);
     finish(sim, node, index, value->error, result, bytes);
+    tell_ahead(sim, node, kind, file, value);
     if (sim->config.plant == CU_SIM_PLANT_REPLY_TWICE && cu_sim_rng_chance(&sim->fault_rng, 1000))
-        cu_sim_front_reply(sim, node, cookie, value);
-}
-
-void cu_sim_front_ahead(struct cu_sim *sim, struct cu_sim_node *node, struct cu_sim_proc *proc,
-                        uint32_t file, uint32_t chunk, uint32_t version)
-{
-    uint32_t window = sim->config.ahead_bytes / sim->world->chunk_bytes;
-    uint64_t size = cu_sim_world_size(sim->world, file, version);
-    uint32_t chunks = (uint32_t)((size + sim->world->chunk_bytes - 1) / sim->world->chunk_bytes);
-    struct cu_request request = request_of(sim, CU_KIND_DATA, file);
-    uint32_t end;
-
-    if (proc->at == 0 || window == 0 || sim->config.direct)
-        return;                                       /* not known to be sequential */
-    if (proc->at < 40 && window > 2u << proc->at / 2) /* doubles as the reader goes on */
-        window = 2u << proc->at / 2;
-    end = chunk + 1 + window < chunks ? chunk + 1 + window : chunks;
-    request.version = version_of(sim, file, version);
-    if (proc->ahead < chunk + 1)
-        proc->ahead = chunk + 1;
-    for (; proc->ahead < end; proc->ahead++) {
-        request.chunk = proc->ahead;
-        cu_core_prefetch(node->core, &request, sim->engine.now_ns);
-    }
-    cu_sim_node_drain(sim, node);
+        cu_sim_front_reply(sim, node, cookie, where, value);
 }

@@ -122,8 +122,6 @@ static enum outcome read_chunk(struct cu_sim *sim, struct cu_sim_proc *proc, uin
         *page = CU_SIM_PAGE_PENDING;
         cu_sim_front_request(sim, node, CU_KIND_DATA, file, chunk, piece, proc->version,
                              proc->local_ns);
-        if (!piece)
-            cu_sim_front_ahead(sim, node, proc, file, chunk, proc->version);
     }
     return wait_for(proc, CU_KIND_DATA, file, chunk, piece);
 }
@@ -165,7 +163,6 @@ static enum outcome do_read(struct cu_sim *sim, struct cu_sim_proc *proc,
         }
         proc->version = dentry & CU_SIM_DENTRY_LOW;
         proc->at = 0;
-        proc->ahead = 0;
     }
     size = cu_sim_world_size(world, op->file, proc->version);
     if (op->piece && proc->at == 0)
@@ -302,28 +299,23 @@ void cu_sim_kernel_forget(struct cu_sim *sim, struct cu_sim_node *node, const ch
         node->name[i] &= (uint8_t)~CU_SIM_NAME_LISTED;
         cu_sim_kernel_clear_file(sim, node, i);
     }
+    cu_sim_ahead_forget(node, path, len);
     for (uint32_t i = 0; i < sim->req_count; i++)
         if (sim->reqs[i].state == CU_SIM_REQ_REPLIED && sim->reqs[i].node == node->rank)
             sim->reqs[i].forgotten = true;
     node->reads_why++;
 }
 
-static void keep_attr(struct cu_sim *sim, struct cu_sim_node *node, const struct cu_sim_req *req)
+static void keep_attr(struct cu_sim_node *node, const struct cu_sim_req *req)
 {
-    const struct cu_sim_file *f = &sim->world->files[req->file];
     uint32_t *dentry = &node->dentry[req->file];
 
     *dentry = CU_SIM_DENTRY_UNKNOWN;
     if (req->error == ENOENT) {
-        if ((node->name[f->parent] & CU_SIM_NAME_MISSES) < CU_SIM_NAME_MISSES)
-            node->name[f->parent]++;
         if (!req->forgotten)
             *dentry = CU_SIM_DENTRY_NEGATIVE | (req->result & CU_SIM_DENTRY_LOW);
     } else if (!req->error && !req->forgotten) { /* else they who wait ask again */
         *dentry = CU_SIM_DENTRY_POSITIVE | req->result;
-        if (!(node->name[req->file] & CU_SIM_NAME_KNOWN) && f->type == DT_REG)
-            cu_predict_lookup(&node->predict, f->path + f->path_len - f->name_len, f->name_len);
-        node->name[req->file] |= CU_SIM_NAME_KNOWN;
     }
 }
 
@@ -334,7 +326,7 @@ static void keep(struct cu_sim *sim, struct cu_sim_node *node, const struct cu_s
     if (sim->config.original)
         return;
     if (req->kind == CU_KIND_ATTR) {
-        keep_attr(sim, node, req);
+        keep_attr(node, req);
     } else if (req->kind == CU_KIND_DIR) {
         node->name[req->file] &= (uint8_t)~CU_SIM_NAME_LISTING;
         if (!req->error && !req->forgotten)

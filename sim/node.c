@@ -86,7 +86,7 @@ void cu_sim_node_boot(struct cu_sim *sim, struct cu_sim_node *node)
     node->dentry = cu_sim_alloc(sim->world->count, sizeof *node->dentry);
     node->page = cu_sim_alloc((size_t)sim->world->chunk_total * sim->parts, 1);
     node->name = cu_sim_alloc(sim->world->count, 1);
-    memset(&node->predict, 0, sizeof node->predict);
+    cu_sim_ahead_init(sim, node);
     if (c->faults)
         node->reads = cu_sim_alloc(cu_sim_object_count(sim), sizeof *node->reads);
     node->reads_why = 0;
@@ -97,6 +97,7 @@ void cu_sim_node_boot(struct cu_sim *sim, struct cu_sim_node *node)
 
 void cu_sim_node_free(struct cu_sim_node *node)
 {
+    cu_sim_ahead_free(node);
     cu_core_destroy(node->core);
     node->core = NULL;
     free(node->links);
@@ -157,7 +158,8 @@ static void one_effect(struct cu_sim *sim, struct cu_sim_node *node, struct cu_e
 {
     switch (effect->type) {
     case CU_EFFECT_REPLY:
-        cu_sim_front_reply(sim, node, effect->reply.cookie, &effect->reply.value);
+        cu_sim_front_reply(sim, node, effect->reply.cookie, effect->reply.where,
+                           &effect->reply.value);
         break;
     case CU_EFFECT_SEND:
         cu_sim_net_send(sim, node, effect->send.rank, effect->send.child, &effect->send.msg);

@@ -181,9 +181,13 @@ static int set_plant(struct cu_sim_config *c, const struct row *row, const char 
 
 static int set_content(struct cu_sim_config *c, const struct row *row, const char *text)
 {
-    c->content_always = strcmp(text, "always") == 0;
-    c->content_never = strcmp(text, "never") == 0;
-    if (!c->content_always && !c->content_never && strcmp(text, "predict") != 0)
+    if (strcmp(text, "always") == 0)
+        c->content = CU_AHEAD_ALWAYS;
+    else if (strcmp(text, "never") == 0)
+        c->content = CU_AHEAD_NEVER;
+    else if (strcmp(text, "predict") == 0)
+        c->content = CU_AHEAD_BY_SUFFIX;
+    else
         return bad(row, text, "always, never or predict");
     return 0;
 }

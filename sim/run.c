@@ -43,8 +43,8 @@ void cu_sim_config_init(struct cu_sim_config *config)
         .enoent_ttl_ns = 2 * CU_SIM_S,
         .storage_slots = 32,
         .orphan_slots = 2,
-        .ahead_bytes = 16u << 20,
-        .list_after = 1,
+        .ahead_bytes = CU_AHEAD_STREAM_BYTES,
+        .list_after = CU_AHEAD_LIST_AFTER,
         .runs = 1,
     };
     cu_sim_machine_init(&config->machine);

@@ -4,7 +4,7 @@
 #ifndef CU_SIM_SIM_H
 #define CU_SIM_SIM_H
 
-#include "ahead/predict.h"
+#include "ahead/ahead.h"
 #include "core/core.h"
 #include "core/names.h"
 #include "cusim.h"
@@ -72,10 +72,8 @@ struct cu_sim_message {
 enum { CU_SIM_PAGE_NONE, CU_SIM_PAGE_PENDING, CU_SIM_PAGE_HELD };
 
 /* Per name and node. */
-#define CU_SIM_NAME_MISSES  0x0fu /* names in it that were not there, counted up to 15 */
 #define CU_SIM_NAME_LISTING 0x10u /* readdir under way */
 #define CU_SIM_NAME_LISTED  0x20u /* the kernel holds the listing */
-#define CU_SIM_NAME_READ    0x40u /* was read before */
 #define CU_SIM_NAME_KNOWN   0x80u /* was looked up before */
 
 struct cu_sim_node {
@@ -95,7 +93,10 @@ struct cu_sim_node {
     uint32_t *dentry; /* owned, by file */
     uint8_t *page;    /* owned, by chunk of the world and part of it */
     uint8_t *name;    /* owned, by file: CU_SIM_NAME_* */
-    struct cu_predict predict;
+    struct cu_sim *sim;
+    struct cu_ahead *ahead;      /* owned, with what it keeps: */
+    struct cu_ahead_dir *dirs;   /* owned, by number as a directory */
+    struct cu_ahead_file *files; /* owned, by file */
     uint16_t *reads;    /* owned, faults only: storage reads of this incarnation by object */
     uint32_t reads_why; /* what explains a second read of an object by this incarnation */
 };
@@ -125,7 +126,6 @@ struct cu_sim_proc {
     uint32_t wait_file, wait_chunk, wait_piece;
     uint32_t at;      /* READ: chunk to read next, relative to the range */
     uint32_t version; /* of the file being read, 0: none yet */
-    uint32_t ahead;   /* chunks of it asked for ahead */
     uint64_t local_ns;
     uint64_t since_ns, start_ns, end_ns;
 };
@@ -300,9 +300,24 @@ void cu_sim_front_request(struct cu_sim *sim, struct cu_sim_node *node, enum cu_
 void cu_sim_front_free(struct cu_sim *sim, uint32_t req);
 void cu_sim_front_event(struct cu_sim *sim, uint32_t req);
 void cu_sim_front_reply(struct cu_sim *sim, struct cu_sim_node *node, uint64_t cookie,
+                        enum cu_core_where where, const struct cu_value *value);
+
+/* ahead.c: the read-ahead library, driven */
+void cu_sim_ahead_init(struct cu_sim *sim, struct cu_sim_node *node);
+void cu_sim_ahead_free(struct cu_sim_node *node);
+/* What is known of path and all below it may be out of date. */
+void cu_sim_ahead_forget(struct cu_sim_node *node, const char *path, size_t len);
+struct cu_ahead_name cu_sim_ahead_name(const struct cu_sim *sim, uint32_t file);
+/* file was looked up and found. */
+void cu_sim_ahead_found(struct cu_sim *sim, struct cu_sim_node *node, uint32_t file,
                         const struct cu_value *value);
-void cu_sim_front_ahead(struct cu_sim *sim, struct cu_sim_node *node, struct cu_sim_proc *proc,
-                        uint32_t file, uint32_t chunk, uint32_t version);
+/* The read that a request of the kernel is. */
+struct cu_ahead_read cu_sim_ahead_read(const struct cu_sim *sim, struct cu_sim_node *node,
+                                       const struct cu_sim_req *req, const struct cu_attr *attr);
+static inline struct cu_ahead_dir *cu_sim_ahead_dir(const struct cu_sim_node *node, uint32_t file)
+{
+    return &node->dirs[node->sim->world->files[file].dir];
+}
 
 /* direct.c: the baseline without Copper */
 void cu_sim_direct_request(struct cu_sim *sim, uint32_t req);

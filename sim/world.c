@@ -106,6 +106,7 @@ void cu_sim_world_free(struct cu_sim_world *world)
     }
     for (uint32_t i = 0; world->chunks && i < world->chunk_total; i++)
         cu_buf_unref(world->chunks[i]);
+    free(world->dirs);
     free(world->chunks);
     free(world->chunk_hash);
     free(world->chunk_version);
@@ -144,8 +145,30 @@ uint32_t cu_sim_world_add(struct cu_sim_world *world, const char *path, uint8_t 
     return file;
 }
 
+static void number_dir(struct cu_sim_world *world, uint32_t file)
+{
+    if (world->files[file].dir != CU_SIM_NONE)
+        return;
+    world->files[file].dir = world->dir_count;
+    world->dirs[world->dir_count++] = file;
+}
+
+/* What has names below it counts as one, whatever it is. */
+static void number_dirs(struct cu_sim_world *world)
+{
+    world->dirs = cu_sim_alloc(world->count, sizeof *world->dirs);
+    for (uint32_t i = 0; i < world->count; i++)
+        world->files[i].dir = CU_SIM_NONE;
+    for (uint32_t i = 0; i < world->count; i++) {
+        number_dir(world, world->files[i].parent);
+        if (world->files[i].type == DT_DIR)
+            number_dir(world, i);
+    }
+}
+
 void cu_sim_world_seal(struct cu_sim_world *world, uint32_t chunk_bytes, bool changes)
 {
+    number_dirs(world);
     world->chunk_bytes = chunk_bytes;
     for (uint32_t i = 0; i < world->count; i++) {
         struct cu_sim_file *f = &world->files[i];

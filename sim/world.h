@@ -24,6 +24,7 @@ struct cu_sim_file {
     uint32_t version;
     uint32_t chunk_base;  /* index of its first chunk among all chunks */
     uint32_t chunk_count; /* of its largest version */
+    uint32_t dir;         /* as a directory: number among those; CU_SIM_NONE: it is none */
     uint32_t *children;   /* owned, DT_DIR */
     uint32_t child_count;
     uint64_t changed_ns; /* when the version last changed */
@@ -44,6 +45,8 @@ struct cu_sim_world {
     uint32_t table_size;
     uint32_t chunk_bytes;
     uint32_t chunk_total;
+    uint32_t *dirs; /* owned: files by number as a directory */
+    uint32_t dir_count;
     uint32_t scaled_bytes; /* content of a chunk is cut to this (0: not); buf->capacity says the
                               true length, which is what wires, disks and budgets are charged */
     uint32_t inline_bytes; /* not cut: content that travels with its attr is of the true size */

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The ports of the read-ahead library (src/ahead), of what a simulated node has. No rule is here.
+ *
+ * The world has the names of the trace alone. A guess of any other name is not asked for: whether
+ * it exists is not known here. */
+#include "sim.h"
+
+#include "base/path.h"
+#include "proto/piece.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static uint32_t file_of(const struct cu_sim_node *node, const struct cu_ahead_dir *dir)
+{
+    return node->sim->world->dirs[dir - node->dirs];
+}
+
+static void on_want(void *context, const struct cu_ahead_want *want)
+{
+    struct cu_sim_node *node = context;
+    struct cu_request what = {.kind = want->kind,
+                              .flags = want->content ? CU_WANT_CONTENT : 0,
+                              .path = want->path,
+                              .path_len = want->path_len,
+                              .version = want->version,
+                              .chunk = want->chunk};
+
+    cu_core_prefetch(node->core, &what, node->sim->engine.now_ns);
+}
+
+static struct cu_ahead_load on_load(void *context)
+{
+    const struct cu_sim_node *node = context;
+    struct cu_core_ahead load = cu_core_ahead(node->core);
+
+    return (struct cu_ahead_load){load.requests, load.bytes};
+}
+
+static void on_place(void *context, const struct cu_ahead_dir *dir, struct cu_ahead_place *out)
+{
+    const struct cu_sim_node *node = context;
+    uint32_t file = file_of(node, dir);
+    const struct cu_sim_file *f = &node->sim->world->files[file];
+
+    *out = (struct cu_ahead_place){
+        .above = file == 0 ? NULL : cu_sim_ahead_dir(node, f->parent),
+        .id = file + 1,
+        .name = f->path + f->path_len - f->name_len,
+        .name_len = f->name_len,
+    };
+}
+
+static int path_of(const struct cu_sim_file *f, char *out)
+{
+    memcpy(out, f->path, f->path_len + 1u);
+    return f->path_len;
+}
+
+static int on_dir_path(void *context, const struct cu_ahead_dir *dir, char *out)
+{
+    const struct cu_sim_node *node = context;
+
+    return path_of(&node->sim->world->files[file_of(node, dir)], out);
+}
+
+static int on_file_path(void *context, const void *owner, char *out)
+{
+    (void)context;
+    return path_of(owner, out);
+}
+
+static bool on_settled(void *context, const struct cu_ahead_dir *dir,
+                       const struct cu_ahead_name *name)
+{
+    const struct cu_sim_node *node = context;
+    uint32_t file = cu_sim_world_find(node->sim->world, name->path, name->path_len);
+
+    return file == CU_SIM_NONE ||
+           (dir && (node->dentry[file] & CU_SIM_DENTRY_STATE) == CU_SIM_DENTRY_POSITIVE);
+}
+
+static bool on_absent(void *context, const struct cu_ahead_name *name)
+{
+    const struct cu_sim_node *node = context;
+
+    return cu_core_listed(node->core, name->path, name->dir_len, name->name, name->name_len,
+                          node->sim->engine.now_ns) == 1;
+}
+
+static const struct cu_value *on_listing(void *context, const char *path, size_t path_len)
+{
+    const struct cu_sim_node *node = context;
+    struct cu_request what = {.kind = CU_KIND_DIR, .path = path, .path_len = path_len};
+
+    return cu_core_peek(node->core, &what, node->sim->engine.now_ns);
+}
+
+/* No file of the world has holes. */
+static struct cu_buf *on_holes(void *context, const void *owner, const char *path, size_t path_len)
+{
+    (void)context;
+    (void)owner;
+    (void)path;
+    (void)path_len;
+    return NULL;
+}
+
+void cu_sim_ahead_init(struct cu_sim *sim, struct cu_sim_node *node)
+{
+    const struct cu_sim_config *c = &sim->config;
+    struct cu_ahead_config config = {
+        .ports = {.context = node,
+                  .want = on_want,
+                  .load = on_load,
+                  .place = on_place,
+                  .dir_path = on_dir_path,
+                  .file_path = on_file_path,
+                  .settled = on_settled,
+                  .absent = on_absent,
+                  .listing = on_listing,
+                  .holes = on_holes},
+        .chunk_bytes = c->chunk_bytes,
+        .cache_bytes = c->cache_bytes,
+        .enoent_ttl_ns = c->enoent_ttl_ns,
+        .stream_bytes = c->ahead_bytes,
+        .list_after = c->list_after,
+        .content = c->content,
+    };
+
+    node->sim = sim;
+    node->dirs = cu_sim_alloc(sim->world->dir_count, sizeof *node->dirs);
+    node->files = cu_sim_alloc(sim->world->count, sizeof *node->files);
+    node->ahead = cu_ahead_create(&config);
+    if (!node->ahead) {
+        fprintf(stderr, "copper-sim: out of memory\n");
+        exit(3);
+    }
+}
+
+void cu_sim_ahead_free(struct cu_sim_node *node)
+{
+    for (uint32_t i = 0; node->dirs && i < node->sim->world->dir_count; i++)
+        cu_ahead_dir_clear(node->ahead, &node->dirs[i]);
+    cu_ahead_destroy(node->ahead);
+    free(node->dirs);
+    free(node->files);
+    node->ahead = NULL;
+    node->dirs = NULL;
+    node->files = NULL;
+}
+
+void cu_sim_ahead_forget(struct cu_sim_node *node, const char *path, size_t len)
+{
+    const struct cu_sim_world *world = node->sim->world;
+
+    for (uint32_t i = 0; i < world->dir_count; i++) {
+        const struct cu_sim_file *f = &world->files[world->dirs[i]];
+
+        if (cu_path_within(f->path, f->path_len, path, len))
+            cu_ahead_dir_doubt(node->ahead, &node->dirs[i]);
+    }
+}
+
+struct cu_ahead_name cu_sim_ahead_name(const struct cu_sim *sim, uint32_t file)
+{
+    const struct cu_sim_file *f = &sim->world->files[file];
+
+    return (struct cu_ahead_name){
+        .path = f->path,
+        .path_len = f->path_len,
+        .dir_len = sim->world->files[f->parent].path_len,
+        .name = f->path + f->path_len - f->name_len,
+        .name_len = f->name_len,
+    };
+}
+
+void cu_sim_ahead_found(struct cu_sim *sim, struct cu_sim_node *node, uint32_t file,
+                        const struct cu_value *value)
+{
+    const struct cu_sim_file *f = &sim->world->files[file];
+    struct cu_ahead_node found = {
+        .dir = cu_sim_ahead_dir(node, f->parent),
+        .name = f->path + f->path_len - f->name_len,
+        .name_len = f->name_len,
+        .path = f->path,
+        .path_len = f->path_len,
+        .attr = &value->attr,
+        .first = !(node->name[file] & CU_SIM_NAME_KNOWN),
+        .target = value->bytes,
+    };
+
+    if (f->type == DT_DIR)
+        found.self = cu_sim_ahead_dir(node, file);
+    else
+        found.file = &node->files[file];
+    if (found.first && S_ISREG(value->attr.mode))
+        cu_ahead_new_file(node->ahead, found.name, found.name_len);
+    node->name[file] |= CU_SIM_NAME_KNOWN;
+    if (file != 0)
+        cu_ahead_found(node->ahead, &found);
+}
+
+struct cu_ahead_read cu_sim_ahead_read(const struct cu_sim *sim, struct cu_sim_node *node,
+                                       const struct cu_sim_req *req, const struct cu_attr *attr)
+{
+    const struct cu_sim_file *f = &sim->world->files[req->file];
+    uint32_t chunk_bytes = sim->config.chunk_bytes;
+    uint64_t start =
+        (uint64_t)req->chunk * chunk_bytes + cu_piece_start(chunk_bytes, req->piece);
+    uint64_t end = start + cu_piece_bytes(chunk_bytes, req->piece);
+
+    return (struct cu_ahead_read){
+        .owner = f,
+        .id = req->file + 1,
+        .file = &node->files[req->file],
+        .name = f->path + f->path_len - f->name_len,
+        .name_len = f->name_len,
+        .attr = attr,
+        .start = start,
+        .end = end < attr->size ? end : attr->size,
+    };
+}

@@ -206,10 +206,10 @@ struct cu_sim {
 
     struct cu_sim_block blocks[8];
     uint32_t block_count;
-    bool calm; /* faults are over */
+    bool calm;     /* faults are over */
+    bool refusals; /* a parent has answered EBUSY or ENOMEM: the child reads by itself */
     uint64_t calm_ns;
     uint64_t storm_ns;     /* when the last disturbance ended: nobody hangs much longer */
-    bool refusals;         /* a parent has answered EBUSY or ENOMEM: the child reads by itself */
     uint64_t *original_ns; /* by node, kind and file: when it is there; 0: not asked for */
     uint32_t duplicate_ppm, corrupt_ppm, overtake_ppm;
     uint64_t jitter_ns; /* each message takes up to so much longer */

@@ -210,8 +210,7 @@ struct cu_ahead_read cu_sim_ahead_read(const struct cu_sim *sim, struct cu_sim_n
 {
     const struct cu_sim_file *f = &sim->world->files[req->file];
     uint32_t chunk_bytes = sim->config.chunk_bytes;
-    uint64_t start =
-        (uint64_t)req->chunk * chunk_bytes + cu_piece_start(chunk_bytes, req->piece);
+    uint64_t start = (uint64_t)req->chunk * chunk_bytes + cu_piece_start(chunk_bytes, req->piece);
     uint64_t end = start + cu_piece_bytes(chunk_bytes, req->piece);
 
     return (struct cu_ahead_read){

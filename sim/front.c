@@ -163,8 +163,8 @@ static void look_up(struct cu_sim *sim, struct cu_sim_node *node, uint32_t index
 
     if (listed == 1)
         return;
-    if (listed < 0 && cu_ahead_lists_first(node->ahead, dir, name.name, name.name_len,
-                                           sim->engine.now_ns)) {
+    if (listed < 0 &&
+        cu_ahead_lists_first(node->ahead, dir, name.name, name.name_len, sim->engine.now_ns)) {
         cu_ahead_listed(node->ahead, dir);
         want(sim, node, index, &request);
         return;

@@ -7,8 +7,8 @@
  * The rules, one file each:
  *   content.c    a small file's content comes with its attributes, by what is read of its suffix
  *   names.c      what is looked up after a name by habit; what a link leads to; the ACL
- *   listings.c   a directory is listed when a name in it was absent, or where directories are listed
- *   libraries.c  a file that will be read is asked for as a whole, of a large one head and end
+ *   listings.c   a directory is listed when a name in it was absent, or where directories are
+ * listed libraries.c  a file that will be read is asked for as a whole, of a large one head and end
  *   walks.c      the next names of somebody who goes through a directory
  *   reads.c      the next chunks of somebody who reads on; how large the parts of a read are
  *   holes.c      where a file that was read as zeros has no data
@@ -128,7 +128,8 @@ void cu_ahead_dir_doubt(struct cu_ahead *a, struct cu_ahead_dir *dir);
 /* The node goes. */
 void cu_ahead_dir_clear(struct cu_ahead *a, struct cu_ahead_dir *dir);
 
-/* --- events: names ----------------------------------------------------------------------------- */
+/* --- events: names -----------------------------------------------------------------------------
+ */
 
 /* name is going to be looked up in dir, and no listing here says whether it exists: is the listing
  * asked for first, because it will answer for others, too? */
@@ -155,9 +156,9 @@ struct cu_ahead_node {
     const char *path; /* regular file, directory; NULL: too long */
     size_t path_len;
     const struct cu_attr *attr;
-    bool first;                 /* it was not known before */
-    struct cu_ahead_dir *self;  /* directory */
-    struct cu_ahead_file *file; /* regular file */
+    bool first;                  /* it was not known before */
+    struct cu_ahead_dir *self;   /* directory */
+    struct cu_ahead_file *file;  /* regular file */
     const struct cu_buf *target; /* symbolic link: what it says, or NULL */
 };
 void cu_ahead_found(struct cu_ahead *a, const struct cu_ahead_node *node);
@@ -166,7 +167,8 @@ void cu_ahead_found(struct cu_ahead *a, const struct cu_ahead_node *node);
 void cu_ahead_step(struct cu_ahead *a, struct cu_ahead_dir *dir, enum cu_kind kind,
                    const char *name, size_t name_len);
 
-/* --- events: listings -------------------------------------------------------------------------- */
+/* --- events: listings --------------------------------------------------------------------------
+ */
 
 /* dir's listing is asked for by somebody. */
 void cu_ahead_listed(struct cu_ahead *a, struct cu_ahead_dir *dir);
@@ -183,7 +185,8 @@ void cu_ahead_held_drop(struct cu_ahead *a, struct cu_ahead_dir *dir);
  * attributes along. */
 void cu_ahead_shown(struct cu_ahead *a, struct cu_ahead_dir *dir, uint32_t from);
 
-/* --- events: reads ----------------------------------------------------------------------------- */
+/* --- events: reads -----------------------------------------------------------------------------
+ */
 
 /* A read of [start, end), within the file and not empty. */
 struct cu_ahead_read {

@@ -46,9 +46,8 @@ void cu_ahead_list(struct cu_ahead *a, const struct cu_ahead_node *node)
     if (node->self->listed)
         return;
     if (cu_habit_lists(&a->habit, node->name, node->name_len))
-        cu_ahead_emit(a, &(struct cu_ahead_want){.kind = CU_KIND_DIR,
-                                                 .path = node->path,
-                                                 .path_len = node->path_len});
+        cu_ahead_emit(a, &(struct cu_ahead_want){
+                             .kind = CU_KIND_DIR, .path = node->path, .path_len = node->path_len});
     if (node->first)
         cu_habit_dir(&a->habit, node->name, node->name_len);
 }

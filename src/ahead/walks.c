@@ -77,8 +77,8 @@ static struct cu_held *held_of(struct cu_ahead *a, struct cu_ahead_dir *dir,
         return NULL;
     value = ports->listing(ports->context, path, (size_t)len);
     if (!value && dir->found == list_at)
-        cu_ahead_emit(a, &(struct cu_ahead_want){
-                             .kind = CU_KIND_DIR, .path = path, .path_len = (size_t)len});
+        cu_ahead_emit(
+            a, &(struct cu_ahead_want){.kind = CU_KIND_DIR, .path = path, .path_len = (size_t)len});
     if (!value || value->error || cu_ahead_hold(a, dir, value) < 0)
         return NULL;
     return dir->held;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The ports of the read-ahead library (ahead/ahead.h): what the front, its inodes and its core know,
- * and where the library's wants go. No rule is here. */
+/* The ports of the read-ahead library (ahead/ahead.h): what the front, its inodes and its core
+ * know, and where the library's wants go. No rule is here. */
 #include "front/internal.h"
 
 #include <errno.h>
@@ -72,8 +72,8 @@ static bool on_absent(void *context, const struct cu_ahead_name *name)
 {
     const struct cu_front *front = context;
 
-    return cu_core_listed(front->config.core, name->path, name->dir_len, name->name,
-                          name->name_len, uv_hrtime()) == 1;
+    return cu_core_listed(front->config.core, name->path, name->dir_len, name->name, name->name_len,
+                          uv_hrtime()) == 1;
 }
 
 static const struct cu_value *on_listing(void *context, const char *path, size_t path_len)

@@ -27,8 +27,8 @@ enum cu_front_asked_op {
 struct cu_front_asked {
     enum cu_front_asked_op op;
     enum cu_core_where where; /* the answer was; of what took several objects, the farthest */
-    int error;        /* positive errno; ENOENT of a lookup: there is no such name */
-    const char *path; /* borrowed, normal form */
+    int error;                /* positive errno; ENOENT of a lookup: there is no such name */
+    const char *path;         /* borrowed, normal form */
     size_t path_len;
     uint64_t bytes; /* handed to the kernel by a READ */
 };

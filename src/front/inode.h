@@ -30,10 +30,10 @@ struct cu_inode {
     uint32_t refs;    /* ours: children, requests under way, pins */
     uint32_t record;  /* in the recovery area, 0: none */
     uint16_t name_len;
-    bool has_attr;      /* false: the root before it was asked for */
-    bool stale;         /* storage has another version by now */
-    bool doubted;       /* attr may be out of date: to be asked for again */
-    bool absent;        /* its name was found not to exist since */
+    bool has_attr; /* false: the root before it was asked for */
+    bool stale;    /* storage has another version by now */
+    bool doubted;  /* attr may be out of date: to be asked for again */
+    bool absent;   /* its name was found not to exist since */
     struct cu_attr attr;
     union {
         struct {
@@ -42,7 +42,7 @@ struct cu_inode {
             uint64_t shown; /* hash of the listing last shown; 0: none */
         } dir;
         struct {
-            uint32_t epoch;      /* how often its version changed while its bytes did not */
+            uint32_t epoch; /* how often its version changed while its bytes did not */
             struct cu_ahead_file ahead;
             struct cu_seen seen; /* what of the version the kernel was given */
             char *moved;         /* owned: where storage has it by now; NULL: where it was */

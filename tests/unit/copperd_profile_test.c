@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-static void ask(struct cu_profile *profile, enum cu_front_asked_op op,
-                enum cu_core_where where, const char *path, int error, uint64_t bytes)
+static void ask(struct cu_profile *profile, enum cu_front_asked_op op, enum cu_core_where where,
+                const char *path, int error, uint64_t bytes)
 {
     cu_profile_asked(profile, &(struct cu_front_asked){
                                   .op = op,

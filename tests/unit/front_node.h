@@ -106,8 +106,7 @@ static inline void node_pump(void *context)
 
     while (cu_core_next_effect(n->core, &effect)) {
         if (effect.type == CU_EFFECT_REPLY && n->front)
-            cu_front_reply(n->front, effect.reply.cookie, effect.reply.where,
-                           &effect.reply.value);
+            cu_front_reply(n->front, effect.reply.cookie, effect.reply.where, &effect.reply.value);
         else if (effect.type == CU_EFFECT_READ)
             node_read(n, effect.read.id, &effect.read.request);
         else if (effect.type == CU_EFFECT_FORGET && n->front)

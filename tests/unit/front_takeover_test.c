@@ -44,8 +44,7 @@ static void on_kick(void *context)
         struct cu_value failed = {.error = ENOENT};
 
         if (effect.type == CU_EFFECT_REPLY)
-            cu_front_reply(t->front, effect.reply.cookie, effect.reply.where,
-                           &effect.reply.value);
+            cu_front_reply(t->front, effect.reply.cookie, effect.reply.where, &effect.reply.value);
         if (effect.type == CU_EFFECT_READ) {
             t->wants++;
             cu_core_storage_done(t->core, effect.read.id, &failed, uv_hrtime());

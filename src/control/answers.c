@@ -4,6 +4,7 @@
 #include "control/task.h"
 #include "host/process.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,15 +17,6 @@ static const char *host_of(const struct cu_commands *commands, uint32_t rank)
 static void add_int(json_t *object, const char *name, uint64_t value)
 {
     json_object_set_new(object, name, json_integer((json_int_t)value));
-}
-
-static void add_hex(json_t *object, const char *name, const uint8_t *bytes, size_t size)
-{
-    char text[65] = "";
-
-    for (size_t i = 0; i < size && i < 32; i++)
-        snprintf(text + 2 * i, 3, "%02x", bytes[i]);
-    json_object_set_new(object, name, json_string(text));
 }
 
 uint32_t cu_answer_add_missing(struct cu_commands *commands, json_t *result, const char *name,
@@ -79,13 +71,16 @@ json_t *cu_answer_status(struct cu_commands *commands, uint64_t now_ns)
     json_t *object = json_object(), *trees = json_array();
     const uint8_t *bits = NULL;
     uint32_t ready = cu_core_ready(config->core, &bits);
+    char id[2 * CU_JOB_ID_BYTES + 1];
     bool root = cu_core_parent(config->core, 0) == limits->rank;
 
     if (object == NULL)
         return NULL;
     json_object_set_new(object, "ok", json_true());
     json_object_set_new(object, "version", json_string(CU_VERSION));
-    add_hex(object, "job", config->job->id, CU_JOB_ID_BYTES);
+    json_object_set_new(
+        object, "job",
+        json_string(sodium_bin2hex(id, sizeof(id), config->job->id, CU_JOB_ID_BYTES)));
     json_object_set_new(object, "host", json_string(host_of(commands, limits->rank)));
     add_int(object, "rank", limits->rank);
     add_int(object, "pid", (uint64_t)getpid());

@@ -3,6 +3,7 @@
 #include "copper/launch_hosts.h"
 
 #include "copper/cli.h"
+#include "host/readfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,45 +14,6 @@
 #include <unistd.h>
 
 #define HOSTS_TEXT_MAX ((size_t)16 * 1024 * 1024)
-
-/* All of fd, NUL-terminated, owned by the caller. */
-static int read_text(int fd, char **text, size_t *size)
-{
-    size_t room = (size_t)64 * 1024;
-    int rc = 0;
-
-    *size = 0;
-    *text = malloc(room);
-    while (*text != NULL) {
-        ssize_t n = read(fd, *text + *size, room - *size - 1);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            rc = -errno;
-        if (n <= 0)
-            break;
-        *size += (size_t)n;
-        if (*size + 1 == room) {
-            char *more = room < HOSTS_TEXT_MAX ? realloc(*text, room * 2) : NULL;
-
-            if (more == NULL) {
-                rc = room < HOSTS_TEXT_MAX ? -ENOMEM : -EFBIG;
-                break;
-            }
-            *text = more;
-            room *= 2;
-        }
-    }
-    if (*text == NULL)
-        return -ENOMEM;
-    (*text)[*size] = '\0';
-    if (rc != 0) {
-        free(*text);
-        *text = NULL;
-    }
-    return rc;
-}
 
 static int parse(const char *text, size_t size, const char *source, struct cu_hosts *hosts,
                  struct cu_error *err)
@@ -72,7 +34,7 @@ int cu_launch_hosts_from(int fd, const char *source, struct cu_hosts *hosts, str
 {
     char *text;
     size_t size;
-    int rc = read_text(fd, &text, &size);
+    int rc = cu_readfile_all(fd, HOSTS_TEXT_MAX, &text, &size);
 
     if (rc != 0)
         return cu_error_set(err, -EINVAL, "%s: %s", source, strerror(-rc));

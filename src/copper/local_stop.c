@@ -10,87 +10,25 @@
 #include "control/client.h"
 #include "copper/cli.h"
 #include "host/clock.h"
+#include "host/lock.h"
+#include "host/mountdir.h"
+#include "host/mounts.h"
 #include "host/rundir.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define ASK_MS  2000
 #define TERM_MS 2000 /* an orderly end takes milliseconds */
 #define KILL_MS 2000
 
-struct note { /* what the lock file says */
-    int fd;   /* -1: there is none */
-    bool held;
-    long pid; /* of the supervisor when it wrote this */
-    char job_id[33];
-    unsigned dirs; /* directories that the daemon made for its mount */
-};
-
-static bool is_held(int fd)
-{
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
-        return true;
-    flock(fd, LOCK_UN);
-    return false;
-}
-
-static void open_note(const char *path, struct note *note)
-{
-    char text[256] = "";
-
-    *note = (struct note){.fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW)};
-    if (note->fd < 0)
-        return;
-    if (read(note->fd, text, sizeof(text) - 1) > 0 &&
-        sscanf(text, "pid %ld\njob %32[0-9a-f]\ndirs %u", &note->pid, note->job_id, &note->dirs) <
-            2)
-        note->pid = 0;
-    note->held = is_held(note->fd);
-}
-
-static void close_note(struct note *note)
-{
-    if (note->fd >= 0)
-        close(note->fd);
-    note->fd = -1;
-}
-
-/* The process that has locked the byte; 0: none that this one can see. */
-static pid_t holder(int fd, off_t byte)
-{
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
-
-    if (fcntl(fd, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK || lock.l_pid <= 1)
-        return 0;
-    return lock.l_pid;
-}
-
-/* A descriptor of that process, -1: none. It held the lock before and after it was opened. */
-static int open_holder(int fd, off_t byte)
-{
-    for (;;) {
-        pid_t pid = holder(fd, byte);
-        int pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
-
-        if (pid == 0 || holder(fd, byte) == pid)
-            return pidfd;
-        if (pidfd >= 0)
-            close(pidfd);
-    }
-}
+#define MOUNTS_MAX 16u /* on top of each other */
 
 static bool has_ended(int pidfd, int timeout_ms)
 {
@@ -133,58 +71,6 @@ static int ask(const char *mount_dir, const char *job_id, struct cu_error *err)
     return rc;
 }
 
-/* Is a Copper mount on dir? From the text of the mount table, for a dead mount answers nothing. */
-static bool is_mounted(const char *dir)
-{
-    FILE *table = fopen("/proc/self/mountinfo", "re");
-    char *line = NULL;
-    size_t size = 0;
-    bool found = false;
-
-    while (table != NULL && getline(&line, &size, table) > 0) {
-        char point[CU_PATH_MAX], *dash = strstr(line, " - fuse.copper ");
-        size_t n = 0;
-
-        if (dash == NULL || sscanf(line, "%*s %*s %*s %*s %4095s", point) != 1)
-            continue;
-        for (const char *p = point; *p != '\0'; p++, n++) { /* octal escapes, proc(5) */
-            unsigned code = 0;
-
-            if (p[0] == '\\' && sscanf(p + 1, "%3o", &code) == 1) {
-                point[n] = (char)code;
-                p += 3;
-            } else {
-                point[n] = *p;
-            }
-        }
-        point[n] = '\0';
-        found = found || strcmp(point, dir) == 0;
-    }
-    free(line);
-    if (table != NULL)
-        fclose(table);
-    return found;
-}
-
-static int unmount(const char *dir)
-{
-    int status = 0;
-    pid_t pid;
-
-    if (geteuid() == 0)
-        return umount2(dir, MNT_DETACH | UMOUNT_NOFOLLOW) == 0 ? 0 : -errno;
-    pid = fork();
-    if (pid == 0) {
-        execlp("fusermount3", "fusermount3", "-q", "-u", "-z", "--", dir, (char *)NULL);
-        _exit(127);
-    }
-    if (pid < 0)
-        return -errno;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    return status == 0 ? 0 : WIFEXITED(status) && WEXITSTATUS(status) == 127 ? -ENOENT : -EIO;
-}
-
 static void remove_file(const char *run_dir, const char *mount_dir, const char *suffix)
 {
     char path[CU_PATH_MAX];
@@ -193,45 +79,33 @@ static void remove_file(const char *run_dir, const char *mount_dir, const char *
         unlink(path);
 }
 
-static void remove_dirs(const char *mount_dir, unsigned count)
+/* A dead daemon's mounts, files and directories. 0 or -errno with err. */
+static int clean(const char *run_dir, const char *mount_dir, uint32_t dirs, struct cu_error *err)
 {
-    char path[CU_PATH_MAX];
-    size_t len = strlen(mount_dir);
+    struct cu_mountdir made = {.made = dirs};
+    enum cu_mounts_what what = CU_MOUNTS_NOTHING;
+    int rc = cu_mounts_look(mount_dir, &what);
 
-    for (; count > 0 && len > 1; count--) {
-        memcpy(path, mount_dir, len);
-        path[len] = '\0';
-        if (rmdir(path) != 0)
-            return;
-        len = cu_path_parent_len(mount_dir, len);
+    for (unsigned left = MOUNTS_MAX; rc == 0 && what == CU_MOUNTS_OURS; left--) {
+        rc = left > 0 ? cu_mounts_unmount(mount_dir) : -EBUSY;
+        if (rc == 0)
+            rc = cu_mounts_look(mount_dir, &what);
     }
-}
-
-/* A dead daemon's mount, files and directories. How many mounts went, or -errno with err. */
-static int clean(const char *run_dir, const char *mount_dir, const struct note *note,
-                 struct cu_error *err)
-{
-    int mounts = 0;
-
-    while (is_mounted(mount_dir)) {
-        int rc = mounts < 16 ? unmount(mount_dir) : -EBUSY;
-
-        if (rc != 0)
-            return cu_error_set(err, rc, "%s: cannot be unmounted: %s", mount_dir, strerror(-rc));
-        mounts++;
-    }
+    if (rc != 0)
+        return cu_error_set(err, rc, "%s: cannot be unmounted: %s", mount_dir, strerror(-rc));
     remove_file(run_dir, mount_dir, "sock");
     remove_file(run_dir, mount_dir, "lock");
-    remove_dirs(mount_dir, note->dirs);
-    return mounts;
+    snprintf(made.path, sizeof(made.path), "%s", mount_dir);
+    cu_mountdir_remove(&made);
+    return 0;
 }
 
 /* Ends what holds the lock. 0 or -errno with err. */
-static int end_holder(const char *mount_dir, const char *job_id, const struct note *note,
+static int end_holder(const char *mount_dir, const char *job_id, const struct cu_lock_seen *lock,
                       struct cu_error *err)
 {
-    int pidfd = open_holder(note->fd, CU_RUNDIR_SUPERVISOR_BYTE);
-    int daemonfd = open_holder(note->fd, CU_RUNDIR_DAEMON_BYTE);
+    int pidfd = cu_lock_open_holder(lock, CU_LOCK_SUPERVISOR);
+    int daemonfd = cu_lock_open_holder(lock, CU_LOCK_DAEMON);
     int rc = ask(mount_dir, job_id, err);
     bool stopped;
 
@@ -239,14 +113,14 @@ static int end_holder(const char *mount_dir, const char *job_id, const struct no
         pidfd = daemonfd;
         daemonfd = -1;
     }
-    if (pidfd < 0 && !is_held(note->fd)) /* it has ended meanwhile */
+    if (pidfd < 0 && !cu_lock_is_held(lock)) /* it has ended meanwhile */
         return 0;
     if (pidfd < 0)
         return cu_error_set(
             err, -ESRCH,
             "the daemon (pid %ld) of %s cannot be seen from here: it runs in another "
             "container, or starts just now",
-            note->pid, mount_dir);
+            lock->pid, mount_dir);
     stopped = (rc == 0 && has_ended(pidfd, TERM_MS)) || end_process(pidfd);
     close(pidfd);
     if (daemonfd >= 0) {
@@ -254,7 +128,7 @@ static int end_holder(const char *mount_dir, const char *job_id, const struct no
         close(daemonfd);
     }
     if (!stopped)
-        return cu_error_set(err, -EBUSY, "the daemon (pid %ld) of %s does not end", note->pid,
+        return cu_error_set(err, -EBUSY, "the daemon (pid %ld) of %s does not end", lock->pid,
                             mount_dir);
     return 0;
 }
@@ -263,28 +137,28 @@ int cu_local_stop(const char *mount_dir, const char *job_id, struct cu_error *er
 {
     char run_dir[CU_PATH_MAX], path[CU_PATH_MAX];
     bool stopped = false;
-    struct note note;
+    struct cu_lock_seen lock;
     int rc = cu_rundir_find(getuid(), run_dir, err);
 
     if (rc == 0 && cu_rundir_file(run_dir, mount_dir, "lock", path) != 0)
         rc = cu_error_set(err, -ENAMETOOLONG, "run directory %s: the name is too long", run_dir);
     if (rc != 0)
         return rc;
-    open_note(path, &note);
-    if (job_id != NULL && note.job_id[0] != '\0' && strcmp(note.job_id, job_id) != 0) {
-        close_note(&note);
+    cu_lock_see(path, &lock);
+    if (job_id != NULL && lock.job_id[0] != '\0' && strcmp(lock.job_id, job_id) != 0) {
+        cu_lock_unsee(&lock);
         return 0;
     }
-    if (note.held) {
-        rc = end_holder(mount_dir, job_id, &note, err);
+    if (lock.held) {
+        rc = end_holder(mount_dir, job_id, &lock, err);
         stopped = rc == 0;
-        close_note(&note);
+        cu_lock_unsee(&lock);
         if (rc == 0)
-            open_note(path, &note); /* gone, after an orderly stop */
+            cu_lock_see(path, &lock); /* gone, after an orderly stop */
     }
     if (rc == 0)
-        rc = clean(run_dir, mount_dir, &note, err);
-    close_note(&note);
+        rc = clean(run_dir, mount_dir, lock.dirs, err);
+    cu_lock_unsee(&lock);
     if (rc < 0)
         return rc;
     if (getenv("COPPER_RUN_DIR") == NULL)

@@ -226,8 +226,8 @@ static void describe_mount(void *context, const struct cu_fsmap_mount *mount, un
         return;
     json_array_append_new(
         list, json_pack("{s:o, s:o, s:b, s:b, s:b, s:b, s:b}", "path",
-                        cu_shown_name(mount->point, mount->point_len), "type",
-                        cu_shown_name(mount->type, strlen(mount->type)), "served",
+                        cu_shown_name(mount->info.point, mount->point_len), "type",
+                        cu_shown_name(mount->info.type, strlen(mount->info.type)), "served",
                         !(traits & CU_FS_NOT_SERVED), "partial", (traits & CU_FS_PARTIAL) != 0,
                         "unstamped", (traits & CU_FS_UNSTAMPED) != 0, "own_numbers",
                         mount->space != 0, "unnumbered", (traits & CU_FS_UNNUMBERED) != 0));

@@ -20,8 +20,8 @@
 #include "host/mounts.h"
 #include "host/munge.h"
 #include "host/process.h"
+#include "host/readfile.h"
 #include "host/rundir.h"
-#include "host/smallfile.h"
 #include "net/transport.h"
 
 #include <errno.h>
@@ -68,46 +68,14 @@ static int complain(const struct start *start, const struct cu_error *err)
 /* The whole of fd, new memory. */
 static int read_all(int fd, char **text, size_t *size, struct cu_error *err)
 {
-    size_t capacity = 65536, at = 0;
-    char *buf = malloc(capacity);
-    int rc = 0;
+    int rc = cu_readfile_all(fd, CU_JOB_TEXT_MAX, text, size);
 
-    while (buf != NULL) {
-        ssize_t got = read(fd, buf + at, capacity - at);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            rc = cu_error_set(err, -errno, "the job description cannot be read: %s",
-                              strerror(errno));
-        if (got <= 0)
-            break;
-        at += (size_t)got;
-        if (at > CU_JOB_TEXT_MAX) {
-            rc = cu_error_set(err, -E2BIG, "the job description is over %u bytes", CU_JOB_TEXT_MAX);
-            break;
-        }
-        if (at == capacity) {
-            char *bigger = malloc(2 * capacity);
-
-            if (bigger != NULL)
-                memcpy(bigger, buf, at);
-            sodium_memzero(buf, at); /* the key is in it */
-            free(buf);
-            buf = bigger;
-            capacity *= 2;
-        }
-    }
-    if (buf == NULL)
-        return cu_error_set(err, -ENOMEM, "out of memory");
-    if (rc < 0) {
-        sodium_memzero(buf, at);
-        free(buf);
-        return rc;
-    }
-    *text = buf;
-    *size = at;
-    return 0;
+    if (rc == -EFBIG)
+        return cu_error_set(err, -E2BIG, "the job description is over %u bytes", CU_JOB_TEXT_MAX);
+    if (rc == -ENOMEM)
+        return cu_error_set(err, rc, "out of memory");
+    return rc == 0 ? 0
+                   : cu_error_set(err, rc, "the job description cannot be read: %s", strerror(-rc));
 }
 
 static int read_job(struct start *start, char **argv, struct cu_error *err)
@@ -340,7 +308,7 @@ static int mount_it(struct start *start, struct cu_error *err)
     if (start->recovery == NULL)
         return cu_error_set(err, -ENOMEM, "out of memory");
     start->allow_other = geteuid() != 0 &&
-                         cu_smallfile_read(NULL, "/etc/fuse.conf", conf, sizeof(conf)) > 0 &&
+                         cu_readfile_small(NULL, "/etc/fuse.conf", conf, sizeof(conf)) > 0 &&
                          cu_group_allows_other(conf);
     start->device_fd = cu_front_mount(mount, start->allow_other, err);
     if (start->device_fd < 0 && start->allow_other) { /* fusermount3 may have another fuse.conf */

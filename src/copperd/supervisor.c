@@ -7,6 +7,7 @@
  * the last has been waited for. */
 #include "copperd/supervisor.h"
 
+#include "host/clock.h"
 #include "host/log.h"
 
 #include <errno.h>
@@ -48,14 +49,6 @@ enum outcome {
 
 static pid_t supervisor_pid; /* in the daemon */
 
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static void close_device(struct supervisor *s)
 {
     if (s->device_fd >= 0)
@@ -89,7 +82,7 @@ static int start_daemon(struct supervisor *s, bool again)
 /* The next signal, 0 at the deadline (UINT64_MAX: none). */
 static int next_signal(struct supervisor *s, uint64_t deadline_ms)
 {
-    uint64_t now = now_ms(), left = deadline_ms > now ? deadline_ms - now : 0;
+    uint64_t now = (uint64_t)cu_clock_ms(), left = deadline_ms > now ? deadline_ms - now : 0;
     struct timespec wait = {.tv_sec = (time_t)(left / 1000),
                             .tv_nsec = (long)(left % 1000) * 1000000};
     int number;
@@ -122,14 +115,14 @@ static enum outcome watch(struct supervisor *s)
         if (number == SIGTERM || number == SIGINT) {
             kill(s->daemon, SIGUSR1);
             if (s->deadline_ms == UINT64_MAX)
-                s->deadline_ms = now_ms() + STOP_MS;
+                s->deadline_ms = (uint64_t)cu_clock_ms() + STOP_MS;
         } else if (number == 0 && s->killed) {
             return CLINGS;
         } else if (number == 0) {
             cu_log_warn("the daemon (pid %ld) does not stop: killed", (long)s->daemon);
             kill(s->daemon, SIGKILL);
             s->killed = true;
-            s->deadline_ms = now_ms() + KILL_MS;
+            s->deadline_ms = (uint64_t)cu_clock_ms() + KILL_MS;
         }
     }
 }
@@ -138,7 +131,7 @@ static enum outcome watch(struct supervisor *s)
  * to stop comes meanwhile. */
 static bool may_restart(struct supervisor *s)
 {
-    uint64_t now = now_ms(), until;
+    uint64_t now = (uint64_t)cu_clock_ms(), until;
     unsigned recent = 0;
 
     for (unsigned i = 0; i < CU_SUPERVISOR_RESTARTS && i < s->restart_count; i++)
@@ -147,7 +140,7 @@ static bool may_restart(struct supervisor *s)
         return false;
     s->restarts_ms[s->restart_count++ % CU_SUPERVISOR_RESTARTS] = now;
     until = now + (recent == 0 ? 0 : (uint64_t)BACKOFF_MS << (recent - 1));
-    while (!s->stop && now_ms() < until)
+    while (!s->stop && (uint64_t)cu_clock_ms() < until)
         next_signal(s, until);
     return !s->stop;
 }

@@ -4,7 +4,7 @@
 #include "host/cores.h"
 
 #include "base/parse.h"
-#include "host/smallfile.h"
+#include "host/readfile.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -34,7 +34,7 @@ int cu_cores_choose(const struct cu_cores *wish, const char *root, struct cu_cor
         chosen->cores = cores_default;
         chosen->count = sizeof(cores_default) / sizeof(cores_default[0]);
     }
-    if (cu_smallfile_read(root, "/sys/devices/system/cpu/online", text, sizeof(text)) > 0)
+    if (cu_readfile_small(root, "/sys/devices/system/cpu/online", text, sizeof(text)) > 0)
         count = cu_parse_cores(text, online, CU_CORES_MAX);
     if (count < 0 && !wish->given)
         return cu_error_set(reason, 0, "no core binding: the list of cores cannot be read");

@@ -4,31 +4,25 @@
  * again whether the file it locked is still the one with that name. */
 #include "host/lock.h"
 
-#include "host/rundir.h"
-
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-struct note {
-    long pid;
-    char job_id[33];
-    unsigned dirs;
-};
-
-static void read_note(int fd, struct note *note)
+static void read_note(int fd, struct cu_lock_seen *note)
 {
     char text[256] = "";
     ssize_t len = pread(fd, text, sizeof(text) - 1, 0);
 
-    *note = (struct note){.job_id = "?"};
-    if (len > 0 && sscanf(text, "pid %ld\njob %32[0-9a-f]\ndirs %u", &note->pid, note->job_id,
-                          &note->dirs) < 3)
-        note->dirs = 0;
+    *note = (struct cu_lock_seen){.fd = fd};
+    if (len > 0)
+        (void)sscanf(text, "pid %ld\njob %32[0-9a-f]\ndirs %" SCNu32, &note->pid, note->job_id,
+                     &note->dirs);
 }
 
 /* 0 or -errno. */
@@ -55,7 +49,7 @@ static int try_lock(int fd, const char *path)
 
 int cu_lock_take(struct cu_lock *lock, const char *path, const char *job_id, struct cu_error *err)
 {
-    struct note note;
+    struct cu_lock_seen note;
     int rc = 0;
 
     *lock = (struct cu_lock){.fd = -1};
@@ -79,12 +73,12 @@ int cu_lock_take(struct cu_lock *lock, const char *path, const char *job_id, str
         return cu_error_set(err, rc,
                             "already running on this mount (pid %ld, job %.8s): stop it with "
                             "stop_copper.sh, or choose another mount with -v",
-                            note.pid, note.job_id);
+                            note.pid, note.job_id[0] != '\0' ? note.job_id : "?");
     if (rc < 0)
         return cu_error_set(err, rc, "%s: %s", path, strerror(-rc));
     read_note(lock->fd, &note);
     lock->dirs_left = note.dirs;
-    rc = mark(lock->fd, CU_RUNDIR_SUPERVISOR_BYTE);
+    rc = mark(lock->fd, CU_LOCK_SUPERVISOR);
     if (rc == 0)
         rc = cu_lock_note(lock, note.dirs);
     if (rc < 0) {
@@ -119,7 +113,7 @@ void cu_lock_note_start(struct cu_lock *lock)
 
 int cu_lock_share(const struct cu_lock *lock)
 {
-    return mark(lock->fd, CU_RUNDIR_DAEMON_BYTE);
+    return mark(lock->fd, CU_LOCK_DAEMON);
 }
 
 bool cu_lock_holds(const struct cu_lock *lock)
@@ -137,4 +131,53 @@ void cu_lock_release(struct cu_lock *lock)
     unlink(lock->path);
     close(lock->fd);
     lock->fd = -1;
+}
+
+bool cu_lock_is_held(const struct cu_lock_seen *seen)
+{
+    if (flock(seen->fd, LOCK_EX | LOCK_NB) != 0)
+        return true;
+    flock(seen->fd, LOCK_UN);
+    return false;
+}
+
+void cu_lock_see(const char *path, struct cu_lock_seen *seen)
+{
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+    *seen = (struct cu_lock_seen){.fd = fd};
+    if (fd < 0)
+        return;
+    read_note(fd, seen);
+    seen->held = cu_lock_is_held(seen);
+}
+
+void cu_lock_unsee(struct cu_lock_seen *seen)
+{
+    if (seen->fd >= 0)
+        close(seen->fd);
+    seen->fd = -1;
+}
+
+/* The process that has locked the byte; 0: none that this one can see. */
+static pid_t holder(int fd, enum cu_lock_byte byte)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+
+    if (fcntl(fd, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK || lock.l_pid <= 1)
+        return 0;
+    return lock.l_pid;
+}
+
+int cu_lock_open_holder(const struct cu_lock_seen *seen, enum cu_lock_byte byte)
+{
+    for (;;) {
+        pid_t pid = holder(seen->fd, byte);
+        int pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+
+        if (pid == 0 || holder(seen->fd, byte) == pid)
+            return pidfd;
+        if (pidfd >= 0)
+            close(pidfd);
+    }
 }

@@ -18,6 +18,13 @@ struct cu_lock {
     uint32_t starts; /* daemons so far */
 };
 
+/* Who holds it tells so by a lock (fcntl) of his own on a byte of the file, besides: the kernel
+ * says whose such a lock is, also where the other's files in /proc may not be looked at. */
+enum cu_lock_byte {
+    CU_LOCK_SUPERVISOR = 0,
+    CU_LOCK_DAEMON = 1,
+};
+
 /* Takes the lock for this process. -EBUSY with err when a daemon lives; -errno with err. */
 __attribute__((warn_unused_result)) int cu_lock_take(struct cu_lock *lock, const char *path,
                                                      const char *job_id, struct cu_error *err);
@@ -31,5 +38,22 @@ __attribute__((warn_unused_result)) int cu_lock_share(const struct cu_lock *lock
 bool cu_lock_holds(const struct cu_lock *lock);
 /* Removes the file and lets go. Not held: nothing. */
 void cu_lock_release(struct cu_lock *lock);
+
+/* Somebody else's lock, from outside. */
+struct cu_lock_seen {
+    int fd; /* -1: there is none */
+    bool held;
+    /* What the file says: not to be believed while nobody holds it. */
+    long pid;        /* of the supervisor when it wrote this; 0: not known */
+    char job_id[33]; /* "": not known */
+    uint32_t dirs;   /* directories that the daemon made for its mount */
+};
+
+void cu_lock_see(const char *path, struct cu_lock_seen *seen);
+bool cu_lock_is_held(const struct cu_lock_seen *seen); /* by now */
+/* A descriptor of the process that holds the byte (pidfd_open(2)), which the caller closes; -1:
+ * none that this process can see. It held it before and after it was opened. */
+int cu_lock_open_holder(const struct cu_lock_seen *seen, enum cu_lock_byte byte);
+void cu_lock_unsee(struct cu_lock_seen *seen);
 
 #endif

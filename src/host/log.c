@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "host/clock.h"
 #include "host/trust.h"
 
 #include <errno.h>
@@ -89,14 +90,6 @@ static const char *level_name(enum cu_log_level level)
     return "?";
 }
 
-static uint64_t monotonic_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
-
 /* --- the writer ------------------------------------------------------------------------------- */
 
 static void write_file(const struct sink *sink, const char *bytes, size_t len)
@@ -158,7 +151,7 @@ static size_t take_batch(char *batch)
     }
     state.head = (state.head + whole) % QUEUE_BYTES;
     state.used -= whole;
-    state.taken_ns = monotonic_ns();
+    state.taken_ns = (uint64_t)cu_clock_ns();
     return whole;
 }
 
@@ -213,7 +206,7 @@ static void start_writer(void)
         return;
     writer->sink = state.sink;
     writer->epoch = state.epoch;
-    state.taken_ns = monotonic_ns();
+    state.taken_ns = (uint64_t)cu_clock_ns();
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the loop's */
     pthread_attr_init(&attr);
@@ -311,7 +304,7 @@ static void write_text(enum cu_log_level level, const char *text)
     uint64_t now_ns;
 
     pthread_mutex_lock(&state.mutex);
-    now_ns = monotonic_ns(); /* under the mutex: not before another thread's last_ns */
+    now_ns = (uint64_t)cu_clock_ns(); /* under the mutex: not before another thread's last_ns */
     if (level == state.last_level && strcmp(text, state.last) == 0) {
         state.repeats++;
         if (now_ns - state.last_ns >= REPEAT_NS) {
@@ -421,7 +414,7 @@ bool cu_log_hangs(void)
     bool hangs;
 
     pthread_mutex_lock(&state.mutex);
-    hangs = state.writing && monotonic_ns() - state.taken_ns >= HANGS_NS;
+    hangs = state.writing && (uint64_t)cu_clock_ns() - state.taken_ns >= HANGS_NS;
     pthread_mutex_unlock(&state.mutex);
     return hangs;
 }

@@ -6,7 +6,7 @@
 
 #include "base/parse.h"
 #include "base/path.h"
-#include "host/smallfile.h"
+#include "host/readfile.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ static uint64_t mem_total(const char *root)
     char text[8192];
     const char *line;
 
-    if (cu_smallfile_read(root, "/proc/meminfo", text, sizeof(text)) < 0)
+    if (cu_readfile_small(root, "/proc/meminfo", text, sizeof(text)) < 0)
         return 0;
     line = strstr(text, "MemTotal:");
     if (line == NULL)
@@ -42,7 +42,7 @@ static uint64_t group_limit(const char *root, const char *mount, const char *gro
         while (len > 0 && group[len - 1] == '/')
             len--;
         if (n > 0 && (size_t)n < sizeof(path) &&
-            cu_smallfile_read(root, path, text, sizeof(text)) > 0 &&
+            cu_readfile_small(root, path, text, sizeof(text)) > 0 &&
             cu_parse_u64(text, 0, UINT64_MAX, &value) == 0 && value < least)
             least = value;
         if (len == 0)
@@ -75,7 +75,7 @@ static uint64_t cgroup_limit(const char *root)
     uint64_t least = UINT64_MAX;
     char text[16384], *save = NULL;
 
-    if (cu_smallfile_read(root, "/proc/self/cgroup", text, sizeof(text)) < 0)
+    if (cu_readfile_small(root, "/proc/self/cgroup", text, sizeof(text)) < 0)
         return least;
     for (char *line = strtok_r(text, "\n", &save); line != NULL;
          line = strtok_r(NULL, "\n", &save)) {

@@ -4,8 +4,9 @@
  * its owner is this user, and the kernel says that nobody serves it. */
 #include "host/mounts.h"
 
-#include "base/path.h"
+#include "host/mountinfo.h"
 #include "host/process.h"
+#include "host/readfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,75 +27,24 @@
 
 extern char **environ;
 
-/* mountinfo writes blank, tab, newline and backslash as \ooo. True when field is dir. */
-static bool same_path(const char *field, size_t len, const char *dir)
-{
-    for (size_t i = 0; i < len; dir++) {
-        char c = field[i];
-
-        if (c == '\\' && len - i >= 4) {
-            c = (char)((field[i + 1] - '0') << 6 | (field[i + 2] - '0') << 3 |
-                       (field[i + 3] - '0'));
-            i += 4;
-        } else {
-            i++;
-        }
-        if (*dir == '\0' || *dir != c)
-            return false;
-    }
-    return *dir == '\0';
-}
-
-/* The blank-separated field number n (from 0) of line; *len its length. NULL: not so many. */
-static const char *field(const char *line, unsigned n, size_t *len)
-{
-    while (n-- > 0) {
-        line += strcspn(line, " \n");
-        if (*line != ' ')
-            return NULL;
-        line++;
-    }
-    *len = strcspn(line, " \n");
-    return line;
-}
-
-/* tail: "TYPE SOURCE OPTIONS" after the separator. */
-static enum cu_mounts_what judge(const char *tail, uid_t uid)
-{
-    char owner[32];
-    size_t len, owner_len;
-    const char *options;
-
-    if (field(tail, 0, &len) == NULL || len != strlen(CU_MOUNTS_TYPE) ||
-        strncmp(tail, CU_MOUNTS_TYPE, len) != 0)
-        return CU_MOUNTS_OTHER;
-    options = field(tail, 2, &len);
-    owner_len = (size_t)snprintf(owner, sizeof(owner), "user_id=%lu", (unsigned long)uid);
-    for (size_t at = 0; options != NULL && at < len;) {
-        size_t word = strcspn(options + at, ", \n");
-
-        if (word == owner_len && strncmp(options + at, owner, word) == 0)
-            return CU_MOUNTS_OURS;
-        at += word + 1;
-    }
-    return CU_MOUNTS_OTHER;
-}
-
-enum cu_mounts_what cu_mounts_find(const char *mountinfo, const char *dir, uid_t uid)
+enum cu_mounts_what cu_mounts_find(char *mountinfo, const char *dir, uid_t uid)
 {
     enum cu_mounts_what what = CU_MOUNTS_NOTHING;
+    struct cu_mountinfo mount;
+    char owner[32];
+    size_t len;
 
-    for (const char *line = mountinfo; *line != '\0';) {
-        const char *end = line + strcspn(line, "\n");
-        size_t len;
-        const char *point = field(line, 4, &len);
+    snprintf(owner, sizeof(owner), "%lu", (unsigned long)uid);
+    while (cu_mountinfo_next(&mountinfo, &mount)) {
+        const char *user;
 
-        if (point != NULL && same_path(point, len, dir)) {
-            const char *tail = strstr(line, " - ");
-
-            what = tail != NULL && tail < end ? judge(tail + 3, uid) : CU_MOUNTS_OTHER;
-        }
-        line = *end == '\n' ? end + 1 : end;
+        if (strcmp(mount.point, dir) != 0)
+            continue;
+        user = cu_mountinfo_value(mount.options, "user_id", &len);
+        what = strcmp(mount.type, CU_MOUNTS_TYPE) == 0 && user != NULL && len == strlen(owner) &&
+                       strncmp(user, owner, len) == 0
+                   ? CU_MOUNTS_OURS
+                   : CU_MOUNTS_OTHER;
     }
     return what;
 }
@@ -103,16 +53,17 @@ int cu_mounts_look(const char *dir, enum cu_mounts_what *what)
 {
     char *text = NULL;
     size_t size = 0;
-    FILE *in = fopen("/proc/self/mountinfo", "re");
-    ssize_t len;
+    int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+    int rc;
 
-    if (in == NULL)
+    if (fd < 0)
         return -errno;
-    len = getdelim(&text, &size, '\0', in);
-    fclose(in);
-    *what = len > 0 ? cu_mounts_find(text, dir, geteuid()) : CU_MOUNTS_NOTHING;
+    rc = cu_readfile_all(fd, CU_MOUNTS_TEXT_MAX, &text, &size);
+    close(fd);
+    if (rc == 0)
+        *what = cu_mounts_find(text, dir, geteuid());
     free(text);
-    return 0;
+    return rc;
 }
 
 /* Does the kernel say that nobody serves the mount any more? */

@@ -8,7 +8,8 @@
 
 #include <sys/types.h>
 
-#define CU_MOUNTS_TYPE "fuse.copper"
+#define CU_MOUNTS_TYPE     "fuse.copper"
+#define CU_MOUNTS_TEXT_MAX ((size_t)256 * 1024 * 1024) /* of a mountinfo file */
 
 enum cu_mounts_what {
     CU_MOUNTS_NOTHING,
@@ -16,8 +17,8 @@ enum cu_mounts_what {
     CU_MOUNTS_OTHER, /* anything else */
 };
 
-/* The topmost mount on dir (normal form) in the text of a mountinfo file (proc(5)). */
-enum cu_mounts_what cu_mounts_find(const char *mountinfo, const char *dir, uid_t uid);
+/* The topmost mount on dir (normal form) in the text of a mountinfo file, which is changed. */
+enum cu_mounts_what cu_mounts_find(char *mountinfo, const char *dir, uid_t uid);
 /* The same in this process's mount namespace. -errno when it cannot be read. */
 __attribute__((warn_unused_result)) int cu_mounts_look(const char *dir, enum cu_mounts_what *what);
 /* Makes sure that nothing is mounted on dir: our own dead mounts are taken away. -EBUSY with err

@@ -6,7 +6,7 @@
 #include "host/process.h"
 
 #include "base/chunk.h"
-#include "host/smallfile.h"
+#include "host/readfile.h"
 
 #include <fcntl.h>
 #include <malloc.h>
@@ -88,7 +88,7 @@ uint64_t cu_process_resident_bytes(void)
     unsigned long long size, resident;
     char text[256];
 
-    if (cu_smallfile_read(NULL, "/proc/self/statm", text, sizeof(text)) <= 0 ||
+    if (cu_readfile_small(NULL, "/proc/self/statm", text, sizeof(text)) <= 0 ||
         sscanf(text, "%llu %llu", &size, &resident) != 2)
         return 0;
     return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);

@@ -9,11 +9,6 @@
 
 #include <sys/types.h>
 
-/* Bytes of the lock file that its holders have locked besides (fcntl): the kernel tells of whom
- * such a lock is, also where the other's files in /proc may not be looked at. */
-#define CU_RUNDIR_SUPERVISOR_BYTE 0
-#define CU_RUNDIR_DAEMON_BYTE     1
-
 #define CU_RUNDIR_SELF ((uid_t)-1) /* the uid of this process */
 
 /* Name of the user's run directory where nobody is in its way: $COPPER_RUN_DIR, else

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,10 +39,10 @@ __attribute__((format(printf, 2, 3))) static void put(struct text *t, const char
 
 static void put_hex(struct text *t, const char *name, const uint8_t *bytes, size_t size)
 {
-    put(t, "%s ", name);
-    for (size_t i = 0; i < size; i++)
-        put(t, "%02x", bytes[i]);
-    put(t, "\n");
+    char hex[2 * CU_KEY_BYTES + 1];
+
+    put(t, "%s %s\n", name, sodium_bin2hex(hex, sizeof(hex), bytes, size));
+    sodium_memzero(hex, sizeof(hex));
 }
 
 /* hosts: the list as text. */
@@ -108,13 +109,6 @@ static const char *take_line(struct decoder *d, size_t *len)
     return line;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static int take_hex(struct decoder *d, bool *seen, uint8_t *bytes, size_t size)
 {
     if (*seen)
@@ -122,13 +116,10 @@ static int take_hex(struct decoder *d, bool *seen, uint8_t *bytes, size_t size)
     *seen = true;
     if (strlen(d->value) != 2 * size)
         return refuse(d, "id or key has the wrong length; allowed are 32 and 64 hex digits");
-    for (size_t i = 0; i < size; i++) {
-        int high = hex_digit(d->value[2 * i]), low = hex_digit(d->value[2 * i + 1]);
-
-        if (high < 0 || low < 0)
-            return refuse(d, "id or key is not of hex digits (0-9, a-f)");
-        bytes[i] = (uint8_t)(high << 4 | low);
-    }
+    /* sodium's digits may be upper-case, and ours not: there is one text for a job. */
+    if (strspn(d->value, "0123456789abcdef") != 2 * size ||
+        sodium_hex2bin(bytes, size, d->value, 2 * size, NULL, NULL, NULL) != 0)
+        return refuse(d, "id or key is not of hex digits (0-9, a-f)");
     return 0;
 }
 

@@ -5,6 +5,8 @@
  * to have the same inode numbers on all nodes are believed. */
 #include "storage/fskinds.h"
 
+#include "host/mountinfo.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -112,22 +114,6 @@ static const struct kind kinds[] = {
     {"fuse.unionfs-fuse", UNSURE},
 };
 
-const char *cu_fskinds_option(const char *options, const char *name, unsigned long *len)
-{
-    size_t name_len = strlen(name);
-
-    while (*options != '\0') {
-        size_t word = strcspn(options, ",");
-
-        if (word > name_len && options[name_len] == '=' && strncmp(options, name, name_len) == 0) {
-            *len = word - name_len - 1;
-            return options + name_len + 1;
-        }
-        options += word + (options[word] == ',');
-    }
-    return NULL;
-}
-
 /* Some servers leave the type at "fuse" and name themselves as the source. */
 static unsigned fuse_traits(const char *source)
 {
@@ -136,23 +122,9 @@ static unsigned fuse_traits(const char *source)
     return strcmp(source, "cvmfs2") == 0 ? CU_FS_UNNUMBERED : UNSURE;
 }
 
-static bool has_flag(const char *options, const char *name)
-{
-    size_t name_len = strlen(name);
-
-    while (*options != '\0') {
-        size_t word = strcspn(options, ",");
-
-        if (word == name_len && memcmp(options, name, word) == 0)
-            return true;
-        options += word + (options[word] == ',');
-    }
-    return false;
-}
-
 unsigned cu_fskinds_of(const char *type, const char *source, const char *options)
 {
-    unsigned long len;
+    size_t len;
     const char *snapdir;
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -164,10 +136,10 @@ unsigned cu_fskinds_of(const char *type, const char *source, const char *options
         return UNSURE;
     if (strcmp(type, "cifs") == 0 || strcmp(type, "smb3") == 0) /* the server's numbers, or not */
         return CU_FS_PARTIAL | CU_FS_AUTOMOUNT |
-               (has_flag(options, "serverino") ? 0 : CU_FS_UNNUMBERED);
+               (cu_mountinfo_has(options, "serverino") ? 0 : CU_FS_UNNUMBERED);
     if (strcmp(type, "ceph") == 0) {
         /* .snap is known to be hidden wherever it is (proto/dir.h); another name is not */
-        snapdir = cu_fskinds_option(options, "snapdirname", &len);
+        snapdir = cu_mountinfo_value(options, "snapdirname", &len);
         return snapdir && !(len == 5 && strncmp(snapdir, ".snap", 5) == 0) ? CU_FS_PARTIAL : 0;
     }
     return CU_FS_PROBE;

@@ -21,7 +21,5 @@
 
 /* The traits of a mount: type, source and super options as in mountinfo (proc(5)). */
 unsigned cu_fskinds_of(const char *type, const char *source, const char *options);
-/* The value of an option ("lowerdir") in a comma-separated list, its length in *len; NULL: none. */
-const char *cu_fskinds_option(const char *options, const char *name, unsigned long *len);
 
 #endif

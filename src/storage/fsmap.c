@@ -38,89 +38,22 @@ struct cu_fsmap {
     char text[];  /* the strings */
 };
 
-/* --- one line --------------------------------------------------------------------------------- */
-
-/* Blank, tab, newline and backslash are written as \ooo. In place. */
-static void unescape(char *text)
-{
-    char *to = text;
-
-    for (const char *from = text; *from != '\0'; to++) {
-        if (from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] >= '0' &&
-            from[2] <= '7' && from[3] >= '0' && from[3] <= '7') {
-            *to = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'));
-            from += 4;
-        } else {
-            *to = *from++;
-        }
-    }
-    *to = '\0';
-}
-
-/* Next blank-separated word, NUL-terminated; NULL: none left. */
-static char *word(char **at)
-{
-    char *start = *at;
-
-    if (!start || *start == '\0')
-        return NULL;
-    *at = start + strcspn(start, " ");
-    if (**at == ' ')
-        *(*at)++ = '\0';
-    return start;
-}
-
-/* "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue" */
-static bool parse_line(char *line, struct cu_fsmap_mount *m)
-{
-    char *tail = strstr(line, " - "), *numbers[3], *root, *point, *type, *source, *options;
-    unsigned major_number, minor_number;
-
-    if (!tail)
-        return false;
-    *tail = '\0';
-    tail += 3;
-    for (unsigned i = 0; i < 3; i++)
-        numbers[i] = word(&line);
-    root = word(&line);
-    point = word(&line);
-    type = word(&tail);
-    source = word(&tail);
-    options = word(&tail);
-    if (!point || !type || sscanf(numbers[0], "%u", &m->id) != 1 ||
-        sscanf(numbers[1], "%u", &m->parent) != 1 ||
-        sscanf(numbers[2], "%u:%u", &major_number, &minor_number) != 2)
-        return false;
-    unescape(root);
-    unescape(point);
-    unescape(type);
-    if (source)
-        unescape(source);
-    if (options)
-        unescape(options);
-    m->dev = makedev(major_number, minor_number);
-    m->root = root;
-    m->point = point;
-    m->point_len = strlen(point);
-    m->type = type;
-    m->source = source ? source : "";
-    m->options = options ? options : "";
-    return cu_path_is_normal(point, m->point_len);
-}
+/* --- kinds --------------------------------------------------------------------------------------
+ */
 
 static unsigned traits_of(const struct cu_fsmap_mount *m, const char *rules)
 {
-    unsigned traits = cu_fskinds_of(m->type, m->source, m->options);
+    unsigned traits = cu_fskinds_of(m->info.type, m->info.source, m->info.options);
     enum cu_listings_word word;
 
     if (traits & CU_FS_NOT_SERVED)
         return traits;
-    word = cu_listings_find_numbers(rules, m->type, m->point, m->point_len);
+    word = cu_listings_find_numbers(rules, m->info.type, m->info.point, m->point_len);
     if (word == CU_LISTINGS_NUMBERED)
         traits &= ~CU_FS_UNNUMBERED;
     else if (word == CU_LISTINGS_UNNUMBERED)
         traits |= CU_FS_UNNUMBERED;
-    switch (cu_listings_find(rules, m->type, m->point, m->point_len)) {
+    switch (cu_listings_find(rules, m->info.type, m->info.point, m->point_len)) {
     case CU_LISTINGS_UNSAID:
     case CU_LISTINGS_NUMBERED:
     case CU_LISTINGS_UNNUMBERED:
@@ -161,8 +94,8 @@ static const struct cu_fsmap_mount *child(const struct cu_fsmap *map, uint32_t p
     for (; map->by_point[at]; at = (at + 1) & (map->slots - 1)) {
         const struct cu_fsmap_mount *m = &map->mounts[map->by_point[at] - 1];
 
-        if (m->parent == parent && m->point_len == len && memcmp(m->point, point, len) == 0 &&
-            m->id != parent)
+        if (m->info.parent == parent && m->point_len == len &&
+            memcmp(m->info.point, point, len) == 0 && m->info.id != parent)
             return m;
     }
     return NULL;
@@ -191,7 +124,7 @@ static int build_index(struct cu_fsmap *map)
         return -1;
     for (size_t i = map->count; i-- > 0;) {
         const struct cu_fsmap_mount *m = &map->mounts[i];
-        size_t at = (size_t)key_of(m->parent, m->point, m->point_len) & (map->slots - 1);
+        size_t at = (size_t)key_of(m->info.parent, m->info.point, m->point_len) & (map->slots - 1);
 
         while (map->by_point[at])
             at = (at + 1) & (map->slots - 1);
@@ -215,13 +148,13 @@ static int find_top(struct cu_fsmap *map)
     if (!ids)
         return -1;
     for (size_t i = 0; i < map->count; i++)
-        ids[i] = map->mounts[i].id;
+        ids[i] = map->mounts[i].info.id;
     qsort(ids, map->count, sizeof(*ids), by_id);
     for (size_t i = 0; i < map->count && !map->top; i++) {
         const struct cu_fsmap_mount *m = &map->mounts[i];
 
-        if (m->point_len == 1 &&
-            (m->parent == m->id || !bsearch(&m->parent, ids, map->count, sizeof(*ids), by_id)))
+        if (m->point_len == 1 && (m->info.parent == m->info.id ||
+                                  !bsearch(&m->info.parent, ids, map->count, sizeof(*ids), by_id)))
             map->top = m;
     }
     free(ids);
@@ -235,7 +168,7 @@ static const struct cu_fsmap_mount *
 stack_top(const struct cu_fsmap *map, const struct cu_fsmap_mount *m, const char *point, size_t len)
 {
     for (size_t left = map->count; left > 0 && !(m->traits & CU_FS_NOT_SERVED); left--) {
-        const struct cu_fsmap_mount *above = child(map, m->id, point, len);
+        const struct cu_fsmap_mount *above = child(map, m->info.id, point, len);
 
         if (!above)
             break;
@@ -263,14 +196,14 @@ const struct cu_fsmap_mount *cu_fsmap_find(const struct cu_fsmap *map, const cha
 uint64_t cu_fsmap_points(const struct cu_fsmap *map, const struct cu_fsmap_mount *on,
                          const char *dir, size_t len)
 {
-    return on ? parent_at(map, key_of(on->id, dir, len))->points : 0;
+    return on ? parent_at(map, key_of(on->info.id, dir, len))->points : 0;
 }
 
 const struct cu_fsmap_mount *cu_fsmap_point(const struct cu_fsmap *map,
                                             const struct cu_fsmap_mount *on, const char *path,
                                             size_t len)
 {
-    const struct cu_fsmap_mount *m = on ? child(map, on->id, path, len) : NULL;
+    const struct cu_fsmap_mount *m = on ? child(map, on->info.id, path, len) : NULL;
 
     return m ? stack_top(map, m, path, len) : NULL;
 }
@@ -324,20 +257,20 @@ static bool made_of_copper(const struct cu_fsmap *map, const struct cu_fsmap_mou
     static const char *const names[] = {"lowerdir", "lowerdir+", "datadir+", "upperdir", "workdir"};
     char path[CU_PATH_MAX];
 
-    if (list_on_copper(map, m->source, strlen(m->source)))
+    if (list_on_copper(map, m->info.source, strlen(m->info.source)))
         return true;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        const char *options = m->options, *value;
-        unsigned long len;
+        const char *options = m->info.options, *value;
+        size_t len;
 
-        while ((value = cu_fskinds_option(options, names[i], &len))) {
+        while ((value = cu_mountinfo_value(options, names[i], &len))) {
             if (list_on_copper(map, value, len))
                 return true;
             options = value + len;
             options += *options == ',';
         }
     }
-    return backing && major(m->dev) != 0 && backing(m->dev, path) == 0 &&
+    return backing && major(m->info.dev) != 0 && backing(m->info.dev, path) == 0 &&
            on_copper(map, path, strlen(path));
 }
 
@@ -391,30 +324,31 @@ uint64_t cu_fsmap_subspace(uint64_t space, const char *at, size_t len)
 }
 
 /* The subvolume that is mounted: of one device, each has numbers of its own. */
-static const char *volume_of(const struct cu_fsmap_mount *m, unsigned long *len)
+static const char *volume_of(const struct cu_fsmap_mount *m, size_t *len)
 {
     const char *volume = NULL;
 
     *len = 0;
-    if (strcmp(m->type, "btrfs") == 0)
-        volume = cu_fskinds_option(m->options, "subvol", len);
+    if (strcmp(m->info.type, "btrfs") == 0)
+        volume = cu_mountinfo_value(m->info.options, "subvol", len);
     return volume ? volume : "/";
 }
 
 static bool same_system(const struct cu_fsmap_mount *a, const struct cu_fsmap_mount *b)
 {
-    unsigned long a_len, b_len;
+    size_t a_len, b_len;
     const char *x = volume_of(a, &a_len), *y = volume_of(b, &b_len);
 
-    return a->dev == b->dev && a_len == b_len && memcmp(x, y, a_len) == 0;
+    return a->info.dev == b->info.dev && a_len == b_len && memcmp(x, y, a_len) == 0;
 }
 
 /* Adds to what its directory has; a mount upon a mount is no entry of it. */
 static void add_to_parent(struct cu_fsmap *map, const struct cu_fsmap_mount *m)
 {
-    uint64_t key = key_of(m->parent, m->point, cu_path_parent_len(m->point, m->point_len));
+    uint64_t key =
+        key_of(m->info.parent, m->info.point, cu_path_parent_len(m->info.point, m->point_len));
     struct parent *parent = parent_at(map, key);
-    bool served = !(stack_top(map, m, m->point, m->point_len)->traits & CU_FS_NOT_SERVED);
+    bool served = !(stack_top(map, m, m->info.point, m->point_len)->traits & CU_FS_NOT_SERVED);
 
     parent->key = key;
     parent->points += mixed(m->root_ino + served);
@@ -427,11 +361,11 @@ static void assign_spaces(struct cu_fsmap *map, const struct cu_fsmap_mount *mai
 {
     for (size_t i = 0; i < map->count; i++) {
         struct cu_fsmap_mount *m = &map->mounts[i];
-        uint64_t space = cu_hash_seeded(m->point, m->point_len, ROOT_SEED);
+        uint64_t space = cu_hash_seeded(m->info.point, m->point_len, ROOT_SEED);
 
-        m->visible = cu_fsmap_find(map, m->point, m->point_len) == m;
+        m->visible = cu_fsmap_find(map, m->info.point, m->point_len) == m;
         m->space = main && same_system(m, main) ? 0 : space ? space : 1;
-        m->root_ino = mixed(cu_hash_seeded(m->point, m->point_len, ~ROOT_SEED));
+        m->root_ino = mixed(cu_hash_seeded(m->info.point, m->point_len, ~ROOT_SEED));
         if (m->root_ino >> LOW_BITS == 0)
             m->root_ino |= TOP_BIT;
         add_to_parent(map, m);
@@ -452,6 +386,7 @@ static size_t count_lines(const char *text, size_t size)
 struct cu_fsmap *cu_fsmap_create(const struct cu_fsmap_config *config)
 {
     struct cu_fsmap *map = calloc(1, sizeof(*map) + config->size + 1);
+    struct cu_mountinfo info;
 
     if (!map)
         return NULL;
@@ -460,14 +395,11 @@ struct cu_fsmap *cu_fsmap_create(const struct cu_fsmap_config *config)
     map->mounts = calloc(count_lines(config->text, config->size), sizeof(*map->mounts));
     if (!map->mounts)
         goto fail;
-    for (char *line = map->text, *end; *line != '\0'; line = end) {
+    for (char *at = map->text; cu_mountinfo_next(&at, &info);) {
         struct cu_fsmap_mount *m = &map->mounts[map->count];
 
-        end = line + strcspn(line, "\n");
-        if (*end == '\n')
-            *end++ = '\0';
-        *m = (struct cu_fsmap_mount){0};
-        if (!parse_line(line, m))
+        *m = (struct cu_fsmap_mount){.info = info, .point_len = strlen(info.point)};
+        if (!cu_path_is_normal(info.point, m->point_len))
             continue;
         m->traits = traits_of(m, config->rules);
         map->count++;

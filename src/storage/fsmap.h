@@ -6,6 +6,7 @@
 #ifndef CU_STORAGE_FSMAP_H
 #define CU_STORAGE_FSMAP_H
 
+#include "host/mountinfo.h"
 #include "storage/fskinds.h"
 
 #include <stdbool.h>
@@ -14,15 +15,11 @@
 #include <sys/types.h>
 
 struct cu_fsmap_mount {
-    uint32_t id, parent;
-    dev_t dev;         /* as st_dev; of btrfs and overlay, some files show others */
-    const char *root;  /* directory of the file system that is mounted */
-    const char *point; /* where, normal form */
-    size_t point_len;
-    const char *type, *source;
-    const char *options; /* of the file system, comma-separated */
-    unsigned traits;     /* CU_FS_* */
-    bool visible;        /* not covered by another mount */
+    struct cu_mountinfo
+        info;         /* its device as st_dev; of btrfs and overlay, some files show others */
+    size_t point_len; /* of info.point, normal form */
+    unsigned traits;  /* CU_FS_* */
+    bool visible;     /* not covered by another mount */
     /* Which inode numbers its files have (cu_fsmap_number); 0: those that storage says, as for all
      * mounts of the main file system. It follows from the point, so it is the same on all nodes;
      * two mounts of one file system are two. */

@@ -9,6 +9,8 @@
 
 #include "base/hash.h"
 #include "base/path.h"
+#include "host/mounts.h"
+#include "host/readfile.h"
 #include "storage/pathno.h"
 
 #include <errno.h>
@@ -98,48 +100,18 @@ static bool changed(const struct cu_served *served)
     return poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLPRI | POLLERR));
 }
 
-/* The whole text, to be freed; NULL when it cannot be had. */
-static char *read_text(int fd, size_t *size)
-{
-    size_t capacity = TEXT_FIRST, used = 0;
-    char *text = malloc(capacity), *larger;
-    ssize_t n = -1;
-
-    if (text && lseek(fd, 0, SEEK_SET) < 0)
-        goto fail;
-    while (text && (n = read(fd, text + used, capacity - used)) != 0) {
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            break;
-        used += (size_t)n;
-        if (used < capacity)
-            continue;
-        larger = capacity < TEXT_MAX ? realloc(text, capacity * 2) : NULL;
-        if (!larger)
-            goto fail;
-        text = larger;
-        capacity *= 2;
-    }
-    if (n < 0)
-        goto fail;
-    *size = used;
-    return text;
-fail:
-    free(text);
-    return NULL;
-}
-
 static struct cu_served_table *table_new(const struct cu_served *served)
 {
     struct cu_fsmap_config config = {
         .main = served->main, .rules = served->rules, .backing = backing};
     struct cu_served_table *table = calloc(1, sizeof(*table));
-    char *text = read_text(served->fd, &config.size);
+    char *text = NULL;
 
-    config.text = text;
-    if (table && text)
+    if (table && lseek(served->fd, 0, SEEK_SET) == 0 &&
+        cu_readfile_all(served->fd, CU_MOUNTS_TEXT_MAX, &text, &config.size) == 0) {
+        config.text = text;
         table->map = cu_fsmap_create(&config);
+    }
     free(text);
     if (!table || !table->map) {
         free(table);
@@ -159,7 +131,7 @@ static void drop_probes(struct cu_served *served)
         bool there = false;
 
         for (size_t k = 0; k < cu_fsmap_count(served->table->map) && !there; k++)
-            there = cu_fsmap_at(served->table->map, k)->dev == served->probes[i].dev;
+            there = cu_fsmap_at(served->table->map, k)->info.dev == served->probes[i].dev;
         if (there)
             served->probes[kept++] = served->probes[i];
     }
@@ -243,7 +215,7 @@ static const struct probe *probe_of(const struct cu_served *served, dev_t dev)
 static unsigned traits_now(const struct cu_served *served, const struct cu_fsmap_mount *mount)
 {
     unsigned traits = mount->traits;
-    const struct probe *probe = traits & CU_FS_PROBE ? probe_of(served, mount->dev) : NULL;
+    const struct probe *probe = traits & CU_FS_PROBE ? probe_of(served, mount->info.dev) : NULL;
 
     if (probe)
         traits = (traits & ~CU_FS_PROBE) | (probe->folds ? CU_FS_PARTIAL : 0);
@@ -284,13 +256,13 @@ void cu_served_probed(struct cu_served *served, struct cu_served_place *place, b
     if (!place->mount)
         return;
     pthread_mutex_lock(&served->mutex);
-    larger = probe_of(served, place->mount->dev)
+    larger = probe_of(served, place->mount->info.dev)
                  ? NULL
                  : realloc(served->probes, (served->probe_count + 1) * sizeof(*larger));
     if (larger) {
         served->probes = larger;
         served->probes[served->probe_count++] =
-            (struct probe){.dev = place->mount->dev, .folds = folds};
+            (struct probe){.dev = place->mount->info.dev, .folds = folds};
     }
     pthread_mutex_unlock(&served->mutex);
     place->traits = (place->traits & ~CU_FS_PROBE) | (folds ? CU_FS_PARTIAL : 0);
@@ -347,7 +319,8 @@ static int stat_mounting(const char *path, struct stat *st)
 
 int cu_served_settle(struct cu_served *served, struct cu_served_place *place, const struct stat *st)
 {
-    if (!place->mount || st->st_dev == place->mount->dev || (place->mount->traits & CU_FS_SUBDEVS))
+    if (!place->mount || st->st_dev == place->mount->info.dev ||
+        (place->mount->traits & CU_FS_SUBDEVS))
         return 0;
     /* Another device: something was mounted since, or just now. */
     cu_served_leave(place);
@@ -399,7 +372,7 @@ static size_t known_root(struct cu_served *served, const struct cu_served_place 
     for (unsigned i = 0; i < ROOTS_MAX && len == 0; i++) {
         const struct device_root *root = &served->roots[i];
 
-        if (root->path && root->dev == dev && root->mount == place->mount->id &&
+        if (root->path && root->dev == dev && root->mount == place->mount->info.id &&
             cu_path_within(place->path, place->len, root->path, root->len))
             len = root->len;
     }
@@ -415,7 +388,7 @@ static void keep_root(struct cu_served *served, const struct cu_served_place *pl
     pthread_mutex_lock(&served->mutex);
     free(served->roots[served->next_root].path);
     served->roots[served->next_root] =
-        (struct device_root){.mount = place->mount->id, .dev = dev, .len = len, .path = path};
+        (struct device_root){.mount = place->mount->info.id, .dev = dev, .len = len, .path = path};
     served->next_root = (served->next_root + 1) % ROOTS_MAX;
     pthread_mutex_unlock(&served->mutex);
 }
@@ -441,7 +414,7 @@ uint64_t cu_served_space(struct cu_served *served, const struct cu_served_place 
 
     if (!mount)
         return 0;
-    if (st->st_dev == mount->dev)
+    if (st->st_dev == mount->info.dev)
         return mount->space;
     len = known_root(served, place, st->st_dev);
     if (len == 0) {

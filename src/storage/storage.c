@@ -439,7 +439,7 @@ uint64_t cu_storage_space(const struct cu_storage *storage, const char *path, si
     uint64_t space;
 
     cu_served_enter(storage->env.served, path, path_len, &place);
-    space = place.mount ? place.mount->dev : 0;
+    space = place.mount ? place.mount->info.dev : 0;
     cu_served_leave(&place);
     return space;
 }

@@ -3,7 +3,7 @@
  * temporary directory that stands for the root. */
 #include "host/cores.h"
 #include "host/memory.h"
-#include "host/smallfile.h"
+#include "host/readfile.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -64,13 +64,13 @@ static void test_smallfile(void **state)
 
     (void)state;
     put("/a", "hello \n\n");
-    assert_int_equal(cu_smallfile_read(root, "/a", text, sizeof(text)), -EFBIG);
+    assert_int_equal(cu_readfile_small(root, "/a", text, sizeof(text)), -EFBIG);
     put("/a", "hell \n");
-    assert_int_equal(cu_smallfile_read(root, "/a", text, sizeof(text)), 4);
+    assert_int_equal(cu_readfile_small(root, "/a", text, sizeof(text)), 4);
     assert_string_equal(text, "hell");
     put("/a", "");
-    assert_int_equal(cu_smallfile_read(root, "/a", text, sizeof(text)), 0);
-    assert_int_equal(cu_smallfile_read(root, "/none", text, sizeof(text)), -ENOENT);
+    assert_int_equal(cu_readfile_small(root, "/a", text, sizeof(text)), 0);
+    assert_int_equal(cu_readfile_small(root, "/none", text, sizeof(text)), -ENOENT);
 }
 
 static void test_memory_of_node(void **state)

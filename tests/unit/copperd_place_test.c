@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The place of a daemon on its node: lock, mounts, mount directory, and the start's pipe. */
 #include "copperd/detach.h"
+#include "host/clock.h"
 #include "host/lock.h"
 #include "host/mountdir.h"
 #include "host/mounts.h"
@@ -8,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -57,6 +59,18 @@ static bool exists(const char *path)
     return lstat(path, &st) == 0;
 }
 
+/* What is on dir, by a table whose text is read anew. */
+static enum cu_mounts_what what_is(const char *text, const char *dir, uid_t uid)
+{
+    char *copy = strdup(text);
+    enum cu_mounts_what what;
+
+    assert_non_null(copy);
+    what = cu_mounts_find(copy, dir, uid);
+    free(copy);
+    return what;
+}
+
 static void test_mountinfo(void **state)
 {
     static const char text[] =
@@ -70,22 +84,22 @@ static void test_mountinfo(void **state)
         "36 22 0:56 / /tmp/g ro - fuse.copper copper ro,user_id=1000\n"
         "37 36 0:57 / /tmp/g ro - fuse.sshfs host: ro,user_id=1000\n"
         "38 22 0:58 / /tmp/h ro - fuse.copperx copper ro,user_id=1000\n"
-        "39 22 0:59 / /tmp/i";
+        "39 22 0:59 / /tmp/i"; /* no line that the kernel writes */
 
     (void)state;
-    assert_int_equal(cu_mounts_find(text, "/tmp/a/copper", 1000), CU_MOUNTS_OURS);
-    assert_int_equal(cu_mounts_find(text, "/tmp/a/copper", 100), CU_MOUNTS_OTHER);
-    assert_int_equal(cu_mounts_find(text, "/tmp/b/copper", 1000), CU_MOUNTS_OTHER);
-    assert_int_equal(cu_mounts_find(text, "/tmp/b/copper", 10), CU_MOUNTS_OURS);
-    assert_int_equal(cu_mounts_find(text, "/tmp/a", 1000), CU_MOUNTS_NOTHING);
-    assert_int_equal(cu_mounts_find(text, "/tmp/a/copper/x", 1000), CU_MOUNTS_NOTHING);
-    assert_int_equal(cu_mounts_find(text, "/tmp/c", 1000), CU_MOUNTS_OTHER);
-    assert_int_equal(cu_mounts_find(text, "/tmp/d e\\", 1000), CU_MOUNTS_OURS);
-    assert_int_equal(cu_mounts_find(text, "/tmp/f", 1000), CU_MOUNTS_OURS);
-    assert_int_equal(cu_mounts_find(text, "/tmp/g", 1000), CU_MOUNTS_OTHER);
-    assert_int_equal(cu_mounts_find(text, "/tmp/h", 1000), CU_MOUNTS_OTHER);
-    assert_int_equal(cu_mounts_find(text, "/tmp/i", 1000), CU_MOUNTS_OTHER);
-    assert_int_equal(cu_mounts_find("", "/", 0), CU_MOUNTS_NOTHING);
+    assert_int_equal(what_is(text, "/tmp/a/copper", 1000), CU_MOUNTS_OURS);
+    assert_int_equal(what_is(text, "/tmp/a/copper", 100), CU_MOUNTS_OTHER);
+    assert_int_equal(what_is(text, "/tmp/b/copper", 1000), CU_MOUNTS_OTHER);
+    assert_int_equal(what_is(text, "/tmp/b/copper", 10), CU_MOUNTS_OURS);
+    assert_int_equal(what_is(text, "/tmp/a", 1000), CU_MOUNTS_NOTHING);
+    assert_int_equal(what_is(text, "/tmp/a/copper/x", 1000), CU_MOUNTS_NOTHING);
+    assert_int_equal(what_is(text, "/tmp/c", 1000), CU_MOUNTS_OTHER);
+    assert_int_equal(what_is(text, "/tmp/d e\\", 1000), CU_MOUNTS_OURS);
+    assert_int_equal(what_is(text, "/tmp/f", 1000), CU_MOUNTS_OURS);
+    assert_int_equal(what_is(text, "/tmp/g", 1000), CU_MOUNTS_OTHER);
+    assert_int_equal(what_is(text, "/tmp/h", 1000), CU_MOUNTS_OTHER);
+    assert_int_equal(what_is(text, "/tmp/i", 1000), CU_MOUNTS_NOTHING);
+    assert_int_equal(what_is("", "/", 0), CU_MOUNTS_NOTHING);
 }
 
 static void test_mounts_here(void **state)
@@ -281,8 +295,9 @@ static void test_lock_tells_its_holders(void **state)
 {
     struct cu_lock lock;
     struct cu_error err;
+    struct cu_lock_seen seen;
     pid_t supervisor = getpid(), pid;
-    int status, up[2], down[2];
+    int status, pidfd, up[2], down[2];
     char byte;
 
     (void)state;
@@ -292,19 +307,32 @@ static void test_lock_tells_its_holders(void **state)
     pid = fork();
     if (pid == 0) { /* the daemon */
         close(down[1]);
-        if (cu_lock_share(&lock) != 0 || locker(lock.fd, CU_RUNDIR_SUPERVISOR_BYTE) != supervisor ||
+        if (cu_lock_share(&lock) != 0 || locker(lock.fd, CU_LOCK_SUPERVISOR) != supervisor ||
             write(up[1], "", 1) != 1)
             _exit(1);
         _exit(read(down[0], &byte, 1) == 0 ? 0 : 1);
     }
     close(up[1]);
     assert_int_equal(read(up[0], &byte, 1), 1);
-    assert_int_equal(locker(lock.fd, CU_RUNDIR_DAEMON_BYTE), pid);
+    assert_int_equal(locker(lock.fd, CU_LOCK_DAEMON), pid);
+    cu_lock_see(at("/lock"), &seen);
+    assert_true(seen.held);
+    assert_int_equal(seen.pid, supervisor);
+    assert_string_equal(seen.job_id, "ff");
+    pidfd = cu_lock_open_holder(&seen, CU_LOCK_DAEMON);
+    assert_true(pidfd >= 0);
     close(down[1]);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
-    assert_int_equal(locker(lock.fd, CU_RUNDIR_DAEMON_BYTE), 0);
+    assert_int_equal(locker(lock.fd, CU_LOCK_DAEMON), 0);
+    assert_int_equal(cu_lock_open_holder(&seen, CU_LOCK_DAEMON), -1);
+    assert_int_equal(cu_clock_wait(pidfd, POLLIN, 0), 0); /* that was the daemon */
+    close(pidfd);
+    cu_lock_unsee(&seen);
     cu_lock_release(&lock);
+    cu_lock_see(at("/lock"), &seen);
+    assert_int_equal(seen.fd, -1);
+    assert_false(seen.held);
     close(up[0]);
     close(down[0]);
 }

@@ -5,7 +5,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 set -eu
 
-allowed='^(mem(cpy|move|set|cmp|r?chr)|str(len|n?cmp|chr|rchr|nlen|ncpy|dup|ndup|toul|toull|tol|spn|cspn|error_r)|malloc|calloc|realloc|free|qsort|qsort_r|explicit_bzero|strpbrk|bsearch|snprintf|vsnprintf|abort|__assert_fail|__stack_chk_fail|__errno_location|__ctype_b_loc|__isoc99_sscanf|__(memcpy|memmove|memset|strcpy|strncpy|snprintf|vsnprintf)_chk|crypto_(generichash|onetimeauth|scalarmult|stream_chacha20).*|__cpu_(model|indicator_init)|sodium_mem(cmp|zero)|XXH.*|cu_.*|_GLOBAL_OFFSET_TABLE_|__(asan|ubsan|tsan|sanitizer|sancov).*|__popcountdi2)$'
+allowed='^(mem(cpy|move|set|cmp|r?chr)|str(len|n?cmp|chr|rchr|nlen|ncpy|dup|ndup|toul|toull|tol|spn|cspn|error_r)|malloc|calloc|realloc|free|qsort|qsort_r|explicit_bzero|strpbrk|bsearch|snprintf|vsnprintf|abort|__assert_fail|__stack_chk_fail|__errno_location|__ctype_b_loc|__isoc99_sscanf|__(memcpy|memmove|memset|strcpy|strncpy|snprintf|vsnprintf)_chk|crypto_(generichash|onetimeauth|scalarmult|stream_chacha20).*|__cpu_(model|indicator_init)|sodium_(memcmp|memzero|bin2hex|hex2bin)|XXH.*|cu_.*|_GLOBAL_OFFSET_TABLE_|__(asan|ubsan|tsan|sanitizer|sancov).*|__popcountdi2)$'
 status=0
 for archive in "$@"; do
     [ -f "$archive" ] || { echo "purity: no archive $archive" >&2; exit 2; }

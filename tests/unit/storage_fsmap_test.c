@@ -44,8 +44,8 @@ static void lies_on(const struct cu_fsmap *map, const char *path, uint32_t id)
     const struct cu_fsmap_mount *m = find(map, path);
 
     assert_non_null(m);
-    if (m->id != id)
-        fail_msg("%s lies on %u, not on %u", path, m->id, id);
+    if (m->info.id != id)
+        fail_msg("%s lies on %u, not on %u", path, m->info.id, id);
 }
 
 static unsigned traits(const struct cu_fsmap *map, const char *path)
@@ -69,7 +69,7 @@ static void a_path_lies_on_the_deepest_mount(void **state)
     lies_on(map, "/lus/a/b/c/d", 31);
     lies_on(map, "/lus/a/bc", 30);
     lies_on(map, "/odd name\\x/f", 32);
-    assert_int_equal(find(map, "/lus/x")->dev, makedev(0, 40));
+    assert_int_equal(find(map, "/lus/x")->info.dev, makedev(0, 40));
     cu_fsmap_destroy(map);
 }
 
@@ -293,7 +293,7 @@ static void mount_points_are_known_as_entries(void **state)
     assert_true(cu_fsmap_points(map, root, "/srv", 4) != 0);
     assert_int_equal(cu_fsmap_points(map, root, "/usr", 4), 0);
     assert_int_equal(cu_fsmap_points(map, find(map, "/srv/x"), "/srv/x", 6), 0);
-    assert_int_equal(cu_fsmap_point(map, root, "/srv/x", 6)->id, 31);
+    assert_int_equal(cu_fsmap_point(map, root, "/srv/x", 6)->info.id, 31);
     assert_true(cu_fsmap_point(map, root, "/srv/p", 6)->traits & CU_FS_KERNEL);
     assert_null(cu_fsmap_point(map, root, "/srv/y", 6));
     cu_fsmap_destroy(map);

@@ -41,7 +41,7 @@ static uint64_t number_of(const struct cu_fsmap *map, const char *dir, const cha
                           uint64_t ino)
 {
     struct cu_served_place at = place_of(map, dir), place;
-    struct stat st = {.st_dev = at.mount->dev, .st_ino = 77, .st_mode = S_IFDIR};
+    struct stat st = {.st_dev = at.mount->info.dev, .st_ino = 77, .st_mode = S_IFDIR};
     uint64_t number =
         cu_served_entry(&at, cu_served_entries(NULL, &at, &st), name, strlen(name), ino);
     char path[64];
@@ -78,7 +78,7 @@ static void the_top_directory_has_a_number_in_any_case(void **state)
 {
     struct cu_fsmap *map = map_of("27 1 0:50 / / rw - fuse.fuse-overlayfs x rw\n", NULL);
     struct cu_served_place top = place_of(map, "/");
-    struct stat st = {.st_dev = top.mount->dev, .st_ino = 1, .st_mode = S_IFDIR};
+    struct stat st = {.st_dev = top.mount->info.dev, .st_ino = 1, .st_mode = S_IFDIR};
     uint64_t first = cu_served_number(NULL, &top, &st);
 
     (void)state;
@@ -95,7 +95,7 @@ static void a_mount_point_is_listed_with_its_roots_number(void **state)
                                        "31 30 0:41 / /a/b rw - fuse.sshfs x rw\n",
                                   NULL);
     struct cu_served_place in = place_of(map, "/a"), root = place_of(map, "/a/b");
-    struct stat st = {.st_dev = root.mount->dev, .st_ino = 1, .st_mode = S_IFDIR};
+    struct stat st = {.st_dev = root.mount->info.dev, .st_ino = 1, .st_mode = S_IFDIR};
     uint64_t number = 0;
 
     (void)state;

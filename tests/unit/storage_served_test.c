@@ -185,7 +185,7 @@ static void count_mount(void *context, const struct cu_fsmap_mount *mount, unsig
 
     (void)traits;
     counts[0]++;
-    counts[1] += strncmp(mount->point, top, strlen(top)) == 0;
+    counts[1] += strncmp(mount->info.point, top, strlen(top)) == 0;
 }
 
 static void all_that_can_be_reached_are_told(void **state)

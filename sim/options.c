@@ -5,6 +5,7 @@
 
 #include "base/parse.h"
 
+#include <getopt.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -82,7 +83,8 @@ static const struct row table[] = {
     {"help", NULL, BOTH, FLAG, 0, 0, 0, 0, "this text"},
 };
 /* clang-format on */
-#define ROWS (sizeof table / sizeof *table)
+#define ROWS      (sizeof table / sizeof *table)
+#define FIRST_ROW 1000 /* val of row 0: no character */
 
 static const char *command_name(unsigned command)
 {
@@ -244,15 +246,6 @@ static int set(struct cu_sim_options *o, const struct row *row, const char *text
 
 /* --- the command line ------------------------------------------------------------------------- */
 
-static const struct row *find(const struct cu_sim_options *o, const char *name, size_t len)
-{
-    for (size_t i = 0; i < ROWS; i++)
-        if (table[i].commands & o->command && strlen(table[i].name) == len &&
-            strncmp(table[i].name, name, len) == 0)
-            return &table[i];
-    return NULL;
-}
-
 static int wrong(const struct cu_sim_options *o, const char *what, const char *arg)
 {
     fprintf(stderr, "copper-sim: %s: %s; see copper-sim %s --help\n", arg, what,
@@ -260,31 +253,50 @@ static int wrong(const struct cu_sim_options *o, const char *what, const char *a
     return -1;
 }
 
+/* The rows of the command as getopt_long wants them; each one's number is its val. */
+static void list_options(const struct cu_sim_options *o, struct option longs[ROWS + 1])
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < ROWS; i++)
+        if (table[i].commands & o->command)
+            longs[count++] = (struct option){.name = table[i].name,
+                                             .has_arg = table[i].value != NULL,
+                                             .val = FIRST_ROW + (int)i};
+    longs[count] = (struct option){0};
+}
+
 static int parse_rest(struct cu_sim_options *o)
 {
-    for (int i = 2; i < o->argc; i++) {
-        const char *arg = o->argv[i], *equal = strchr(arg, '='), *value = NULL;
-        const struct row *row;
+    struct option longs[ROWS + 1];
+    char **argv = o->argv + 1; /* argv[0] is the command's name */
+    int argc = o->argc - 1;
 
-        if (strncmp(arg, "--", 2) != 0)
-            return wrong(o, "not an option", arg);
-        row = find(o, arg + 2, equal ? (size_t)(equal - arg - 2) : strlen(arg + 2));
-        if (!row)
-            return wrong(o, "no such option", arg);
-        if (strcmp(row->name, "help") == 0) {
+    list_options(o, longs);
+    opterr = 0;
+    optind = 0; /* glibc: begin anew */
+    for (;;) {
+        const char *arg = optind == 0 ? argv[1] : argv[optind];
+        int c = getopt_long(argc, argv, "+:", longs, NULL);
+
+        if (c == -1)
+            break;
+        if (c == ':')
+            return wrong(o, "a value is missing", arg);
+        if (c < FIRST_ROW)
+            return wrong(o,
+                         optopt >= FIRST_ROW          ? "takes no value"
+                         : strncmp(arg, "--", 2) == 0 ? "no such option"
+                                                      : "not an option",
+                         arg);
+        if (strcmp(table[c - FIRST_ROW].name, "help") == 0) {
             print_help(o->command);
             return 1;
         }
-        if (row->value)
-            value = equal ? equal + 1 : i + 1 < o->argc ? o->argv[++i] : NULL;
-        if (row->value && !value)
-            return wrong(o, "a value is missing", arg);
-        if (!row->value && equal)
-            return wrong(o, "takes no value", arg);
-        if (set(o, row, value) < 0)
+        if (set(o, &table[c - FIRST_ROW], optarg) < 0)
             return -1;
     }
-    return 0;
+    return optind < argc ? wrong(o, "not an option", argv[optind]) : 0;
 }
 
 /* Small chunks and files: many flights, little memory. */

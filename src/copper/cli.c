@@ -9,6 +9,7 @@
 #include "host/rundir.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,6 +17,8 @@
 #include <unistd.h>
 
 #define TIMEOUT_MAX_S 86400u
+#define LONG          1000 /* and an option's letter: a word, and not a letter, was given */
+#define HELP          (LONG + 256)
 
 static const struct known_option {
     char letter;
@@ -83,17 +86,41 @@ void cu_cli_help(const struct cu_command *command)
     puts("  --help               this text");
 }
 
-static const struct known_option *find_option(const struct cu_command *command, const char *word,
-                                              size_t len)
+static const struct known_option *find_option(char letter)
 {
-    if (len == 2 && strncmp(word, "-v", 2) == 0)
-        return &known_options[0];
     for (size_t i = 0; i < KNOWN_COUNT; i++)
-        if (strlen(known_options[i].name) == len &&
-            strncmp(known_options[i].name, word, len) == 0 &&
-            strchr(command->options, known_options[i].letter) != NULL)
+        if (known_options[i].letter == letter)
             return &known_options[i];
     return NULL;
+}
+
+/* What the command takes, as getopt_long wants it; val is LONG and the letter. */
+static void list_options(const struct cu_command *command, struct option longs[KNOWN_COUNT + 2])
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < KNOWN_COUNT; i++) {
+        const struct known_option *o = &known_options[i];
+
+        if (strchr(command->options, o->letter) != NULL)
+            longs[count++] = (struct option){
+                .name = o->name + 2, .has_arg = o->value != NULL, .val = LONG + o->letter};
+    }
+    longs[count++] = (struct option){.name = "help", .val = HELP};
+    longs[count] = (struct option){0};
+}
+
+/* What getopt_long refused with c, at this word. */
+static int refuse_option(const struct cu_command *command, int c, const char *word)
+{
+    const struct known_option *o = find_option((char)(optopt > LONG ? optopt - LONG : optopt));
+
+    if (c == ':' && o != NULL)
+        return cu_cli_fail(CU_EXIT_USAGE, "%s: needs a value: %s", word, o->value);
+    if (optopt > LONG)
+        return cu_cli_fail(CU_EXIT_USAGE, "%s: takes no value", o != NULL ? o->name : "--help");
+    return cu_cli_fail(CU_EXIT_USAGE, "%s: there is no option %s: see copper %s --help",
+                       command->name, word, command->name);
 }
 
 static int take_mount(struct cu_cli_options *options, const char *value)
@@ -145,40 +172,30 @@ static int take_option(struct cu_cli_options *options, char letter, const char *
 int cu_cli_parse(const struct cu_command *command, int argc, char **argv,
                  struct cu_cli_options *options)
 {
-    int i;
+    struct option longs[KNOWN_COUNT + 2];
 
     memset(options, 0, sizeof(*options));
-    for (i = 1; i < argc && argv[i][0] == '-' && argv[i][1] != '\0'; i++) {
-        const char *equals = strncmp(argv[i], "--", 2) == 0 ? strchr(argv[i], '=') : NULL;
-        size_t len = equals != NULL ? (size_t)(equals - argv[i]) : strlen(argv[i]);
-        const struct known_option *o;
-        const char *value = equals != NULL ? equals + 1 : NULL;
+    list_options(command, longs);
+    opterr = 0;
+    optind = 0; /* glibc: begin anew */
+    for (;;) {
+        const char *word = argv[optind == 0 && argc > 0 ? 1 : optind];
+        int c = getopt_long(argc, argv, "+:v:h", longs, NULL);
         int status;
 
-        if (strcmp(argv[i], "--") == 0) {
-            i++;
+        if (c == -1)
             break;
-        }
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+        if (c == HELP || c == 'h') {
             cu_cli_help(command);
             return CU_EXIT_OK;
         }
-        o = find_option(command, argv[i], len);
-        if (o == NULL)
-            return cu_cli_fail(CU_EXIT_USAGE, "%s: there is no option %s: see copper %s --help",
-                               command->name, argv[i], command->name);
-        if (o->value == NULL && value != NULL)
-            return cu_cli_fail(CU_EXIT_USAGE, "%s: takes no value", o->name);
-        if (o->value != NULL && value == NULL) {
-            if (i + 1 >= argc)
-                return cu_cli_fail(CU_EXIT_USAGE, "%s: needs a value: %s", argv[i], o->value);
-            value = argv[++i];
-        }
-        status = take_option(options, o->letter, value);
+        if (c == '?' || c == ':')
+            return refuse_option(command, c, word);
+        status = take_option(options, (char)(c > LONG ? c - LONG : c), optarg);
         if (status >= 0)
             return status;
     }
-    options->first = i;
+    options->first = optind;
     if (!options->mount_given && cu_rundir_default_mount(getuid(), options->mount) != 0)
         return cu_cli_fail(CU_EXIT_USAGE,
                            "COPPER_MOUNT: is not a mount directory; allowed is an absolute path");

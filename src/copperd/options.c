@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Parsed by hand: five long options do not need getopt's global state, and an error must name the
- * word that is wrong. */
+/* An error names the word that is wrong. */
 #include "copperd/options.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <string.h>
 
 const char cu_options_usage[] =
@@ -17,54 +17,38 @@ const char cu_options_usage[] =
     "  --help        this text\n"
     "  --version     the version\n";
 
-/* The value of option `name` at argv[*at], written "--name VALUE" or "--name=VALUE".
- * 1: it is this option; 0: another one; -EINVAL: its value lacks. */
-static int take_value(int argc, char **argv, int *at, const char *name, const char **value,
-                      struct cu_error *err)
-{
-    size_t len = strlen(name);
-    const char *word = argv[*at];
-
-    if (strncmp(word, name, len) != 0)
-        return 0;
-    if (word[len] == '=') {
-        *value = word + len + 1;
-    } else if (word[len] != '\0') {
-        return 0;
-    } else {
-        *value = *at + 1 < argc ? argv[++*at] : "";
-    }
-    if (**value == '\0')
-        return cu_error_set(err, -EINVAL, "%s needs a value", name);
-    return 1;
-}
-
 int cu_options_parse(int argc, char **argv, struct cu_options *options, struct cu_error *err)
 {
-    *options = (struct cu_options){0};
-    for (int i = 1; i < argc; i++) {
-        int found;
+    static const struct option longs[] = {
+        {"foreground", no_argument, NULL, 'f'}, {"node", required_argument, NULL, 'n'},
+        {"job", required_argument, NULL, 'j'},  {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},    {NULL, 0, NULL, 0}};
+    const char *word;
+    int c;
 
-        if (strcmp(argv[i], "--foreground") == 0) {
+    *options = (struct cu_options){0};
+    opterr = 0;
+    optind = 0; /* glibc: begin anew */
+    for (;;) {
+        word = argv[optind == 0 && argc > 0 ? 1 : optind];
+        c = getopt_long(argc, argv, "+:", longs, NULL);
+        if (c == ':' || ((c == 'n' || c == 'j') && optarg[0] == '\0'))
+            return cu_error_set(err, -EINVAL, "%.*s needs a value", (int)strcspn(word, "="), word);
+        if (c == 'f')
             options->foreground = true;
-            continue;
-        }
-        if (strcmp(argv[i], "--help") == 0) {
-            options->help = true;
-            return 0;
-        }
-        if (strcmp(argv[i], "--version") == 0) {
-            options->version = true;
-            return 0;
-        }
-        found = take_value(argc, argv, &i, "--node", &options->node, err);
-        if (found == 0)
-            found = take_value(argc, argv, &i, "--job", &options->job_path, err);
-        if (found < 0)
-            return found;
-        if (found == 0)
-            return cu_error_set(err, -EINVAL, "\"%s\" is not an option; copperd --help lists them",
-                                argv[i]);
+        else if (c == 'n')
+            options->node = optarg;
+        else if (c == 'j')
+            options->job_path = optarg;
+        else
+            break;
     }
+    options->help = c == 'h';
+    options->version = c == 'V';
+    if (options->help || options->version)
+        return 0;
+    if (c == '?' || optind < argc)
+        return cu_error_set(err, -EINVAL, "\"%s\" is not an option; copperd --help lists them",
+                            c == '?' ? word : argv[optind]);
     return 0;
 }

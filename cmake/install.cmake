@@ -31,6 +31,10 @@ foreach(script ${CU_SCRIPTS})
     DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
 endforeach()
 
+install(FILES packaging/completion/_copper DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+file(GLOB cu_fish CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/packaging/completion/*.fish)
+install(FILES ${cu_fish} DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+
 install(FILES packaging/modulefiles/copper.lua RENAME ${PROJECT_VERSION}.lua
   DESTINATION ${CMAKE_INSTALL_DATADIR}/modulefiles/copper)
 install(FILES packaging/modulefiles/copper.tcl RENAME ${PROJECT_VERSION}

@@ -1,0 +1,23 @@
+# Completion of copper for fish.
+# SPDX-License-Identifier: BSD-3-Clause
+complete -c copper -f
+complete -c copper -n __fish_use_subcommand -a status -d 'what runs, and in which tree'
+complete -c copper -n __fish_use_subcommand -a stats -d 'what was asked, and what it cost'
+complete -c copper -n __fish_use_subcommand -a stop -d 'ends Copper'
+complete -c copper -n __fish_use_subcommand -a refresh -d 'drops what is cached'
+complete -c copper -n __fish_use_subcommand -a doctor -d 'what could keep Copper from working'
+complete -c copper -n __fish_use_subcommand -a run -d 'runs a command'
+complete -c copper -n __fish_use_subcommand -a help -d 'help on a command'
+complete -c copper -n __fish_use_subcommand -l version -d version
+complete -c copper -l help -d help
+complete -c copper -n 'not __fish_use_subcommand' -s v -l mount -x -a '(__fish_complete_directories)' -d mount
+complete -c copper -n '__fish_seen_subcommand_from status stats stop' -l all -d 'the whole job'
+complete -c copper -n '__fish_seen_subcommand_from status stats doctor' -l json -d 'for programs'
+complete -c copper -n '__fish_seen_subcommand_from status' -l wait -d 'until all nodes are ready'
+complete -c copper -n '__fish_seen_subcommand_from status' -l timeout -x -d 'longest wait, seconds'
+complete -c copper -n '__fish_seen_subcommand_from stats' -l nodes -d 'a line a node'
+complete -c copper -n '__fish_seen_subcommand_from stop' -l here -d 'this node only'
+complete -c copper -n '__fish_seen_subcommand_from stop' -l job-id -x -d 'job'
+complete -c copper -n '__fish_seen_subcommand_from refresh' -F
+complete -c copper -n '__fish_seen_subcommand_from run' -a '(__fish_complete_subcommand --fcs-skip=2)'
+complete -c copper -n '__fish_seen_subcommand_from help' -a 'status stats stop refresh doctor run'

@@ -1,0 +1,120 @@
+# Packages: what cpack makes of a build, and the .deb's whole life in a Debian of its own.
+# SPDX-License-Identifier: BSD-3-Clause
+
+setup_file() {
+    load ../cluster/lib.bash
+    skip_unless_root_fuse
+    export work=$BATS_FILE_TMPDIR
+    (cd "$work" && for kind in DEB RPM TGZ; do
+        cpack -G "$kind" --config "$COPPER_BIN/CPackConfig.cmake" -B "$work/$kind" >"$work/$kind.log" || cat "$work/$kind.log"
+    done)
+}
+
+setup() {
+    deb=("$work"/DEB/*.deb) rpm=("$work"/RPM/*.rpm) tgz=("$work"/TGZ/*.tar.gz)
+}
+
+# names: what an installation holds, of names below its prefix.
+names() {
+    cmake --install "$COPPER_BIN" --prefix "$work/tree" >/dev/null
+    (cd "$work/tree" && find . ! -type d | sort)
+}
+
+@test "each kind of package holds what an installation has, with the depends of its programs" {
+    names >"$work/names"
+    dpkg-deb --fsys-tarfile "${deb[0]}" | tar tf - | sed -n 's|^\./usr/|./|p' | grep -v '/$' | sort | diff "$work/names" -
+    rpm -qp --queryformat '[%{FILEMODES:perms} %{FILENAMES}\n]' "${rpm[0]}" | grep -v -e ^d -e /.build-id/ |
+        sed 's|^[^ ]* /usr/|./|' | sort | diff "$work/names" -
+    tar tf "${tgz[0]}" | sed -n 's|^copper-[^/]*/|./|p' | grep -v '/$' | sort | diff "$work/names" -
+    for library in fuse3 libfuse3-3 libuv1 libsodium23 libjansson4 libxxhash0; do
+        dpkg-deb -f "${deb[0]}" Depends | grep -qw "$library"
+    done
+    rpm -qRp "${rpm[0]}" | grep -q '^libuv\.so'
+}
+
+@test "the .deb in a Debian of its own: installed, launched, imported from, stopped, purged, nothing left" {
+    local root=$work/root site depends
+    site=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' | head -n 1)
+    depends=$(dpkg-deb -f "${deb[0]}" Depends | sed 's/([^)]*)//g; s/ //g')
+    debootstrap --variant=minbase --include="python3-minimal,$depends" "$(. /etc/os-release && echo "$VERSION_CODENAME")" \
+        "$root" "$site" >"$work/debootstrap.log" 2>&1 || { tail -n 20 "$work/debootstrap.log"; false; }
+    cp "${deb[0]}" "$root/copper.deb"
+    install -m 755 /dev/stdin "$root/life" <<'END'
+#!/bin/sh
+# One life of the package; root's directory is where it has its own mounts.
+set -eu
+mount -t proc proc /proc
+mount -t tmpfs tmpfs /tmp
+chmod 1777 /tmp
+[ -e /dev/fuse ] || mknod -m 666 /dev/fuse c 10 229
+ip link set lo up 2>/dev/null || true
+ln -s ../proc/self/mounts /etc/mtab # as init does; fusermount3 looks there before it unmounts
+list() { find / -xdev ! -path '/var/*' ! -path '/proc*' ! -path /etc/ld.so.cache ! -path /life.\* | sort; }
+list >/life.before
+dpkg -i /copper.deb >/dev/null
+useradd -m alice 2>/dev/null || adduser --disabled-password --gecos '' alice >/dev/null
+mkdir -p /srv/env
+echo 'word = "read"' >/srv/env/module.py
+echo 'fanout = 7' >/etc/copper.conf
+export USER=alice
+setpriv --reuid alice --regid alice --clear-groups sh -eu <<'ALICE'
+cd /
+launch_copper.sh
+copper status --json | grep '"fanout": 7'
+PYTHONPATH=/tmp/alice/copper/srv/env python3 -c 'import module; print(module.word, module.__file__)'
+copper run sh -c 'echo "$LD_PRELOAD"'
+stop_copper.sh
+ALICE
+dpkg --purge copper >/dev/null
+rm /etc/copper.conf
+rm -r /srv/env
+userdel -r alice 2>/dev/null
+list >/life.after
+diff /life.before /life.after && echo "nothing is left"
+ls -A /tmp
+grep -c fuse.copper /proc/self/mounts || true
+END
+    run unshare -m -p -n -f chroot "$root" /life
+    echo "$output"
+    [ "$status" = 0 ]
+    [[ ${lines[0]} == "copper: 1 node ready at /tmp/alice/copper in "* ]]
+    [[ $output == *'"fanout": 7'* ]]
+    [[ $output == *"read /tmp/alice/copper/srv/env/module.py"* ]]
+    [[ $output == *"/usr/lib/copper/isatty.so"* ]]
+    [[ $output == *"copper: stopped on 1 node"* ]]
+    [[ $output == *"nothing is left"* ]]
+    [ "${lines[-1]}" = 0 ]
+}
+
+# options PROGRAM [COMMAND]: that its help names.
+options() {
+    "$COPPER_BIN/$1" ${2+"$2"} --help | grep -oE -- '(^| |\[)(--[a-z-]+|-[A-Za-z]\b)' | tr -d ' []' | grep -vx -e -h | sort -u
+}
+
+@test "completion of bash, zsh and fish knows each command and option that help names" {
+    local from=$BATS_TEST_DIRNAME/../../packaging/completion command option name
+    fish -n "$from"/*.fish
+    zsh -n "$from/_copper"
+    for name in launch_copper.sh stop_copper.sh; do
+        options "$name" | while read -r option; do
+            grep -qwe "$option" "$from/copper" || { echo "bash: $name $option"; exit 1; }
+            grep -qwe "'$option\[" "$from/_copper" || grep -qe "[(]*$option" "$from/_copper" || { echo "zsh: $name $option"; exit 1; }
+            case $option in
+            --*) grep -qe "-l ${option#--}\b" "$from/$name.fish" ;;
+            *) grep -qe "-s ${option#-}\b" "$from/$name.fish" ;;
+            esac || { echo "fish: $name $option"; exit 1; }
+        done
+    done
+    "$COPPER_BIN/copper" --help | sed -n 's/^  \([a-z]*\) .*/\1/p' >"$work/commands"
+    [ "$(wc -l <"$work/commands")" -gt 4 ]
+    while read -r command; do
+        grep -q "\[$command\]=" "$from/copper" || { echo "bash: $command"; exit 1; }
+        grep -q "'$command:" "$from/_copper" || { echo "zsh: $command"; exit 1; }
+        grep -q -- "-a $command " "$from/copper.fish" || { echo "fish: $command"; exit 1; }
+        options copper "$command" | grep -e -- | while read -r option; do
+            grep -q "\[$command\]=.*$option" "$from/copper" || { echo "bash: $command $option"; exit 1; }
+            grep -qe "$option" "$from/_copper" || { echo "zsh: $command $option"; exit 1; }
+            grep -qe "-l ${option#--}\b" "$from/copper.fish" || { echo "fish: $command $option"; exit 1; }
+        done
+    done <"$work/commands"
+}

@@ -153,6 +153,8 @@ static const char *state_name(enum cu_task_state state)
         return "waits for nodes";
     case CU_TASK_GATHERING:
         return "waits for children";
+    case CU_TASK_OUTLIVING:
+        return "waits for the parent's end";
     }
     return "?";
 }

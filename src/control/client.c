@@ -442,3 +442,17 @@ int cu_client_call(struct cu_client *client, const json_t *request, int timeout_
     }
     return rc;
 }
+
+bool cu_client_await_end(struct cu_client *client)
+{
+    int64_t deadline_ms = cu_clock_ms() + CU_CLIENT_END_MS;
+    uint8_t ignored[512];
+
+    while (cu_clock_wait(client->channel.fd, POLLIN, deadline_ms) == 0) {
+        ssize_t n = recv(client->channel.fd, ignored, sizeof(ignored), MSG_DONTWAIT);
+
+        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+            return true;
+    }
+    return false;
+}

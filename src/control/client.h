@@ -16,6 +16,7 @@
     2000 /* a daemon that lives answers within this, or is as good as dead                         \
           */
 #define CU_CLIENT_ANSWER_MS 10000 /* for what the daemons of a whole job gather */
+#define CU_CLIENT_END_MS    5000  /* from the answer to a `stop` to the end of all daemons */
 
 struct cu_client {
     struct cu_channel channel;
@@ -50,6 +51,11 @@ __attribute__((warn_unused_result)) int cu_client_receive(struct cu_client *clie
 __attribute__((warn_unused_result)) int cu_client_call(struct cu_client *client,
                                                        const json_t *request, int timeout_ms,
                                                        json_t **result, struct cu_error *err);
+
+/* After the answer to a `stop`: waits until the daemon has closed the connection, which it does
+ * when nothing is left of it, and of those through which the request went up. False when it does
+ * not within CU_CLIENT_END_MS. */
+__attribute__((warn_unused_result)) bool cu_client_await_end(struct cu_client *client);
 
 /* Reads and decodes the job description that the launch host keeps. -ENOENT when there is none. */
 __attribute__((warn_unused_result)) int cu_client_read_job(const char *path, struct cu_job *job,

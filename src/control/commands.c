@@ -349,7 +349,7 @@ static struct cu_task *task_of(struct cu_commands *commands, uint64_t id)
 
 /* The root's answer goes on as it is. A newline would break the line protocol of the socket. */
 static void hand_down(struct cu_commands *commands, struct cu_task *task, const void *text,
-                      size_t size)
+                      size_t size, uint64_t now_ns)
 {
     struct cu_commands_origin origin = task->origin;
     struct cu_buf *copy = NULL;
@@ -358,7 +358,10 @@ static void hand_down(struct cu_commands *commands, struct cu_task *task, const 
         cu_task_fail(commands, task, "the answer of %s is broken", parent_name(commands, task));
         return;
     }
-    cu_task_free(commands, task);
+    if (task->op == CU_OP_STOP && commands->stopping)
+        cu_gather_outlive(commands, task, now_ns);
+    else
+        cu_task_free(commands, task);
     if (origin.owner == NULL)
         return;
     copy = cu_buf_copy(text, size);
@@ -375,11 +378,10 @@ void cu_commands_result(struct cu_commands *commands, uint32_t rank, bool child,
     struct cu_task *task = task_of(commands, id);
     json_t *result;
 
-    (void)now_ns;
     if (task == NULL)
         return; /* its time was over */
     if (task->state == CU_TASK_HANDED_UP && !child && rank == task->parent) {
-        hand_down(commands, task, text, size);
+        hand_down(commands, task, text, size, now_ns);
     } else if (task->state == CU_TASK_GATHERING && child) {
         result = size <= CU_CONTROL_JSON_MAX ? json_loadb(text, size, 0, NULL) : NULL;
         cu_gather_result(commands, task, rank, result);
@@ -399,6 +401,8 @@ void cu_commands_peer_down(struct cu_commands *commands, uint32_t rank, bool chi
                              parent_name(commands, task));
             else
                 task->state = CU_TASK_PARKED; /* another parent will be found */
+        } else if (task->state == CU_TASK_OUTLIVING && !child && rank == task->parent) {
+            cu_task_free(commands, task);
         } else if (task->state == CU_TASK_GATHERING && child) {
             cu_gather_child_down(commands, task, rank);
         }
@@ -464,6 +468,9 @@ void cu_commands_tick(struct cu_commands *commands, uint64_t now_ns)
             break;
         case CU_TASK_GATHERING:
             cu_gather_finish(commands, task);
+            break;
+        case CU_TASK_OUTLIVING:
+            cu_task_free(commands, task);
             break;
         }
     }

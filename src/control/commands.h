@@ -25,6 +25,9 @@
 #define CU_COMMANDS_REQUEST_MAX (CU_TEXT_BYTES(CU_TREE_PATH_MAX) + 1024u)
 #define CU_COMMANDS_TASKS_MAX   256u /* unanswered requests; more are refused */
 #define CU_COMMANDS_NAMES_MAX   100u /* host names listed in one result */
+/* How long a daemon that has passed the answer to a `stop` down waits for its parent's end. Longer
+ * than CU_CLIENT_END_MS: who asked then sees that not all has ended. */
+#define CU_COMMANDS_END_MS 6000u
 
 struct cu_commands;
 
@@ -88,7 +91,8 @@ void cu_commands_tick(struct cu_commands *commands, uint64_t now_ns);
 /* From now on every request is refused, and what waits is answered so, but for `stop` requests that
  * were handed up: their answer is still to come from the parent. */
 void cu_commands_stopping(struct cu_commands *commands);
-/* Requests handed up that still wait for their answer. */
+/* Requests handed up still wait for their answer or, when that was a stop's, for the parent's end.
+ */
 bool cu_commands_lingers(const struct cu_commands *commands);
 /* Text of a result; NULL when out of memory. New reference. */
 struct cu_buf *cu_commands_encode(const json_t *result);

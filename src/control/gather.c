@@ -6,7 +6,8 @@
  *
  * A refresh is done when this node's kernel has been told, too.
  *
- * A stop is complete for a child when its connection has ended, too: then its process has. */
+ * A stop is complete for a child when its connection has ended, too: then its process has. One that
+ * has answered and does not end in time is silent. */
 #include "base/path.h"
 #include "base/text.h"
 #include "control/task.h"
@@ -265,6 +266,10 @@ void cu_gather_finish(struct cu_commands *commands, struct cu_task *task)
     json_t *result = json_object();
     char *ranks;
 
+    for (uint32_t i = 0; task->op == CU_OP_STOP && i < task->child_count; i++) {
+        if (!task->children[i].done)
+            cu_rankset_remove(&task->seen, task->children[i].rank);
+    }
     json_object_set_new(result, "ok", json_true());
     if (task->sum != NULL)
         json_object_set(result, "sum", task->sum);
@@ -288,4 +293,13 @@ void cu_gather_finish(struct cu_commands *commands, struct cu_task *task)
         return;
     }
     cu_task_finish(commands, task, result);
+}
+
+void cu_gather_outlive(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns)
+{
+    task->state = CU_TASK_OUTLIVING;
+    task->origin.owner = NULL;
+    if (cu_deadline_arm(&commands->deadlines, &task->deadline,
+                        now_ns + CU_COMMANDS_END_MS * UINT64_C(1000000)) < 0)
+        cu_task_free(commands, task);
 }

@@ -33,6 +33,14 @@ bool cu_rankset_add(struct cu_rankset *set, uint32_t rank)
     return true;
 }
 
+void cu_rankset_remove(struct cu_rankset *set, uint32_t rank)
+{
+    if (!cu_rankset_has(set, rank))
+        return;
+    set->bits[rank / 8] = (uint8_t)(set->bits[rank / 8] & ~(1u << (rank % 8)));
+    set->count--;
+}
+
 bool cu_rankset_meet(const struct cu_rankset *a, const struct cu_rankset *b)
 {
     for (uint32_t i = 0; i <= a->limit / 8; i++)

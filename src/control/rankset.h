@@ -19,6 +19,7 @@ void cu_rankset_free(struct cu_rankset *set);
 bool cu_rankset_has(const struct cu_rankset *set, uint32_t rank);
 /* True when rank was not in it (and is below the limit). */
 bool cu_rankset_add(struct cu_rankset *set, uint32_t rank);
+void cu_rankset_remove(struct cu_rankset *set, uint32_t rank);
 /* Is a rank in both? The limits are the same. */
 bool cu_rankset_meet(const struct cu_rankset *a, const struct cu_rankset *b);
 void cu_rankset_add_all(struct cu_rankset *set, const struct cu_rankset *more);

@@ -23,6 +23,7 @@ enum cu_task_state {
     CU_TASK_HANDED_UP, /* the parent was asked */
     CU_TASK_WAITING,   /* `wait` at the root */
     CU_TASK_GATHERING, /* children were asked */
+    CU_TASK_OUTLIVING, /* a `stop` is answered: ends when the parent has */
 };
 
 enum cu_task_scope {
@@ -49,7 +50,7 @@ struct cu_task {
     uint64_t asked_ns;   /* when the request came */
     uint64_t timeout_ms; /* how long it may take at the root */
     json_t *request;     /* owned */
-    uint32_t parent;     /* HANDED_UP: who was asked */
+    uint32_t parent;     /* HANDED_UP: who was asked; OUTLIVING: who ends first */
     /* GATHERING */
     struct cu_task_child *children; /* owned */
     uint32_t child_count;
@@ -90,6 +91,9 @@ void cu_gather_child_down(struct cu_commands *commands, struct cu_task *task, ui
 bool cu_gather_poll(struct cu_commands *commands, struct cu_task *task);
 /* Ends it with what has come. */
 void cu_gather_finish(struct cu_commands *commands, struct cu_task *task);
+/* The answer to a `stop` is passed on. This node ends after its parent has, so that who asked sees
+ * by the end of his connection that nothing runs above either. */
+void cu_gather_outlive(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns);
 
 /* answers.c: results of this node; new references, NULL when out of memory. */
 json_t *cu_answer_status(struct cu_commands *commands, uint64_t now_ns);

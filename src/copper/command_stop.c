@@ -29,6 +29,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
     struct cu_error err;
     json_t *request, *result = NULL;
     uint64_t silent;
+    bool ended;
     int status = cu_cli_parse(command, argc, argv, &options);
     int rc;
 
@@ -47,6 +48,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
     request = json_pack("{s:s,s:b}", "op", "stop", "all", 1);
     rc = cu_client_call(&client, request, STOP_MS, &result, &err);
     json_decref(request);
+    ended = rc == 0 && cu_client_await_end(&client);
     cu_client_close(&client);
     if (rc != 0)
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
@@ -57,6 +59,9 @@ static int run(const struct cu_command *command, int argc, char **argv)
     if (silent > 0)
         return cu_cli_fail(CU_EXIT_FAILED, "%llu nodes did not answer: use stop_copper.sh",
                            (unsigned long long)silent);
+    if (!ended)
+        return cu_cli_fail(CU_EXIT_FAILED,
+                           "a daemon has answered but does not end: use stop_copper.sh");
     return CU_EXIT_OK;
 }
 

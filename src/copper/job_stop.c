@@ -53,7 +53,8 @@ void cu_job_stop_each(const struct cu_hosts *hosts, const char *mount_dir, const
 }
 
 /* Asks the daemon at the other end to stop its job, whose hosts are known, then does the nodes that
- * this did not reach. -errno when nobody took the order. */
+ * this did not reach: all, when somebody has answered but does not end, as nobody says who. -errno
+ * when nobody took the order. */
 static int stop_through(struct cu_client *client, const struct cu_hosts *known,
                         const char *mount_dir, const char *job_id,
                         const struct cu_launch_paths *paths, struct cu_job_stop *stop)
@@ -63,18 +64,22 @@ static int stop_through(struct cu_client *client, const struct cu_hosts *known,
     struct cu_hosts rest = {0};
     struct cu_error why = {""};
     int rc = cu_client_call(client, request, STOP_MS, &result, &stop->why);
+    bool ended;
 
     json_decref(request);
     if (rc != 0)
         return rc;
+    ended = cu_client_await_end(client);
     rc = cu_stop_answer_silent(known, result, &rest, &why);
     if (rc != 0)
         cu_cli_say(stderr, "%s", why.text);
     if (rc != -EBADMSG)
         stop->stopped += cu_cli_number(result, "stopped");
     json_decref(result);
-    if (rest.count > 0)
-        cu_job_stop_each(&rest, mount_dir, job_id, paths, stop);
+    if (rest.count > 0 || !ended)
+        cu_job_stop_each(ended ? &rest : known, mount_dir, job_id, paths, stop);
+    if (stop->stopped > known->count)
+        stop->stopped = known->count;
     cu_parse_hosts_free(&rest);
     return rc == -ENOMEM ? rc : 0;
 }

@@ -196,6 +196,7 @@ static void remove_job_file(const struct start *start)
         close(fd);
 }
 
+/* The lock last: while anything is left, whoever comes finds it. */
 static void leave_place(struct start *start)
 {
     cu_mountdir_remove(&start->mountdir);
@@ -278,8 +279,8 @@ static void serve(void *context, bool again)
     cu_daemon_run(daemon);
     cu_log_info("stopped");
     remove_job_file(start);
-    leave_place(start);
     cu_supervisor_leave(start->recovery);
+    leave_place(start);
     if (!cu_log_flush(FLUSH_LOG_MS) || cu_daemon_hangs(daemon))
         cu_process_close_all(); /* else they end with the process, which says that it has */
     _exit(0);
@@ -382,6 +383,7 @@ static int supervise(struct start *start, struct cu_error *err)
     config.recovery = start->recovery;
     config.device_fd = start->device_fd;
     rc = cu_supervisor_run(&config, err);
+    cu_transport_tcp_unlisten(start->listener_fd); /* a daemon that cannot end has a copy */
     if (rc == 1)
         return 0;
     clear_away(start);

@@ -2,8 +2,10 @@
 /* The end in good order: unmount, remove what was made, answer who asked, say goodbye, let the last
  * bytes out, return from the loop. Workers may hang in storage and are never waited for.
  *
- * The answer comes after the unmount, so that who got it finds nothing left. A daemon through which
- * a `stop` was handed up stays, unmounted, until the answer has come down again. */
+ * The answer comes after the unmount. A daemon through which a `stop` was handed up stays,
+ * unmounted, until the answer has come down again and its parent has ended. Its connections end
+ * last of all, after its supervisor: so who asked for the stop, and waits for the end of his
+ * connection, finds nothing left on any node. */
 #include "copperd/state.h"
 
 #include "copperd/supervisor.h"
@@ -13,8 +15,8 @@
 #include <string.h>
 
 #define FLUSH_MS  1000u
-#define LINGER_MS 8000u /* longer than a handed-up request may take */
-#define LOOK_MS   2u    /* libuv tells nobody when a queue of another module is empty */
+#define LINGER_MS (8000u + CU_COMMANDS_END_MS) /* longer than a handed-up request may take */
+#define LOOK_MS   2u /* libuv tells nobody when a queue of another module is empty */
 #define NS_PER_MS 1000000ull
 
 static uint64_t queued(const struct cu_daemon *daemon)
@@ -95,6 +97,7 @@ static void on_begin(uv_timer_t *timer)
     take_away_mount(daemon);
     cu_snapshot_take(daemon->profile_file);
     cu_socket_unlisten(daemon->socket);
+    cu_transport_unlisten(daemon->transport);
     answer(daemon);
     uv_timer_start(&daemon->stop_timer, on_look, 0, LOOK_MS);
 }

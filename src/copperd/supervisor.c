@@ -25,7 +25,7 @@
 #define STOP_MS      1000u /* an orderly end takes milliseconds; a frozen daemon has none */
 #define KILL_MS      500u  /* stop tools wait 2 s for us */
 #define BACKOFF_MS   50u   /* before the second restart; doubled for each further one */
-#define LEAVE_MS     1000
+#define LEAVE_MS     1000  /* for the supervisor to end, then again when it is killed */
 
 struct supervisor {
     const struct cu_supervisor_config *config;
@@ -235,7 +235,10 @@ void cu_supervisor_leave(struct cu_recovery *recovery)
     cu_supervisor_tell(recovery, CU_RECOVERY_DONE);
     if (ended.fd < 0)
         return;
-    if (getppid() == supervisor_pid)
+    if (getppid() == supervisor_pid && poll(&ended, 1, LEAVE_MS) == 0 &&
+        getppid() == supervisor_pid) { /* it is frozen; there is nothing left for it to do */
+        kill(supervisor_pid, SIGKILL);
         (void)poll(&ended, 1, LEAVE_MS);
+    }
     close(ended.fd);
 }

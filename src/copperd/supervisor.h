@@ -32,8 +32,8 @@ __attribute__((warn_unused_result)) int cu_supervisor_run(const struct cu_superv
 
 /* In the daemon: sets the phase and lets the supervisor know. */
 void cu_supervisor_tell(struct cu_recovery *recovery, enum cu_recovery_phase phase);
-/* In the daemon, when everything was cleaned up: the supervisor ends first, so that whoever waits
- * for the daemon's end finds neither. */
+/* In the daemon, when everything but the lock was cleaned up: the supervisor ends first, or is
+ * killed, so that whoever waits for the daemon's end finds neither. */
 void cu_supervisor_leave(struct cu_recovery *recovery);
 
 #endif

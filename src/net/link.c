@@ -18,6 +18,11 @@ struct cu_link *cu_transport_connect(struct cu_transport *transport, uint32_t ra
     return transport->ops->connect(transport, rank, host, port, timeout_ms);
 }
 
+void cu_transport_unlisten(struct cu_transport *transport)
+{
+    transport->ops->unlisten(transport);
+}
+
 void cu_transport_destroy(struct cu_transport *transport)
 {
     if (transport)

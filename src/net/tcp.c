@@ -200,6 +200,19 @@ static uint16_t tcp_port(const struct cu_transport *transport)
     return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
 }
 
+static void tcp_unlisten(struct cu_transport *transport)
+{
+    struct cu_tcp *tcp = tcp_of(transport);
+    uv_os_fd_t fd;
+
+    if (uv_is_closing((uv_handle_t *)&tcp->listener))
+        return;
+    if (uv_fileno((uv_handle_t *)&tcp->listener, &fd) == 0)
+        cu_transport_tcp_unlisten(fd);
+    uv_timer_stop(&tcp->pause);
+    uv_close((uv_handle_t *)&tcp->listener, on_handle_closed);
+}
+
 static void tcp_destroy(struct cu_transport *transport)
 {
     struct cu_tcp *tcp = tcp_of(transport);
@@ -209,7 +222,7 @@ static void tcp_destroy(struct cu_transport *transport)
     tcp->destroyed = true;
     while (!cu_list_empty(&tcp->links))
         cu_tcp_drop(CU_LIST_ENTRY(tcp->links.next, struct cu_tcp_link, in_links));
-    uv_close((uv_handle_t *)&tcp->listener, on_handle_closed);
+    tcp_unlisten(transport);
     uv_close((uv_handle_t *)&tcp->timer, on_handle_closed);
     uv_close((uv_handle_t *)&tcp->pause, on_handle_closed);
     uv_close((uv_handle_t *)&tcp->tick, on_handle_closed);
@@ -219,6 +232,7 @@ static void tcp_destroy(struct cu_transport *transport)
 static const struct cu_transport_ops tcp_ops = {
     .port = tcp_port,
     .connect = cu_tcp_connect,
+    .unlisten = tcp_unlisten,
     .destroy = tcp_destroy,
 };
 

@@ -66,3 +66,10 @@ int cu_transport_tcp_listen(const char *bind_address, uint16_t port, struct cu_e
                             bind_address ? bind_address : "any address", port, strerror(-fd));
     return fd;
 }
+
+/* A listening socket that is shut down has lost its port, whichever processes still hold it: a bind
+ * with SO_REUSEADDR succeeds. */
+void cu_transport_tcp_unlisten(int fd)
+{
+    (void)shutdown(fd, SHUT_RDWR);
+}

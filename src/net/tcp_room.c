@@ -91,6 +91,7 @@ int cu_tcp_room_take(void *context, const struct cu_msg_head *head)
 {
     struct cu_tcp_link *link = context;
     const struct cu_transport_events *events = &link->tcp->config.events;
+    uint64_t tick_ms = link->tcp->config.receive_tick_ms;
 
     if (events->expects && !events->expects(events->context, &link->base, head))
         return -EBADMSG;
@@ -103,8 +104,10 @@ int cu_tcp_room_take(void *context, const struct cu_msg_head *head)
         }
         end_receiving(other);
     }
+    if (tick_ms == 0)
+        tick_ms = TICK_MS;
     if (link->tcp->room[0] + link->tcp->room[1] == 0)
-        uv_timer_start(&link->tcp->tick, on_tick, TICK_MS, TICK_MS);
+        uv_timer_start(&link->tcp->tick, on_tick, tick_ms, tick_ms);
     link->receiving = head->bulk_len;
     link->tick_bytes = 0;
     *room_of(link) += link->receiving;

@@ -52,6 +52,7 @@ struct cu_transport_config {
                                    When more would begin, the link with the largest ends with
                                    ENOBUFS. One that brings less than 64 KiB a second for 10 s
                                    ends with ETIMEDOUT */
+    uint32_t receive_tick_ms;   /* what a second is in that (tests); 0: 1,000 */
     uint64_t send_queue_max_bytes; /* a link with more queued is slow and gets closed
                                       with ENOBUFS; 0: 256 MiB */
 };
@@ -63,6 +64,8 @@ struct cu_transport_config {
  * err. */
 __attribute__((warn_unused_result)) int
 cu_transport_tcp_listen(const char *bind_address, uint16_t port, struct cu_error *err);
+/* Frees the port of such a socket at once, for all who have a copy of it. */
+void cu_transport_tcp_unlisten(int fd);
 /* Listens at once. NULL with err when the port is taken, the address is not this host's, or memory
  * is out; the loop must still run once more then, to let go of what was begun. */
 struct cu_transport *cu_transport_tcp_create(const struct cu_transport_config *config,
@@ -92,6 +95,8 @@ void *cu_link_data(const struct cu_link *link);
 void cu_link_set_data(struct cu_link *link, void *data);
 /* "node3 10.0.0.3:5000" for messages; borrowed while the link lives. */
 const char *cu_link_name(const struct cu_link *link);
+/* Stops listening: the port is free at once, whoever else has a copy of the socket. Links stay. */
+void cu_transport_unlisten(struct cu_transport *transport);
 /* Stops listening and closes all links without `down`; frees itself when libuv has let go of its
  * handles (run the loop until it is empty). NULL does nothing. */
 void cu_transport_destroy(struct cu_transport *transport);

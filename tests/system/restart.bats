@@ -282,6 +282,34 @@ stop_in_disorder() {
     done
 }
 
+# ports NODE: that are listened to there, of all addresses, in hexadecimal.
+ports() {
+    on "$1" sh -c 'cat /proc/net/tcp /proc/net/tcp6' | awk '$4 == "0A" { sub(".*:", "", $2); print $2 }'
+}
+
+# A supervisor that is slow to end is a frozen one here. Asked on the login node the order goes to the
+# root first, asked on node3 through node2.
+@test "stop returns when no process, port, mount or file is left, also where supervisors are slow" {
+    local asker slow
+    for asker in login node3; do
+        for slow in node1 node2; do
+            up node1,node2,node3 -k 1 -p 23457
+            ports node1 | grep -qx 5BA1
+            # shellcheck disable=SC2046
+            on "$slow" kill -STOP $(pids "$slow" copperd-super)
+            run -0 on "$asker" env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/stop_copper.sh" -v "$MOUNT"
+            # The launch host's description of the job is the launch host's to remove.
+            on login rm -f /tmp/copper-0/*.job
+            echo "asked on $asker, slow on $slow: $output; left: $(left)"
+            [[ $output == *"stopped on 3 nodes"* ]]
+            nothing_left
+            for node in node1 node2 node3; do
+                run ! grep -x 5BA1 <<<"$(ports "$node")"
+            done
+        done
+    done
+}
+
 @test "stop where the supervisor is dead and the daemon frozen, and where it is the supervisor" {
     up node1,node2
     stop_in_disorder on

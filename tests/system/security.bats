@@ -200,9 +200,11 @@ resident() {
     on "$1" awk '/^RssAnon/ { print int($2 / 1024) }' "/proc/$(daemon "$1")/status"
 }
 
-@test "unfinished frames of who has the key take no memory beyond a bound" {
-    local before
+@test "unfinished frames of who has the key take no memory beyond a bound, and no room for long" {
+    local before trickler
     up
+    peer node1 trickle 3>&- &
+    trickler=$!
     before=$(resident node1)
     mkfifo "$WORK/hoard.end"
     peer node1 hoard 20 <"$WORK/hoard.end" >"$WORK/hoarding" 3>&- &
@@ -213,6 +215,8 @@ resident() {
     exec 7>&-
     wait $!
     grep -q '"closed": 20' "$WORK/hoarding"
+    # One that is far below the bound, and sends byte by byte.
+    wait "$trickler"
     run -0 parent_is node2 node1
     rm "$WORK/hoard.end"
 }

@@ -242,7 +242,42 @@ static void test_stop_lingers(void **state)
     result_from(0, false, node.outbox[0].id, "{\"ok\":true,\"stopped\":4}");
     assert_int_equal(number("stopped"), 4);
     assert_ptr_equal(node.reply_owner, &asker);
+    /* whoever asked takes this node's end for that of all: the parent's comes first */
+    assert_true(cu_commands_lingers(node.commands));
+    cu_commands_peer_down(node.commands, 0, true, node.now_ns);
+    cu_commands_peer_down(node.commands, 2, false, node.now_ns);
+    assert_true(cu_commands_lingers(node.commands));
+    cu_commands_peer_down(node.commands, 0, false, node.now_ns);
     assert_false(cu_commands_lingers(node.commands));
+}
+
+static void test_stop_does_not_linger_for_ever(void **state)
+{
+    (void)state;
+    start_child();
+    request("{\"op\":\"stop\",\"all\":true}");
+    cu_commands_stopping(node.commands);
+    result_from(0, false, node.outbox[0].id, "{\"ok\":true,\"stopped\":4}");
+    pass_ms(CU_COMMANDS_END_MS - 1);
+    assert_true(cu_commands_lingers(node.commands));
+    pass_ms(1);
+    assert_false(cu_commands_lingers(node.commands));
+}
+
+static void test_who_answers_a_stop_and_does_not_end_is_silent(void **state)
+{
+    (void)state;
+    start(0);
+    join_child(1);
+    join_child(3);
+    request("{\"op\":\"stop\",\"all\":true}");
+    result_from(1, true, node.outbox[0].id, "{\"ok\":true,\"ranks\":\"1-2\"}");
+    result_from(3, true, node.outbox[0].id, "{\"ok\":true,\"ranks\":\"3\"}");
+    cu_commands_peer_down(node.commands, 3, true, node.now_ns);
+    pass_ms(5000);
+    assert_int_equal(node.stops, 1);
+    assert_int_equal(json_integer_value(json_object_get(node.stop_result, "stopped")), 3);
+    assert_string_equal(listed(node.stop_result, "silent", 0), "node1");
 }
 
 static void test_stop_lingers_in_vain(void **state)
@@ -272,6 +307,8 @@ int main(void)
         TEST(test_refresh_waits_for_the_kernels),
         TEST(test_stop_lingers),
         TEST(test_stop_lingers_in_vain),
+        TEST(test_stop_does_not_linger_for_ever),
+        TEST(test_who_answers_a_stop_and_does_not_end_is_silent),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,6 +68,65 @@ static void unfinished_payloads_have_a_bound(void **state)
     pair_stop(&a, &b);
 }
 
+#define TICK_MS 5
+
+static int slow_fd, steady_fd, silent_fd;
+static unsigned rounds;
+
+/* Once a tick of the transport's: both timers are due in the same turns. */
+static void on_round(uv_timer_t *timer)
+{
+    static const char bytes[70000];
+
+    (void)timer;
+    rounds += slow_fd >= 0;
+    (void)!send(slow_fd, bytes, 1, MSG_NOSIGNAL);
+    assert_int_equal(send(steady_fd, bytes, sizeof(bytes), 0), sizeof(bytes));
+}
+
+/* Room is taken from the head of a payload on: who brings it byte by byte does not keep it. */
+static void who_sends_slowly_does_not_keep_the_room(void **state)
+{
+    struct cu_transport_config config;
+    struct node a;
+    uint64_t received;
+    uv_timer_t timer;
+    int room = 1 << 20; /* a send must not wait for the loop, which it would stop */
+
+    (void)state;
+    config = node_config(&a, 0);
+    config.receive_tick_ms = TICK_MS;
+    config.receive_max_bytes = 24 << 20;
+    node_start(&a, &config);
+    silent_fd = proven_stranger(&a, &config); /* owes nothing */
+    steady_fd = send_part(&a, &config, 12 << 20, 1);
+    assert_int_equal(setsockopt(steady_fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)), 0);
+    slow_fd = -1;
+    rounds = 0;
+    uv_timer_init(&loop, &timer);
+    uv_timer_start(&timer, on_round, TICK_MS, TICK_MS);
+    slow_fd = send_part(&a, &config, 12 << 20, 1);
+    RUN_UNTIL(a.downs > 0);
+    uv_close((uv_handle_t *)&timer, NULL);
+    assert_int_equal(a.downs, 1);
+    assert_int_equal(a.error, ETIMEDOUT);
+    assert_true(rounds >= 9); /* not at the first tick without enough */
+    RUN_UNTIL(hung_up(slow_fd));
+    assert_false(hung_up(silent_fd));
+    assert_false(hung_up(steady_fd));
+    /* its room is free for the next, for which nobody has to go */
+    close(slow_fd);
+    received = a.counters[CU_COUNT_peer_bytes_in];
+    slow_fd = send_part(&a, &config, 12 << 20, 70000);
+    RUN_UNTIL(a.counters[CU_COUNT_peer_bytes_in] >= received + 70000);
+    assert_int_equal(a.downs, 1);
+    assert_int_equal(a.counters[CU_COUNT_receives_ended], 0);
+    close(slow_fd);
+    close(steady_fd);
+    close(silent_fd);
+    cu_transport_destroy(a.transport);
+}
+
 static bool expects_nothing(void *context, struct cu_link *link, const struct cu_msg_head *head)
 {
     (void)context;
@@ -119,6 +178,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, loop_setup, loop_teardown)
     static const struct CMUnitTest tests[] = {
         TEST(unfinished_payloads_have_a_bound),
+        TEST(who_sends_slowly_does_not_keep_the_room),
         TEST(what_is_not_expected_is_not_received),
         TEST(many_commands_make_room_for_each_other),
     };

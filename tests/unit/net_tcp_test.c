@@ -314,6 +314,37 @@ static void a_taken_port_is_named(void **state)
     cu_transport_destroy(NULL);
 }
 
+/* The supervisor has a copy of the socket, and may live a moment longer. */
+static void a_port_is_free_when_its_transport_has_stopped_listening(void **state)
+{
+    struct cu_transport_config config;
+    struct cu_error err = {.text = ""};
+    struct node a, b;
+    uint16_t port;
+    int fd = cu_transport_tcp_listen("127.0.0.1", 0, &err), other;
+
+    (void)state;
+    assert_true(fd > 0);
+    config = node_config(&a, 0);
+    config.listener_fd = fd;
+    node_start(&a, &config);
+    port = cu_transport_port(a.transport);
+    config = node_config(&b, 1);
+    node_start(&b, &config);
+    assert_non_null(cu_transport_connect(b.transport, 0, "127.0.0.1", port, 5000));
+    RUN_UNTIL(a.ups == 1 && b.ups == 1);
+    assert_int_equal(cu_transport_tcp_listen("127.0.0.1", port, &err), -EADDRINUSE);
+    cu_transport_unlisten(a.transport);
+    cu_transport_unlisten(a.transport); /* harmless */
+    other = cu_transport_tcp_listen("127.0.0.1", port, &err);
+    assert_true(other > 0);
+    send_ping(b.link, 0); /* links stay */
+    RUN_UNTIL(a.messages == 1);
+    close(other);
+    close(fd);
+    pair_stop(&a, &b);
+}
+
 static void all_addresses_means_both_families(void **state)
 {
     struct cu_transport_config config;
@@ -396,6 +427,7 @@ int main(void)
         TEST(names_are_resolved_and_all_addresses_tried),
         TEST(closing_while_connecting_tells_nothing),
         TEST(a_taken_port_is_named),
+        TEST(a_port_is_free_when_its_transport_has_stopped_listening),
         TEST(all_addresses_means_both_families),
         TEST(the_wrong_rank_is_refused),
         TEST(a_reader_that_stands_still_is_cut_off),

@@ -8,6 +8,7 @@ setup_file() {
     can_run || return 0
     work_up
     make_source "$WORK/source"
+    make_special "$WORK/special"
     cluster_up -n 4
     job_up -k 1
 }
@@ -15,6 +16,7 @@ setup_file() {
 teardown_file() {
     job_down
     cluster_down
+    umount "$WORK/special/noexec"
     work_down
 }
 
@@ -47,6 +49,21 @@ make_source() {
     setfattr -n user.colour -v red attributes
     echo 'of alice' >mine
     popd >/dev/null || return
+}
+
+# What is not opened like any file.
+make_special() {
+    mkdir -p "$1/noexec"
+    mount -t tmpfs -o noexec,nosuid none "$1/noexec"
+    mkfifo "$1/fifo"
+    mknod "$1/null" c 1 3
+    mknod "$1/disk" b 7 0
+    cp /usr/bin/id "$1/noexec/id"
+    cp /usr/bin/id "$1/suid"
+    cp /usr/bin/id "$1/unreadable"
+    chmod 755 "$1" "$1/noexec" "$1/noexec/id"
+    chmod 4755 "$1/suid"
+    chmod 111 "$1/unreadable"
 }
 
 # Files and their content as they are on storage, in a word.
@@ -95,6 +112,19 @@ probe() {
 @test "SEEK_HOLE and SEEK_DATA answer legally" { probe seek; }
 
 @test "access(2)" { probe access; }
+
+@test "sockets are refused, a FIFO is the node's own, devices are EACCES" {
+    on node4 "$SYSTEM_DIR/fsprobe" special "$MOUNT$WORK/special" "$WORK/special"
+}
+
+@test "time of birth is not there; that storage is mounted noexec is not seen; modes are storage's" {
+    [ "$(on node4 stat -c '%w %W' "$MOUNT$WORK/source/file")" = "- 0" ]
+    run -126 on node4 sh -c "'$WORK/special/noexec/id'"
+    run -0 on node4 "$MOUNT$WORK/special/noexec/id" -u
+    [ "$output" = 0 ]
+    [ "$(stat -c %a "$WORK/special/suid")" = 4755 ]
+    [ "$(on node4 stat -c %a "$MOUNT$WORK/special/suid")" = 4755 ]
+}
 
 @test "a program, a script and a library run from the mount; cp copies" {
     dir=$MOUNT$WORK/source
@@ -195,6 +225,12 @@ PY
     as_user alice node4 "$WORK/bin/fsprobe" user "$mount$WORK/source" "$WORK/source"
     run as_user alice node4 cp "$mount$WORK/source/secret" /tmp/copy
     [ "$status" != 0 ]
+    # Set-user-id does not count; a program without the right to read it is not run: its daemon may not read it.
+    [ "$(as_user alice node4 "$WORK/special/suid" -u)" = 0 ]
+    [ "$(as_user alice node4 "$mount$WORK/special/suid" -u)" = 10001 ]
+    [ "$(as_user alice node4 "$WORK/special/unreadable" -u)" = 10001 ]
+    run -126 as_user alice node4 sh -c "'$mount$WORK/special/unreadable' -u"
+    [[ $output == *"Permission denied"* ]]
     run on node4 ls "$mount"
     [ "$status" != 0 ]
     as_user alice login env COPPER_RSH="$WORK/bin/rsh" "$WORK/bin/stop_copper.sh"

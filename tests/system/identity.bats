@@ -14,7 +14,7 @@ setup_file() {
     pfs_up --nodes 4 "$WORK/source" "$WORK/pfs" --quirk ino_per_mount
     # A cloud drive, whose files say size 0.
     mkdir "$WORK/docs" "$WORK/drive"
-    seq 30000 >"$WORK/docs/large"
+    seq 100000 >"$WORK/docs/large"
     echo "a document" >"$WORK/docs/small"
     : >"$WORK/docs/empty"
     truncate -s 20M "$WORK/docs/over"
@@ -204,6 +204,11 @@ change_while_read() {
         for node in node1 node4; do
             on "$node" cat "$drive/$file" | cmp - "$WORK/docs/$file"
             [ "$(on "$node" stat -c %s "$drive/$file")" = "$(stat -c %s "$WORK/docs/$file")" ]
+            # Storage says of such a file that it has no block: it is data all the same.
+            on "$node" /usr/bin/python3 -I -c 'import os, sys
+fd = os.open(sys.argv[1], os.O_RDONLY)
+assert os.lseek(fd, 0, os.SEEK_DATA) == 0
+assert os.lseek(fd, 0, os.SEEK_HOLE) == os.fstat(fd).st_size' "$drive/$file"
         done
     done
     [ "$(on node4 stat -c %s "$drive/empty")" = 0 ]

@@ -86,6 +86,7 @@ until_true() {
     local end=$((SECONDS + PATIENCE))
     until "$@"; do
         [ "$SECONDS" -lt "$end" ] || return 1
+        sleep 0.02 # the machine is for what is waited for
     done
 }
 

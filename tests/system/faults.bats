@@ -29,11 +29,11 @@ teardown() {
     job_down
 }
 
-# reading COMMAND...: on all nodes, when the command is run.
+# reading "NODE..." COMMAND...: on all nodes when the command is run. It hits the readers on the nodes named.
 reading() {
     start_readers node{1..8}
-    some_moment 200 2000
-    "$@"
+    some_moment "${1%% *}" 5 35
+    hit "$@"
 }
 
 # thaw NODE PID: readers there, which nobody could help, end, too.
@@ -51,7 +51,7 @@ heal() {
 }
 
 @test "a parent is killed: those below it go on, and use it again when it is back" {
-    reading kill_for_good node2
+    reading "node3 node4 node5" kill_for_good node2
     readers_finish node2
     start_daemon node2
     until_true parent_is node3 node2
@@ -63,7 +63,7 @@ heal() {
 @test "a parent is frozen: those below it go on, and use it again when it thaws" {
     local frozen
     frozen=$(daemon node3)
-    reading on node3 kill -STOP "$frozen"
+    reading "node3 node4" on node3 kill -STOP "$frozen"
     readers_finish node3
     until_true parent_is node4 node2
     thaw node3 "$frozen"
@@ -71,7 +71,7 @@ heal() {
 }
 
 @test "a parent is cut off: its packets vanish, then come again" {
-    reading cut_off node2
+    reading "node2 node3 node4 node5" cut_off node2
     # Nobody it can reach lives: it reads storage itself, and its processes finish, too.
     readers_finish
     until_true parent_is node3 node1
@@ -81,7 +81,7 @@ heal() {
 }
 
 @test "only the link between a node and its parent is cut: the node asks its grandparent" {
-    reading cut_off node3 node4
+    reading "node4" cut_off node3 node4
     readers_finish
     until_true parent_is node4 node2
     until_true parent_is node3 node2
@@ -90,7 +90,7 @@ heal() {
 }
 
 @test "only the link between the root and its child is cut: the child reads storage" {
-    reading cut_off node1 node2
+    reading "node2 node3 node4 node5" cut_off node1 node2
     readers_finish
     until_true parent_is node2 None
     until_true parent_is node3 node2
@@ -99,7 +99,7 @@ heal() {
 }
 
 @test "the root is cut off: another takes over, and gives back" {
-    reading cut_off node1
+    reading "node2 node6" cut_off node1
     readers_finish
     until_true parent_is node2 None
     until_true parent_is node6 node2
@@ -109,7 +109,7 @@ heal() {
 }
 
 @test "the root is killed: another takes over, and gives back" {
-    reading kill_for_good node1
+    reading "node2 node6" kill_for_good node1
     readers_finish node1
     start_daemon node1
     until_true parent_is node2 node1
@@ -119,8 +119,8 @@ heal() {
 @test "the root and its successor are frozen at once" {
     local one two
     one=$(daemon node1) two=$(daemon node2)
-    reading on node1 kill -STOP "$one"
-    on node2 kill -STOP "$two"
+    reading "node2 node6" on node1 kill -STOP "$one"
+    hit "node3 node6" on node2 kill -STOP "$two"
     readers_finish node1 node2
     until_true parent_is node6 node3
     until_true parent_is node3 None
@@ -131,8 +131,8 @@ heal() {
 }
 
 @test "the root and its successor are cut off at once: their packets vanish" {
-    reading cut_off node1
-    cut_off node2
+    reading "node2 node6" cut_off node1
+    hit "node3 node6" cut_off node2
     # The two read storage themselves, each for itself.
     readers_finish
     until_true parent_is node6 node3
@@ -144,8 +144,8 @@ heal() {
 }
 
 @test "the nodes of the root and its successor lose power" {
-    reading "$CLUSTER_BIN/cluster" kill "$CLUSTER_DIR" node1
-    "$CLUSTER_BIN/cluster" kill "$CLUSTER_DIR" node2
+    reading "node2 node6" "$CLUSTER_BIN/cluster" kill "$CLUSTER_DIR" node1
+    hit "node3 node6" "$CLUSTER_BIN/cluster" kill "$CLUSTER_DIR" node2
     readers_finish node1 node2
     until_true parent_is node3 None
     "$CLUSTER_BIN/cluster" restart "$CLUSTER_DIR" node1

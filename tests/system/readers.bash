@@ -24,24 +24,62 @@ slow_storage_down() {
     work_down
 }
 
-# some_moment FROM_MS SPAN_MS
-some_moment() {
-    local ms=$((RANDOM % $2 + $1))
-    echo "# fault after $ms ms" >&3
-    sleep "$((ms / 1000)).$(printf %03d $((ms % 1000)))"
-}
-
 # start_readers NODE...: one on each, in an order of its own, as an import does (many small files),
-# with a large one in between. Sets $readers, by node.
+# with a large one in between. Sets $readers, by node. Returns when each has begun.
 start_readers() {
     local node
     declare -gA readers=()
     for node in "$@"; do
+        rm -f "$WORK/out/$node.progress"
         on "$node" timeout "$PATIENCE" /usr/bin/python3 -I "$SYSTEM_DIR/reader" read \
-            "$MOUNT$WORK/pfs" "$((SEED + ${#readers[@]} % 3))" \
+            "$MOUNT$WORK/pfs" "$((SEED + ${#readers[@]} % 3))" "$WORK/out/$node.progress" \
             >"$WORK/out/$node" 2>"$WORK/out/$node.err" 3>&- &
         readers[$node]=$!
     done
+    for node in "$@"; do
+        until_true test -s "$WORK/out/$node.progress"
+    done
+}
+
+# progress NODE: sets $finished, how much of $all its reader has done, and $percent.
+progress() {
+    read -r finished all <"$WORK/out/$1.progress"
+    percent=$((finished * 100 / all))
+}
+
+reader_has() {
+    progress "$1"
+    [ "$percent" -ge "$2" ]
+}
+
+# some_moment NODE FROM SPAN: when its reader has done FROM to FROM + SPAN percent of its work.
+some_moment() {
+    local at=$((RANDOM % $3 + $2))
+    echo "# fault when the reader on $1 has done $at %" >&3
+    until_true reader_has "$1" "$at"
+}
+
+# are_reading NODE...: the readers there have begun and not ended.
+are_reading() {
+    local node finished all percent
+    for node in "$@"; do
+        progress "$node"
+        [ "$finished" -lt "$all" ] && kill -0 "${readers[$node]}" || {
+            echo "the reader on $node had done $finished of $all when the fault came: it hit nobody"
+            return 1
+        }
+    done
+}
+
+# hit "NODE..." COMMAND...: the command is a fault for the readers there: they were reading when it came,
+# and had not finished all when it had come.
+hit() {
+    local hit
+    read -ra hit <<<"$1"
+    shift
+    are_reading "${hit[@]}"
+    "$@"
+    are_reading "${hit[@]}"
 }
 
 # readers_finish [NODE...]: those of all nodes but these end well; prints the longest call.

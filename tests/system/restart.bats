@@ -63,20 +63,22 @@ another_daemon() {
     [ -n "$pid" ] && [ "$pid" != "$2" ]
 }
 
-# crash NODE: kills the daemon there, and returns when there is another one.
+# crash NODE [COMMAND...]: kills the daemon there, and returns when there is another one. It is killed by COMMAND
+# where one is given.
 crash() {
-    local pid
+    local node=$1 pid
     pid=$(daemon "$1")
-    on "$1" kill -9 "$pid"
-    until_true another_daemon "$1" "$pid"
+    shift
+    "$@" on "$node" kill -9 "$pid"
+    until_true another_daemon "$node" "$pid"
 }
 
 @test "one node: a process reads everything while the daemon is killed five times" {
     up node1
     start_readers node1
-    for _ in 1 2 3 4 5; do
-        some_moment 0 700
-        crash node1
+    for i in 0 1 2 3 4; do
+        some_moment node1 $((5 + 12 * i)) 12
+        crash node1 hit node1
     done
     readers_finish
     [ "$(jq_get "$(copper node1 status --json)" restarts)" = 5 ]
@@ -121,9 +123,10 @@ hold() {
 @test "three nodes: the daemons of all die while all read; peers and the dead go on" {
     up node1,node2,node3 -k 1
     start_readers node1 node2 node3
+    i=0
     for node in node2 node1 node3 node1 node2 node3; do
-        some_moment 0 700
-        crash "$node"
+        some_moment "$node" $((5 + 7 * i++)) 7
+        crash "$node" hit "$node"
     done
     readers_finish
     until_true parent_is node3 node2
@@ -135,20 +138,29 @@ hold() {
     up node1,node2,node3
     on node2 env -i PYTHONHOME="$prefix" PYTHONDONTWRITEBYTECODE=1 \
         LD_LIBRARY_PATH="$prefix/lib/x86_64-linux-gnu" timeout "$PATIENCE" /bin/sh -c '
-            for i in 1 2 3; do
+            until [ -e "$1/enough" ]; do
+                echo begins
                 /usr/bin/python3 -s -c "
 import numpy, sys
 assert numpy.__file__.startswith(sys.argv[1]), numpy.__file__
 assert numpy.dot(numpy.arange(1000.0), numpy.ones(1000)) == 499500.0" "$0" || exit 1
-            done' "$prefix" >"$WORK/out/import" 2>&1 3>&- &
-    for _ in 1 2 3 4 5; do
+            done' "$prefix" "$WORK/out" >"$WORK/out/import" 2>&1 3>&- &
+    # The next one has begun, and then some of it is done.
+    for i in 1 2 3 4 5; do
+        until_true imports_begun "$i"
         sleep "0.0$((RANDOM % 10))"
         crash node2
     done
+    touch "$WORK/out/enough"
     wait $! || {
         cat "$WORK/out/import"
         return 1
     }
+    [ "$(grep -c begins "$WORK/out/import")" -ge 5 ]
+}
+
+imports_begun() {
+    [ "$(grep -c begins "$WORK/out/import")" -ge "$1" ]
 }
 
 @test "requests that wait for storage are answered by the next daemon" {

@@ -9,8 +9,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define CORE_LIMIT 4096u
-
 /* Digits at *text; moves it behind them. Saturating: -ERANGE, still moved. */
 static int take_digits(const char **text, uint64_t *value)
 {
@@ -82,52 +80,6 @@ int cu_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *value)
         return -ERANGE;
     *value = v;
     return 0;
-}
-
-/* One "N" or "N-M" at *text; moves it behind. */
-static int take_core_range(const char **text, uint64_t *first, uint64_t *last)
-{
-    int rc = take_digits(text, first);
-    int rc_last = 0;
-
-    if (rc == -EINVAL)
-        return rc;
-    *last = *first;
-    if (**text == '-') {
-        (*text)++;
-        rc_last = take_digits(text, last);
-        if (rc_last == -EINVAL)
-            return rc_last;
-    }
-    if (rc != 0 || rc_last != 0 || *first >= CORE_LIMIT || *last >= CORE_LIMIT)
-        return -ERANGE;
-    return *first <= *last ? 0 : -EINVAL;
-}
-
-int cu_parse_cores(const char *text, unsigned *cores, size_t cores_max)
-{
-    unsigned char seen[CORE_LIMIT] = {0};
-    size_t count = 0;
-
-    for (;;) {
-        uint64_t first, last;
-        int rc = take_core_range(&text, &first, &last);
-
-        if (rc != 0)
-            return rc;
-        for (uint64_t core = first; core <= last; core++) {
-            if (seen[core])
-                continue;
-            if (count == cores_max)
-                return -ERANGE;
-            seen[core] = 1;
-            cores[count++] = (unsigned)core;
-        }
-        if (*text == '\0')
-            return (int)count;
-        if (*text++ != ',')
-            return -EINVAL;
-    }
 }
 
 static int compare_numbers(const unsigned char **a, const unsigned char **b)

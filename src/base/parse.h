@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Text that users and sites write: sizes, core lists, durations, host lists. */
+/* Text that users and sites write: sizes, numbers, host lists. */
 #ifndef CU_BASE_PARSE_H
 #define CU_BASE_PARSE_H
 
@@ -13,12 +13,6 @@ __attribute__((warn_unused_result)) int cu_parse_size(const char *text, uint64_t
 /* Decimal number in [min, max]; -EINVAL or -ERANGE. No sign, space or trailing text. */
 __attribute__((warn_unused_result)) int cu_parse_u64(const char *text, uint64_t min, uint64_t max,
                                                      uint64_t *value);
-/* Core list as in taskset(1): "48-51" or "48,49" or "0-3,8". Fills cores[] (up to cores_max) in the
- * order given without repeats; returns how many, or -EINVAL, -ERANGE (core >= 4,096 or too many).
- */
-__attribute__((warn_unused_result)) int cu_parse_cores(const char *text, unsigned *cores,
-                                                       size_t cores_max);
-
 /* Order for names with numbers: "node2" before "node10"; ties by byte order. As qsort wants. */
 int cu_parse_natural_compare(const char *a, const char *b);
 

@@ -108,7 +108,7 @@ void cu_task_free(struct cu_commands *commands, struct cu_task *task)
     json_decref(task->request);
     json_decref(task->sum);
     json_decref(task->nodes);
-    cu_rankset_free(&task->seen);
+    cu_idset_free(&task->seen);
     free(task->children);
     free(task);
 }

@@ -112,7 +112,7 @@ static void own_part(struct cu_commands *commands, struct cu_task *task, uint64_
     if (task->op == CU_OP_REFRESH || task->op == CU_OP_DROP)
         own_refresh(commands, task, now_ns);
     if (!task->own_open)
-        cu_rankset_add(&task->seen, commands->config.limits.rank);
+        cu_idset_add(&task->seen, commands->config.limits.rank);
 }
 
 static void finish_when_done(struct cu_commands *commands, struct cu_task *task)
@@ -130,7 +130,7 @@ bool cu_gather_poll(struct cu_commands *commands, struct cu_task *task)
         return false;
     task->own_open = false;
     task->failed += failures > task->failures;
-    cu_rankset_add(&task->seen, commands->config.limits.rank);
+    cu_idset_add(&task->seen, commands->config.limits.rank);
     finish_when_done(commands, task);
     return true;
 }
@@ -147,7 +147,7 @@ void cu_gather_start(struct cu_commands *commands, struct cu_task *task, uint64_
     if (ranks != NULL && task->scope != CU_SCOPE_HERE)
         count = cu_core_children(config->core, 0, ranks, max);
     task->children = calloc((size_t)count + 1, sizeof(*task->children));
-    if (ranks == NULL || task->children == NULL || cu_rankset_init(&task->seen, max) < 0) {
+    if (ranks == NULL || task->children == NULL || cu_idset_init(&task->seen, max) < 0) {
         free(ranks);
         cu_task_fail(commands, task, "out of memory");
         return;
@@ -192,13 +192,13 @@ static void add_counters(json_t *sum, const json_t *counters)
 
 /* A node that changed its parent meanwhile may have been asked by both. A sum cannot be taken apart
  * again, so one that speaks for such a node is not counted, and the others in it are silent. */
-static void merge_stats(struct cu_task *task, const struct cu_rankset *ranks, json_t *result)
+static void merge_stats(struct cu_task *task, const struct cu_idset *ranks, json_t *result)
 {
     json_t *nodes = json_object_get(result, "nodes");
 
-    if (cu_rankset_meet(&task->seen, ranks))
+    if (cu_idset_meet(&task->seen, ranks))
         return;
-    cu_rankset_add_all(&task->seen, ranks);
+    cu_idset_add_all(&task->seen, ranks);
     add_counters(task->sum, json_object_get(result, "sum"));
     if (task->nodes != NULL && json_is_array(nodes))
         json_array_extend(task->nodes, nodes);
@@ -208,20 +208,19 @@ static void merge_stats(struct cu_task *task, const struct cu_rankset *ranks, js
 static void merge(struct cu_task *task, uint32_t rank, json_t *result)
 {
     const char *text = json_string_value(json_object_get(result, "ranks"));
-    struct cu_rankset ranks;
+    struct cu_idset ranks;
 
-    if (!json_is_true(json_object_get(result, "ok")) ||
-        cu_rankset_init(&ranks, task->seen.limit) < 0)
+    if (!json_is_true(json_object_get(result, "ok")) || cu_idset_init(&ranks, task->seen.limit) < 0)
         return;
-    if (text == NULL || cu_rankset_add_text(&ranks, text) < 0)
-        cu_rankset_add(&ranks, rank);
+    if (text == NULL || cu_idset_add_text(&ranks, text) < 0)
+        cu_idset_add(&ranks, rank);
     if (task->op == CU_OP_STATS) {
         merge_stats(task, &ranks, result);
     } else {
-        cu_rankset_add_all(&task->seen, &ranks);
+        cu_idset_add_all(&task->seen, &ranks);
         task->failed += (uint64_t)json_integer_value(json_object_get(result, "failed"));
     }
-    cu_rankset_free(&ranks);
+    cu_idset_free(&ranks);
 }
 
 void cu_gather_result(struct cu_commands *commands, struct cu_task *task, uint32_t rank,
@@ -268,7 +267,7 @@ void cu_gather_finish(struct cu_commands *commands, struct cu_task *task)
 
     for (uint32_t i = 0; task->op == CU_OP_STOP && i < task->child_count; i++) {
         if (!task->children[i].done)
-            cu_rankset_remove(&task->seen, task->children[i].rank);
+            cu_idset_remove(&task->seen, task->children[i].rank);
     }
     json_object_set_new(result, "ok", json_true());
     if (task->sum != NULL)
@@ -278,7 +277,7 @@ void cu_gather_finish(struct cu_commands *commands, struct cu_task *task)
     if (task->op == CU_OP_REFRESH)
         json_object_set_new(result, "failed", json_integer((json_int_t)task->failed));
     if (task->scope == CU_SCOPE_BELOW) {
-        ranks = cu_rankset_text(&task->seen);
+        ranks = cu_idset_text(&task->seen);
         json_object_set_new(result, "ranks", json_string(ranks != NULL ? ranks : ""));
         free(ranks);
     } else {

@@ -4,9 +4,9 @@
 #define CU_CONTROL_TASK_H
 
 #include "base/deadline.h"
+#include "base/idset.h"
 #include "base/list.h"
 #include "control/commands.h"
-#include "control/rankset.h"
 
 enum cu_task_op {
     CU_OP_STATUS,
@@ -54,13 +54,13 @@ struct cu_task {
     /* GATHERING */
     struct cu_task_child *children; /* owned */
     uint32_t child_count;
-    uint32_t child_open;    /* not done */
-    bool own_open;          /* REFRESH, DROP: this node's kernel is still being told */
-    uint64_t failures;      /* the same: notifications that had failed before */
-    uint64_t failed;        /* the same: nodes on which some failed */
-    struct cu_rankset seen; /* ranks that the result speaks for */
-    json_t *sum;            /* STATS: owned object, counters of all ranks in seen */
-    json_t *nodes;          /* STATS, where each node was asked for: owned array */
+    uint32_t child_open;  /* not done */
+    bool own_open;        /* REFRESH, DROP: this node's kernel is still being told */
+    uint64_t failures;    /* the same: notifications that had failed before */
+    uint64_t failed;      /* the same: nodes on which some failed */
+    struct cu_idset seen; /* ranks that the result speaks for */
+    json_t *sum;          /* STATS: owned object, counters of all ranks in seen */
+    json_t *nodes;        /* STATS, where each node was asked for: owned array */
 };
 
 struct cu_commands {

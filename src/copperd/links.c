@@ -14,12 +14,6 @@ int cu_links_init(struct cu_links *links, uint32_t node_count)
     return links->slots != NULL ? 0 : -ENOMEM;
 }
 
-void cu_links_free(struct cu_links *links)
-{
-    free(links->slots);
-    *links = (struct cu_links){0};
-}
-
 static struct cu_links_slot *slot_of(const struct cu_links *links, uint32_t rank, bool child)
 {
     return rank < links->node_count ? &links->slots[(size_t)rank * 2 + (child ? 1 : 0)] : NULL;

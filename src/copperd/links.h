@@ -24,7 +24,6 @@ struct cu_links {
 };
 
 __attribute__((warn_unused_result)) int cu_links_init(struct cu_links *links, uint32_t node_count);
-void cu_links_free(struct cu_links *links);
 /* rank < node_count. Puts the slot into the link's data, so that cu_links_who finds it. */
 void cu_links_set(struct cu_links *links, uint32_t rank, bool child, struct cu_link *link, bool up);
 /* May a child with this instance have the rank? Not while one with another instance has it. */

@@ -8,6 +8,7 @@
  */
 #include "proto/dir.h"
 
+#include "base/grow.h"
 #include "base/path.h"
 #include "proto/wire.h"
 
@@ -80,22 +81,6 @@ void cu_dir_builder_bound(struct cu_dir_builder *b, size_t bytes_max)
         b->bytes_max = bytes_max;
 }
 
-/* Room for `needed` elements: the array, moved perhaps, or NULL when out of memory. */
-static void *grow(void *array, size_t *capacity, size_t needed, size_t first, size_t element)
-{
-    size_t larger = *capacity ? *capacity : first;
-    void *moved;
-
-    if (needed <= *capacity)
-        return array;
-    while (larger < needed)
-        larger *= 2;
-    moved = realloc(array, larger * element);
-    if (moved)
-        *capacity = larger;
-    return moved;
-}
-
 int cu_dir_builder_add(struct cu_dir_builder *b, const struct cu_dirent *entry)
 {
     size_t size = CU_DIR_ENTRY_HEAD + (size_t)entry->name_len;
@@ -106,11 +91,11 @@ int cu_dir_builder_add(struct cu_dir_builder *b, const struct cu_dirent *entry)
         return -EINVAL;
     if (size > b->bytes_max - b->size)
         return -E2BIG;
-    moved = grow(b->data, &b->capacity, b->size + size, 1024, 1);
+    moved = cu_grow(b->data, &b->capacity, b->size + size, 1024, 1);
     if (!moved)
         return -ENOMEM;
     b->data = moved;
-    moved = grow(b->offsets, &b->count_capacity, b->count + 1, 32, sizeof(*b->offsets));
+    moved = cu_grow(b->offsets, &b->count_capacity, b->count + 1, 32, sizeof(*b->offsets));
     if (!moved)
         return -ENOMEM;
     b->offsets = moved;

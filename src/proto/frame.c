@@ -5,6 +5,8 @@
  * head, fields and tag; else it holds the begin of these, never a whole frame. */
 #include "proto/frame.h"
 
+#include "base/grow.h"
+
 #include <errno.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -62,16 +64,11 @@ bool cu_frame_partial(const struct cu_frame *frame)
 static int stash(struct cu_frame *frame, const unsigned char *bytes, size_t size)
 {
     size_t need = frame->stash_size + size;
+    unsigned char *grown = cu_grow(frame->stash, &frame->stash_capacity, need, STASH_MIN, 1);
 
-    if (need > frame->stash_capacity) {
-        size_t capacity = need < STASH_MIN ? STASH_MIN : need;
-        unsigned char *grown = realloc(frame->stash, capacity);
-
-        if (!grown)
-            return -ENOMEM;
-        frame->stash = grown;
-        frame->stash_capacity = capacity;
-    }
+    if (!grown)
+        return -ENOMEM;
+    frame->stash = grown;
     memcpy(frame->stash + frame->stash_size, bytes, size);
     frame->stash_size = need;
     return 0;

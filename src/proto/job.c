@@ -4,6 +4,7 @@
  * value that the launcher lets through is one that every daemon takes. */
 #include "proto/job.h"
 
+#include "base/idset.h"
 #include "base/path.h"
 #include "proto/job_options.h"
 #include "proto/listings.h"
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define CORE_LIMIT 4096u
 #define DAY_S      UINT64_C(86400)
 #define SHOWN      64 /* bytes of a wrong value in its message */
 #define IFNAME_MAX 15 /* IFNAMSIZ - 1 */
@@ -130,15 +132,22 @@ static int set_log_type(struct cu_job *job, const char *value)
 
 static int set_cores(struct cu_job *job, const char *value)
 {
-    unsigned cores[CU_JOB_CORES_MAX];
-    int count = cu_parse_cores(value, cores, CU_JOB_CORES_MAX);
+    struct cu_idset set;
+    int rc = cu_idset_init(&set, CORE_LIMIT);
 
-    if (count < 0)
-        return -EINVAL;
-    memcpy(job->cores, cores, (size_t)count * sizeof(cores[0]));
-    job->core_count = (uint32_t)count;
-    job->cores_given = true;
-    return 0;
+    if (rc == 0)
+        rc = cu_idset_add_text(&set, value);
+    if (rc == 0 && (set.count == 0 || set.count > CU_JOB_CORES_MAX))
+        rc = -EINVAL;
+    if (rc == 0) {
+        job->core_count = 0;
+        for (uint32_t id = cu_idset_next(&set, 0); id < CORE_LIMIT;
+             id = cu_idset_next(&set, id + 1))
+            job->cores[job->core_count++] = id;
+        job->cores_given = true;
+    }
+    cu_idset_free(&set);
+    return rc == 0 || rc == -ENOMEM ? rc : -EINVAL;
 }
 
 static int set_network(struct cu_job *job, const char *value)
@@ -269,13 +278,14 @@ int cu_job_option_find(const char *name, size_t len)
     return -1;
 }
 
+/* Without ranges, and so without memory: a job's text must not lose a setting. */
 static bool format_cores(const struct cu_job *job, char out[CU_JOB_VALUE_MAX])
 {
     size_t len = 0;
 
     for (uint32_t i = 0; i < job->core_count && i < CU_JOB_CORES_MAX; i++)
         len += (size_t)snprintf(out + len, CU_JOB_VALUE_MAX - len, "%s%u", i > 0 ? "," : "",
-                                job->cores[i] % 4096u);
+                                job->cores[i] % CORE_LIMIT);
     return job->cores_given && len > 0;
 }
 

@@ -10,10 +10,10 @@
 #include "storage/storage.h"
 
 #include "base/list.h"
-#include "host/log.h"
 #include "loop/deferred.h"
 #include "proto/dir.h"
 #include "storage/ops.h"
+#include "storage/tally.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -47,16 +47,13 @@ struct worker {
 struct cu_storage {
     struct cu_storage_env env;
     uv_loop_t *loop;
-    uint64_t *counters;
+    struct cu_tally tally;
     void *context;
     cu_storage_done_fn done_fn;
     struct cu_list pending; /* struct op, oldest first */
     uint32_t pending_count;
     bool destroyed;
     bool sweeping; /* a KIND_SWEEP is under way */
-    struct {
-        bool names, listings, xattrs;
-    } told;        /* what was over a bound, once */
     unsigned open; /* handles libuv still holds */
     uv_async_t async;
     uv_timer_t timer; /* active while files are kept open */
@@ -148,48 +145,6 @@ static void on_work(uv_work_t *work)
 
 /* --- on the loop thread ----------------------------------------------------------------------- */
 
-static void count(struct cu_storage *storage, const struct cu_storage_counts *c)
-{
-    uint64_t *to = storage->counters;
-
-    if (!to)
-        return;
-    to[CU_COUNT_storage_stat] += c->stat;
-    to[CU_COUNT_storage_readdir] += c->readdir;
-    to[CU_COUNT_storage_readlink] += c->readlink;
-    to[CU_COUNT_storage_open] += c->open;
-    to[CU_COUNT_storage_read] += c->read;
-    to[CU_COUNT_storage_xattr] += c->xattr;
-    to[CU_COUNT_storage_statfs] += c->statfs;
-    to[CU_COUNT_storage_revalidate] += c->revalidate;
-    to[CU_COUNT_storage_holes] += c->holes;
-    to[CU_COUNT_storage_bytes] += c->bytes;
-    to[CU_COUNT_storage_errors] += c->errors;
-    to[CU_COUNT_names_left_out] += c->names_left_out;
-    to[CU_COUNT_listings_cut] += c->listings_cut;
-    to[CU_COUNT_xattrs_over] += c->xattrs_over;
-}
-
-/* What is over a bound is told once: it is counted each time. */
-static void tell(struct cu_storage *storage, const struct op *op)
-{
-    if (op->job.counts.names_left_out > 0 && !storage->told.names) {
-        storage->told.names = true;
-        cu_log_warn("%s: %u names are left out of its listing, over %d bytes or no names", op->path,
-                    op->job.counts.names_left_out, CU_NAME_MAX);
-    }
-    if (op->job.counts.listings_cut > 0 && !storage->told.listings) {
-        storage->told.listings = true;
-        cu_log_warn("%s: its listing is over %zu bytes, of which the first names are shown",
-                    op->path, storage->env.listing_bytes_max);
-    }
-    if (op->job.counts.xattrs_over > 0 && !storage->told.xattrs) {
-        storage->told.xattrs = true;
-        cu_log_warn("%s: %u extended attributes (or their list) are over the bounds and fail",
-                    op->path, op->job.counts.xattrs_over);
-    }
-}
-
 static void on_sweep_timer(uv_timer_t *timer)
 {
     sweep(timer->data);
@@ -207,8 +162,7 @@ static void finish(struct cu_storage *storage, struct op *op)
     cu_list_remove(&op->in_pending);
     if (--storage->pending_count == 0)
         uv_unref((uv_handle_t *)&storage->async);
-    count(storage, &op->job.counts);
-    tell(storage, op);
+    cu_tally_add(&storage->tally, &op->job.counts, op->path);
     if ((op->job.kind == CU_KIND_DATA || op->job.kind == CU_KIND_HOLES) &&
         !uv_is_active((uv_handle_t *)&storage->timer))
         uv_timer_start(&storage->timer, on_sweep_timer, SWEEP_PERIOD_MS, SWEEP_PERIOD_MS);
@@ -502,7 +456,8 @@ struct cu_storage *cu_storage_create(const struct cu_storage_config *config, voi
         goto no_memory;
     }
     storage->loop = config->loop;
-    storage->counters = config->counters;
+    storage->tally = (struct cu_tally){.counters = config->counters,
+                                       .listing_bytes_max = storage->env.listing_bytes_max};
     storage->context = context;
     storage->done_fn = done;
     storage->workers_max = workers;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Single values of the command line: sizes, numbers, core lists, paths. */
+/* Single values of the command line: sizes, numbers, lists of ids, paths. */
 #include "fuzz.h"
 
+#include "base/idset.h"
 #include "base/parse.h"
 #include "base/path.h"
 
-#define CORES_MAX 64
+#define IDS_LIMIT 64
 
 static void check_numbers(const char *text)
 {
@@ -21,17 +22,20 @@ static void check_numbers(const char *text)
         FUZZ_CHECK(number >= 10 && number <= 1000000);
 }
 
-static void check_cores(const char *text)
+static void check_ids(const char *text)
 {
-    unsigned cores[CORES_MAX];
-    int count = cu_parse_cores(text, cores, CORES_MAX);
+    struct cu_idset set, same;
+    char *again;
 
-    FUZZ_CHECK(count <= CORES_MAX);
-    for (int i = 0; i < count; i++) {
-        FUZZ_CHECK(cores[i] < 4096);
-        for (int j = 0; j < i; j++)
-            FUZZ_CHECK(cores[i] != cores[j]);
+    FUZZ_CHECK(cu_idset_init(&set, IDS_LIMIT) == 0 && cu_idset_init(&same, IDS_LIMIT) == 0);
+    if (cu_idset_add_text(&set, text) == 0) {
+        again = cu_idset_text(&set);
+        FUZZ_CHECK(again && cu_idset_add_text(&same, again) == 0);
+        FUZZ_CHECK(same.count == set.count && memcmp(same.bits, set.bits, IDS_LIMIT / 8) == 0);
+        free(again);
     }
+    cu_idset_free(&set);
+    cu_idset_free(&same);
 }
 
 static void check_path(const char *text)
@@ -54,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *text = fuzz_text(data, size);
 
     check_numbers(text);
-    check_cores(text);
+    check_ids(text);
     check_path(text);
     FUZZ_CHECK(cu_parse_natural_compare(text, text) == 0);
     free(text);

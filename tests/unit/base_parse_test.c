@@ -71,29 +71,6 @@ static void numbers(void **state)
     assert_true(n == 10);
 }
 
-static void cores(void **state)
-{
-    static const unsigned expected[] = {3, 0, 1, 2, 8};
-    static const char *const bad[] = {"",    ",",     "1,",  ",1", "1-",   "-1",
-                                      "3-1", "1-2-3", "1;2", "a",  "1, 2", "0x1"};
-    unsigned list[5000];
-
-    (void)state;
-    assert_int_equal(cu_parse_cores("48-51", list, 8), 4);
-    assert_int_equal(list[0], 48);
-    assert_int_equal(list[3], 51);
-    assert_int_equal(cu_parse_cores("3,0-3,8,8", list, 5), 5);
-    assert_memory_equal(list, expected, sizeof(expected));
-    assert_int_equal(cu_parse_cores("0-4095", list, 5000), 4096);
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        assert_int_equal(cu_parse_cores(bad[i], list, 8), -EINVAL);
-    assert_int_equal(cu_parse_cores("4096", list, 8), -ERANGE);
-    assert_int_equal(cu_parse_cores("0-4096", list, 8), -ERANGE);
-    assert_int_equal(cu_parse_cores("99999999999999999999", list, 8), -ERANGE);
-    assert_int_equal(cu_parse_cores("0-8", list, 8), -ERANGE);
-    assert_int_equal(cu_parse_cores("1,1,1", list, 1), 1);
-}
-
 static int sign(int n)
 {
     return (n > 0) - (n < 0);
@@ -139,7 +116,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes),
         cmocka_unit_test(numbers),
-        cmocka_unit_test(cores),
         cmocka_unit_test(natural_order_is_total),
     };
 

@@ -106,7 +106,7 @@ static void accepts_values(void **state)
         {"max_cacheable_bytes", "9223372036854775807", "9223372036854775807"},
         {"ready_timeout_s", "86400", "86400"},
         {"cores", "48-51", "48,49,50,51"},
-        {"cores", "4095,0", "4095,0"},
+        {"cores", "4095,0", "0,4095"},
         {"enoent_ttl_ms", "0", "0"},
         {"enoent_ttl_ms", "86400000", "86400000"},
         {"network", "tcp", "tcp"},

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the operations on storage have cost, and what was over a bound. Loop thread only. */
+#ifndef CU_STORAGE_TALLY_H
+#define CU_STORAGE_TALLY_H
+
+#include "storage/ops.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct cu_tally {
+    uint64_t *counters;           /* borrowed (core/counters.h); NULL: not counted */
+    size_t listing_bytes_max;     /* for the log's line */
+    bool names, listings, xattrs; /* told already, each once */
+};
+
+/* Adds what one operation on path has counted. */
+void cu_tally_add(struct cu_tally *tally, const struct cu_storage_counts *counts, const char *path);
+
+#endif

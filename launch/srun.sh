@@ -1,6 +1,5 @@
 #!/bin/sh
-# Launcher inside of a Slurm job. What it reads, runs and writes: see rsh.sh. A line "- - TEXT" is about
-# no host: srun's own trouble.
+# Launcher inside of a Slurm job: one step for all nodes (one for each component of a heterogeneous job).
 #
 # A daemon that leaves its step is killed with the step where Slurm tracks processes by cgroup, and
 # outlives the job where it does not. So the daemons stay in the foreground of one step of their own,
@@ -9,49 +8,63 @@
 # SPDX-License-Identifier: BSD-3-Clause
 set -u
 
-here=$(dirname -- "$(readlink -f -- "$0")")
-mode=$1
+parts=$(dirname -- "$(readlink -f -- "$0")")
+# shellcheck source=launch/common.sh
+. "$parts/common.sh"
 
 # The job's own options and the site's defaults must not change what these steps are: one task a
-# node, which shares the node with all others and is not ended because another one has ended.
+# node, which shares the node with all others and is not ended because another one has ended. Without
+# a number of cores a step has all that the job has there, which is what -b may name.
 unset SLURM_NTASKS SLURM_NPROCS SLURM_NTASKS_PER_NODE SLURM_NTASKS_PER_CORE SLURM_NTASKS_PER_GPU \
     SLURM_NTASKS_PER_SOCKET SLURM_CPUS_PER_TASK SRUN_CPUS_PER_TASK SLURM_CPUS_PER_GPU \
     SLURM_MEM_PER_CPU SLURM_MEM_PER_GPU SLURM_MEM_PER_NODE SLURM_GPUS SLURM_GPUS_PER_NODE \
     SLURM_GPUS_PER_TASK SLURM_GRES SLURM_EXCLUSIVE SLURM_EXACT SLURM_HOSTFILE SLURM_HINT \
-    SLURM_THREADS_PER_CORE SLURM_TIMELIMIT SLURM_IMMEDIATE SLURM_SRUN_REDUCE_TASK_EXIT_MSG
-share="--overlap --export=ALL -c 1 --mem=0 -m block --cpu-bind=none --mpi=none \
---kill-on-bad-exit=0 --wait=0 --no-kill --job-name=copper"
+    SLURM_THREADS_PER_CORE SLURM_TIMELIMIT SLURM_IMMEDIATE SLURM_SRUN_REDUCE_TASK_EXIT_MSG \
+    SLURM_CORE_SPEC SLURM_TRES_PER_TASK SLURM_DISTRIBUTION
+share="--overlap --export=ALL --mem=0 -m block --cpu-bind=none --mpi=none \
+--kill-on-bad-exit=0 --wait=0 --no-kill --job-name=copper --label"
 
-if [ "$mode" = run ]; then
-    # A step a node: a dead node then holds up nobody else.
-    COPPER_RSH="srun $share -N 1 -n 1 -w" exec "$here/rsh.sh" "$@"
-fi
+begin "$@"
+shift
 
-program=$2
-# The launch host's description of the job, and the key in it, go when the step with the daemons does:
-# here may be no daemon that removes it. The next job's stays.
-id=$(grep '^id ' "$COPPER_INPUT")
-job_is_over() {
-    [ -z "${COPPER_JOB:-}" ] || ! grep -qxF -e "$id" "$COPPER_JOB" 2>/dev/null || rm -f -- "$COPPER_JOB"
+# nodes_of GROUP: the nodes of a component, or of the job, in Slurm's order: task i runs on the i-th.
+nodes_of() {
+    eval "list=\${SLURM_JOB_NODELIST_HET_GROUP_$1:-}"
+    [ -n "$1" ] || list=${SLURM_JOB_NODELIST:-${SLURM_NODELIST:-}}
+    scontrol show hostnames "$list"
 }
+
 # Lists of hosts are longer than an argument may be (128 KiB) above some nine thousand names, so they
 # stand in files until the step runs.
-files=$(mktemp -d "${TMPDIR:-/tmp}/copper-srun.XXXXXX") || exit 1
-trap 'rm -rf -- "$files"; job_is_over' EXIT
-trap 'exit 143' TERM INT HUP
-cat >"$files/wanted"
-# Task i runs on the i-th of these: Slurm's order, not that of our list.
-scontrol show hostnames "${SLURM_JOB_NODELIST:-${SLURM_NODELIST:-}}" >"$files/job"
-awk 'FILENAME == ARGV[1] { wanted[$0]; next } $0 in wanted' "$files/wanted" "$files/job" >"$files/placed"
-awk -v job="$SLURM_JOB_ID" 'FILENAME == ARGV[1] { placed[$0]; next }
-    !($0 in placed) { print $0 " 1 not a node of the Slurm job " job }' \
-    "$files/placed" "$files/wanted" >"$files/outside"
-if [ ! -s "$files/placed" ] || [ -s "$files/outside" ]; then
-    cat "$files/outside"
-    exit 0
+groups=
+[ -z "${SLURM_HET_SIZE:-}" ] || groups=$(seq 0 $((SLURM_HET_SIZE - 1)))
+for group in ${groups:-""}; do
+    nodes_of "$group" >"$files/job.$group"
+done
+# A node is called by its address where its name is none (hosts.sh): "ADDRESS NODE" for each.
+if [ -n "$(cat "$files"/job.* | awk 'FILENAME == ARGV[1] { of_job[$0]; next } !($0 in of_job)' - "$hosts")" ]; then
+    scontrol show node -o "$(cat "$files"/job.* | paste -sd, -)" 2>/dev/null |
+        sed -n 's/^NodeName=\([^ ]*\) .*NodeAddr=\([^ ]*\) .*/\2 \1/p' >"$files/addresses"
+else
+    : >"$files/addresses"
 fi
-placed=$(cat "$files/placed")
-count=$(wc -l <"$files/placed")
+awk 'FILENAME == ARGV[1] { node[$1] = $2; next } { print $0 in node ? node[$0] : $0 }' \
+    "$files/addresses" "$hosts" >"$files/wanted"
+# A node that is gone holds up a step for all; what is done after a failure must reach the others.
+: >"$files/dead"
+[ "$mode" = start ] || sinfo -h -N -d -o %N 2>/dev/null | sort -u >"$files/dead"
+for group in ${groups:-""}; do
+    awk 'FILENAME == ARGV[1] { dead[$0]; next } FILENAME == ARGV[2] { wanted[$0]; next }
+        $0 in wanted && !($0 in dead)' "$files/dead" "$files/wanted" "$files/job.$group" \
+        >"$files/placed.$group"
+done
+cat "$files"/placed.* >"$files/placed"
+cat "$files"/job.* | awk -v job="$SLURM_JOB_ID" 'FILENAME == ARGV[1] { dead[$0]; next }
+    FILENAME == "-" { of_job[$0]; next }
+    $0 in dead { print $0 " 1 does not respond, as Slurm says"; next }
+    !($0 in of_job) { print $0 " 1 not a node of the Slurm job " job }' \
+    "$files/dead" - "$files/wanted" >"$files/outside"
+names=$(cat "$files/addresses")
 
 # srun leaves a second process behind it that kills the step with SIGKILL when srun itself is killed.
 # That is how a batch script ends: the daemons would have no time to take their mounts away. Without
@@ -60,48 +73,71 @@ let_step_outlive() {
     second=$(pgrep -P "$1" -x srun) && kill -9 "$second"
 }
 
-# "srun 17" first, then: "3: text" is said by task 3, "srun: error: n[2-3]: tasks 1-2: Exited with exit
-# code 1" by srun.
-report() {
-    srun_pid=
-    while IFS= read -r line; do
-        case $line in
-        "srun "*)
-            srun_pid=${line#srun }
-            ;;
-        *[0-9]": started")
-            rm -rf -- "$files"
-            [ -z "$srun_pid" ] || let_step_outlive "$srun_pid"
-            srun_pid=
-            ;;
-        "srun: error: "*": task"*)
-            hosts=${line#srun: error: }
-            for host in $(scontrol show hostnames "${hosts%%: task*}"); do
-                printf '%s 1 \n' "$host"
-            done
-            ;;
-        "srun: "*)
-            printf -- '- - %s\n' "$line"
-            ;;
-        *[0-9]": "?*)
-            task=${line%%: *}
-            task=${task##* }
-            host=$(printf '%s\n' "$placed" | sed -n "$((task + 1))p")
-            printf '%s - %s\n' "$host" "${line#*: }"
-            ;;
-        esac
-    done
-}
-
-trap '' PIPE # the reader may have had enough
-echo stay
-# Whoever reads the launch's output must see its end before that of the job.
-[ "$COPPER_OUTPUT" = yes ] || exec 2>/dev/null 3>/dev/null
-{
-    # shellcheck disable=SC2016,SC2086 # the node's own name; options are words
-    srun $share --label -N "$count" -n "$count" -w "$files/placed" sh -c \
-        'echo started >&2; exec "$0" --foreground --node "$SLURMD_NODENAME"' "$program" \
+# step GROUP COMMAND...
+step() {
+    group=$1
+    shift
+    tasks=$(wc -l <"$files/placed.$group")
+    [ "$tasks" -gt 0 ] || return 0
+    # shellcheck disable=SC2086 # options are words
+    srun $share ${group:+--het-group=$group} -N "$tasks" -n "$tasks" -w "$files/placed.$group" "$@" \
         <"$COPPER_INPUT" 2>&1 >&3 3>&- &
     echo "srun $!"
     wait "$!"
-} | report
+}
+
+# "srun 17" once a step, then what the tasks say, each of itself; "srun: error: n[2-3]: tasks 1-2: Exited
+# with exit code 1" by srun.
+made() {
+    all=$(wc -l <"$files/placed")
+    left=$all
+    pids=
+    while IFS= read -r said; do
+        case $said in
+        "srun "*)
+            pids="$pids ${said#srun }"
+            continue
+            ;;
+        *"@copper "*" - ")
+            left=$((left - 1))
+            # srun's second process is there by now; of a second step, perhaps a little later
+            if [ -n "$pids" ] && { [ $((left % 64)) = 0 ] || [ $((all - left)) -le 4 ]; }; then
+                rest=
+                for pid in $pids; do
+                    let_step_outlive "$pid" || rest="$rest $pid"
+                done
+                pids=$rest
+            fi
+            [ "$left" != 0 ] || rm -rf -- "$files"
+            ;;
+        "srun: error: "*": task"*)
+            said=${said#srun: error: }
+            for node in $(scontrol show hostnames "${said%%: task*}"); do
+                printf '@copper %s 1 \n' "$node"
+            done
+            continue
+            ;;
+        esac
+        printf '%s\n' "$said"
+    done
+}
+
+# as_called: a node's name to that of the host list.
+as_called() {
+    if [ -z "$names" ]; then
+        cat
+        return
+    fi
+    while read -r node rest; do
+        host=$(printf '%s\n' "$names" | awk -v node="$node" '$2 == node { print $1; exit }')
+        printf '%s %s \n' "${host:-$node}" "$rest"
+    done
+}
+
+as_called <"$files/outside"
+[ -s "$files/placed" ] || exit 0
+[ "$mode" = run ] || [ ! -s "$files/outside" ] || exit 0
+stays
+for group in ${groups:-""}; do
+    step "$group" sh -c "$on_node" "$how" - "$run_dir" "$@" &
+done | made | report 'srun: ' | as_called

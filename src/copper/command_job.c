@@ -7,8 +7,10 @@
 #include "copper/launch.h"
 #include "copper/launch_hosts.h"
 #include "copper/launch_options.h"
+#include "copper/launcher_choice.h"
 #include "copper/progress.h"
 #include "copper/remote.h"
+#include "copper/shell_quote.h"
 #include "host/rundir.h"
 
 #include <errno.h>
@@ -134,6 +136,7 @@ static int launch(int argc, char **argv)
     struct cu_launch_options options;
     int taken = take_paths(argc, argv, &paths);
     bool again = true, port_given;
+    struct cu_error err;
     int status;
 
     if (paths.parts == NULL || paths.copperd == NULL || paths.copper == NULL)
@@ -141,6 +144,10 @@ static int launch(int argc, char **argv)
     status = take_options(argc - taken, argv + taken, &paths, &options);
     if (status >= 0)
         return status;
+    if (cu_launcher_settle(paths.site, paths.parts, &err) != 0) {
+        cu_job_free(&options.job);
+        return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
+    }
     port_given = options.job.port != 0;
     for (unsigned attempt = 0; again; attempt++) {
         bool last = port_given || attempt + 1 == PORT_ATTEMPTS;
@@ -262,6 +269,7 @@ static int stop(int argc, char **argv)
     struct cu_launch_paths paths = {0};
     char mount_dir[CU_PATH_MAX];
     const char *mount = NULL, *hosts = NULL, *label = "-v";
+    struct cu_error err;
     int taken = take_paths(argc, argv, &paths);
     int status, rc;
 
@@ -281,7 +289,24 @@ static int stop(int argc, char **argv)
         return cu_cli_fail(CU_EXIT_USAGE,
                            "%s: \"%s\" is not a mount directory; allowed is an absolute path",
                            label, mount);
+    if (cu_launcher_settle(paths.site, paths.parts, &err) != 0)
+        return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
     return stop_mount(mount_dir, hosts, &paths);
+}
+
+/* The words as a remote shell must be given them. */
+static int quote(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        char *word = cu_shell_quote(argv[i]);
+
+        if (word == NULL)
+            return cu_cli_fail(CU_EXIT_FAILED, "out of memory");
+        printf("%s%s", i > 1 ? " " : "", word);
+        free(word);
+    }
+    putchar('\n');
+    return CU_EXIT_OK;
 }
 
 static int run(const struct cu_command *command, int argc, char **argv)
@@ -294,6 +319,8 @@ static int run(const struct cu_command *command, int argc, char **argv)
         return stop(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "each") == 0)
         return cu_remote_each(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "quote") == 0)
+        return quote(argc - 1, argv + 1);
     cu_cli_help(command);
     return argc > 1 && strcmp(argv[1], "--help") == 0 ? CU_EXIT_OK : CU_EXIT_USAGE;
 }

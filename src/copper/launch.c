@@ -13,6 +13,7 @@
 #include "copper/job_file.h"
 #include "copper/job_stop.h"
 #include "copper/launcher.h"
+#include "copper/launcher_choice.h"
 #include "copper/progress.h"
 #include "host/clock.h"
 #include "host/munge.h"
@@ -336,12 +337,14 @@ static int seal_input(const struct cu_job *job, const char *parts, int *fd, stru
     if (sealed != NULL)
         (void)cu_error_set(&why, -ENOMEM, "out of memory");
     if (job->encrypt)
-        return cu_error_set(err, -EPERM,
-                            "--encrypt: srun would carry the job's key over the network in clear, "
-                            "and who listens could read everything (%.200s): start munged, or use "
-                            "COPPER_LAUNCHER=rsh",
-                            why.text);
-    cu_cli_say(stderr, "srun carries the job's key over the network in clear: %s", why.text);
+        return cu_error_set(
+            err, -EPERM,
+            "--encrypt: the launcher would carry the job's key over the network in clear, "
+            "and who listens could read everything (%.200s): start munged, or use "
+            "COPPER_LAUNCHER=rsh",
+            why.text);
+    cu_cli_say(stderr, "the launcher carries the job's key over the network in clear: %s",
+               why.text);
     return 0;
 }
 

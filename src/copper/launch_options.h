@@ -4,6 +4,7 @@
 #define CU_COPPER_LAUNCH_OPTIONS_H
 
 #include "base/error.h"
+#include "base/path.h"
 #include "proto/job.h"
 
 #include <stdbool.h>
@@ -27,5 +28,8 @@ int cu_launch_refuse(int c, char **argv, const char *script, struct cu_error *er
  * -ENOMEM. */
 __attribute__((warn_unused_result)) int cu_launch_site(const char *path, struct cu_job *job,
                                                        struct cu_error *err);
+/* The value of "launcher" in that file, which may be any; "" where there is none. Looks at nothing
+ * else. */
+void cu_launch_site_launcher(const char *path, char launcher[CU_PATH_MAX]);
 
 #endif

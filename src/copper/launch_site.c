@@ -5,12 +5,15 @@
  * must come to the same one. */
 #include "copper/launch_options.h"
 
+#include "copper/launcher_choice.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SITE_NAMES_MAX 64
+#define LAUNCHER       "launcher" /* not the job's: stop_copper.sh needs it, too */
 
 struct site {
     const char *path;
@@ -60,6 +63,13 @@ static int take_line(struct site *s, char *line)
     if (s->seen_count == SITE_NAMES_MAX || (s->seen[s->seen_count] = strdup(name)) == NULL)
         return cu_error_set(s->err, -ENOMEM, "out of memory");
     s->seen_count++;
+    if (strcmp(name, LAUNCHER) == 0)
+        return cu_launcher_is_choice(value)
+                   ? 0
+                   : cu_error_set(s->err, -EINVAL,
+                                  "%s: \"%.64s\" is not a launcher; allowed is auto, a name, or "
+                                  "an absolute path",
+                                  label, value);
     return cu_job_set(s->job, name, value, label, s->err);
 }
 
@@ -85,4 +95,27 @@ int cu_launch_site(const char *path, struct cu_job *job, struct cu_error *err)
     free(line);
     fclose(in);
     return rc;
+}
+
+void cu_launch_site_launcher(const char *path, char launcher[CU_PATH_MAX])
+{
+    FILE *in = fopen(path, "re");
+    char *line = NULL;
+    size_t size = 0;
+
+    launcher[0] = '\0';
+    while (in != NULL && launcher[0] == '\0' && getline(&line, &size, in) >= 0) {
+        char *equals;
+
+        line[strcspn(line, "#")] = '\0';
+        equals = strchr(line, '=');
+        if (equals == NULL)
+            continue;
+        *equals = '\0';
+        if (strcmp(trim(line), LAUNCHER) == 0)
+            snprintf(launcher, CU_PATH_MAX, "%s", trim(equals + 1));
+    }
+    free(line);
+    if (in != NULL)
+        fclose(in);
 }

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "copper/cli.h"
+#include "copper/launcher_choice.h"
 #include "host/clock.h"
 
 #include <errno.h>
@@ -19,57 +20,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define KILL_MS      3000 /* srun tells its tasks, ssh its server */
-#define COMMAND_MAX  16
-#define ENV_INPUT    "COPPER_INPUT" /* file to feed to each command */
-#define ENV_JOB      "COPPER_JOB" /* file that a launcher that stays removes at its end, or empty */
-#define ENV_OUTPUT   "COPPER_OUTPUT" /* "yes": what the commands print goes to descriptor 3 */
-#define ENV_LAUNCHER "COPPER_LAUNCHER"
-#define ENV_PROGRAM  "COPPER_PROGRAM" /* this one: what launchers need of it, `copper job each` */
-
-/* The launcher: what COPPER_LAUNCHER says, srun inside a Slurm job, else rsh. */
-static int launcher_path(const char *parts, char out[CU_PATH_MAX], struct cu_error *err)
-{
-    const char *slurm = getenv("SLURM_JOB_ID");
-    const char *name = getenv(ENV_LAUNCHER);
-
-    if (name == NULL || name[0] == '\0')
-        name = slurm != NULL && slurm[0] != '\0' ? "srun" : "rsh";
-    if (strchr(name, '/') != NULL ||
-        snprintf(out, CU_PATH_MAX, "%s/%s.sh", parts, name) >= CU_PATH_MAX ||
-        access(out, X_OK) != 0)
-        return cu_error_set(err, -EINVAL, ENV_LAUNCHER ": \"%s\" is not a launcher in %s", name,
-                            parts);
-    return 0;
-}
-
-/* A line "# carries: clear" in the launcher, or a remote shell (COPPER_RSH) that is srun. */
-int cu_launcher_in_clear(const char *parts, struct cu_error *err)
-{
-    char program[CU_PATH_MAX], line[256];
-    const char *rsh = getenv("COPPER_RSH"), *name = rsh != NULL ? rsh : "ssh", *slash;
-    size_t len = strcspn(name, " \t");
-    bool is_clear = false, is_rsh = false;
-    FILE *file;
-    int rc = launcher_path(parts, program, err);
-
-    if (rc != 0)
-        return rc;
-    file = fopen(program, "re");
-    if (file == NULL)
-        return cu_error_set(err, -EINVAL, "%s: %s", program, strerror(errno));
-    while (fgets(line, sizeof(line), file) != NULL) {
-        is_clear = is_clear || strcmp(line, "# carries: clear\n") == 0;
-        is_rsh = is_rsh || strcmp(line, "# carries: as COPPER_RSH does\n") == 0;
-    }
-    fclose(file);
-    slash = memrchr(name, '/', len);
-    if (slash != NULL) {
-        len -= (size_t)(slash + 1 - name);
-        name = slash + 1;
-    }
-    return is_clear || (is_rsh && len == 4 && memcmp(name, "srun", 4) == 0);
-}
+#define KILL_MS     3000 /* srun tells its tasks, ssh its server */
+#define COMMAND_MAX 16
+#define ENV_INPUT   "COPPER_INPUT" /* file to feed to each command */
+#define ENV_JOB     "COPPER_JOB" /* file that a launcher that stays removes at its end, or empty */
+#define ENV_OUTPUT  "COPPER_OUTPUT"  /* "yes": what the commands print goes to descriptor 3 */
+#define ENV_PARTS   "COPPER_PARTS"   /* directory of Copper's own launchers */
+#define ENV_PROGRAM "COPPER_PROGRAM" /* this one: what launchers need of it, `copper job each` */
 
 /* Host names, one a line, in memory: the list may be longer than a pipe holds. */
 static int hosts_file(const struct cu_hosts *hosts)
@@ -117,6 +74,7 @@ __attribute__((noreturn)) static void run_launcher(const char *program,
     if (readlink("/proc/self/exe", self, sizeof(self) - 1) > 0)
         setenv(ENV_PROGRAM, self, 1);
     setenv(ENV_JOB, config->job != NULL ? config->job : "", 1);
+    setenv(ENV_PARTS, config->parts, 1);
     setenv(ENV_OUTPUT, config->keep_stdout ? "yes" : "no", 1);
     /* above 4 first: none of the five may be overwritten before it is copied */
     output = fcntl(output, F_DUPFD_CLOEXEC, 10);
@@ -144,7 +102,7 @@ int cu_launcher_spawn(struct cu_launcher *s, const struct cu_launcher_config *co
     memset(s, 0, sizeof(*s));
     s->fd = -1;
     s->hosts = config->hosts;
-    rc = launcher_path(config->parts, program, err);
+    rc = cu_launcher_find(config->parts, program, err);
     if (rc != 0)
         return rc;
     s->of = calloc(config->hosts->count, sizeof(*s->of));
@@ -180,6 +138,29 @@ out:
     return rc;
 }
 
+static size_t label_length(const char *name)
+{
+    return strspn(name, "0123456789.") == strlen(name) ? 0 : strcspn(name, ".");
+}
+
+/* The one host with the same first label: a node may call itself by a longer or a shorter name. */
+static struct cu_launcher_host *find_label(struct cu_launcher *s, const char *name)
+{
+    size_t len = label_length(name);
+    struct cu_launcher_host *found = NULL;
+
+    for (size_t i = 0; len > 0 && i < s->hosts->count; i++) {
+        const char *host = s->hosts->names[i];
+
+        if (strncmp(host, name, len) != 0 || label_length(host) != len)
+            continue;
+        if (found != NULL)
+            return NULL;
+        found = &s->of[i];
+    }
+    return found;
+}
+
 static struct cu_launcher_host *find_host(struct cu_launcher *s, const char *name)
 {
     size_t low = 0, high = s->hosts->count;
@@ -195,7 +176,7 @@ static struct cu_launcher_host *find_host(struct cu_launcher *s, const char *nam
         else
             low = middle + 1;
     }
-    return NULL;
+    return find_label(s, name);
 }
 
 static void say(char **at, const char *text)

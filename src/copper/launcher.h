@@ -44,10 +44,6 @@ struct cu_launcher_config {
 __attribute__((warn_unused_result)) int cu_launcher_spawn(struct cu_launcher *s,
                                                           const struct cu_launcher_config *config,
                                                           struct cu_error *err);
-/* Would the launcher carry what its commands read over a network in clear? Each launcher says so of
- * itself. 1, 0, or -EINVAL with err. */
-__attribute__((warn_unused_result)) int cu_launcher_in_clear(const char *parts,
-                                                             struct cu_error *err);
 /* Takes what lines there are, without waiting. False when the launcher has ended. */
 bool cu_launcher_take(struct cu_launcher *s);
 /* Waits for the end; false when no host's command has ended for so long. */

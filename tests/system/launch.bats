@@ -58,14 +58,14 @@ teardown() {
 # modules come from.
 @test "the README's job script for PBS, where PBS is a node file and mpiexec is Hydra" {
     [ -f /usr/share/lmod/lmod/init/bash ] || skip "needs Lmod"
-    mpiexec --version 2>/dev/null | grep -q HYDRA || skip "needs MPICH's mpiexec"
+    command -v mpiexec.hydra >/dev/null || skip "needs mpiexec.hydra"
     local home=$CLUSTER_DIR/home
     cmake --install "$COPPER_BIN" --prefix "$home/sw" >/dev/null
     mkdir -p "$home/env/lib/python3.11/site-packages"
     echo 'where = __file__' >"$home/env/lib/python3.11/site-packages/mine.py"
     echo 'import mine, os; os.write(1, f"{os.uname().nodename} {mine.where}\n".encode())' >"$home/app.py"
     printf 'node2\nnode2\nnode4\nnode4\n' >"$home/pbs"
-    { echo ". /usr/share/lmod/lmod/init/bash; module use $home/sw/share/modulefiles"
+    { echo "mpiexec() { mpiexec.hydra \"\$@\"; }; . /usr/share/lmod/lmod/init/bash; module use $home/sw/share/modulefiles"
         sed -n '/^#PBS/,/^```/p' "$BATS_TEST_DIRNAME/../../README.md" |
             sed -e '/^```/d' -e "s|/lus/project|$home|g; s/6144/4/; s/ppn 12/ppn 2/"; } >"$home/job"
     run -0 on login env PBS_JOBID=1 PBS_ENVIRONMENT=PBS_BATCH PBS_NODEFILE="$home/pbs" USER=root \
@@ -77,11 +77,11 @@ teardown() {
 }
 
 @test "copper run: Hydra hands it on to all ranks" {
-    mpiexec --version 2>/dev/null | grep -q HYDRA || skip "needs MPICH's mpiexec"
+    command -v mpiexec.hydra >/dev/null || skip "needs mpiexec.hydra"
     run -0 launch -H node2,node4
     # shellcheck disable=SC2016 # of the shell there
     run -0 on node2 env HYDRA_LAUNCHER=rsh HYDRA_LAUNCHER_EXEC="$CLUSTER_BIN/rsh" timeout 60 \
-        "$COPPER_BIN/copper" run mpiexec -hosts node2,node4 -n 2 sh -c 'echo "$LD_PRELOAD"' </dev/null
+        "$COPPER_BIN/copper" run mpiexec.hydra -hosts node2,node4 -n 2 sh -c 'echo "$LD_PRELOAD"' </dev/null
     [ "$output" = "$(printf '%s\n' "$(realpath "$COPPER_BIN")/isatty.so"{,})" ]
 }
 

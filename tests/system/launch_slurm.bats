@@ -146,7 +146,7 @@ END
     key=$(sed -n 's/^key //p' "$work/job.text")
     [ ${#key} = 64 ]
     # The description did cross it, and what stands in the key's place.
-    grep -qa "copper-job 1" "$work/wire"
+    grep -qa "copper-job [0-9]" "$work/wire"
     grep -qa "^munge MUNGE:" "$work/wire"
     run ! grep -qai "$key" "$work/wire"
     run -0 /usr/bin/python3 -c 'import sys
@@ -163,7 +163,7 @@ sys.exit(bytes.fromhex(sys.argv[1]) in open(sys.argv[2], "rb").read())' "$key" "
     run -1 batch -N 2 <<'END'
 exec unshare -m sh -c 'mount -t tmpfs none /run/munge; exec launch_copper.sh --encrypt'
 END
-    [[ $output == *"copper: --encrypt: srun would carry the job's key over the network in clear"*"MUNGE: "* ]]
+    [[ $output == *"copper: --encrypt: the launcher would carry the job's key over the network in clear"*"MUNGE: "* ]]
     [[ $output != *"ready"* ]]
     nothing_left
 }
@@ -191,7 +191,7 @@ launch_copper.sh || exit 1
 stop_copper.sh
 END
     [[ $output == *"copper: 2 nodes ready"* ]]
-    run -1 batch -N 2 <<'END'
+    run -2 batch -N 2 <<'END'
 COPPER_LAUNCHER=none launch_copper.sh
 END
     [[ $output == *'COPPER_LAUNCHER: "none" is not a launcher in '* ]]

@@ -76,8 +76,9 @@ case \$3 in
 *) echo "\$3" ;;
 esac
 END
-    # Each task says that it has started; two fail. The list is a file that has gone afterwards.
+    # Each task says that it has begun; one fails. The list is a file that has gone afterwards.
     stub srun <<END
+echo "\${*%% sh -c *}" >"$BATS_TEST_TMPDIR/arguments"
 while [ "\$1" != -w ]; do
     case \$1 in -N | -n) echo "\$1 \$2" >>"$BATS_TEST_TMPDIR/srun"; shift ;; esac
     shift
@@ -86,7 +87,7 @@ echo "\$2" >"$BATS_TEST_TMPDIR/file"
 cmp "\$2" "$BATS_TEST_TMPDIR/hosts" && echo same >>"$BATS_TEST_TMPDIR/srun"
 cat >>"$BATS_TEST_TMPDIR/input"
 exec >&2
-echo "0000: started"
+sed = "$BATS_TEST_TMPDIR/hosts" | sed 'N; s/\(.*\)\n\(.*\)/\1: @copper \2 - /'
 echo "9407: copperd: frontier09408: no /dev/fuse"
 echo "srun: error: frontier09408: task 9407: Exited with exit code 1"
 END
@@ -96,10 +97,10 @@ END
     [ "$(cat "$BATS_TEST_TMPDIR/srun")" = $'-N 9408\n-n 9408\nsame' ]
     [ ! -e "$(cat "$BATS_TEST_TMPDIR/file")" ]
     [ "${lines[0]}" = stay ]
-    [ "$output" = $'stay\nfrontier09408 - copperd: frontier09408: no /dev/fuse\nfrontier09408 1 ' ] || {
-        echo "$output"
-        return 1
-    }
+    [ "$(grep -c '^frontier[0-9]* - $' <<<"$output")" = 9408 ]
+    [ "$(tail -n 2 <<<"$output")" = $'frontier09408 1 no /dev/fuse\nfrontier09408 1 ' ]
+    # A step has all cores that the job has on the node: no number of them is named.
+    run ! grep -qE -- '(^| )(-c|--cpus-per-task|--exact)( |=|$)' "$BATS_TEST_TMPDIR/arguments"
     # One that is not of the job is named, however many there are.
     echo elsewhere >>"$BATS_TEST_TMPDIR/hosts2"
     run -0 env PATH="$stubs:$PATH" SLURM_JOB_ID=7 SLURM_JOB_NODELIST='frontier[00001-09408]' \
@@ -110,4 +111,185 @@ END
         COPPER_INPUT=/etc/hostname COPPER_OUTPUT=no "$top/launch/srun.sh" start /opt/copperd \
         <"$BATS_TEST_TMPDIR/hosts2"
     [ "$output" = "elsewhere 1 not a node of the Slurm job 7" ]
+}
+
+# What follows: schedulers that no test bed has, as stubs that behave as their manuals say. A node is a
+# name in NODE, which the stub of uname tells; copperd is a script.
+
+# stub_nodes: uname, and a copperd that keeps what it read and which node it ran on. It fails on n2.
+stub_nodes() {
+    stub uname <<'END'
+echo "$NODE"
+END
+    stub copperd <<END
+cat >"$BATS_TEST_TMPDIR/read.\$NODE"
+echo "\$NODE \$* COPPER_RUN_DIR=\${COPPER_RUN_DIR:-}" >>"$BATS_TEST_TMPDIR/ran"
+echo "noise of a login" >&2
+[ "\$NODE" != n2 ] || { echo "copperd: n2: no /dev/fuse" >&2; exit 1; }
+END
+    printf 'id 0123\nkey 4567\n' >"$BATS_TEST_TMPDIR/job"
+    mkdir -p "$BATS_TEST_TMPDIR/shared"
+}
+
+# start LAUNCHER [NAME=VALUE...]: on n1, n2 and n3; output are the launcher's lines.
+start() {
+    local launcher=$1
+    shift
+    rm -f "$BATS_TEST_TMPDIR/ran"
+    run -0 --separate-stderr env -i PATH="$stubs:$PATH" HOME=/nonexistent COPPER_SHARED="$BATS_TEST_TMPDIR/shared" \
+        COPPER_RUN_DIR=/run/x COPPER_JOB="$BATS_TEST_TMPDIR/job.kept" COPPER_INPUT="$BATS_TEST_TMPDIR/job" \
+        COPPER_OUTPUT=no COPPER_PROGRAM="$COPPER_BIN/copper" NODE=n1 "$@" timeout 60 "$top/launch/$launcher.sh" start "$stubs/copperd" \
+        < <(printf 'n1\nn2\nn3\n')
+    [ -z "$(ls -A "$BATS_TEST_TMPDIR/shared")" ]
+}
+
+# stayed: the daemons stay in the foreground of one call, which gave each the job; n2's failure is told.
+stayed() {
+    [ "${lines[0]}" = stay ]
+    [[ $'\n'$output$'\n' == *$'\nn1 - \n'* && $output == *$'\nn3 - '* ]]
+    [[ $'\n'$output$'\n' == *$'\nn2 1 no /dev/fuse\n'* && $output != *noise* ]]
+    [ "$(sort "$BATS_TEST_TMPDIR/ran" | xargs -n 3)" = "$(printf 'n%s --foreground COPPER_RUN_DIR=/run/x\n' 1 2 3)" ]
+    for node in n1 n2 n3; do
+        cmp "$BATS_TEST_TMPDIR/job" "$BATS_TEST_TMPDIR/read.$node"
+    done
+}
+
+@test "PBS with PALS: one mpiexec in the foreground, which gives its input to the first command only" {
+    stub_nodes
+    mkdir -p "$stubs/pals/1.8/bin"
+    ln -s pals/1.8/bin/mpiexec "$stubs/mpiexec"
+    stub pals/1.8/bin/mpiexec <<END
+[ "\$1" != --help ] || { echo "  --no-vni  do not allocate a VNI"; exit; }
+[ "\$PALS_CPU_BIND \$PALS_ABORT_ON_FAILURE \${PALS_PPN:-unset}" = "none false unset" ] || exit 3
+[ "\$1 \$2 \$4 \$5 \$6 \$7" = "--no-vni --hostfile -n 3 --ppn 1" ] || exit 4
+hosts=\$(cat "\$3")
+shift 7
+for NODE in \$hosts; do
+    export NODE
+    if [ "\$NODE" = n1 ]; then "\$@"; else "\$@" </dev/null; fi &
+done
+wait
+END
+    start mpiexec PALS_PPN=12
+    stayed
+    # In a PBS job it is chosen where it is PALS's; where it is not, ssh is.
+    start pbs PBS_NODEFILE=/x PBS_JOBID=1
+    stayed
+    rm "$stubs/mpiexec"
+    stub mpiexec <<'END'
+echo "HYDRA build details:"
+END
+    stub ssh <<'END'
+while [ "$1" = -o ]; do shift 2; done
+NODE=$1
+export NODE
+shift
+exec sh -c "$*"
+END
+    start pbs PBS_NODEFILE=/x PBS_JOBID=1
+    [[ $output == *"n1 0 "* && $output == *"n2 1 copperd: n2: no /dev/fuse"* && $output != *stay* ]]
+}
+
+@test "Flux: brokers by their nodes' names, one flux exec for those of the hosts" {
+    stub_nodes
+    stub flux <<END
+echo "\$*" >>"$BATS_TEST_TMPDIR/flux"
+shift
+all="0:n0 1:n1 2:n2.site 3:n3"
+ranks=all label=no
+while :; do
+    case \$1 in
+    -n) exec </dev/null ;;
+    -l) label=yes ;;
+    -r) ranks=\$2; shift ;;
+    *) break ;;
+    esac
+    shift
+done
+cat >"$BATS_TEST_TMPDIR/stdin.\$\$"
+for broker in \$all; do
+    rank=\${broker%%:*} NODE=\${broker#*:}
+    export NODE
+    case ,\$ranks, in ,all, | *,\$rank,*) ;; *) continue ;; esac
+    if [ "\$label" = yes ]; then echo "\$rank: \$("\$@")"; else
+        NODE=\${NODE%.site} "\$@" <"$BATS_TEST_TMPDIR/stdin.\$\$"; fi
+done
+exit 0
+END
+    start flux FLUX_URI=local:///x
+    stayed
+    grep -q "^exec -r 1,2,3 sh -c" "$BATS_TEST_TMPDIR/flux"
+}
+
+@test "LSF: one blaunch, or jsrun where there is one; Grid Engine: qrsh -inherit to each host" {
+    stub_nodes
+    stub blaunch <<'END'
+[ "$1 $2 $3" = "-n -no-shell -u" ] || exit 2
+hosts=$(cat "$4")
+shift 4
+for NODE in $hosts; do
+    export NODE
+    "$@" </dev/null &
+done
+wait
+END
+    start lsf LSB_JOBID=1
+    stayed
+    stub jsrun <<'END'
+[ "$*" != "${*#--nrs 3 --rs_per_host 1 --tasks_per_rs 1 --cpu_per_rs 1 --bind none sh }" ] || exit 2
+shift 10
+for NODE in n1 n2 n3; do
+    export NODE
+    "$@" </dev/null &
+done
+wait
+END
+    rm "$stubs/blaunch"
+    start lsf LSB_JOBID=1
+    stayed
+    stub qrsh <<'END'
+[ "$1" = -inherit ] || exit 2
+NODE=$2
+export NODE
+shift 2
+exec sh -c "$*"
+END
+    start sge PE_HOSTFILE=/x
+    [ "${lines[0]}" = stay ]
+    [[ $output == *"n1 0 "* && $output == *"n3 0 "* && $output == *"n2 1 copperd: n2: no /dev/fuse"* ]]
+    grep -q '^n3 --node n3 --foreground COPPER_RUN_DIR=/run/x$' "$BATS_TEST_TMPDIR/ran"
+}
+
+@test "a scheduler without its launcher is said to be so; nothing runs on one node instead" {
+    local list=$BATS_TEST_TMPDIR/list bare=$BATS_TEST_TMPDIR/bare tool
+    printf 'n1\nn2\n' >"$list"
+    mkdir "$bare"
+    for tool in sh env awk sed cat grep wc mktemp dirname readlink rm uname tail paste sort seq xargs cut; do
+        ln -s "$(command -v "$tool")" "$bare/$tool"
+    done
+    for words in "LSB_JOBID=1 LSB_MCPU_HOSTS=n1_4_n2_4|neither blaunch nor jsrun" \
+        "JOB_ID=1 SGE_ROOT=/x PE_HOSTFILE=$list|there is no qrsh"; do
+        # shellcheck disable=SC2086
+        run -1 env -i PATH="$bare" ${words%%|*} COPPER_RUN_DIR="$BATS_TEST_TMPDIR/run" \
+            "$COPPER_BIN/launch_copper.sh" -s 5 -H n1,n2 </dev/null
+        echo "$output"
+        [[ $output == *"${words##*|}"* && $output != *ready\ at* ]]
+    done
+}
+
+@test "words for a remote shell are quoted once, whatever is in them" {
+    stub_nodes
+    stub ssh <<'END'
+while [ "$1" = -o ]; do shift 2; done
+shift
+exec sh -c "$*"
+END
+    cat >"$stubs/say" <<'END'
+#!/bin/sh
+printf '<%s>' "$@"
+END
+    chmod +x "$stubs/say"
+    run -0 env PATH="$stubs:$PATH" COPPER_INPUT=/dev/null COPPER_OUTPUT=no COPPER_PROGRAM="$COPPER_BIN/copper" "$top/launch/rsh.sh" run "$stubs/say" \
+        'a b' "it's" '$HOME' 'a;touch x' '*' '"' '' '!x' < <(echo n1)
+    [ "$output" = "n1 0 <a b><it's><\$HOME><a;touch x><*><\"><><!x>" ]
 }

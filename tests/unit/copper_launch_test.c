@@ -4,6 +4,7 @@
 #include "copper/launch_hosts.h"
 #include "copper/launch_options.h"
 #include "copper/launcher.h"
+#include "copper/launcher_choice.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -151,6 +152,63 @@ static void test_a_site_has_its_own_defaults(void **state)
     site = NULL;
 }
 
+static void chosen(const char *name)
+{
+    char program[CU_PATH_MAX], expected[64];
+
+    snprintf(expected, sizeof(expected), "/bin/%s", name);
+    assert_int_equal(cu_launcher_find("/bin", program, &err), name[0] == '-' ? -EINVAL : 0);
+    if (name[0] != '-')
+        assert_string_equal(program, expected);
+}
+
+static void test_a_launcher_is_a_name_or_a_path(void **state)
+{
+    (void)state;
+    assert_true(cu_launcher_is_choice("auto") && cu_launcher_is_choice("/a b/c.sh"));
+    assert_false(cu_launcher_is_choice(""));
+    assert_false(cu_launcher_is_choice("../sh"));
+    assert_false(cu_launcher_is_choice("a b"));
+    assert_int_equal(take_at_site("launcher = clush\n", ""), 0);
+    cu_job_free(&options.job);
+    assert_int_equal(take_at_site("launcher = a/b\n", ""), -EINVAL);
+    assert_non_null(strstr(err.text, "\"a/b\" is not a launcher; allowed is auto"));
+    assert_int_equal(setenv("COPPER_LAUNCHER", "/bin/sh", 1), 0);
+    chosen("sh");
+    setenv("COPPER_LAUNCHER", "/bin/none-such", 1);
+    chosen("-");
+    assert_non_null(strstr(err.text, "COPPER_LAUNCHER: \"/bin/none-such\" is not a launcher"));
+    setenv("COPPER_LAUNCHER", "sh", 1); /* there is no /bin/sh.sh */
+    chosen("-");
+    unsetenv("COPPER_LAUNCHER");
+}
+
+/* Each scheduler's launcher, by its own variable; a remote shell that is given goes before all but
+ * Slurm's. */
+static void test_the_launcher_is_that_of_the_scheduler(void **state)
+{
+    static const struct {
+        const char *variable, *launcher;
+    } cases[] = {{"SLURM_JOB_ID", "srun"}, {"PBS_NODEFILE", "pbs"}, {"FLUX_URI", "flux"},
+                 {"LSB_JOBID", "lsf"},     {"PE_HOSTFILE", "sge"},  {"OAR_NODEFILE", "oar"},
+                 {"COBALT_JOBID", "rsh"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char program[CU_PATH_MAX], expected[64];
+
+        setenv(cases[i].variable, "1", 1);
+        assert_int_equal(cu_launcher_find("/none", program, &err), -EINVAL);
+        snprintf(expected, sizeof(expected), "\"%s\" is not", cases[i].launcher);
+        assert_non_null(strstr(err.text, expected));
+        setenv("COPPER_RSH", "ssh", 1);
+        assert_int_equal(cu_launcher_find("/none", program, &err), -EINVAL);
+        assert_non_null(strstr(err.text, i == 0 ? "\"srun\" is not" : "\"rsh\" is not"));
+        unsetenv("COPPER_RSH");
+        unsetenv(cases[i].variable);
+    }
+}
+
 static void test_a_wrong_line_of_the_site_is_named(void **state)
 {
     static const struct {
@@ -276,6 +334,8 @@ int main(void)
         cmocka_unit_test(test_wrong_words_are_named),
         cmocka_unit_test(test_help_stops_the_parsing),
         cmocka_unit_test(test_a_site_has_its_own_defaults),
+        cmocka_unit_test(test_a_launcher_is_a_name_or_a_path),
+        cmocka_unit_test(test_the_launcher_is_that_of_the_scheduler),
         cmocka_unit_test(test_a_wrong_line_of_the_site_is_named),
         cmocka_unit_test(test_hosts_are_sorted_without_repeats),
         cmocka_unit_test(test_lines_of_a_launcher),

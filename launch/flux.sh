@@ -1,0 +1,31 @@
+#!/bin/sh
+# Launcher in a Flux instance: flux exec, on the brokers of the nodes. It gives its standard input to all,
+# and its commands end with the instance, or with flux exec.
+# carries: sealed
+# SPDX-License-Identifier: BSD-3-Clause
+set -u
+
+parts=$(dirname -- "$(readlink -f -- "$0")")
+# shellcheck source=launch/common.sh
+. "$parts/common.sh"
+
+begin "$@"
+shift
+# Which broker is where, by the nodes' own names: "3: node4".
+flux exec -n -l -r all uname -n >"$files/brokers" 2>"$files/trouble" </dev/null || {
+    sed -n '1s/^/- - flux exec: /p' "$files/trouble"
+    exit 1
+}
+awk -F '[: ]+' -v placed="$files/placed" 'FILENAME == ARGV[1] { split($2, label, ".")
+        rank[$2] = rank[label[1]] = $1; next }
+    { split($1, label, "."); name = $1 in rank ? $1 : label[1] }
+    name in rank { printf "%s%s", comma, rank[name] >placed; comma = ","; next }
+    { print $1 " 1 not a node of this Flux instance" }' "$files/brokers" "$hosts" >"$files/outside"
+if [ ! -s "$files/placed" ] || [ -s "$files/outside" ]; then
+    cat "$files/outside"
+    exit 0
+fi
+stays
+flux exec -r "$(cat "$files/placed")" sh -c "$on_node" "$how" - "$run_dir" "$@" \
+    <"$COPPER_INPUT" 2>&1 >&3 3>&- |
+    report 'flux-exec'

@@ -1,0 +1,60 @@
+#!/bin/sh
+# Launcher by one call of mpiexec: PALS's, or Hydra's of MPICH and its kin.
+#
+# PALS ends with its application what that has left, so the daemons stay in its foreground until the job
+# ends. Hydra ends all when one node is lost, so there they go into the background.
+# Neither gives its standard input to more than one command: it is shared through a file.
+# carries: file
+# SPDX-License-Identifier: BSD-3-Clause
+set -u
+
+parts=$(dirname -- "$(readlink -f -- "$0")")
+# shellcheck source=launch/common.sh
+. "$parts/common.sh"
+
+# Whose is the mpiexec? COPPER_MPIEXEC: another one than that of the PATH.
+mpiexec=$(command -v "${COPPER_MPIEXEC:-mpiexec}") || mpiexec=
+kind=none
+case $(readlink -f -- "$mpiexec" 2>/dev/null) in
+*/pals/*) kind=pals ;;
+?*)
+    case $("$mpiexec" --version </dev/null 2>&1) in
+    *HYDRA* | *Intel*MPI*) kind=hydra ;;
+    *Open*MPI* | *OpenRTE* | *PRRTE* | *prterun*) kind=prte ;;
+    *PALS* | *pals*) kind=pals ;;
+    esac
+    ;;
+esac
+if [ "$1" = is ]; then
+    [ "$kind" = "$2" ]
+    exit
+fi
+[ "$kind" != prte ] || COPPER_MPIRUN=$mpiexec exec "$parts/prterun.sh" "$@"
+
+begin "$@"
+shift
+case $kind in
+none)
+    echo "- - ${mpiexec:-mpiexec}: is not there, or of no kind that is known (PALS, Hydra, Open MPI)"
+    exit 1
+    ;;
+pals)
+    # What the user has set for applications does not count here.
+    for name in $(env | sed -n 's/^\(PALS_[A-Z_]*\)=.*/\1/p'); do unset "$name"; done
+    export PALS_CPU_BIND=none PALS_PMI=none PALS_TRANSFER=false PALS_ABORT_ON_FAILURE=false \
+        PALS_LABEL=false PALS_LINE_BUFFER=true
+    options="--hostfile $hosts -n $count --ppn 1"
+    # Daemons need no VNI, of which a node has few.
+    ! "$mpiexec" --help 2>&1 </dev/null | grep -q -e --no-vni || options="--no-vni $options"
+    stays
+    ;;
+hydra)
+    unset HYDRA_HOST_FILE HYDRA_PROXY_RETRY_COUNT MPIEXEC_PREFIX_DEFAULT HYDRA_PREPEND_RANK
+    options="-f $hosts -n $count -ppn 1 -bind-to none -disable-auto-cleanup"
+    [ "$how" != stay ] || stays
+    ;;
+esac
+share
+# shellcheck disable=SC2086 # options are words
+"$mpiexec" $options sh -c "$on_node" "$how" "$input" "$run_dir" "$@" </dev/null 2>&1 >&3 3>&- |
+    report '\(\[mpiexec\|\[proxy\|mpiexec\|ssh\)'

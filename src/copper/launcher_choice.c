@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The choice of a launcher goes by the environment that the scheduler of the job has set, in the
+ * order in which hosts.sh asks for the job's hosts: both must come to the same scheduler. */
+#include "copper/launcher_choice.h"
+
+#include "copper/launch_options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ENV_LAUNCHER "COPPER_LAUNCHER"
+#define ENV_RSH      "COPPER_RSH"
+#define AUTO         "auto"
+
+static const struct {
+    const char *variable, *launcher;
+} schedulers[] = {{"SLURM_JOB_ID", "srun"}, {"PBS_NODEFILE", "pbs"}, {"FLUX_JOB_ID", "flux"},
+                  {"FLUX_URI", "flux"},     {"LSB_JOBID", "lsf"},    {"PE_HOSTFILE", "sge"},
+                  {"OAR_NODEFILE", "oar"},  {"OAR_NODE_FILE", "oar"}};
+
+static const char *variable(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+/* Who says how to reach hosts has the last word, but in Slurm: there a daemon that did not come by
+ * srun outlives its job, or dies with the shell that started it. */
+static const char *of_scheduler(void)
+{
+    for (size_t i = 0; i < sizeof(schedulers) / sizeof(schedulers[0]); i++)
+        if (variable(schedulers[i].variable) != NULL)
+            return i > 0 && variable(ENV_RSH) != NULL ? "rsh" : schedulers[i].launcher;
+    return "rsh";
+}
+
+bool cu_launcher_is_choice(const char *text)
+{
+    if (text[0] == '/')
+        return strlen(text) < CU_PATH_MAX;
+    for (const char *at = text; *at != '\0'; at++)
+        if (!isalnum((unsigned char)*at) && *at != '_' && *at != '-')
+            return false;
+    return text[0] != '\0';
+}
+
+/* NAME or path to a program, or -EINVAL. */
+static int program_of(const char *parts, const char *name, char program[CU_PATH_MAX])
+{
+    int len = name[0] == '/' ? snprintf(program, CU_PATH_MAX, "%s", name)
+                             : snprintf(program, CU_PATH_MAX, "%s/%s.sh", parts, name);
+
+    return cu_launcher_is_choice(name) && len < CU_PATH_MAX && access(program, X_OK) == 0 ? 0
+                                                                                          : -EINVAL;
+}
+
+int cu_launcher_find(const char *parts, char program[CU_PATH_MAX], struct cu_error *err)
+{
+    const char *name = variable(ENV_LAUNCHER);
+
+    if (name == NULL || strcmp(name, AUTO) == 0)
+        name = of_scheduler();
+    if (program_of(parts, name, program) == 0)
+        return 0;
+    return cu_error_set(err, -EINVAL,
+                        ENV_LAUNCHER ": \"%.200s\" is not a launcher in %.300s, nor the absolute "
+                                     "path of a program",
+                        name, parts);
+}
+
+int cu_launcher_settle(const char *site, const char *parts, struct cu_error *err)
+{
+    char choice[CU_PATH_MAX] = "", program[CU_PATH_MAX];
+
+    if (site != NULL && variable(ENV_LAUNCHER) == NULL)
+        cu_launch_site_launcher(site, choice);
+    if (choice[0] == '\0')
+        return cu_launcher_find(parts, program, err);
+    if (strcmp(choice, AUTO) != 0 && program_of(parts, choice, program) != 0)
+        return cu_error_set(err, -EINVAL,
+                            "%.200s: launcher: \"%.200s\" is not a launcher in %.300s, nor the "
+                            "absolute path of a program",
+                            site, choice, parts);
+    return setenv(ENV_LAUNCHER, choice, 1) == 0 ? 0 : cu_error_set(err, -ENOMEM, "out of memory");
+}
+
+/* A line "# carries: WORD" in the launcher: "clear", "sealed", "file" (by no network of its own),
+ * or "as COPPER_RSH does", where that may be srun. */
+int cu_launcher_in_clear(const char *parts, struct cu_error *err)
+{
+    char program[CU_PATH_MAX], line[256];
+    const char *rsh = getenv(ENV_RSH), *name = rsh != NULL ? rsh : "ssh", *slash;
+    size_t len = strcspn(name, " \t");
+    bool is_clear = false, is_rsh = false, says = false;
+    FILE *file;
+    int rc = cu_launcher_find(parts, program, err);
+
+    if (rc != 0)
+        return rc;
+    file = fopen(program, "re");
+    if (file == NULL)
+        return cu_error_set(err, -EINVAL, "%s: %s", program, strerror(errno));
+    while (!says && fgets(line, sizeof(line), file) != NULL) {
+        says = strncmp(line, "# carries: ", 11) == 0;
+        is_clear = is_clear || strcmp(line, "# carries: clear\n") == 0;
+        is_rsh = is_rsh || strcmp(line, "# carries: as COPPER_RSH does\n") == 0;
+    }
+    fclose(file);
+    slash = memrchr(name, '/', len);
+    if (slash != NULL) {
+        len -= (size_t)(slash + 1 - name);
+        name = slash + 1;
+    }
+    return !says || is_clear || (is_rsh && len == 4 && memcmp(name, "srun", 4) == 0);
+}

@@ -1,0 +1,174 @@
+# Launchers over a real sshd on each node, as an ordinary user whose home all nodes share: ssh, clush,
+# pdsh, MPICH's Hydra, Open MPI.
+# SPDX-License-Identifier: BSD-3-Clause
+
+setup_file() {
+    load launch.bash
+    skip_unless_root_fuse
+    for tool in sshd ssh ssh-keygen; do
+        [ -x "$(command -v "$tool")" ] || [ -x "/usr/sbin/$tool" ] || skip "needs $tool"
+    done
+    cluster_up -n 4
+    sshd_up
+}
+
+# sshd_up: on all nodes, for alice, with a key in her home.
+sshd_up() {
+    local dir=$CLUSTER_DIR/home/sshd node
+    mkdir "$dir"
+    ssh-keygen -q -t ed25519 -N '' -f "$dir/host"
+    printf '%s\n' "HostKey $dir/host" "UsePAM no" "StrictModes no" "MaxStartups 100" \
+        "AuthorizedKeysFile .ssh/authorized_keys" "PidFile none" "PasswordAuthentication no" >"$dir/config"
+    # shellcheck disable=SC2016
+    as_user alice login sh -ec 'mkdir -m 700 ~/.ssh
+        ssh-keygen -q -t ed25519 -N "" -f ~/.ssh/id_ed25519
+        cp ~/.ssh/id_ed25519.pub ~/.ssh/authorized_keys
+        printf "%s\n" "StrictHostKeyChecking no" "UserKnownHostsFile /dev/null" "LogLevel ERROR" >~/.ssh/config
+        chmod 600 ~/.ssh/config
+        # What a login prints must not count.
+        echo "echo Welcome to the cluster" >~/.bashrc'
+    for node in node1 node2 node3 node4; do
+        on "$node" sh -c 'mkdir -p -m 755 /run/sshd && exec /usr/sbin/sshd -f "$1"' sh "$dir/config"
+    done
+}
+
+teardown_file() {
+    load launch.bash
+    cluster_down
+}
+
+setup() {
+    load launch.bash
+    view=/tmp/alice/copper
+}
+
+teardown() {
+    by ssh stop_copper.sh -H "$nodes" >/dev/null
+    nothing_left
+}
+
+# by LAUNCHER PROGRAM [ARGUMENT...]: as alice on the login node.
+by() {
+    local launcher=$1 program=$2
+    shift 2
+    as_user alice login env COPPER_LAUNCHER="$launcher" "${settings[@]}" timeout 60 "$COPPER_BIN/$program" "$@" </dev/null
+}
+
+# works LAUNCHER: launch, read, a second daemon is refused, a failure is named with its reason, stop; and
+# nothing of it is left in the home that all share.
+works() {
+    local launcher=$1 node
+    run -0 by "$launcher" launch_copper.sh -H "$nodes"
+    echo "$output"
+    [[ $output =~ ^"copper: 4 nodes ready at $view in "[0-9.]+" s"$ ]]
+    for node in node1 node2 node3 node4; do
+        [ "$(as_user alice "$node" cat "$view/etc/hostname")" = "$(cat /etc/hostname)" ]
+    done
+    # The job is stopped from another login, which knows of no daemon that answers: by the launcher.
+    on node3 kill -STOP "$(daemon node3)"
+    run -0 by "$launcher" stop_copper.sh
+    echo "$output"
+    [ "$output" = "copper: stopped on 4 nodes" ]
+    nothing_left
+    # One host is none, on another the mount is not possible.
+    as_user alice node2 sh -c 'mkdir -m 700 -p /tmp/alice && touch /tmp/alice/copper'
+    run -1 by "$launcher" launch_copper.sh -H "$nodes" -s 20
+    echo "$output"
+    as_user alice node2 rm /tmp/alice/copper
+    [[ $output == *"copper: node2: "*"$view"* && $output != *"node3: "* && $output != *Welcome* ]]
+    nothing_left
+    [ -z "$(as_user alice login sh -c 'ls -A ~ | grep "^\.copper"')" ]
+}
+
+@test "ssh" {
+    settings=(X=1)
+    works ssh
+    run -1 by ssh launch_copper.sh -H node1,node9
+    [[ $output == *"copper: node9: no answer from rsh: "*"node9"* ]]
+}
+
+@test "clush" {
+    command -v clush >/dev/null || skip "needs clush"
+    settings=(X=1)
+    works clush
+    run -1 by clush launch_copper.sh -H node1,node9
+    [[ $output == *"copper: node9: ssh: "* && $output != *"node1: "* ]]
+}
+
+@test "pdsh" {
+    command -v pdsh >/dev/null || skip "needs pdsh"
+    settings=(X=1)
+    works pdsh
+    run -1 by pdsh launch_copper.sh -H node1,node9
+    [[ $output == *"copper: node9: ssh: "* && $output != *"node1: "* ]]
+    # The description of the job, with its key, is shared through a directory that all nodes see.
+    settings=(COPPER_SHARED=/tmp)
+    run -1 by pdsh launch_copper.sh -H node1,node2
+    [[ $output == *"copper: node1: /tmp/.copper."*"COPPER_SHARED must name a directory that all nodes see"* ]]
+}
+
+@test "MPICH's mpiexec" {
+    command -v mpiexec.hydra >/dev/null || skip "needs mpiexec.hydra"
+    settings=(COPPER_MPIEXEC=mpiexec.hydra)
+    works mpiexec
+    run -1 by mpiexec launch_copper.sh -H node1,node9
+    [[ $output == *node9* ]]
+}
+
+@test "Open MPI's mpirun, also where it is the mpiexec" {
+    command -v mpirun.openmpi >/dev/null || skip "needs mpirun.openmpi"
+    settings=(X=1)
+    works prterun
+    settings=(COPPER_MPIEXEC=mpiexec.openmpi)
+    run -0 by mpiexec launch_copper.sh -H node1,node2
+    [[ $output == "copper: 2 nodes ready"* ]]
+}
+
+@test "-t stdout: with each launcher, the log of all nodes" {
+    local launcher
+    settings=(COPPER_MPIEXEC=mpiexec.hydra)
+    for launcher in ssh clush pdsh mpiexec prterun; do
+        case $launcher in
+        mpiexec) command -v mpiexec.hydra >/dev/null || continue ;;
+        prterun) command -v mpirun.openmpi >/dev/null || continue ;;
+        *) command -v "$launcher" >/dev/null || continue ;;
+        esac
+        by "$launcher" launch_copper.sh -l 1 -t stdout -H node1,node2 >"$CLUSTER_DIR/home/log" 3>&-
+        by "$launcher" stop_copper.sh
+        run -0 cat "$CLUSTER_DIR/home/log"
+        [[ $output == *"2 nodes ready"* && $output == *" node1 "* && $output == *" node2 "* ]]
+    done
+}
+
+@test "a launcher of the site's own, outside the prefix, by path and in copper.conf" {
+    local own=$CLUSTER_DIR/home/own prefix=$CLUSTER_DIR/home/sw
+    # The example of docs/launchers.md, as it stands there.
+    sed -n '/^```sh$/,/^```$/p' "$BATS_TEST_DIRNAME/../../docs/launchers.md" | sed '/^```/d' >"$own"
+    chmod 755 "$own"
+    settings=(X=1)
+    run -0 by "$own" launch_copper.sh -H "$nodes"
+    [[ $output == "copper: 4 nodes ready"* ]]
+    run -0 by "$own" stop_copper.sh
+    [ "$output" = "copper: stopped on 4 nodes" ]
+    cmake --install "$COPPER_BIN" --prefix "$prefix" >/dev/null
+    mkdir "$prefix/etc"
+    echo "launcher = $own" >"$prefix/etc/copper.conf"
+    echo "exec >>$CLUSTER_DIR/home/used; echo used" >"$CLUSTER_DIR/home/note"
+    sed -i "2i echo used >>$CLUSTER_DIR/home/used.\$(id -un)" "$own"
+    chmod 777 "$CLUSTER_DIR/home"
+    COPPER_BIN=$prefix/bin
+    run -0 by "" launch_copper.sh -H "$nodes"
+    [[ $output == "copper: 4 nodes ready"* ]]
+    run -0 by "" stop_copper.sh
+    [ "$output" = "copper: stopped on 4 nodes" ]
+    [ "$(cat "$CLUSTER_DIR/home/used.alice")" = used ]
+    # The environment goes before the file; what is none is named.
+    run -0 by ssh launch_copper.sh -H node1
+    run -0 by ssh stop_copper.sh
+    [ "$(cat "$CLUSTER_DIR/home/used.alice")" = used ]
+    echo "launcher = none" >"$prefix/etc/copper.conf"
+    run -2 by "" launch_copper.sh -H node1
+    [[ $output == "copper: $prefix/etc/copper.conf: launcher: \"none\" is not a launcher in "* ]]
+    run -2 by none2 launch_copper.sh -H node1
+    [[ $output == 'copper: COPPER_LAUNCHER: "none2" is not a launcher in '* ]]
+}

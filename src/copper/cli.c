@@ -5,6 +5,7 @@
 
 #include "base/parse.h"
 #include "base/text.h"
+#include "control/client.h"
 #include "copper/progress.h"
 #include "host/rundir.h"
 
@@ -199,16 +200,25 @@ int cu_cli_parse(const struct cu_command *command, int argc, char **argv,
     if (!options->mount_given && cu_rundir_default_mount(getuid(), options->mount) != 0)
         return cu_cli_fail(CU_EXIT_USAGE,
                            "COPPER_MOUNT: is not a mount directory; allowed is an absolute path");
+    if (optind < argc && !command->operands)
+        return cu_cli_fail(CU_EXIT_USAGE, "%s: \"%s\" is too much: see copper %s --help",
+                           command->name, argv[optind], command->name);
     return -1;
 }
 
-int cu_cli_no_operands(const struct cu_command *command, int argc, char **argv,
-                       const struct cu_cli_options *options)
+int cu_cli_call(const char *mount, json_t *request, int timeout_ms, json_t **result)
 {
-    if (options->first >= argc)
-        return -1;
-    return cu_cli_fail(CU_EXIT_USAGE, "%s: \"%s\" is too much: see copper %s --help", command->name,
-                       argv[options->first], command->name);
+    struct cu_client client;
+    struct cu_error err;
+    int rc = request != NULL ? cu_client_open(mount, &client, &err)
+                             : cu_error_set(&err, -ENOMEM, "out of memory");
+
+    if (rc == 0) {
+        rc = cu_client_call(&client, request, timeout_ms, result, &err);
+        cu_client_close(&client);
+    }
+    json_decref(request);
+    return rc == 0 ? -1 : cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
 }
 
 int cu_cli_print_json(const json_t *object)

@@ -28,6 +28,7 @@ struct cu_command {
     const char *details;  /* the rest of --help, lines with newlines; or "" */
     const char *options;  /* letters of enum below that it takes */
     bool hidden;          /* for the scripts, not in the list */
+    bool operands;        /* words may follow the options */
     int (*run)(const struct cu_command *command, int argc, char **argv);
 };
 
@@ -44,12 +45,13 @@ struct cu_cli_options {
     int first;          /* index of the first operand in argv */
 };
 
-/* Parses argv; -1 to go on, else the exit status (help was printed, or an error). */
+/* Parses argv, refuses operands where the command takes none; -1 to go on, else the exit status
+ * (help was printed, or an error). */
 int cu_cli_parse(const struct cu_command *command, int argc, char **argv,
                  struct cu_cli_options *options);
-/* -1, or the status of having said that an operand is too much. */
-int cu_cli_no_operands(const struct cu_command *command, int argc, char **argv,
-                       const struct cu_cli_options *options);
+/* Asks whoever knows the mount; request is taken (NULL: out of memory). -1 with *result, a new
+ * reference, or the exit status of having said what went wrong. */
+int cu_cli_call(const char *mount, json_t *request, int timeout_ms, json_t **result);
 void cu_cli_help(const struct cu_command *command);
 /* "copper: ..." on standard error; returns the status, so that it can be returned at once. */
 __attribute__((format(printf, 2, 3))) int cu_cli_fail(enum cu_exit status, const char *format, ...);

@@ -288,8 +288,6 @@ static int run(const struct cu_command *command, int argc, char **argv)
     bool good = true;
     json_t *daemon;
 
-    if (status < 0)
-        status = cu_cli_no_operands(command, argc, argv, &options);
     if (status >= 0)
         return status;
     cu_progress_begin("looking");

@@ -127,5 +127,6 @@ const struct cu_command cu_command_refresh = {
     .summary = "Drops what is cached at and below each PATH (all when none is given), on all nodes",
     .details = "What is read next comes from storage again. PATH: as on storage, or below MOUNT.\n",
     .options = "v",
+    .operands = true,
     .run = run,
 };

@@ -128,5 +128,6 @@ const struct cu_command cu_command_run = {
         "a library of one function is loaded into them (LD_PRELOAD). Exit status: that of\n"
         "COMMAND; 125 nothing is mounted; 126, 127 COMMAND cannot be run, is not there.\n",
     .options = "v",
+    .operands = true,
     .run = run,
 };

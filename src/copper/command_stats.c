@@ -224,26 +224,17 @@ static int run(const struct cu_command *command, int argc, char **argv)
 {
     struct cu_cli_options options;
     json_t *request, *result = NULL;
-    struct cu_client client;
-    struct cu_error err;
     int status = cu_cli_parse(command, argc, argv, &options);
-    int rc;
 
-    if (status < 0)
-        status = cu_cli_no_operands(command, argc, argv, &options);
     if (status >= 0)
         return status;
     cu_progress_begin("asking");
-    if (cu_client_open(options.mount, &client, &err) != 0)
-        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
     request = json_pack("{s:s,s:b,s:b}", "op", "stats", "all", options.all || options.nodes, "each",
                         options.nodes);
-    rc = cu_client_call(&client, request, CU_CLIENT_ANSWER_MS, &result, &err);
-    json_decref(request);
-    cu_client_close(&client);
+    status = cu_cli_call(options.mount, request, CU_CLIENT_ANSWER_MS, &result);
+    if (status >= 0)
+        return status;
     cu_progress_end();
-    if (rc != 0)
-        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
     json_object_del(result, "ok");
     if (options.all || options.nodes)
         status = print_job(result, &options);

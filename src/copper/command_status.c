@@ -121,8 +121,6 @@ static int run(const struct cu_command *command, int argc, char **argv)
     struct cu_error err;
     int status = cu_cli_parse(command, argc, argv, &options);
 
-    if (status < 0)
-        status = cu_cli_no_operands(command, argc, argv, &options);
     if (status < 0 && options.timeout_s > 0 && !options.wait)
         status = cu_cli_fail(CU_EXIT_USAGE, "--timeout: only with --wait");
     if (status >= 0)

@@ -33,8 +33,6 @@ static int run(const struct cu_command *command, int argc, char **argv)
     int status = cu_cli_parse(command, argc, argv, &options);
     int rc;
 
-    if (status < 0)
-        status = cu_cli_no_operands(command, argc, argv, &options);
     if (status >= 0)
         return status;
     if (options.all && options.here)

@@ -24,7 +24,8 @@
 
 /* A directory with mount points in it. */
 struct parent {
-    uint64_t key;    /* 0: free */
+    struct cu_table_link link;
+    uint64_t key;
     uint64_t points; /* as cu_fsmap_points */
 };
 
@@ -32,10 +33,11 @@ struct cu_fsmap {
     struct cu_fsmap_mount *mounts;
     size_t count;
     const struct cu_fsmap_mount *top; /* where a path walk begins; NULL: no such mount */
-    uint32_t *by_point;               /* by parent and point: index + 1, 0: free */
-    struct parent *parents;
-    size_t slots; /* of both, a power of two */
-    char text[];  /* the strings */
+    struct cu_table by_point;         /* mounts, by parent and point */
+    struct cu_table by_key;           /* parents */
+    struct parent *parents;           /* parent_count of them, with room for one a mount */
+    size_t parent_count;
+    char text[]; /* the strings */
 };
 
 /* --- kinds --------------------------------------------------------------------------------------
@@ -78,58 +80,65 @@ static unsigned traits_of(const struct cu_fsmap_mount *m, const char *rules)
 
 static uint64_t key_of(uint32_t mount, const char *path, size_t len)
 {
-    uint64_t key = cu_hash_seeded(path, len, mount);
-
-    return key ? key : 1;
+    return cu_hash_seeded(path, len, mount);
 }
 
+static struct cu_fsmap_mount *mount_of(const struct cu_table_link *link)
+{
+    return (struct cu_fsmap_mount *)((uintptr_t)link - offsetof(struct cu_fsmap_mount, link));
+}
+
+static struct parent *parent_of(const struct cu_table_link *link)
+{
+    return (struct parent *)((uintptr_t)link - offsetof(struct parent, link));
+}
+
+static uint64_t mount_hash(const struct cu_table_link *link)
+{
+    const struct cu_fsmap_mount *m = mount_of(link);
+
+    return key_of(m->info.parent, m->info.point, m->point_len);
+}
+
+static uint64_t parent_hash(const struct cu_table_link *link)
+{
+    return parent_of(link)->key;
+}
+
+/* Of mounts with the same parent and point, which should not be, the latest counts. */
 static const struct cu_fsmap_mount *child(const struct cu_fsmap *map, uint32_t parent,
                                           const char *point, size_t len)
 {
-    size_t at;
+    const struct cu_table_link *link = cu_table_chain(&map->by_point, key_of(parent, point, len));
+    const struct cu_fsmap_mount *found = NULL;
 
-    if (map->slots == 0)
-        return NULL;
-    at = (size_t)key_of(parent, point, len) & (map->slots - 1);
-    for (; map->by_point[at]; at = (at + 1) & (map->slots - 1)) {
-        const struct cu_fsmap_mount *m = &map->mounts[map->by_point[at] - 1];
+    for (; link; link = link->next) {
+        const struct cu_fsmap_mount *m = mount_of(link);
 
         if (m->info.parent == parent && m->point_len == len &&
-            memcmp(m->info.point, point, len) == 0 && m->info.id != parent)
-            return m;
+            memcmp(m->info.point, point, len) == 0 && m->info.id != parent && (!found || m > found))
+            found = m;
     }
-    return NULL;
+    return found;
 }
 
-/* The entry for a directory, or where it belongs. */
-static struct parent *parent_at(const struct cu_fsmap *map, uint64_t key)
+static struct parent *parent_with(const struct cu_fsmap *map, uint64_t key)
 {
-    size_t at = (size_t)key & (map->slots - 1);
+    const struct cu_table_link *link = cu_table_chain(&map->by_key, key);
 
-    while (map->parents[at].key && map->parents[at].key != key)
-        at = (at + 1) & (map->slots - 1);
-    return &map->parents[at];
+    while (link && parent_of(link)->key != key)
+        link = link->next;
+    return link ? parent_of(link) : NULL;
 }
 
-/* Of mounts with the same parent and point, which should not be, the latest counts: it is put in
- * first. */
 static int build_index(struct cu_fsmap *map)
 {
-    map->slots = 16;
-    while (map->slots < 2 * map->count)
-        map->slots *= 2;
-    map->by_point = calloc(map->slots, sizeof(*map->by_point));
-    map->parents = calloc(map->slots, sizeof(*map->parents));
-    if (!map->by_point || !map->parents)
+    map->parents = calloc(map->count + 1, sizeof(*map->parents));
+    if (!map->parents || cu_table_init(&map->by_point, mount_hash) < 0 ||
+        cu_table_init(&map->by_key, parent_hash) < 0)
         return -1;
-    for (size_t i = map->count; i-- > 0;) {
-        const struct cu_fsmap_mount *m = &map->mounts[i];
-        size_t at = (size_t)key_of(m->info.parent, m->info.point, m->point_len) & (map->slots - 1);
-
-        while (map->by_point[at])
-            at = (at + 1) & (map->slots - 1);
-        map->by_point[at] = (uint32_t)i + 1;
-    }
+    for (size_t i = 0; i < map->count; i++)
+        cu_table_add(&map->by_point, &map->mounts[i].link);
     return 0;
 }
 
@@ -196,7 +205,9 @@ const struct cu_fsmap_mount *cu_fsmap_find(const struct cu_fsmap *map, const cha
 uint64_t cu_fsmap_points(const struct cu_fsmap *map, const struct cu_fsmap_mount *on,
                          const char *dir, size_t len)
 {
-    return on ? parent_at(map, key_of(on->info.id, dir, len))->points : 0;
+    const struct parent *parent = on ? parent_with(map, key_of(on->info.id, dir, len)) : NULL;
+
+    return parent ? parent->points : 0;
 }
 
 const struct cu_fsmap_mount *cu_fsmap_point(const struct cu_fsmap *map,
@@ -347,10 +358,14 @@ static void add_to_parent(struct cu_fsmap *map, const struct cu_fsmap_mount *m)
 {
     uint64_t key =
         key_of(m->info.parent, m->info.point, cu_path_parent_len(m->info.point, m->point_len));
-    struct parent *parent = parent_at(map, key);
+    struct parent *parent = parent_with(map, key);
     bool served = !(stack_top(map, m, m->info.point, m->point_len)->traits & CU_FS_NOT_SERVED);
 
-    parent->key = key;
+    if (!parent) {
+        parent = &map->parents[map->parent_count++];
+        parent->key = key;
+        cu_table_add(&map->by_key, &parent->link);
+    }
     parent->points += mixed(m->root_ino + served);
     if (parent->points == 0)
         parent->points = 1;
@@ -418,8 +433,9 @@ void cu_fsmap_destroy(struct cu_fsmap *map)
 {
     if (!map)
         return;
+    cu_table_free(&map->by_point);
+    cu_table_free(&map->by_key);
     free(map->parents);
-    free(map->by_point);
     free(map->mounts);
     free(map);
 }

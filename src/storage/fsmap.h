@@ -6,6 +6,7 @@
 #ifndef CU_STORAGE_FSMAP_H
 #define CU_STORAGE_FSMAP_H
 
+#include "base/table.h"
 #include "host/mountinfo.h"
 #include "storage/fskinds.h"
 
@@ -15,6 +16,7 @@
 #include <sys/types.h>
 
 struct cu_fsmap_mount {
+    struct cu_table_link link; /* the map's own */
     struct cu_mountinfo
         info;         /* its device as st_dev; of btrfs and overlay, some files show others */
     size_t point_len; /* of info.point, normal form */

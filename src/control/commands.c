@@ -9,6 +9,8 @@
 
 #include "base/path.h"
 #include "base/text.h"
+#include "control/gather.h"
+#include "control/results.h"
 #include "control/shown.h"
 #include "control/task.h"
 #include "proto/control.h"
@@ -159,17 +161,17 @@ static void do_here(struct cu_commands *commands, struct cu_task *task, uint64_t
 
     switch (task->op) {
     case CU_OP_STATUS:
-        cu_task_finish(commands, task, cu_answer_status(commands, now_ns));
+        cu_task_finish(commands, task, cu_results_status(commands, now_ns));
         return;
     case CU_OP_DOCTOR:
         cu_task_finish(commands, task,
-                       cu_answer_doctor(commands,
-                                        json_is_true(json_object_get(task->request, "hosts")),
-                                        now_ns));
+                       cu_results_doctor(commands,
+                                         json_is_true(json_object_get(task->request, "hosts")),
+                                         now_ns));
         return;
     case CU_OP_WAIT:
         if (cu_core_ready(commands->config.core, &bits) == commands->config.limits.node_count)
-            cu_task_finish(commands, task, cu_answer_status(commands, now_ns));
+            cu_task_finish(commands, task, cu_results_status(commands, now_ns));
         else if (set_deadline(commands, task, task->timeout_ms))
             task->state = CU_TASK_WAITING;
         return;
@@ -435,7 +437,7 @@ bool cu_commands_poll(struct cu_commands *commands, uint64_t now_ns)
             moved = towards_root(commands, task, now_ns) || moved;
         } else if (task->state == CU_TASK_WAITING && cu_core_ready(commands->config.core, &bits) ==
                                                          commands->config.limits.node_count) {
-            cu_task_finish(commands, task, cu_answer_status(commands, now_ns));
+            cu_task_finish(commands, task, cu_results_status(commands, now_ns));
             moved = true;
         } else if (task->state == CU_TASK_GATHERING) {
             moved = cu_gather_poll(commands, task) || moved;
@@ -464,7 +466,7 @@ void cu_commands_tick(struct cu_commands *commands, uint64_t now_ns)
             cu_task_fail(commands, task, "%s did not answer in time", parent_name(commands, task));
             break;
         case CU_TASK_WAITING:
-            cu_task_finish(commands, task, cu_answer_not_ready(commands));
+            cu_task_finish(commands, task, cu_results_not_ready(commands));
             break;
         case CU_TASK_GATHERING:
             cu_gather_finish(commands, task);

@@ -8,9 +8,11 @@
  *
  * A stop is complete for a child when its connection has ended, too: then its process has. One that
  * has answered and does not end in time is silent. */
+#include "control/gather.h"
 #include "base/path.h"
 #include "base/text.h"
-#include "control/task.h"
+
+#include "control/results.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +69,7 @@ static void drop_zeros(json_t *counters)
  * and then without the many that are zero. */
 static void own_stats(struct cu_commands *commands, struct cu_task *task)
 {
-    json_t *own = cu_answer_node_stats(commands);
+    json_t *own = cu_results_node_stats(commands);
     json_t *counters = json_object_get(own, "counters");
 
     task->sum = json_deep_copy(counters);
@@ -257,7 +259,7 @@ static void add_totals(struct cu_commands *commands, struct cu_task *task, json_
         json_object_set_new(result, task->op == CU_OP_STOP ? "stopped" : "nodes",
                             json_integer(task->seen.count));
     if (task->scope == CU_SCOPE_ROOT)
-        cu_answer_add_missing(commands, result, "silent", task->seen.bits);
+        cu_results_add_missing(commands, result, "silent", task->seen.bits);
 }
 
 void cu_gather_finish(struct cu_commands *commands, struct cu_task *task)

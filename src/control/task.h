@@ -72,38 +72,11 @@ struct cu_commands {
     bool stopping;
 };
 
-/* commands.c */
 /* Sends result (taken; NULL: out of memory) as the answer and frees the task. */
 void cu_task_finish(struct cu_commands *commands, struct cu_task *task, json_t *result);
 /* The same with {"ok": false, "error": text}. */
 __attribute__((format(printf, 3, 4))) void
 cu_task_fail(struct cu_commands *commands, struct cu_task *task, const char *format, ...);
 void cu_task_free(struct cu_commands *commands, struct cu_task *task);
-
-/* gather.c: asks the children, does this node's part and waits. The task may be finished at once.
- */
-void cu_gather_start(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns);
-void cu_gather_result(struct cu_commands *commands, struct cu_task *task, uint32_t rank,
-                      json_t *result);
-void cu_gather_child_down(struct cu_commands *commands, struct cu_task *task, uint32_t rank);
-/* The core's effects are drained: ends this node's part when it is done. True when it was. The task
- * may be finished. */
-bool cu_gather_poll(struct cu_commands *commands, struct cu_task *task);
-/* Ends it with what has come. */
-void cu_gather_finish(struct cu_commands *commands, struct cu_task *task);
-/* The answer to a `stop` is passed on. This node ends after its parent has, so that who asked sees
- * by the end of his connection that nothing runs above either. */
-void cu_gather_outlive(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns);
-
-/* answers.c: results of this node; new references, NULL when out of memory. */
-json_t *cu_answer_status(struct cu_commands *commands, uint64_t now_ns);
-json_t *cu_answer_node_stats(struct cu_commands *commands);
-json_t *cu_answer_doctor(struct cu_commands *commands, bool hosts, uint64_t now_ns);
-/* Of a `wait` at the root whose time is over. */
-json_t *cu_answer_not_ready(struct cu_commands *commands);
-/* Adds the first names of the ranks not in bits as array `name`, and their number as NAME_count.
- * Returns the number. */
-uint32_t cu_answer_add_missing(struct cu_commands *commands, json_t *result, const char *name,
-                               const uint8_t *bits);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What this node says about itself. Every json_* call may be out of memory: a missing member is
  * better than no answer, so only the object itself is checked. */
-#include "control/task.h"
+#include "control/results.h"
 #include "host/process.h"
 
 #include <sodium.h>
@@ -19,8 +19,8 @@ static void add_int(json_t *object, const char *name, uint64_t value)
     json_object_set_new(object, name, json_integer((json_int_t)value));
 }
 
-uint32_t cu_answer_add_missing(struct cu_commands *commands, json_t *result, const char *name,
-                               const uint8_t *bits)
+uint32_t cu_results_add_missing(struct cu_commands *commands, json_t *result, const char *name,
+                                const uint8_t *bits)
 {
     json_t *names = json_array();
     char count_name[64];
@@ -63,7 +63,7 @@ static json_t *tree_answer(struct cu_commands *commands, uint32_t tree)
     return object;
 }
 
-json_t *cu_answer_status(struct cu_commands *commands, uint64_t now_ns)
+json_t *cu_results_status(struct cu_commands *commands, uint64_t now_ns)
 {
     const struct cu_commands_config *config = &commands->config;
     const struct cu_core_config *limits = &config->limits;
@@ -91,7 +91,7 @@ json_t *cu_answer_status(struct cu_commands *commands, uint64_t now_ns)
     add_int(object, "ready", ready);
     json_object_set_new(object, "root", json_boolean(root));
     if (root && bits != NULL)
-        cu_answer_add_missing(commands, object, "missing", bits);
+        cu_results_add_missing(commands, object, "missing", bits);
     for (uint32_t tree = 0; tree < limits->tree_count; tree++)
         json_array_append_new(trees, tree_answer(commands, tree));
     json_object_set_new(object, "trees", trees);
@@ -129,7 +129,7 @@ json_t *cu_commands_counters(struct cu_commands *commands)
     return object;
 }
 
-json_t *cu_answer_node_stats(struct cu_commands *commands)
+json_t *cu_results_node_stats(struct cu_commands *commands)
 {
     json_t *object = json_object();
 
@@ -168,9 +168,9 @@ static json_t *all_hosts(const struct cu_commands *commands)
     return names;
 }
 
-json_t *cu_answer_doctor(struct cu_commands *commands, bool hosts, uint64_t now_ns)
+json_t *cu_results_doctor(struct cu_commands *commands, bool hosts, uint64_t now_ns)
 {
-    json_t *object = cu_answer_status(commands, now_ns), *requests = json_array();
+    json_t *object = cu_results_status(commands, now_ns), *requests = json_array();
 
     if (object == NULL)
         return NULL;
@@ -193,7 +193,7 @@ json_t *cu_answer_doctor(struct cu_commands *commands, bool hosts, uint64_t now_
     return object;
 }
 
-json_t *cu_answer_not_ready(struct cu_commands *commands)
+json_t *cu_results_not_ready(struct cu_commands *commands)
 {
     json_t *object = json_object();
     const uint8_t *bits = NULL;
@@ -204,7 +204,7 @@ json_t *cu_answer_not_ready(struct cu_commands *commands)
     cu_core_ready(commands->config.core, &bits);
     if (object == NULL || bits == NULL)
         return object;
-    missing = cu_answer_add_missing(commands, object, "missing", bits);
+    missing = cu_results_add_missing(commands, object, "missing", bits);
     at = (size_t)snprintf(text, sizeof(text), "%u of %u nodes are not ready:", missing,
                           commands->config.limits.node_count);
     for (uint32_t i = 0; i < missing; i++) {

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What is asked of the whole job: the children are asked, this node's part is done, and the results
+ * are put together on the way up. */
+#ifndef CU_CONTROL_GATHER_H
+#define CU_CONTROL_GATHER_H
+
+#include "control/task.h"
+
+/* Asks the children, does this node's part and waits. The task may be finished at once.
+ */
+void cu_gather_start(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns);
+void cu_gather_result(struct cu_commands *commands, struct cu_task *task, uint32_t rank,
+                      json_t *result);
+void cu_gather_child_down(struct cu_commands *commands, struct cu_task *task, uint32_t rank);
+/* The core's effects are drained: ends this node's part when it is done. True when it was. The task
+ * may be finished. */
+bool cu_gather_poll(struct cu_commands *commands, struct cu_task *task);
+/* Ends it with what has come. */
+void cu_gather_finish(struct cu_commands *commands, struct cu_task *task);
+/* The answer to a `stop` is passed on. This node ends after its parent has, so that who asked sees
+ * by the end of his connection that nothing runs above either. */
+void cu_gather_outlive(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Results of this node. New references, NULL when out of memory. */
+#ifndef CU_CONTROL_RESULTS_H
+#define CU_CONTROL_RESULTS_H
+
+#include "control/task.h"
+
+json_t *cu_results_status(struct cu_commands *commands, uint64_t now_ns);
+json_t *cu_results_node_stats(struct cu_commands *commands);
+json_t *cu_results_doctor(struct cu_commands *commands, bool hosts, uint64_t now_ns);
+/* Of a `wait` at the root whose time is over. */
+json_t *cu_results_not_ready(struct cu_commands *commands);
+/* Adds the first names of the ranks not in bits as array `name`, and their number as NAME_count.
+ * Returns the number. */
+uint32_t cu_results_add_missing(struct cu_commands *commands, json_t *result, const char *name,
+                                const uint8_t *bits);
+
+#endif

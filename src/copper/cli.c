@@ -38,37 +38,40 @@ static const struct known_option {
 };
 #define KNOWN_COUNT (sizeof(known_options) / sizeof(known_options[0]))
 
-/* "copper: " and the text as one line for people, whatever bytes are in it. */
-__attribute__((format(printf, 2, 0))) static void print_line(FILE *out, const char *format,
-                                                             va_list args)
-{
-    char text[2 * CU_PATH_MAX], line[CU_TEXT_BYTES(sizeof(text))];
+#define SAID_MAX (2 * CU_PATH_MAX) /* bytes of what is said; more is cut */
 
-    if (vsnprintf(text, sizeof(text), format, args) < 0)
-        text[0] = '\0';
+/* "copper: " and the text as one line for people, whatever bytes are in it. */
+static void print_line(FILE *out, const char *text)
+{
+    char line[CU_TEXT_BYTES(SAID_MAX)];
+
     cu_text_line(line, sizeof(line), text, strlen(text));
     fprintf(out, "copper: %s\n", line);
 }
 
 int cu_cli_fail(enum cu_exit status, const char *format, ...)
 {
+    char text[SAID_MAX] = "";
     va_list args;
 
     cu_progress_end();
     fflush(stdout);
     va_start(args, format);
-    print_line(stderr, format, args);
+    (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    print_line(stderr, text);
     return status;
 }
 
 void cu_cli_say(FILE *out, const char *format, ...)
 {
+    char text[SAID_MAX] = "";
     va_list args;
 
     va_start(args, format);
-    print_line(out, format, args);
+    (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    print_line(out, text);
 }
 
 void cu_cli_help(const struct cu_command *command)

@@ -5,7 +5,8 @@
 #include "sim.h"
 
 #include "base/hash.h"
-#include "core/internal.h"
+#include "core/cache.h"
+#include "core/state.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -281,16 +282,16 @@ static void check_queues(struct cu_sim *sim, const struct cu_sim_node *node)
     if (core->parked_bytes > 8u << 20 || core->parked_bytes > c->cache_bytes / 32)
         cu_sim_violation(sim, "node %u: %llu bytes of wants are parked", node->rank,
                          (unsigned long long)core->parked_bytes);
-    cu_list_for_each (link, &core->peers) {
-        const struct peer *peer = CU_LIST_ENTRY(link, struct peer, link);
+    cu_list_for_each (link, &core->neighbors) {
+        const struct neighbor *neighbor = CU_LIST_ENTRY(link, struct neighbor, link);
 
-        if (peer->child_queued > (512u << 10) + c->tree_count * (window + answer))
+        if (neighbor->child_queued > (512u << 10) + c->tree_count * (window + answer))
             cu_sim_violation(sim, "node %u: %llu bytes wait for node %u to take them", node->rank,
-                             (unsigned long long)peer->child_queued, peer->rank);
+                             (unsigned long long)neighbor->child_queued, neighbor->rank);
         for (uint32_t t = 0; t < c->tree_count; t++)
-            if (peer->flows[t].wants > 1024 || peer->flows[t].bytes > window + answer)
+            if (neighbor->flows[t].wants > 1024 || neighbor->flows[t].bytes > window + answer)
                 cu_sim_violation(sim, "node %u: works on %u wants of node %u at a time", node->rank,
-                                 peer->flows[t].wants, peer->rank);
+                                 neighbor->flows[t].wants, neighbor->rank);
     }
 }
 
@@ -342,17 +343,17 @@ static void check_core(struct cu_sim *sim, const struct cu_sim_node *node)
     if (core->lanes[0].used || core->lanes[1].used || core->ahead.requests || core->ahead.bytes ||
         !cu_list_empty(&core->pending))
         cu_sim_violation(sim, "node %u: reads or effects are left", node->rank);
-    cu_list_for_each (link, &core->peers) {
-        const struct peer *peer = CU_LIST_ENTRY(link, struct peer, link);
+    cu_list_for_each (link, &core->neighbors) {
+        const struct neighbor *neighbor = CU_LIST_ENTRY(link, struct neighbor, link);
 
-        if (peer->inflight)
+        if (neighbor->inflight)
             cu_sim_violation(sim, "node %u: %u asks of node %u are counted, none is out",
-                             node->rank, peer->inflight, peer->rank);
+                             node->rank, neighbor->inflight, neighbor->rank);
         for (uint32_t t = 0; t < sim->config.trees; t++)
-            if (peer->flows[t].wants || peer->flows[t].bytes ||
-                !cu_list_empty(&peer->flows[t].parked))
+            if (neighbor->flows[t].wants || neighbor->flows[t].bytes ||
+                !cu_list_empty(&neighbor->flows[t].parked))
                 cu_sim_violation(sim, "node %u: %u wants of node %u are still in service or parked",
-                                 node->rank, peer->flows[t].wants, peer->rank);
+                                 node->rank, neighbor->flows[t].wants, neighbor->rank);
     }
     for (uint32_t t = 0; t < sim->config.trees; t++) {
         uint32_t right = cu_tree_parent(&core->routes[t].tree, node->rank);

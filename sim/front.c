@@ -210,7 +210,7 @@ void cu_sim_front_event(struct cu_sim *sim, uint32_t index)
             cu_ahead_listed(node->ahead, cu_sim_ahead_dir(node, req->file));
         want(sim, node, index, &request);
     }
-    cu_sim_node_drain(sim, node);
+    cu_sim_node_run(node);
 }
 
 static void listing_done(struct cu_sim *sim, struct cu_sim_node *node, uint32_t index,

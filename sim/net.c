@@ -20,12 +20,24 @@ static struct cu_sim_node *node_of(struct cu_sim *sim, const struct cu_sim_conn 
     return node->core && node->inc == conn->inc[end] ? node : NULL;
 }
 
-static struct cu_sim_link *find_link(struct cu_sim_node *node, uint32_t rank, bool child)
+static struct cu_sim_link *find_link(struct cu_sim_node *node, struct cu_peer peer)
 {
     for (uint32_t i = 0; i < node->link_count; i++)
-        if (node->links[i].rank == rank && node->links[i].child == child)
+        if (cu_peer_equal(node->links[i].peer, peer))
             return &node->links[i];
     return NULL;
+}
+
+/* A node's end of a connection: the opener's is its way to a parent. */
+static unsigned end_of(struct cu_peer peer)
+{
+    return peer.side == CU_CHILD ? 1 : 0;
+}
+
+/* What the node at this end has at the other. */
+static struct cu_peer peer_at(const struct cu_sim_conn *conn, unsigned end)
+{
+    return end == 1 ? cu_peer_child(conn->rank[0]) : cu_peer_parent(conn->rank[1]);
 }
 
 static void drop_link(struct cu_sim_node *node, struct cu_sim_link *link)
@@ -33,14 +45,13 @@ static void drop_link(struct cu_sim_node *node, struct cu_sim_link *link)
     *link = node->links[--node->link_count];
 }
 
-static void add_link(struct cu_sim_node *node, uint32_t rank, bool child, uint32_t conn)
+static void add_link(struct cu_sim_node *node, struct cu_peer peer, uint32_t conn)
 {
     if (node->link_count == node->link_capacity) {
         node->link_capacity = node->link_capacity ? node->link_capacity * 2 : 4;
         node->links = cu_sim_grow(node->links, node->link_capacity, sizeof *node->links);
     }
-    node->links[node->link_count++] =
-        (struct cu_sim_link){.rank = rank, .child = child, .conn = conn};
+    node->links[node->link_count++] = (struct cu_sim_link){.peer = peer, .conn = conn};
 }
 
 /* When what leaves end `from` at at_ns arrives: after all that was sent before. */
@@ -73,7 +84,7 @@ void cu_sim_net_connect(struct cu_sim *sim, struct cu_sim_node *node, uint32_t r
     *conn =
         (struct cu_sim_conn){.rank = {node->rank, rank}, .inc = {node->inc, sim->nodes[rank].inc}};
     conn->open[0] = true;
-    add_link(node, rank, false, sim->conn_count);
+    add_link(node, cu_peer_parent(rank), sim->conn_count);
     cu_sim_engine_push(&sim->engine, arrival(sim, conn, 0, now), CU_SIM_ACCEPT, rank,
                        sim->conn_count, NULL);
     cu_sim_engine_push(&sim->engine, now + sim->config.machine.connect_timeout_ns, CU_SIM_TIMEOUT,
@@ -97,13 +108,13 @@ static void close_end(struct cu_sim *sim, uint32_t index, unsigned end)
         tell_down(sim, index, !end, arrival(sim, conn, end, sim->engine.now_ns));
 }
 
-void cu_sim_net_disconnect(struct cu_sim *sim, struct cu_sim_node *node, uint32_t rank, bool child)
+void cu_sim_net_disconnect(struct cu_sim *sim, struct cu_sim_node *node, struct cu_peer peer)
 {
-    struct cu_sim_link *link = find_link(node, rank, child);
+    struct cu_sim_link *link = find_link(node, peer);
 
     if (!link)
         return;
-    close_end(sim, link->conn, child ? 1 : 0);
+    close_end(sim, link->conn, end_of(peer));
     drop_link(node, link);
 }
 
@@ -203,18 +214,23 @@ static bool may_overtake(const struct cu_msg *msg)
     return msg->type == CU_MSG_WANT || msg->type == CU_MSG_ANSWER;
 }
 
-/* The driver tells how much a child has not taken, as src/daemon does. */
-static void tell_queued(struct cu_sim *sim, struct cu_sim_conn *conn, unsigned end, bool grows)
+/* What is seen of a queue: with faults, and beyond what a kernel takes. */
+static uint64_t queue_seen(const struct cu_sim *sim, const struct cu_sim_conn *conn, unsigned end)
+{
+    uint64_t queued = conn->queued[end];
+
+    return sim->config.faults && queued > SOCKET_BYTES ? queued - SOCKET_BYTES : 0;
+}
+
+/* The network has taken what a child's connection had queued. */
+static void tell_empty(struct cu_sim *sim, struct cu_sim_conn *conn, unsigned end)
 {
     struct cu_sim_node *node = node_of(sim, conn, end);
-    uint64_t queued = conn->queued[end];
 
     if (!sim->config.faults || end == 0 || !node || !conn->open[end])
         return;
-    queued = queued > SOCKET_BYTES ? queued - SOCKET_BYTES : 0;
-    cu_core_child_queued(node->core, conn->rank[!end], queued, sim->engine.now_ns);
-    if (!grows && queued == 0)
-        cu_sim_node_drain(sim, node);
+    cu_core_child_queued(node->core, conn->rank[!end], 0, sim->engine.now_ns);
+    cu_sim_node_run(node);
 }
 
 static struct cu_sim_message *new_message(struct cu_sim *sim)
@@ -227,19 +243,17 @@ static struct cu_sim_message *new_message(struct cu_sim *sim)
     return message;
 }
 
-void cu_sim_net_send(struct cu_sim *sim, struct cu_sim_node *node, uint32_t rank, bool child,
-                     struct cu_msg *msg)
+int cu_sim_net_send(struct cu_sim *sim, struct cu_sim_node *node, struct cu_peer peer,
+                    struct cu_msg *msg, uint64_t *queued)
 {
     const struct cu_sim_machine *machine = &sim->config.machine;
-    struct cu_sim_link *link = find_link(node, rank, child);
+    struct cu_sim_link *link = find_link(node, peer);
     uint64_t bytes = wire_bytes(sim, msg), leaves, wire, there, last_ns;
     struct cu_sim_message *message;
     struct cu_sim_conn *conn;
 
-    if (!link || !sim->conns[link->conn].up[child ? 1 : 0]) {
-        cu_msg_clear(msg); /* the connection ended in this very turn */
-        return;
-    }
+    if (!link || !sim->conns[link->conn].up[end_of(peer)])
+        return -ENOTCONN;
     conn = &sim->conns[link->conn];
     leaves = cu_sim_node_cpu(
         sim, node, machine->send_cpu_ns + bulk_of(sim, msg) * machine->bulk_cpu_ps_per_byte / 1000);
@@ -252,7 +266,7 @@ void cu_sim_net_send(struct cu_sim *sim, struct cu_sim_node *node, uint32_t rank
     sim->result->wire_bytes += bytes;
     message = new_message(sim);
     message->conn = link->conn;
-    message->from = child ? 1 : 0;
+    message->from = (uint8_t)end_of(peer);
     message->bytes = (uint32_t)bytes;
     message->msg = *msg; /* out of the effect */
     *msg = (struct cu_msg){0};
@@ -264,11 +278,12 @@ void cu_sim_net_send(struct cu_sim *sim, struct cu_sim_node *node, uint32_t rank
         conn->last_ns[message->from] = last_ns;
         there += cu_sim_rng_below(&sim->fault_rng, 50 * CU_SIM_MS);
     }
-    cu_sim_engine_push(&sim->engine, there, CU_SIM_ARRIVE, rank, 0, message);
+    cu_sim_engine_push(&sim->engine, there, CU_SIM_ARRIVE, peer.rank, 0, message);
     conn->queued[message->from] += bytes;
-    tell_queued(sim, conn, message->from, true);
+    *queued = queue_seen(sim, conn, message->from);
     if (there - sim->engine.now_ns > sim->delay_max_ns)
         sim->delay_max_ns = there - sim->engine.now_ns;
+    return 0;
 }
 
 /* The receiver is not there any more: if its host is, it says so. */
@@ -313,7 +328,7 @@ static void arrive(struct cu_sim *sim, struct cu_sim_message *message)
 
     conn->queued[message->from] -= message->bytes;
     if (over && conn->queued[message->from] <= SOCKET_BYTES)
-        tell_queued(sim, conn, message->from, false);
+        tell_empty(sim, conn, message->from);
     if (gone(sim, message->conn, !message->from) || !node) {
         cu_sim_net_drop(sim, message);
         return;
@@ -345,24 +360,24 @@ static void spoil(struct cu_sim *sim, struct cu_msg *msg)
 }
 
 /* Nobody in the simulation answers what he was not asked. */
-static void hand_over(struct cu_sim *sim, struct cu_sim_node *node, uint32_t rank, bool child,
+static void hand_over(struct cu_sim *sim, struct cu_sim_node *node, struct cu_peer peer,
                       const struct cu_msg *msg)
 {
     const uint64_t *wrong = &cu_core_counters(node->core)[CU_COUNT_wrong_answers];
     uint64_t before = *wrong;
 
-    cu_core_message(node->core, rank, child, msg, sim->engine.now_ns);
+    cu_core_message(node->core, peer, msg, sim->engine.now_ns);
     if (*wrong != before)
-        cu_sim_violation(sim, "node %u: node %u answers another question", node->rank, rank);
+        cu_sim_violation(sim, "node %u: node %u answers another question", node->rank, peer.rank);
 }
 
 static void deliver(struct cu_sim *sim, struct cu_sim_message *message)
 {
     struct cu_sim_conn *conn = &sim->conns[message->conn];
     struct cu_sim_node *node = node_of(sim, conn, !message->from);
-    uint32_t rank = conn->rank[message->from];
+    struct cu_peer peer = peer_at(conn, !message->from);
     const struct cu_msg *msg = &message->msg;
-    bool child = message->from == 0, answer = message->msg.type == CU_MSG_ANSWER;
+    bool answer = message->msg.type == CU_MSG_ANSWER;
 
     if (gone(sim, message->conn, !message->from) || !node) {
         cu_sim_net_drop(sim, message);
@@ -374,12 +389,12 @@ static void deliver(struct cu_sim *sim, struct cu_sim_message *message)
     }
     if (answer && (msg->answer.value.error == EBUSY || msg->answer.value.error == ENOMEM))
         sim->refusals = true;
-    hand_over(sim, node, rank, child, msg);
-    cu_sim_node_drain(sim, node);
+    hand_over(sim, node, peer, msg);
+    cu_sim_node_run(node);
     if (node->core && cu_sim_rng_chance(&sim->fault_rng, sim->duplicate_ppm)) {
         sim->result->faults++;
-        hand_over(sim, node, rank, child, &message->msg);
-        cu_sim_node_drain(sim, node);
+        hand_over(sim, node, peer, &message->msg);
+        cu_sim_node_run(node);
     }
     cu_sim_net_drop(sim, message);
 }
@@ -405,16 +420,16 @@ static void accept_conn(struct cu_sim *sim, uint32_t index)
     conn->open[1] = true;
     conn->up[1] = true;
     /* The newer connection of a rank replaces the older one, whose end was not seen here yet. */
-    old = find_link(node, conn->rank[0], true);
+    old = find_link(node, peer_at(conn, 1));
     if (old) {
         close_end(sim, old->conn, 1);
         drop_link(node, old);
-        cu_core_peer_down(node->core, conn->rank[0], true, 0, sim->engine.now_ns);
+        cu_core_peer_down(node->core, peer_at(conn, 1), 0, sim->engine.now_ns);
     }
-    add_link(node, conn->rank[0], true, index);
+    add_link(node, peer_at(conn, 1), index);
     ready = cu_sim_node_cpu(sim, node, sim->config.machine.handshake_cpu_ns);
-    cu_core_peer_up(node->core, conn->rank[0], true, sim->engine.now_ns);
-    cu_sim_node_drain(sim, node);
+    cu_core_peer_up(node->core, peer_at(conn, 1), sim->engine.now_ns);
+    cu_sim_node_run(node);
     conn = &sim->conns[index];
     /* the handshake takes one more round trip */
     cu_sim_engine_push(&sim->engine,
@@ -433,8 +448,8 @@ static void opener_up(struct cu_sim *sim, uint32_t index)
         return;
     conn->up[0] = true;
     cu_sim_node_cpu(sim, node, sim->config.machine.handshake_cpu_ns);
-    cu_core_peer_up(node->core, conn->rank[1], false, sim->engine.now_ns);
-    cu_sim_node_drain(sim, node);
+    cu_core_peer_up(node->core, peer_at(conn, 0), sim->engine.now_ns);
+    cu_sim_node_run(node);
 }
 
 static void end_down(struct cu_sim *sim, uint32_t index, unsigned end, int error)
@@ -446,12 +461,12 @@ static void end_down(struct cu_sim *sim, uint32_t index, unsigned end, int error
     if (!node || !conn->open[end])
         return;
     conn->open[end] = false;
-    link = find_link(node, conn->rank[!end], end == 1);
+    link = find_link(node, peer_at(conn, end));
     if (!link || link->conn != index)
         return;
     drop_link(node, link);
-    cu_core_peer_down(node->core, conn->rank[!end], end == 1, error, sim->engine.now_ns);
-    cu_sim_node_drain(sim, node);
+    cu_core_peer_down(node->core, peer_at(conn, end), error, sim->engine.now_ns);
+    cu_sim_node_run(node);
 }
 
 static void timed_out(struct cu_sim *sim, uint32_t index)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A node: its daemon's loop around the core, as the real driver has it (src/copperd/effects.c): an
- * input, then effects until there are none, then the timer. */
+/* A node: the driver's ports (src/core/driver.h) on simulated network, storage, kernel and clock.
+ */
 #include "sim.h"
 
 #include "core/tree.h"
@@ -63,6 +63,119 @@ int cu_sim_node_check(const struct cu_sim *sim, struct cu_error *err)
     return core ? 0 : -EINVAL;
 }
 
+/* --- ports ------------------------------------------------------------------------------------ */
+
+static uint64_t port_now_ns(void *context)
+{
+    const struct cu_sim_node *node = context;
+
+    return node->sim->engine.now_ns;
+}
+
+static void port_reply(void *context, uint64_t cookie, enum cu_core_where where,
+                       const struct cu_value *value)
+{
+    struct cu_sim_node *node = context;
+
+    cu_sim_front_reply(node->sim, node, cookie, where, value);
+}
+
+static int port_send(void *context, struct cu_peer peer, struct cu_msg *msg, uint64_t *queued)
+{
+    struct cu_sim_node *node = context;
+
+    return cu_sim_net_send(node->sim, node, peer, msg, queued);
+}
+
+static int port_read(void *context, uint64_t id, const struct cu_request *request, bool direct)
+{
+    struct cu_sim_node *node = context;
+
+    cu_sim_store_submit(node->sim, node, request, id, direct);
+    return 0;
+}
+
+static int port_connect(void *context, uint32_t rank)
+{
+    struct cu_sim_node *node = context;
+
+    cu_sim_net_connect(node->sim, node, rank);
+    return 0;
+}
+
+static void port_disconnect(void *context, struct cu_peer peer)
+{
+    struct cu_sim_node *node = context;
+
+    cu_sim_net_disconnect(node->sim, node, peer);
+}
+
+static void port_forget(void *context, const char *path, size_t path_len, bool pages)
+{
+    struct cu_sim_node *node = context;
+
+    (void)pages;
+    cu_sim_kernel_forget(node->sim, node, path, path_len);
+}
+
+static void port_ready(void *context)
+{
+    struct cu_sim_node *node = context;
+    struct cu_sim *sim = node->sim;
+
+    if (node->rank != 0 || sim->result->ready_ns ||
+        cu_core_ready(node->core, NULL) < sim->config.nodes)
+        return;
+    sim->result->ready_ns = sim->engine.now_ns;
+    if (sim->config.faults)
+        return;
+    for (uint32_t i = 0; i < sim->config.nodes; i++)
+        cu_sim_kernel_start(sim, &sim->nodes[i], sim->engine.now_ns);
+}
+
+static bool port_poll(void *context)
+{
+    struct cu_sim_node *node = context;
+
+    if (node->sim->config.faults)
+        cu_sim_check_memory(node->sim, node);
+    return false;
+}
+
+static void port_arm(void *context, uint64_t at_ns)
+{
+    struct cu_sim_node *node = context;
+
+    cu_sim_engine_push(&node->sim->engine, at_ns, CU_SIM_TIMER, node->rank, node->inc, NULL);
+}
+
+static const struct cu_driver_ports ports = {
+    .now_ns = port_now_ns,
+    .reply = port_reply,
+    .send = port_send,
+    .read = port_read,
+    .connect = port_connect,
+    .disconnect = port_disconnect,
+    .forget = port_forget,
+    .ready = port_ready,
+    .arm = port_arm,
+    .poll = port_poll,
+};
+
+void cu_sim_node_run(struct cu_sim_node *node)
+{
+    cu_driver_run(&node->driver);
+}
+
+void cu_sim_node_timer(struct cu_sim_node *node)
+{
+    if (node->driver.armed_ns <= node->sim->engine.now_ns) /* else: it was overtaken */
+        cu_driver_fire(&node->driver);
+}
+
+/* --- the life of a node ------------------------------------------------------------------------
+ */
+
 void cu_sim_node_boot(struct cu_sim *sim, struct cu_sim_node *node)
 {
     const struct cu_sim_config *c = &sim->config;
@@ -76,11 +189,12 @@ void cu_sim_node_boot(struct cu_sim *sim, struct cu_sim_node *node)
         fprintf(stderr, "copper-sim: %s\n", err.text);
         exit(3);
     }
+    node->sim = sim;
+    cu_driver_init(&node->driver, node->core, &ports, node);
     node->inc++;
     node->host_down = false;
     node->mounted = false;
     node->slow = 100;
-    node->timer_ns = 0;
     node->cpu_ns = node->tx_ns = node->rx_ns = sim->engine.now_ns;
     node->refreshed_ns = 0;
     node->dentry = cu_sim_alloc(sim->world->count, sizeof *node->dentry);
@@ -92,7 +206,7 @@ void cu_sim_node_boot(struct cu_sim *sim, struct cu_sim_node *node)
     node->reads_why = 0;
     cu_sim_engine_push(&sim->engine, sim->engine.now_ns + c->machine.mount_ns, CU_SIM_MOUNT,
                        node->rank, node->inc, NULL);
-    cu_sim_node_drain(sim, node);
+    cu_sim_node_run(node);
 }
 
 void cu_sim_node_free(struct cu_sim_node *node)
@@ -120,7 +234,8 @@ void cu_sim_node_crash(struct cu_sim *sim, struct cu_sim_node *node, bool loud)
         return;
     cu_sim_check_memory(sim, node);
     for (uint32_t i = 0; i < node->link_count; i++)
-        cu_sim_net_abandon(sim, node->links[i].conn, node->links[i].child ? 1 : 0, loud);
+        cu_sim_net_abandon(sim, node->links[i].conn, node->links[i].peer.side == CU_CHILD ? 1 : 0,
+                           loud);
     for (uint32_t i = 0; i < sim->config.processes; i++) {
         struct cu_sim_proc *proc = &sim->procs[node->rank * sim->config.processes + i];
 
@@ -142,74 +257,6 @@ void cu_sim_node_crash(struct cu_sim *sim, struct cu_sim_node *node, bool loud)
     node->frozen_ns = 0;
 }
 
-static void check_ready(struct cu_sim *sim, struct cu_sim_node *node)
-{
-    if (node->rank != 0 || sim->result->ready_ns ||
-        cu_core_ready(node->core, NULL) < sim->config.nodes)
-        return;
-    sim->result->ready_ns = sim->engine.now_ns;
-    if (sim->config.faults)
-        return;
-    for (uint32_t i = 0; i < sim->config.nodes; i++)
-        cu_sim_kernel_start(sim, &sim->nodes[i], sim->engine.now_ns);
-}
-
-static void one_effect(struct cu_sim *sim, struct cu_sim_node *node, struct cu_effect *effect)
-{
-    switch (effect->type) {
-    case CU_EFFECT_REPLY:
-        cu_sim_front_reply(sim, node, effect->reply.cookie, effect->reply.where,
-                           &effect->reply.value);
-        break;
-    case CU_EFFECT_SEND:
-        cu_sim_net_send(sim, node, effect->send.rank, effect->send.child, &effect->send.msg);
-        break;
-    case CU_EFFECT_READ:
-        cu_sim_store_submit(sim, node, &effect->read.request, effect->read.id, effect->read.direct);
-        break;
-    case CU_EFFECT_CONNECT:
-        cu_sim_net_connect(sim, node, effect->connect.rank);
-        break;
-    case CU_EFFECT_DISCONNECT:
-        cu_sim_net_disconnect(sim, node, effect->disconnect.rank, effect->disconnect.child);
-        break;
-    case CU_EFFECT_FORGET:
-        cu_sim_kernel_forget(sim, node, effect->forget.path, effect->forget.path_len);
-        break;
-    case CU_EFFECT_READY:
-        check_ready(sim, node);
-        break;
-    }
-}
-
-void cu_sim_node_drain(struct cu_sim *sim, struct cu_sim_node *node)
-{
-    struct cu_effect effect;
-    uint64_t at;
-
-    while (cu_core_next_effect(node->core, &effect)) {
-        one_effect(sim, node, &effect);
-        cu_effect_clear(&effect);
-    }
-    if (sim->config.faults)
-        cu_sim_check_memory(sim, node);
-    at = cu_core_deadline(node->core);
-    if (at == UINT64_MAX || (node->timer_ns && node->timer_ns <= at))
-        return;
-    node->timer_ns = at > sim->engine.now_ns ? at : sim->engine.now_ns;
-    cu_sim_engine_push(&sim->engine, node->timer_ns, CU_SIM_TIMER, node->rank, node->inc, NULL);
-}
-
-void cu_sim_node_timer(struct cu_sim *sim, struct cu_sim_node *node)
-{
-    if (node->timer_ns > sim->engine.now_ns)
-        return; /* an earlier one that was overtaken */
-    node->timer_ns = 0;
-    if (cu_core_deadline(node->core) <= sim->engine.now_ns)
-        cu_core_tick(node->core, sim->engine.now_ns);
-    cu_sim_node_drain(sim, node);
-}
-
 /* The command names the generation that it leads to: a node that knows of it already does nothing.
  */
 void cu_sim_node_refresh(struct cu_sim *sim, struct cu_sim_node *node, uint32_t target)
@@ -217,5 +264,5 @@ void cu_sim_node_refresh(struct cu_sim *sim, struct cu_sim_node *node, uint32_t 
     cu_core_refresh(node->core, "/", 1, target, sim->engine.now_ns);
     if (node->refreshed_ns < sim->refresh_begun[target % 64])
         node->refreshed_ns = sim->refresh_begun[target % 64];
-    cu_sim_node_drain(sim, node);
+    cu_sim_node_run(node);
 }

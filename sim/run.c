@@ -166,11 +166,11 @@ static void node_event(struct cu_sim *sim, const struct cu_sim_event *event)
         if (!node->core || node->inc != event->a)
             break;
         cu_core_mounted(node->core, sim->engine.now_ns);
-        cu_sim_node_drain(sim, node);
+        cu_sim_node_run(node);
         break;
     case CU_SIM_TIMER:
         if (node->core && node->inc == event->a)
-            cu_sim_node_timer(sim, node);
+            cu_sim_node_timer(node);
         break;
     case CU_SIM_REFRESH:
         if (node->core)

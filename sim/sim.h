@@ -6,6 +6,7 @@
 
 #include "ahead/ahead.h"
 #include "core/core.h"
+#include "core/driver.h"
 #include "core/names.h"
 #include "cusim.h"
 #include "engine.h"
@@ -46,9 +47,8 @@ struct cu_sim_conn {
 };
 
 struct cu_sim_link {
-    uint32_t rank;
+    struct cu_peer peer;
     uint32_t conn;
-    bool child; /* the other side opened it */
 };
 
 struct cu_sim_message {
@@ -77,23 +77,23 @@ enum { CU_SIM_PAGE_NONE, CU_SIM_PAGE_PENDING, CU_SIM_PAGE_HELD };
 #define CU_SIM_NAME_KNOWN   0x80u /* was looked up before */
 
 struct cu_sim_node {
+    struct cu_sim *sim;
     struct cu_core *core; /* NULL: dead */
+    struct cu_driver driver;
     uint32_t rank;
     uint32_t inc; /* incarnation: counts starts */
     bool mounted;
     bool host_down;                /* nobody says that nobody listens */
     uint32_t slow;                 /* percent: 100 is full speed */
     uint64_t frozen_ns;            /* until then it does nothing */
-    uint64_t timer_ns;             /* earliest TIMER event under way, 0: none */
     uint64_t cpu_ns, tx_ns, rx_ns; /* free from then on */
     uint64_t cpu_busy_ns, tx_busy_ns, rx_busy_ns;
     uint64_t refreshed_ns;     /* when the newest refresh that this node carried out was begun */
     struct cu_sim_link *links; /* owned */
     uint32_t link_count, link_capacity;
-    uint32_t *dentry; /* owned, by file */
-    uint8_t *page;    /* owned, by chunk of the world and part of it */
-    uint8_t *name;    /* owned, by file: CU_SIM_NAME_* */
-    struct cu_sim *sim;
+    uint32_t *dentry;            /* owned, by file */
+    uint8_t *page;               /* owned, by chunk of the world and part of it */
+    uint8_t *name;               /* owned, by file: CU_SIM_NAME_* */
     struct cu_ahead *ahead;      /* owned, with what it keeps: */
     struct cu_ahead_dir *dirs;   /* owned, by number as a directory */
     struct cu_ahead_file *files; /* owned, by file */
@@ -255,18 +255,19 @@ void cu_sim_node_boot(struct cu_sim *sim, struct cu_sim_node *node);
 void cu_sim_node_crash(struct cu_sim *sim, struct cu_sim_node *node, bool loud);
 void cu_sim_node_free(struct cu_sim_node *node);
 /* Carries out the core's effects and arms its timer: after every input. */
-void cu_sim_node_drain(struct cu_sim *sim, struct cu_sim_node *node);
-void cu_sim_node_timer(struct cu_sim *sim, struct cu_sim_node *node);
+void cu_sim_node_run(struct cu_sim_node *node);
+void cu_sim_node_timer(struct cu_sim_node *node);
 void cu_sim_node_refresh(struct cu_sim *sim, struct cu_sim_node *node, uint32_t target);
 /* Takes the loop thread for so long; when it is done. */
 uint64_t cu_sim_node_cpu(struct cu_sim *sim, struct cu_sim_node *node, uint64_t cost_ns);
 
 /* net.c */
 void cu_sim_net_connect(struct cu_sim *sim, struct cu_sim_node *node, uint32_t rank);
-void cu_sim_net_disconnect(struct cu_sim *sim, struct cu_sim_node *node, uint32_t rank, bool child);
-/* Takes what msg owns. */
-void cu_sim_net_send(struct cu_sim *sim, struct cu_sim_node *node, uint32_t rank, bool child,
-                     struct cu_msg *msg);
+void cu_sim_net_disconnect(struct cu_sim *sim, struct cu_sim_node *node, struct cu_peer peer);
+/* Moves what msg owns out of it. 0, and how many bytes wait on the connection; -ENOTCONN: it ended
+ * in this very turn. */
+int cu_sim_net_send(struct cu_sim *sim, struct cu_sim_node *node, struct cu_peer peer,
+                    struct cu_msg *msg, uint64_t *queued);
 void cu_sim_net_event(struct cu_sim *sim, const struct cu_sim_event *event);
 /* Both ends learn that the connection broke. */
 void cu_sim_net_reset(struct cu_sim *sim, uint32_t conn);

@@ -196,8 +196,8 @@ static bool hand_up(struct cu_commands *commands, struct cu_task *task, uint32_t
     json_object_set_new(task->request, "timeout_ms", json_integer((json_int_t)left_ms));
     text = cu_commands_encode(task->request);
     if (text != NULL)
-        rc = commands->config.hooks.ask(commands->config.hooks.context, parent, false, task->id,
-                                        text);
+        rc = commands->config.hooks.ask(commands->config.hooks.context, cu_peer_parent(parent),
+                                        task->id, text);
     cu_buf_unref(text);
     if (rc < 0)
         return false;
@@ -374,7 +374,7 @@ static void hand_down(struct cu_commands *commands, struct cu_task *task, const 
     cu_buf_unref(copy);
 }
 
-void cu_commands_result(struct cu_commands *commands, uint32_t rank, bool child, uint64_t id,
+void cu_commands_result(struct cu_commands *commands, struct cu_peer peer, uint64_t id,
                         const void *text, size_t size, uint64_t now_ns)
 {
     struct cu_task *task = task_of(commands, id);
@@ -382,31 +382,32 @@ void cu_commands_result(struct cu_commands *commands, uint32_t rank, bool child,
 
     if (task == NULL)
         return; /* its time was over */
-    if (task->state == CU_TASK_HANDED_UP && !child && rank == task->parent) {
+    if (task->state == CU_TASK_HANDED_UP && cu_peer_equal(peer, cu_peer_parent(task->parent))) {
         hand_down(commands, task, text, size, now_ns);
-    } else if (task->state == CU_TASK_GATHERING && child) {
+    } else if (task->state == CU_TASK_GATHERING && peer.side == CU_CHILD) {
         result = size <= CU_CONTROL_JSON_MAX ? json_loadb(text, size, 0, NULL) : NULL;
-        cu_gather_result(commands, task, rank, result);
+        cu_gather_result(commands, task, peer.rank, result);
         json_decref(result);
     }
 }
 
-void cu_commands_peer_down(struct cu_commands *commands, uint32_t rank, bool child, uint64_t now_ns)
+void cu_commands_peer_down(struct cu_commands *commands, struct cu_peer peer, uint64_t now_ns)
 {
     (void)now_ns;
     cu_list_for_each_safe (it, &commands->tasks) {
         struct cu_task *task = CU_LIST_ENTRY(it, struct cu_task, link);
 
-        if (task->state == CU_TASK_HANDED_UP && !child && rank == task->parent) {
+        if (task->state == CU_TASK_HANDED_UP && cu_peer_equal(peer, cu_peer_parent(task->parent))) {
             if (commands->stopping)
                 cu_task_fail(commands, task, "%s ended before it answered",
                              parent_name(commands, task));
             else
                 task->state = CU_TASK_PARKED; /* another parent will be found */
-        } else if (task->state == CU_TASK_OUTLIVING && !child && rank == task->parent) {
+        } else if (task->state == CU_TASK_OUTLIVING &&
+                   cu_peer_equal(peer, cu_peer_parent(task->parent))) {
             cu_task_free(commands, task);
-        } else if (task->state == CU_TASK_GATHERING && child) {
-            cu_gather_child_down(commands, task, rank);
+        } else if (task->state == CU_TASK_GATHERING && peer.side == CU_CHILD) {
+            cu_gather_child_down(commands, task, peer.rank);
         }
     }
 }

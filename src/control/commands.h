@@ -42,9 +42,9 @@ struct cu_commands_hooks {
     void *context;
     /* The one answer to a request; json is borrowed. Never called for an owner that has gone. */
     void (*reply)(void *context, const struct cu_commands_origin *origin, struct cu_buf *json);
-    /* Sends a request to our child (child) or parent; json is borrowed. 0 or -errno. Must not call
+    /* Sends a request to a child or a parent; json is borrowed. 0 or -errno. Must not call
      * back into here. */
-    int (*ask)(void *context, uint32_t rank, bool child, uint64_t id, struct cu_buf *json);
+    int (*ask)(void *context, struct cu_peer peer, uint64_t id, struct cu_buf *json);
     /* This node is to stop, after this call has returned: the driver calls cu_commands_stopping,
      * takes the mount away, replies to origin (owner NULL: to nobody) with result (borrowed here),
      * to which it adds "lingers": true while cu_commands_lingers, and ends. */
@@ -74,11 +74,10 @@ void cu_commands_destroy(struct cu_commands *commands);
 /* A request's text. Anything may stand in it. */
 void cu_commands_request(struct cu_commands *commands, const struct cu_commands_origin *origin,
                          const void *text, size_t size, uint64_t now_ns);
-/* A RESULT from rank to a request that `ask` sent. */
-void cu_commands_result(struct cu_commands *commands, uint32_t rank, bool child, uint64_t id,
+/* A RESULT from the peer to a request that `ask` sent. */
+void cu_commands_result(struct cu_commands *commands, struct cu_peer peer, uint64_t id,
                         const void *text, size_t size, uint64_t now_ns);
-void cu_commands_peer_down(struct cu_commands *commands, uint32_t rank, bool child,
-                           uint64_t now_ns);
+void cu_commands_peer_down(struct cu_commands *commands, struct cu_peer peer, uint64_t now_ns);
 /* The connection has gone: what came over it needs no answer any more. */
 void cu_commands_gone(struct cu_commands *commands, const void *owner);
 /* To be called when the core's effects are drained: goes on with what waits for a parent or for

@@ -161,7 +161,7 @@ void cu_gather_start(struct cu_commands *commands, struct cu_task *task, uint64_
     for (uint32_t i = 0; i < count; i++) {
         task->children[i].rank = ranks[i];
         if (text == NULL ||
-            config->hooks.ask(config->hooks.context, ranks[i], true, task->id, text) < 0)
+            config->hooks.ask(config->hooks.context, cu_peer_child(ranks[i]), task->id, text) < 0)
             child_done(task, &task->children[i]);
     }
     cu_buf_unref(text);

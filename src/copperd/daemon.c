@@ -59,12 +59,12 @@ static void on_storage_done(void *context, uint64_t id, const struct cu_value *v
     struct cu_daemon *daemon = context;
 
     cu_core_storage_done(daemon->core, id, value, uv_hrtime());
-    cu_daemon_drain(daemon);
+    cu_driver_run(&daemon->driver);
 }
 
 static void on_front_kick(void *context)
 {
-    cu_daemon_drain(context);
+    cu_driver_run(&((struct cu_daemon *)context)->driver);
 }
 
 static void on_front_unmounted(void *context)
@@ -82,7 +82,7 @@ static void on_front_drop(void *context)
     struct cu_daemon *daemon = context;
 
     cu_core_refresh(daemon->core, "/", 1, 0, uv_hrtime());
-    cu_daemon_drain(daemon);
+    cu_driver_run(&daemon->driver);
     cu_process_trim();
 }
 
@@ -189,6 +189,7 @@ static int start_logic(struct cu_daemon *daemon, const struct cu_core_config *li
     daemon->core = cu_core_create(limits, uv_hrtime(), err);
     if (daemon->core == NULL)
         return -EINVAL;
+    cu_driver_init(&daemon->driver, daemon->core, &cu_daemon_ports, daemon);
     config.core = daemon->core;
     config.hooks.context = daemon;
     daemon->commands = cu_commands_create(&config);
@@ -341,7 +342,6 @@ struct cu_daemon *cu_daemon_create(const struct cu_daemon_config *config, struct
     daemon->config = *config;
     limits.space_of = space_of;
     limits.space_context = daemon;
-    daemon->timer_at_ns = UINT64_MAX;
     if (start_loop(daemon, err) < 0 || start_logic(daemon, &limits, err) < 0 ||
         start_network(daemon, err) < 0 || start_files(daemon, &limits, err) < 0) {
         /* The process ends now; only what outlives it must go. */
@@ -362,7 +362,7 @@ struct cu_daemon *cu_daemon_create(const struct cu_daemon_config *config, struct
 
 void cu_daemon_run(struct cu_daemon *daemon)
 {
-    cu_daemon_drain(daemon);
+    cu_driver_run(&daemon->driver);
     uv_run(&daemon->loop, UV_RUN_DEFAULT);
 }
 

@@ -3,6 +3,7 @@
  * are touched. */
 #include "copperd/links.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,18 +11,27 @@
 int cu_links_init(struct cu_links *links, uint32_t node_count)
 {
     *links = (struct cu_links){.node_count = node_count};
-    links->slots = calloc((size_t)node_count * 2, sizeof(*links->slots));
+    links->slots = calloc((size_t)node_count * CU_SIDES, sizeof(*links->slots));
     return links->slots != NULL ? 0 : -ENOMEM;
 }
 
-static struct cu_links_slot *slot_of(const struct cu_links *links, uint32_t rank, bool child)
+static struct cu_links_slot *slot_of(const struct cu_links *links, struct cu_peer peer)
 {
-    return rank < links->node_count ? &links->slots[(size_t)rank * 2 + (child ? 1 : 0)] : NULL;
+    return peer.rank < links->node_count ? &links->slots[(size_t)peer.rank * CU_SIDES + peer.side]
+                                         : NULL;
 }
 
-void cu_links_set(struct cu_links *links, uint32_t rank, bool child, struct cu_link *link, bool up)
+struct cu_peer cu_links_peer(const struct cu_links *links, const struct cu_links_slot *slot)
 {
-    struct cu_links_slot *slot = slot_of(links, rank, child);
+    size_t i = (size_t)(slot - links->slots);
+
+    assert(i < (size_t)links->node_count * CU_SIDES);
+    return (struct cu_peer){.rank = (uint32_t)(i / CU_SIDES), .side = i % CU_SIDES};
+}
+
+void cu_links_set(struct cu_links *links, struct cu_peer peer, struct cu_link *link, bool up)
+{
+    struct cu_links_slot *slot = slot_of(links, peer);
 
     if (slot == NULL)
         return;
@@ -34,7 +44,7 @@ void cu_links_set(struct cu_links *links, uint32_t rank, bool child, struct cu_l
 bool cu_links_may_have(const struct cu_links *links, uint32_t rank,
                        const uint8_t instance[CU_PUBLIC_BYTES])
 {
-    const struct cu_links_slot *slot = slot_of(links, rank, true);
+    const struct cu_links_slot *slot = slot_of(links, cu_peer_child(rank));
 
     return slot != NULL &&
            (!slot->up || memcmp(slot->instance, instance, sizeof(slot->instance)) == 0);
@@ -42,15 +52,15 @@ bool cu_links_may_have(const struct cu_links *links, uint32_t rank,
 
 void cu_links_bind(struct cu_links *links, uint32_t rank, const uint8_t instance[CU_PUBLIC_BYTES])
 {
-    struct cu_links_slot *slot = slot_of(links, rank, true);
+    struct cu_links_slot *slot = slot_of(links, cu_peer_child(rank));
 
     if (slot != NULL)
         memcpy(slot->instance, instance, sizeof(slot->instance));
 }
 
-void cu_links_clear(struct cu_links *links, uint32_t rank, bool child)
+void cu_links_clear(struct cu_links *links, struct cu_peer peer)
 {
-    struct cu_links_slot *slot = slot_of(links, rank, child);
+    struct cu_links_slot *slot = slot_of(links, peer);
 
     if (slot == NULL)
         return;
@@ -59,23 +69,23 @@ void cu_links_clear(struct cu_links *links, uint32_t rank, bool child)
     *slot = (struct cu_links_slot){.failed = slot->failed};
 }
 
-struct cu_link *cu_links_get(const struct cu_links *links, uint32_t rank, bool child)
+struct cu_link *cu_links_get(const struct cu_links *links, struct cu_peer peer)
 {
-    const struct cu_links_slot *slot = slot_of(links, rank, child);
+    const struct cu_links_slot *slot = slot_of(links, peer);
 
     return slot != NULL && slot->up ? slot->link : NULL;
 }
 
-struct cu_link *cu_links_any(const struct cu_links *links, uint32_t rank, bool child)
+struct cu_link *cu_links_any(const struct cu_links *links, struct cu_peer peer)
 {
-    const struct cu_links_slot *slot = slot_of(links, rank, child);
+    const struct cu_links_slot *slot = slot_of(links, peer);
 
     return slot != NULL ? slot->link : NULL;
 }
 
 void cu_links_failed(struct cu_links *links, uint32_t rank, int error)
 {
-    struct cu_links_slot *slot = slot_of(links, rank, false);
+    struct cu_links_slot *slot = slot_of(links, cu_peer_parent(rank));
 
     if (slot != NULL)
         slot->failed = error;
@@ -83,42 +93,40 @@ void cu_links_failed(struct cu_links *links, uint32_t rank, int error)
 
 int cu_links_failure(const struct cu_links *links, uint32_t rank)
 {
-    const struct cu_links_slot *slot = slot_of(links, rank, false);
+    const struct cu_links_slot *slot = slot_of(links, cu_peer_parent(rank));
 
     return slot != NULL ? slot->failed : 0;
 }
 
-void cu_links_asked(struct cu_links *links, uint32_t rank, bool child)
+void cu_links_asked(struct cu_links *links, struct cu_peer peer)
 {
-    struct cu_links_slot *slot = slot_of(links, rank, child);
+    struct cu_links_slot *slot = slot_of(links, peer);
 
     if (slot != NULL)
         slot->asked++;
 }
 
-void cu_links_answered(struct cu_links *links, uint32_t rank, bool child)
+void cu_links_answered(struct cu_links *links, struct cu_peer peer)
 {
-    struct cu_links_slot *slot = slot_of(links, rank, child);
+    struct cu_links_slot *slot = slot_of(links, peer);
 
     if (slot != NULL && slot->asked > 0)
         slot->asked--;
 }
 
-bool cu_links_is_asked(const struct cu_links *links, uint32_t rank, bool child)
+bool cu_links_is_asked(const struct cu_links *links, struct cu_peer peer)
 {
-    const struct cu_links_slot *slot = slot_of(links, rank, child);
+    const struct cu_links_slot *slot = slot_of(links, peer);
 
     return slot != NULL && slot->asked > 0;
 }
 
-bool cu_links_who(const struct cu_links *links, const struct cu_link *link, uint32_t *rank,
-                  bool *child)
+bool cu_links_who(const struct cu_links *links, const struct cu_link *link, struct cu_peer *peer)
 {
     const struct cu_links_slot *slot = cu_link_data(link);
 
     if (slot == NULL || slot->link != link)
         return false;
-    *rank = (uint32_t)((slot - links->slots) / 2);
-    *child = (slot - links->slots) % 2 != 0;
+    *peer = cu_links_peer(links, slot);
     return true;
 }

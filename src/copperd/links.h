@@ -4,6 +4,7 @@
 #ifndef CU_COPPERD_LINKS_H
 #define CU_COPPERD_LINKS_H
 
+#include "core/peer.h"
 #include "net/transport.h"
 
 #include <stdbool.h>
@@ -20,32 +21,33 @@ struct cu_links_slot {
 struct cu_links {
     uint32_t node_count;
     uint32_t up_count;
-    struct cu_links_slot *slots; /* owned: [rank * 2 + child]; untouched pages cost nothing */
+    struct cu_links_slot *slots; /* owned: two a rank, by side; untouched pages cost nothing */
 };
 
 __attribute__((warn_unused_result)) int cu_links_init(struct cu_links *links, uint32_t node_count);
-/* rank < node_count. Puts the slot into the link's data, so that cu_links_who finds it. */
-void cu_links_set(struct cu_links *links, uint32_t rank, bool child, struct cu_link *link, bool up);
+/* peer.rank < node_count. Puts the slot into the link's data, so that cu_links_who finds it. */
+void cu_links_set(struct cu_links *links, struct cu_peer peer, struct cu_link *link, bool up);
 /* May a child with this instance have the rank? Not while one with another instance has it. */
 bool cu_links_may_have(const struct cu_links *links, uint32_t rank,
                        const uint8_t instance[CU_PUBLIC_BYTES]);
 /* The child that is up with this rank is this one. */
 void cu_links_bind(struct cu_links *links, uint32_t rank, const uint8_t instance[CU_PUBLIC_BYTES]);
-void cu_links_clear(struct cu_links *links, uint32_t rank, bool child);
+void cu_links_clear(struct cu_links *links, struct cu_peer peer);
 /* The link that is up, or NULL. */
-struct cu_link *cu_links_get(const struct cu_links *links, uint32_t rank, bool child);
+struct cu_link *cu_links_get(const struct cu_links *links, struct cu_peer peer);
 /* The link, up or being opened, or NULL. */
-struct cu_link *cu_links_any(const struct cu_links *links, uint32_t rank, bool child);
+struct cu_link *cu_links_any(const struct cu_links *links, struct cu_peer peer);
 /* Notes that the link to this parent could not be opened. */
 void cu_links_failed(struct cu_links *links, uint32_t rank, int error);
 /* With which errno, the last time; 0: not since it was up. */
 int cu_links_failure(const struct cu_links *links, uint32_t rank);
 /* A CONTROL went out over the link that is up, or its RESULT has come. */
-void cu_links_asked(struct cu_links *links, uint32_t rank, bool child);
-void cu_links_answered(struct cu_links *links, uint32_t rank, bool child);
-bool cu_links_is_asked(const struct cu_links *links, uint32_t rank, bool child);
+void cu_links_asked(struct cu_links *links, struct cu_peer peer);
+void cu_links_answered(struct cu_links *links, struct cu_peer peer);
+bool cu_links_is_asked(const struct cu_links *links, struct cu_peer peer);
 /* Whose link it is. False for one that is in no slot (a client's). */
-bool cu_links_who(const struct cu_links *links, const struct cu_link *link, uint32_t *rank,
-                  bool *child);
+bool cu_links_who(const struct cu_links *links, const struct cu_link *link, struct cu_peer *peer);
+/* Whose slot it is. */
+struct cu_peer cu_links_peer(const struct cu_links *links, const struct cu_links_slot *slot);
 
 #endif

@@ -12,6 +12,7 @@
 #include "copperd/snapshot.h"
 #include "copperd/trim.h"
 #include "core/core.h"
+#include "core/driver.h"
 #include "front/front.h"
 #include "net/transport.h"
 #include "storage/storage.h"
@@ -39,10 +40,9 @@ struct cu_daemon {
     struct cu_links links;
     uv_signal_t sigterm, sigint, sigusr1;
     struct cu_looptime looptime;
-    uv_timer_t timer;     /* for the core's and the control plane's deadlines */
-    uv_idle_t idle;       /* instead of the timer, for what is due at once */
-    uint64_t timer_at_ns; /* UINT64_MAX: not armed */
-    bool draining;
+    struct cu_driver driver;
+    uv_timer_t timer; /* for the core's and the control plane's deadlines */
+    uv_idle_t idle;   /* instead of the timer, for what is due at once */
     struct cu_trim trim;
     uint64_t trimmed_at; /* evictions when the heap was trimmed */
     enum cu_daemon_phase phase;
@@ -54,19 +54,16 @@ struct cu_daemon {
     struct cu_snapshot *profile_file;      /* the same, or it cannot be written */
 };
 
-/* effects.c */
-/* To be called after every input: carries out the core's effects, goes on with waiting requests,
- * and arms the timer. May be called from inside itself. */
-void cu_daemon_drain(struct cu_daemon *daemon);
-/* Closes what leads to rank and tells everybody. */
-void cu_daemon_lose(struct cu_daemon *daemon, uint32_t rank, bool child, int error);
+/* ports.c: what the core's effects lead to */
+extern const struct cu_driver_ports cu_daemon_ports;
 
-/* peers.c */
+/* inputs.c: what comes in over links and the control socket */
 /* A connection (link or control socket) is no more: no reply goes there. */
 void cu_daemon_gone(struct cu_daemon *daemon, const void *owner);
-/* The transport's events and the control plane's hooks */
 extern const struct cu_transport_events cu_daemon_transport_events;
 extern const struct cu_socket_events cu_daemon_socket_events;
+
+/* hooks.c: what the control plane asks of the daemon */
 extern const struct cu_commands_hooks cu_daemon_commands_hooks;
 
 /* stop.c */

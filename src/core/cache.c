@@ -2,9 +2,11 @@
 /* The objects of a node: a hash table of all, and a list of the FILLED ones, least recently used
  * first. Invariants: an object on the lru list is FILLED and in cached_bytes with its charge; an
  * object in flight is never evicted; each object has a reference to its name. */
-#include "core/internal.h"
+#include "core/cache.h"
 
 #include "base/hash.h"
+#include "core/state.h"
+#include "core/waiters.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,14 @@
  * effects leave through one queue, in the order in which they arose. */
 #include "core/core.h"
 
-#include "core/internal.h"
+#include "core/arrivals.h"
+#include "core/cache.h"
+#include "core/flight.h"
+#include "core/flow.h"
+#include "core/ready.h"
+#include "core/state.h"
+#include "core/waiters.h"
+#include "core/wants.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -26,14 +33,6 @@ static int check(const struct cu_core_config *c, struct cu_error *err)
     return 0;
 }
 
-static void lane_init(struct lane *lane, uint32_t max)
-{
-    cu_list_init(&lane->queue);
-    cu_list_init(&lane->blocked);
-    cu_list_init(&lane->running);
-    lane->max = max;
-}
-
 struct cu_core *cu_core_create(const struct cu_core_config *config, uint64_t now_ns,
                                struct cu_error *err)
 {
@@ -51,15 +50,14 @@ struct cu_core *cu_core_create(const struct cu_core_config *config, uint64_t now
     core->now_ns = now_ns;
     core->slot_free = UINT32_MAX;
     cu_list_init(&core->pending);
-    cu_list_init(&core->forget.link);
-    lane_init(&core->lanes[0], config->storage_slots);
-    lane_init(&core->lanes[1], config->orphan_slots);
-    if (cu_cache_init(core) < 0 || cu_peers_init(core) < 0 || cu_ready_init(core) < 0) {
+    cu_list_init(&core->news.link);
+    cu_lanes_init(core);
+    if (cu_cache_init(core) < 0 || cu_neighbors_init(core) < 0 || cu_ready_init(core) < 0) {
         cu_error_set(err, -ENOMEM, "out of memory");
         cu_core_destroy(core);
         return NULL;
     }
-    cu_peers_tick(core);
+    cu_neighbors_tick(core);
     return core;
 }
 
@@ -78,7 +76,7 @@ void cu_core_destroy(struct cu_core *core)
     }
     cu_cache_free(core);
     cu_refresh_free(core);
-    cu_peers_free(core);
+    cu_neighbors_free(core);
     free(core->slots);
     free(core->ready_bits);
     free(core);
@@ -106,7 +104,7 @@ int cu_core_want(struct cu_core *core, const struct cu_request *request, uint64_
     waiter->cookie = cookie;
     waiter->kind = (uint8_t)request->kind;
     waiter->piece = request->piece;
-    cu_flight_want(core, request, waiter);
+    cu_want(core, request, waiter);
     cu_lanes_pump(core);
     return 0;
 }
@@ -114,7 +112,7 @@ int cu_core_want(struct cu_core *core, const struct cu_request *request, uint64_
 void cu_core_prefetch(struct cu_core *core, const struct cu_request *request, uint64_t now_ns)
 {
     enter(core, now_ns);
-    cu_flight_want(core, request, NULL);
+    cu_want(core, request, NULL);
     cu_lanes_pump(core);
 }
 
@@ -172,18 +170,18 @@ int cu_core_listed(struct cu_core *core, const char *dir, size_t dir_len, const 
     return listing->partial || cu_dir_name_hides(name, name_len) ? 2 : 1;
 }
 
-void cu_core_peer_up(struct cu_core *core, uint32_t rank, bool child, uint64_t now_ns)
+void cu_core_peer_up(struct cu_core *core, struct cu_peer peer, uint64_t now_ns)
 {
     enter(core, now_ns);
-    if (rank < core->config.node_count && rank != core->config.rank)
-        cu_peers_up(core, rank, child);
+    if (peer.rank < core->config.node_count && peer.rank != core->config.rank)
+        cu_neighbors_up(core, peer);
     cu_lanes_pump(core);
 }
 
-void cu_core_peer_down(struct cu_core *core, uint32_t rank, bool child, int error, uint64_t now_ns)
+void cu_core_peer_down(struct cu_core *core, struct cu_peer peer, int error, uint64_t now_ns)
 {
     enter(core, now_ns);
-    cu_peers_down(core, rank, child, error);
+    cu_neighbors_down(core, peer, error);
     cu_lanes_pump(core);
 }
 
@@ -199,24 +197,25 @@ void cu_core_refresh(struct cu_core *core, const char *path, size_t path_len, ui
 }
 
 /* What a connection says about itself cannot be left out: it goes, and another one begins anew. */
-static void lose(struct cu_core *core, uint32_t rank, bool child, int error)
+static void lose(struct cu_core *core, struct cu_peer peer, int error)
 {
-    struct peer *peer = cu_peers_find(core, rank);
+    struct neighbor *neighbor = cu_neighbors_find(core, peer.rank);
 
-    if (!peer)
+    if (!neighbor)
         return;
-    cu_peers_todo(core, peer, child ? SEND_DISCONNECT_CHILD : SEND_DISCONNECT_PARENT);
-    cu_peers_down(core, rank, child, error);
+    cu_neighbors_todo(core, neighbor,
+                      peer.side == CU_CHILD ? SEND_DISCONNECT_CHILD : SEND_DISCONNECT_PARENT);
+    cu_neighbors_down(core, peer, error);
 }
 
-static void message_want(struct cu_core *core, struct peer *peer, const struct cu_msg *msg)
+static void message_want(struct cu_core *core, struct neighbor *neighbor, const struct cu_msg *msg)
 {
     COUNT(core, child_wants);
     cu_refresh_heard(core, &msg->want);
-    if (cu_flow_want(core, peer, msg->id, &msg->want) == 0)
+    if (cu_flow_want(core, neighbor, msg->id, &msg->want) == 0)
         return;
     /* No memory to say so, or nobody who takes it: the child finds another parent. */
-    lose(core, peer->rank, true, ENOMEM);
+    lose(core, cu_peer_child(neighbor->rank), ENOMEM);
 }
 
 static void message_refresh(struct cu_core *core, const struct cu_msg *msg)
@@ -226,23 +225,23 @@ static void message_refresh(struct cu_core *core, const struct cu_msg *msg)
 
 static void message_from_child(struct cu_core *core, uint32_t rank, const struct cu_msg *msg)
 {
-    struct peer *peer = cu_peers_find(core, rank);
+    struct neighbor *neighbor = cu_neighbors_find(core, rank);
 
-    if (!peer || !peer->child)
+    if (!neighbor || !neighbor->child)
         return;
     switch (msg->type) {
     case CU_MSG_WANT:
-        message_want(core, peer, msg);
+        message_want(core, neighbor, msg);
         break;
     case CU_MSG_JOIN:
-        peer->child_trees = msg->join.trees;
+        neighbor->child_trees = msg->join.trees;
         break;
     case CU_MSG_PING:
-        peer->pong_id = msg->id;
-        cu_peers_todo(core, peer, SEND_PONG);
+        neighbor->pong_id = msg->id;
+        cu_neighbors_todo(core, neighbor, SEND_PONG);
         break;
     case CU_MSG_READY:
-        cu_ready_hear(core, peer, msg->ready.first, msg->ready.count, msg->ready.bits);
+        cu_ready_hear(core, neighbor, msg->ready.first, msg->ready.count, msg->ready.bits);
         break;
     case CU_MSG_REFRESH:
         message_refresh(core, msg);
@@ -262,7 +261,7 @@ static void message_from_parent(struct cu_core *core, uint32_t rank, const struc
 {
     switch (msg->type) {
     case CU_MSG_ANSWER:
-        cu_flight_answer(core, rank, msg->id, &msg->answer);
+        cu_arrival_answer(core, rank, msg->id, &msg->answer);
         break;
     case CU_MSG_REFRESH:
         message_refresh(core, msg);
@@ -281,57 +280,58 @@ static void message_from_parent(struct cu_core *core, uint32_t rank, const struc
     }
 }
 
-void cu_core_message(struct cu_core *core, uint32_t rank, bool child, const struct cu_msg *msg,
+void cu_core_message(struct cu_core *core, struct cu_peer peer, const struct cu_msg *msg,
                      uint64_t now_ns)
 {
     enter(core, now_ns);
-    cu_peers_heard(core, rank, child);
-    if (child)
-        message_from_child(core, rank, msg);
+    cu_neighbors_heard(core, peer);
+    if (peer.side == CU_CHILD)
+        message_from_child(core, peer.rank, msg);
     else
-        message_from_parent(core, rank, msg);
+        message_from_parent(core, peer.rank, msg);
     cu_lanes_pump(core);
 }
 
-void cu_core_unsent(struct cu_core *core, uint32_t rank, bool child, const struct cu_msg *msg,
-                    int error, uint64_t now_ns)
+void cu_core_unsent(struct cu_core *core, struct cu_peer peer, const struct cu_msg *msg, int error,
+                    uint64_t now_ns)
 {
-    struct peer *peer = cu_peers_find(core, rank);
+    struct neighbor *neighbor = cu_neighbors_find(core, peer.rank);
 
     enter(core, now_ns);
     if (msg->type == CU_MSG_WANT) {
         COUNT(core, unsent);
-        cu_flight_unsent(core, rank, msg->id);
+        cu_arrival_unsent(core, peer.rank, msg->id);
     } else if (msg->type == CU_MSG_ANSWER) {
         COUNT(core, unsent);
-        if (peer && peer->child && cu_flow_unsent(core, peer, msg->id, &msg->answer) < 0)
-            lose(core, rank, child, error);
+        if (neighbor && neighbor->child &&
+            cu_flow_unsent(core, neighbor, msg->id, &msg->answer) < 0)
+            lose(core, peer, error);
     } else {
-        lose(core, rank, child, error);
+        lose(core, peer, error);
     }
     cu_lanes_pump(core);
 }
 
 void cu_core_child_queued(struct cu_core *core, uint32_t rank, uint64_t bytes, uint64_t now_ns)
 {
-    struct peer *peer = cu_peers_find(core, rank);
+    struct neighbor *neighbor = cu_neighbors_find(core, rank);
 
     enter(core, now_ns);
-    if (peer && peer->child)
-        cu_flow_queued(core, peer, bytes);
+    if (neighbor && neighbor->child)
+        cu_flow_queued(core, neighbor, bytes);
 }
 
 void cu_core_storage_done(struct cu_core *core, uint64_t id, const struct cu_value *value,
                           uint64_t now_ns)
 {
     enter(core, now_ns);
-    cu_flight_stored(core, id, value);
+    cu_arrival_stored(core, id, value);
     cu_lanes_pump(core);
 }
 
 uint64_t cu_core_deadline(const struct cu_core *core)
 {
-    uint64_t at = cu_peers_deadline(core), lanes = cu_lanes_deadline(core);
+    uint64_t at = cu_neighbors_deadline(core), lanes = cu_lanes_deadline(core);
 
     if (cu_refresh_sweeps(core))
         return core->now_ns;
@@ -344,7 +344,7 @@ void cu_core_tick(struct cu_core *core, uint64_t now_ns)
 {
     enter(core, now_ns);
     cu_refresh_tick(core);
-    cu_peers_tick(core);
+    cu_neighbors_tick(core);
     cu_ready_tick(core);
     cu_lanes_pump(core);
 }
@@ -367,11 +367,11 @@ uint32_t cu_core_children(const struct cu_core *core, uint32_t tree, uint32_t *r
 {
     uint32_t count = 0;
 
-    cu_list_for_each (link, &core->peers) {
-        const struct peer *peer = CU_LIST_ENTRY(link, struct peer, link);
+    cu_list_for_each (link, &core->neighbors) {
+        const struct neighbor *neighbor = CU_LIST_ENTRY(link, struct neighbor, link);
 
-        if (count < max && peer->child && (peer->child_trees & 1ull << tree))
-            ranks[count++] = peer->rank;
+        if (count < max && neighbor->child && (neighbor->child_trees & 1ull << tree))
+            ranks[count++] = neighbor->rank;
     }
     return count;
 }

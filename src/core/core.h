@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "core/counters.h"
+#include "core/peer.h"
 #include "proto/msg.h"
 #include "proto/object.h"
 
@@ -65,7 +66,7 @@ enum cu_effect_type {
     CU_EFFECT_SEND,       /* a message to a connected peer */
     CU_EFFECT_READ,       /* a storage operation; the driver answers with cu_core_storage_done */
     CU_EFFECT_CONNECT,    /* open a connection to rank; answered by peer_up or peer_down */
-    CU_EFFECT_DISCONNECT, /* close the connection to rank; no peer_down follows */
+    CU_EFFECT_DISCONNECT, /* close the connection; no peer_down follows */
     CU_EFFECT_FORGET,     /* the kernel's copies of path (and all below) may be out of date */
     CU_EFFECT_READY,      /* the set of ready ranks known here has changed */
 };
@@ -81,8 +82,7 @@ struct cu_effect {
             struct cu_value value;
         } reply;
         struct {
-            uint32_t rank;
-            bool child; /* over the connection that rank opened */
+            struct cu_peer peer;
             struct cu_msg msg;
         } send;
         struct {
@@ -94,8 +94,7 @@ struct cu_effect {
             uint32_t rank;
         } connect;
         struct {
-            uint32_t rank;
-            bool child; /* the connection that rank opened */
+            struct cu_peer peer;
         } disconnect;
         struct {
             const char *path;
@@ -141,16 +140,16 @@ const struct cu_value *cu_core_peek(struct cu_core *core, const struct cu_reques
 int cu_core_listed(struct cu_core *core, const char *dir, size_t dir_len, const char *name,
                    size_t name_len, uint64_t now_ns);
 
-/* A connection is up (handshake done), in either direction; child: the other side opened it. */
-void cu_core_peer_up(struct cu_core *core, uint32_t rank, bool child, uint64_t now_ns);
+/* A connection is up (handshake done), in either direction. */
+void cu_core_peer_up(struct cu_core *core, struct cu_peer peer, uint64_t now_ns);
 /* A connection ended, or could not be opened. error: positive errno; EPROTONOSUPPORT: the other end
  * speaks another version, which waiting will not change; 0: closed. */
-void cu_core_peer_down(struct cu_core *core, uint32_t rank, bool child, int error, uint64_t now_ns);
-/* A message from rank; child: it came over a connection that rank opened. The core takes what it
- * needs by reference; the caller clears msg. CONTROL, RESULT are not the core's. */
-void cu_core_message(struct cu_core *core, uint32_t rank, bool child, const struct cu_msg *msg,
+void cu_core_peer_down(struct cu_core *core, struct cu_peer peer, int error, uint64_t now_ns);
+/* A message from a peer. The core takes what it needs by reference; the caller clears msg. CONTROL,
+ * RESULT are not the core's. */
+void cu_core_message(struct cu_core *core, struct cu_peer peer, const struct cu_msg *msg,
                      uint64_t now_ns);
-/* How many bytes wait on the connection that rank opened, not yet taken by the network. A driver
+/* How many bytes wait on the connection of the child, not yet taken by the network. A driver
  * whose connections have queues tells after each answer it sends, and when a queue has become empty
  * again; the core does not work on more for a child than its window. */
 void cu_core_child_queued(struct cu_core *core, uint32_t rank, uint64_t bytes, uint64_t now_ns);
@@ -183,8 +182,8 @@ void cu_core_refresh(struct cu_core *core, const char *path, size_t path_len, ui
  * stands: what the message was about fails alone. A want is read from storage here, an answer
  * becomes EBUSY, upon which the child reads storage; when not even that can be sent, the connection
  * goes. */
-void cu_core_unsent(struct cu_core *core, uint32_t rank, bool child, const struct cu_msg *msg,
-                    int error, uint64_t now_ns);
+void cu_core_unsent(struct cu_core *core, struct cu_peer peer, const struct cu_msg *msg, int error,
+                    uint64_t now_ns);
 
 /* Takes the next effect, to be cleared with cu_effect_clear. False when there is none. */
 bool cu_core_next_effect(struct cu_core *core, struct cu_effect *effect);

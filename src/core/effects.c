@@ -3,7 +3,13 @@
  * waiter, a flight, a peer or the core itself, each with a link of its own, so that no effect
  * needs memory, but for the set of ready ranks, which can wait. What an effect carries moves into
  * it, or is a counted reference. */
-#include "core/internal.h"
+#include "core/effects.h"
+
+#include "core/flow.h"
+#include "core/object.h"
+#include "core/ready.h"
+#include "core/state.h"
+#include "core/waiters.h"
 
 void cu_pending_add(struct cu_core *core, struct pending *pending, enum pending_kind kind)
 {
@@ -35,8 +41,7 @@ static void effect_of_answer(struct cu_core *core, struct waiter *waiter, struct
 {
     cu_flow_answered(core, waiter);
     effect->type = CU_EFFECT_SEND;
-    effect->send.rank = waiter->rank;
-    effect->send.child = true;
+    effect->send.peer = cu_peer_child(waiter->rank);
     effect->send.msg = (struct cu_msg){.type = CU_MSG_ANSWER, .id = waiter->cookie};
     effect->send.msg.answer.kind = (enum cu_kind)waiter->kind;
     effect->send.msg.answer.generation = core->generation;
@@ -75,8 +80,7 @@ static void effect_of_flight(struct cu_core *core, const struct flight *flight,
         return;
     }
     effect->type = CU_EFFECT_SEND;
-    effect->send.rank = flight->asked;
-    effect->send.child = false;
+    effect->send.peer = cu_peer_parent(flight->asked);
     effect->send.msg = (struct cu_msg){.type = CU_MSG_WANT, .id = cu_slot_id(core, flight)};
     want = &effect->send.msg.want;
     want->kind = request.kind;
@@ -90,23 +94,30 @@ static void effect_of_flight(struct cu_core *core, const struct flight *flight,
     want->path_len = object->name->len;
 }
 
+/* Which of the two connections it is about. */
+static struct cu_peer peer_of(const struct neighbor *neighbor, unsigned what)
+{
+    return what & (SEND_DISCONNECT_CHILD | SEND_PONG | SEND_REFRESH_CHILD)
+               ? cu_peer_child(neighbor->rank)
+               : cu_peer_parent(neighbor->rank);
+}
+
 /* False: no memory for it now, or nothing is to be said any more. */
-static bool message_of_peer(struct cu_core *core, struct peer *peer, unsigned what,
-                            struct cu_effect *effect)
+static bool message_of_neighbor(struct cu_core *core, struct neighbor *neighbor, unsigned what,
+                                struct cu_effect *effect)
 {
     struct cu_msg *msg = &effect->send.msg;
 
     effect->type = CU_EFFECT_SEND;
-    effect->send.rank = peer->rank;
-    effect->send.child = what == SEND_PONG || what == SEND_REFRESH_CHILD;
+    effect->send.peer = peer_of(neighbor, what);
     if (what == SEND_REFRESH_PARENT || what == SEND_REFRESH_CHILD)
-        return cu_refresh_message(core, peer, what == SEND_REFRESH_CHILD, effect);
+        return cu_refresh_message(core, neighbor, effect->send.peer.side, effect);
     if (what == SEND_JOIN) {
         msg->type = CU_MSG_JOIN;
         for (uint32_t t = 0; t < core->config.tree_count; t++)
-            if (core->routes[t].parent == peer->rank)
+            if (core->routes[t].parent == neighbor->rank)
                 msg->join.trees |= 1ull << t;
-        peer->joined = msg->join.trees;
+        neighbor->joined = msg->join.trees;
     } else if (what == SEND_READY) {
         effect->held = cu_buf_copy(core->ready_bits, (core->config.node_count + 7) / 8);
         if (!effect->held) {
@@ -122,30 +133,30 @@ static bool message_of_peer(struct cu_core *core, struct peer *peer, unsigned wh
         msg->id = core->now_ns;
     } else {
         msg->type = CU_MSG_PONG;
-        msg->id = peer->pong_id;
+        msg->id = neighbor->pong_id;
     }
     return true;
 }
 
 /* One thing at a time, lowest bit first: an old connection is closed before a new one is opened. */
-static bool effect_of_peer(struct cu_core *core, struct peer *peer, struct cu_effect *effect)
+static bool effect_of_neighbor(struct cu_core *core, struct neighbor *neighbor,
+                               struct cu_effect *effect)
 {
-    unsigned what = peer->todo & -peer->todo;
+    unsigned what = neighbor->todo & -neighbor->todo;
 
     if (what == 0)
         return false;
-    peer->todo &= ~what;
-    if (peer->todo)
-        cu_pending_add(core, &peer->pending, PENDING_PEER);
+    neighbor->todo &= ~what;
+    if (neighbor->todo)
+        cu_pending_add(core, &neighbor->pending, PENDING_NEIGHBOR);
     if (what == SEND_DISCONNECT_PARENT || what == SEND_DISCONNECT_CHILD) {
         effect->type = CU_EFFECT_DISCONNECT;
-        effect->disconnect.rank = peer->rank;
-        effect->disconnect.child = what == SEND_DISCONNECT_CHILD;
+        effect->disconnect.peer = peer_of(neighbor, what);
     } else if (what == SEND_CONNECT) {
         effect->type = CU_EFFECT_CONNECT;
-        effect->connect.rank = peer->rank;
+        effect->connect.rank = neighbor->rank;
     } else {
-        return message_of_peer(core, peer, what, effect);
+        return message_of_neighbor(core, neighbor, what, effect);
     }
     return true;
 }
@@ -155,7 +166,7 @@ static void effect_of_core(struct cu_core *core, struct cu_effect *effect)
 {
     if (cu_refresh_forget(core, effect)) {
         if (core->ready_changed || core->refreshes.forgotten != core->refreshes.made)
-            cu_pending_add(core, &core->forget, PENDING_FORGET);
+            cu_pending_add(core, &core->news, PENDING_NEWS);
     } else {
         effect->type = CU_EFFECT_READY;
         core->ready_changed = false;
@@ -173,9 +184,9 @@ static bool effect_of(struct cu_core *core, struct pending *pending, struct cu_e
     case PENDING_FLIGHT:
         effect_of_flight(core, CU_LIST_ENTRY(pending, struct flight, pending), effect);
         return true;
-    case PENDING_PEER:
-        return effect_of_peer(core, CU_LIST_ENTRY(pending, struct peer, pending), effect);
-    case PENDING_FORGET:
+    case PENDING_NEIGHBOR:
+        return effect_of_neighbor(core, CU_LIST_ENTRY(pending, struct neighbor, pending), effect);
+    case PENDING_NEWS:
         effect_of_core(core, effect);
         return true;
     }

@@ -2,9 +2,13 @@
 /* Flights: how an object comes to a node, and who is told. Invariants: an object in flight has one
  * slot, so one answer can match it; a waiter is in exactly one place: a flight's list, or the
  * queue of effects; each is answered exactly once. */
-#include "core/internal.h"
+#include "core/flight.h"
 
 #include "base/hash.h"
+#include "core/cache.h"
+#include "core/pieces.h"
+#include "core/state.h"
+#include "core/waiters.h"
 #include "proto/piece.h"
 
 #include <assert.h>
@@ -49,9 +53,15 @@ enum cu_flight_action cu_flight_action(enum cu_flight_state state, enum cu_fligh
 
 /* --- flights --------------------------------------------------------------------------------- */
 
-static struct lane *lane_of(struct cu_core *core, const struct flight *flight)
+/* The tree of its path, whose root answers for the attributes. */
+static uint8_t home_of(const struct cu_core *core, const struct object *object)
 {
-    return &core->lanes[flight->orphan ? 1 : 0];
+    return (uint8_t)((object->name->hash >> 8) % core->config.tree_count);
+}
+
+uint8_t cu_flight_tree(const struct cu_core *core, const struct flight *flight)
+{
+    return flight->home ? home_of(core, flight->object) : flight->object->tree;
 }
 
 static uint64_t ahead_bytes(const struct cu_core *core, const struct object *object)
@@ -82,12 +92,9 @@ static struct flight *flight_new(struct object *object)
 static void leave(struct cu_core *core, struct flight *flight)
 {
     if (flight->asked != CU_RANK_NONE)
-        cu_peers_asked(core, flight->asked, -1);
-    if (flight->issued) {
-        lane_of(core, flight)->used--;
-        lane_of(core, flight)->ended++;
-    }
-    flight->issued = false;
+        cu_neighbors_asked(core, flight->asked, -1);
+    if (flight->issued)
+        cu_lane_ended(core, flight);
     flight->asked = CU_RANK_NONE;
     cu_list_remove(&flight->link);
     cu_list_remove(&flight->pending.link);
@@ -128,7 +135,7 @@ static void start_read(struct cu_core *core, struct flight *flight, bool orphan)
     flight->orphan = orphan;
     flight->space =
         config->space_of ? config->space_of(config->space_context, name->path, name->len) : 0;
-    cu_list_push_back(&lane_of(core, flight)->queue, &flight->link);
+    cu_lane_queue(core, flight);
 }
 
 static void start_ask(struct cu_core *core, struct flight *flight, struct route *route)
@@ -139,7 +146,7 @@ static void start_ask(struct cu_core *core, struct flight *flight, struct route 
     cu_list_push_back(&route->flights, &flight->link);
     if (flight->asked == CU_RANK_NONE)
         return;
-    cu_peers_asked(core, flight->asked, 1);
+    cu_neighbors_asked(core, flight->asked, 1);
     COUNT(core, asked_parent);
     cu_pending_add(core, &flight->pending, PENDING_FLIGHT);
 }
@@ -180,7 +187,7 @@ bool cu_flight_send_home(struct cu_core *core, struct flight *flight)
     const struct object *object = flight->object;
 
     if (object->kind != CU_KIND_DATA || flight->home ||
-        core->routes[cu_object_home(core, object)].parent == core->config.rank)
+        core->routes[home_of(core, object)].parent == core->config.rank)
         return false;
     flight->home = true;
     return true;
@@ -416,54 +423,6 @@ void cu_flight_drop(struct cu_core *core, struct object *object)
 void cu_flight_evict(struct cu_core *core, struct object *object)
 {
     cu_flight_step(core, object, CU_EVENT_EVICT, &(struct flight_input){0});
-}
-
-static bool believed(const struct cu_core *core, const struct object *object,
-                     const struct cu_request *request)
-{
-    struct cu_version version;
-
-    if (object->state != CU_FLIGHT_FILLED)
-        return true;
-    if (!cu_flight_fresh(core, object))
-        return false;
-    if (object->kind != CU_KIND_ATTR || object->error)
-        return true;
-    version = cu_version_of(cu_object_attr(object));
-    return cu_version_is_none(&request->version) || !cu_version_equal(&version, &request->version);
-}
-
-/* A child that the root of the chunk's own tree has sent here must not wait for what this node asks
- * of that root: the two would wait for each other. */
-static void turn_home(struct cu_core *core, const struct cu_request *request)
-{
-    struct object *object = cu_pieces_around(core, request);
-
-    if (!object)
-        object = cu_cache_find(core, request);
-    if (!object || object->state != CU_FLIGHT_ASKING || object->flight->home)
-        return;
-    object->flight->home = true;
-    cu_flight_step(core, object, CU_EVENT_REROUTE, &(struct flight_input){0});
-}
-
-void cu_flight_want(struct cu_core *core, const struct cu_request *request, struct waiter *waiter)
-{
-    struct object *object;
-
-    object = cu_pieces_around(core, request);
-    if (!object)
-        object = cu_cache_get(core, request);
-    if (!object) {
-        COUNT(core, no_memory);
-        if (waiter)
-            cu_waiter_fail(core, waiter, ENOMEM);
-        return;
-    }
-    cu_flight_step(core, object, believed(core, object, request) ? CU_EVENT_WANT : CU_EVENT_EXPIRED,
-                   &(struct flight_input){.request = request, .waiter = waiter});
-    if (request->flags & CU_WANT_HOME)
-        turn_home(core, request);
 }
 
 static void reroute_list(struct cu_core *core, const struct route *route, struct cu_list *list)

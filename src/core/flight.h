@@ -10,6 +10,19 @@
 #ifndef CU_CORE_FLIGHT_H
 #define CU_CORE_FLIGHT_H
 
+#include "base/list.h"
+#include "core/effects.h"
+#include "proto/object.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cu_core;
+struct cu_request;
+struct object;
+struct route;
+struct waiter;
+
 enum cu_flight_state {
     CU_FLIGHT_ABSENT,
     CU_FLIGHT_ASKING,
@@ -47,5 +60,55 @@ enum cu_flight_action {
 };
 
 enum cu_flight_action cu_flight_action(enum cu_flight_state state, enum cu_flight_event event);
+
+/* While an object is asked for or read. It has a slot, by which one answer can match it. */
+struct flight {
+    struct pending pending; /* ASKING: message to send; READING: operation to issue */
+    struct cu_list link;    /* ASKING: core->routes[].flights; READING: lane */
+    struct cu_list waiters; /* struct waiter */
+    struct object *object;
+    uint64_t asked_ns;       /* when the message or the operation was issued */
+    uint64_t space;          /* READING: the file system */
+    struct cu_version stale; /* ATTR: known to be out of date */
+    uint32_t asked;          /* ASKING: rank, or CU_RANK_NONE while there is no parent to ask */
+    uint32_t slot;           /* index in core->slots */
+    bool direct;             /* read here whatever the tree: too large, or the parent cannot */
+    bool orphan;             /* this read runs under the orphans' budget */
+    bool again;              /* dropped while READING: read once more */
+    bool content;            /* ATTR: ask for the content along */
+    bool issued;             /* READING: the operation is under way */
+    bool ahead;              /* started by read-ahead */
+    bool home;               /* DATA: from where the attributes are, along the tree of the path */
+};
+
+/* What comes with an event. */
+struct flight_input {
+    const struct cu_request *request; /* WANT, EXPIRED */
+    struct waiter *waiter;            /* the same; NULL: read ahead */
+    const struct cu_value *value;     /* ANSWER, BUSY, STORED, FAILED */
+};
+
+/* The machine: looks up what an event means in the object's state, and does it. The object may be
+ * gone afterwards. */
+void cu_flight_step(struct cu_core *core, struct object *object, enum cu_flight_event event,
+                    const struct flight_input *in);
+/* What is held no longer counts; what is under way is asked for anew. */
+void cu_flight_drop(struct cu_core *core, struct object *object);
+/* Memory is needed: a FILLED object goes. */
+void cu_flight_evict(struct cu_core *core, struct object *object);
+/* The route of a tree has changed: flights that were asked of `lost` (or of nobody yet) start anew.
+ */
+void cu_flight_reroute(struct cu_core *core, struct route *route, uint32_t lost);
+/* Storage here does not have what a DATA flight is to read, or cannot say: the next start asks the
+ * root of the path's tree, which read the attributes. False: it was asked, or is this node. */
+bool cu_flight_send_home(struct cu_core *core, struct flight *flight);
+/* The tree along which a flight goes. */
+uint8_t cu_flight_tree(const struct cu_core *core, const struct flight *flight);
+/* Is a FILLED object still to be believed? */
+bool cu_flight_fresh(const struct cu_core *core, const struct object *object);
+/* Is the checksum of what is about to go to this node's kernel right? Looked at once. */
+bool cu_flight_verify(struct object *object);
+/* How long ago storage was asked for what a FILLED object holds. */
+uint32_t cu_flight_age_ms(const struct cu_core *core, const struct object *object);
 
 #endif

@@ -12,9 +12,12 @@
  *
  * Invariant: a want is in service (counted in its tree's flow) from cu_flow_take until its
  * answer leaves as an effect, or parked, or answered EBUSY. */
-#include "core/internal.h"
+#include "core/flow.h"
 
 #include "base/hash.h"
+#include "core/state.h"
+#include "core/waiters.h"
+#include "core/wants.h"
 #include "proto/piece.h"
 
 #include <errno.h>
@@ -69,15 +72,16 @@ static uint32_t answer_bytes(const struct cu_core *core, const struct cu_msg_wan
     return UNKNOWN_BYTES;
 }
 
-static bool has_room(const struct cu_core *core, const struct peer *peer, const struct flow *flow)
+static bool has_room(const struct cu_core *core, const struct neighbor *neighbor,
+                     const struct flow *flow)
 {
-    return flow->wants < WANTS_MAX && flow->bytes + peer->child_queued < window_bytes(core);
+    return flow->wants < WANTS_MAX && flow->bytes + neighbor->child_queued < window_bytes(core);
 }
 
 /* A tree that there is not is the child's mistake, and costs it only this order. */
-static struct flow *flow_of(const struct cu_core *core, struct peer *peer, uint8_t tree)
+static struct flow *flow_of(const struct cu_core *core, struct neighbor *neighbor, uint8_t tree)
 {
-    return &peer->flows[tree < core->config.tree_count ? tree : 0];
+    return &neighbor->flows[tree < core->config.tree_count ? tree : 0];
 }
 
 static void fill_request(struct cu_request *request, struct waiter *waiter,
@@ -99,15 +103,15 @@ static void fill_request(struct cu_request *request, struct waiter *waiter,
         request->version = want->version;
 }
 
-static struct waiter *child_waiter(struct cu_core *core, const struct peer *peer, uint64_t id,
-                                   enum cu_kind kind, uint64_t key)
+static struct waiter *child_waiter(struct cu_core *core, const struct neighbor *neighbor,
+                                   uint64_t id, enum cu_kind kind, uint64_t key)
 {
     struct waiter *waiter = cu_waiter_new(core);
 
     if (!waiter)
         return NULL;
     waiter->child = true;
-    waiter->rank = peer->rank;
+    waiter->rank = neighbor->rank;
     waiter->cookie = id;
     waiter->kind = (uint8_t)kind;
     waiter->key = key;
@@ -120,11 +124,11 @@ static uint64_t key_of(const struct cu_msg_want *want)
                          want->piece);
 }
 
-static int serve(struct cu_core *core, struct peer *peer, uint64_t id,
+static int serve(struct cu_core *core, struct neighbor *neighbor, uint64_t id,
                  const struct cu_msg_want *want)
 {
-    struct waiter *waiter = child_waiter(core, peer, id, want->kind, key_of(want));
-    struct flow *flow = flow_of(core, peer, want->tree);
+    struct waiter *waiter = child_waiter(core, neighbor, id, want->kind, key_of(want));
+    struct flow *flow = flow_of(core, neighbor, want->tree);
     struct cu_request request;
 
     if (!waiter)
@@ -134,11 +138,11 @@ static int serve(struct cu_core *core, struct peer *peer, uint64_t id,
     waiter->tree = want->tree;
     flow->wants++;
     flow->bytes += waiter->bytes;
-    cu_flight_want(core, &request, waiter);
+    cu_want(core, &request, waiter);
     return 0;
 }
 
-static int park(struct cu_core *core, struct peer *peer, uint64_t id,
+static int park(struct cu_core *core, struct neighbor *neighbor, uint64_t id,
                 const struct cu_msg_want *want)
 {
     size_t size = sizeof(struct parked) + want->path_len;
@@ -159,7 +163,7 @@ static int park(struct cu_core *core, struct peer *peer, uint64_t id,
     parked->tree = want->tree;
     parked->path_len = want->path_len;
     memcpy(parked->path, want->path, want->path_len);
-    cu_list_push_back(&flow_of(core, peer, want->tree)->parked, &parked->link);
+    cu_list_push_back(&flow_of(core, neighbor, want->tree)->parked, &parked->link);
     core->parked_bytes += size;
     return 0;
 }
@@ -171,13 +175,13 @@ static void parked_free(struct cu_core *core, struct parked *parked)
     free(parked);
 }
 
-static int refuse(struct cu_core *core, const struct peer *peer, uint64_t id,
+static int refuse(struct cu_core *core, const struct neighbor *neighbor, uint64_t id,
                   const struct cu_msg_want *want, int error)
 {
-    struct waiter *waiter = child_waiter(core, peer, id, want->kind, key_of(want));
+    struct waiter *waiter = child_waiter(core, neighbor, id, want->kind, key_of(want));
 
     COUNT(core, refused_busy);
-    if (peer->child_queued >
+    if (neighbor->child_queued >
         REFUSALS_BYTES + (uint64_t)core->config.tree_count * window_bytes(core)) {
         cu_waiter_free(waiter); /* it does not even take refusals */
         return -ENOBUFS;
@@ -188,54 +192,55 @@ static int refuse(struct cu_core *core, const struct peer *peer, uint64_t id,
     return 0;
 }
 
-int cu_flow_unsent(struct cu_core *core, struct peer *peer, uint64_t id,
+int cu_flow_unsent(struct cu_core *core, struct neighbor *neighbor, uint64_t id,
                    const struct cu_msg_answer *answer)
 {
     struct waiter *waiter;
 
     if (answer->value.error == EBUSY)
         return -ENOMEM; /* not even that */
-    waiter = child_waiter(core, peer, id, answer->kind, answer->key);
+    waiter = child_waiter(core, neighbor, id, answer->kind, answer->key);
     if (!waiter)
         return -ENOMEM;
     cu_waiter_fail(core, waiter, EBUSY);
     return 0;
 }
 
-int cu_flow_want(struct cu_core *core, struct peer *peer, uint64_t id,
+int cu_flow_want(struct cu_core *core, struct neighbor *neighbor, uint64_t id,
                  const struct cu_msg_want *want)
 {
-    struct flow *flow = flow_of(core, peer, want->tree);
+    struct flow *flow = flow_of(core, neighbor, want->tree);
     int rc;
 
-    if (cu_list_empty(&flow->parked) && has_room(core, peer, flow))
-        return serve(core, peer, id, want);
-    rc = park(core, peer, id, want);
-    return rc < 0 ? refuse(core, peer, id, want, -rc) : 0;
+    if (cu_list_empty(&flow->parked) && has_room(core, neighbor, flow))
+        return serve(core, neighbor, id, want);
+    rc = park(core, neighbor, id, want);
+    return rc < 0 ? refuse(core, neighbor, id, want, -rc) : 0;
 }
 
 void cu_flow_answered(struct cu_core *core, const struct waiter *waiter)
 {
-    struct peer *peer = cu_peers_find(core, waiter->rank);
+    struct neighbor *neighbor = cu_neighbors_find(core, waiter->rank);
     struct flow *flow;
 
-    if (!peer || waiter->bytes == 0)
+    if (!neighbor || waiter->bytes == 0)
         return; /* it was refused, and never in service */
-    flow = flow_of(core, peer, waiter->tree);
+    flow = flow_of(core, neighbor, waiter->tree);
     /* The answer may be to a connection that has ended, whose counts are gone. */
     if (flow->wants > 0)
         flow->wants--;
     flow->bytes -= waiter->bytes < flow->bytes ? waiter->bytes : flow->bytes;
 }
 
-void cu_flow_queued(struct cu_core *core, struct peer *peer, uint64_t bytes)
+void cu_flow_queued(struct cu_core *core, struct neighbor *neighbor, uint64_t bytes)
 {
-    core->queued_bytes -= peer->child_queued;
-    peer->child_queued = bytes;
+    core->queued_bytes -= neighbor->child_queued;
+    neighbor->child_queued = bytes;
     core->queued_bytes += bytes;
 }
 
-static int serve_parked(struct cu_core *core, struct peer *peer, const struct parked *parked)
+static int serve_parked(struct cu_core *core, struct neighbor *neighbor,
+                        const struct parked *parked)
 {
     const struct cu_msg_want want = {
         .kind = (enum cu_kind)parked->kind,
@@ -248,10 +253,10 @@ static int serve_parked(struct cu_core *core, struct peer *peer, const struct pa
         .path_len = parked->path_len,
     };
 
-    return serve(core, peer, parked->id, &want);
+    return serve(core, neighbor, parked->id, &want);
 }
 
-static bool pump_flow(struct cu_core *core, struct peer *peer, struct flow *flow)
+static bool pump_flow(struct cu_core *core, struct neighbor *neighbor, struct flow *flow)
 {
     bool moved = false;
 
@@ -259,7 +264,7 @@ static bool pump_flow(struct cu_core *core, struct peer *peer, struct flow *flow
         struct parked *parked = CU_LIST_ENTRY(link, struct parked, link);
 
         /* Without memory it stays, and comes when something was answered. */
-        if (!has_room(core, peer, flow) || serve_parked(core, peer, parked) < 0)
+        if (!has_room(core, neighbor, flow) || serve_parked(core, neighbor, parked) < 0)
             break;
         moved = true;
         cu_list_remove(link);
@@ -274,19 +279,19 @@ bool cu_flow_pump(struct cu_core *core)
 
     if (core->parked_bytes == 0)
         return false;
-    cu_list_for_each (link, &core->peers) {
-        struct peer *peer = CU_LIST_ENTRY(link, struct peer, link);
+    cu_list_for_each (link, &core->neighbors) {
+        struct neighbor *neighbor = CU_LIST_ENTRY(link, struct neighbor, link);
 
         for (uint32_t t = 0; t < core->config.tree_count; t++)
-            moved = pump_flow(core, peer, &peer->flows[t]) || moved;
+            moved = pump_flow(core, neighbor, &neighbor->flows[t]) || moved;
     }
     return moved;
 }
 
-void cu_flow_child_lost(struct cu_core *core, struct peer *peer)
+void cu_flow_child_lost(struct cu_core *core, struct neighbor *neighbor)
 {
     for (uint32_t t = 0; t < core->config.tree_count; t++) {
-        struct flow *flow = &peer->flows[t];
+        struct flow *flow = &neighbor->flows[t];
 
         cu_list_for_each_safe (link, &flow->parked)
             parked_free(core, CU_LIST_ENTRY(link, struct parked, link));
@@ -294,5 +299,5 @@ void cu_flow_child_lost(struct cu_core *core, struct peer *peer)
         flow->wants = 0;
         flow->bytes = 0;
     }
-    cu_flow_queued(core, peer, 0);
+    cu_flow_queued(core, neighbor, 0);
 }

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What an object holds. Each kind has a shape of its own after the common part, because a job has
  * thousands of objects on a node: 184 bytes for attributes, 120 for a chunk. */
-#include "core/internal.h"
+#include "core/object.h"
+
+#include "core/flight.h"
+#include "core/state.h"
 
 size_t cu_object_size(enum cu_kind kind)
 {

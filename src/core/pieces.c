@@ -4,9 +4,12 @@
  * is wanted when some of its pieces are here is asked for as a whole.
  *
  * Invariant: a checksum of a part is made only from bytes whose own checksum was looked at. */
-#include "core/internal.h"
+#include "core/pieces.h"
 
 #include "base/hash.h"
+#include "core/cache.h"
+#include "core/state.h"
+#include "core/waiters.h"
 #include "proto/piece.h"
 
 #include <errno.h>

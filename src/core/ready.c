@@ -4,7 +4,9 @@
  * parent when it changed: at once when its whole subtree is ready, else a little later, so that a
  * large job sends few messages. What a lost child had said is forgotten with it; those below it are
  * counted again where they join. */
-#include "core/internal.h"
+#include "core/ready.h"
+
+#include "core/state.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -42,7 +44,7 @@ static void changed(struct cu_core *core)
     uint32_t whole = cu_tree_subtree_size(&core->routes[0].tree, core->config.rank);
 
     core->ready_changed = true;
-    cu_pending_add(core, &core->forget, PENDING_FORGET);
+    cu_pending_add(core, &core->news, PENDING_NEWS);
     if (core->ready_count >= whole)
         core->ready_ns = core->now_ns;
     else if (!core->ready_ns)
@@ -60,11 +62,11 @@ static void update(struct cu_core *core)
         bool mine = core->self_ready && i == core->config.rank / 8;
         unsigned now = mine ? 1u << core->config.rank % 8 : 0, was = core->ready_bits[i];
 
-        cu_list_for_each (link, &core->peers) {
-            const struct peer *peer = CU_LIST_ENTRY(link, struct peer, link);
+        cu_list_for_each (link, &core->neighbors) {
+            const struct neighbor *neighbor = CU_LIST_ENTRY(link, struct neighbor, link);
 
-            if (peer->ready)
-                now |= peer->ready[i];
+            if (neighbor->ready)
+                now |= neighbor->ready[i];
         }
         differs |= now != was;
         core->ready_bits[i] = (uint8_t)now;
@@ -85,16 +87,16 @@ void cu_ready_resend(struct cu_core *core)
 void cu_ready_tick(struct cu_core *core)
 {
     uint32_t parent = core->routes[0].parent;
-    struct peer *peer;
+    struct neighbor *neighbor;
 
     if (!core->ready_ns || core->now_ns < core->ready_ns)
         return;
     core->ready_ns = 0;
     if (parent == CU_RANK_NONE || parent == core->config.rank)
         return; /* sent when there is a parent */
-    peer = cu_peers_find(core, parent);
-    if (peer && peer->state == PEER_UP)
-        cu_peers_todo(core, peer, SEND_READY);
+    neighbor = cu_neighbors_find(core, parent);
+    if (neighbor && neighbor->state == PARENT_UP)
+        cu_neighbors_todo(core, neighbor, SEND_READY);
 }
 
 void cu_ready_later(struct cu_core *core)
@@ -113,7 +115,7 @@ void cu_ready_check_self(struct cu_core *core)
     update(core);
 }
 
-void cu_ready_hear(struct cu_core *core, struct peer *child, uint32_t first, uint32_t count,
+void cu_ready_hear(struct cu_core *core, struct neighbor *child, uint32_t first, uint32_t count,
                    const uint8_t *bits)
 {
     size_t size = set_size(core);
@@ -131,7 +133,7 @@ void cu_ready_hear(struct cu_core *core, struct peer *child, uint32_t first, uin
     update(core);
 }
 
-void cu_ready_forget(struct cu_core *core, struct peer *child)
+void cu_ready_forget(struct cu_core *core, struct neighbor *child)
 {
     if (!child->ready)
         return;

@@ -11,9 +11,11 @@
  * Objects are not walked through at once: each remembers the latest refresh before it came. It is
  * compared with the refreshes since when it is next looked for, and by a sweep that takes some
  * thousand buckets a tick. Invariant: the refreshes in [swept, made) are all in the log. */
-#include "core/internal.h"
+#include "core/refresh.h"
 
 #include "base/path.h"
+#include "core/cache.h"
+#include "core/state.h"
 
 #include <string.h>
 
@@ -117,36 +119,36 @@ static bool known(struct cu_core *core, uint32_t generation, const char *path, s
 }
 
 /* Before anything that is already on its way to be sent. */
-static void tell(struct cu_core *core, struct peer *peer, unsigned what)
+static void tell(struct cu_core *core, struct neighbor *neighbor, enum cu_side side)
 {
-    cu_peers_todo(core, peer, what);
-    cu_list_remove(&peer->pending.link);
-    cu_list_push_front(&core->pending, &peer->pending.link);
+    cu_neighbors_todo(core, neighbor, side == CU_CHILD ? SEND_REFRESH_CHILD : SEND_REFRESH_PARENT);
+    cu_list_remove(&neighbor->pending.link);
+    cu_list_push_front(&core->pending, &neighbor->pending.link);
 }
 
 static void tell_all(struct cu_core *core)
 {
-    cu_list_for_each (link, &core->peers) {
-        struct peer *peer = CU_LIST_ENTRY(link, struct peer, link);
+    cu_list_for_each (link, &core->neighbors) {
+        struct neighbor *neighbor = CU_LIST_ENTRY(link, struct neighbor, link);
 
-        if (peer->state == PEER_UP)
-            tell(core, peer, SEND_REFRESH_PARENT);
-        if (peer->child)
-            tell(core, peer, SEND_REFRESH_CHILD);
+        if (neighbor->state == PARENT_UP)
+            tell(core, neighbor, CU_PARENT);
+        if (neighbor->child)
+            tell(core, neighbor, CU_CHILD);
     }
 }
 
-void cu_refresh_tell_anew(struct cu_core *core, struct peer *peer, bool child)
+void cu_refresh_tell_anew(struct cu_core *core, struct neighbor *neighbor, enum cu_side side)
 {
-    peer->refresh_told[child] = oldest(core);
+    neighbor->refresh_told[side] = oldest(core);
     if (core->refreshes.made > 0)
-        tell(core, peer, child ? SEND_REFRESH_CHILD : SEND_REFRESH_PARENT);
+        tell(core, neighbor, side);
 }
 
-bool cu_refresh_message(struct cu_core *core, struct peer *peer, bool child,
+bool cu_refresh_message(struct cu_core *core, struct neighbor *neighbor, enum cu_side side,
                         struct cu_effect *effect)
 {
-    uint32_t *told = &peer->refresh_told[child];
+    uint32_t *told = &neighbor->refresh_told[side];
 
     if (core->refreshes.made - *told > REFRESH_LOG)
         *told = oldest(core);
@@ -161,7 +163,7 @@ bool cu_refresh_message(struct cu_core *core, struct peer *peer, bool child,
         effect->send.msg.refresh.path = path_of(r);
         effect->send.msg.refresh.path_len = path_len_of(r);
         if (*told != core->refreshes.made)
-            tell(core, peer, child ? SEND_REFRESH_CHILD : SEND_REFRESH_PARENT);
+            tell(core, neighbor, side);
         return true;
     }
     return false;
@@ -196,7 +198,7 @@ static void make(struct cu_core *core, uint32_t generation, const char *path, si
     restart_flights(core, r);
     if (cu_table_bucket_count(&core->objects) <= SWEEP_AT_ONCE)
         sweep(core, SIZE_MAX);
-    cu_pending_add(core, &core->forget, PENDING_FORGET);
+    cu_pending_add(core, &core->news, PENDING_NEWS);
 }
 
 bool cu_refresh_forget(struct cu_core *core, struct cu_effect *effect)

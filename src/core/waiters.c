@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Those who wait for an object: this node's kernel and children. Invariant: a waiter is in exactly
  * one place, a flight's list or the queue of effects; so each is answered exactly once. */
-#include "core/internal.h"
+#include "core/waiters.h"
+
+#include "core/flight.h"
+#include "core/object.h"
+#include "core/pieces.h"
+#include "core/state.h"
+#include "core/wants.h"
 
 #include <stdlib.h>
 
@@ -61,7 +67,7 @@ static void want_content(struct cu_core *core, const struct object *object, stru
     request.version = cu_version_of(&waiter->value.attr);
     waiter->has_attr = true;
     cu_list_remove(&waiter->link);
-    cu_flight_want(core, &request, waiter);
+    cu_want(core, &request, waiter);
 }
 
 static void answer_part(struct cu_core *core, const struct object *object, struct waiter *waiter)
@@ -139,7 +145,7 @@ void cu_waiters_forget_child(struct cu_core *core, uint32_t rank)
 {
     for (uint32_t t = 0; t < core->config.tree_count; t++)
         forget_child(&core->routes[t].flights, rank);
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < LANES; i++) {
         forget_child(&core->lanes[i].queue, rank);
         forget_child(&core->lanes[i].blocked, rank);
         forget_child(&core->lanes[i].running, rank);

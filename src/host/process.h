@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* libuv's threads. A root's lane of storage calls is 16, with what hangs at most 52 (core/slots.c);
+/* libuv's threads. A root's lane of storage calls is 16, with what hangs at most 52 (core/lanes.c);
  * that of an orphan 4 and 13. The rest closes files, writes figures and resolves names. */
 #define CU_PROCESS_WORKERS 72
 

@@ -86,6 +86,11 @@ void cu_tcp_drop(struct cu_tcp_link *link)
     release(link);
 }
 
+static struct cu_peer peer_of(const struct cu_tcp_link *link)
+{
+    return link->accepted ? cu_peer_child(link->rank) : cu_peer_parent(link->rank);
+}
+
 void cu_tcp_end(struct cu_tcp_link *link, int error)
 {
     const struct cu_transport_events *events = &link->tcp->config.events;
@@ -101,7 +106,7 @@ void cu_tcp_end(struct cu_tcp_link *link, int error)
         cu_tcp_stranger(link->tcp);
     shut(link);
     if (known)
-        events->down(events->context, &link->base, link->rank, link->accepted, -error);
+        events->down(events->context, &link->base, peer_of(link), -error);
     release(link);
 }
 
@@ -242,7 +247,7 @@ static void go_up(struct cu_tcp_link *link)
         cu_tcp_mark(link);
     sodium_memzero(who.key_send, sizeof(who.key_send));
     sodium_memzero(who.key_receive, sizeof(who.key_receive));
-    events->up(events->context, &link->base, &who, link->accepted);
+    events->up(events->context, &link->base, peer_of(link), &who);
 }
 
 static bool round_is_over(const struct cu_tcp_opening *opening)

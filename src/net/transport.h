@@ -6,6 +6,7 @@
 #define CU_NET_TRANSPORT_H
 
 #include "base/error.h"
+#include "core/peer.h"
 #include "proto/handshake.h"
 #include "proto/msg.h"
 
@@ -20,10 +21,10 @@ struct cu_link; /* one connection */
 
 struct cu_transport_events {
     void *context;
-    /* A connection is proven, either one that connect asked for (child false) or one that another
-     * node opened (child true), or one of the copper command (role client: rank CU_RANK_NONE). */
-    void (*up)(void *context, struct cu_link *link, const struct cu_handshake_result *who,
-               bool child);
+    /* A connection is proven, either one that connect asked for (to a parent) or one that another
+     * node opened (a child), or one of the copper command (role client: a child without a rank). */
+    void (*up)(void *context, struct cu_link *link, struct cu_peer peer,
+               const struct cu_handshake_result *who);
     /* A message has arrived; cleared by the transport after the call. */
     void (*message)(void *context, struct cu_link *link, const struct cu_msg *msg);
     /* May this message, which has a payload, come over this link now? False ends the link as one
@@ -31,7 +32,7 @@ struct cu_transport_events {
     bool (*expects)(void *context, struct cu_link *link, const struct cu_msg_head *head);
     /* An `up` link has ended (error: positive errno or 0 for an orderly end), or connect failed (up
      * never called). The link is gone after this call. Not called for cu_link_close. */
-    void (*down)(void *context, struct cu_link *link, uint32_t rank, bool child, int error);
+    void (*down)(void *context, struct cu_link *link, struct cu_peer peer, int error);
     /* After more than CU_LINK_HIGH_BYTES were queued: the kernel has taken everything. May be NULL.
      */
     void (*drained)(void *context, struct cu_link *link);

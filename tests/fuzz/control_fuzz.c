@@ -5,12 +5,14 @@
 #include "fuzz.h"
 
 #include "control/commands.h"
+#include "core/driver.h"
 
 #define ASKERS_MAX 64
 #define LATER_NS   (UINT64_C(200000000) * 1000000)
 
 static struct {
     struct cu_core *core;
+    struct cu_driver driver;
     struct cu_commands *commands;
     uint64_t now_ns;
     uint64_t asked; /* id of what was last sent to others */
@@ -25,11 +27,10 @@ static void on_reply(void *context, const struct cu_commands_origin *origin, str
     node.answers[origin->id]++;
 }
 
-static int on_ask(void *context, uint32_t rank, bool child, uint64_t id, struct cu_buf *json)
+static int on_ask(void *context, struct cu_peer peer, uint64_t id, struct cu_buf *json)
 {
     (void)context;
-    (void)child;
-    FUZZ_CHECK(rank < 4 && json->size > 0);
+    FUZZ_CHECK(peer.rank < 4 && json->size > 0);
     node.asked = id;
     return 0;
 }
@@ -63,15 +64,23 @@ static void on_dropped(void *context)
     (void)context;
 }
 
+static uint64_t port_now(void *context)
+{
+    (void)context;
+    return node.now_ns;
+}
+
+static bool port_poll(void *context)
+{
+    (void)context;
+    return cu_commands_poll(node.commands, node.now_ns);
+}
+
+static const struct cu_driver_ports ports = {.now_ns = port_now, .poll = port_poll};
+
 static void drain(void)
 {
-    struct cu_effect effect;
-
-    do {
-        while (cu_core_next_effect(node.core, &effect)) {
-            cu_effect_clear(&effect);
-        }
-    } while (cu_commands_poll(node.commands, node.now_ns));
+    cu_driver_run(&node.driver);
     if (node.stops)
         cu_commands_stopping(node.commands);
 }
@@ -106,9 +115,10 @@ static void start(struct cu_job *job)
     config.core = node.core;
     node.commands = cu_commands_create(&config);
     FUZZ_CHECK(node.core && node.commands);
-    cu_core_peer_up(node.core, 0, false, 0);
-    cu_core_peer_up(node.core, 2, true, 0);
-    cu_core_message(node.core, 2, true, &join, 0);
+    cu_driver_init(&node.driver, node.core, &ports, NULL);
+    cu_core_peer_up(node.core, cu_peer_parent(0), 0);
+    cu_core_peer_up(node.core, cu_peer_child(2), 0);
+    cu_core_message(node.core, cu_peer_child(2), &join, 0);
     drain();
 }
 
@@ -117,8 +127,8 @@ static void take(const char *line, size_t size, uint64_t *id)
     struct cu_commands_origin origin = {.owner = &node, .id = *id, .is_link = line[0] == 'l'};
 
     if (line[0] == 'p' || line[0] == 'c') {
-        cu_commands_result(node.commands, line[0] == 'c' ? 2 : 0, line[0] == 'c', node.asked,
-                           line + 1, size - 1, node.now_ns);
+        cu_commands_result(node.commands, line[0] == 'c' ? cu_peer_child(2) : cu_peer_parent(0),
+                           node.asked, line + 1, size - 1, node.now_ns);
     } else if (*id < ASKERS_MAX) {
         cu_commands_request(node.commands, &origin, line + 1, size - 1, node.now_ns);
         ++*id;

@@ -5,6 +5,7 @@
 #define CU_TEST_COMMANDS_NODE_H
 
 #include "control/commands.h"
+#include "core/driver.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -20,8 +21,7 @@
 #define MS 1000000ull
 
 struct sent {
-    uint32_t rank;
-    bool child;
+    struct cu_peer peer;
     uint64_t id;
     json_t *json;
 };
@@ -29,6 +29,7 @@ struct sent {
 /* One node under test. */
 static struct {
     struct cu_core *core;
+    struct cu_driver driver;
     struct cu_commands *commands;
     struct cu_job job;
     uint64_t now_ns;
@@ -63,15 +64,14 @@ static inline void on_reply(void *context, const struct cu_commands_origin *orig
     node.reply_owner = origin->owner;
 }
 
-static inline int on_ask(void *context, uint32_t rank, bool child, uint64_t id, struct cu_buf *json)
+static inline int on_ask(void *context, struct cu_peer peer, uint64_t id, struct cu_buf *json)
 {
     (void)context;
     if (node.ask_error != 0)
         return node.ask_error;
     assert_true(node.sent_count < 8);
     node.outbox[node.sent_count++] = (struct sent){
-        .rank = rank,
-        .child = child,
+        .peer = peer,
         .id = id,
         .json = json_loadb((const char *)json->data, json->size, 0, NULL),
     };
@@ -98,16 +98,23 @@ static inline void on_dropped(void *context)
     (void)context;
 }
 
-/* As the daemon does: effects first, then what waits. */
+static inline uint64_t port_now(void *context)
+{
+    (void)context;
+    return node.now_ns;
+}
+
+static inline bool port_poll(void *context)
+{
+    (void)context;
+    return cu_commands_poll(node.commands, node.now_ns);
+}
+
+static const struct cu_driver_ports node_ports = {.now_ns = port_now, .poll = port_poll};
+
 static inline void drain(void)
 {
-    struct cu_effect effect;
-
-    do {
-        while (cu_core_next_effect(node.core, &effect)) {
-            cu_effect_clear(&effect);
-        }
-    } while (cu_commands_poll(node.commands, node.now_ns));
+    cu_driver_run(&node.driver);
 }
 
 static inline bool on_forgot(void *context, uint64_t *failures)
@@ -156,6 +163,7 @@ static inline void start(uint32_t rank)
     node.job.hosts = (struct cu_hosts){.names = names, .count = 4};
     node.core = cu_core_create(&config.limits, node.now_ns, &err);
     assert_non_null(node.core);
+    cu_driver_init(&node.driver, node.core, &node_ports, NULL);
     config.core = node.core;
     config.started_ns = node.now_ns;
     node.commands = cu_commands_create(&config);
@@ -190,9 +198,9 @@ static inline void request(const char *text)
     request_as(&asker, 7, text);
 }
 
-static inline void result_from(uint32_t rank, bool child, uint64_t id, const char *text)
+static inline void result_from(struct cu_peer peer, uint64_t id, const char *text)
 {
-    cu_commands_result(node.commands, rank, child, id, text, strlen(text), node.now_ns);
+    cu_commands_result(node.commands, peer, id, text, strlen(text), node.now_ns);
     drain();
 }
 
@@ -203,9 +211,9 @@ static inline void pass_ms(uint64_t ms)
     drain();
 }
 
-static inline void message(uint32_t rank, bool child, const struct cu_msg *msg)
+static inline void message(struct cu_peer peer, const struct cu_msg *msg)
 {
-    cu_core_message(node.core, rank, child, msg, node.now_ns);
+    cu_core_message(node.core, peer, msg, node.now_ns);
     drain();
 }
 
@@ -213,8 +221,8 @@ static inline void join_child(uint32_t rank)
 {
     const struct cu_msg join = {.type = CU_MSG_JOIN, .join = {.trees = 1}};
 
-    cu_core_peer_up(node.core, rank, true, node.now_ns);
-    message(rank, true, &join);
+    cu_core_peer_up(node.core, cu_peer_child(rank), node.now_ns);
+    message(cu_peer_child(rank), &join);
 }
 
 static inline void ready_from(uint32_t rank, uint32_t first, uint8_t bits, uint32_t count)
@@ -222,7 +230,7 @@ static inline void ready_from(uint32_t rank, uint32_t first, uint8_t bits, uint3
     const struct cu_msg ready = {.type = CU_MSG_READY,
                                  .ready = {.first = first, .count = count, .bits = &bits}};
 
-    message(rank, true, &ready);
+    message(cu_peer_child(rank), &ready);
 }
 
 static inline json_int_t number(const char *name)
@@ -254,7 +262,7 @@ static inline const char *listed(const json_t *object, const char *name, size_t 
 static inline void start_child(void)
 {
     start(1);
-    cu_core_peer_up(node.core, 0, false, node.now_ns);
+    cu_core_peer_up(node.core, cu_peer_parent(0), node.now_ns);
     drain();
     assert_int_equal(cu_core_parent(node.core, 0), 0);
 }

@@ -151,15 +151,15 @@ static void test_parked_then_handed_up(void **state)
     request("{\"op\":\"wait\",\"timeout_ms\":900}");
     pass_ms(300);
     assert_int_equal(node.sent_count, 0);
-    cu_core_peer_up(node.core, 0, false, node.now_ns);
+    cu_core_peer_up(node.core, cu_peer_parent(0), node.now_ns);
     drain();
     assert_int_equal(node.sent_count, 1);
-    assert_false(node.outbox[0].child);
-    assert_int_equal(node.outbox[0].rank, 0);
+    assert_int_equal(node.outbox[0].peer.side, CU_PARENT);
+    assert_int_equal(node.outbox[0].peer.rank, 0);
     assert_int_equal(json_integer_value(json_object_get(node.outbox[0].json, "timeout_ms")), 600);
-    result_from(1, false, node.outbox[0].id, "{\"ok\":true}"); /* not who was asked */
+    result_from(cu_peer_parent(1), node.outbox[0].id, "{\"ok\":true}"); /* not who was asked */
     assert_null(node.reply);
-    result_from(0, false, node.outbox[0].id, "{\"ok\":true,\"from\":\"root\"}");
+    result_from(cu_peer_parent(0), node.outbox[0].id, "{\"ok\":true,\"from\":\"root\"}");
     assert_string_equal(json_string_value(json_object_get(node.reply, "from")), "root");
     assert_int_equal(node.reply_id, 7);
 }
@@ -191,13 +191,13 @@ static void test_handed_up_again(void **state)
     request("{\"op\":\"status\",\"root\":true}");
     assert_int_equal(node.sent_count, 1);
     node.ask_error = -ENOTCONN;
-    cu_commands_peer_down(node.commands, 0, false, node.now_ns);
+    cu_commands_peer_down(node.commands, cu_peer_parent(0), node.now_ns);
     drain();
     assert_null(node.reply);
     node.ask_error = 0;
     drain();
     assert_int_equal(node.sent_count, 2);
-    result_from(0, false, node.outbox[1].id, "{\"ok\":true}");
+    result_from(cu_peer_parent(0), node.outbox[1].id, "{\"ok\":true}");
     assert_true(ok());
 }
 
@@ -206,7 +206,7 @@ static void test_broken_answer_from_above(void **state)
     (void)state;
     start_child();
     request("{\"op\":\"status\",\"root\":true}");
-    result_from(0, false, node.outbox[0].id, "{\"ok\":true}\n{\"ok\":false}");
+    result_from(cu_peer_parent(0), node.outbox[0].id, "{\"ok\":true}\n{\"ok\":false}");
     assert_string_equal(error_text(), "the answer of node0 is broken");
 }
 

@@ -20,21 +20,21 @@ static void test_gather_stats(void **state)
     request("{\"op\":\"stats\",\"all\":true,\"timeout_ms\":800}");
     assert_null(node.reply);
     assert_int_equal(node.sent_count, 2);
-    assert_true(node.outbox[0].child && node.outbox[1].child);
-    assert_int_equal(node.outbox[0].rank + node.outbox[1].rank, 4);
+    assert_true(node.outbox[0].peer.side == CU_CHILD && node.outbox[1].peer.side == CU_CHILD);
+    assert_int_equal(node.outbox[0].peer.rank + node.outbox[1].peer.rank, 4);
     assert_true(json_is_true(json_object_get(node.outbox[0].json, "below")));
     assert_null(json_object_get(node.outbox[0].json, "all"));
     assert_int_equal(json_integer_value(json_object_get(node.outbox[0].json, "timeout_ms")), 700);
     id = node.outbox[0].id;
     result_from(
-        1, true, id,
+        cu_peer_child(1), id,
         "{\"ok\":true,\"ranks\":\"1-2\",\"sum\":{\"fuse_lookup\":30,\"loop_longest_us\":700,"
         "\"evictions\":\"x\"}}");
     assert_null(node.reply);
-    result_from(1, true, id, "{\"ok\":true,\"ranks\":\"3\"}");      /* again: not taken */
-    result_from(2, true, id, "{\"ok\":true,\"ranks\":\"3\"}");      /* was not asked */
-    result_from(3, false, id, "{\"ok\":true,\"ranks\":\"3\"}");     /* wrong side */
-    result_from(3, true, id + 99, "{\"ok\":true,\"ranks\":\"3\"}"); /* wrong id */
+    result_from(cu_peer_child(1), id, "{\"ok\":true,\"ranks\":\"3\"}");      /* again: not taken */
+    result_from(cu_peer_child(2), id, "{\"ok\":true,\"ranks\":\"3\"}");      /* was not asked */
+    result_from(cu_peer_parent(3), id, "{\"ok\":true,\"ranks\":\"3\"}");     /* wrong side */
+    result_from(cu_peer_child(3), id + 99, "{\"ok\":true,\"ranks\":\"3\"}"); /* wrong id */
     assert_null(node.reply);
     pass_ms(800);
     assert_true(ok());
@@ -45,7 +45,7 @@ static void test_gather_stats(void **state)
     assert_int_equal(number("silent_count"), 1);
     assert_string_equal(listed(node.reply, "silent", 0), "node3");
     assert_null(json_object_get(node.reply, "ranks"));
-    result_from(3, true, id, "{\"ok\":true,\"ranks\":\"3\"}"); /* too late */
+    result_from(cu_peer_child(3), id, "{\"ok\":true,\"ranks\":\"3\"}"); /* too late */
 }
 
 static void test_gather_each_node(void **state)
@@ -58,7 +58,7 @@ static void test_gather_each_node(void **state)
     cu_core_counters(node.core)[CU_COUNT_fuse_lookup] = 5;
     request("{\"op\":\"stats\",\"all\":true,\"each\":true}");
     assert_true(json_is_true(json_object_get(node.outbox[0].json, "each")));
-    result_from(1, true, node.outbox[0].id,
+    result_from(cu_peer_child(1), node.outbox[0].id,
                 "{\"ok\":true,\"ranks\":\"1\",\"sum\":{\"fuse_lookup\":7,"
                 "\"loop_longest_us\":3},\"nodes\":["
                 "{\"host\":\"node1\",\"rank\":1,\"counters\":{\"fuse_lookup\":7}}]}");
@@ -80,9 +80,9 @@ static void test_gather_counts_nobody_twice(void **state)
     join_child(1);
     join_child(3);
     request("{\"op\":\"stats\",\"all\":true}");
-    result_from(1, true, node.outbox[0].id,
+    result_from(cu_peer_child(1), node.outbox[0].id,
                 "{\"ok\":true,\"ranks\":\"1-2\",\"sum\":{\"fuse_lookup\":30}}");
-    result_from(3, true, node.outbox[0].id,
+    result_from(cu_peer_child(3), node.outbox[0].id,
                 "{\"ok\":true,\"ranks\":\"2-3\",\"sum\":{\"fuse_lookup\":20}}");
     assert_int_equal(summed("fuse_lookup"), 30);
     assert_int_equal(number("answered"), 3);
@@ -99,8 +99,9 @@ static void test_gather_broken_results(void **state)
     assert_int_equal(node.sent_count, 2);
     assert_string_equal(json_string_value(json_object_get(node.outbox[0].json, "path")), "/b/c");
     assert_int_equal(cu_core_generation(node.core), 1);
-    result_from(1, true, node.outbox[0].id, "{\"ok\":true,\"ranks\":\"1,9999999\",\"nodes\":3}");
-    result_from(3, true, node.outbox[0].id, "nonsense");
+    result_from(cu_peer_child(1), node.outbox[0].id,
+                "{\"ok\":true,\"ranks\":\"1,9999999\",\"nodes\":3}");
+    result_from(cu_peer_child(3), node.outbox[0].id, "nonsense");
     assert_true(ok());
     assert_int_equal(number("nodes"), 2);
     assert_string_equal(listed(node.reply, "silent", 0), "node2");
@@ -114,11 +115,11 @@ static void test_gather_lost_child(void **state)
     join_child(1);
     join_child(3);
     request("{\"op\":\"stats\",\"all\":true}");
-    cu_commands_peer_down(node.commands, 3, true, node.now_ns);
+    cu_commands_peer_down(node.commands, cu_peer_child(3), node.now_ns);
     assert_null(node.reply);
-    cu_commands_peer_down(node.commands, 1, false, node.now_ns);
+    cu_commands_peer_down(node.commands, cu_peer_parent(1), node.now_ns);
     assert_null(node.reply);
-    cu_commands_peer_down(node.commands, 1, true, node.now_ns);
+    cu_commands_peer_down(node.commands, cu_peer_child(1), node.now_ns);
     assert_true(ok());
     assert_int_equal(number("silent_count"), 3);
     node.ask_error = -ENOTCONN;
@@ -149,10 +150,10 @@ static void test_stop_waits_for_ends(void **state)
     request("{\"op\":\"stop\",\"all\":true}");
     assert_int_equal(node.sent_count, 2);
     id = node.outbox[0].id;
-    result_from(1, true, id, "{\"ok\":true,\"ranks\":\"1-2\"}");
-    result_from(3, true, id, "{\"ok\":true,\"ranks\":\"3\",\"lingers\":true}");
+    result_from(cu_peer_child(1), id, "{\"ok\":true,\"ranks\":\"1-2\"}");
+    result_from(cu_peer_child(3), id, "{\"ok\":true,\"ranks\":\"3\",\"lingers\":true}");
     assert_int_equal(node.stops, 0); /* node1's process has not ended yet */
-    cu_commands_peer_down(node.commands, 1, true, node.now_ns);
+    cu_commands_peer_down(node.commands, cu_peer_child(1), node.now_ns);
     assert_int_equal(node.stops, 1);
     assert_int_equal(json_integer_value(json_object_get(node.stop_result, "stopped")), 4);
     assert_int_equal(json_integer_value(json_object_get(node.stop_result, "silent_count")), 0);
@@ -196,8 +197,8 @@ static void test_below(void **state)
     join_child(2);
     request("{\"op\":\"refresh\",\"path\":\"/\",\"below\":true}");
     assert_int_equal(node.sent_count, 1);
-    assert_int_equal(node.outbox[0].rank, 2);
-    result_from(2, true, node.outbox[0].id, "{\"ok\":true,\"ranks\":\"2\"}");
+    assert_int_equal(node.outbox[0].peer.rank, 2);
+    result_from(cu_peer_child(2), node.outbox[0].id, "{\"ok\":true,\"ranks\":\"2\"}");
     assert_true(ok());
     assert_string_equal(json_string_value(json_object_get(node.reply, "ranks")), "1-2");
     assert_null(json_object_get(node.reply, "silent"));
@@ -210,7 +211,8 @@ static void test_refresh_waits_for_the_kernels(void **state)
     join_child(1);
     node.forgetting = true;
     request("{\"op\":\"refresh\",\"all\":true,\"path\":\"/\"}");
-    result_from(1, true, node.outbox[0].id, "{\"ok\":true,\"ranks\":\"1-3\",\"failed\":2}");
+    result_from(cu_peer_child(1), node.outbox[0].id,
+                "{\"ok\":true,\"ranks\":\"1-3\",\"failed\":2}");
     assert_null(node.reply);
     node.forgetting = false;
     node.forget_failures = 5; /* of what was told meanwhile */
@@ -239,15 +241,15 @@ static void test_stop_lingers(void **state)
     cu_commands_stopping(node.commands);
     assert_true(cu_commands_lingers(node.commands));
     assert_null(node.reply);
-    result_from(0, false, node.outbox[0].id, "{\"ok\":true,\"stopped\":4}");
+    result_from(cu_peer_parent(0), node.outbox[0].id, "{\"ok\":true,\"stopped\":4}");
     assert_int_equal(number("stopped"), 4);
     assert_ptr_equal(node.reply_owner, &asker);
     /* whoever asked takes this node's end for that of all: the parent's comes first */
     assert_true(cu_commands_lingers(node.commands));
-    cu_commands_peer_down(node.commands, 0, true, node.now_ns);
-    cu_commands_peer_down(node.commands, 2, false, node.now_ns);
+    cu_commands_peer_down(node.commands, cu_peer_child(0), node.now_ns);
+    cu_commands_peer_down(node.commands, cu_peer_parent(2), node.now_ns);
     assert_true(cu_commands_lingers(node.commands));
-    cu_commands_peer_down(node.commands, 0, false, node.now_ns);
+    cu_commands_peer_down(node.commands, cu_peer_parent(0), node.now_ns);
     assert_false(cu_commands_lingers(node.commands));
 }
 
@@ -257,7 +259,7 @@ static void test_stop_does_not_linger_for_ever(void **state)
     start_child();
     request("{\"op\":\"stop\",\"all\":true}");
     cu_commands_stopping(node.commands);
-    result_from(0, false, node.outbox[0].id, "{\"ok\":true,\"stopped\":4}");
+    result_from(cu_peer_parent(0), node.outbox[0].id, "{\"ok\":true,\"stopped\":4}");
     pass_ms(CU_COMMANDS_END_MS - 1);
     assert_true(cu_commands_lingers(node.commands));
     pass_ms(1);
@@ -271,9 +273,9 @@ static void test_who_answers_a_stop_and_does_not_end_is_silent(void **state)
     join_child(1);
     join_child(3);
     request("{\"op\":\"stop\",\"all\":true}");
-    result_from(1, true, node.outbox[0].id, "{\"ok\":true,\"ranks\":\"1-2\"}");
-    result_from(3, true, node.outbox[0].id, "{\"ok\":true,\"ranks\":\"3\"}");
-    cu_commands_peer_down(node.commands, 3, true, node.now_ns);
+    result_from(cu_peer_child(1), node.outbox[0].id, "{\"ok\":true,\"ranks\":\"1-2\"}");
+    result_from(cu_peer_child(3), node.outbox[0].id, "{\"ok\":true,\"ranks\":\"3\"}");
+    cu_commands_peer_down(node.commands, cu_peer_child(3), node.now_ns);
     pass_ms(5000);
     assert_int_equal(node.stops, 1);
     assert_int_equal(json_integer_value(json_object_get(node.stop_result, "stopped")), 3);
@@ -286,7 +288,7 @@ static void test_stop_lingers_in_vain(void **state)
     start_child();
     request("{\"op\":\"stop\",\"all\":true}");
     cu_commands_stopping(node.commands);
-    cu_commands_peer_down(node.commands, 0, false, node.now_ns);
+    cu_commands_peer_down(node.commands, cu_peer_parent(0), node.now_ns);
     assert_string_equal(error_text(), "node0 ended before it answered");
     assert_false(cu_commands_lingers(node.commands));
 }

@@ -3,7 +3,9 @@
 #include "core/flight.h"
 
 #include "base/hash.h"
-#include "core/internal.h"
+#include "core/driver.h"
+#include "core/state.h"
+#include "proto/dir.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -21,6 +23,7 @@
 
 struct node {
     struct cu_core *core;
+    struct cu_driver driver;
     uint64_t now;
     /* what came out, last of each */
     unsigned replies, reads, wants, answers, forgets, connects, disconnects;
@@ -32,55 +35,92 @@ struct node {
     char path[CU_KIND_COUNT * 16];
 };
 
+static uint64_t port_now(void *context)
+{
+    return ((const struct node *)context)->now;
+}
+
+static void port_reply(void *context, uint64_t cookie, enum cu_core_where where,
+                       const struct cu_value *value)
+{
+    struct node *n = context;
+
+    (void)where;
+    n->replies++;
+    n->cookie = cookie;
+    n->error = value->error;
+    cu_value_clear(&n->value);
+    cu_value_copy(&n->value, value);
+}
+
+static int port_send(void *context, struct cu_peer peer, struct cu_msg *msg, uint64_t *queued)
+{
+    struct node *n = context;
+
+    (void)peer;
+    (void)queued;
+    if (msg->type == CU_MSG_WANT) {
+        n->wants++;
+        n->want_id = msg->id;
+        n->want = msg->want;
+        n->want_key = cu_object_key(n->want.kind, cu_hash_bytes(n->want.path, n->want.path_len),
+                                    n->want.chunk, n->want.piece);
+        n->want.path = NULL;
+    } else if (msg->type == CU_MSG_ANSWER) {
+        n->answers++;
+        n->error = msg->answer.value.error;
+        cu_value_clear(&n->value);
+        cu_value_copy(&n->value, &msg->answer.value);
+    }
+    return 0;
+}
+
+static int port_read(void *context, uint64_t id, const struct cu_request *request, bool direct)
+{
+    struct node *n = context;
+
+    (void)direct;
+    n->reads++;
+    n->read_id = id;
+    n->read = *request;
+    n->read.path = NULL;
+    return 0;
+}
+
+static int port_connect(void *context, uint32_t rank)
+{
+    (void)rank;
+    ((struct node *)context)->connects++;
+    return 0;
+}
+
+static void port_disconnect(void *context, struct cu_peer peer)
+{
+    (void)peer;
+    ((struct node *)context)->disconnects++;
+}
+
+static void port_forget(void *context, const char *path, size_t path_len, bool pages)
+{
+    (void)path;
+    (void)path_len;
+    (void)pages;
+    ((struct node *)context)->forgets++;
+}
+
+static const struct cu_driver_ports ports = {
+    .now_ns = port_now,
+    .reply = port_reply,
+    .send = port_send,
+    .read = port_read,
+    .connect = port_connect,
+    .disconnect = port_disconnect,
+    .forget = port_forget,
+};
+
 static void drain(struct node *n)
 {
-    struct cu_effect e;
-
-    while (cu_core_next_effect(n->core, &e)) {
-        switch (e.type) {
-        case CU_EFFECT_REPLY:
-            n->replies++;
-            n->cookie = e.reply.cookie;
-            n->error = e.reply.value.error;
-            cu_value_clear(&n->value);
-            cu_value_copy(&n->value, &e.reply.value);
-            break;
-        case CU_EFFECT_SEND:
-            if (e.send.msg.type == CU_MSG_WANT) {
-                n->wants++;
-                n->want_id = e.send.msg.id;
-                n->want = e.send.msg.want;
-                n->want_key =
-                    cu_object_key(n->want.kind, cu_hash_bytes(n->want.path, n->want.path_len),
-                                  n->want.chunk, n->want.piece);
-                n->want.path = NULL;
-            } else if (e.send.msg.type == CU_MSG_ANSWER) {
-                n->answers++;
-                n->error = e.send.msg.answer.value.error;
-                cu_value_clear(&n->value);
-                cu_value_copy(&n->value, &e.send.msg.answer.value);
-            }
-            break;
-        case CU_EFFECT_READ:
-            n->reads++;
-            n->read_id = e.read.id;
-            n->read = e.read.request;
-            n->read.path = NULL;
-            break;
-        case CU_EFFECT_CONNECT:
-            n->connects++;
-            break;
-        case CU_EFFECT_FORGET:
-            n->forgets++;
-            break;
-        case CU_EFFECT_DISCONNECT:
-            n->disconnects++;
-            break;
-        case CU_EFFECT_READY:
-            break;
-        }
-        cu_effect_clear(&e);
-    }
+    cu_driver_run(&n->driver);
 }
 
 static struct node *node_of_trees(uint32_t rank, uint32_t count, uint32_t trees)
@@ -105,6 +145,7 @@ static struct node *node_of_trees(uint32_t rank, uint32_t count, uint32_t trees)
     n->now = 100 * S_NS;
     n->core = cu_core_create(&config, n->now, &err);
     assert_non_null(n->core);
+    cu_driver_init(&n->driver, n->core, &ports, n);
     drain(n);
     return n;
 }
@@ -169,7 +210,7 @@ static void child_want(struct node *n, uint32_t rank, enum cu_kind kind, const c
     msg.want.flags = flags;
     msg.want.path = path;
     msg.want.path_len = (uint16_t)strlen(path);
-    cu_core_message(n->core, rank, true, &msg, n->now);
+    cu_core_message(n->core, cu_peer_child(rank), &msg, n->now);
     drain(n);
 }
 
@@ -181,7 +222,7 @@ static void answer(struct node *n, uint32_t rank, enum cu_kind kind, uint64_t id
     msg.answer.kind = kind;
     msg.answer.key = n->want_key;
     msg.answer.value = *value;
-    cu_core_message(n->core, rank, false, &msg, n->now);
+    cu_core_message(n->core, cu_peer_parent(rank), &msg, n->now);
     drain(n);
 }
 
@@ -191,7 +232,7 @@ static void many_wants_are_one_read(void **state)
     struct cu_value v = attr_value(5, 1);
 
     (void)state;
-    cu_core_peer_up(n->core, 1, true, n->now);
+    cu_core_peer_up(n->core, cu_peer_child(1), n->now);
     want(n, CU_KIND_ATTR, "/a", 1);
     want(n, CU_KIND_ATTR, "/a", 2);
     child_want(n, 1, CU_KIND_ATTR, "/a", 0, 77);
@@ -310,7 +351,7 @@ static void content_travels_with_the_attr(void **state)
     struct cu_request data = request_of(CU_KIND_DATA, "/a");
 
     (void)state;
-    cu_core_peer_up(n->core, 1, true, n->now);
+    cu_core_peer_up(n->core, cu_peer_child(1), n->now);
     child_want(n, 1, CU_KIND_ATTR, "/a", CU_WANT_CONTENT, 5);
     assert_int_equal(n->read.flags, CU_WANT_CONTENT);
     v.content = cu_buf_copy("hello", 5);
@@ -330,7 +371,7 @@ static void content_that_is_missing_is_read_for_the_child(void **state)
     struct cu_value v = attr_value(5, 1), d = bytes_value("hello");
 
     (void)state;
-    cu_core_peer_up(n->core, 1, true, n->now);
+    cu_core_peer_up(n->core, cu_peer_child(1), n->now);
     want(n, CU_KIND_ATTR, "/a", 1);
     stored(n, &v);
     child_want(n, 1, CU_KIND_ATTR, "/a", CU_WANT_CONTENT, 5);
@@ -350,7 +391,7 @@ static void unreadable_content_sends_the_attr_alone(void **state)
     struct cu_value v = attr_value(5, 1), e = {.error = EACCES};
 
     (void)state;
-    cu_core_peer_up(n->core, 1, true, n->now);
+    cu_core_peer_up(n->core, cu_peer_child(1), n->now);
     want(n, CU_KIND_ATTR, "/a", 1);
     stored(n, &v);
     child_want(n, 1, CU_KIND_ATTR, "/a", CU_WANT_CONTENT, 5);
@@ -408,7 +449,7 @@ static struct node *leaf_new(void)
     struct node *n = node_new(1, 2);
 
     assert_int_equal(n->connects, 1);
-    cu_core_peer_up(n->core, 0, false, n->now);
+    cu_core_peer_up(n->core, cu_peer_parent(0), n->now);
     drain(n);
     return n;
 }
@@ -440,7 +481,7 @@ static void lost_parent_makes_the_leaf_a_root(void **state)
 
     (void)state;
     want(n, CU_KIND_ATTR, "/a", 1);
-    cu_core_peer_down(n->core, 0, false, 0, n->now);
+    cu_core_peer_down(n->core, cu_peer_parent(0), 0, n->now);
     drain(n);
     assert_int_equal(n->reads, 1);
     stored(n, &v);
@@ -450,7 +491,7 @@ static void lost_parent_makes_the_leaf_a_root(void **state)
     cu_core_tick(n->core, n->now);
     drain(n);
     assert_int_equal(n->connects, 2); /* it looks for its parent in the background */
-    cu_core_peer_up(n->core, 0, false, n->now);
+    cu_core_peer_up(n->core, cu_peer_parent(0), n->now);
     drain(n);
     assert_int_equal(cu_core_parent(n->core, 0), 0);
     node_free(n);
@@ -462,14 +503,14 @@ static void parent_is_waited_for_at_the_start_but_not_one_of_another_version(voi
 
     (void)state;
     want(n, CU_KIND_ATTR, "/a", 1);
-    cu_core_peer_down(n->core, 0, false, ECONNREFUSED, n->now);
+    cu_core_peer_down(n->core, cu_peer_parent(0), ECONNREFUSED, n->now);
     drain(n);
     assert_int_equal(n->reads, 0);
     n->now += S_NS;
     cu_core_tick(n->core, n->now);
     drain(n);
     assert_int_equal(n->connects, 2);
-    cu_core_peer_down(n->core, 0, false, EPROTONOSUPPORT, n->now);
+    cu_core_peer_down(n->core, cu_peer_parent(0), EPROTONOSUPPORT, n->now);
     drain(n);
     assert_int_equal(n->reads, 1);
     assert_int_equal(cu_core_parent(n->core, 0), 1);
@@ -497,7 +538,7 @@ static void a_parent_that_is_silent_for_long_is_replaced_at_once(void **state)
     struct node *n = node_new(2, 3);
 
     (void)state;
-    cu_core_peer_up(n->core, 1, false, n->now);
+    cu_core_peer_up(n->core, cu_peer_parent(1), n->now);
     drain(n);
     assert_int_equal(n->connects, 1);
     want(n, CU_KIND_ATTR, "/a", 1);
@@ -509,7 +550,7 @@ static void a_parent_that_is_silent_for_long_is_replaced_at_once(void **state)
     }
     /* It is still the parent; the grandparent is connected to already. */
     assert_int_equal(n->connects, 2);
-    cu_core_peer_up(n->core, 0, false, n->now);
+    cu_core_peer_up(n->core, cu_peer_parent(0), n->now);
     drain(n);
     assert_int_equal(cu_core_parent(n->core, 0), 1);
     assert_int_equal(n->wants, 1);
@@ -692,7 +733,7 @@ static void want_that_cannot_be_sent_is_read_here_and_the_parent_stays(void **st
     assert_int_equal(cu_core_want(n->core, &r, 1, n->now), 0);
     assert_true(cu_core_next_effect(n->core, &e));
     assert_int_equal(e.type, CU_EFFECT_SEND);
-    cu_core_unsent(n->core, 0, false, &e.send.msg, EINVAL, n->now);
+    cu_core_unsent(n->core, cu_peer_parent(0), &e.send.msg, EINVAL, n->now);
     cu_effect_clear(&e);
     drain(n);
     assert_int_equal(n->reads, 1);
@@ -713,16 +754,16 @@ static void answer_that_cannot_be_sent_becomes_busy_then_costs_the_child(void **
     struct cu_effect e;
 
     (void)state;
-    cu_core_peer_up(n->core, 1, true, n->now);
+    cu_core_peer_up(n->core, cu_peer_child(1), n->now);
     want(n, CU_KIND_ATTR, "/a", 1);
     stored(n, &v);
     msg.want.kind = CU_KIND_ATTR;
     msg.want.path = "/a";
     msg.want.path_len = 2;
-    cu_core_message(n->core, 1, true, &msg, n->now);
+    cu_core_message(n->core, cu_peer_child(1), &msg, n->now);
     assert_true(cu_core_next_effect(n->core, &e));
     assert_int_equal(e.send.msg.answer.value.error, 0);
-    cu_core_unsent(n->core, 1, true, &e.send.msg, EINVAL, n->now);
+    cu_core_unsent(n->core, cu_peer_child(1), &e.send.msg, EINVAL, n->now);
     cu_effect_clear(&e);
     assert_true(cu_core_next_effect(n->core, &e));
     assert_int_equal(e.type, CU_EFFECT_SEND);
@@ -730,7 +771,7 @@ static void answer_that_cannot_be_sent_becomes_busy_then_costs_the_child(void **
     assert_int_equal(e.send.msg.answer.kind, CU_KIND_ATTR);
     assert_int_equal(e.send.msg.answer.value.error, EBUSY);
     assert_int_equal(cu_core_counters(n->core)[CU_COUNT_children], 1);
-    cu_core_unsent(n->core, 1, true, &e.send.msg, ENOMEM, n->now);
+    cu_core_unsent(n->core, cu_peer_child(1), &e.send.msg, ENOMEM, n->now);
     cu_effect_clear(&e);
     drain(n);
     assert_int_equal(n->disconnects, 1);
@@ -850,20 +891,20 @@ static void a_child_that_asks_so_is_not_answered_from_here(void **state)
     struct node *n = node_new(1, 3), *root = node_new(0, 3);
 
     (void)state;
-    cu_core_peer_up(n->core, 0, false, n->now);
-    cu_core_peer_up(n->core, 2, true, n->now);
+    cu_core_peer_up(n->core, cu_peer_parent(0), n->now);
+    cu_core_peer_up(n->core, cu_peer_child(2), n->now);
     drain(n);
     msg.want = (struct cu_msg_want){.kind = CU_KIND_DATA, .flags = CU_WANT_HOME, .path = "/tmp/a"};
     msg.want.path_len = 6;
     msg.want.version.size = 11 << 20;
-    cu_core_message(n->core, 2, true, &msg, n->now);
+    cu_core_message(n->core, cu_peer_child(2), &msg, n->now);
     drain(n);
     assert_int_equal(n->reads, 0);
     assert_int_equal(n->wants, 1);
     assert_int_equal(n->want.flags, CU_WANT_HOME);
-    cu_core_peer_up(root->core, 1, true, root->now);
+    cu_core_peer_up(root->core, cu_peer_child(1), root->now);
     drain(root);
-    cu_core_message(root->core, 1, true, &msg, root->now);
+    cu_core_message(root->core, cu_peer_child(1), &msg, root->now);
     drain(root);
     assert_int_equal(root->reads, 1);
     stored(root, &stale); /* there is nobody else to ask */
@@ -885,7 +926,7 @@ static void the_root_of_another_tree_asks_that_of_the_path(void **state)
     (void)state;
     for (uint32_t rank = 0; rank < 2 && !n; rank++) {
         n = node_of_trees(rank, 2, 2);
-        cu_core_peer_up(n->core, 1 - rank, false, n->now);
+        cu_core_peer_up(n->core, cu_peer_parent(1 - rank), n->now);
         drain(n);
         want(n, CU_KIND_ATTR, "/tmp/a", 1);
         if (n->wants == 0) { /* it is the root of the path's tree itself */
@@ -918,8 +959,8 @@ static void two_roots_do_not_wait_for_each_other(void **state)
     (void)state;
     for (uint32_t rank = 0; rank < 2 && !n; rank++) {
         n = node_of_trees(rank, 2, 2);
-        cu_core_peer_up(n->core, 1 - rank, false, n->now);
-        cu_core_peer_up(n->core, 1 - rank, true, n->now);
+        cu_core_peer_up(n->core, cu_peer_parent(1 - rank), n->now);
+        cu_core_peer_up(n->core, cu_peer_child(1 - rank), n->now);
         drain(n);
         want(n, CU_KIND_ATTR, "/tmp/a", 1);
         if (n->reads == 0) { /* the other one is the root of the path's tree */
@@ -935,7 +976,7 @@ static void two_roots_do_not_wait_for_each_other(void **state)
     msg.want.tree = 1 - n->want.tree;
     msg.want.path = "/tmp/a";
     n->reads = 0;
-    cu_core_message(n->core, 1 - n->core->config.rank, true, &msg, n->now);
+    cu_core_message(n->core, cu_peer_child(1 - n->core->config.rank), &msg, n->now);
     drain(n);
     assert_int_equal(n->reads, 1);
     stored(n, &v);
@@ -1020,7 +1061,7 @@ static void hear_ready(struct node *n, uint32_t child, uint8_t bits)
 
     msg.ready.count = 8;
     msg.ready.bits = &bits;
-    cu_core_message(n->core, child, true, &msg, n->now);
+    cu_core_message(n->core, cu_peer_child(child), &msg, n->now);
     drain(n);
 }
 
@@ -1032,13 +1073,13 @@ static void lost_child_is_not_ready_any_more(void **state)
     (void)state;
     cu_core_mounted(n->core, n->now);
     assert_int_equal(cu_core_ready(n->core, &bits), 1);
-    cu_core_peer_up(n->core, 1, true, n->now);
-    cu_core_peer_up(n->core, 2, true, n->now);
+    cu_core_peer_up(n->core, cu_peer_child(1), n->now);
+    cu_core_peer_up(n->core, cu_peer_child(2), n->now);
     hear_ready(n, 1, 0x1a);
     hear_ready(n, 2, 0x24);
     assert_int_equal(cu_core_ready(n->core, &bits), 6);
     assert_int_equal(bits[0], 0x3f);
-    cu_core_peer_down(n->core, 1, true, 0, n->now);
+    cu_core_peer_down(n->core, cu_peer_child(1), 0, n->now);
     assert_int_equal(cu_core_ready(n->core, &bits), 3);
     hear_ready(n, 2, 0x2c); /* one of those below it has found another parent */
     assert_int_equal(cu_core_ready(n->core, &bits), 4);

@@ -10,8 +10,10 @@
 #include <cmocka.h>
 
 #include "base/hash.h"
-#include "core/internal.h"
+#include "core/driver.h"
+#include "core/state.h"
 #include "fail_alloc.h"
+#include "proto/dir.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -27,6 +29,7 @@
 
 struct node {
     struct cu_core *core;
+    struct cu_driver driver;
     uint64_t now;
     uint64_t queued; /* what the child has not taken */
     bool slow;       /* it takes nothing */
@@ -104,16 +107,52 @@ static void note_answer(struct node *n, const struct cu_msg *msg)
         n->queued += msg->answer.value.bytes->size;
 }
 
-static void read_later(struct node *n, const struct cu_effect *e)
+static uint64_t port_now(void *context)
 {
+    return ((const struct node *)context)->now;
+}
+
+static void port_reply(void *context, uint64_t cookie, enum cu_core_where where,
+                       const struct cu_value *value)
+{
+    struct node *n = context;
+
+    (void)where;
+    n->replies++;
+    n->replied[cookie]++;
+    n->reply_error = value->error;
+}
+
+static int port_send(void *context, struct cu_peer peer, struct cu_msg *msg, uint64_t *queued)
+{
+    struct node *n = context;
+
+    (void)peer;
+    if (msg->type == CU_MSG_ANSWER)
+        note_answer(n, msg);
+    if (!n->slow)
+        n->queued = 0;
+    *queued = n->queued;
+    return 0;
+}
+
+static int port_read(void *context, uint64_t id, const struct cu_request *request, bool direct)
+{
+    struct node *n = context;
     struct read *read = __real_malloc(sizeof(*read));
 
-    *read = (struct read){.id = e->read.id,
-                          .kind = e->read.request.kind,
-                          .size = e->read.request.version.size,
-                          .chunk = e->read.request.chunk};
+    (void)direct;
+    *read = (struct read){
+        .id = id, .kind = request->kind, .size = request->version.size, .chunk = request->chunk};
     cu_list_init(&read->link);
     cu_list_push_back(&n->reads, &read->link);
+    return 0;
+}
+
+static void port_disconnect(void *context, struct cu_peer peer)
+{
+    (void)peer;
+    ((struct node *)context)->disconnects++;
 }
 
 static bool storage_step(struct node *n)
@@ -129,41 +168,25 @@ static bool storage_step(struct node *n)
     return true;
 }
 
+/* Storage goes on when nothing else does. */
+static bool port_poll(void *context)
+{
+    return storage_step(context);
+}
+
+static const struct cu_driver_ports ports = {
+    .now_ns = port_now,
+    .reply = port_reply,
+    .send = port_send,
+    .read = port_read,
+    .disconnect = port_disconnect,
+    .poll = port_poll,
+};
+
 /* Until nothing moves any more. */
 static void drain(struct node *n)
 {
-    struct cu_effect e;
-
-    do {
-        while (cu_core_next_effect(n->core, &e)) {
-            switch (e.type) {
-            case CU_EFFECT_REPLY:
-                n->replies++;
-                n->replied[e.reply.cookie]++;
-                n->reply_error = e.reply.value.error;
-                break;
-            case CU_EFFECT_SEND:
-                if (e.send.msg.type == CU_MSG_ANSWER) {
-                    note_answer(n, &e.send.msg);
-                    if (!n->slow)
-                        n->queued = 0;
-                    cu_core_child_queued(n->core, 1, n->queued, n->now);
-                }
-                break;
-            case CU_EFFECT_READ:
-                read_later(n, &e);
-                break;
-            case CU_EFFECT_DISCONNECT:
-                n->disconnects++;
-                break;
-            case CU_EFFECT_CONNECT:
-            case CU_EFFECT_FORGET:
-            case CU_EFFECT_READY:
-                break;
-            }
-            cu_effect_clear(&e);
-        }
-    } while (storage_step(n));
+    cu_driver_run(&n->driver);
 }
 
 /* A root with the child 1. */
@@ -189,7 +212,8 @@ static void node_start(struct node *n)
     cu_list_init(&n->reads);
     n->core = cu_core_create(&config, n->now, &err);
     assert_non_null(n->core);
-    cu_core_peer_up(n->core, 1, true, n->now);
+    cu_driver_init(&n->driver, n->core, &ports, n);
+    cu_core_peer_up(n->core, cu_peer_child(1), n->now);
     drain(n);
 }
 
@@ -211,7 +235,7 @@ static void child_wants(struct node *n, enum cu_kind kind, const char *path, uin
     msg.want.path_len = (uint16_t)strlen(path);
     msg.want.version.size = size;
     msg.want.chunk = chunk;
-    cu_core_message(n->core, 1, true, &msg, n->now);
+    cu_core_message(n->core, cu_peer_child(1), &msg, n->now);
 }
 
 static void each_once(const struct node *n, uint32_t ids)
@@ -285,10 +309,10 @@ static void what_a_lost_child_wanted_is_let_go(void **state)
         child_wants(&n, CU_KIND_ATTR, path, 0, 0, i);
     }
     drain(&n);
-    cu_core_peer_down(n.core, 1, true, 0, n.now);
+    cu_core_peer_down(n.core, cu_peer_child(1), 0, n.now);
     drain(&n);
     assert_int_equal(n.core->parked_bytes, 0);
-    cu_core_peer_up(n.core, 1, true, n.now);
+    cu_core_peer_up(n.core, cu_peer_child(1), n.now);
     n.hold_reads = false;
     drain(&n);
     assert_int_equal(n.answers, 0);

@@ -2,6 +2,7 @@
 /* The lanes of storage operations: what hangs holds up neither other files nor other file systems,
  * and has a bound. One root, driven by hand. */
 #include "core/core.h"
+#include "core/driver.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -19,26 +20,47 @@
 
 struct node {
     struct cu_core *core;
+    struct cu_driver driver;
     uint64_t now;
     unsigned replies, reads;
     uint64_t read_ids[READS_MAX]; /* the first, in order */
     enum cu_kind read_kinds[READS_MAX];
 };
 
+static uint64_t port_now(void *context)
+{
+    return ((const struct node *)context)->now;
+}
+
+static void port_reply(void *context, uint64_t cookie, enum cu_core_where where,
+                       const struct cu_value *value)
+{
+    (void)where;
+    (void)cookie;
+    (void)value;
+    ((struct node *)context)->replies++;
+}
+
+static int port_read(void *context, uint64_t id, const struct cu_request *request, bool direct)
+{
+    struct node *n = context;
+
+    (void)direct;
+    assert_true(n->reads < READS_MAX);
+    n->read_kinds[n->reads] = request->kind;
+    n->read_ids[n->reads++] = id;
+    return 0;
+}
+
+static const struct cu_driver_ports ports = {
+    .now_ns = port_now,
+    .reply = port_reply,
+    .read = port_read,
+};
+
 static void drain(struct node *n)
 {
-    struct cu_effect e;
-
-    while (cu_core_next_effect(n->core, &e)) {
-        if (e.type == CU_EFFECT_REPLY) {
-            n->replies++;
-        } else if (e.type == CU_EFFECT_READ) {
-            assert_true(n->reads < READS_MAX);
-            n->read_kinds[n->reads] = e.read.request.kind;
-            n->read_ids[n->reads++] = e.read.id;
-        }
-        cu_effect_clear(&e);
-    }
+    cu_driver_run(&n->driver);
 }
 
 /* /A..., /B... lie on file systems of their own. */
@@ -69,6 +91,7 @@ static struct node *node_new(void)
     n->now = 100 * S_NS;
     n->core = cu_core_create(&config, n->now, &err);
     assert_non_null(n->core);
+    cu_driver_init(&n->driver, n->core, &ports, n);
     drain(n);
     return n;
 }

@@ -3,7 +3,8 @@
 #include "core/names.h"
 
 #include "base/hash.h"
-#include "core/internal.h"
+#include "core/object.h"
+#include "core/state.h"
 #include "fail_alloc.h"
 
 #include <setjmp.h>

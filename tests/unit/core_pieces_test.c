@@ -3,6 +3,7 @@
  * something larger is not asked for again. */
 #include "base/hash.h"
 #include "core/core.h"
+#include "core/driver.h"
 #include "proto/piece.h"
 
 #include <errno.h>
@@ -22,6 +23,7 @@ static const struct cu_version version = {.size = SIZE, .mtime = {.sec = 3}};
 
 struct node {
     struct cu_core *core;
+    struct cu_driver driver;
     unsigned replies, answers, reads, wants;
     int error;
     struct cu_value value; /* of the last reply or answer */
@@ -30,36 +32,69 @@ struct node {
     struct cu_msg_want want;
 };
 
+static uint64_t port_now(void *context)
+{
+    (void)context;
+    return NOW;
+}
+
+static void note(struct node *n, const struct cu_value *value)
+{
+    n->error = value->error;
+    cu_value_clear(&n->value);
+    cu_value_copy(&n->value, value);
+}
+
+static void port_reply(void *context, uint64_t cookie, enum cu_core_where where,
+                       const struct cu_value *value)
+{
+    struct node *n = context;
+
+    (void)where;
+    (void)cookie;
+    n->replies++;
+    note(n, value);
+}
+
+static int port_send(void *context, struct cu_peer peer, struct cu_msg *msg, uint64_t *queued)
+{
+    struct node *n = context;
+
+    (void)peer;
+    (void)queued;
+    if (msg->type == CU_MSG_ANSWER) {
+        n->answers++;
+        note(n, &msg->answer.value);
+    } else if (msg->type == CU_MSG_WANT) {
+        n->wants++;
+        n->want_id = msg->id;
+        n->want = msg->want;
+        n->want_key = cu_object_key(n->want.kind, cu_hash_bytes(n->want.path, n->want.path_len),
+                                    n->want.chunk, n->want.piece);
+    }
+    return 0;
+}
+
+static int port_read(void *context, uint64_t id, const struct cu_request *request, bool direct)
+{
+    struct node *n = context;
+
+    (void)direct;
+    n->read_id[n->reads % 8] = id;
+    n->read[n->reads++ % 8] = *request;
+    return 0;
+}
+
+static const struct cu_driver_ports ports = {
+    .now_ns = port_now,
+    .reply = port_reply,
+    .send = port_send,
+    .read = port_read,
+};
+
 static void drain(struct node *n)
 {
-    struct cu_effect e;
-
-    while (cu_core_next_effect(n->core, &e)) {
-        const struct cu_value *value = NULL;
-
-        if (e.type == CU_EFFECT_REPLY) {
-            n->replies++;
-            value = &e.reply.value;
-        } else if (e.type == CU_EFFECT_SEND && e.send.msg.type == CU_MSG_ANSWER) {
-            n->answers++;
-            value = &e.send.msg.answer.value;
-        } else if (e.type == CU_EFFECT_SEND && e.send.msg.type == CU_MSG_WANT) {
-            n->wants++;
-            n->want_id = e.send.msg.id;
-            n->want = e.send.msg.want;
-            n->want_key = cu_object_key(n->want.kind, cu_hash_bytes(n->want.path, n->want.path_len),
-                                        n->want.chunk, n->want.piece);
-        } else if (e.type == CU_EFFECT_READ) {
-            n->read_id[n->reads % 8] = e.read.id;
-            n->read[n->reads++ % 8] = e.read.request;
-        }
-        if (value) {
-            n->error = value->error;
-            cu_value_clear(&n->value);
-            cu_value_copy(&n->value, value);
-        }
-        cu_effect_clear(&e);
-    }
+    cu_driver_run(&n->driver);
 }
 
 static struct node *node_new(uint32_t rank, uint32_t count)
@@ -83,10 +118,11 @@ static struct node *node_new(uint32_t rank, uint32_t count)
 
     n->core = cu_core_create(&config, NOW, &err);
     assert_non_null(n->core);
+    cu_driver_init(&n->driver, n->core, &ports, n);
     if (rank + 1 < count)
-        cu_core_peer_up(n->core, rank + 1, true, NOW);
+        cu_core_peer_up(n->core, cu_peer_child(rank + 1), NOW);
     if (rank > 0)
-        cu_core_peer_up(n->core, rank - 1, false, NOW);
+        cu_core_peer_up(n->core, cu_peer_parent(rank - 1), NOW);
     drain(n);
     return n;
 }
@@ -142,7 +178,7 @@ static void child_want(struct node *n, uint64_t chunk, uint16_t piece)
                                     .version = version,
                                     .chunk = chunk,
                                     .piece = piece};
-    cu_core_message(n->core, 1, true, &msg, NOW);
+    cu_core_message(n->core, cu_peer_child(1), &msg, NOW);
     drain(n);
 }
 
@@ -163,7 +199,7 @@ static void answered(struct node *n, struct cu_value *value)
     msg.answer.kind = CU_KIND_DATA;
     msg.answer.key = n->want_key;
     msg.answer.value = *value;
-    cu_core_message(n->core, 0, false, &msg, NOW);
+    cu_core_message(n->core, cu_peer_parent(0), &msg, NOW);
     cu_value_clear(value);
     drain(n);
 }
@@ -317,13 +353,14 @@ static void no_part_of_wrong_bytes_is_handed_on(void **state)
     v.bytes->data[5] ^= 1;
     msg.want =
         (struct cu_msg_want){.kind = CU_KIND_DATA, .path = "/f", .path_len = 2, .version = version};
-    cu_core_message(n->core, 2, true, &msg, NOW); /* the whole is handed on with its checksum */
+    cu_core_message(n->core, cu_peer_child(2), &msg,
+                    NOW); /* the whole is handed on with its checksum */
     drain(n);
     answered(n, &v);
     assert_int_equal(n->answers, 1);
     assert_int_equal(n->reads, 0);
     msg.want.piece = 20;
-    cu_core_message(n->core, 2, true, &msg, NOW);
+    cu_core_message(n->core, cu_peer_child(2), &msg, NOW);
     drain(n);
     assert_int_equal(n->answers, 1);
     assert_int_equal(n->reads, 1);

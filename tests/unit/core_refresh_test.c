@@ -2,6 +2,7 @@
 /* Refreshes travel from peer to peer as what they are: a path stays a path, whoever missed one
  * hears of it, chunks of files stay, and a large table is gone through in steps. */
 #include "core/core.h"
+#include "core/driver.h"
 
 #include "base/hash.h"
 
@@ -18,13 +19,14 @@
 #define MS UINT64_C(1000000)
 
 struct told {
-    uint32_t rank, generation;
-    bool child;
+    struct cu_peer peer;
+    uint32_t generation;
     char path[32];
 };
 
 static struct {
     struct cu_core *core;
+    struct cu_driver driver;
     uint64_t now;
     unsigned reads, replies, answers;
     uint64_t read_id;
@@ -34,36 +36,68 @@ static struct {
     struct told told[64];
 } n;
 
+static uint64_t port_now(void *context)
+{
+    (void)context;
+    return n.now;
+}
+
+static void port_reply(void *context, uint64_t cookie, enum cu_core_where where,
+                       const struct cu_value *value)
+{
+    (void)where;
+    (void)context;
+    (void)cookie;
+    (void)value;
+    n.replies++;
+}
+
+static int port_read(void *context, uint64_t id, const struct cu_request *request, bool direct)
+{
+    (void)context;
+    (void)request;
+    (void)direct;
+    n.reads++;
+    n.read_id = id;
+    return 0;
+}
+
+static void port_forget(void *context, const char *path, size_t path_len, bool pages)
+{
+    (void)context;
+    assert_true(n.forgets < 8);
+    snprintf(n.forgot[n.forgets++], 32, "%.*s", (int)path_len, path);
+    n.pages = pages;
+}
+
+static int port_send(void *context, struct cu_peer peer, struct cu_msg *msg, uint64_t *queued)
+{
+    struct told *told = &n.told[n.told_count];
+
+    (void)context;
+    (void)queued;
+    if (msg->type == CU_MSG_ANSWER)
+        n.answers++;
+    if (msg->type == CU_MSG_REFRESH) {
+        assert_true(n.told_count++ < 64);
+        *told = (struct told){.peer = peer, .generation = msg->refresh.generation};
+        snprintf(told->path, sizeof(told->path), "%.*s", (int)msg->refresh.path_len,
+                 msg->refresh.path);
+    }
+    return 0;
+}
+
+static const struct cu_driver_ports ports = {
+    .now_ns = port_now,
+    .reply = port_reply,
+    .send = port_send,
+    .read = port_read,
+    .forget = port_forget,
+};
+
 static void drain(void)
 {
-    struct cu_effect e;
-
-    while (cu_core_next_effect(n.core, &e)) {
-        if (e.type == CU_EFFECT_READ) {
-            n.reads++;
-            n.read_id = e.read.id;
-        } else if (e.type == CU_EFFECT_REPLY) {
-            n.replies++;
-        } else if (e.type == CU_EFFECT_FORGET) {
-            assert_true(n.forgets < 8);
-            snprintf(n.forgot[n.forgets++], 32, "%.*s", (int)e.forget.path_len, e.forget.path);
-            n.pages = e.forget.pages;
-        } else if (e.type == CU_EFFECT_SEND) {
-            struct told *told = &n.told[n.told_count];
-
-            if (e.send.msg.type == CU_MSG_ANSWER)
-                n.answers++;
-            if (e.send.msg.type == CU_MSG_REFRESH) {
-                assert_true(n.told_count++ < 64);
-                *told = (struct told){.rank = e.send.rank,
-                                      .generation = e.send.msg.refresh.generation,
-                                      .child = e.send.child};
-                snprintf(told->path, sizeof(told->path), "%.*s", (int)e.send.msg.refresh.path_len,
-                         e.send.msg.refresh.path);
-            }
-        }
-        cu_effect_clear(&e);
-    }
+    cu_driver_run(&n.driver);
 }
 
 /* The root of four. */
@@ -88,6 +122,7 @@ static int begin(void **state)
     n.now = 1000 * MS;
     n.core = cu_core_create(&config, n.now, &err);
     assert_non_null(n.core);
+    cu_driver_init(&n.driver, n.core, &ports, NULL);
     cu_core_tick(n.core, n.now);
     drain();
     return 0;
@@ -130,7 +165,7 @@ static bool reads(enum cu_kind kind, const char *path)
 
 static void up(uint32_t rank)
 {
-    cu_core_peer_up(n.core, rank, true, n.now);
+    cu_core_peer_up(n.core, cu_peer_child(rank), n.now);
     drain();
 }
 
@@ -138,7 +173,7 @@ static void hears(uint32_t rank, uint32_t generation, const char *path)
 {
     struct cu_msg msg = {.type = CU_MSG_REFRESH, .refresh = {generation, path, strlen(path)}};
 
-    cu_core_message(n.core, rank, true, &msg, n.now);
+    cu_core_message(n.core, cu_peer_child(rank), &msg, n.now);
     drain();
 }
 
@@ -159,7 +194,7 @@ static void a_path_stays_a_path_on_its_way(void **state)
     assert_false(reads(CU_KIND_ATTR, "/b/y"));
     assert_int_equal(n.told_count, 2); /* who told is told, too: it may have a second connection */
     assert_string_equal(n.told[0].path, "/a");
-    assert_true(n.told[0].child);
+    assert_true(n.told[0].peer.side == CU_CHILD);
     hears(2, 1, "/a");
     cu_core_refresh(n.core, "/a", 2, 1, n.now); /* the command itself comes last */
     drain();
@@ -189,7 +224,7 @@ static void who_missed_one_is_told_when_it_connects(void **state)
     drain();
     up(3);
     assert_int_equal(n.told_count, 2);
-    assert_int_equal(n.told[0].rank, 3);
+    assert_int_equal(n.told[0].peer.rank, 3);
     assert_int_equal(n.told[0].generation, 1);
     assert_string_equal(n.told[1].path, "/b");
     /* Nobody knows any more what 3 to 8 were of. */
@@ -209,16 +244,16 @@ static void a_want_that_overtakes_the_news_gets_nothing_old(void **state)
 
     (void)state;
     up(1);
-    cu_core_message(n.core, 1, true, &join, n.now);
+    cu_core_message(n.core, cu_peer_child(1), &join, n.now);
     assert_true(reads(CU_KIND_ATTR, "/a"));
     assert_true(reads(CU_KIND_ATTR, "/b"));
     want.want = (struct cu_msg_want){.kind = CU_KIND_ATTR, .path = "/a", .path_len = 2};
-    cu_core_message(n.core, 1, true, &want, n.now);
+    cu_core_message(n.core, cu_peer_child(1), &want, n.now);
     drain();
     assert_int_equal(n.answers, 1);
     want.id++;
     want.want.generation = 1;
-    cu_core_message(n.core, 1, true, &want, n.now);
+    cu_core_message(n.core, cu_peer_child(1), &want, n.now);
     drain();
     assert_int_equal(n.answers, 1); /* storage is asked */
     assert_int_equal(n.reads, 3);

@@ -6,6 +6,7 @@
 
 #include "base/path.h"
 #include "core/core.h"
+#include "core/driver.h"
 #include "front/front.h"
 #include "storage/storage.h"
 
@@ -55,6 +56,7 @@ struct node {
     uv_async_t wake;
     uv_timer_t timer;
     struct cu_core *core;
+    struct cu_driver driver;
     struct cu_storage *storage;
     struct cu_front *front;
     pthread_t thread;
@@ -72,6 +74,39 @@ struct node {
     uint32_t held_count;
 };
 
+static inline uint64_t node_now(void *context)
+{
+    (void)context;
+    return uv_hrtime();
+}
+
+static inline void node_reply(void *context, uint64_t cookie, enum cu_core_where where,
+                              const struct cu_value *value)
+{
+    const struct node *n = context;
+
+    if (n->front)
+        cu_front_reply(n->front, cookie, where, value);
+}
+
+static inline int node_read(void *context, uint64_t id, const struct cu_request *request,
+                            bool direct)
+{
+    struct node *n = context;
+    uint32_t i = n->held_count;
+
+    (void)direct;
+    if (!n->hold)
+        return cu_storage_submit(n->storage, id, request);
+    assert(i < NODE_HELD_MAX);
+    n->held[i].id = id;
+    n->held[i].request = *request;
+    memcpy(n->held[i].path, request->path, request->path_len);
+    n->held[i].request.path = n->held[i].path;
+    n->held_count++;
+    return 0;
+}
+
 static inline void node_submit(struct node *n, uint64_t id, const struct cu_request *request)
 {
     struct cu_value failed = {.error = ENOMEM};
@@ -80,53 +115,40 @@ static inline void node_submit(struct node *n, uint64_t id, const struct cu_requ
         cu_core_storage_done(n->core, id, &failed, uv_hrtime());
 }
 
-static inline void node_read(struct node *n, uint64_t id, const struct cu_request *request)
+static inline void node_forget(void *context, const char *path, size_t path_len, bool pages)
 {
-    uint32_t i = n->held_count;
+    const struct node *n = context;
 
-    if (!n->hold) {
-        node_submit(n, id, request);
-        return;
-    }
-    assert(i < NODE_HELD_MAX);
-    n->held[i].id = id;
-    n->held[i].request = *request;
-    memcpy(n->held[i].path, request->path, request->path_len);
-    n->held[i].request.path = n->held[i].path;
-    n->held_count++;
-}
-
-static inline void node_tick(uv_timer_t *timer);
-
-static inline void node_pump(void *context)
-{
-    struct node *n = context;
-    struct cu_effect effect;
-    uint64_t at, now = uv_hrtime();
-
-    while (cu_core_next_effect(n->core, &effect)) {
-        if (effect.type == CU_EFFECT_REPLY && n->front)
-            cu_front_reply(n->front, effect.reply.cookie, effect.reply.where, &effect.reply.value);
-        else if (effect.type == CU_EFFECT_READ)
-            node_read(n, effect.read.id, &effect.read.request);
-        else if (effect.type == CU_EFFECT_FORGET && n->front)
-            cu_front_forget(n->front, effect.forget.path, effect.forget.path_len,
-                            effect.forget.pages);
-        cu_effect_clear(&effect);
-    }
-    at = cu_core_deadline(n->core);
-    if (at == UINT64_MAX)
-        uv_timer_stop(&n->timer);
-    else
-        uv_timer_start(&n->timer, node_tick, at > now ? (at - now) / 1000000 + 1 : 0, 0);
+    if (n->front)
+        cu_front_forget(n->front, path, path_len, pages);
 }
 
 static inline void node_tick(uv_timer_t *timer)
 {
     struct node *n = timer->data;
 
-    cu_core_tick(n->core, uv_hrtime());
-    node_pump(n);
+    cu_driver_fire(&n->driver);
+}
+
+static inline void node_arm(void *context, uint64_t at)
+{
+    struct node *n = context;
+    uint64_t now = uv_hrtime();
+
+    uv_timer_start(&n->timer, node_tick, at > now ? (at - now) / 1000000 + 1 : 0, 0);
+}
+
+static const struct cu_driver_ports node_ports = {
+    .now_ns = node_now,
+    .reply = node_reply,
+    .read = node_read,
+    .forget = node_forget,
+    .arm = node_arm,
+};
+
+static inline void node_pump(void *context)
+{
+    cu_driver_run(&((struct node *)context)->driver);
 }
 
 static inline void node_stored(void *context, uint64_t id, const struct cu_value *value)
@@ -228,6 +250,7 @@ static inline int node_start(struct node *n, const struct node_config *c, struct
     assert_int_equal(uv_loop_init(&n->loop), 0);
     n->core = cu_core_create(&core, uv_hrtime(), err);
     assert_non_null(n->core);
+    cu_driver_init(&n->driver, n->core, &node_ports, n);
     storage.counters = cu_core_counters(n->core);
     n->storage = cu_storage_create(&storage, n, node_stored, err);
     assert_non_null(n->storage);

@@ -2,6 +2,7 @@
 /* A front that takes over from one that died goes on with whatever that left: right requests are
  * answered, wrong ones harm nobody. Needs a real FUSE device. */
 #include "core/core.h"
+#include "core/driver.h"
 #include "front/front.h"
 
 #include <setjmp.h>
@@ -31,26 +32,42 @@ static unsigned seed;
 struct taker {
     uv_loop_t loop;
     struct cu_core *core;
+    struct cu_driver driver;
     struct cu_front *front;
     unsigned wants; /* of storage */
 };
 
+static uint64_t port_now(void *context)
+{
+    (void)context;
+    return uv_hrtime();
+}
+
+static void port_reply(void *context, uint64_t cookie, enum cu_core_where where,
+                       const struct cu_value *value)
+{
+    cu_front_reply(((struct taker *)context)->front, cookie, where, value);
+}
+
+/* Storage has nothing. */
+static int port_read(void *context, uint64_t id, const struct cu_request *request, bool direct)
+{
+    (void)id;
+    (void)request;
+    (void)direct;
+    ((struct taker *)context)->wants++;
+    return -ENOENT;
+}
+
+static const struct cu_driver_ports ports = {
+    .now_ns = port_now,
+    .reply = port_reply,
+    .read = port_read,
+};
+
 static void on_kick(void *context)
 {
-    struct taker *t = context;
-    struct cu_effect effect;
-
-    while (cu_core_next_effect(t->core, &effect)) {
-        struct cu_value failed = {.error = ENOENT};
-
-        if (effect.type == CU_EFFECT_REPLY)
-            cu_front_reply(t->front, effect.reply.cookie, effect.reply.where, &effect.reply.value);
-        if (effect.type == CU_EFFECT_READ) {
-            t->wants++;
-            cu_core_storage_done(t->core, effect.read.id, &failed, uv_hrtime());
-        }
-        cu_effect_clear(&effect);
-    }
+    cu_driver_run(&((struct taker *)context)->driver);
 }
 
 static void begin(struct taker *t, bool resumes)
@@ -85,6 +102,7 @@ static void begin(struct taker *t, bool resumes)
     assert_int_equal(uv_loop_init(&t->loop), 0);
     t->core = cu_core_create(&config, uv_hrtime(), &err);
     assert_non_null(t->core);
+    cu_driver_init(&t->driver, t->core, &ports, t);
     cu_core_mounted(t->core, uv_hrtime());
     front.core = t->core;
     t->front = cu_front_create(&front, &err);

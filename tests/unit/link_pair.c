@@ -117,12 +117,17 @@ static const struct cu_link_ops pair_ops = {
     .close = pair_close,
 };
 
+static struct cu_peer peer_of(const struct pair_end *end)
+{
+    return end->opener ? cu_peer_parent(end->other->rank) : cu_peer_child(end->other->rank);
+}
+
 static void end_down(struct pair_end *end, int error)
 {
     if (end->closed)
         return;
     shut(end);
-    end->events.down(end->events.context, &end->base, end->other->rank, !end->opener, error);
+    end->events.down(end->events.context, &end->base, peer_of(end), error);
 }
 
 static void deliver(struct pair_end *end, const struct pair_msg *m)
@@ -155,7 +160,7 @@ static void serve(struct pair_end *end)
 
         end->up = true;
         end->base.heard_ns = uv_hrtime();
-        end->events.up(end->events.context, &end->base, &who, !end->opener);
+        end->events.up(end->events.context, &end->base, peer_of(end), &who);
     }
     cu_list_init(&now);
     cu_list_splice_back(&now, &end->inbox);

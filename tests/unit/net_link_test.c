@@ -16,22 +16,22 @@
 struct end {
     struct cu_link *link;
     int ups, downs, error;
-    uint32_t peer_rank;
-    bool child, close_on_message, close_on_up;
+    struct cu_peer peer;
+    bool close_on_message, close_on_up;
     uint64_t messages, next_id, bytes;
 };
 
 static uv_loop_t loop;
 
-static void on_up(void *context, struct cu_link *link, const struct cu_handshake_result *who,
-                  bool child)
+static void on_up(void *context, struct cu_link *link, struct cu_peer peer,
+                  const struct cu_handshake_result *who)
 {
     struct end *end = context;
 
     assert_ptr_equal(link, end->link);
     end->ups++;
-    end->peer_rank = who->peer_rank;
-    end->child = child;
+    assert_int_equal(peer.rank, who->peer_rank);
+    end->peer = peer;
     if (end->close_on_up)
         cu_link_close(link);
 }
@@ -55,13 +55,12 @@ static void on_message(void *context, struct cu_link *link, const struct cu_msg 
         cu_link_close(link);
 }
 
-static void on_down(void *context, struct cu_link *link, uint32_t rank, bool child, int error)
+static void on_down(void *context, struct cu_link *link, struct cu_peer peer, int error)
 {
     struct end *end = context;
 
     assert_ptr_equal(link, end->link);
-    assert_int_equal(rank, end->peer_rank);
-    assert_int_equal(child, end->child);
+    assert_true(cu_peer_equal(peer, end->peer));
     end->downs++;
     end->error = error;
     cu_link_close(link); /* harmless */
@@ -108,10 +107,10 @@ static void ends_come_up_in_a_later_turn(void **state)
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(a.ups, 1);
     assert_int_equal(b.ups, 1);
-    assert_int_equal(a.peer_rank, 9);
-    assert_int_equal(b.peer_rank, 4);
-    assert_false(a.child);
-    assert_true(b.child);
+    assert_int_equal(a.peer.rank, 9);
+    assert_int_equal(b.peer.rank, 4);
+    assert_int_equal(a.peer.side, CU_PARENT);
+    assert_int_equal(b.peer.side, CU_CHILD);
     assert_string_equal(cu_link_name(a.link), "rank 9 in this process");
     assert_null(cu_link_data(a.link));
     cu_link_set_data(a.link, &a);

@@ -11,8 +11,8 @@ static void both_ends_know_each_other(void **state)
 
     (void)state;
     pair_start(&a, &b, false);
-    assert_true(a.child);
-    assert_false(b.child);
+    assert_int_equal(a.peer.side, CU_CHILD);
+    assert_int_equal(b.peer.side, CU_PARENT);
     assert_int_equal(a.who.peer_rank, 1);
     assert_int_equal(b.who.peer_rank, 0);
     assert_non_null(strstr(cu_link_name(a.link), "rank 1 at 127.0.0.1:"));

@@ -31,7 +31,7 @@ struct node {
     uint64_t counters[CU_COUNTER_COUNT];
     struct cu_link *link; /* the last one up */
     struct cu_handshake_result who;
-    bool child;
+    struct cu_peer peer;
     int ups, downs, error; /* error: of the last down */
     uint32_t down_rank;
     uint64_t messages, bytes; /* bytes: of payloads */
@@ -42,28 +42,26 @@ struct node {
 
 static uv_loop_t loop;
 
-static inline void on_up(void *context, struct cu_link *link, const struct cu_handshake_result *who,
-                         bool child)
+static inline void on_up(void *context, struct cu_link *link, struct cu_peer peer,
+                         const struct cu_handshake_result *who)
 {
     struct node *node = context;
 
     node->ups++;
     node->link = link;
     node->who = *who;
-    node->child = child;
+    node->peer = peer;
     cu_link_set_data(link, node);
 }
 
-static inline void on_down(void *context, struct cu_link *link, uint32_t rank, bool child,
-                           int error)
+static inline void on_down(void *context, struct cu_link *link, struct cu_peer peer, int error)
 {
     struct node *node = context;
 
-    (void)child;
     assert_true(strlen(cu_link_name(link)) > 0);
     node->downs++;
     node->error = error;
-    node->down_rank = rank;
+    node->down_rank = peer.rank;
     node->link = NULL;
     cu_link_close(link); /* harmless */
 }

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Answers of parents and of storage: which flight they belong to, and which event they are. */
-#include "core/internal.h"
+#include "core/arrivals.h"
 
 #include "base/hash.h"
+#include "core/cache.h"
+#include "core/object.h"
+#include "core/pieces.h"
+#include "core/state.h"
+#include "core/waiters.h"
 #include "proto/piece.h"
 
 #include <errno.h>
@@ -139,8 +144,8 @@ static struct flight *asked_of(const struct cu_core *core, uint32_t rank, uint64
                                                                                         : NULL;
 }
 
-void cu_flight_answer(struct cu_core *core, uint32_t rank, uint64_t id,
-                      const struct cu_msg_answer *answer)
+void cu_arrival_answer(struct cu_core *core, uint32_t rank, uint64_t id,
+                       const struct cu_msg_answer *answer)
 {
     struct flight *flight = asked_of(core, rank, id);
 
@@ -151,11 +156,11 @@ void cu_flight_answer(struct cu_core *core, uint32_t rank, uint64_t id,
         return;
     }
     COUNT(core, wrong_answers);
-    cu_peers_distrust(core,
-                      rank); /* the flight goes elsewhere, as all that this parent was asked */
+    cu_neighbors_distrust(core,
+                          rank); /* the flight goes elsewhere, as all that this parent was asked */
 }
 
-void cu_flight_unsent(struct cu_core *core, uint32_t rank, uint64_t id)
+void cu_arrival_unsent(struct cu_core *core, uint32_t rank, uint64_t id)
 {
     struct flight *flight = asked_of(core, rank, id);
 
@@ -171,7 +176,7 @@ static bool strays(int error)
     return error && error != ENOMEM && error != EINVAL && error != EOVERFLOW;
 }
 
-void cu_flight_stored(struct cu_core *core, uint64_t id, const struct cu_value *value)
+void cu_arrival_stored(struct cu_core *core, uint64_t id, const struct cu_value *value)
 {
     struct flight *flight = cu_slot_find(core, id);
 

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the control plane asks of the daemon: replies and requests leave over links and the control
+ * socket; a stop begins; `doctor` hears what only the daemon knows. */
+#include "control/shown.h"
+#include "copperd/state.h"
+#include "host/log.h"
+#include "storage/served.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define SERVED_MAX 64u /* file systems named in an answer */
+
+/* A result that cannot be sent is told, so that nobody waits for it until his time is up. */
+static void send_result(struct cu_link *link, struct cu_msg *msg)
+{
+    static const char text[] = "{\"ok\": false, \"error\": \"the result cannot be sent\"}";
+    int rc = cu_link_send(link, msg);
+
+    if (rc == 0)
+        return;
+    cu_log_warn("%s: result not sent: %s", cu_link_name(link), strerror(-rc));
+    if (rc == -ENOTCONN)
+        return;
+    msg->control.json = cu_buf_copy(text, sizeof(text) - 1);
+    if (msg->control.json != NULL && cu_link_send(link, msg) < 0)
+        cu_log_warn("%s: nor that", cu_link_name(link));
+    cu_buf_unref(msg->control.json);
+}
+
+static void hook_reply(void *context, const struct cu_commands_origin *origin, struct cu_buf *json)
+{
+    struct cu_msg msg = {.type = CU_MSG_RESULT, .id = origin->id, .control = {.json = json}};
+
+    (void)context;
+    if (!origin->is_link) {
+        cu_socket_reply(origin->owner, json);
+        return;
+    }
+    send_result(origin->owner, &msg);
+}
+
+static int hook_ask(void *context, struct cu_peer peer, uint64_t id, struct cu_buf *json)
+{
+    struct cu_daemon *daemon = context;
+    struct cu_msg msg = {.type = CU_MSG_CONTROL, .id = id, .control = {.json = json}};
+    struct cu_link *link = cu_links_get(&daemon->links, peer);
+    int rc = link != NULL ? cu_link_send(link, &msg) : -ENOTCONN;
+
+    if (rc == 0)
+        cu_links_asked(&daemon->links, peer);
+    return rc;
+}
+
+static void hook_stop(void *context, const struct cu_commands_origin *origin, json_t *result)
+{
+    cu_daemon_stop(context, origin, result);
+}
+
+struct mount_list {
+    json_t *list;
+    bool odd; /* those that are not simply served, or the others */
+};
+
+static void describe_mount(void *context, const struct cu_fsmap_mount *mount, unsigned traits)
+{
+    bool odd = (traits & (CU_FS_COPPER | CU_FS_PARTIAL | CU_FS_UNSTAMPED | CU_FS_UNNUMBERED)) != 0;
+    const struct mount_list *mounts = context;
+    json_t *list = mounts->list;
+
+    if ((traits & CU_FS_KERNEL) || odd != mounts->odd || json_array_size(list) >= SERVED_MAX)
+        return;
+    json_array_append_new(
+        list, json_pack("{s:o, s:o, s:b, s:b, s:b, s:b, s:b}", "path",
+                        cu_shown_name(mount->info.point, mount->point_len), "type",
+                        cu_shown_name(mount->info.type, strlen(mount->info.type)), "served",
+                        !(traits & CU_FS_NOT_SERVED), "partial", (traits & CU_FS_PARTIAL) != 0,
+                        "unstamped", (traits & CU_FS_UNSTAMPED) != 0, "own_numbers",
+                        mount->space != 0, "unnumbered", (traits & CU_FS_UNNUMBERED) != 0));
+}
+
+static void hook_describe(void *context, json_t *result)
+{
+    struct cu_daemon *daemon = context;
+    json_t *storage = json_object(), *peers = json_array(), *mounts = json_array();
+    const char *path = NULL;
+    uint64_t age_ns = 0, now_ns = uv_hrtime();
+    uint32_t pending = cu_storage_pending(daemon->storage, now_ns, &age_ns, &path);
+
+    if (daemon->config.job->serve != NULL)
+        json_object_set_new(result, "serve", json_string(daemon->config.job->serve));
+    json_object_set_new(storage, "pending", json_integer(pending));
+    if (pending > 0) {
+        json_object_set_new(storage, "oldest_ms", json_integer((json_int_t)(age_ns / 1000000)));
+        if (path != NULL)
+            json_object_set_new(storage, "oldest_path", cu_shown_name(path, strlen(path)));
+    }
+    json_object_set_new(result, "storage", storage);
+    json_object_set_new(
+        result, "log",
+        json_pack("{s:I, s:b}", "lost", (json_int_t)cu_log_lost(), "hangs", cu_log_hangs()));
+    json_object_set_new(result, "file_systems", mounts);
+    for (unsigned i = 0; i < 2; i++)
+        cu_served_each(cu_storage_served(daemon->storage), describe_mount,
+                       &(struct mount_list){.list = mounts, .odd = i == 0});
+    for (uint32_t i = 0; i < CU_SIDES * daemon->links.node_count; i++) {
+        const struct cu_links_slot *slot = &daemon->links.slots[i];
+
+        if (!slot->up || json_array_size(peers) >= CU_COMMANDS_NAMES_MAX)
+            continue;
+        json_array_append_new(
+            peers,
+            json_pack("{s:s, s:s, s:I, s:I}", "name", cu_link_name(slot->link), "is",
+                      cu_links_peer(&daemon->links, slot).side == CU_CHILD ? "child" : "parent",
+                      "queued_bytes", (json_int_t)cu_link_queued(slot->link), "silent_ms",
+                      (json_int_t)((now_ns - cu_link_heard_ns(slot->link)) / 1000000)));
+    }
+    json_object_set_new(result, "peers", peers);
+    json_object_set_new(result, "peer_count", json_integer(daemon->links.up_count));
+    if (daemon->front == NULL)
+        return;
+    json_object_set_new(result, "allow_other", json_boolean(daemon->config.allow_other));
+    json_object_set_new(result, "names_expire", json_boolean(cu_front_can_expire(daemon->front)));
+    json_object_set_new(result, "names_given_back",
+                        json_boolean(cu_front_can_prune(daemon->front)));
+    json_object_set_new(result, "inodes", json_integer((json_int_t)cu_front_inodes(daemon->front)));
+}
+
+static void hook_dropped(void *context)
+{
+    struct cu_daemon *daemon = context;
+
+    cu_trim_ask(&daemon->trim);
+}
+
+static bool hook_forgot(void *context, uint64_t *failures)
+{
+    const struct cu_daemon *daemon = context;
+
+    *failures = 0;
+    return daemon->front == NULL || cu_front_forgot(daemon->front, failures);
+}
+
+const struct cu_commands_hooks cu_daemon_commands_hooks = {
+    .reply = hook_reply,
+    .ask = hook_ask,
+    .stop = hook_stop,
+    .describe = hook_describe,
+    .dropped = hook_dropped,
+    .forgot = hook_forgot,
+};

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The driver's ports of a daemon: what the core's effects are here, and libuv's timer for what is
+ * due next. */
+#include "copperd/state.h"
+
+#include "host/log.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* With the 3 s after which a parent's silence is its end, below the 5 s that a reader may wait. */
+#define CONNECT_TIMEOUT_MS 1900u
+#define TRIM_EVICTIONS     8192u /* a few MiB of small objects */
+#define NS_PER_MS          1000000u
+
+static uint64_t port_now_ns(void *context)
+{
+    (void)context;
+    return uv_hrtime();
+}
+
+static void port_reply(void *context, uint64_t cookie, enum cu_core_where where,
+                       const struct cu_value *value)
+{
+    const struct cu_daemon *daemon = context;
+
+    if (daemon->front != NULL)
+        cu_front_reply(daemon->front, cookie, where, value);
+}
+
+static int port_send(void *context, struct cu_peer peer, struct cu_msg *msg, uint64_t *queued)
+{
+    struct cu_daemon *daemon = context;
+    struct cu_link *link = cu_links_get(&daemon->links, peer);
+    int rc = link != NULL ? cu_link_send(link, msg) : -ENOTCONN;
+
+    if (rc == 0)
+        *queued = cu_link_queued(link);
+    else
+        cu_log_warn("%s: %s not sent: %s", daemon->config.job->hosts.names[peer.rank],
+                    cu_msg_type_name(msg->type), strerror(-rc));
+    return rc;
+}
+
+static int port_read(void *context, uint64_t id, const struct cu_request *request, bool direct)
+{
+    struct cu_daemon *daemon = context;
+
+    (void)direct;
+    return cu_storage_submit(daemon->storage, id, request) < 0 ? -ENOMEM : 0;
+}
+
+static int port_connect(void *context, uint32_t rank)
+{
+    struct cu_daemon *daemon = context;
+    const struct cu_job *job = daemon->config.job;
+    struct cu_link *link = cu_transport_connect(daemon->transport, rank, job->hosts.names[rank],
+                                                job->port, CONNECT_TIMEOUT_MS);
+
+    if (link == NULL)
+        return -ENOMEM;
+    cu_link_hush(link, cu_links_failure(&daemon->links, rank));
+    cu_links_set(&daemon->links, cu_peer_parent(rank), link, false);
+    return 0;
+}
+
+static void port_disconnect(void *context, struct cu_peer peer)
+{
+    struct cu_daemon *daemon = context;
+    struct cu_link *link = cu_links_any(&daemon->links, peer);
+
+    if (link == NULL)
+        return;
+    cu_links_clear(&daemon->links, peer);
+    cu_daemon_gone(daemon, link);
+    cu_link_close(link);
+    cu_commands_peer_down(daemon->commands, peer, uv_hrtime());
+}
+
+static void port_forget(void *context, const char *path, size_t path_len, bool pages)
+{
+    const struct cu_daemon *daemon = context;
+
+    if (daemon->front != NULL)
+        cu_front_forget(daemon->front, path, path_len, pages);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct cu_daemon *daemon = timer->data;
+
+    cu_driver_fire(&daemon->driver);
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    struct cu_daemon *daemon = idle->data;
+
+    uv_idle_stop(idle);
+    cu_driver_fire(&daemon->driver);
+}
+
+/* What is due at once comes in the loop's next turn. A timer would not do: libuv calls one that is
+ * due as often as it is started anew, before it looks at anything else. */
+static void port_arm(void *context, uint64_t at_ns)
+{
+    struct cu_daemon *daemon = context;
+    uint64_t now_ns = uv_hrtime();
+
+    if (at_ns <= now_ns) {
+        uv_timer_stop(&daemon->timer);
+        uv_idle_start(&daemon->idle, on_idle);
+        return;
+    }
+    uv_update_time(&daemon->loop);
+    uv_timer_start(&daemon->timer, on_timer, (at_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS, 0);
+}
+
+/* Small objects that were evicted leave holes in the heap, which malloc keeps. */
+static void trim_heap(struct cu_daemon *daemon)
+{
+    uint64_t evictions = cu_core_counters(daemon->core)[CU_COUNT_evictions];
+
+    if (evictions - daemon->trimmed_at < TRIM_EVICTIONS)
+        return;
+    daemon->trimmed_at = evictions;
+    cu_trim_ask(&daemon->trim);
+}
+
+static bool port_poll(void *context)
+{
+    struct cu_daemon *daemon = context;
+
+    trim_heap(daemon);
+    return cu_commands_poll(daemon->commands, uv_hrtime());
+}
+
+static uint64_t port_deadline(void *context)
+{
+    const struct cu_daemon *daemon = context;
+
+    return cu_commands_deadline(daemon->commands);
+}
+
+static void port_tick(void *context)
+{
+    const struct cu_daemon *daemon = context;
+
+    cu_commands_tick(daemon->commands, uv_hrtime());
+}
+
+const struct cu_driver_ports cu_daemon_ports = {
+    .now_ns = port_now_ns,
+    .reply = port_reply,
+    .send = port_send,
+    .read = port_read,
+    .connect = port_connect,
+    .disconnect = port_disconnect,
+    .forget = port_forget,
+    .arm = port_arm,
+    .poll = port_poll,
+    .deadline = port_deadline,
+    .tick = port_tick,
+};

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* How much of a child's demand is worked on at a time: a window of answers on their way, in each
+ * tree. Further wants are parked, or refused. */
+#ifndef CU_CORE_FLOW_H
+#define CU_CORE_FLOW_H
+
+#include "base/list.h"
+#include "proto/msg.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cu_core;
+struct neighbor;
+struct waiter;
+
+/* A child's wants in one tree. */
+struct flow {
+    struct cu_list parked; /* not worked on yet */
+    uint32_t wants;        /* in service */
+    uint64_t bytes;        /* of their answers, at most */
+};
+
+/* A child's want: worked on, parked or refused. -ENOMEM, -ENOBUFS: not even an answer is possible.
+ */
+int cu_flow_want(struct cu_core *core, struct neighbor *neighbor, uint64_t id,
+                 const struct cu_msg_want *want);
+/* An answer did not leave: the child is told EBUSY instead. -ENOMEM. */
+int cu_flow_unsent(struct cu_core *core, struct neighbor *neighbor, uint64_t id,
+                   const struct cu_msg_answer *answer);
+/* A child's answer leaves. */
+void cu_flow_answered(struct cu_core *core, const struct waiter *waiter);
+/* So many bytes wait on the child's connection. */
+void cu_flow_queued(struct cu_core *core, struct neighbor *neighbor, uint64_t bytes);
+/* Goes on with parked wants where there is room. True when there were any. */
+bool cu_flow_pump(struct cu_core *core);
+/* Forgets what the child wanted. */
+void cu_flow_child_lost(struct cu_core *core, struct neighbor *neighbor);
+
+#endif

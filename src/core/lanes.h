@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The budgets of storage operations at once: one as a root or for the node itself, one as an
+ * orphan, whose parents have died. */
+#ifndef CU_CORE_LANES_H
+#define CU_CORE_LANES_H
+
+#include "base/list.h"
+
+#include <stdint.h>
+
+struct cu_core;
+struct flight;
+
+#define LANES 2u
+
+struct lane {
+    struct cu_list queue;   /* struct flight, READING, not issued */
+    struct cu_list blocked; /* the same, came before those: there was no place */
+    struct cu_list running; /* struct flight, READING, issued */
+    uint32_t used;          /* length of running */
+    uint32_t max;
+    uint32_t ended; /* operations since blocked ones were looked at */
+    uint32_t stuck; /* when they were */
+};
+
+void cu_lanes_init(struct cu_core *core);
+/* A flight that is READING and in no list waits for its turn. */
+void cu_lane_queue(struct cu_core *core, struct flight *flight);
+/* An operation that was issued has ended, or its result counts no more. */
+void cu_lane_ended(struct cu_core *core, struct flight *flight);
+/* Issues reads while there is room. */
+void cu_lanes_pump(struct cu_core *core);
+/* When an operation that runs is taken for stuck, while others wait; UINT64_MAX: never. */
+uint64_t cu_lanes_deadline(const struct cu_core *core);
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a node knows of one thing: a file's attributes, a listing, a piece of a chunk. There are as
+ * many objects as there are names and chunks, so each kind has a shape of its own after the common
+ * part, and what only some need stands elsewhere: while one is asked for or read, in its flight. */
+#ifndef CU_CORE_OBJECT_H
+#define CU_CORE_OBJECT_H
+
+#include "base/table.h"
+#include "core/flight.h"
+#include "core/names.h"
+#include "proto/dir.h"
+#include "proto/object.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct cu_request;
+
+struct object {
+    struct cu_table_link hash_link;
+    union {
+        struct cu_list lru;    /* FILLED: in core->lru; ABSENT: nowhere */
+        struct flight *flight; /* ASKING, READING */
+    };
+    struct cu_name *name;
+    uint64_t valid_ns;    /* when storage was asked */
+    struct cu_buf *bytes; /* what is held: see struct cu_value */
+    uint64_t bytes_hash;
+    uint32_t hash;   /* of the key */
+    uint32_t charge; /* bytes accounted */
+    uint16_t error;  /* what is held is this errno */
+    uint8_t kind;    /* enum cu_kind */
+    uint8_t state;   /* enum cu_flight_state */
+    uint8_t tree;
+    bool verified;      /* checksum seen to be right on this node */
+    uint16_t refreshed; /* FILLED: low bits of refreshes.made when it came, or was last compared */
+};
+
+struct attr_object {
+    struct object object;
+    struct cu_attr attr;
+};
+
+struct dir_object {
+    struct object object;
+    bool indexed;
+    bool partial;              /* as in struct cu_value */
+    bool cut;                  /* the same */
+    struct cu_version version; /* all zero: none held */
+    struct cu_dir_index index; /* built when first looked into */
+};
+
+struct data_object { /* DATA, and HOLES, which has chunk and piece 0 */
+    struct object object;
+    uint64_t chunk;
+    uint16_t piece;            /* as in struct cu_request */
+    struct cu_version version; /* part of the key */
+};
+
+struct statfs_object {
+    struct object object;
+    struct cu_statfs statfs;
+};
+
+static inline struct object *cu_object_of(struct cu_table_link *link) /* NULL: NULL */
+{
+    return link ? CU_LIST_ENTRY(link, struct object, hash_link) : NULL;
+}
+
+static inline struct cu_attr *cu_object_attr(const struct object *object) /* ATTR */
+{
+    return &CU_LIST_ENTRY(object, struct attr_object, object)->attr;
+}
+
+static inline struct dir_object *cu_object_dir(const struct object *object) /* DIR */
+{
+    return CU_LIST_ENTRY(object, struct dir_object, object);
+}
+
+static inline struct data_object *cu_object_data(const struct object *object) /* DATA, HOLES */
+{
+    return CU_LIST_ENTRY(object, struct data_object, object);
+}
+
+/* Of one version of a file, which is part of the key? */
+static inline bool cu_kind_of_version(enum cu_kind kind)
+{
+    return kind == CU_KIND_DATA || kind == CU_KIND_HOLES;
+}
+
+static inline bool cu_object_in_flight(const struct object *object)
+{
+    return object->state == CU_FLIGHT_ASKING || object->state == CU_FLIGHT_READING;
+}
+
+/* The memory that it takes, without its name and bytes. */
+size_t cu_object_size(enum cu_kind kind);
+/* Its key as a request, with what its flight wants besides. Borrows the path. */
+struct cu_request cu_object_request(const struct object *object);
+/* As answers carry it that are about the object, or about that piece of it. */
+uint64_t cu_object_key_of(const struct object *object, uint32_t piece);
+/* What it holds, borrowed. */
+void cu_object_peek(const struct object *object, struct cu_value *value);
+/* Holds the value from now on; not its content. Takes references. */
+void cu_object_set(struct object *object, const struct cu_value *value);
+/* Holds nothing from now on. */
+void cu_object_forget(struct object *object);
+
+#endif

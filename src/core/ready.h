@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Readiness, counted up tree 0: the set of ready ranks of each child and of this node itself. */
+#ifndef CU_CORE_READY_H
+#define CU_CORE_READY_H
+
+#include <stdint.h>
+
+struct cu_core;
+struct neighbor;
+
+/* 0 or -ENOMEM. */
+int cu_ready_init(struct cu_core *core);
+/* The mount stands, or a tree is joined: this node may be ready now. */
+void cu_ready_check_self(struct cu_core *core);
+/* The set of ready ranks at and below a child, whole. */
+void cu_ready_hear(struct cu_core *core, struct neighbor *child, uint32_t first, uint32_t count,
+                   const uint8_t *bits);
+/* The child is gone, and with it what it said. */
+void cu_ready_forget(struct cu_core *core, struct neighbor *child);
+/* The parent in tree 0 is new: it must learn all that is known here. */
+void cu_ready_resend(struct cu_core *core);
+void cu_ready_tick(struct cu_core *core);
+/* It could not be made: again a little later. */
+void cu_ready_later(struct cu_core *core);
+
+#endif

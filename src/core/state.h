@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The core itself: one struct of what its modules keep. Each module's header says what its own
+ * fields mean, and its .c file alone changes them. Nobody outside src/core includes this but the
+ * simulator's checkers and tests/unit/core_*. */
+#ifndef CU_CORE_STATE_H
+#define CU_CORE_STATE_H
+
+#include "base/list.h"
+#include "base/table.h"
+#include "core/core.h"
+#include "core/effects.h"
+#include "core/lanes.h"
+#include "core/names.h"
+#include "core/neighbors.h"
+#include "core/refresh.h"
+#include "core/slots.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define MS_NS 1000000ull
+#define S_NS  1000000000ull
+
+struct cu_core {
+    struct cu_core_config config;
+    uint64_t created_ns;
+    uint64_t now_ns;     /* of the input under way */
+    uint32_t generation; /* the latest refresh */
+
+    /* cache.h */
+    struct cu_names *names;
+    bool own_names;
+    struct cu_table objects;
+    struct cu_list lru; /* struct object, oldest first */
+
+    /* slots.h */
+    struct slot *slots;
+    uint32_t slot_count;
+    uint32_t slot_free; /* UINT32_MAX: none */
+
+    /* neighbors.h */
+    struct cu_list neighbors;                          /* struct neighbor */
+    struct neighbor *neighbors_found[NEIGHBORS_FOUND]; /* by rank, some asked for lately */
+    uint64_t neighbors_deadline_ns;                    /* when they want a tick, or earlier */
+    struct route *routes;                              /* tree_count */
+
+    struct lane lanes[LANES];
+    struct cu_core_ahead ahead; /* under way */
+    uint64_t parked_bytes;      /* of all neighbors (flow.h) */
+    uint64_t queued_bytes;      /* child_queued of all neighbors */
+    uint64_t outside_bytes;     /* the driver's, for names */
+
+    /* ready.h */
+    uint8_t *ready_bits;
+    uint32_t ready_count;
+    bool self_ready;
+    bool mounted;
+    bool ready_changed;
+    uint64_t ready_ns; /* when to send READY up; 0: nothing to send */
+
+    struct cu_list pending; /* struct pending */
+    struct pending news;
+    struct refreshes refreshes;
+    struct cu_value peeked; /* what the driver peeks at; borrows from an object */
+
+    uint64_t counters[CU_COUNTER_COUNT];
+};
+
+#define COUNT(core, name) ((core)->counters[CU_COUNT_##name]++)
+
+#endif

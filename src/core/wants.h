@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Wants of this node's kernel, of children and of read-ahead, which are all the same to an object.
+ */
+#ifndef CU_CORE_WANTS_H
+#define CU_CORE_WANTS_H
+
+struct cu_core;
+struct cu_request;
+struct waiter;
+
+/* waiter NULL: read ahead. The waiter is owned by the core from here on,
+ * and is answered exactly once, maybe before this returns. */
+void cu_want(struct cu_core *core, const struct cu_request *request, struct waiter *waiter);
+
+#endif

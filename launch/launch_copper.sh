@@ -9,8 +9,5 @@ for parts in "$here/../libexec/copper" "$here/../lib/copper" "$here/launch"; do
     [ -f "$parts/rsh.sh" ] && break
 done
 parts=$(cd -- "$parts" && pwd) || exit 1
-etc=${here%/*}/etc
-[ "$etc" != /usr/etc ] || etc=/etc
 exec "$here/copper" job launch \
-    --parts "$parts" --copperd "$here/copperd" --copper "$here/copper" \
-    --site "$etc/copper.conf" "$@"
+    --parts "$parts" --copperd "$here/copperd" --copper "$here/copper" "$@"

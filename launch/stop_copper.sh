@@ -9,5 +9,4 @@ for parts in "$here/../libexec/copper" "$here/../lib/copper" "$here/launch"; do
     [ -f "$parts/rsh.sh" ] && break
 done
 parts=$(cd -- "$parts" && pwd) || exit 1
-exec "$here/copper" job stop --parts "$parts" --copper "$here/copper" \
-    --site "${here%/*}/etc/copper.conf" "$@"
+exec "$here/copper" job stop --parts "$parts" --copper "$here/copper" "$@"

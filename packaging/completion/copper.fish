@@ -7,12 +7,13 @@ complete -c copper -n __fish_use_subcommand -a stop -d 'ends Copper'
 complete -c copper -n __fish_use_subcommand -a refresh -d 'drops what is cached'
 complete -c copper -n __fish_use_subcommand -a doctor -d 'what could keep Copper from working'
 complete -c copper -n __fish_use_subcommand -a run -d 'runs a command'
+complete -c copper -n __fish_use_subcommand -a config -d 'each setting of a launch'
 complete -c copper -n __fish_use_subcommand -a help -d 'help on a command'
 complete -c copper -n __fish_use_subcommand -l version -d version
 complete -c copper -l help -d help
 complete -c copper -n 'not __fish_use_subcommand' -s v -l mount -x -a '(__fish_complete_directories)' -d mount
 complete -c copper -n '__fish_seen_subcommand_from status stats stop' -l all -d 'the whole job'
-complete -c copper -n '__fish_seen_subcommand_from status stats doctor' -l json -d 'for programs'
+complete -c copper -n '__fish_seen_subcommand_from status stats doctor config' -l json -d 'for programs'
 complete -c copper -n '__fish_seen_subcommand_from status' -l wait -d 'until all nodes are ready'
 complete -c copper -n '__fish_seen_subcommand_from status' -l timeout -x -d 'longest wait, seconds'
 complete -c copper -n '__fish_seen_subcommand_from stats' -l nodes -d 'a line a node'
@@ -20,4 +21,4 @@ complete -c copper -n '__fish_seen_subcommand_from stop' -l here -d 'this node o
 complete -c copper -n '__fish_seen_subcommand_from stop' -l job-id -x -d 'job'
 complete -c copper -n '__fish_seen_subcommand_from refresh' -F
 complete -c copper -n '__fish_seen_subcommand_from run' -a '(__fish_complete_subcommand --fcs-skip=2)'
-complete -c copper -n '__fish_seen_subcommand_from help' -a 'status stats stop refresh doctor run'
+complete -c copper -n '__fish_seen_subcommand_from help' -a 'status stats stop refresh doctor run config'

@@ -36,8 +36,6 @@ static int take_paths(int argc, char **argv, struct cu_launch_paths *paths)
             paths->copperd = argv[i + 1];
         else if (strcmp(argv[i], "--copper") == 0)
             paths->copper = argv[i + 1];
-        else if (strcmp(argv[i], "--site") == 0)
-            paths->site = argv[i + 1];
         else
             break;
     }
@@ -50,11 +48,13 @@ static int take_options(int argc, char **argv, const struct cu_launch_paths *pat
 {
     struct cu_error err;
     struct cu_hosts *hosts = &options->job.hosts;
-    int rc = cu_launch_options(argc, argv, paths->site, options, &err);
+    char site[CU_PATH_MAX];
+    bool has_site = paths->parts != NULL && cu_launch_site_path(site) == 0;
+    int rc = cu_launch_options(argc, argv, has_site ? site : NULL, options, &err);
 
     if (rc == 0 && (options->help || options->version)) {
         if (options->help)
-            cu_launch_help(paths->site);
+            cu_launch_help(has_site ? site : NULL);
         else
             puts("copper " CU_VERSION);
         cu_job_free(&options->job);
@@ -144,7 +144,7 @@ static int launch(int argc, char **argv)
     status = take_options(argc - taken, argv + taken, &paths, &options);
     if (status >= 0)
         return status;
-    if (cu_launcher_settle(paths.site, paths.parts, &err) != 0) {
+    if (cu_launcher_settle(paths.parts, &err) != 0) {
         cu_job_free(&options.job);
         return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
     }
@@ -289,7 +289,7 @@ static int stop(int argc, char **argv)
         return cu_cli_fail(CU_EXIT_USAGE,
                            "%s: \"%s\" is not a mount directory; allowed is an absolute path",
                            label, mount);
-    if (cu_launcher_settle(paths.site, paths.parts, &err) != 0)
+    if (cu_launcher_settle(paths.parts, &err) != 0)
         return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
     return stop_mount(mount_dir, hosts, &paths);
 }

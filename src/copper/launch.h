@@ -12,7 +12,6 @@ struct cu_launch_paths {
     const char *parts;   /* where the launchers are */
     const char *copperd; /* absolute */
     const char *copper;  /* absolute */
-    const char *site;    /* the site's defaults, or NULL; need not exist */
 };
 
 /* Starts the job of the file on all its hosts and waits; exit status. Prints. again: NULL, or set

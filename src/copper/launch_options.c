@@ -4,6 +4,7 @@
 #include "copper/launch_options.h"
 
 #include "host/rundir.h"
+#include "proto/job_options.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -56,6 +57,16 @@ static void label_of(const struct launch_option *o, char label[LEFT_MAX])
         snprintf(label, LEFT_MAX, "-%c", o->letter);
 }
 
+void cu_launch_option_label(const char *name, char *label, size_t size)
+{
+    char found[LEFT_MAX] = "";
+
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if (strcmp(launch_options[i].name, name) == 0)
+            label_of(&launch_options[i], found);
+    snprintf(label, size, "%s", found);
+}
+
 void cu_launch_help(const char *site)
 {
     puts("usage: launch_copper.sh [OPTION...]\n\n"
@@ -75,7 +86,8 @@ void cu_launch_help(const char *site)
         printf("\nThis site's own defaults stand in %s.\n", site);
 }
 
-static int set_option(struct cu_job *job, int letter, const char *value, struct cu_error *err)
+static int set_option(struct cu_launch_options *options, int letter, const char *value,
+                      struct cu_error *err)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct launch_option *o = &launch_options[i];
@@ -84,7 +96,8 @@ static int set_option(struct cu_job *job, int letter, const char *value, struct 
         if (o->letter != letter)
             continue;
         label_of(o, label);
-        return cu_job_set(job, o->name, o->value != NULL ? value : "yes", label, err);
+        options->by_word |= UINT32_C(1) << (unsigned)cu_job_option_find(o->name, strlen(o->name));
+        return cu_job_set(&options->job, o->name, o->value != NULL ? value : "yes", label, err);
     }
     return cu_error_set(err, -EINVAL, "-%c: there is no such option; see launch_copper.sh --help",
                         letter);
@@ -153,7 +166,7 @@ static int take_words(int argc, char **argv, struct cu_launch_options *options,
         else if (c == '?' || c == ':')
             rc = cu_launch_refuse(c, argv, "launch_copper.sh", err);
         else
-            rc = set_option(&options->job, c, optarg, err);
+            rc = set_option(options, c, optarg, err);
         if (options->help || options->version)
             return 0;
     }
@@ -173,7 +186,7 @@ int cu_launch_options(int argc, char **argv, const char *site, struct cu_launch_
     rc = start_job(&options->job, err);
     if (rc != 0)
         return rc;
-    site_rc = site != NULL ? cu_launch_site(site, &options->job, &site_err) : 0;
+    site_rc = site != NULL ? cu_launch_site(site, &options->job, &options->by_site, &site_err) : 0;
     rc = take_words(argc, argv, options, err);
     if (rc == 0 && site_rc != 0 && !options->help && !options->version) {
         rc = site_rc;

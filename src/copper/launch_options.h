@@ -8,12 +8,15 @@
 #include "proto/job.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* What launch_copper.sh was given, checked. */
 struct cu_launch_options {
     struct cu_job job;
     const char *hosts;  /* -H, borrowed, or NULL */
     bool help, version; /* --help, --version: nothing else counts */
+    /* Bit i: option i of proto/job_options.h was set by the site's file, by a word of argv. */
+    uint32_t by_site, by_word;
 };
 
 /* argv[0] is skipped; site: file with the site's defaults, or NULL. 0; -EINVAL with err: nothing to
@@ -21,15 +24,20 @@ struct cu_launch_options {
 __attribute__((warn_unused_result)) int cu_launch_options(int argc, char **argv, const char *site,
                                                           struct cu_launch_options *options,
                                                           struct cu_error *err);
+/* "-k" or "--encrypt": the option that sets what has this name in the job's text; "" when none. */
+void cu_launch_option_label(const char *name, char *label, size_t size);
 void cu_launch_help(const char *site);
 /* What getopt_long refused with c, '?' or ':'. -EINVAL with err. */
 int cu_launch_refuse(int c, char **argv, const char *script, struct cu_error *err);
-/* Sets what the file says; one that is not there says nothing. -EINVAL with err: "FILE:LINE: ...",
- * -ENOMEM. */
+/* Sets what the file says, and a bit in set for each option; one that is not there says nothing.
+ * -EINVAL with err: "FILE:LINE: ...", -ENOMEM. */
 __attribute__((warn_unused_result)) int cu_launch_site(const char *path, struct cu_job *job,
-                                                       struct cu_error *err);
+                                                       uint32_t *set, struct cu_error *err);
 /* The value of "launcher" in that file, which may be any; "" where there is none. Looks at nothing
  * else. */
 void cu_launch_site_launcher(const char *path, char launcher[CU_PATH_MAX]);
+/* The site's file of this installation: PREFIX/etc/copper.conf, /etc/copper.conf where PREFIX is
+ * /usr; PREFIX is the directory above that of this program. 0 or -errno. */
+__attribute__((warn_unused_result)) int cu_launch_site_path(char out[CU_PATH_MAX]);
 
 #endif

@@ -4,6 +4,7 @@
  * allowed. The mount directory is no such name: copper and stop_copper.sh do not read the file, and
  * must come to the same one. */
 #include "copper/launch_options.h"
+#include "proto/job_options.h"
 
 #include "copper/launcher_choice.h"
 
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SITE_NAMES_MAX 64
 #define LAUNCHER       "launcher" /* not the job's: stop_copper.sh needs it, too */
@@ -19,6 +21,7 @@ struct site {
     const char *path;
     unsigned line;
     struct cu_job *job;
+    uint32_t *set; /* bit i: option i of proto/job_options.h */
     struct cu_error *err;
     char *seen[SITE_NAMES_MAX]; /* owned */
     size_t seen_count;
@@ -39,6 +42,7 @@ static int take_line(struct site *s, char *line)
 {
     char label[CU_ERROR_TEXT_MAX];
     char *name, *value, *equals;
+    int option, rc;
 
     line[strcspn(line, "#")] = '\0';
     name = trim(line);
@@ -70,12 +74,32 @@ static int take_line(struct site *s, char *line)
                                   "%s: \"%.64s\" is not a launcher; allowed is auto, a name, or "
                                   "an absolute path",
                                   label, value);
-    return cu_job_set(s->job, name, value, label, s->err);
+    rc = cu_job_set(s->job, name, value, label, s->err);
+    option = cu_job_option_find(name, strlen(name));
+    if (rc == 0 && option >= 0)
+        *s->set |= UINT32_C(1) << option;
+    return rc;
 }
 
-int cu_launch_site(const char *path, struct cu_job *job, struct cu_error *err)
+int cu_launch_site_path(char out[CU_PATH_MAX])
 {
-    struct site s = {.path = path, .job = job, .err = err};
+    char self[CU_PATH_MAX], path[CU_PATH_MAX + 32];
+    ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    int rc;
+
+    if (len < 0)
+        return -errno;
+    self[len] = '\0';
+    len = (ssize_t)cu_path_parent_len(self, (size_t)len); /* PREFIX/bin */
+    self[cu_path_parent_len(self, (size_t)len)] = '\0';   /* PREFIX */
+    snprintf(path, sizeof(path), "%s/etc/copper.conf", strcmp(self, "/usr") == 0 ? "" : self);
+    rc = cu_path_normalise(path, out);
+    return rc < 0 ? rc : 0;
+}
+
+int cu_launch_site(const char *path, struct cu_job *job, uint32_t *set, struct cu_error *err)
+{
+    struct site s = {.path = path, .job = job, .set = set, .err = err};
     FILE *in = fopen(path, "re");
     char *line = NULL;
     size_t size = 0;

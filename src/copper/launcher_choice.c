@@ -73,11 +73,11 @@ int cu_launcher_find(const char *parts, char program[CU_PATH_MAX], struct cu_err
                         name, parts);
 }
 
-int cu_launcher_settle(const char *site, const char *parts, struct cu_error *err)
+int cu_launcher_settle(const char *parts, struct cu_error *err)
 {
-    char choice[CU_PATH_MAX] = "", program[CU_PATH_MAX];
+    char choice[CU_PATH_MAX] = "", program[CU_PATH_MAX], site[CU_PATH_MAX];
 
-    if (site != NULL && variable(ENV_LAUNCHER) == NULL)
+    if (variable(ENV_LAUNCHER) == NULL && cu_launch_site_path(site) == 0)
         cu_launch_site_launcher(site, choice);
     if (choice[0] == '\0')
         return cu_launcher_find(parts, program, err);

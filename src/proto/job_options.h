@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Inside of proto/job: the option table as its text form needs it. */
+/* The option table of proto/job one by one, for its text form and for who shows all of them. */
 #ifndef CU_PROTO_JOB_OPTIONS_H
 #define CU_PROTO_JOB_OPTIONS_H
 

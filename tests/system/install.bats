@@ -78,7 +78,20 @@ lives() {
         stop_copper.sh && launch_copper.sh --help'
     [[ $output == *'"fanout": 7'*'"cache_bytes": 33554432'* ]]
     [ "${lines[-1]}" = "This site's own defaults stand in $prefix/etc/copper.conf." ]
+    run -0 session "$prefix" 'module load copper && COPPER_MOUNT=/m copper config -m 32M'
+    [ "${lines[0]}" = "site's file: $prefix/etc/copper.conf" ]
+    grep -qE "^fanout +7 +site $prefix/etc/copper.conf$" <<<"$output"
+    grep -qE '^cache_bytes +33554432 +option -m$' <<<"$output"
+    grep -qE '^mount +/m +environment COPPER_MOUNT$' <<<"$output"
+    grep -qE '^trees +1 +default$' <<<"$output"
+    grep -qE '^port +automatic +default$' <<<"$output"
+    run -0 session "$prefix" 'module load copper && copper config --json --encrypt'
+    [ "$(python3 -c 'import json, sys
+print([s["from"] + s["where"] for s in json.load(sys.stdin)["settings"] if s["name"] == "encrypt"][0])' <<<"$output")" = \
+        option--encrypt ]
     echo 'fanout = many' >"$prefix/etc/copper.conf"
+    run -2 session "$prefix" 'module load copper && copper config'
+    [ "$output" = "copper: $prefix/etc/copper.conf:1: fanout: \"many\" is not a fan-out; allowed is 1 to 1024" ]
     run -2 session "$prefix" 'module load copper && launch_copper.sh'
     [ "$output" = "copper: $prefix/etc/copper.conf:1: fanout: \"many\" is not a fan-out; allowed is 1 to 1024" ]
     traceless node1

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* copper config: what launch_copper.sh would use with the words that follow, and where each setting
+ * comes from. It parses them as a launch does, so it cannot differ from one. */
+#include "copper/cli.h"
+#include "copper/launch_options.h"
+#include "proto/job_options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Settings that are not the job's: how other hosts are reached. */
+static const struct {
+    const char *name, *variable;
+} ways[] = {{"launcher", "COPPER_LAUNCHER"}, {"", "COPPER_RSH"}};
+
+struct setting {
+    const char *name;
+    const char *value; /* NULL: chosen by the launch or the daemon */
+    const char *from;  /* "default", "environment", "site", "option" */
+    char label[64];    /* the option or variable, or "" */
+};
+
+static bool is_set(const char *variable)
+{
+    const char *value = getenv(variable);
+
+    return value != NULL && value[0] != '\0';
+}
+
+static void find_origin(const struct cu_launch_options *options, unsigned i, struct setting *s)
+{
+    const char *variable = strcmp(s->name, "mount") == 0     ? "COPPER_MOUNT"
+                           : strcmp(s->name, "log_dir") == 0 ? "COPPER_RUN_DIR"
+                                                             : NULL;
+
+    s->from = "default";
+    s->label[0] = '\0';
+    if (options->by_word & UINT32_C(1) << i) {
+        s->from = "option";
+        cu_launch_option_label(s->name, s->label, sizeof(s->label));
+    } else if (options->by_site & UINT32_C(1) << i) {
+        s->from = "site";
+    } else if (variable != NULL && is_set(variable)) {
+        s->from = "environment";
+        snprintf(s->label, sizeof(s->label), "%s", variable);
+    }
+}
+
+/* launcher: memory for a value. */
+static void find_way(size_t i, const char *site, char launcher[CU_PATH_MAX], struct setting *s)
+{
+    *s = (struct setting){.name = ways[i].name[0] != '\0' ? ways[i].name : ways[i].variable,
+                          .from = "default"};
+    launcher[0] = '\0';
+    if (is_set(ways[i].variable)) {
+        s->value = getenv(ways[i].variable);
+        s->from = "environment";
+        snprintf(s->label, sizeof(s->label), "%s", ways[i].variable);
+        return;
+    }
+    if (ways[i].name[0] != '\0')
+        cu_launch_site_launcher(site, launcher);
+    if (launcher[0] != '\0') {
+        s->value = launcher;
+        s->from = "site";
+    }
+}
+
+/* As a line, or into the list. 0 or -ENOMEM. */
+static int show(const struct setting *s, const char *site, json_t *list)
+{
+    bool is_site = strcmp(s->from, "site") == 0;
+    const char *where = is_site ? site : s->label;
+
+    if (list != NULL)
+        return json_array_append_new(list, json_pack("{s:s,s:s?,s:s,s:s}", "name", s->name, "value",
+                                                     s->value, "from", s->from, "where", where)) ==
+                       0
+                   ? 0
+                   : -ENOMEM;
+    printf("%-20s %-24s %s%s%s\n", s->name, s->value != NULL ? s->value : "automatic", s->from,
+           where[0] != '\0' ? " " : "", where);
+    return 0;
+}
+
+static int show_all(const struct cu_launch_options *options, const char *site, json_t *list)
+{
+    char value[CU_JOB_VALUE_MAX], launcher[CU_PATH_MAX];
+    struct setting s;
+    int rc = 0;
+
+    for (unsigned i = 0; i < cu_job_option_count() && rc == 0; i++) {
+        s.name = cu_job_option_name(i);
+        s.value = cu_job_option_format(i, &options->job, value) ? value : NULL;
+        if (strcmp(s.name, "group") == 0) /* who launches, and no setting */
+            continue;
+        find_origin(options, i, &s);
+        rc = show(&s, site, list);
+    }
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]) && rc == 0; i++) {
+        find_way(i, site, launcher, &s);
+        rc = show(&s, site, list);
+    }
+    return rc;
+}
+
+static int print(const struct cu_launch_options *options, const char *site, bool as_json)
+{
+    bool there = access(site, F_OK) == 0;
+    json_t *list = as_json ? json_array() : NULL, *whole = NULL;
+    int status = CU_EXIT_OK;
+
+    if (!as_json) {
+        printf("site's file: %s%s\n", site, there ? "" : " (not there)");
+        show_all(options, site, NULL);
+        return status;
+    }
+    if (list != NULL && show_all(options, site, list) == 0)
+        whole = json_pack("{s:s,s:b,s:O}", "site_file", site, "site_file_there", there, "settings",
+                          list);
+    if (whole == NULL)
+        status = cu_cli_fail(CU_EXIT_FAILED, "out of memory");
+    else
+        status = cu_cli_print_json(whole);
+    json_decref(whole);
+    json_decref(list);
+    return status;
+}
+
+static int run(const struct cu_command *command, int argc, char **argv)
+{
+    struct cu_launch_options options;
+    char site[CU_PATH_MAX];
+    struct cu_error err;
+    bool as_json = argc > 1 && strcmp(argv[1], "--json") == 0;
+    int rc = cu_launch_site_path(site), status;
+
+    if (rc != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "config: /proc/self/exe: %s", strerror(-rc));
+    rc = cu_launch_options(argc - as_json, argv + as_json, site, &options, &err);
+    if (rc != 0)
+        return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
+    if (options.help) {
+        cu_cli_help(command);
+        status = CU_EXIT_OK;
+    } else {
+        status = print(&options, site, as_json);
+    }
+    cu_job_free(&options.job);
+    return status;
+}
+
+const struct cu_command cu_command_config = {
+    .name = "config",
+    .synopsis = "[--json] [LAUNCH OPTION...]",
+    .summary = "Shows each setting of a launch, and where it comes from",
+    .details =
+        "  --json         for programs; before the launch's options\n"
+        "\nAn option goes before the site's file, that before the environment and the default.\n",
+    .options = "",
+    .run = run,
+};

@@ -60,7 +60,7 @@ static int preload(const char *library)
 
 /* A mount whose name others could take, now or when it is gone, is nothing to start programs with.
  */
-static int check_place(const char *mount, struct cu_error *err)
+static int check_way(const char *mount, struct cu_error *err)
 {
     char parent[CU_PATH_MAX];
     struct cu_trust_dir dir;
@@ -85,7 +85,7 @@ static int choose_library(const char *mount, char path[CU_PATH_MAX])
     if (cu_client_open(mount, &client, &err) != 0)
         return cu_cli_fail(CU_EXIT_NOT_RUN, "%s", err.text);
     cu_client_close(&client);
-    if (!client.peer && check_place(mount, &err) != 0)
+    if (!client.peer && check_way(mount, &err) != 0)
         return cu_cli_fail(CU_EXIT_NOT_RUN, "run: %s", err.text);
     rc = find_library(mount, path);
     if (rc != 0)

@@ -147,7 +147,7 @@ static int bind_cores(struct start *start, struct cu_error *err)
 }
 
 /* Lock and mount directory. */
-static int take_place(struct start *start, const char *job_id, struct cu_error *err)
+static int claim_mount(struct start *start, const char *job_id, struct cu_error *err)
 {
     const char *mount = start->job.mount_dir;
     char path[CU_PATH_MAX];
@@ -197,7 +197,7 @@ static void remove_job_file(const struct start *start)
 }
 
 /* The lock last: while anything is left, whoever comes finds it. */
-static void leave_place(struct start *start)
+static void release_mount(struct start *start)
 {
     cu_mountdir_remove(&start->mountdir);
     cu_lock_release(&start->lock);
@@ -280,7 +280,7 @@ static void serve(void *context, bool again)
     cu_log_info("stopped");
     remove_job_file(start);
     cu_supervisor_leave(start->recovery);
-    leave_place(start);
+    release_mount(start);
     if (!cu_log_flush(FLUSH_LOG_MS) || cu_daemon_hangs(daemon))
         cu_process_close_all(); /* else they end with the process, which says that it has */
     _exit(0);
@@ -365,7 +365,7 @@ static int supervise(struct start *start, struct cu_error *err)
     start->cache_bytes = start->job.cache_bytes;
     if (start->cache_bytes == 0)
         start->cache_bytes = cu_memory_default_cache(NULL);
-    rc = take_place(start, job_id, err);
+    rc = claim_mount(start, job_id, err);
     if (rc < 0)
         goto out;
     rc = cu_logdir_open(&start->job, start->host, start->run_dir, job_id, start->options.foreground,
@@ -389,7 +389,7 @@ static int supervise(struct start *start, struct cu_error *err)
     clear_away(start);
 out:
     if (start->lock.fd < 0 || cu_lock_holds(&start->lock))
-        leave_place(start);
+        release_mount(start);
     return rc;
 }
 

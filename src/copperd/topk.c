@@ -136,7 +136,7 @@ static void rise(struct cu_topk *t, uint32_t place)
 }
 
 /* A place for a new key: a free one, or the lightest's. */
-static uint32_t take_place(struct cu_topk *t, const char *key, size_t len, uint64_t hash)
+static uint32_t take_node(struct cu_topk *t, const char *key, size_t len, uint64_t hash)
 {
     char *copy = malloc(len + 1);
     struct node *node;
@@ -183,7 +183,7 @@ struct cu_topk_entry *cu_topk_add(struct cu_topk *t, const char *key, size_t len
     hash = cu_hash_bytes(key, len);
     at = find(t, key, len, hash);
     if (at == NONE)
-        at = take_place(t, key, len, hash);
+        at = take_node(t, key, len, hash);
     if (at == NONE)
         return NULL;
     t->nodes[at].entry.count += weight;

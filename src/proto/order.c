@@ -21,7 +21,7 @@
 #define PARTS_BITS_MAX 12u
 #define INSERT_MAX     32u
 
-struct place {
+struct hashed {
     uint64_t hash;
     uint32_t position;
 };
@@ -47,21 +47,21 @@ static uint64_t hash_at(const struct cu_order *order, uint32_t i)
 
 static int compare(const void *a, const void *b)
 {
-    const struct place *x = a, *y = b;
+    const struct hashed *x = a, *y = b;
 
     if (x->hash != y->hash)
         return x->hash < y->hash ? -1 : 1;
     return (x->position > y->position) - (x->position < y->position);
 }
 
-static void sort_part(struct place *part, size_t count)
+static void sort_part(struct hashed *part, size_t count)
 {
     if (count > INSERT_MAX) {
         qsort(part, count, sizeof(*part), compare);
         return;
     }
     for (size_t i = 1; i < count; i++) {
-        struct place moved = part[i];
+        struct hashed moved = part[i];
         size_t at = i;
 
         for (; at > 0 && compare(&part[at - 1], &moved) > 0; at--)
@@ -71,7 +71,7 @@ static void sort_part(struct place *part, size_t count)
 }
 
 /* Sorts from[0..count) into to. Their hashes have the bits from `shift` on in common. */
-static void sort_into(const struct place *from, struct place *to, uint32_t count, unsigned shift)
+static void sort_into(const struct hashed *from, struct hashed *to, uint32_t count, unsigned shift)
 {
     uint32_t ends[1u << PARTS_BITS_MAX], start = 0;
     unsigned bits = 0;
@@ -96,7 +96,7 @@ static void sort_into(const struct place *from, struct place *to, uint32_t count
 }
 
 /* Divides all into buckets, whose ends are told; the longest one's length. */
-static uint32_t divide(const struct cu_dir_index *index, unsigned shift, struct place *places,
+static uint32_t divide(const struct cu_dir_index *index, unsigned shift, struct hashed *entries,
                        uint32_t ends[BUCKETS])
 {
     uint32_t start = 0, longest = 0;
@@ -118,7 +118,7 @@ static uint32_t divide(const struct cu_dir_index *index, unsigned shift, struct 
         struct cu_dirent e = cu_dir_index_entry(index, i);
         uint64_t hash = hash_of(&e);
 
-        places[ends[hash >> shift]++] = (struct place){.hash = hash, .position = i};
+        entries[ends[hash >> shift]++] = (struct hashed){.hash = hash, .position = i};
     }
     return longest;
 }
@@ -126,7 +126,7 @@ static uint32_t divide(const struct cu_dir_index *index, unsigned shift, struct 
 int cu_order_build(struct cu_order *order, const struct cu_dir_index *index)
 {
     unsigned shift = index->count > BUCKETS_FROM ? HASH_BITS - BUCKETS_BITS : HASH_BITS;
-    struct place *places = NULL, *sorted = NULL;
+    struct hashed *entries = NULL, *sorted = NULL;
     uint32_t ends[BUCKETS], start = 0;
     int rc = -ENOMEM;
 
@@ -134,20 +134,20 @@ int cu_order_build(struct cu_order *order, const struct cu_dir_index *index)
     if (index->count == 0)
         return 0;
     order->positions = malloc(index->count * sizeof(*order->positions));
-    places = malloc(index->count * sizeof(*places));
-    if (!order->positions || !places)
+    entries = malloc(index->count * sizeof(*entries));
+    if (!order->positions || !entries)
         goto out;
-    sorted = malloc(divide(index, shift, places, ends) * sizeof(*sorted));
+    sorted = malloc(divide(index, shift, entries, ends) * sizeof(*sorted));
     if (!sorted)
         goto out;
     for (uint32_t i = 0; i < BUCKETS && start < index->count; start = ends[i++]) {
-        sort_into(places + start, sorted, ends[i] - start, shift);
+        sort_into(entries + start, sorted, ends[i] - start, shift);
         for (uint32_t k = start; k < ends[i]; k++)
             order->positions[k] = sorted[k - start].position;
     }
     rc = 0;
 out:
-    free(places);
+    free(entries);
     free(sorted);
     if (rc < 0)
         cu_order_free(order);

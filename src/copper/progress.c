@@ -4,6 +4,8 @@
  * and no wait is interrupted. Nothing is shown where nobody looks. */
 #include "copper/progress.h"
 
+#include "host/clock.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -22,11 +24,12 @@ static struct {
 
 static void *show(void *unused)
 {
-    struct timespec next;
+    int64_t now_ns = cu_clock_ns();
+    struct timespec next = {.tv_sec = now_ns / CU_CLOCK_NS_PER_S,
+                            .tv_nsec = now_ns % CU_CLOCK_NS_PER_S};
     unsigned seconds = 0;
 
     (void)unused;
-    clock_gettime(CLOCK_MONOTONIC, &next);
     pthread_mutex_lock(&progress.mutex);
     while (!progress.over) {
         next.tv_sec++;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Messages as bytes and back. One set of bounds serves both ways: the encoder refuses with -EINVAL
- * exactly what the decoder of the other end would refuse with -EBADMSG, so that a mistake shows
- * where it is made and not as a lost connection elsewhere.
+/* Messages as bytes and back. One set of bounds (proto/msg_bounds.h) serves both ways: the encoder
+ * refuses with -EINVAL exactly what the decoder of the other end would refuse with -EBADMSG, so
+ * that a mistake shows where it is made and not as a lost connection elsewhere.
  *
  * Invariants: nothing is allocated or believed before the head's lengths are within the bounds of
  * its type. A payload is referenced, never copied. What is decoded encodes to the same bytes. */
@@ -9,208 +9,18 @@
 
 #include "base/path.h"
 #include "proto/auth.h"
-#include "proto/control.h"
-#include "proto/dir.h"
 #include "proto/fields.h"
-#include "proto/holes.h"
-#include "proto/piece.h"
+#include "proto/msg_bounds.h"
 #include "proto/wire.h"
-#include "proto/xattr.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/stat.h>
-
-#define ERRNO_MAX    4095 /* of the kernel */
-#define NSEC_PER_SEC 1000000000u
-
-#define WANT_FIXED        (20u + CU_FIELDS_VERSION_BYTES)
-#define ANSWER_FIXED      20u
-#define ANSWER_META_MAX   (ANSWER_FIXED + CU_FIELDS_ATTR_BYTES + 16u + CU_PATH_MAX - 1u)
-#define READY_FIXED       8u
-#define REFRESH_FIXED     8u
-#define READY_BYTES(bits) (((bits) + 7u) / 8u)
 
 #define ANSWER_PAYLOAD   1u /* there are bytes (ATTR: a content), perhaps none of them: not NULL */
 #define ANSWER_UNCHANGED 2u
 #define ANSWER_PARTIAL   4u
 #define ANSWER_CUT       8u
-
-_Static_assert(WANT_FIXED + CU_TREE_PATH_MAX - 1 <= CU_MSG_META_MAX, "WANT fits");
-_Static_assert(ANSWER_META_MAX <= CU_MSG_META_MAX, "ANSWER fits");
-_Static_assert(READY_FIXED + READY_BYTES(CU_MSG_READY_MAX) <= CU_MSG_META_MAX, "READY fits");
-_Static_assert(CU_DIR_BYTES_MAX <= CU_MSG_BULK_MAX, "a listing fits");
-
-/* What the head of each type may say. */
-static const struct bounds {
-    const char *name;
-    uint32_t meta_min, meta_max, bulk_min, bulk_max;
-    bool paired; /* has an id */
-} bounds_of[] = {
-    [CU_MSG_WANT] = {"WANT", WANT_FIXED + 1, WANT_FIXED + CU_TREE_PATH_MAX - 1, 0, 0, true},
-    [CU_MSG_ANSWER] = {"ANSWER", ANSWER_FIXED, ANSWER_META_MAX, 0, CU_DIR_BYTES_MAX, true},
-    [CU_MSG_JOIN] = {"JOIN", 8, 8, 0, 0, false},
-    [CU_MSG_PING] = {"PING", 0, 0, 0, 0, true},
-    [CU_MSG_PONG] = {"PONG", 0, 0, 0, 0, true},
-    [CU_MSG_READY] = {"READY", READY_FIXED, READY_FIXED + READY_BYTES(CU_MSG_READY_MAX), 0, 0,
-                      false},
-    [CU_MSG_CONTROL] = {"CONTROL", 0, 0, 1, CU_CONTROL_REQUEST_MAX, true},
-    [CU_MSG_RESULT] = {"RESULT", 0, 0, 1, CU_CONTROL_JSON_MAX, true},
-    [CU_MSG_BYE] = {"BYE", 0, 0, 0, 0, false},
-    [CU_MSG_REFRESH] = {"REFRESH", REFRESH_FIXED + 1, REFRESH_FIXED + CU_PATH_MAX - 1, 0, 0, false},
-};
-
-static bool type_is_valid(unsigned type)
-{
-    return type >= CU_MSG_WANT && type <= CU_MSG_REFRESH;
-}
-
-static bool kind_is_valid(unsigned kind)
-{
-    return kind >= CU_KIND_ATTR && kind < CU_KIND_COUNT;
-}
-
-static bool head_is_valid(const struct cu_msg_head *head)
-{
-    const struct bounds *b;
-
-    if (!type_is_valid(head->type))
-        return false;
-    b = &bounds_of[head->type];
-    if (head->meta_len < b->meta_min || head->meta_len > b->meta_max)
-        return false;
-    if (head->bulk_len < b->bulk_min || head->bulk_len > b->bulk_max)
-        return false;
-    if (head->error > (head->type == CU_MSG_ANSWER ? ERRNO_MAX : 0))
-        return false;
-    return head->id == 0 || b->paired;
-}
-
-static bool version_is_valid(const struct cu_version *version)
-{
-    return version->size <= INT64_MAX && version->mtime.nsec < NSEC_PER_SEC &&
-           version->ctime.nsec < NSEC_PER_SEC;
-}
-
-static unsigned want_flags(enum cu_kind kind)
-{
-    if (kind == CU_KIND_ATTR)
-        return CU_WANT_CONTENT;
-    return kind == CU_KIND_DATA ? CU_WANT_HOME : 0;
-}
-
-static bool want_is_valid(const struct cu_msg_want *want)
-{
-    if (!kind_is_valid(want->kind) || want->tree >= CU_TREES_MAX)
-        return false;
-    if (want->flags & ~want_flags(want->kind))
-        return false;
-    if ((want->chunk || want->piece) && want->kind != CU_KIND_DATA)
-        return false;
-    if (!cu_piece_is_valid(want->piece) || !version_is_valid(&want->version))
-        return false;
-    if ((want->kind == CU_KIND_XATTR || want->kind == CU_KIND_STATFS) &&
-        !cu_version_is_none(&want->version))
-        return false;
-    return cu_path_is_normal(want->path, want->path_len);
-}
-
-/* The kernel fails a lookup with EIO when the type or the size is impossible. */
-static bool attr_is_valid(const struct cu_value *value)
-{
-    const struct cu_attr *a = &value->attr;
-    const struct cu_buf *target = value->bytes, *content = value->content;
-
-    if (a->mode > (S_IFMT | 07777) || a->size > INT64_MAX)
-        return false;
-    if (!S_ISREG(a->mode) && !S_ISDIR(a->mode) && !S_ISLNK(a->mode) && !S_ISCHR(a->mode) &&
-        !S_ISBLK(a->mode) && !S_ISFIFO(a->mode) && !S_ISSOCK(a->mode))
-        return false;
-    if (a->atime.nsec >= NSEC_PER_SEC || a->mtime.nsec >= NSEC_PER_SEC ||
-        a->ctime.nsec >= NSEC_PER_SEC)
-        return false;
-    if (target && (!S_ISLNK(a->mode) || target->size == 0 || target->size >= CU_PATH_MAX ||
-                   memchr(target->data, '\0', target->size)))
-        return false;
-    if (content &&
-        (!S_ISREG(a->mode) || content->size != a->size || content->size > CU_MSG_CONTENT_MAX))
-        return false;
-    return true;
-}
-
-static bool answer_is_valid(const struct cu_msg_answer *answer)
-{
-    const struct cu_value *v = &answer->value;
-    size_t size = v->bytes ? v->bytes->size : 0;
-
-    if (!kind_is_valid(answer->kind) || v->error < 0 || v->error > ERRNO_MAX)
-        return false;
-    if (v->error)
-        return true;
-    if (v->partial && answer->kind != CU_KIND_DIR)
-        return false;
-    if (v->cut && (!v->partial || v->unchanged))
-        return false;
-    if (v->unchanged && (answer->kind != CU_KIND_DIR || v->bytes))
-        return false;
-    if (v->content && answer->kind != CU_KIND_ATTR)
-        return false;
-    switch (answer->kind) {
-    case CU_KIND_ATTR:
-        return attr_is_valid(v);
-    case CU_KIND_DIR:
-        return size <= CU_DIR_BYTES_MAX && version_is_valid(&v->version);
-    case CU_KIND_DATA:
-        return size <= CU_MSG_CHUNK_MAX && version_is_valid(&v->version);
-    case CU_KIND_XATTR:
-        return size <= CU_XATTR_BYTES_MAX;
-    case CU_KIND_STATFS:
-        return !v->bytes;
-    case CU_KIND_HOLES:
-        return cu_holes_is_valid(v->bytes);
-    }
-    return false;
-}
-
-static bool ready_is_valid(uint32_t first, uint32_t count, const uint8_t *bits)
-{
-    if (count > CU_MSG_READY_MAX || first > CU_MSG_READY_MAX - count)
-        return false;
-    return count % 8 == 0 || bits[count / 8] >> (count % 8) == 0;
-}
-
-static bool refresh_is_valid(uint32_t generation, const char *path, size_t path_len)
-{
-    return generation > 0 && path_len > 0 && path_len < CU_PATH_MAX &&
-           cu_path_is_normal(path, path_len);
-}
-
-static bool msg_is_valid(const struct cu_msg *msg)
-{
-    if (!type_is_valid(msg->type) || (msg->id && !bounds_of[msg->type].paired))
-        return false;
-    switch (msg->type) {
-    case CU_MSG_WANT:
-        return want_is_valid(&msg->want);
-    case CU_MSG_ANSWER:
-        return answer_is_valid(&msg->answer);
-    case CU_MSG_READY:
-        return ready_is_valid(msg->ready.first, msg->ready.count, msg->ready.bits);
-    case CU_MSG_REFRESH:
-        return refresh_is_valid(msg->refresh.generation, msg->refresh.path, msg->refresh.path_len);
-    case CU_MSG_CONTROL:
-    case CU_MSG_RESULT:
-        return msg->control.json && msg->control.json->size > 0 &&
-               msg->control.json->size <= bounds_of[msg->type].bulk_max;
-    case CU_MSG_JOIN:
-    case CU_MSG_PING:
-    case CU_MSG_PONG:
-    case CU_MSG_BYE:
-        return true;
-    }
-    return false;
-}
 
 static void put_want(struct cu_writer *w, const struct cu_msg_want *want)
 {
@@ -240,7 +50,7 @@ static int get_want(struct cu_reader *r, struct cu_msg_want *want)
     want->path_len = cu_wire_get_u16(r);
     want->piece = (uint16_t)cu_wire_get_u16(r);
     want->path = cu_wire_get_bytes(r, want->path_len);
-    return cu_reader_done(r) && reserved == 0 && want_is_valid(want) ? 0 : -EBADMSG;
+    return cu_reader_done(r) && reserved == 0 && cu_msg_bounds_want(want) ? 0 : -EBADMSG;
 }
 
 /* The one payload of a kind: what is large and travels behind the fields. */
@@ -363,7 +173,7 @@ static int get_answer(struct cu_reader *r, int error, struct cu_buf *bulk,
     v->partial = flags & ANSWER_PARTIAL;
     v->cut = flags & ANSWER_CUT;
     if (flags & ~(ANSWER_PAYLOAD | ANSWER_UNCHANGED | ANSWER_PARTIAL | ANSWER_CUT) ||
-        !kind_is_valid(answer->kind) || target_len >= CU_PATH_MAX)
+        !cu_msg_bounds_kind(answer->kind) || target_len >= CU_PATH_MAX)
         return -EBADMSG;
     if (error && (v->unchanged || v->partial || v->cut || target_len))
         return -EBADMSG;
@@ -375,7 +185,7 @@ static int get_answer(struct cu_reader *r, int error, struct cu_buf *bulk,
     if (hash_of(v->bytes, v->hash) != v->hash ||
         hash_of(v->content, v->content_hash) != v->content_hash)
         return -EBADMSG;
-    return cu_reader_done(r) && answer_is_valid(answer) ? 0 : -EBADMSG;
+    return cu_reader_done(r) && cu_msg_bounds_answer(answer) ? 0 : -EBADMSG;
 }
 
 static int get_ready(struct cu_reader *r, struct cu_msg *msg)
@@ -384,8 +194,8 @@ static int get_ready(struct cu_reader *r, struct cu_msg *msg)
     msg->ready.count = cu_wire_get_u32(r);
     if (msg->ready.count > CU_MSG_READY_MAX)
         return -EBADMSG;
-    msg->ready.bits = cu_wire_get_bytes(r, READY_BYTES(msg->ready.count));
-    return cu_reader_done(r) && msg_is_valid(msg) ? 0 : -EBADMSG;
+    msg->ready.bits = cu_wire_get_bytes(r, CU_MSG_BOUNDS_READY(msg->ready.count));
+    return cu_reader_done(r) && cu_msg_bounds_msg(msg) ? 0 : -EBADMSG;
 }
 
 static int get_refresh(struct cu_reader *r, struct cu_msg *msg)
@@ -396,7 +206,7 @@ static int get_refresh(struct cu_reader *r, struct cu_msg *msg)
     msg->refresh.path_len = cu_wire_get_u16(r);
     reserved = cu_wire_get_u16(r);
     msg->refresh.path = cu_wire_get_bytes(r, msg->refresh.path_len);
-    return cu_reader_done(r) && reserved == 0 && msg_is_valid(msg) ? 0 : -EBADMSG;
+    return cu_reader_done(r) && reserved == 0 && cu_msg_bounds_msg(msg) ? 0 : -EBADMSG;
 }
 
 /* Writes the fields and names the payload, borrowed. */
@@ -420,7 +230,7 @@ static struct cu_buf *put_meta(struct cu_writer *w, const struct cu_msg *msg)
     case CU_MSG_READY:
         cu_wire_put_u32(w, msg->ready.first);
         cu_wire_put_u32(w, msg->ready.count);
-        cu_wire_put_bytes(w, msg->ready.bits, READY_BYTES(msg->ready.count));
+        cu_wire_put_bytes(w, msg->ready.bits, CU_MSG_BOUNDS_READY(msg->ready.count));
         break;
     case CU_MSG_REFRESH:
         cu_wire_put_u32(w, msg->refresh.generation);
@@ -449,7 +259,7 @@ int cu_msg_encode(const struct cu_msg *msg, struct cu_buf **head, struct cu_buf 
 
     *head = NULL;
     *bulk = NULL;
-    if (!msg_is_valid(msg))
+    if (!cu_msg_bounds_msg(msg))
         return -EINVAL;
     cu_writer_init(&w, scratch + CU_MSG_HEAD, CU_MSG_META_MAX);
     payload = put_meta(&w, msg);
@@ -486,7 +296,7 @@ int cu_msg_decode_head(const void *bytes, struct cu_msg_head *head)
     head->error = cu_wire_get_u16(&r);
     reserved = cu_wire_get_u32(&r);
     head->id = cu_wire_get_u64(&r);
-    return flags == 0 && reserved == 0 && head_is_valid(head) ? 0 : -EBADMSG;
+    return flags == 0 && reserved == 0 && cu_msg_bounds_head(head) ? 0 : -EBADMSG;
 }
 
 int cu_msg_decode(const struct cu_msg_head *head, const void *meta, struct cu_buf *bulk,
@@ -496,7 +306,7 @@ int cu_msg_decode(const struct cu_msg_head *head, const void *meta, struct cu_bu
     int rc = 0;
 
     *msg = (struct cu_msg){0};
-    if (!head_is_valid(head) || (bulk ? bulk->size : 0) != head->bulk_len)
+    if (!cu_msg_bounds_head(head) || (bulk ? bulk->size : 0) != head->bulk_len)
         return -EBADMSG;
     msg->type = head->type;
     msg->id = head->id;
@@ -542,5 +352,5 @@ void cu_msg_clear(struct cu_msg *msg)
 
 const char *cu_msg_type_name(enum cu_msg_type type)
 {
-    return type_is_valid(type) ? bounds_of[type].name : "?";
+    return cu_msg_bounds_name(type);
 }

@@ -7,32 +7,20 @@ load lib.bash
 
 setup_file() {
     can_run || return 0
-    work_up
-    mkdir "$WORK/source" "$WORK/pfs"
-    pfs_up --nodes 4 "$WORK/source" "$WORK/pfs"
-    cluster_up -n 4
+    bed_up 4
     # A chain: node4 is three levels below the root.
     job_up -k 1 -M 1G -E 500
 }
 
 teardown_file() {
     job_down
-    pfs_down
-    cluster_down
-    work_down
+    bed_down
 }
 
 setup() {
     skip_unless_built
-    dir=$BATS_TEST_NUMBER
-    mkdir "$WORK/source/$dir"
-    source=$WORK/source/$dir
-    leaf=$MOUNT$WORK/pfs/$dir
+    own_directory node1 node2 node3 node4
     probe=$SYSTEM_DIR/changeprobe
-    # A listing without this directory is believed for -E.
-    for node in node1 node2 node3 node4; do
-        until_true on "$node" test -d "$leaf"
-    done
 }
 
 teardown() {

@@ -15,7 +15,7 @@ setup_file() {
 }
 
 teardown_file() {
-    slow_storage_down
+    bed_down
 }
 
 setup() {
@@ -163,10 +163,6 @@ lookups() {
 
 lookups_reach() {
     [ "$(lookups "$1")" -ge "$2" ]
-}
-
-hanging_are() {
-    [ "$(pfs hanging)" = "$1" ]
 }
 
 @test "a node without a living ancestor reads storage under a budget of its own" {

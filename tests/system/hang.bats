@@ -27,24 +27,12 @@ teardown_file() {
     pfs unhang
     job_down
     [ -z "${OTHER:-}" ] || kill "$OTHER"
-    pfs_down
-    cluster_down
-    work_down
+    bed_down
 }
 
 setup() {
     skip_unless_built
-    dir=$BATS_TEST_NUMBER
-    source=$WORK/source/$dir
-    leaf=$MOUNT$WORK/pfs/$dir
-    mkdir "$source"
-    for node in node1 node2 node3; do
-        until_true on "$node" test -d "$leaf"
-    done
-}
-
-hanging_are() {
-    [ "$(pfs hanging)" = "$1" ]
+    own_directory node1 node2 node3
 }
 
 @test "a file whose reads hang holds a bounded number of calls; other files are read" {

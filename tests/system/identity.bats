@@ -36,15 +36,9 @@ teardown_file() {
 
 setup() {
     skip_unless_built
-    dir=$BATS_TEST_NUMBER
-    mkdir "$WORK/source/$dir"
-    source=$WORK/source/$dir
+    own_directory node1 node2 node3 node4
     top=$WORK/pfs/$dir
-    leaf=$MOUNT$top
     probe=$SYSTEM_DIR/changeprobe
-    for node in node1 node2 node3 node4; do
-        until_true on "$node" test -d "$leaf"
-    done
 }
 
 teardown() {

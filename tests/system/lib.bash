@@ -38,6 +38,52 @@ work_down() {
     rm -rf --one-file-system "$WORK"
 }
 
+# bed_up NODES [options of pfsemu]: the cluster, and $WORK/source as its parallel file system at $WORK/pfs.
+bed_up() {
+    local nodes=$1
+    shift
+    work_up
+    mkdir "$WORK/source" "$WORK/pfs"
+    pfs_up --nodes "$nodes" "$WORK/source" "$WORK/pfs" "$@"
+    cluster_up -n "$nodes"
+}
+
+# Takes all of it down, also when a part of it has something to say.
+bed_down() {
+    local status=0
+    pfs_down || status=1
+    cluster_down || status=1
+    work_down || status=1
+    return $status
+}
+
+# own_directory [NODE...]: a directory for this test: $source on storage, $leaf through the mount, $dir its name.
+# Returns when these nodes see it: a listing without it is believed for -E.
+own_directory() {
+    local node
+    dir=$BATS_TEST_NUMBER
+    source=$WORK/source/$dir
+    leaf=$MOUNT$WORK/pfs/$dir
+    mkdir "$source"
+    for node in "$@"; do
+        until_true on "$node" test -d "$leaf"
+    done
+}
+
+# old_kernel_on NODE: sets RSH for job_up: the daemon there does without what Linux has later than 5.14.
+old_kernel_on() {
+    # shellcheck disable=SC2016 # the shell's there
+    printf '%s\n' '#!/bin/sh' 'host=$1; shift' "[ \"\$host\" != $1 ] || set -- COPPER_OLD_KERNEL=1 \"\$@\"" \
+        'exec "'"$CLUSTER_BIN"'/rsh" "$host" env "$@"' >"$WORK/rsh"
+    chmod 755 "$WORK/rsh"
+    RSH=$WORK/rsh
+}
+
+# How many calls hang in storage.
+hanging_are() {
+    [ "$(pfs hanging)" = "$1" ]
+}
+
 # job_up [options of launch_copper.sh]: on all nodes of the cluster, from the login node, by $RSH where
 # that is set.
 job_up() {

@@ -20,9 +20,7 @@ setup_file() {
 }
 
 teardown_file() {
-    pfs_down
-    cluster_down
-    work_down
+    bed_down
 }
 
 setup() {

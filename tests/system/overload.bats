@@ -20,13 +20,10 @@ setup_file() {
         mkdir -p "$WORK/names/$i"
         (cd "$WORK/names/$i" && touch name{0001..1000})
     done
-    # shellcheck disable=SC2016 # the shell's there
-    printf '%s\n' '#!/bin/sh' 'host=$1; shift' '[ "$host" != node4 ] || set -- COPPER_OLD_KERNEL=1 "$@"' \
-        'exec "'"$CLUSTER_BIN"'/rsh" "$host" env "$@"' >"$WORK/rsh"
-    chmod 755 "$WORK/rsh"
     # node1 is the root, with node2 and node4; node3 is below node2. node4 does without what Linux has
     # later than 5.14.
-    RSH=$WORK/rsh job_up -k 2 -M 1G -m $((64 << 20)) -E 600000 -l 2 -d "$WORK/log"
+    old_kernel_on node4
+    job_up -k 2 -M 1G -m $((64 << 20)) -E 600000 -l 2 -d "$WORK/log"
     on login sh -c 'cat /tmp/copper-0/*.job' >"$WORK/job"
 }
 

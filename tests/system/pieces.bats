@@ -29,9 +29,7 @@ setup_file() {
 
 teardown_file() {
     job_down
-    pfs_down
-    cluster_down
-    work_down
+    bed_down
 }
 
 setup() {

@@ -5,23 +5,15 @@
 # slow_storage_up NODES: $WORK/pfs, at whose speed the reading takes some seconds, in which the faults
 # happen; the cluster; and the seed of the moments.
 slow_storage_up() {
-    work_up
-    mkdir "$WORK/pfs" "$WORK/out"
+    bed_up "$1"
+    mkdir "$WORK/out"
     /usr/bin/python3 -I "$SYSTEM_DIR/reader" make "$WORK/source" 400 24000000
-    pfs_up --nodes "$1" "$WORK/source" "$WORK/pfs"
-    cluster_up -n "$1"
     pfs set latency_us 1000
     pfs set data_latency_us 1000
     pfs set bandwidth_bytes 20000000
     SEED=${SEED:-$RANDOM}
     export SEED
     echo "# seed $SEED: SEED=$SEED repeats the moments" >&3
-}
-
-slow_storage_down() {
-    pfs_down
-    cluster_down
-    work_down
 }
 
 # start_readers NODE...: one on each, in an order of its own, as an import does (many small files),

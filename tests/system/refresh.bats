@@ -9,33 +9,20 @@ NODES="node1 node2 node3 node4"
 
 setup_file() {
     can_run || return 0
-    work_up
-    mkdir "$WORK/source" "$WORK/pfs"
-    pfs_up "$WORK/source" "$WORK/pfs"
-    cluster_up -n 4
-    # shellcheck disable=SC2016 # the shell's there
-    printf '%s\n' '#!/bin/sh' 'host=$1; shift' '[ "$host" != node3 ] || set -- COPPER_OLD_KERNEL=1 "$@"' \
-        'exec "'"$CLUSTER_BIN"'/rsh" "$host" env "$@"' >"$WORK/rsh"
-    chmod 755 "$WORK/rsh"
-    "$CLUSTER_BIN/cluster" hosts "$CLUSTER_DIR" >"$CLUSTER_DIR/job-hosts"
+    bed_up 4
+    old_kernel_on node3
     # -E is long: what is seen early is seen because of the refresh.
-    on login env COPPER_RSH="$WORK/rsh" "$COPPER_BUILD/launch_copper.sh" -H "$CLUSTER_DIR/job-hosts" \
-        -v "$MOUNT" -s "$PATIENCE" -T 2 -k 1 -E 60000
+    job_up -T 2 -k 1 -E 60000
 }
 
 teardown_file() {
     job_down
-    pfs_down
-    cluster_down
-    work_down
+    bed_down
 }
 
 setup() {
     skip_unless_built
-    dir=$BATS_TEST_NUMBER
-    source=$WORK/source/$dir
-    leaf=$MOUNT$WORK/pfs/$dir
-    mkdir "$source"
+    own_directory
     copper node1 refresh "$WORK/pfs" # a listing without this directory is believed for -E
 }
 

@@ -17,7 +17,7 @@ setup_file() {
 }
 
 teardown_file() {
-    slow_storage_down
+    bed_down
 }
 
 setup() {

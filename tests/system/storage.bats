@@ -8,24 +8,16 @@ load lib.bash
 
 setup_file() {
     can_run || return 0
-    work_up
-    mkdir "$WORK/source" "$WORK/pfs"
-    pfs_up --nodes 3 "$WORK/source" "$WORK/pfs"
-    cluster_up -n 3
+    bed_up 3
 }
 
 teardown_file() {
-    pfs_down
-    cluster_down
-    work_down
+    bed_down
 }
 
 setup() {
     skip_unless_built
-    dir=$BATS_TEST_NUMBER
-    source=$WORK/source/$dir
-    leaf=$MOUNT$WORK/pfs/$dir
-    mkdir "$source"
+    own_directory
     # A chain: node3 is two levels below the root.
     job_up -k 1 -M 1G -E 300
 }
@@ -34,10 +26,6 @@ teardown() {
     pfs unfail
     pfs unhang
     job_down
-}
-
-hanging_are() {
-    [ "$(pfs hanging)" = "$1" ]
 }
 
 # says ERRNO-TEXT COMMAND...: it fails on the leaf, with this.

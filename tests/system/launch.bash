@@ -33,40 +33,62 @@ field() {
     copper "$1" status --json | python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$2"
 }
 
-# What is of Copper on a node, as text; nothing on a clean one, where the user's directory stays, empty.
+# What is of Copper on a node; nothing on a clean one, where the user's directory stays, empty.
+# shellcheck disable=SC2016 # of the shell there
+look_for_traces='
+    for comm in /proc/[0-9]*/comm; do
+        read -r name <"$comm" || continue
+        case $name in copper*) echo "process $name" ;; esac
+    done 2>/dev/null
+    grep " - fuse.copper " /proc/self/mountinfo | grep " /tmp/root/"
+    for file in /tmp/copper-*/*.job /tmp/copper-*/*.sock /tmp/copper-*/*.lock /tmp/root/*; do
+        [ ! -e "$file" ] || echo "file $file"
+    done
+    # What stays is the name, which nobody else may take.
+    [ ! -e /tmp/root ] || [ "$(stat -c "%F %a %u" /tmp/root)" = "directory 700 0" ] ||
+        echo "/tmp/root is open to others"
+    true'
+
 traces() {
-    # shellcheck disable=SC2016
-    on "$1" sh -c '
-        for comm in /proc/[0-9]*/comm; do
-            read -r name <"$comm" || continue
-            case $name in copper*) echo "process $name" ;; esac
-        done 2>/dev/null
-        grep " - fuse.copper " /proc/self/mountinfo | grep " /tmp/root/"
-        for file in /tmp/copper-*/*.job /tmp/copper-*/*.sock /tmp/copper-*/*.lock /tmp/root/*; do
-            [ ! -e "$file" ] || echo "file $file"
-        done
-        # What stays is the name, which nobody else may take.
-        [ ! -e /tmp/root ] || [ "$(stat -c "%F %a %u" /tmp/root)" = "directory 700 0" ] ||
-            echo "/tmp/root is open to others"
-        true'
+    on "$1" sh -c "$look_for_traces"
 }
 
-# traceless NODE...: nothing of Copper is there. A stop returns when mounts and sockets have gone; a
-# process that has nothing else to do but end may take a moment for that.
-traceless() {
-    local node said end=$((SECONDS + 60))
-    for node in "$@"; do
-        while said=$(traces "$node") && [ -n "$said" ]; do
-            [ "$SECONDS" -lt "$end" ] || {
-                printf '%s: %s\n' "$node" "$said"
-                return 1
-            }
-        done
+all_traces() {
+    on_all sh -c "$look_for_traces"
+    on login sh -c "$look_for_traces"
+}
+
+# without_traces COMMAND...: it says nothing. A stop returns when mounts and sockets have gone; a process that has
+# nothing else to do but end may take a moment for that.
+without_traces() {
+    local said end=$((SECONDS + 60))
+    while said=$("$@") && [ -n "$said" ]; do
+        [ "$SECONDS" -lt "$end" ] || {
+            echo "$said"
+            return 1
+        }
+        sleep 0.05
     done
 }
 
+traceless() {
+    without_traces traces "$1"
+}
+
 nothing_left() {
-    traceless node1 node2 node3 node4 login
+    without_traces all_traces
+}
+
+# For teardown: stops what a test has left running.
+stop_all() {
+    rsh=
+    [ -z "$(all_traces)" ] || stop -H "$nodes" >/dev/null
+    nothing_left
+}
+
+# limit SECONDS: enough for this build to be ready in.
+limit() {
+    [ -z "$(sanitizers)" ] && echo "$1" || echo $(($1 * 4))
 }
 
 # rsh_that CASES: an rsh that does something else for some hosts: the body of a case on the host.

@@ -17,9 +17,7 @@ setup() {
 }
 
 teardown() {
-    rsh=
-    stop -H "$nodes" >/dev/null
-    nothing_left
+    stop_all
 }
 
 @test "hosts from a list: all nodes serve when the launch has returned" {
@@ -157,9 +155,11 @@ END
 }
 
 @test "a host that does not answer: named at the time limit, the others stopped again" {
+    local limit
+    limit=$(limit 4)
     rsh_that 'node3) exec sleep 600 ;;'
-    run -1 launch -H "$nodes" -s 15
-    [[ ${lines[0]} == "copper: not all of 4 nodes are ready after 15."* ]]
+    run -1 launch -H "$nodes" -s "$limit"
+    [[ ${lines[0]} == "copper: not all of 4 nodes are ready after $limit."* ]]
     [[ $output == *"copper: node3: no answer from rsh"* ]]
     [[ $output != *"copper: node1:"* && $output != *"copper: node4:"* ]]
     [[ $output == *"copper: 1 node could not be cleaned: node3: "* ]]
@@ -168,7 +168,7 @@ END
 
 @test "a node that cannot reach its parent: named as not joined" {
     "$CLUSTER_BIN/cluster" cut "$CLUSTER_DIR" node4
-    run -1 launch -H "$nodes" -s 15
+    run -1 launch -H "$nodes" -s "$(limit 4)"
     "$CLUSTER_BIN/cluster" heal "$CLUSTER_DIR" node4
     [[ $output == *"copper: node4: did not join"* ]]
     [[ $output != *"copper: node2:"* ]]

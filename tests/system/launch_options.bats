@@ -18,9 +18,8 @@ setup() {
 }
 
 teardown() {
-    stop -H "$nodes" >/dev/null
+    stop_all
     rm -rf "$CLUSTER_DIR/home/t"
-    nothing_left
 }
 
 # listening NODE: the addresses that copperd listens on there.

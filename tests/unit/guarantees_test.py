@@ -1,10 +1,9 @@
-# docs/guarantees.md names tests: all of them exist.
+#!/usr/bin/python3 -I
 # SPDX-License-Identifier: BSD-3-Clause
+"""Each test that docs/guarantees.md names exists.
 
-bats_require_minimum_version 1.5.0
-
-@test "each test that docs/guarantees.md names exists" {
-    run -0 /usr/bin/python3 -I - "$BATS_TEST_DIRNAME/../.." <<'END'
+usage: guarantees_test.py TOP
+"""
 import os
 import re
 import sys
@@ -46,6 +45,3 @@ for line in text.splitlines():
                 print('%s: "%s" does not exist' % (name, test))
 print(named, "tests named")
 sys.exit(wrong > 0 or named < 50)
-END
-    echo "$output"
-}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One node by hand: the core, with what comes out of it counted. */
+#ifndef CORE_NODE_H
+#define CORE_NODE_H
+
+#include "base/hash.h"
+#include "core/driver.h"
+#include "core/flight.h"
+#include "core/state.h"
+#include "proto/dir.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#define TTL (2 * S_NS)
+
+struct node {
+    struct cu_core *core;
+    struct cu_driver driver;
+    uint64_t now;
+    /* what came out, last of each */
+    unsigned replies, reads, wants, answers, forgets, connects, disconnects;
+    uint64_t cookie, read_id, want_id, want_key;
+    int error;
+    struct cu_value value; /* of the last reply or answer */
+    struct cu_request read;
+    struct cu_msg_want want;
+    char path[CU_KIND_COUNT * 16];
+};
+
+static inline uint64_t port_now(void *context)
+{
+    return ((const struct node *)context)->now;
+}
+
+static inline void port_reply(void *context, uint64_t cookie, enum cu_core_where where,
+                              const struct cu_value *value)
+{
+    struct node *n = context;
+
+    (void)where;
+    n->replies++;
+    n->cookie = cookie;
+    n->error = value->error;
+    cu_value_clear(&n->value);
+    cu_value_copy(&n->value, value);
+}
+
+static inline int port_send(void *context, struct cu_peer peer, struct cu_msg *msg,
+                            uint64_t *queued)
+{
+    struct node *n = context;
+
+    (void)peer;
+    (void)queued;
+    if (msg->type == CU_MSG_WANT) {
+        n->wants++;
+        n->want_id = msg->id;
+        n->want = msg->want;
+        n->want_key = cu_object_key(n->want.kind, cu_hash_bytes(n->want.path, n->want.path_len),
+                                    n->want.chunk, n->want.piece);
+        n->want.path = NULL;
+    } else if (msg->type == CU_MSG_ANSWER) {
+        n->answers++;
+        n->error = msg->answer.value.error;
+        cu_value_clear(&n->value);
+        cu_value_copy(&n->value, &msg->answer.value);
+    }
+    return 0;
+}
+
+static inline int port_read(void *context, uint64_t id, const struct cu_request *request,
+                            bool direct)
+{
+    struct node *n = context;
+
+    (void)direct;
+    n->reads++;
+    n->read_id = id;
+    n->read = *request;
+    n->read.path = NULL;
+    return 0;
+}
+
+static inline int port_connect(void *context, uint32_t rank)
+{
+    (void)rank;
+    ((struct node *)context)->connects++;
+    return 0;
+}
+
+static inline void port_disconnect(void *context, struct cu_peer peer)
+{
+    (void)peer;
+    ((struct node *)context)->disconnects++;
+}
+
+static inline void port_forget(void *context, const char *path, size_t path_len, bool pages)
+{
+    (void)path;
+    (void)path_len;
+    (void)pages;
+    ((struct node *)context)->forgets++;
+}
+
+static const struct cu_driver_ports ports = {
+    .now_ns = port_now,
+    .reply = port_reply,
+    .send = port_send,
+    .read = port_read,
+    .connect = port_connect,
+    .disconnect = port_disconnect,
+    .forget = port_forget,
+};
+
+static inline void drain(struct node *n)
+{
+    cu_driver_run(&n->driver);
+}
+
+static inline struct node *node_of_trees(uint32_t rank, uint32_t count, uint32_t trees)
+{
+    struct node *n = calloc(1, sizeof *n);
+    struct cu_core_config config = {
+        .rank = rank,
+        .node_count = count,
+        .fanout = 1,
+        .tree_count = trees,
+        .cache_bytes = 1 << 20,
+        .max_cacheable_bytes = 10 << 20,
+        .chunk_bytes = 64 << 10,
+        .inline_bytes = 16 << 10,
+        .enoent_ttl_ns = TTL,
+        .start_grace_ns = 20 * S_NS,
+        .storage_slots = 4,
+        .orphan_slots = 1,
+    };
+    struct cu_error err;
+
+    n->now = 100 * S_NS;
+    n->core = cu_core_create(&config, n->now, &err);
+    assert_non_null(n->core);
+    cu_driver_init(&n->driver, n->core, &ports, n);
+    drain(n);
+    return n;
+}
+
+static inline struct node *node_new(uint32_t rank, uint32_t count)
+{
+    return node_of_trees(rank, count, 1);
+}
+
+static inline void node_free(struct node *n)
+{
+    cu_value_clear(&n->value);
+    cu_core_destroy(n->core);
+    free(n);
+}
+
+static inline struct cu_request request_of(enum cu_kind kind, const char *path)
+{
+    return (struct cu_request){.kind = kind, .path = path, .path_len = strlen(path)};
+}
+
+static inline void want(struct node *n, enum cu_kind kind, const char *path, uint64_t cookie)
+{
+    struct cu_request r = request_of(kind, path);
+
+    assert_int_equal(cu_core_want(n->core, &r, cookie, n->now), 0);
+    drain(n);
+}
+
+static inline void stored(struct node *n, const struct cu_value *value)
+{
+    cu_core_storage_done(n->core, n->read_id, value, n->now);
+    drain(n);
+}
+
+static inline struct cu_value attr_value(uint64_t size, int64_t mtime)
+{
+    struct cu_value v = {0};
+
+    v.attr.mode = S_IFREG | 0644;
+    v.attr.ino = 7;
+    v.attr.size = size;
+    v.attr.mtime.sec = mtime;
+    return v;
+}
+
+static inline struct cu_value bytes_value(const char *text)
+{
+    struct cu_value v = {0};
+
+    v.bytes = cu_buf_copy(text, strlen(text));
+    v.hash = cu_hash_bytes(text, strlen(text));
+    return v;
+}
+
+static inline void child_want(struct node *n, uint32_t rank, enum cu_kind kind, const char *path,
+                              uint8_t flags, uint64_t id)
+{
+    struct cu_msg msg = {.type = CU_MSG_WANT, .id = id};
+
+    msg.want.kind = kind;
+    msg.want.flags = flags;
+    msg.want.path = path;
+    msg.want.path_len = (uint16_t)strlen(path);
+    cu_core_message(n->core, cu_peer_child(rank), &msg, n->now);
+    drain(n);
+}
+
+static inline void answer(struct node *n, uint32_t rank, enum cu_kind kind, uint64_t id,
+                          const struct cu_value *value)
+{
+    struct cu_msg msg = {.type = CU_MSG_ANSWER, .id = id};
+
+    msg.answer.kind = kind;
+    msg.answer.key = n->want_key;
+    msg.answer.value = *value;
+    cu_core_message(n->core, cu_peer_parent(rank), &msg, n->now);
+    drain(n);
+}
+
+static inline struct node *leaf_new(void)
+{
+    struct node *n = node_new(1, 2);
+
+    assert_int_equal(n->connects, 1);
+    cu_core_peer_up(n->core, cu_peer_parent(0), n->now);
+    drain(n);
+    return n;
+}
+
+#endif

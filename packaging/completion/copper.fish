@@ -6,6 +6,8 @@ complete -c copper -n __fish_use_subcommand -a stats -d 'what was asked, and wha
 complete -c copper -n __fish_use_subcommand -a stop -d 'ends Copper'
 complete -c copper -n __fish_use_subcommand -a refresh -d 'drops what is cached'
 complete -c copper -n __fish_use_subcommand -a doctor -d 'what could keep Copper from working'
+complete -c copper -n __fish_use_subcommand -a epilogue -d 'takes away what dead daemons of a user left'
+complete -c copper -n '__fish_seen_subcommand_from epilogue' -x -a '(__fish_complete_users)'
 complete -c copper -n __fish_use_subcommand -a run -d 'runs a command'
 complete -c copper -n __fish_use_subcommand -a config -d 'each setting of a launch'
 complete -c copper -n __fish_use_subcommand -a help -d 'help on a command'
@@ -21,4 +23,4 @@ complete -c copper -n '__fish_seen_subcommand_from stop' -l here -d 'this node o
 complete -c copper -n '__fish_seen_subcommand_from stop' -l job-id -x -d 'job'
 complete -c copper -n '__fish_seen_subcommand_from refresh' -F
 complete -c copper -n '__fish_seen_subcommand_from run' -a '(__fish_complete_subcommand --fcs-skip=2)'
-complete -c copper -n '__fish_seen_subcommand_from help' -a 'status stats stop refresh doctor run config'
+complete -c copper -n '__fish_seen_subcommand_from help' -a 'status stats stop refresh doctor epilogue run config'

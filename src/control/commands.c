@@ -10,6 +10,8 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "control/gather.h"
+#include "control/launched.h"
+#include "control/request.h"
 #include "control/results.h"
 #include "control/shown.h"
 #include "control/task.h"
@@ -21,20 +23,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TIMEOUT_DEFAULT_MS 5000u
-#define TIMEOUT_MAX_MS     60000u
-#define WAIT_MAX_MS        86400000u
-#define HANDED_UP_MS       1000u /* what the way up and down may take beyond the root's own limit */
-#define NS_PER_MS          1000000u
-
-static const struct op_name {
-    const char *name;
-    enum cu_task_op op;
-} op_names[] = {
-    {"status", CU_OP_STATUS},   {"stats", CU_OP_STATS}, {"wait", CU_OP_WAIT},
-    {"stop", CU_OP_STOP},       {"drop", CU_OP_DROP},   {"doctor", CU_OP_DOCTOR},
-    {"refresh", CU_OP_REFRESH},
-};
+#define HANDED_UP_MS 1000u /* what the way up and down may take beyond the root's own limit */
+#define NS_PER_MS    1000000u
 
 struct cu_commands *cu_commands_create(const struct cu_commands_config *config)
 {
@@ -43,9 +33,17 @@ struct cu_commands *cu_commands_create(const struct cu_commands_config *config)
     if (commands == NULL)
         return NULL;
     commands->config = *config;
+    if (cu_idset_init(&commands->left_out, config->limits.node_count) < 0) {
+        free(commands);
+        return NULL;
+    }
     cu_list_init(&commands->tasks);
     cu_deadline_init(&commands->deadlines);
     commands->next_id = 1;
+    if (cu_launched_expect(commands, config->started_ns) < 0) {
+        cu_commands_destroy(commands);
+        return NULL;
+    }
     return commands;
 }
 
@@ -56,6 +54,7 @@ void cu_commands_destroy(struct cu_commands *commands)
     cu_list_for_each_safe (it, &commands->tasks)
         cu_task_free(commands, CU_LIST_ENTRY(it, struct cu_task, link));
     cu_deadline_free(&commands->deadlines);
+    cu_idset_free(&commands->left_out);
     free(commands);
 }
 
@@ -118,9 +117,13 @@ void cu_task_free(struct cu_commands *commands, struct cu_task *task)
 void cu_task_finish(struct cu_commands *commands, struct cu_task *task, json_t *result)
 {
     struct cu_commands_origin origin = task->origin;
+    bool confirms = task->confirms;
 
     cu_task_free(commands, task);
-    reply(commands, &origin, result);
+    if (confirms)
+        cu_launched_confirm(commands, result);
+    else
+        reply(commands, &origin, result);
     json_decref(result);
 }
 
@@ -128,13 +131,17 @@ void cu_task_fail(struct cu_commands *commands, struct cu_task *task, const char
 {
     struct cu_commands_origin origin = task->origin;
     char text[CU_ERROR_TEXT_MAX];
+    bool confirms = task->confirms;
     va_list args;
 
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     cu_task_free(commands, task);
-    reply_error(commands, &origin, text);
+    if (confirms)
+        cu_launched_confirm(commands, NULL);
+    else
+        reply_error(commands, &origin, text);
 }
 
 static const char *parent_name(const struct cu_commands *commands, const struct cu_task *task)
@@ -145,7 +152,7 @@ static const char *parent_name(const struct cu_commands *commands, const struct 
 }
 
 /* At most deadline_ms after it came. When even that cannot be kept, the task is failed: false. */
-static bool set_deadline(struct cu_commands *commands, struct cu_task *task, uint64_t deadline_ms)
+bool cu_task_set_deadline(struct cu_commands *commands, struct cu_task *task, uint64_t deadline_ms)
 {
     if (cu_deadline_arm(&commands->deadlines, &task->deadline,
                         task->asked_ns + deadline_ms * NS_PER_MS) == 0)
@@ -154,11 +161,21 @@ static bool set_deadline(struct cu_commands *commands, struct cu_task *task, uin
     return false;
 }
 
+/* Are all nodes ready that a `wait` is for? It may say how many need not be. */
+static bool is_over(const struct cu_commands *commands, const struct cu_task *task)
+{
+    const uint8_t *bits = NULL;
+    uint64_t ready = cu_core_ready(commands->config.core, &bits);
+    uint64_t spare = (uint64_t)json_integer_value(json_object_get(task->request, "missing"));
+
+    if (ready + commands->left_out.count + spare < commands->config.limits.node_count)
+        return false; /* whoever they are: without a look at each */
+    return bits != NULL && cu_results_count_missing(commands, bits) <= spare;
+}
+
 /* At the root, or where only this node (and what is below it) is meant. */
 static void do_here(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns)
 {
-    const uint8_t *bits;
-
     switch (task->op) {
     case CU_OP_STATUS:
         cu_task_finish(commands, task, cu_results_status(commands, now_ns));
@@ -170,16 +187,17 @@ static void do_here(struct cu_commands *commands, struct cu_task *task, uint64_t
                                          now_ns));
         return;
     case CU_OP_WAIT:
-        if (cu_core_ready(commands->config.core, &bits) == commands->config.limits.node_count)
+        if (is_over(commands, task))
             cu_task_finish(commands, task, cu_results_status(commands, now_ns));
-        else if (set_deadline(commands, task, task->timeout_ms))
+        else if (cu_task_set_deadline(commands, task, task->timeout_ms))
             task->state = CU_TASK_WAITING;
         return;
     case CU_OP_STATS:
     case CU_OP_STOP:
     case CU_OP_REFRESH:
     case CU_OP_DROP:
-        if (set_deadline(commands, task, task->timeout_ms))
+    case CU_OP_LAUNCHED:
+        if (cu_task_set_deadline(commands, task, task->timeout_ms))
             cu_gather_start(commands, task, now_ns);
         return;
     }
@@ -203,12 +221,12 @@ static bool hand_up(struct cu_commands *commands, struct cu_task *task, uint32_t
         return false;
     task->state = CU_TASK_HANDED_UP;
     task->parent = parent;
-    set_deadline(commands, task, task->timeout_ms + HANDED_UP_MS); /* moved: cannot fail */
+    cu_task_set_deadline(commands, task, task->timeout_ms + HANDED_UP_MS); /* moved: cannot fail */
     return true;
 }
 
 /* A task for the root: done here, handed up, or parked. True when it moved. */
-static bool towards_root(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns)
+bool cu_task_towards_root(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns)
 {
     uint32_t parent = cu_core_parent(commands->config.core, 0);
 
@@ -219,66 +237,6 @@ static bool towards_root(struct cu_commands *commands, struct cu_task *task, uin
         return true;
     }
     return hand_up(commands, task, parent, now_ns);
-}
-
-static bool find_op(const json_t *request, enum cu_task_op *op)
-{
-    const char *name = json_string_value(json_object_get(request, "op"));
-
-    for (size_t i = 0; name != NULL && i < sizeof(op_names) / sizeof(op_names[0]); i++) {
-        if (strcmp(op_names[i].name, name) == 0) {
-            *op = op_names[i].op;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Brings the fields of a request into the form that all nodes expect. NULL, or what is wrong. */
-static const char *check_fields(struct cu_commands *commands, struct cu_task *task)
-{
-    const json_t *timeout = json_object_get(task->request, "timeout_ms");
-    uint64_t max = task->op == CU_OP_WAIT ? WAIT_MAX_MS : TIMEOUT_MAX_MS;
-    const char *path = json_string_value(json_object_get(task->request, "path"));
-    char given[CU_TREE_PATH_MAX], normal[CU_TREE_PATH_MAX];
-    bool all = json_is_true(json_object_get(task->request, "all")) ||
-               json_is_true(json_object_get(task->request, "root"));
-    bool below = json_is_true(json_object_get(task->request, "below"));
-
-    if (task->op == CU_OP_WAIT)
-        task->timeout_ms = (uint64_t)commands->config.job->ready_timeout_s * 1000;
-    else
-        task->timeout_ms = TIMEOUT_DEFAULT_MS;
-    if (json_is_integer(timeout)) {
-        json_int_t value = json_integer_value(timeout);
-
-        if (value < 0 || (uint64_t)value > max)
-            return "\"timeout_ms\" is out of range";
-        task->timeout_ms = (uint64_t)value;
-    } else if (timeout != NULL) {
-        return "\"timeout_ms\" is not a whole number";
-    }
-    if (task->op == CU_OP_REFRESH) {
-        const json_t *generation = json_object_get(task->request, "generation");
-
-        if (path == NULL)
-            return "\"path\" lacks";
-        if (generation != NULL &&
-            (!json_is_integer(generation) || json_integer_value(generation) < 1 ||
-             json_integer_value(generation) > INT32_MAX))
-            return "\"generation\" is out of range";
-        if (cu_text_unname(path, given, sizeof(given)) < 0 ||
-            cu_path_normalise_tree(given, normal) < 0)
-            return "\"path\" is not an absolute path, or too long";
-        if (json_object_set_new(task->request, "path", cu_shown_name(normal, strlen(normal))) < 0)
-            return "out of memory";
-    }
-    task->scope = CU_SCOPE_HERE;
-    if (task->op == CU_OP_WAIT || (all && task->op != CU_OP_DROP && task->op != CU_OP_DOCTOR))
-        task->scope = CU_SCOPE_ROOT;
-    else if (below)
-        task->scope = CU_SCOPE_BELOW;
-    return NULL;
 }
 
 static struct cu_task *task_new(struct cu_commands *commands,
@@ -310,7 +268,7 @@ void cu_commands_request(struct cu_commands *commands, const struct cu_commands_
         request = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
     if (!json_is_object(request))
         wrong = "the request is not a JSON object, or too long";
-    else if (!find_op(request, &op))
+    else if (!cu_request_op(request, &op))
         wrong = "\"op\" is not a request that this version knows";
     else if (commands->stopping)
         wrong = "this daemon is stopping";
@@ -324,7 +282,7 @@ void cu_commands_request(struct cu_commands *commands, const struct cu_commands_
         return;
     }
     task->op = op;
-    wrong = check_fields(commands, task);
+    wrong = cu_request_check(commands, task);
     if (wrong != NULL) {
         cu_task_fail(commands, task, "%s", wrong);
         return;
@@ -334,8 +292,8 @@ void cu_commands_request(struct cu_commands *commands, const struct cu_commands_
         return;
     }
     task->state = CU_TASK_PARKED;
-    if (set_deadline(commands, task, task->timeout_ms))
-        towards_root(commands, task, now_ns);
+    if (cu_task_set_deadline(commands, task, task->timeout_ms))
+        cu_task_towards_root(commands, task, now_ns);
 }
 
 static struct cu_task *task_of(struct cu_commands *commands, uint64_t id)
@@ -358,6 +316,10 @@ static void hand_down(struct cu_commands *commands, struct cu_task *task, const 
 
     if (size > CU_CONTROL_JSON_MAX || memchr(text, '\n', size) != NULL) {
         cu_task_fail(commands, task, "the answer of %s is broken", parent_name(commands, task));
+        return;
+    }
+    if (task->confirms) {
+        cu_task_finish(commands, task, json_loadb(text, size, 0, NULL));
         return;
     }
     if (task->op == CU_OP_STOP && commands->stopping)
@@ -432,12 +394,10 @@ bool cu_commands_poll(struct cu_commands *commands, uint64_t now_ns)
 
     cu_list_for_each_safe (it, &commands->tasks) {
         struct cu_task *task = CU_LIST_ENTRY(it, struct cu_task, link);
-        const uint8_t *bits;
 
         if (task->state == CU_TASK_PARKED && task->scope == CU_SCOPE_ROOT) {
-            moved = towards_root(commands, task, now_ns) || moved;
-        } else if (task->state == CU_TASK_WAITING && cu_core_ready(commands->config.core, &bits) ==
-                                                         commands->config.limits.node_count) {
+            moved = cu_task_towards_root(commands, task, now_ns) || moved;
+        } else if (task->state == CU_TASK_WAITING && is_over(commands, task)) {
             cu_task_finish(commands, task, cu_results_status(commands, now_ns));
             moved = true;
         } else if (task->state == CU_TASK_GATHERING) {
@@ -460,6 +420,9 @@ void cu_commands_tick(struct cu_commands *commands, uint64_t now_ns)
         struct cu_task *task = CU_DEADLINE_ENTRY(deadline, struct cu_task, deadline);
 
         switch (task->state) {
+        case CU_TASK_LAUNCHING:
+            cu_launched_ask(commands, task, now_ns);
+            break;
         case CU_TASK_PARKED:
             cu_task_fail(commands, task, "this node has not found its parent in the tree yet");
             break;

@@ -14,6 +14,7 @@
 
 #include "control/results.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,12 +108,25 @@ static void own_refresh(struct cu_commands *commands, struct cu_task *task, uint
     task->own_open = true;
 }
 
+/* The launch is over; whom it went on without nobody waits for. */
+static void own_launched(struct cu_commands *commands, const struct cu_task *task)
+{
+    const char *text = json_string_value(json_object_get(task->request, "left_out"));
+
+    int rc = text != NULL ? cu_idset_add_text(&commands->left_out, text) : 0;
+
+    assert(rc == 0); /* was judged when it came */
+    commands->launched = true;
+}
+
 static void own_part(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns)
 {
     if (task->op == CU_OP_STATS)
         own_stats(commands, task);
     if (task->op == CU_OP_REFRESH || task->op == CU_OP_DROP)
         own_refresh(commands, task, now_ns);
+    if (task->op == CU_OP_LAUNCHED)
+        own_launched(commands, task);
     if (!task->own_open)
         cu_idset_add(&task->seen, commands->config.limits.rank);
 }
@@ -276,7 +290,7 @@ void cu_gather_finish(struct cu_commands *commands, struct cu_task *task)
         json_object_set(result, "sum", task->sum);
     if (task->nodes != NULL)
         json_object_set(result, "nodes", task->nodes);
-    if (task->op == CU_OP_REFRESH)
+    if (task->op == CU_OP_REFRESH || task->op == CU_OP_STOP)
         json_object_set_new(result, "failed", json_integer((json_int_t)task->failed));
     if (task->scope == CU_SCOPE_BELOW) {
         ranks = cu_idset_text(&task->seen);

@@ -19,20 +19,41 @@ static void add_int(json_t *object, const char *name, uint64_t value)
     json_object_set_new(object, name, json_integer((json_int_t)value));
 }
 
+static bool has_bit(const uint8_t *bits, uint32_t rank)
+{
+    return (bits[rank / 8] >> (rank % 8) & 1) != 0;
+}
+
+uint32_t cu_results_count_missing(const struct cu_commands *commands, const uint8_t *bits)
+{
+    uint32_t missing = 0;
+
+    for (uint32_t rank = 0; rank < commands->config.limits.node_count; rank++)
+        missing += !has_bit(bits, rank) && !cu_idset_has(&commands->left_out, rank);
+    return missing;
+}
+
 uint32_t cu_results_add_missing(struct cu_commands *commands, json_t *result, const char *name,
                                 const uint8_t *bits)
 {
-    json_t *names = json_array();
+    json_t *names = json_array(), *left_out = json_array();
     char count_name[64];
-    uint32_t missing = 0;
+    uint32_t missing = 0, left = 0;
 
     for (uint32_t rank = 0; rank < commands->config.limits.node_count; rank++) {
-        if ((bits[rank / 8] >> (rank % 8) & 1) != 0)
-            continue;
-        if (missing++ < CU_COMMANDS_NAMES_MAX)
-            json_array_append_new(names, json_string(host_of(commands, rank)));
+        bool is_left_out = cu_idset_has(&commands->left_out, rank);
+        uint32_t *count = is_left_out ? &left : &missing;
+
+        if (!has_bit(bits, rank) && (*count)++ < CU_COMMANDS_NAMES_MAX)
+            json_array_append_new(is_left_out ? left_out : names,
+                                  json_string(host_of(commands, rank)));
     }
     json_object_set_new(result, name, names);
+    if (left > 0) {
+        json_object_set(result, "left_out", left_out);
+        add_int(result, "left_out_count", left);
+    }
+    json_decref(left_out);
     snprintf(count_name, sizeof(count_name), "%s_count", name);
     add_int(result, count_name, missing);
     return missing;
@@ -90,6 +111,9 @@ json_t *cu_results_status(struct cu_commands *commands, uint64_t now_ns)
     add_int(object, "nodes", limits->node_count);
     add_int(object, "ready", ready);
     json_object_set_new(object, "root", json_boolean(root));
+    if (config->job->owner != NULL)
+        json_object_set_new(object, "owner", json_string(config->job->owner));
+    json_object_set_new(object, "launched", json_boolean(commands->launched));
     if (root && bits != NULL)
         cu_results_add_missing(commands, object, "missing", bits);
     for (uint32_t tree = 0; tree < limits->tree_count; tree++)
@@ -155,16 +179,20 @@ static const char *state_name(enum cu_task_state state)
         return "waits for children";
     case CU_TASK_OUTLIVING:
         return "waits for the parent's end";
+    case CU_TASK_LAUNCHING:
+        return "waits for the launch's end";
     }
     return "?";
 }
 
+/* But for those that the launch went on without. */
 static json_t *all_hosts(const struct cu_commands *commands)
 {
     json_t *names = json_array();
 
     for (size_t i = 0; i < commands->config.job->hosts.count; i++)
-        json_array_append_new(names, json_string(commands->config.job->hosts.names[i]));
+        if (!cu_idset_has(&commands->left_out, (uint32_t)i))
+            json_array_append_new(names, json_string(commands->config.job->hosts.names[i]));
     return names;
 }
 
@@ -180,8 +208,8 @@ json_t *cu_results_doctor(struct cu_commands *commands, bool hosts, uint64_t now
         const struct cu_task *task = CU_LIST_ENTRY(it, struct cu_task, link);
         json_t *entry;
 
-        if (task->op == CU_OP_DOCTOR)
-            continue; /* this one */
+        if (task->op == CU_OP_DOCTOR || task->confirms)
+            continue; /* this one, and what nobody has asked for */
         entry = json_object();
         json_object_set(entry, "request", task->request);
         json_object_set_new(entry, "state", json_string(state_name(task->state)));

@@ -8,6 +8,8 @@
 #include "base/list.h"
 #include "control/commands.h"
 
+#define CU_TASK_TIMEOUT_MS 5000u /* for a request that says nothing of it */
+
 enum cu_task_op {
     CU_OP_STATUS,
     CU_OP_STATS,
@@ -16,6 +18,7 @@ enum cu_task_op {
     CU_OP_REFRESH,
     CU_OP_DROP,
     CU_OP_DOCTOR,
+    CU_OP_LAUNCHED,
 };
 
 enum cu_task_state {
@@ -24,6 +27,7 @@ enum cu_task_state {
     CU_TASK_WAITING,   /* `wait` at the root */
     CU_TASK_GATHERING, /* children were asked */
     CU_TASK_OUTLIVING, /* a `stop` is answered: ends when the parent has */
+    CU_TASK_LAUNCHING, /* this daemon's own: until the launch should be over */
 };
 
 enum cu_task_scope {
@@ -51,13 +55,14 @@ struct cu_task {
     uint64_t timeout_ms; /* how long it may take at the root */
     json_t *request;     /* owned */
     uint32_t parent;     /* HANDED_UP: who was asked; OUTLIVING: who ends first */
+    bool confirms;       /* this daemon's own: does the job know that its launch is over? */
     /* GATHERING */
     struct cu_task_child *children; /* owned */
     uint32_t child_count;
     uint32_t child_open;  /* not done */
     bool own_open;        /* REFRESH, DROP: this node's kernel is still being told */
     uint64_t failures;    /* the same: notifications that had failed before */
-    uint64_t failed;      /* the same: nodes on which some failed */
+    uint64_t failed;      /* the same: nodes on which some failed; STOP: whose mount stays */
     struct cu_idset seen; /* ranks that the result speaks for */
     json_t *sum;          /* STATS: owned object, counters of all ranks in seen */
     json_t *nodes;        /* STATS, where each node was asked for: owned array */
@@ -70,6 +75,8 @@ struct cu_commands {
     struct cu_deadline_queue deadlines;
     uint64_t next_id;
     bool stopping;
+    bool launched; /* the launcher has said that it was successful, or there is none that would */
+    struct cu_idset left_out; /* ranks that the launch went on without */
 };
 
 /* Sends result (taken; NULL: out of memory) as the answer and frees the task. */
@@ -78,5 +85,9 @@ void cu_task_finish(struct cu_commands *commands, struct cu_task *task, json_t *
 __attribute__((format(printf, 3, 4))) void
 cu_task_fail(struct cu_commands *commands, struct cu_task *task, const char *format, ...);
 void cu_task_free(struct cu_commands *commands, struct cu_task *task);
+/* At most deadline_ms after it came. When even that cannot be kept, the task is failed: false. */
+bool cu_task_set_deadline(struct cu_commands *commands, struct cu_task *task, uint64_t deadline_ms);
+/* A task for the root: done here, handed up, or parked. True when it moved. */
+bool cu_task_towards_root(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns);
 
 #endif

@@ -12,17 +12,23 @@
 #include "copper/remote.h"
 #include "copper/shell_quote.h"
 #include "host/rundir.h"
+#include "host/session.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-#define PORT_ATTEMPTS 5u
+#define PORT_ATTEMPTS   5u
+#define DESCRIPTORS_MIN 64u
+#define READY_S         20u  /* longest wait for the nodes, unless -s is given ... */
+#define READY_HOSTS     100u /* ... and a second more for so many */
 
 /* Takes "--parts DIR --copperd PATH" from the front of argv; how many words, or -1. */
 static int take_paths(int argc, char **argv, struct cu_launch_paths *paths)
@@ -72,6 +78,8 @@ static int take_options(int argc, char **argv, const struct cu_launch_paths *pat
         cu_job_free(&options->job);
         return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
     }
+    if (options->job.ready_timeout_s == 0)
+        options->job.ready_timeout_s = READY_S + (uint32_t)(hosts->count / READY_HOSTS);
     return -1;
 }
 
@@ -109,6 +117,37 @@ static void end_by(int signal_number)
     sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
+/* What was done is done, whether or not it could be told: a job script that ends because of a lost
+ * line would leave everything running, or think that it did. */
+static int say_lost(int status, const char *what)
+{
+    if (fflush(stdout) == 0)
+        return status;
+    cu_cli_say(stderr, "standard output: %s; %s", strerror(errno), what);
+    __fpurge(stdout);
+    clearerr(stdout);
+    return status;
+}
+
+/* Fewer would show as failures of whatever comes first. 0, or the exit status. */
+static int check_limits(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return 0;
+    if (files.rlim_cur < DESCRIPTORS_MIN && files.rlim_cur < files.rlim_max) {
+        files.rlim_cur = files.rlim_max < DESCRIPTORS_MIN ? files.rlim_max : DESCRIPTORS_MIN;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+    if (files.rlim_cur >= DESCRIPTORS_MIN)
+        return 0;
+    return cu_cli_fail(CU_EXIT_FAILED,
+                       "this shell allows %llu open files (ulimit -n), and %u are "
+                       "needed: nothing was done",
+                       (unsigned long long)files.rlim_cur, DESCRIPTORS_MIN);
+}
+
 /* The job's file and the launch. again: NULL, or set when it may succeed with another port. Exit
  * status. */
 static int launch_job(struct cu_job *job, const struct cu_launch_paths *paths, unsigned attempt,
@@ -130,6 +169,24 @@ static int launch_job(struct cu_job *job, const struct cu_launch_paths *paths, u
     return status;
 }
 
+/* Whose job it is, for stop; and whose end is its end, where a scheduler would not end the daemons
+ * itself, as Slurm does with the step. */
+static int note_owner(struct cu_job *job)
+{
+    char owner[CU_SESSION_MAX], session[CU_SESSION_MAX];
+    const char *slurm = getenv("SLURM_JOB_ID");
+    int rc = 0;
+
+    cu_session_owner(owner);
+    cu_session_text(session);
+    if (owner[0] != '\0')
+        rc = cu_job_set(job, "owner", owner, NULL, NULL);
+    if (rc == 0 && cu_session_is_job(owner) && session[0] != '\0' &&
+        (slurm == NULL || slurm[0] == '\0'))
+        rc = cu_job_set(job, "lease", session, NULL, NULL);
+    return rc;
+}
+
 static int launch(int argc, char **argv)
 {
     struct cu_launch_paths paths = {0};
@@ -142,11 +199,20 @@ static int launch(int argc, char **argv)
     if (paths.parts == NULL || paths.copperd == NULL || paths.copper == NULL)
         return cu_cli_fail(CU_EXIT_USAGE, "job launch: is called by launch_copper.sh only");
     status = take_options(argc - taken, argv + taken, &paths, &options);
+    if (status < 0 && check_limits() != 0) {
+        cu_job_free(&options.job);
+        return CU_EXIT_FAILED;
+    }
     if (status >= 0)
         return status;
     if (cu_launcher_settle(paths.parts, &err) != 0) {
         cu_job_free(&options.job);
         return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
+    }
+    options.job.confirm = true;
+    if (note_owner(&options.job) != 0) {
+        cu_job_free(&options.job);
+        return cu_cli_fail(CU_EXIT_FAILED, "out of memory");
     }
     port_given = options.job.port != 0;
     for (unsigned attempt = 0; again; attempt++) {
@@ -158,6 +224,8 @@ static int launch(int argc, char **argv)
         status = launch_job(&options.job, &paths, attempt, last ? NULL : &again);
     }
     cu_job_free(&options.job);
+    if (status == CU_EXIT_OK)
+        status = say_lost(status, "Copper runs all the same");
     if (status > CU_EXIT_INTERRUPTED)
         end_by(status - CU_EXIT_INTERRUPTED);
     return status;
@@ -168,10 +236,14 @@ static const char *plural(size_t n)
     return n == 1 ? "" : "s";
 }
 
-static int report_stop(const struct cu_job_stop *stop, const char *mount_dir)
+static int report_stop(struct cu_job_stop *stop, const char *mount_dir)
 {
+    char *left_out = stop->left_out;
+
     if (stop->stopped > 0)
-        printf("copper: stopped on %zu node%s\n", stop->stopped, plural(stop->stopped));
+        printf("copper: stopped on %zu node%s%s%s\n", stop->stopped, plural(stop->stopped),
+               left_out != NULL ? "; the launch had gone on without " : "",
+               left_out != NULL ? left_out : "");
     else if (stop->silent == 0)
         cu_cli_say(stdout, "nothing runs at %s", mount_dir);
     if (stop->silent > 0)
@@ -181,8 +253,18 @@ static int report_stop(const struct cu_job_stop *stop, const char *mount_dir)
     return CU_EXIT_OK;
 }
 
+static int refuse_other(const char *mount_dir, size_t nodes, const char *owner)
+{
+    cu_progress_end();
+    return cu_cli_fail(
+        CU_EXIT_FAILED,
+        "Copper at %s (%zu node%s) was launched by %s, not by this one, and goes on: "
+        "stop_copper.sh --all stops it",
+        mount_dir, nodes, plural(nodes), cu_session_is_job(owner) ? owner : "another session");
+}
+
 /* The job of the file when there is one, the given hosts when not, else this node. */
-static int stop_mount(const char *mount_dir, const char *hosts_text,
+static int stop_mount(const char *mount_dir, const char *hosts_text, bool all,
                       const struct cu_launch_paths *paths)
 {
     char run_dir[CU_PATH_MAX], path[CU_PATH_MAX];
@@ -200,6 +282,11 @@ static int stop_mount(const char *mount_dir, const char *hosts_text,
         return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
     cu_progress_begin("stopping");
     rc = cu_client_read_job(path, &job, &err);
+    if (rc == 0 && !all && hosts_text == NULL && cu_session_is_other(job.owner)) {
+        rc = refuse_other(mount_dir, job.hosts.count, job.owner);
+        cu_job_free(&job);
+        return rc;
+    }
     if (rc == 0) {
         cu_job_stop_everywhere(&job, paths, &stop);
         cu_job_free(&job);
@@ -209,14 +296,18 @@ static int stop_mount(const char *mount_dir, const char *hosts_text,
         cu_job_stop_each(&hosts, mount_dir, NULL, paths, &stop);
     cu_parse_hosts_free(&hosts);
     if (rc != 0 && hosts_text == NULL) {
-        rc = cu_job_stop_local(mount_dir, paths, &stop, &err);
+        rc = cu_job_stop_local(mount_dir, all, paths, &stop, &err);
+        if (rc == -EPERM)
+            return refuse_other(mount_dir, stop.others, err.text);
         if (rc < 0)
             return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
     }
     if (getenv("COPPER_RUN_DIR") == NULL)
         rmdir(run_dir); /* as far as it is empty */
     cu_progress_end();
-    return report_stop(&stop, mount_dir);
+    rc = report_stop(&stop, mount_dir);
+    free(stop.left_out);
+    return rc;
 }
 
 static void stop_help(void)
@@ -226,15 +317,19 @@ static void stop_help(void)
          "runs.\n\n"
          "  -v MOUNT       mount directory ($COPPER_MOUNT, else /tmp/$USER/copper)\n"
          "  -H HOSTS       also on these: host file, or hosts with commas\n"
+         "  --all          also when another job or session has launched it\n"
          "  -h, --help     this text\n"
          "  --version      version");
 }
 
 /* -1, or the status to exit with. */
-static int take_stop_options(int argc, char **argv, const char **mount, const char **hosts)
+static int take_stop_options(int argc, char **argv, const char **mount, const char **hosts,
+                             bool *all)
 {
-    static const struct option longs[] = {
-        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {{"help", no_argument, NULL, 'h'},
+                                          {"version", no_argument, NULL, 'V'},
+                                          {"all", no_argument, NULL, 'a'},
+                                          {NULL, 0, NULL, 0}};
     struct cu_error err;
     int c;
 
@@ -253,6 +348,9 @@ static int take_stop_options(int argc, char **argv, const char **mount, const ch
         case 'H':
             *hosts = optarg;
             break;
+        case 'a':
+            *all = true;
+            break;
         default:
             (void)cu_launch_refuse(c, argv, "stop_copper.sh", &err);
             return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
@@ -270,14 +368,17 @@ static int stop(int argc, char **argv)
     char mount_dir[CU_PATH_MAX];
     const char *mount = NULL, *hosts = NULL, *label = "-v";
     struct cu_error err;
+    bool all = false;
     int taken = take_paths(argc, argv, &paths);
     int status, rc;
 
     if (paths.parts == NULL || paths.copper == NULL)
         return cu_cli_fail(CU_EXIT_USAGE, "job stop: is called by stop_copper.sh only");
-    status = take_stop_options(argc - taken, argv + taken, &mount, &hosts);
+    status = take_stop_options(argc - taken, argv + taken, &mount, &hosts, &all);
     if (status >= 0)
         return status;
+    if (check_limits() != 0)
+        return CU_EXIT_FAILED;
     if (mount != NULL) {
         rc = cu_path_normalise(mount, mount_dir);
     } else {
@@ -291,7 +392,7 @@ static int stop(int argc, char **argv)
                            label, mount);
     if (cu_launcher_settle(paths.parts, &err) != 0)
         return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
-    return stop_mount(mount_dir, hosts, &paths);
+    return say_lost(stop_mount(mount_dir, hosts, all, &paths), "what was to be stopped is");
 }
 
 /* The words as a remote shell must be given them. */

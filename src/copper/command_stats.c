@@ -203,7 +203,9 @@ static int print_job(const json_t *result, const struct cu_cli_options *options)
     if (options->json) {
         status = cu_cli_print_json(result);
     } else {
-        printf("%" PRIu64 " node%s\n", answered, answered == 1 ? "" : "s");
+        printf("%" PRIu64 " node%s%s\n", answered, answered == 1 ? "" : "s",
+               cu_cli_number(result, "left_out_count") > 0 ? "; the launch went on without others"
+                                                           : "");
         print_counters(json_object_get(result, "sum"));
         if (options->nodes)
             status = print_nodes(json_object_get(result, "nodes"));

@@ -66,6 +66,11 @@ static void print_status(const json_t *status)
                  ? ", ..."
                  : "");
     }
+    if (cu_cli_number(status, "left_out_count") > 0) {
+        printf("left out    ");
+        print_list(json_object_get(status, "left_out"));
+        puts("");
+    }
     printf("node        %s (rank %" PRIu64 "), pid %" PRIu64 ", up %.1f s, version %s\n",
            cu_cli_text(status, "host"), cu_cli_number(status, "rank"), cu_cli_number(status, "pid"),
            (double)cu_cli_number(status, "uptime_ms") / 1000, cu_cli_text(status, "version"));

@@ -52,10 +52,11 @@ static int run(const struct cu_command *command, int argc, char **argv)
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
     cu_progress_end();
     printf("copper: stopped on %llu nodes\n", (unsigned long long)cu_cli_number(result, "stopped"));
-    silent = cu_cli_number(result, "silent_count");
+    silent = cu_cli_number(result, "silent_count") + cu_cli_number(result, "failed");
     json_decref(result);
     if (silent > 0)
-        return cu_cli_fail(CU_EXIT_FAILED, "%llu nodes did not answer: use stop_copper.sh",
+        return cu_cli_fail(CU_EXIT_FAILED,
+                           "%llu nodes did not answer, or keep a dead mount: use stop_copper.sh",
                            (unsigned long long)silent);
     if (!ended)
         return cu_cli_fail(CU_EXIT_FAILED,

@@ -6,6 +6,7 @@
 
 #include "control/client.h"
 #include "host/rundir.h"
+#include "host/session.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -58,9 +59,12 @@ static int refuse_live(const char *path, const struct cu_job *old, struct cu_err
     if (stat(path, &st) == 0 && localtime_r(&st.st_mtime, &tm) != NULL)
         strftime(since, sizeof(since), "%Y-%m-%d %H:%M", &tm);
     return cu_error_set(err, -EEXIST,
-                        "a job with %zu node%s already runs on %s (since %s): stop it with "
-                        "stop_copper.sh or use -v",
-                        old->hosts.count, old->hosts.count == 1 ? "" : "s", old->mount_dir, since);
+                        "a job with %zu node%s already runs on %s (since %s%s%s): stop it with "
+                        "stop_copper.sh%s or use -v",
+                        old->hosts.count, old->hosts.count == 1 ? "" : "s", old->mount_dir, since,
+                        cu_session_is_job(old->owner) ? ", launched by " : "",
+                        cu_session_is_job(old->owner) ? old->owner : "",
+                        cu_session_is_other(old->owner) ? " --all" : "");
 }
 
 /* -EEXIST when the file's job lives; 0 when the file has gone. */
@@ -153,6 +157,43 @@ int cu_job_file_create(struct cu_job *job, unsigned attempt, struct cu_job_file 
         return cu_error_set(err, rc, "%s: %s", file->path, strerror(-rc));
     }
     return 0;
+}
+
+int cu_job_file_left_out(struct cu_job_file *file, const char *ranks, struct cu_error *err)
+{
+    char path[CU_PATH_MAX];
+    struct cu_job job = {0};
+    char *text = NULL;
+    int fd = -1, rc = cu_client_read_job(file->path, &job, err);
+
+    if (rc != 0)
+        return rc;
+    rc = cu_job_set(&job, "left_out", ranks, NULL, err);
+    if (rc != 0)
+        goto out;
+    text = cu_job_encode(&job);
+    if (snprintf(path, sizeof(path), "%s.new", file->path) >= (int)sizeof(path))
+        rc = -ENAMETOOLONG;
+    else if (text == NULL)
+        rc = -ENOMEM;
+    else if ((fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)) < 0)
+        rc = -errno;
+    if (rc == 0)
+        rc = write_text(fd, text, strlen(text));
+    if (rc == 0 && rename(path, file->path) != 0)
+        rc = -errno;
+    if (rc != 0 && fd >= 0)
+        unlink(path);
+    if (rc != 0)
+        rc = cu_error_set(err, rc, "%s: %s", file->path, strerror(-rc));
+out:
+    if (text != NULL)
+        explicit_bzero(text, strlen(text));
+    free(text);
+    if (fd >= 0)
+        close(fd);
+    cu_job_free(&job);
+    return rc;
 }
 
 void cu_job_file_close(struct cu_job_file *file, bool remove)

@@ -4,6 +4,8 @@
  * the launcher, which needs no daemon at all. */
 #include "copper/job_stop.h"
 
+#include "base/hostlist.h"
+#include "base/idset.h"
 #include "control/client.h"
 #include "copper/cli.h"
 #include "copper/job_file.h"
@@ -11,6 +13,7 @@
 #include "copper/launcher.h"
 #include "copper/local_stop.h"
 #include "copper/stop_answer.h"
+#include "host/session.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -55,7 +58,7 @@ void cu_job_stop_each(const struct cu_hosts *hosts, const char *mount_dir, const
 /* Asks the daemon at the other end to stop its job, whose hosts are known, then does the nodes that
  * this did not reach: all, when somebody has answered but does not end, as nobody says who. -errno
  * when nobody took the order. */
-static int stop_through(struct cu_client *client, const struct cu_hosts *known,
+static int stop_through(struct cu_client *client, const struct cu_hosts *known, size_t spare,
                         const char *mount_dir, const char *job_id,
                         const struct cu_launch_paths *paths, struct cu_job_stop *stop)
 {
@@ -70,7 +73,15 @@ static int stop_through(struct cu_client *client, const struct cu_hosts *known,
     if (rc != 0)
         return rc;
     ended = cu_client_await_end(client);
-    rc = cu_stop_answer_silent(known, result, &rest, &why);
+    /* Which nodes have kept their mounts is for each to say. */
+    if (cu_cli_number(result, "failed") > 0) {
+        if (cu_cli_number(result, "stopped") > cu_cli_number(result, "failed"))
+            stop->stopped += cu_cli_number(result, "stopped") - cu_cli_number(result, "failed");
+        json_decref(result);
+        cu_job_stop_each(known, mount_dir, job_id, paths, stop);
+        return 0;
+    }
+    rc = cu_stop_answer_silent(known, spare, result, &rest, &why);
     if (rc != 0)
         cu_cli_say(stderr, "%s", why.text);
     if (rc != -EBADMSG)
@@ -78,14 +89,15 @@ static int stop_through(struct cu_client *client, const struct cu_hosts *known,
     json_decref(result);
     if (rest.count > 0 || !ended)
         cu_job_stop_each(ended ? &rest : known, mount_dir, job_id, paths, stop);
-    if (stop->stopped > known->count)
-        stop->stopped = known->count;
+    if (stop->stopped > known->count + spare)
+        stop->stopped = known->count + spare;
     cu_parse_hosts_free(&rest);
     return rc == -ENOMEM ? rc : 0;
 }
 
 /* The hosts of the job as the daemon of this node knows them from the launcher. */
-static int hosts_here(struct cu_client *client, struct cu_hosts *hosts, struct cu_error *err)
+static int hosts_here(struct cu_client *client, bool all, struct cu_hosts *hosts,
+                      struct cu_error *err)
 {
     json_t *request = json_pack("{s:s,s:b}", "op", "doctor", "hosts", 1);
     json_t *result = NULL, *name;
@@ -102,9 +114,38 @@ static int hosts_here(struct cu_client *client, struct cu_hosts *hosts, struct c
         rc = -ENOMEM;
     if (rc == 0)
         rc = cu_parse_hosts(text, size, hosts, err);
+    if (rc == 0 && !all && cu_session_is_other(cu_cli_text(result, "owner")))
+        rc = cu_error_set(err, -EPERM, "%s", cu_cli_text(result, "owner"));
     json_decref(result);
     free(text);
     return rc;
+}
+
+/* The job's hosts into those that it runs on and those that the launch went on without; the names
+ * are borrowed. */
+static int split_hosts(const struct cu_job *job, struct cu_hosts *there, struct cu_hosts *gone)
+{
+    size_t count = job->hosts.count;
+    struct cu_idset out;
+    int rc = cu_idset_init(&out, (uint32_t)count);
+
+    if (rc == 0 && job->left_out != NULL && cu_idset_add_text(&out, job->left_out) != 0)
+        cu_cli_say(stderr, "the job's file names ranks that it does not have: %s", job->left_out);
+    there->names = calloc(count, sizeof(*there->names));
+    gone->names = calloc(count, sizeof(*gone->names));
+    if (rc != 0 || there->names == NULL || gone->names == NULL) {
+        free(there->names);
+        free(gone->names);
+        cu_idset_free(&out);
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct cu_hosts *side = cu_idset_has(&out, (uint32_t)i) ? gone : there;
+
+        side->names[side->count++] = job->hosts.names[i];
+    }
+    cu_idset_free(&out);
+    return 0;
 }
 
 void cu_job_stop_everywhere(const struct cu_job *job, const struct cu_launch_paths *paths,
@@ -112,17 +153,28 @@ void cu_job_stop_everywhere(const struct cu_job *job, const struct cu_launch_pat
 {
     char id[2 * CU_JOB_ID_BYTES + 1];
     struct cu_client client;
-    int rc = cu_client_open_any(job, &client, NULL);
+    struct cu_hosts there = {0}, gone = {0};
+    int rc;
 
+    if (split_hosts(job, &there, &gone) != 0) {
+        stop->silent += job->hosts.count;
+        snprintf(stop->first, sizeof(stop->first), "out of memory");
+        return;
+    }
+    rc = cu_client_open_any(job, &client, NULL);
     cu_job_file_id(job, id);
     if (rc == 0)
-        rc = stop_through(&client, &job->hosts, job->mount_dir, id, paths, stop);
+        rc = stop_through(&client, &there, gone.count, job->mount_dir, id, paths, stop);
     cu_client_close(&client);
     if (rc != 0)
-        cu_job_stop_each(&job->hosts, job->mount_dir, id, paths, stop);
+        cu_job_stop_each(&there, job->mount_dir, id, paths, stop);
+    if (gone.count > 0)
+        stop->left_out = cu_hostlist_text(&gone, ',');
+    free(there.names); /* the names themselves are the job's */
+    free(gone.names);
 }
 
-int cu_job_stop_local(const char *mount_dir, const struct cu_launch_paths *paths,
+int cu_job_stop_local(const char *mount_dir, bool all, const struct cu_launch_paths *paths,
                       struct cu_job_stop *stop, struct cu_error *err)
 {
     struct cu_client client;
@@ -130,13 +182,14 @@ int cu_job_stop_local(const char *mount_dir, const struct cu_launch_paths *paths
     int rc = cu_client_open_here(mount_dir, &client, err);
 
     if (rc == 0)
-        rc = hosts_here(&client, &hosts, err);
+        rc = hosts_here(&client, all, &hosts, err);
+    stop->others = hosts.count;
     if (rc == 0)
-        rc = stop_through(&client, &hosts, mount_dir, NULL, paths, stop);
+        rc = stop_through(&client, &hosts, 0, mount_dir, NULL, paths, stop);
     cu_parse_hosts_free(&hosts);
     cu_client_close(&client);
-    if (rc == 0)
-        return 0;
+    if (rc == 0 || rc == -EPERM)
+        return rc;
     rc = cu_local_stop(mount_dir, NULL, err);
     if (rc > 0)
         stop->stopped++;

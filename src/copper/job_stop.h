@@ -8,12 +8,15 @@
 #include "copper/launch.h"
 #include "proto/job.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct cu_job_stop {
     size_t stopped;  /* nodes that were running and are not any more */
     size_t silent;   /* nodes about which nothing is known */
     char first[256]; /* one of them, and why */
+    size_t others;   /* nodes of a job that another one has launched, and that goes on */
+    char *left_out;  /* hosts that the launch went on without, as text, owned; NULL: none */
     struct cu_error why;
 };
 
@@ -26,8 +29,9 @@ void cu_job_stop_each(const struct cu_hosts *hosts, const char *mount_dir, const
                       const struct cu_launch_paths *paths, struct cu_job_stop *stop);
 
 /* Where no job is known: a daemon of this node, if any, tells of its job, which is stopped; else
- * what a dead one left here is taken away. -errno with err. */
-__attribute__((warn_unused_result)) int cu_job_stop_local(const char *mount_dir,
+ * what a dead one left here is taken away. -EPERM: another job or session has launched it, whose
+ * text is in err, and all is not true; -errno with err. */
+__attribute__((warn_unused_result)) int cu_job_stop_local(const char *mount_dir, bool all,
                                                           const struct cu_launch_paths *paths,
                                                           struct cu_job_stop *stop,
                                                           struct cu_error *err);

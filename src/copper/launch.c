@@ -3,16 +3,18 @@
  * command on a host ends (the launcher's pipe), rank 0 answers `wait` (its connection), somebody
  * interrupts (a signal descriptor). Rank 0 is tried when its command has ended, for then it
  * listens; where commands stay as long as their daemons (srun), it is tried again and again at
- * growing distances.
+ * growing distances. Where nodes may be missing, any node whose command has ended is as good, for
+ * it hands the question up.
  *
- * Invariant: whatever the end, either all nodes are ready, or everything was stopped again. */
+ * Invariant: whatever the end, either all nodes are ready, but for those that may be missing and
+ * are named, or everything was stopped again. */
 #include "copper/launch.h"
 
 #include "control/client.h"
 #include "copper/cli.h"
 #include "copper/job_file.h"
 #include "copper/job_stop.h"
-#include "copper/launcher.h"
+#include "copper/launch_state.h"
 #include "copper/launcher_choice.h"
 #include "copper/progress.h"
 #include "host/clock.h"
@@ -33,34 +35,53 @@
 #define OTHERS_MS       1000 /* after a failure: for other hosts to fail, too, and be named */
 #define ANSWER_EARLY_MS 100  /* `wait` ends that much before the limit, to tell who is missing */
 #define PROGRESS_MS     1000
-#define REASONS_MAX     20 /* lines */
 
-struct launch {
-    const struct cu_job *job;
-    struct cu_launcher launcher;
-    struct cu_client client; /* to rank 0 */
-    bool asked;              /* `wait` is on its way */
-    bool ready;
-    struct cu_error last; /* why rank 0 was not reached last time */
-    json_t *not_ready;    /* the result of a `wait` that ended without success */
-    int64_t start_ms, limit_ms, try_ms, fail_ms, progress_ms;
-    int retry_ms;
-    int signal_fd;
-    int interrupted; /* signal number */
-    bool terminal;
-};
+/* How many hosts are known not to come, as far as they need not. */
+static size_t without(const struct cu_launch *l)
+{
+    size_t allowed = l->job->allow_missing;
 
-static void ask_wait(struct launch *l)
+    return l->launcher.failed < allowed ? l->launcher.failed : allowed;
+}
+
+static bool may_be_asked(const struct cu_launch *l, size_t i)
+{
+    return l->launcher.stay ? l->launcher.of[i].state != CU_LAUNCHER_FAILED
+                            : l->launcher.of[i].state == CU_LAUNCHER_DONE;
+}
+
+/* The host that `wait` goes to, -1: none yet. */
+static ssize_t whom_to_ask(const struct cu_launch *l)
+{
+    size_t count = l->job->hosts.count;
+
+    if (l->job->allow_missing == 0)
+        return may_be_asked(l, 0) ? 0 : -1;
+    for (size_t k = 0; k < count; k++)
+        if (may_be_asked(l, (l->ask_at + k) % count))
+            return (ssize_t)((l->ask_at + k) % count);
+    return -1;
+}
+
+static int open_host(struct cu_launch *l, size_t host)
+{
+    if (strcmp(l->job->hosts.names[host], "localhost") == 0)
+        return cu_client_open_here(l->job->mount_dir, &l->client, &l->last);
+    return cu_client_open_rank(l->job, (uint32_t)host, TRY_MS, &l->client, &l->last);
+}
+
+static void ask_wait(struct cu_launch *l)
 {
     int64_t left = l->limit_ms - cu_clock_ms() - ANSWER_EARLY_MS;
     json_t *request =
-        json_pack("{s:s,s:I}", "op", "wait", "timeout_ms", (json_int_t)(left > 1 ? left : 1));
-    int rc;
+        json_pack("{s:s,s:I,s:I}", "op", "wait", "timeout_ms", (json_int_t)(left > 1 ? left : 1),
+                  "missing", (json_int_t)without(l));
+    ssize_t host = whom_to_ask(l);
+    int rc = open_host(l, (size_t)host);
 
-    if (strcmp(l->job->hosts.names[0], "localhost") == 0)
-        rc = cu_client_open_here(l->job->mount_dir, &l->client, &l->last);
-    else
-        rc = cu_client_open_rank(l->job, 0, TRY_MS, &l->client, &l->last);
+    l->asked_without = without(l);
+    if (rc != 0 && l->job->allow_missing > 0)
+        l->ask_at = (size_t)host + 1;
     if (rc == 0) {
         rc = cu_client_send(&l->client, request, &l->last);
         l->asked = rc == 0;
@@ -72,7 +93,7 @@ static void ask_wait(struct launch *l)
     l->try_ms = cu_clock_ms() + l->retry_ms;
 }
 
-static void take_answer(struct launch *l)
+static void take_answer(struct cu_launch *l)
 {
     json_t *result = NULL;
     int rc = cu_client_receive(&l->client, TRY_MS, &result, &l->last);
@@ -82,8 +103,14 @@ static void take_answer(struct launch *l)
     l->try_ms = cu_clock_ms() + l->retry_ms;
     if (rc != 0)
         return;
-    if (json_is_true(json_object_get(result, "ok"))) {
+    /* Its time was over: are so few missing that it is well all the same? */
+    if (!json_is_true(json_object_get(result, "ok")) && l->job->allow_missing > 0 &&
+        json_object_get(result, "missing") != NULL &&
+        cu_cli_number(result, "missing_count") <= l->job->allow_missing)
         l->ready = true;
+    if (json_is_true(json_object_get(result, "ok")) || l->ready) {
+        l->ready = true;
+        l->answer = json_incref(result);
     } else {
         (void)cu_error_set(&l->last, -EAGAIN, "%s", cu_cli_text(result, "error"));
         json_decref(l->not_ready);
@@ -92,15 +119,14 @@ static void take_answer(struct launch *l)
     json_decref(result);
 }
 
-static bool may_try(const struct launch *l)
+static bool may_try(const struct cu_launch *l)
 {
-    return !l->ready && !l->asked &&
-           (l->launcher.stay || l->launcher.of[0].state == CU_LAUNCHER_DONE);
+    return !l->ready && !l->asked && whom_to_ask(l) >= 0;
 }
 
 /* Are we done? Success needs the launcher's end, too, so that nothing of the launch is left here.
  */
-static bool finished(const struct launch *l, int64_t now)
+static bool finished(const struct cu_launch *l, int64_t now)
 {
     bool running = l->launcher.fd >= 0;
 
@@ -110,12 +136,13 @@ static bool finished(const struct launch *l, int64_t now)
         return true;
     if (now >= l->limit_ms)
         return true;
-    if (!running && !l->ready && (l->launcher.stay || l->launcher.done < l->job->hosts.count))
+    if (!running && !l->ready &&
+        (l->launcher.stay || l->launcher.done + l->job->allow_missing < l->job->hosts.count))
         return true;
     return l->fail_ms != 0 && now >= l->fail_ms;
 }
 
-static int64_t earliest(const struct launch *l)
+static int64_t earliest(const struct cu_launch *l)
 {
     int64_t next = l->limit_ms;
 
@@ -128,7 +155,7 @@ static int64_t earliest(const struct launch *l)
     return next;
 }
 
-static void show_progress(struct launch *l, int64_t now)
+static void show_progress(struct cu_launch *l, int64_t now)
 {
     if (!l->terminal || now < l->progress_ms)
         return;
@@ -137,7 +164,7 @@ static void show_progress(struct launch *l, int64_t now)
     l->progress_ms = now + PROGRESS_MS;
 }
 
-static void wait_once(struct launch *l)
+static void wait_once(struct cu_launch *l)
 {
     struct pollfd polls[3] = {
         {.fd = l->signal_fd, .events = POLLIN},
@@ -156,16 +183,21 @@ static void wait_once(struct launch *l)
         take_answer(l);
 }
 
-static void run_until_finished(struct launch *l)
+static void run_until_finished(struct cu_launch *l)
 {
     int64_t now = cu_clock_ms();
 
     while (!finished(l, now)) {
         wait_once(l);
         now = cu_clock_ms();
+        if (l->asked && l->asked_without != without(l) && !l->ready) {
+            cu_client_close(&l->client); /* asked anew, with the right number */
+            l->asked = false;
+            l->try_ms = now;
+        }
         if (may_try(l) && now >= l->try_ms && now < l->limit_ms)
             ask_wait(l);
-        if (l->launcher.failed > 0 && l->fail_ms == 0)
+        if (l->launcher.failed > l->job->allow_missing && l->fail_ms == 0)
             l->fail_ms = now + OTHERS_MS;
         show_progress(l, now);
     }
@@ -173,79 +205,9 @@ static void run_until_finished(struct launch *l)
         fputs("\r\033[K", stderr);
 }
 
-static bool is_missing(const json_t *result, const char *host)
-{
-    const json_t *name;
-    size_t i;
-
-    json_array_foreach(json_object_get(result, "missing"), i,
-                       name) if (json_is_string(name) &&
-                                 strcmp(json_string_value(name), host) == 0) return true;
-    return false;
-}
-
-/* Why this node is not ready, into out; false when nothing speaks against it. */
-static bool reason_of(const struct launch *l, size_t i, char *out, size_t size)
-{
-    const struct cu_launcher_host *s = &l->launcher.of[i];
-    const char *host = l->job->hosts.names[i];
-
-    if (s->state == CU_LAUNCHER_FAILED) {
-        snprintf(out, size, "%s", s->text != NULL ? s->text : "its starter failed");
-        return true;
-    }
-    if (s->state == CU_LAUNCHER_RUNS && !l->launcher.stay && l->launcher.failed == 0) {
-        snprintf(out, size, "no answer from %s",
-                 getenv("COPPER_LAUNCHER") != NULL ? getenv("COPPER_LAUNCHER") : "rsh");
-        return true;
-    }
-    if (is_missing(l->not_ready, host) ||
-        (i == 0 && l->not_ready == NULL && !l->asked && l->launcher.failed == 0)) {
-        const char *why = s->text;
-
-        if (why == NULL && i == 0 && l->not_ready == NULL)
-            why = l->last.text;
-        snprintf(out, size, "did not join: %s",
-                 why != NULL && why[0] != '\0' ? why : "it runs, but did not report to its parent");
-        return true;
-    }
-    return false;
-}
-
-static void print_reasons(const struct launch *l)
-{
-    char text[1100];
-    size_t missing = 0;
-
-    for (size_t i = 0; i < l->job->hosts.count; i++) {
-        if (!reason_of(l, i, text, sizeof(text)))
-            continue;
-        if (missing++ < REASONS_MAX)
-            cu_cli_say(stderr, "%s: %s", l->job->hosts.names[i], text);
-    }
-    if (missing > REASONS_MAX)
-        cu_cli_say(stderr, "and %zu more", missing - REASONS_MAX);
-    if (l->launcher.text != NULL)
-        cu_cli_say(stderr, "%s", l->launcher.text);
-    else if (missing == 0)
-        cu_cli_say(stderr, "%s", l->last.text[0] != '\0' ? l->last.text : "no node has answered");
-}
-
-static void print_failure(const struct launch *l)
-{
-    double seconds = (double)(cu_clock_ms() - l->start_ms) / 1000;
-
-    if (l->job->hosts.count == 1)
-        cu_cli_say(stderr, "the node is not ready after %.1f s:", seconds);
-    else
-        cu_cli_say(stderr, "not all of %zu nodes are ready after %.1f s:", l->job->hosts.count,
-                   seconds);
-    print_reasons(l);
-}
-
 /* Does nothing stand in the way but that other programs have the port? On one of the hosts, whose
  * number it gives; -1: something else. */
-static ssize_t find_taken_port(const struct launch *l)
+static ssize_t find_taken_port(const struct cu_launch *l)
 {
     ssize_t found = -1;
 
@@ -261,7 +223,7 @@ static ssize_t find_taken_port(const struct launch *l)
     return found;
 }
 
-static int give_up(struct launch *l, const struct cu_launch_paths *paths, bool *again)
+static int give_up(struct cu_launch *l, const struct cu_launch_paths *paths, bool *again)
 {
     struct cu_job_stop stop = {0};
     ssize_t taken = again != NULL && l->interrupted == 0 ? find_taken_port(l) : -1;
@@ -272,12 +234,13 @@ static int give_up(struct launch *l, const struct cu_launch_paths *paths, bool *
     else if (l->interrupted != 0)
         cu_cli_say(stderr, "interrupted: stopping what was started");
     else
-        print_failure(l);
+        cu_launch_print_failure(l);
     cu_client_close(&l->client);
     cu_progress_begin("stopping what was started");
     cu_launcher_kill(&l->launcher);
     cu_job_stop_everywhere(l->job, paths, &stop);
     cu_progress_end();
+    free(stop.left_out);
     if (stop.silent > 0)
         cu_cli_say(stderr, "%zu node%s could not be cleaned: %s", stop.silent,
                    stop.silent == 1 ? "" : "s", stop.first);
@@ -286,14 +249,17 @@ static int give_up(struct launch *l, const struct cu_launch_paths *paths, bool *
     return l->interrupted != 0 ? CU_EXIT_INTERRUPTED + l->interrupted : CU_EXIT_FAILED;
 }
 
+/* All that would end the launcher by default and can be held up: schedulers warn with many of them.
+ */
 static int block_signals(void)
 {
+    static const int ends[] = {SIGINT,  SIGTERM, SIGHUP,    SIGQUIT, SIGXCPU, SIGXFSZ,
+                               SIGUSR1, SIGUSR2, SIGVTALRM, SIGALRM, SIGPROF};
     sigset_t set;
 
     sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+        sigaddset(&set, ends[i]);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
         return -1;
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -359,7 +325,7 @@ int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
                                         .input = file->path,
                                         .job = file->path,
                                         .keep_stdout = job->log_to_stdout};
-    struct launch l = {.job = job, .client.channel.fd = -1, .retry_ms = 5};
+    struct cu_launch l = {.job = job, .client.channel.fd = -1, .retry_ms = 5};
     struct cu_error err;
     int status;
 
@@ -385,15 +351,19 @@ int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
     }
     run_until_finished(&l);
     if (l.ready && l.interrupted == 0) {
-        cu_cli_say(stdout, "%zu node%s ready at %s in %.2f s", job->hosts.count,
-                   job->hosts.count == 1 ? "" : "s", job->mount_dir,
-                   (double)(cu_clock_ms() - l.start_ms) / 1000);
+        if (!l.launcher.stay)
+            cu_launcher_kill(
+                &l.launcher); /* what still runs of it is for hosts that are left out */
+        cu_launch_settle(&l, file);
+        cu_launch_print_success(&l);
         status = CU_EXIT_OK;
     } else {
         status = give_up(&l, paths, again);
     }
     cu_client_close(&l.client);
     json_decref(l.not_ready);
+    json_decref(l.answer);
+    free(l.left_out);
     cu_launcher_free(&l.launcher);
     close(l.signal_fd);
     return status;

@@ -18,6 +18,7 @@
 #define ENCRYPT  (LONG + 0)
 #define LISTINGS (LONG + 1)
 #define SERVE    (LONG + 2)
+#define MISSING  (LONG + 3)
 #define LEFT_MAX 32 /* an option with its value */
 
 static const struct launch_option {
@@ -33,7 +34,8 @@ static const struct launch_option {
     {'k', "fanout", "N", "children of a node (chosen from the number of nodes)"},
     {'M', "max_cacheable_bytes", "SIZE", "larger files are read from storage by each node (10MB)"},
     {'m', "cache_bytes", "SIZE", "memory for the cache on a node (chosen from its memory)"},
-    {'s', "ready_timeout_s", "SECONDS", "longest wait for all nodes to be ready (20)"},
+    {'s', "ready_timeout_s", "SECONDS",
+     "longest wait for all nodes to be ready (20, and 1 for each 100 nodes)"},
     {'b', "cores", "CORES", "cores for the daemon (48-51 where they exist)"},
     {'E', "enoent_ttl_ms", "MS", "how long \"no such file\" is believed (2000)"},
     {'n', "network", "NETWORK", "tcp or tcp:INTERFACE (tcp)"},
@@ -44,6 +46,7 @@ static const struct launch_option {
     {'I', "snapshot_s", "SECONDS", "write the counters that often (never)"},
     {ENCRYPT, "encrypt", NULL, "encrypt what travels between nodes"},
     {SERVE, "serve", "PATHS", "what is served: paths with commas (all but secrets of the node)"},
+    {MISSING, "allow_missing", "N", "go on without up to N nodes that do not answer (0)"},
     {LISTINGS, "listings", "RULES", "what listings of some storage are worth (by its type)"},
 };
 #define OPTION_COUNT (sizeof(launch_options) / sizeof(launch_options[0]))
@@ -51,10 +54,14 @@ static const struct launch_option {
 /* "-k" or "--encrypt" */
 static void label_of(const struct launch_option *o, char label[LEFT_MAX])
 {
-    if (o->letter >= LONG)
-        snprintf(label, LEFT_MAX, "--%.*s", LEFT_MAX - 3, o->name);
-    else
+    if (o->letter < LONG) {
         snprintf(label, LEFT_MAX, "-%c", o->letter);
+        return;
+    }
+    snprintf(label, LEFT_MAX, "--%.*s", LEFT_MAX - 3, o->name);
+    for (char *p = label; *p != '\0'; p++)
+        if (*p == '_')
+            *p = '-';
 }
 
 void cu_launch_option_label(const char *name, char *label, size_t size)
@@ -132,8 +139,10 @@ static int start_job(struct cu_job *job, struct cu_error *err)
     }
     if (rc == 0)
         rc = cu_job_init(job, mount, run);
-    if (rc == 0)
+    if (rc == 0) {
         job->group = getgid();
+        job->ready_timeout_s = 0; /* by the number of hosts, unless it is given */
+    }
     if (rc == 0)
         return 0;
     if (rc == -ENOMEM)
@@ -147,10 +156,13 @@ static int start_job(struct cu_job *job, struct cu_error *err)
 static int take_words(int argc, char **argv, struct cu_launch_options *options,
                       struct cu_error *err)
 {
-    static const struct option longs[] = {
-        {"help", no_argument, NULL, 'h'},          {"version", no_argument, NULL, 'V'},
-        {"encrypt", no_argument, NULL, ENCRYPT},   {"listings", required_argument, NULL, LISTINGS},
-        {"serve", required_argument, NULL, SERVE}, {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {{"help", no_argument, NULL, 'h'},
+                                          {"version", no_argument, NULL, 'V'},
+                                          {"encrypt", no_argument, NULL, ENCRYPT},
+                                          {"listings", required_argument, NULL, LISTINGS},
+                                          {"serve", required_argument, NULL, SERVE},
+                                          {"allow-missing", required_argument, NULL, MISSING},
+                                          {NULL, 0, NULL, 0}};
     int c, rc = 0;
 
     opterr = 0;

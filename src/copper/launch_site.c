@@ -59,6 +59,9 @@ static int take_line(struct site *s, char *line)
     if (strcmp(name, "mount") == 0)
         return cu_error_set(s->err, -EINVAL, "%s: stands in the environment, as COPPER_MOUNT",
                             label);
+    if (strcmp(name, "left_out") == 0 || strcmp(name, "confirm") == 0 ||
+        strcmp(name, "owner") == 0 || strcmp(name, "lease") == 0)
+        return cu_error_set(s->err, -EINVAL, "%s: is what a launch finds, and no setting", label);
     if (strcmp(name, "group") == 0)
         return cu_error_set(s->err, -EINVAL, "%s: is that of who launches, and no setting", label);
     for (size_t i = 0; i < s->seen_count; i++)

@@ -40,8 +40,8 @@ static int take_names(const struct cu_hosts *known, const json_t *names, bool *s
     return 0;
 }
 
-int cu_stop_answer_silent(const struct cu_hosts *known, const json_t *result, struct cu_hosts *rest,
-                          struct cu_error *err)
+int cu_stop_answer_silent(const struct cu_hosts *known, size_t spare, const json_t *result,
+                          struct cu_hosts *rest, struct cu_error *err)
 {
     const json_t *names = json_object_get(result, "silent");
     uint64_t stopped = cu_cli_number(result, "stopped");
@@ -58,7 +58,8 @@ int cu_stop_answer_silent(const struct cu_hosts *known, const json_t *result, st
         return cu_error_set(err, -ENOMEM, "out of memory");
     }
     rc = take_names(known, names, silent, err);
-    if (rc == 0 && (stopped > known->count || count != known->count - stopped))
+    if (rc == 0 && (stopped > known->count + spare || count > known->count ||
+                    stopped + count < known->count || stopped + count > known->count + spare))
         rc = cu_error_set(err, -EBADMSG,
                           "an answer tells of %llu nodes stopped and %llu silent, of %zu",
                           (unsigned long long)stopped, (unsigned long long)count, known->count);

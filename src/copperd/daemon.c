@@ -6,6 +6,7 @@
 #include "copperd/state.h"
 #include "host/log.h"
 #include "host/process.h"
+#include "host/session.h"
 #include "proto/serve.h"
 
 #include "core/tree.h"
@@ -22,6 +23,7 @@
 #define OPEN_FILES        512u /* some hundred libraries are mapped, then read here and there */
 #define ORPHAN_SLOTS      4u
 #define LISTING_BYTES_MIN (64u << 20)
+#define MISSING_GRACE     4 /* of the launch's time */
 #define NS_PER_MS         1000000ull
 #define NS_PER_S          1000000000ull
 
@@ -40,8 +42,11 @@ static struct cu_core_config core_config(const struct cu_daemon_config *config)
         .chunk_bytes = CHUNK_BYTES,
         .inline_bytes = INLINE_BYTES,
         .enoent_ttl_ns = job->enoent_ttl_ms * NS_PER_MS,
-        /* the others have been there for long */
-        .start_grace_ns = config->resumes ? 0 : job->ready_timeout_s * NS_PER_S,
+        /* the others have been there for long; where some may never come, their children must be
+         * ready without them within the launch's time */
+        .start_grace_ns = config->resumes ? 0
+                                          : job->ready_timeout_s * NS_PER_S /
+                                                (job->allow_missing > 0 ? MISSING_GRACE : 1),
         .storage_slots = STORAGE_SLOTS,
         .orphan_slots = ORPHAN_SLOTS,
     };
@@ -226,6 +231,40 @@ static int start_network(struct cu_daemon *daemon, struct cu_error *err)
     return daemon->socket != NULL ? 0 : -EADDRINUSE;
 }
 
+/* On the launch host. The daemons elsewhere hear of it over the tree. */
+static void stop_job(struct cu_daemon *daemon)
+{
+    static const char stop[] = "{\"op\":\"stop\",\"all\":true}";
+    const struct cu_commands_origin nobody = {0};
+
+    cu_log_info("the job's session is over");
+    cu_commands_request(daemon->commands, &nobody, stop, sizeof(stop) - 1, uv_hrtime());
+    cu_driver_run(&daemon->driver);
+}
+
+static void on_lease(uv_poll_t *handle, int status, int events)
+{
+    (void)status;
+    (void)events;
+    uv_poll_stop(handle);
+    stop_job(handle->data);
+}
+
+/* A scheduler that knows nothing of the daemons leaves them when it ends the job. */
+static void watch_lease(struct cu_daemon *daemon)
+{
+    int fd = cu_session_open(daemon->config.job->lease);
+
+    if (fd == -ESRCH) {
+        stop_job(daemon);
+        return;
+    }
+    daemon->lease.data = daemon;
+    if (fd >= 0 && (uv_poll_init(&daemon->loop, &daemon->lease, fd) != 0 ||
+                    uv_poll_start(&daemon->lease, UV_READABLE, on_lease) != 0))
+        cu_log_warn("the job's session cannot be watched");
+}
+
 /* A listing is one object of the cache. */
 static size_t listing_bytes_max(const struct cu_core_config *limits)
 {
@@ -362,6 +401,8 @@ struct cu_daemon *cu_daemon_create(const struct cu_daemon_config *config, struct
 
 void cu_daemon_run(struct cu_daemon *daemon)
 {
+    if (daemon->config.job->lease != NULL)
+        watch_lease(daemon);
     cu_driver_run(&daemon->driver);
     uv_run(&daemon->loop, UV_RUN_DEFAULT);
 }

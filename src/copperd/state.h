@@ -39,6 +39,7 @@ struct cu_daemon {
     struct cu_commands *commands;
     struct cu_links links;
     uv_signal_t sigterm, sigint, sigusr1;
+    uv_poll_t lease; /* of the session whose end is the job's */
     struct cu_looptime looptime;
     struct cu_driver driver;
     uv_timer_t timer; /* for the core's and the control plane's deadlines */
@@ -50,6 +51,7 @@ struct cu_daemon {
     uint64_t stop_limit_ns;                /* the phase ends then, come what may */
     struct cu_commands_origin stop_origin; /* who asked for the stop; owner NULL: nobody, or gone */
     json_t *stop_result;                   /* owned, NULL when nobody asked */
+    bool mount_left;                       /* it could not be taken away */
     struct cu_profile *profile;            /* NULL: no -P */
     struct cu_snapshot *profile_file;      /* the same, or it cannot be written */
 };

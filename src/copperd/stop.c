@@ -67,8 +67,10 @@ static void take_away_mount(struct cu_daemon *daemon)
     daemon->front = NULL;
     /* Who waits in the mount is let go when the last one has closed its device. */
     cu_supervisor_tell(daemon->config.recovery, CU_RECOVERY_GIVEN_UP);
-    if (cu_mounts_look(dir, &what) == 0 && what == CU_MOUNTS_OURS && cu_mounts_unmount(dir) < 0)
+    if (cu_mounts_look(dir, &what) == 0 && what == CU_MOUNTS_OURS && cu_mounts_unmount(dir) < 0) {
         cu_log_error("%s: cannot be unmounted", dir);
+        daemon->mount_left = true;
+    }
     cu_mountdir_remove(daemon->config.mountdir);
 }
 
@@ -80,6 +82,12 @@ static void answer(struct cu_daemon *daemon)
         return;
     if (cu_commands_lingers(daemon->commands))
         json_object_set_new(daemon->stop_result, "lingers", json_true());
+    if (daemon->mount_left) {
+        json_t *failed = json_object_get(daemon->stop_result, "failed");
+
+        json_object_set_new(daemon->stop_result, "failed",
+                            json_integer(json_integer_value(failed) + 1));
+    }
     text = cu_commands_encode(daemon->stop_result);
     if (text != NULL)
         cu_daemon_commands_hooks.reply(daemon, &daemon->stop_origin, text);

@@ -7,6 +7,7 @@
  * each request is answered exactly once, also when the mount ends. */
 #include "front/internal.h"
 
+#include "host/capture.h"
 #include "host/log.h"
 
 #include <errno.h>
@@ -125,7 +126,9 @@ struct fuse_session *cu_front_session(const char *mount_dir, bool allow_other, v
                     NULL};
     struct fuse_args args = FUSE_ARGS_INIT(allow_other ? 5 : 3, argv);
     struct fuse_session *session;
-    int flags;
+    struct cu_capture capture;
+    char helper_said[256];
+    int flags, rc;
 
     fuse_said[0] = '\0';
     fuse_set_log_func(on_fuse_log);
@@ -135,9 +138,14 @@ struct fuse_session *cu_front_session(const char *mount_dir, bool allow_other, v
         cu_error_set(err, -EINVAL, "libfuse refuses the mount's options: %s", fuse_said);
         return NULL;
     }
-    if (fuse_session_mount(session, mount_dir) != 0) {
+    cu_capture_begin(&capture);
+    rc = fuse_session_mount(session, mount_dir);
+    cu_capture_end(&capture, helper_said, sizeof(helper_said));
+    if (rc != 0) {
         cu_error_set(err, -EIO, "cannot mount on %s: %s", mount_dir,
-                     fuse_said[0] ? fuse_said : "fusermount3 failed");
+                     helper_said[0] ? helper_said
+                     : fuse_said[0] ? fuse_said
+                                    : "fusermount3 failed");
         fuse_session_destroy(session);
         return NULL;
     }

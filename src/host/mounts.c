@@ -127,6 +127,19 @@ int cu_mounts_clean(const char *dir, struct cu_error *err)
     return cu_error_set(err, -EBUSY, "%s: too many mounts on top of each other", dir);
 }
 
+/* As libfuse does when it mounts: PATH need not name the place. */
+static int run_fusermount(char *const *argv, pid_t *pid)
+{
+    static const char *const places[] = {"/usr/bin/fusermount3", "/bin/fusermount3",
+                                         "/usr/local/bin/fusermount3", "/usr/sbin/fusermount3",
+                                         "/sbin/fusermount3"};
+    int rc = posix_spawnp(pid, argv[0], NULL, NULL, argv, environ);
+
+    for (size_t i = 0; rc != 0 && i < sizeof(places) / sizeof(places[0]); i++)
+        rc = posix_spawn(pid, places[i], NULL, NULL, argv, environ);
+    return rc;
+}
+
 int cu_mounts_unmount(const char *dir)
 {
     char *argv[] = {"fusermount3", "-u", "-z", "-q", "--", (char *)(uintptr_t)dir, NULL};
@@ -137,7 +150,7 @@ int cu_mounts_unmount(const char *dir)
         return 0;
     if (errno != EPERM)
         return -errno;
-    rc = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ);
+    rc = run_fusermount(argv, &pid);
     if (rc != 0)
         return -rc;
     while (waitpid(pid, &status, 0) < 0) {

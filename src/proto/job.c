@@ -21,6 +21,7 @@
 #define CORE_LIMIT 4096u
 #define DAY_S      UINT64_C(86400)
 #define SHOWN      64 /* bytes of a wrong value in its message */
+#define TEXT_MAX   255
 #define IFNAME_MAX 15 /* IFNAMSIZ - 1 */
 
 enum kind {
@@ -35,6 +36,8 @@ enum kind {
     KIND_NETWORK,
     KIND_LISTINGS,
     KIND_SERVE,
+    KIND_RANKS,
+    KIND_TEXT,
     KIND_FLAG,
 };
 
@@ -81,6 +84,12 @@ static const struct option options[] = {
      "is TYPE:WORD or PATH:WORD, separated by commas, the word trusted, partial, unstamped, "
      "untrusted, numbered or unnumbered"},
     {"snapshot_s", KIND_U32, AT(snapshot_s), 0, DAY_S, "a number of seconds", NULL},
+    {"allow_missing", KIND_U32, AT(allow_missing), 0, CU_JOB_MISSING_MAX, "a number of nodes",
+     NULL},
+    {"confirm", KIND_FLAG, AT(confirm), 0, 0, "a switch", "is yes or no"},
+    {"owner", KIND_TEXT, AT(owner), 0, 0, "an owner", "are up to 255 characters"},
+    {"lease", KIND_TEXT, AT(lease), 0, 0, "a session", "are up to 255 characters"},
+    {"left_out", KIND_RANKS, AT(left_out), 0, 0, "a list of ranks", "is as in 3,7-9"},
     {"group", KIND_U32, AT(group), 1, UINT32_MAX - 1, "a group", NULL},
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
@@ -181,6 +190,21 @@ static int set_serve(struct cu_job *job, const char *value)
     return replace_string(&job->serve, value);
 }
 
+static int set_ranks(struct cu_job *job, const char *value)
+{
+    if (value[0] == '\0' || strlen(value) >= CU_JOB_VALUE_MAX ||
+        value[strspn(value, "0123456789,-")] != '\0')
+        return -EINVAL;
+    return replace_string(&job->left_out, value);
+}
+
+static int set_text(char **at, const char *value)
+{
+    if (value[0] == '\0' || strlen(value) > TEXT_MAX || has_control(value))
+        return -EINVAL;
+    return replace_string(at, value);
+}
+
 static int set_flag(bool *at, const char *value)
 {
     if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
@@ -209,6 +233,10 @@ static int set_value(struct cu_job *job, const struct option *o, const char *val
         return set_listings(job, value);
     case KIND_SERVE:
         return set_serve(job, value);
+    case KIND_RANKS:
+        return set_ranks(job, value);
+    case KIND_TEXT:
+        return set_text(at, value);
     case KIND_FLAG:
         return set_flag(at, value);
     case KIND_SIZE:
@@ -307,6 +335,8 @@ bool cu_job_option_format(unsigned i, const struct cu_job *job, char out[CU_JOB_
     case KIND_NETWORK:
     case KIND_LISTINGS:
     case KIND_SERVE:
+    case KIND_RANKS:
+    case KIND_TEXT:
         text = *(char *const *)at;
         break;
     case KIND_LOG_TYPE:
@@ -373,6 +403,9 @@ void cu_job_free(struct cu_job *job)
     free(job->network);
     free(job->listings);
     free(job->serve);
+    free(job->left_out);
+    free(job->owner);
+    free(job->lease);
     cu_parse_hosts_free(&job->hosts);
     explicit_bzero(job, sizeof(*job));
 }

@@ -24,9 +24,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CU_JOB_TEXT_MAX  16777216u /* 16 MiB */
-#define CU_JOB_CORES_MAX 1024u
-#define CU_JOB_CACHE_MIN (UINT64_C(1) << 20) /* "-m 8" of somebody who thinks in GB */
+#define CU_JOB_TEXT_MAX    16777216u /* 16 MiB */
+#define CU_JOB_CORES_MAX   1024u
+#define CU_JOB_MISSING_MAX 100u                /* all of them are named in one answer */
+#define CU_JOB_CACHE_MIN   (UINT64_C(1) << 20) /* "-m 8" of somebody who thinks in GB */
 
 struct cu_job {
     uint8_t id[CU_JOB_ID_BYTES];
@@ -51,10 +52,16 @@ struct cu_job {
     bool full_paths;        /* -A */
     uint32_t top_paths;     /* -N 0..10000 */
     uint32_t snapshot_s;    /* -I 0..86400, 0: none */
-    uint32_t group;         /* primary group of who launched it; 0: root's, or not known */
-    char *serve;            /* --serve, a list of proto/serve.h; NULL: all but secrets */
-    char *listings;         /* rules of proto/listings.h; NULL: none. The site's file only */
-    struct cu_hosts hosts;  /* rank order */
+    uint32_t
+        allow_missing;     /* --allow-missing 0..CU_JOB_MISSING_MAX: nodes that need not be there */
+    bool confirm;          /* the launcher tells when the launch is over, or the daemons end */
+    char *owner;           /* who launched it, as host/session.h has it; NULL: not known */
+    char *lease;           /* session whose end is the job's; NULL: none */
+    char *left_out;        /* ranks that the launch went on without, "3,7-9"; NULL: none */
+    uint32_t group;        /* primary group of who launched it; 0: root's, or not known */
+    char *serve;           /* --serve, a list of proto/serve.h; NULL: all but secrets */
+    char *listings;        /* rules of proto/listings.h; NULL: none. The site's file only */
+    struct cu_hosts hosts; /* rank order */
 };
 
 /* All defaults of the option table; strings are owned; id, key and hosts are empty. Logs go to
@@ -68,7 +75,7 @@ void cu_job_free(struct cu_job *job);
  * `-k: "0" is not a fan-out; allowed is 1 to 1024`. -ENOMEM. On error the option is as before.
  * Names: mount log_dir log_level log_type trees max_cacheable_bytes ready_timeout_s cores
  * enoent_ttl_ms network cache_bytes fanout port encrypt profile full_paths top_paths snapshot_s
- * listings serve group;
+ * listings serve group allow_missing confirm owner lease left_out;
  * the value of a bool is "yes" or "no". What is "chosen" when 0 cannot be set to 0. */
 __attribute__((warn_unused_result)) int cu_job_set(struct cu_job *job, const char *name,
                                                    const char *value, const char *label,

@@ -131,6 +131,8 @@ static inline void forget_outbox(void)
     node.sent_count = 0;
 }
 
+static bool start_confirm; /* the next node's job has a launcher that tells of its end */
+
 static inline void start(uint32_t rank)
 {
     struct cu_commands_config config = {
@@ -160,6 +162,8 @@ static inline void start(uint32_t rank)
     node.now_ns = 1000 * MS;
     node.job.mount_dir = mount_dir;
     node.job.ready_timeout_s = 20;
+    node.job.confirm = start_confirm;
+    start_confirm = false;
     node.job.hosts = (struct cu_hosts){.names = names, .count = 4};
     node.core = cu_core_create(&config.limits, node.now_ns, &err);
     assert_non_null(node.core);

@@ -27,7 +27,7 @@ static int take(const char *answer)
 
     assert_non_null(result);
     err.text[0] = '\0';
-    rc = cu_stop_answer_silent(&known, result, &rest, &err);
+    rc = cu_stop_answer_silent(&known, 0, result, &rest, &err);
     left[0] = '\0';
     for (size_t i = 0; i < rest.count; i++)
         snprintf(left + strlen(left), sizeof(left) - strlen(left), "%s%s", i > 0 ? "," : "",

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a request says, judged before anything is done: its text comes from whoever holds the key or
+ * the control socket. */
+#include "control/request.h"
+
+#include "base/path.h"
+#include "base/text.h"
+#include "control/shown.h"
+#include "proto/control.h"
+
+#include <string.h>
+
+#define TIMEOUT_MAX_MS 60000u
+#define WAIT_MAX_MS    86400000u
+
+static const struct op_name {
+    const char *name;
+    enum cu_task_op op;
+} op_names[] = {
+    {"status", CU_OP_STATUS},   {"stats", CU_OP_STATS},       {"wait", CU_OP_WAIT},
+    {"stop", CU_OP_STOP},       {"drop", CU_OP_DROP},         {"doctor", CU_OP_DOCTOR},
+    {"refresh", CU_OP_REFRESH}, {"launched", CU_OP_LAUNCHED},
+};
+
+bool cu_request_op(const json_t *request, enum cu_task_op *op)
+{
+    const char *name = json_string_value(json_object_get(request, "op"));
+
+    for (size_t i = 0; name != NULL && i < sizeof(op_names) / sizeof(op_names[0]); i++) {
+        if (strcmp(op_names[i].name, name) == 0) {
+            *op = op_names[i].op;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_rank_list(const struct cu_commands *commands, const struct cu_task *task)
+{
+    const json_t *field = json_object_get(task->request, "left_out");
+    const char *text = json_string_value(field);
+    struct cu_idset set;
+    int rc;
+
+    if (field == NULL)
+        return true;
+    if (text == NULL || cu_idset_init(&set, commands->config.limits.node_count) < 0)
+        return false;
+    rc = cu_idset_add_text(&set, text);
+    cu_idset_free(&set);
+    return rc == 0;
+}
+
+const char *cu_request_check(struct cu_commands *commands, struct cu_task *task)
+{
+    const json_t *timeout = json_object_get(task->request, "timeout_ms");
+    uint64_t max = task->op == CU_OP_WAIT ? WAIT_MAX_MS : TIMEOUT_MAX_MS;
+    const char *path = json_string_value(json_object_get(task->request, "path"));
+    char given[CU_TREE_PATH_MAX], normal[CU_TREE_PATH_MAX];
+    bool all = json_is_true(json_object_get(task->request, "all")) ||
+               json_is_true(json_object_get(task->request, "root"));
+    bool below = json_is_true(json_object_get(task->request, "below"));
+
+    if (task->op == CU_OP_WAIT)
+        task->timeout_ms = (uint64_t)commands->config.job->ready_timeout_s * 1000;
+    else
+        task->timeout_ms = CU_TASK_TIMEOUT_MS;
+    if (json_is_integer(timeout)) {
+        json_int_t value = json_integer_value(timeout);
+
+        if (value < 0 || (uint64_t)value > max)
+            return "\"timeout_ms\" is out of range";
+        task->timeout_ms = (uint64_t)value;
+    } else if (timeout != NULL) {
+        return "\"timeout_ms\" is not a whole number";
+    }
+    if (task->op == CU_OP_LAUNCHED && !is_rank_list(commands, task))
+        return "\"left_out\" is not a list of ranks";
+    if (task->op == CU_OP_WAIT && json_object_get(task->request, "missing") != NULL) {
+        const json_t *missing = json_object_get(task->request, "missing");
+
+        if (!json_is_integer(missing) || json_integer_value(missing) < 0 ||
+            json_integer_value(missing) > CU_JOB_MISSING_MAX)
+            return "\"missing\" is out of range";
+    }
+    if (task->op == CU_OP_REFRESH) {
+        const json_t *generation = json_object_get(task->request, "generation");
+
+        if (path == NULL)
+            return "\"path\" lacks";
+        if (generation != NULL &&
+            (!json_is_integer(generation) || json_integer_value(generation) < 1 ||
+             json_integer_value(generation) > INT32_MAX))
+            return "\"generation\" is out of range";
+        if (cu_text_unname(path, given, sizeof(given)) < 0 ||
+            cu_path_normalise_tree(given, normal) < 0)
+            return "\"path\" is not an absolute path, or too long";
+        if (json_object_set_new(task->request, "path", cu_shown_name(normal, strlen(normal))) < 0)
+            return "out of memory";
+    }
+    task->scope = CU_SCOPE_HERE;
+    if (task->op == CU_OP_WAIT || (all && task->op != CU_OP_DROP && task->op != CU_OP_DOCTOR))
+        task->scope = CU_SCOPE_ROOT;
+    else if (below)
+        task->scope = CU_SCOPE_BELOW;
+    return NULL;
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* copper epilogue: for root, after a job: takes away what a user's dead daemons have left on this
+ * node. As that user, so that no name of his choice is ever followed with root's rights, and
+ * nothing that lives is touched: what a lock is held of, a launch under way, a job that answers
+ * elsewhere. */
+#include "control/client.h"
+#include "copper/cli.h"
+#include "copper/local_stop.h"
+#include "host/lock.h"
+#include "host/mountinfo.h"
+#include "host/mounts.h"
+#include "host/readfile.h"
+#include "host/rundir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct epilogue {
+    char run_dir[CU_PATH_MAX];
+    unsigned taken, live, failed;
+};
+
+/* A mount of the user's: taken away unless its daemon lives. */
+static void do_mount(struct epilogue *e, const char *mount)
+{
+    struct cu_lock_seen lock;
+    char path[CU_PATH_MAX];
+    struct cu_error err = {""};
+    bool held;
+
+    if (cu_rundir_file(e->run_dir, mount, "lock", path) != 0)
+        return;
+    cu_lock_see(path, &lock);
+    held = lock.held;
+    cu_lock_unsee(&lock);
+    if (held) {
+        e->live++;
+        cu_cli_say(stdout, "%s: its daemon (pid %ld) lives, left alone", mount, lock.pid);
+    } else if (cu_local_stop(mount, NULL, &err) < 0) {
+        e->failed++;
+        cu_cli_say(stderr, "%s", err.text);
+    } else {
+        e->taken++;
+        cu_cli_say(stdout, "%s: taken away", mount);
+    }
+}
+
+static int do_mounts(struct epilogue *e)
+{
+    int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+    struct cu_mountinfo mount;
+    char user[32], *text = NULL, *at;
+    size_t size;
+    int rc = fd < 0 ? -errno : cu_readfile_all(fd, CU_MOUNTS_TEXT_MAX, &text, &size);
+
+    if (fd >= 0)
+        close(fd);
+    if (rc != 0)
+        return rc;
+    snprintf(user, sizeof(user), "user_id=%lu", (unsigned long)geteuid());
+    for (at = text; cu_mountinfo_next(&at, &mount);)
+        if (strcmp(mount.type, CU_MOUNTS_TYPE) == 0 && cu_mountinfo_has(mount.options, user))
+            do_mount(e, mount.point);
+    free(text);
+    return 0;
+}
+
+/* The description of a job that was launched here: it goes when no daemon of it answers. */
+static void do_job_file(struct epilogue *e, const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    struct cu_client client = {.channel.fd = -1};
+    struct cu_job job;
+
+    if (fd < 0)
+        return;
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        e->live++;
+        cu_cli_say(stdout, "%s: a launch is under way, left alone", path);
+    } else if (cu_client_read_job(path, &job, NULL) == 0 &&
+               cu_client_open_any(&job, &client, NULL) == 0) {
+        e->live++;
+        cu_cli_say(stdout, "%s: its job lives, left alone", path);
+        cu_job_free(&job);
+    } else {
+        cu_job_free(&job);
+        e->taken += unlink(path) == 0;
+    }
+    cu_client_close(&client);
+    close(fd);
+}
+
+static bool ends_with(const char *name, const char *suffix)
+{
+    size_t len = strlen(name), end = strlen(suffix);
+
+    return len > end && strcmp(name + len - end, suffix) == 0;
+}
+
+/* Locks without a mount, sockets of nobody, and jobs' files. */
+static void do_files(struct epilogue *e)
+{
+    DIR *dir = opendir(e->run_dir);
+    const struct dirent *entry;
+    char path[2 * CU_PATH_MAX];
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        struct cu_lock_seen lock;
+
+        snprintf(path, sizeof(path), "%s/%s", e->run_dir, entry->d_name);
+        if (ends_with(entry->d_name, ".job"))
+            do_job_file(e, path);
+        if (!ends_with(entry->d_name, ".lock"))
+            continue;
+        cu_lock_see(path, &lock);
+        if (lock.fd >= 0 && !lock.held) {
+            e->taken += unlink(path) == 0;
+            memcpy(path + strlen(path) - strlen("lock"), "sock", strlen("sock"));
+            unlink(path);
+        }
+        cu_lock_unsee(&lock);
+    }
+    if (dir != NULL)
+        closedir(dir);
+    rmdir(e->run_dir); /* as far as it is empty */
+}
+
+static int clean_as(const struct passwd *user)
+{
+    struct epilogue e = {.taken = 0};
+    struct cu_error err;
+    int rc;
+
+    unsetenv("COPPER_RUN_DIR"); /* root's, not the user's */
+    unsetenv("COPPER_MOUNT");
+    if ((geteuid() == 0 && initgroups(user->pw_name, user->pw_gid) != 0) ||
+        (geteuid() == 0 && setgid(user->pw_gid) != 0) || setuid(user->pw_uid) != 0 ||
+        chdir("/") != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "epilogue: cannot become %s: %s", user->pw_name,
+                           strerror(errno));
+    if (cu_rundir_find(user->pw_uid, e.run_dir, &err) != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    rc = do_mounts(&e);
+    if (rc != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "/proc/self/mountinfo: %s", strerror(-rc));
+    do_files(&e);
+    if (e.taken + e.live + e.failed == 0)
+        cu_cli_say(stdout, "nothing of %s is here", user->pw_name);
+    return e.failed > 0 ? CU_EXIT_FAILED : CU_EXIT_OK;
+}
+
+static int run(const struct cu_command *command, int argc, char **argv)
+{
+    struct cu_cli_options options;
+    const struct passwd *user;
+    int status = cu_cli_parse(command, argc, argv, &options), ended = 0;
+    pid_t pid;
+
+    if (status >= 0)
+        return status;
+    if (options.first + 1 != argc)
+        return cu_cli_fail(CU_EXIT_USAGE, "epilogue: wants one user: see copper epilogue --help");
+    user = getpwnam(argv[options.first]);
+    if (user == NULL)
+        return cu_cli_fail(CU_EXIT_FAILED, "epilogue: there is no user \"%s\"",
+                           argv[options.first]);
+    if (geteuid() != 0 && geteuid() != user->pw_uid)
+        return cu_cli_fail(CU_EXIT_FAILED, "epilogue: is for root, or for oneself");
+    fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        status = clean_as(user);
+        fflush(NULL);
+        _exit(status);
+    }
+    if (pid < 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "fork: %s", strerror(errno));
+    while (waitpid(pid, &ended, 0) < 0 && errno == EINTR)
+        ;
+    return WIFEXITED(ended) ? WEXITSTATUS(ended) : CU_EXIT_FAILED;
+}
+
+const struct cu_command cu_command_epilogue = {
+    .name = "epilogue",
+    .synopsis = "USER",
+    .summary = "Takes away what dead daemons of a user have left on this node (for root)",
+    .details = "What lives stays: mounts whose daemon runs, launches under way, jobs elsewhere.\n",
+    .options = "",
+    .operands = true,
+    .run = run,
+};

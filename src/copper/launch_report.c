@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What people are told of a launch: which hosts are not ready, and why, as far as anybody knows. */
+#include "base/hostlist.h"
+#include "copper/cli.h"
+#include "copper/launch_state.h"
+#include "host/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REASONS_MAX 20 /* lines */
+
+static bool is_missing(const json_t *result, const char *host)
+{
+    const json_t *name;
+    size_t i;
+
+    json_array_foreach(json_object_get(result, "missing"), i,
+                       name) if (json_is_string(name) &&
+                                 strcmp(json_string_value(name), host) == 0) return true;
+    return false;
+}
+
+/* Why this node is not ready, into out; false when nothing speaks against it. */
+static bool reason_of(const struct cu_launch *l, size_t i, char *out, size_t size)
+{
+    const struct cu_launcher_host *s = &l->launcher.of[i];
+    const char *host = l->job->hosts.names[i];
+
+    if (s->state == CU_LAUNCHER_FAILED) {
+        snprintf(out, size, "%s", s->text != NULL ? s->text : "its starter failed");
+        return true;
+    }
+    if (!cu_launcher_tried(&l->launcher, i))
+        return false; /* all of them are one line */
+    if (s->state == CU_LAUNCHER_RUNS && !l->launcher.stay && l->fail_ms == 0) {
+        snprintf(out, size, "no answer from %s",
+                 getenv("COPPER_LAUNCHER") != NULL ? getenv("COPPER_LAUNCHER") : "rsh");
+        return true;
+    }
+    if (is_missing(l->not_ready, host) ||
+        (i == 0 && l->not_ready == NULL && !l->asked && l->launcher.failed == 0)) {
+        const char *why = s->text;
+
+        if (why == NULL && i == 0 && l->not_ready == NULL)
+            why = l->last.text;
+        snprintf(out, size, "did not join: %s",
+                 why != NULL && why[0] != '\0' ? why : "it runs, but did not report to its parent");
+        return true;
+    }
+    return false;
+}
+
+/* The hosts with that mark, short, as far as a line goes. New text, NULL when out of memory. */
+static char *list_of(const struct cu_launch *l, bool (*is)(const struct cu_launch *l, size_t i),
+                     size_t *count)
+{
+    const struct cu_hosts *all = &l->job->hosts;
+    struct cu_hosts some = {.names = calloc(all->count, sizeof(*some.names))};
+    char *text;
+
+    *count = 0;
+    if (some.names == NULL)
+        return NULL;
+    for (size_t i = 0; i < all->count; i++)
+        if (is(l, i))
+            some.names[some.count++] = all->names[i];
+    *count = some.count;
+    text = cu_hostlist_text(&some, ',');
+    free(some.names); /* the names themselves are the job's */
+    return text;
+}
+
+static bool is_untried(const struct cu_launch *l, size_t i)
+{
+    return !cu_launcher_tried(&l->launcher, i);
+}
+
+static bool is_left_out(const struct cu_launch *l, size_t i)
+{
+    return l->left_out != NULL && l->left_out[i];
+}
+
+static bool is_up(const struct cu_launch *l, size_t i)
+{
+    return !is_left_out(l, i);
+}
+
+static void print_untried(const struct cu_launch *l)
+{
+    size_t count;
+    char *list = list_of(l, is_untried, &count);
+
+    if (count > 0)
+        cu_cli_say(stderr, "%zu host%s not tried yet: %.300s%s", count,
+                   count == 1 ? " was" : "s were", list != NULL ? list : "?",
+                   list != NULL && strlen(list) > 300 ? "..." : "");
+    free(list);
+}
+
+static void print_reasons(const struct cu_launch *l)
+{
+    char text[1100];
+    size_t missing = 0;
+
+    for (size_t i = 0; i < l->job->hosts.count; i++) {
+        if (!reason_of(l, i, text, sizeof(text)))
+            continue;
+        if (missing++ < REASONS_MAX)
+            cu_cli_say(stderr, "%s: %s", l->job->hosts.names[i], text);
+    }
+    if (missing > REASONS_MAX)
+        cu_cli_say(stderr, "and %zu more", missing - REASONS_MAX);
+    print_untried(l);
+    if (l->launcher.text != NULL)
+        cu_cli_say(stderr, "%s", l->launcher.text);
+    else if (missing == 0)
+        cu_cli_say(stderr, "%s", l->last.text[0] != '\0' ? l->last.text : "no node has answered");
+}
+
+void cu_launch_print_failure(const struct cu_launch *l)
+{
+    double seconds = (double)(cu_clock_ms() - l->start_ms) / 1000;
+
+    if (l->job->hosts.count == 1)
+        cu_cli_say(stderr, "the node is not ready after %.1f s:", seconds);
+    else
+        cu_cli_say(stderr, "not all of %zu nodes are ready after %.1f s:", l->job->hosts.count,
+                   seconds);
+    print_reasons(l);
+}
+
+static void print_list(const char *what, const struct cu_launch *l,
+                       bool (*is)(const struct cu_launch *l, size_t i))
+{
+    size_t count;
+    char *list = list_of(l, is, &count);
+
+    if (list != NULL)
+        printf("copper: %s: %s\n", what,
+               list); /* of letters, digits, '.', '-', '_', and brackets */
+    free(list);
+}
+
+void cu_launch_print_success(const struct cu_launch *l)
+{
+    double seconds = (double)(cu_clock_ms() - l->start_ms) / 1000;
+    size_t count = l->job->hosts.count;
+    char text[1100];
+
+    if (l->left_out_count == 0) {
+        cu_cli_say(stdout, "%zu node%s ready at %s in %.2f s", count, count == 1 ? "" : "s",
+                   l->job->mount_dir, seconds);
+        return;
+    }
+    cu_cli_say(stdout, "%zu of %zu nodes ready at %s in %.2f s", count - l->left_out_count, count,
+               l->job->mount_dir, seconds);
+    print_list("up", l, is_up);
+    print_list("missing", l, is_left_out);
+    for (size_t i = 0; i < count; i++)
+        if (is_left_out(l, i))
+            cu_cli_say(stderr, "went on without %s: %s", l->job->hosts.names[i],
+                       reason_of(l, i, text, sizeof(text)) ? text : "it was not ready in time");
+}

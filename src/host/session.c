@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A process is told from a later one of the same number by its start; a host from another by its
+ * boot id, and a container from another by its PID namespace. */
+#include "host/session.h"
+
+#include "host/readfile.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#define WORD "session"
+
+/* The variable with the job's number, by scheduler. */
+static const struct scheduler {
+    const char *name, *variable;
+} schedulers[] = {
+    {"slurm", "SLURM_JOB_ID"},  {"pbs", "PBS_JOBID"},  {"flux", "FLUX_JOB_ID"},
+    {"lsf", "LSB_JOBID"},       {"oar", "OAR_JOB_ID"}, {"sge", "JOB_ID"},
+    {"cobalt", "COBALT_JOBID"},
+};
+#define SCHEDULER_COUNT (sizeof(schedulers) / sizeof(schedulers[0]))
+
+/* One that can stand in a line, between blanks. */
+static bool is_word(const char *text)
+{
+    if (text == NULL || text[0] == '\0' || strlen(text) > 128)
+        return false;
+    for (; *text != '\0'; text++)
+        if (*text <= ' ' || *text >= 0x7f)
+            return false;
+    return true;
+}
+
+/* When the process began, in ticks since boot; 0: there is none, or it has ended. */
+static unsigned long long start_of(long pid)
+{
+    unsigned long long start = 0;
+    char path[64], text[1024], state = 'X';
+    const char *behind;
+
+    snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
+    if (pid <= 0 || cu_readfile_small(NULL, path, text, sizeof(text)) <= 0)
+        return 0;
+    behind = strrchr(text, ')'); /* its name may hold anything */
+    if (behind == NULL ||
+        sscanf(behind + 1,
+               " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+               &state, &start) != 2)
+        return 0;
+    return state == 'Z' || state == 'X' ? 0 : start;
+}
+
+/* "BOOT NAMESPACE" */
+static bool place(char out[128])
+{
+    char boot[64], space[64];
+    ssize_t len = readlink("/proc/self/ns/pid", space, sizeof(space) - 1);
+
+    if (len <= 0 ||
+        cu_readfile_small(NULL, "/proc/sys/kernel/random/boot_id", boot, sizeof(boot)) <= 0)
+        return false;
+    space[len] = '\0';
+    snprintf(out, 128, "%s %s", boot, space);
+    return is_word(boot) && is_word(space);
+}
+
+void cu_session_text(char out[CU_SESSION_MAX])
+{
+    long leader = getsid(0);
+    unsigned long long start = start_of(leader);
+    char here[128];
+
+    out[0] = '\0';
+    if (start != 0 && place(here))
+        snprintf(out, CU_SESSION_MAX, WORD " %s %ld %llu", here, leader, start);
+}
+
+void cu_session_owner(char out[CU_SESSION_MAX])
+{
+    for (size_t i = 0; i < SCHEDULER_COUNT; i++) {
+        const char *id = getenv(schedulers[i].variable);
+
+        /* "JOB_ID" is everybody's word */
+        if (!is_word(id) || (strcmp(schedulers[i].name, "sge") == 0 && getenv("SGE_ROOT") == NULL))
+            continue;
+        snprintf(out, CU_SESSION_MAX, "%s %s", schedulers[i].name, id);
+        return;
+    }
+    cu_session_text(out);
+}
+
+bool cu_session_is_job(const char *owner)
+{
+    return owner != NULL && owner[0] != '\0' && strncmp(owner, WORD " ", strlen(WORD) + 1) != 0;
+}
+
+/* The process that the text names, 0: it is not of this host and namespace; start: its own. */
+static long leader_of(const char *session, unsigned long long *start)
+{
+    char boot[64], space[64], here[128], there[130];
+    long pid = 0;
+
+    if (session == NULL ||
+        sscanf(session, WORD " %63s %63s %ld %llu", boot, space, &pid, start) != 4 || !place(here))
+        return 0;
+    snprintf(there, sizeof(there), "%s %s", boot, space);
+    return strcmp(here, there) == 0 ? pid : 0;
+}
+
+bool cu_session_is_other(const char *owner)
+{
+    char mine[CU_SESSION_MAX];
+    unsigned long long start = 0;
+    long pid;
+
+    cu_session_owner(mine);
+    if (owner == NULL || owner[0] == '\0' || strcmp(owner, mine) == 0)
+        return false;
+    if (cu_session_is_job(owner))
+        return true;
+    cu_session_text(mine);
+    pid = leader_of(owner, &start);
+    return pid > 0 && strcmp(owner, mine) != 0 && start_of(pid) == start;
+}
+
+int cu_session_open(const char *session)
+{
+    unsigned long long start = 0;
+    long pid = leader_of(session, &start);
+    int fd;
+
+    if (pid <= 0)
+        return -EXDEV;
+    fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+    if (fd < 0)
+        return -errno;
+    if (start_of(pid) == start)
+        return fd;
+    close(fd);
+    return -ESRCH;
+}

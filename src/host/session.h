@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Which job of a scheduler, or which login session, a process belongs to, as text that can be kept
+ * and compared elsewhere. */
+#ifndef CU_HOST_SESSION_H
+#define CU_HOST_SESSION_H
+
+#include <stdbool.h>
+
+#define CU_SESSION_MAX 256u /* bytes with the NUL */
+
+/* "pbs 123.server", "session BOOT NAMESPACE PID START": the scheduler's job of this process's
+ * environment, else its session. */
+void cu_session_owner(char out[CU_SESSION_MAX]);
+/* Is it the text of a scheduler's job? */
+bool cu_session_is_job(const char *owner);
+/* Does what owner stands for live, as far as can be seen from here, and is it another than this
+ * process's own? A scheduler's job always counts as living, a session on another host as over. */
+bool cu_session_is_other(const char *owner);
+
+/* This process's session as text, whatever the scheduler; "" when its leader is not to be seen. */
+void cu_session_text(char out[CU_SESSION_MAX]);
+/* A descriptor that can be read when the session of such a text is over (pidfd_open(2)), which the
+ * caller closes; -ESRCH: it is over already; -EXDEV: it is on another host, or hidden; -errno. */
+int cu_session_open(const char *session);
+
+#endif

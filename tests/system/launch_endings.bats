@@ -1,0 +1,271 @@
+# How launches and stops end where something is wrong: nodes that are not there, output that cannot be
+# written, launchers that are killed, limits, names with blanks. Nothing is left in any of them.
+# SPDX-License-Identifier: BSD-3-Clause
+
+setup_file() {
+    load launch.bash
+    skip_unless_root_fuse
+    cluster_up -n 4
+}
+
+teardown_file() {
+    load launch.bash
+    cluster_down
+}
+
+setup() {
+    load launch.bash
+}
+
+teardown() {
+    rsh=
+    stop -H "$nodes" >/dev/null
+    nothing_left
+}
+
+# left_out_is NODE NAME: what status says there.
+left_out_is() {
+    [[ $(copper "$1" status --all) == *"left out    $2"* ]]
+}
+
+# take_port NODE PORT: until give_port, another program has it.
+take_port() {
+    coproc PORT { on "$1" python3 -c '
+import socket, sys
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("", int(sys.argv[1])))
+s.listen()
+print("taken", flush=True)
+sys.stdin.read()' "$2" 3>&-; }
+    port_pid=$PORT_PID
+    exec {port_in}>&"${PORT[1]}"
+    read -r _ <&"${PORT[0]}"
+}
+
+give_port() {
+    exec {port_in}>&-
+    eval "exec ${PORT[1]}>&-"
+    wait "$port_pid" || true
+}
+
+@test "--allow-missing: goes on without a node that is down, and says who is up" {
+    "$CLUSTER_BIN/cluster" kill "$CLUSTER_DIR" node3
+    run -0 --separate-stderr launch -H "$nodes" --allow-missing 1 -s 12
+    [[ ${lines[0]} == "copper: 3 of 4 nodes ready at $mount in "* ]]
+    [ "${lines[1]}" = "copper: up: node[1-2,4]" ]
+    [ "${lines[2]}" = "copper: missing: node3" ]
+    [[ $stderr == *"copper: went on without node3: no answer from rsh: "* ]]
+    for node in node1 node2 node4; do
+        run -0 on "$node" cat "$mount/etc/hostname"
+        left_out_is "$node" node3
+    done
+    run -0 copper login stats --all
+    [[ ${lines[0]} == "3 nodes; "* ]]
+    run -0 copper login status --wait --timeout 5
+    run -0 stop
+    [ "$output" = "copper: stopped on 3 nodes; the launch had gone on without node3" ]
+    "$CLUSTER_BIN/cluster" restart "$CLUSTER_DIR" node3
+}
+
+@test "--allow-missing: the first node, which would be the root, is down; stopped from a node" {
+    "$CLUSTER_BIN/cluster" kill "$CLUSTER_DIR" node1
+    run -0 launch -H "$nodes" --allow-missing 2 -s 12 -k 1
+    [[ $output == *"copper: missing: node1"* ]]
+    run -0 on node4 cat "$mount/etc/hostname"
+    run -0 on node3 env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BIN/stop_copper.sh"
+    [ "$output" = "copper: stopped on 3 nodes" ]
+    "$CLUSTER_BIN/cluster" restart "$CLUSTER_DIR" node1
+}
+
+@test "--allow-missing: a node whose port is taken" {
+    take_port node2 21007
+    run -0 launch -H "$nodes" --allow-missing 1 -p 21007 -s 12
+    [[ $output == *"went on without node2: copperd: node2: port 21007 is in use on this host"* ]]
+    [[ $output == *"copper: up: node[1,3-4]"* ]]
+    give_port
+    run -0 stop
+}
+
+@test "--allow-missing: a node that says nothing is left out at the time limit" {
+    rsh_that "node2) [ \"\$2\" != $COPPER_BIN/copperd ] || exec sleep 600 ;;"
+    run -0 launch -H "$nodes" --allow-missing 1 -s 8
+    [[ $output == *"copper: missing: node2"* ]]
+    [[ $output == *"went on without node2: no answer from rsh"* ]]
+    rsh=
+    run -0 stop
+}
+
+@test "--allow-missing: more are missing than may be" {
+    "$CLUSTER_BIN/cluster" kill "$CLUSTER_DIR" node2
+    "$CLUSTER_BIN/cluster" kill "$CLUSTER_DIR" node3
+    run -1 launch -H "$nodes" --allow-missing 1 -s 12
+    [[ $output == *"copper: node2: no answer from rsh"* && $output == *"copper: node3: no answer from rsh"* ]]
+    [[ $output != *"ready at"* ]]
+    "$CLUSTER_BIN/cluster" restart "$CLUSTER_DIR" node2
+    "$CLUSTER_BIN/cluster" restart "$CLUSTER_DIR" node3
+    run -2 launch -H "$nodes" --allow-missing all
+    [ "$output" = 'copper: --allow-missing: "all" is not a number of nodes; allowed is 0 to 100' ]
+}
+
+@test "output that cannot be written: what was done stays done, with a warning and exit 0" {
+    # shellcheck disable=SC2016
+    run -0 on login env COPPER_RSH="$CLUSTER_BIN/rsh" sh -c '"$1" -H "$2" >/dev/full' sh \
+        "$COPPER_BIN/launch_copper.sh" "$nodes"
+    [ "$output" = "copper: standard output: No space left on device; Copper runs all the same" ]
+    run -0 on node4 cat "$mount/etc/hostname"
+    # shellcheck disable=SC2016
+    run -0 on login env COPPER_RSH="$CLUSTER_BIN/rsh" sh -c '"$1" >/dev/full' sh \
+        "$COPPER_BIN/stop_copper.sh"
+    [ "$output" = "copper: standard output: No space left on device; what was to be stopped is" ]
+    nothing_left
+}
+
+@test "fusermount3 is not on the nodes' PATH: stop takes the mounts away all the same" {
+    rsh_that "*) host=\$1; shift; exec $CLUSTER_BIN/rsh \$host env PATH=/nonexistent \"\$@\" ;;"
+    # shellcheck disable=SC2016
+    run -0 as_user alice login sh -c 'COPPER_RSH=$1 $2/launch_copper.sh -H node1,node2' sh "$rsh" "$COPPER_BIN"
+    # shellcheck disable=SC2016
+    run -0 as_user alice login sh -c 'COPPER_RSH=$1 $2/stop_copper.sh' sh "$rsh" "$COPPER_BIN"
+    [ "$output" = "copper: stopped on 2 nodes" ]
+    run -1 on node2 grep fuse.copper /proc/self/mountinfo
+}
+
+@test "a mount that stays is no stop: the node is named, and a later stop takes it away" {
+    # shellcheck disable=SC2016
+    local words='COPPER_RSH=$1/rsh $2/stop_copper.sh $3'
+    # shellcheck disable=SC2016
+    as_user alice login sh -c 'COPPER_RSH=$1/rsh $2/launch_copper.sh -H node1,node2' sh "$CLUSTER_BIN" "$COPPER_BIN"
+    on node2 mount --bind /bin/false /usr/bin/fusermount3
+    run -1 as_user alice login sh -c "$words" sh "$CLUSTER_BIN" "$COPPER_BIN"
+    [ "${lines[0]}" = "copper: stopped on 1 node" ]
+    [[ ${lines[1]} == *"1 node: node2: copper: /tmp/alice/copper: cannot be unmounted: "* ]]
+    on node2 umount /usr/bin/fusermount3
+    run -0 as_user alice login sh -c "$words" sh "$CLUSTER_BIN" "$COPPER_BIN" "-H node2"
+    run -1 on node2 grep fuse.copper /proc/self/mountinfo
+}
+
+@test "fusermount3's own words are shown" {
+    printf '#!/bin/sh\necho "fusermount3: too many FUSE filesystems mounted" >&2\nexit 1\n' >"$CLUSTER_DIR/home/refuses"
+    chmod 755 "$CLUSTER_DIR/home/refuses"
+    on node2 mount --bind "$CLUSTER_DIR/home/refuses" /usr/bin/fusermount3
+    # shellcheck disable=SC2016
+    run -1 as_user alice login sh -c 'COPPER_RSH=$1/rsh $2/launch_copper.sh -H node1,node2' sh "$CLUSTER_BIN" "$COPPER_BIN"
+    on node2 umount /usr/bin/fusermount3
+    [[ $output == *"copper: node2: copperd: node2: cannot mount on /tmp/alice/copper: fusermount3: too many FUSE filesystems mounted"* ]]
+}
+
+@test "too few open files: one line, nothing done; of processes as few as there are" {
+    # shellcheck disable=SC2016
+    run -1 on login env COPPER_RSH="$CLUSTER_BIN/rsh" bash -c 'ulimit -n 20; "$1" -H "$2"' sh \
+        "$COPPER_BIN/launch_copper.sh" "$nodes"
+    [ "$output" = "copper: this shell allows 20 open files (ulimit -n), and 64 are needed: nothing was done" ]
+    nothing_left
+    # shellcheck disable=SC2016
+    run -0 as_user alice login bash -c 'ulimit -v 50000; COPPER_RSH=$1/rsh $2/launch_copper.sh -H node1,node2' sh \
+        "$CLUSTER_BIN" "$COPPER_BIN"
+    # shellcheck disable=SC2016
+    as_user alice login sh -c 'COPPER_RSH=$1/rsh $2/stop_copper.sh' sh "$CLUSTER_BIN" "$COPPER_BIN"
+}
+
+@test "blanks, quotes and commands in names reach no shell: mount, run directory, prefix" {
+    local name prefix="$CLUSTER_DIR/home/my copper's \$(touch x)"
+    for name in "a b" "a;touch x" "it's" '$(touch x)' '"q"!' 'back\slash'; do
+        run -0 launch -H node1,node2 -v "/tmp/root/$name"
+        [[ $output == "copper: 2 nodes ready at /tmp/root/"* ]]
+        run -0 on node2 cat "/tmp/root/$name/etc/hostname"
+        run -0 stop -v "/tmp/root/$name"
+        [ "$output" = "copper: stopped on 2 nodes" ]
+    done
+    DESTDIR=$CLUSTER_DIR/home/blank cmake --install "$COPPER_BIN" --prefix /opt/copper >/dev/null
+    mv "$CLUSTER_DIR/home/blank/opt/copper" "$prefix"
+    run -0 on login env COPPER_RSH="$CLUSTER_BIN/rsh" COPPER_RUN_DIR="/tmp/run 'dir'" "$prefix/bin/launch_copper.sh" -H "$nodes"
+    run -0 on node2 ls -A "/tmp/run 'dir'"
+    [[ $output == *.lock* ]]
+    run -0 on login env COPPER_RSH="$CLUSTER_BIN/rsh" COPPER_RUN_DIR="/tmp/run 'dir'" "$prefix/bin/stop_copper.sh"
+    [ "$output" = "copper: stopped on 4 nodes" ]
+    [ -z "$(on_all sh -c 'find / -xdev -maxdepth 3 -name x 2>/dev/null; rm -rf "/tmp/run '"'dir'"'"' | grep -v 'node[0-9]: $')" ]
+    [ ! -e "$CLUSTER_DIR/home/x" ]
+}
+
+@test "SIGQUIT, SIGXCPU and the like are an interruption; after SIGKILL the daemons end by themselves" {
+    local signal
+    mkfifo "$CLUSTER_DIR/home/begun"
+    chmod 666 "$CLUSTER_DIR/home/begun"
+    rsh_that "node4) [ \"\$2\" != $COPPER_BIN/copperd ] || { echo x >$CLUSTER_DIR/home/begun; exec sleep 600; } ;;"
+    for signal in QUIT XCPU USR2; do
+        # shellcheck disable=SC2016
+        run on login env COPPER_RSH="$rsh" sh -c '"$1" -H "$2" -s 600 & pid=$!
+            read -r x <"$3"; kill -$4 $pid; wait $pid' sh \
+            "$COPPER_BIN/launch_copper.sh" "$nodes" "$CLUSTER_DIR/home/begun" "$signal"
+        [[ $output == *"copper: interrupted: stopping what was started"* ]]
+        nothing_left
+    done
+    # shellcheck disable=SC2016
+    run on login env COPPER_RSH="$rsh" sh -c '"$1" -H "$2" -s 2 & pid=$!
+        read -r x <"$3"; kill -KILL $pid; wait $pid' sh \
+        "$COPPER_BIN/launch_copper.sh" "$nodes" "$CLUSTER_DIR/home/begun"
+    traceless node1 node2 node3 node4
+    rm "$CLUSTER_DIR/home/begun"
+    on login sh -c 'rm /tmp/copper-0/*.job; rmdir /tmp/copper-0'
+}
+
+# in_job ID NODE COMMAND...: as a script of that PBS job does, in a session of its own.
+in_job() {
+    local id=$1 node=$2
+    shift 2
+    on "$node" env PBS_JOBID="$id" PBS_NODEFILE="$CLUSTER_DIR/home/pbs" COPPER_RSH="$CLUSTER_BIN/rsh" \
+        setsid --wait sh -c "$@"
+}
+
+@test "two jobs of one user: the second job's stop takes nothing from the first" {
+    printf 'node1\nnode2\n' >"$CLUSTER_DIR/home/pbs"
+    mkfifo "$CLUSTER_DIR/home/end"
+    in_job 1.server node1 '"$0" -H node1,node2 && read -r _ <"$1"' "$COPPER_BIN/launch_copper.sh" \
+        "$CLUSTER_DIR/home/end" 3>&- &
+    until_true eval '[[ $(copper node2 status --wait 2>&1) == *"2 of 2 nodes ready"* ]]'
+    for node in node1 node2; do
+        run -1 in_job 2.server "$node" '"$0"' "$COPPER_BIN/stop_copper.sh"
+        [[ $output == "copper: Copper at $mount (2 nodes) was launched by pbs 1.server, not by this one, and goes on: stop_copper.sh --all stops it" ]]
+    done
+    run -1 in_job 2.server node1 '"$0" -H node1,node2' "$COPPER_BIN/launch_copper.sh"
+    [[ $output == *"launched by pbs 1.server): stop it with stop_copper.sh --all or use -v" ]]
+    run -0 in_job 2.server node1 '"$0" -H node1,node2 -v /tmp/root/second' "$COPPER_BIN/launch_copper.sh"
+    run -0 on node2 cat "$mount/etc/hostname"
+    run -0 in_job 1.server node1 '"$0"' "$COPPER_BIN/stop_copper.sh"
+    [ "$output" = "copper: stopped on 2 nodes" ]
+    echo end >"$CLUSTER_DIR/home/end"
+    rm "$CLUSTER_DIR/home/end"
+}
+
+@test "the job's session is over: its daemons end on all nodes" {
+    printf 'node1\nnode2\nnode3\nnode4\n' >"$CLUSTER_DIR/home/pbs"
+    # shellcheck disable=SC2016
+    run -0 in_job 3.server node1 '"$0"' "$COPPER_BIN/launch_copper.sh"
+    [[ $output == "copper: 4 nodes ready"* ]]
+    nothing_left
+}
+
+@test "copper epilogue takes away what is dead, and nothing that lives" {
+    # shellcheck disable=SC2016
+    local words='COPPER_RSH=$1/rsh $2/launch_copper.sh -H node1,node2 -v $3'
+    as_user alice node1 sh -c "$words" sh "$CLUSTER_BIN" "$COPPER_BIN" /tmp/alice/dead
+    for node in node1 node2; do
+        kill_for_good "$node"
+    done
+    as_user alice node1 sh -c "$words" sh "$CLUSTER_BIN" "$COPPER_BIN" /tmp/alice/live
+    run -0 on node1 "$COPPER_BIN/copper" epilogue alice
+    [[ $output == *"copper: /tmp/alice/dead: taken away"* && $output == *"copper: /tmp/alice/live: its daemon (pid "*") lives, left alone"* ]]
+    [ "$(on node1 grep -c fuse.copper /proc/self/mountinfo)" = 1 ]
+    run -0 as_user alice node1 cat /tmp/alice/live/etc/hostname
+    # shellcheck disable=SC2016
+    as_user alice node1 sh -c 'COPPER_RSH=$1/rsh $2/stop_copper.sh -v /tmp/alice/live' sh "$CLUSTER_BIN" "$COPPER_BIN"
+    run -0 on node2 "$COPPER_BIN/copper" epilogue alice
+    for node in node1 node2; do
+        run -0 on "$node" "$COPPER_BIN/copper" epilogue alice
+        [ "$output" = "copper: nothing of alice is here" ]
+        run -1 on "$node" grep fuse.copper /proc/self/mountinfo
+    done
+    run -1 as_user alice node1 "$COPPER_BIN/copper" epilogue root
+    [ "$output" = "copper: epilogue: is for root, or for oneself" ]
+}

@@ -8,6 +8,7 @@
 
 #include "base/chunk.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +56,13 @@ struct cu_buf *cu_buf_ref(struct cu_buf *buf)
 
 void cu_buf_unref(struct cu_buf *buf)
 {
-    if (buf == NULL || __atomic_sub_fetch(&buf->refs, 1, __ATOMIC_ACQ_REL) != 0)
+    uint32_t left;
+
+    if (buf == NULL)
+        return;
+    left = __atomic_sub_fetch(&buf->refs, 1, __ATOMIC_ACQ_REL);
+    assert(left != UINT32_MAX); /* one reference too many was dropped */
+    if (left != 0)
         return;
     if (buf->pooled)
         cu_chunk_give(buf);

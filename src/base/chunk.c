@@ -11,6 +11,7 @@
 
 #include "base/list.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -84,6 +85,7 @@ static void give_slot(struct slab *slab, size_t slot, void *at)
     uintptr_t begin = ((uintptr_t)at + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
     uintptr_t end = ((uintptr_t)at + SLOT_BYTES) & ~(PAGE_BYTES - 1);
 
+    assert(slot < SLOTS && (slab->free & bit) == 0); /* else: given back twice */
     slab->free |= bit;
     if (warm_count < WARM_MAX || madvise((void *)begin, end - begin, MADV_DONTNEED) != 0) {
         slab->warm |= bit;

@@ -4,6 +4,7 @@
  * count; no entry is earlier than heap[i / 2]; an entry outside the heap has index 0. */
 #include "base/deadline.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +104,7 @@ void cu_deadline_disarm(struct cu_deadline_queue *queue, struct cu_deadline *d)
 
     if (i == 0)
         return;
+    assert(i <= queue->count && queue->heap[i] == d);
     last = queue->heap[queue->count--];
     d->index = 0;
     if (last != d)

@@ -4,6 +4,7 @@
  */
 #include "base/table.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -80,8 +81,11 @@ void cu_table_remove(struct cu_table *t, struct cu_table_link *link)
 {
     struct cu_table_link **at = cu_table_bucket(t, cu_table_bucket_of(t, t->hash(link)));
 
-    while (*at != link)
+    while (*at != link) {
+        assert(*at); /* else: its hash has changed, or it was not in the table */
         at = &(*at)->next;
+    }
     *at = link->next;
+    assert(t->count > 0);
     t->count--;
 }

@@ -8,6 +8,7 @@
 #include "core/state.h"
 #include "core/waiters.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -176,6 +177,7 @@ struct object *cu_cache_get(struct cu_core *core, const struct cu_request *reque
 
 void cu_cache_touch(struct cu_core *core, struct object *object)
 {
+    assert(object->state == CU_FLIGHT_FILLED && object->charge > 0);
     cu_list_remove(&object->lru);
     cu_list_push_back(&core->lru, &object->lru);
 }
@@ -195,6 +197,7 @@ static size_t charge_of(const struct object *object)
 
 void cu_cache_keep(struct cu_core *core, struct object *object)
 {
+    assert(object->state == CU_FLIGHT_FILLED && object->charge == 0);
     object->charge = (uint32_t)charge_of(object);
     object->refreshed = (uint16_t)core->refreshes.made;
     core->counters[CU_COUNT_cached_bytes] += object->charge;
@@ -205,6 +208,8 @@ void cu_cache_keep(struct cu_core *core, struct object *object)
 
 void cu_cache_unkeep(struct cu_core *core, struct object *object)
 {
+    assert(object->state == CU_FLIGHT_FILLED && object->charge > 0);
+    assert(core->counters[CU_COUNT_cached_bytes] >= object->charge);
     core->counters[CU_COUNT_cached_bytes] -= object->charge;
     core->counters[CU_COUNT_cached_objects]--;
     object->charge = 0;
@@ -213,6 +218,7 @@ void cu_cache_unkeep(struct cu_core *core, struct object *object)
 
 void cu_cache_remove(struct cu_core *core, struct object *object)
 {
+    assert(!cu_object_in_flight(object) && object->charge == 0);
     cu_table_remove(&core->objects, &object->hash_link);
     object_free(core, object);
 }

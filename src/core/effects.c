@@ -11,8 +11,11 @@
 #include "core/state.h"
 #include "core/waiters.h"
 
+#include <assert.h>
+
 void cu_pending_add(struct cu_core *core, struct pending *pending, enum pending_kind kind)
 {
+    assert(cu_list_empty(&pending->link) || pending->kind == kind);
     pending->kind = kind;
     if (cu_list_empty(&pending->link))
         cu_list_push_back(&core->pending, &pending->link);

@@ -47,6 +47,7 @@ enum cu_flight_action cu_flight_action(enum cu_flight_state state, enum cu_fligh
 #undef REMOVE
     };
 
+    assert((unsigned)state < CU_FLIGHT_STATES && (unsigned)event < CU_FLIGHT_EVENTS);
     return table[state][event];
 }
 /* clang-format on */
@@ -76,6 +77,7 @@ static struct flight *flight_new(struct object *object)
 {
     struct flight *flight = calloc(1, sizeof *flight);
 
+    assert(object->state == CU_FLIGHT_ABSENT && object->charge == 0);
     if (!flight)
         return NULL;
     cu_list_init(&flight->pending.link);
@@ -106,8 +108,10 @@ static struct flight *end(struct cu_core *core, struct object *object)
 {
     struct flight *flight = object->flight;
 
+    assert(cu_object_in_flight(object) && flight->object == object);
     leave(core, flight);
     if (flight->ahead) {
+        assert(core->ahead.requests > 0 && core->ahead.bytes >= ahead_bytes(core, object));
         core->ahead.requests--;
         core->ahead.bytes -= ahead_bytes(core, object);
     }

@@ -10,7 +10,7 @@
  * nobody; but the trees go through each other's nodes, and with a window in common a ring of nodes
  * would wait for each other for ever.
  *
- * Invariant: a want is in service (counted in its tree's flow) from cu_flow_take until its
+ * Invariant: a want is in service (counted in its tree's flow) from serve() until its
  * answer leaves as an effect, or parked, or answered EBUSY. */
 #include "core/flow.h"
 
@@ -20,6 +20,7 @@
 #include "core/wants.h"
 #include "proto/piece.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,6 +172,7 @@ static int park(struct cu_core *core, struct neighbor *neighbor, uint64_t id,
 /* It is off its list, or the list is no more. */
 static void parked_free(struct cu_core *core, struct parked *parked)
 {
+    assert(core->parked_bytes >= sizeof *parked + parked->path_len);
     core->parked_bytes -= sizeof *parked + parked->path_len;
     free(parked);
 }
@@ -234,6 +236,7 @@ void cu_flow_answered(struct cu_core *core, const struct waiter *waiter)
 
 void cu_flow_queued(struct cu_core *core, struct neighbor *neighbor, uint64_t bytes)
 {
+    assert(core->queued_bytes >= neighbor->child_queued);
     core->queued_bytes -= neighbor->child_queued;
     neighbor->child_queued = bytes;
     core->queued_bytes += bytes;

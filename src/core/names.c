@@ -78,6 +78,7 @@ struct cu_name *cu_names_ref(struct cu_name *name)
 
 void cu_names_put(struct cu_names *names, struct cu_name *name)
 {
+    assert(name->refs > 0);
     if (--name->refs > 0)
         return;
     cu_table_remove(&names->table, &name->link);

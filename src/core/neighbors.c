@@ -19,6 +19,7 @@
 #include "core/state.h"
 #include "core/waiters.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -124,6 +125,7 @@ void cu_neighbors_asked(struct cu_core *core, uint32_t rank, int change)
 
     if (!neighbor)
         return;
+    assert(change > 0 || neighbor->inflight > 0);
     neighbor->inflight = (uint32_t)((int64_t)neighbor->inflight + change);
     if (neighbor->inflight == 1 && change > 0 && !neighbor->pinged_ns)
         core->neighbors_deadline_ns = earlier(core->neighbors_deadline_ns, ping_at(neighbor));

@@ -12,6 +12,7 @@
 #include "core/waiters.h"
 #include "proto/piece.h"
 
+#include <assert.h>
 #include <errno.h>
 
 struct object *cu_pieces_around(struct cu_core *core, const struct cu_request *request)
@@ -50,6 +51,7 @@ int cu_pieces_take(const struct cu_core *core, const struct object *object, stru
         return -EINVAL;
     if (size > held - at)
         size = held - at; /* the file's end */
+    assert(object->verified);
     value->bytes = cu_buf_copy(object->bytes->data + at, size);
     if (!value->bytes)
         return -ENOMEM;

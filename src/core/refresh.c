@@ -17,6 +17,7 @@
 #include "core/cache.h"
 #include "core/state.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define SWEEP_AT_ONCE 4096u /* buckets: a small table needs no steps */
@@ -194,6 +195,7 @@ static void make(struct cu_core *core, uint32_t generation, const char *path, si
     if (!r->path)
         COUNT(core, no_memory);
     core->refreshes.made++;
+    assert(core->refreshes.made - core->refreshes.swept <= REFRESH_LOG);
     core->refreshes.sweep_at = 0;
     restart_flights(core, r);
     if (cu_table_bucket_count(&core->objects) <= SWEEP_AT_ONCE)

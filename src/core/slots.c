@@ -6,6 +6,7 @@
 #include "core/flight.h"
 #include "core/state.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -28,7 +29,9 @@ int cu_slot_take(struct cu_core *core, struct flight *flight)
 {
     if (core->slot_free == UINT32_MAX && slots_grow(core) < 0)
         return -ENOMEM;
+    assert(flight->slot == UINT32_MAX);
     flight->slot = core->slot_free;
+    assert(!core->slots[flight->slot].flight);
     core->slot_free = core->slots[flight->slot].next_free;
     core->slots[flight->slot].flight = flight;
     return 0;
@@ -41,6 +44,7 @@ void cu_slot_give(struct cu_core *core, struct flight *flight)
     if (flight->slot == UINT32_MAX)
         return;
     slot = &core->slots[flight->slot];
+    assert(slot->flight == flight);
     slot->flight = NULL;
     slot->generation++;
     slot->next_free = core->slot_free;
@@ -50,6 +54,7 @@ void cu_slot_give(struct cu_core *core, struct flight *flight)
 
 uint64_t cu_slot_id(const struct cu_core *core, const struct flight *flight)
 {
+    assert(flight->slot < core->slot_count && core->slots[flight->slot].flight == flight);
     return (uint64_t)core->slots[flight->slot].generation << 32 | flight->slot;
 }
 

@@ -9,6 +9,7 @@
 #include "core/state.h"
 #include "core/wants.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 struct waiter *cu_waiter_new(struct cu_core *core)
@@ -28,6 +29,7 @@ void cu_waiter_free(struct waiter *waiter)
 {
     if (!waiter)
         return;
+    assert(cu_list_empty(&waiter->link) && cu_list_empty(&waiter->pending.link));
     cu_value_clear(&waiter->value);
     free(waiter);
 }
@@ -35,6 +37,7 @@ void cu_waiter_free(struct waiter *waiter)
 /* Hands the waiter to the queue of effects with what its value holds now. */
 static void send_off(struct cu_core *core, struct waiter *waiter)
 {
+    assert(cu_list_empty(&waiter->pending.link));
     cu_list_remove(&waiter->link);
     cu_pending_add(core, &waiter->pending, PENDING_WAITER);
 }

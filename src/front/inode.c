@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +91,7 @@ static void link_out(struct cu_inodes *t, struct cu_inode *inode)
     cu_list_remove(&inode->order);
     if (inode->parent)
         cu_table_remove(&t->by_name, &inode->name_link);
+    assert(t->count > 0 && t->bytes >= bytes_of(inode));
     t->count--;
     t->bytes -= bytes_of(inode);
 }
@@ -106,6 +108,7 @@ static struct cu_inode *make(struct cu_inodes *t, struct cu_inode *parent, uint6
         nodeid = t->next_id++;
         cu_recovery_set_next_id(t->recovery, t->next_id);
     }
+    assert(!parent || parent->nodeid < nodeid); /* no loops */
     inode->nodeid = nodeid;
     inode->parent = cu_inode_ref(parent);
     inode->name_len = (uint16_t)name_len;

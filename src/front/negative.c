@@ -3,6 +3,7 @@
  * size; one may go across the ring's end. */
 #include "front/negative.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +44,7 @@ static void drop_oldest(struct cu_negatives *n)
     get(n, n->first, &head, sizeof(head));
     lose(n, head.until_ns);
     n->first += sizeof(head) + head.name_len;
+    assert(n->first <= n->end);
 }
 
 void cu_negatives_add(struct cu_negatives *n, uint64_t dir, const char *name, size_t name_len,
@@ -62,6 +64,7 @@ void cu_negatives_add(struct cu_negatives *n, uint64_t dir, const char *name, si
     put(n, n->end, &head, sizeof(head));
     put(n, n->end + sizeof(head), name, name_len);
     n->end += size;
+    assert(n->end - n->first <= CU_NEGATIVE_BYTES);
 }
 
 int cu_negatives_next(const struct cu_negatives *n, uint64_t *at, struct cu_negative *out)

@@ -6,6 +6,7 @@
  * Invariant: a request is busy until it was answered and the core owes it nothing. */
 #include "front/internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,6 +152,7 @@ static void tell_asked(const struct cu_front *front, const struct cu_front_reque
 
 void cu_front_request_end(struct cu_front *front, struct cu_front_request *r)
 {
+    assert(r->fuse); /* it is answered once */
     if (front->config.events.asked)
         tell_asked(front, r);
     r->fuse = NULL;
@@ -172,6 +174,7 @@ void cu_front_request_fail(struct cu_front *front, struct cu_front_request *r, i
 static void deliver(struct cu_front *front, struct cu_front_request *r, uint32_t sub,
                     const struct cu_value *value)
 {
+    assert(r->waiting > 0);
     r->waiting--;
     if (!r->fuse) {
         if (r->waiting == 0)

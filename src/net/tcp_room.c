@@ -9,6 +9,7 @@
  * exactly while the link's frame has a payload under way; the timer runs while any is. */
 #include "net/tcp.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #define TICK_MS      1000u
@@ -57,6 +58,7 @@ void cu_tcp_room_give(struct cu_tcp_link *link)
 
     if (link->receiving == 0)
         return;
+    assert(*room_of(link) >= link->receiving);
     *room_of(link) -= link->receiving;
     link->receiving = 0;
     link->slow_ticks = 0;
@@ -108,6 +110,7 @@ int cu_tcp_room_take(void *context, const struct cu_msg_head *head)
         tick_ms = TICK_MS;
     if (link->tcp->room[0] + link->tcp->room[1] == 0)
         uv_timer_start(&link->tcp->tick, on_tick, tick_ms, tick_ms);
+    assert(link->receiving == 0);
     link->receiving = head->bulk_len;
     link->tick_bytes = 0;
     *room_of(link) += link->receiving;

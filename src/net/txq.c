@@ -4,6 +4,7 @@
  * Invariant: no buffer in the ring is empty or wholly gone, so `offset` is inside the first one. */
 #include "net/txq.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,7 @@ static void put(struct cu_txq *q, struct cu_buf *buf)
         cu_buf_unref(buf);
         return;
     }
+    assert(q->count < q->capacity);
     *slot(q, q->count++) = buf;
     q->bytes += buf->size;
 }
@@ -97,10 +99,13 @@ size_t cu_txq_copy(const struct cu_txq *q, void *to, size_t size)
 
 void cu_txq_advance(struct cu_txq *q, uint64_t size)
 {
+    assert(size <= q->bytes);
     q->bytes -= size;
     while (size > 0) {
         struct cu_buf *buf = *slot(q, 0);
         size_t left = buf->size - q->offset;
+
+        assert(q->count > 0 && left > 0);
 
         if (size < left) {
             q->offset += size;

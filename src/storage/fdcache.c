@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/list.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +80,7 @@ static void unlist(struct cu_fdcache *cache, struct cu_fdcache_file *file)
 {
     if (!file->listed)
         return;
+    assert(cache->count > 0);
     file->listed = false;
     cu_list_remove(&file->in_files);
     cache->count--;
@@ -196,6 +198,7 @@ void cu_fdcache_release(struct cu_fdcache *cache, struct cu_fdcache_file *file, 
     uv_mutex_lock(&cache->mutex);
     if (!keep)
         unlist(cache, file);
+    assert(file->users > 0 && file->ready);
     file->users--;
     file->used_ns = uv_hrtime();
     if (file->listed) {

@@ -7,8 +7,8 @@
  * The rules, one file each:
  *   content.c    a small file's content comes with its attributes, by what is read of its suffix
  *   names.c      what is looked up after a name by habit; what a link leads to; the ACL
- *   listings.c   a directory is listed when a name in it was absent, or where directories are
- * listed libraries.c  a file that will be read is asked for as a whole, of a large one head and end
+ *   listings.c   a directory is listed when a name in it was absent, or where others are
+ *   libraries.c  a file that will be read is asked for as a whole, a large one at its ends
  *   walks.c      the next names of somebody who goes through a directory
  *   reads.c      the next chunks of somebody who reads on; how large the parts of a read are
  *   holes.c      where a file that was read as zeros has no data

@@ -222,7 +222,7 @@ static int start_network(struct cu_daemon *daemon, struct cu_error *err)
     config.identity.rank = daemon->config.rank;
     config.identity.role = CU_ROLE_PEER;
     config.identity.encrypt = job->encrypt;
-    daemon->transport = cu_transport_tcp_create(&config, err);
+    daemon->transport = cu_transport_create(job->network, &config, err);
     if (daemon->transport == NULL)
         return -EADDRINUSE;
     events.context = daemon;

@@ -2,6 +2,24 @@
 /* The transport interface is one for all implementations: this file only finds the right one. */
 #include "net/link.h"
 
+#include <errno.h>
+#include <string.h>
+
+struct cu_transport *cu_transport_create(const char *network,
+                                         const struct cu_transport_config *config,
+                                         struct cu_error *err)
+{
+    size_t len = strcspn(network, ":");
+
+#define TRY(word)                                                                                  \
+    if (len == strlen(#word) && memcmp(network, #word, len) == 0)                                  \
+        return cu_transport_##word##_create(config, err);
+    CU_TRANSPORTS(TRY)
+#undef TRY
+    (void)cu_error_set(err, -EPROTONOSUPPORT, "-n: this copperd has no network \"%.32s\"", network);
+    return NULL;
+}
+
 void cu_link_hush(struct cu_link *link, int error)
 {
     link->hushed = error;

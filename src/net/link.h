@@ -8,6 +8,15 @@
 
 #include "net/transport.h"
 
+/* The transports, by their words in -n. A new one is a file beside tcp.c with its create function,
+ * a line here, and its word in proto/job.c. */
+#define CU_TRANSPORTS(X) X(tcp)
+
+#define CU_TRANSPORT_CREATE(word)                                                                  \
+    struct cu_transport *cu_transport_##word##_create(const struct cu_transport_config *config,    \
+                                                      struct cu_error *err);
+CU_TRANSPORTS(CU_TRANSPORT_CREATE)
+
 #define CU_LINK_NAME_MAX 160 /* a long host name is cut; the address is short */
 
 struct cu_link_ops {

@@ -67,10 +67,12 @@ __attribute__((warn_unused_result)) int
 cu_transport_tcp_listen(const char *bind_address, uint16_t port, struct cu_error *err);
 /* Frees the port of such a socket at once, for all who have a copy of it. */
 void cu_transport_tcp_unlisten(int fd);
-/* Listens at once. NULL with err when the port is taken, the address is not this host's, or memory
- * is out; the loop must still run once more then, to let go of what was begun. */
-struct cu_transport *cu_transport_tcp_create(const struct cu_transport_config *config,
-                                             struct cu_error *err);
+/* The transport that network names (-n), as far as its colon. Listens at once. NULL with err when
+ * there is none of that name, the port is taken, the address is not this host's, or memory is out;
+ * the loop must still run once more then, to let go of what was begun. */
+struct cu_transport *cu_transport_create(const char *network,
+                                         const struct cu_transport_config *config,
+                                         struct cu_error *err);
 /* Port in use. */
 uint16_t cu_transport_port(const struct cu_transport *transport);
 /* Starts connecting; up or down follows, never from inside this call. NULL: out of memory.

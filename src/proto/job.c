@@ -159,18 +159,24 @@ static int set_cores(struct cu_job *job, const char *value)
     return rc == 0 || rc == -ENOMEM ? rc : -EINVAL;
 }
 
+/* A word of net/link.h, and after a colon the interface. */
 static int set_network(struct cu_job *job, const char *value)
 {
-    const char *interface = value + 4;
+    static const char *const words[] = {"tcp"};
+    size_t word_len = strcspn(value, ":"), len;
+    bool known = false;
 
-    if (strncmp(value, "tcp:", 4) == 0) {
-        size_t len = strlen(interface);
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        known |= strlen(words[i]) == word_len && memcmp(words[i], value, word_len) == 0;
+    if (!known)
+        return -EINVAL;
+    if (value[word_len] == ':') {
+        const char *interface = value + word_len + 1;
 
+        len = strlen(interface);
         if (len == 0 || len > IFNAME_MAX || strpbrk(interface, "/: ") != NULL ||
             has_control(interface))
             return -EINVAL;
-    } else if (strcmp(value, "tcp") != 0) {
-        return -EINVAL;
     }
     return replace_string(&job->network, value);
 }

@@ -307,8 +307,7 @@ ports() {
         for slow in node1 node2; do
             up node1,node2,node3 -k 1 -p 23457
             ports node1 | grep -qx 5BA1
-            # shellcheck disable=SC2046
-            on "$slow" kill -STOP $(pids "$slow" copperd-super)
+            on "$slow" kill -STOP "$(supervisor "$slow")"
             run -0 on "$asker" env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/stop_copper.sh" -v "$MOUNT"
             # The launch host's description of the job is the launch host's to remove.
             on login rm -f /tmp/copper-0/*.job

@@ -24,7 +24,7 @@ static void a_transport_is_made_or_not(void **state)
 
         config = node_config(&a, 0);
         fail_alloc_at(n);
-        transport = cu_transport_tcp_create(&config, NULL);
+        transport = cu_transport_create("tcp", &config, NULL);
         hit = fail_alloc_hit();
         assert_int_equal(transport == NULL, hit);
         cu_transport_destroy(transport);

@@ -302,13 +302,13 @@ static void a_taken_port_is_named(void **state)
     config = node_config(&a, 0);
     node_start(&a, &config);
     config.port = cu_transport_port(a.transport);
-    assert_null(cu_transport_tcp_create(&config, &err));
+    assert_null(cu_transport_create("tcp", &config, &err));
     snprintf(expected, sizeof(expected), "port %u is in use on this host: choose another with -p",
              config.port);
     assert_string_equal(err.text, expected);
     config.port = 0;
     config.bind_address = "node3";
-    assert_null(cu_transport_tcp_create(&config, &err));
+    assert_null(cu_transport_create("tcp", &config, &err));
     assert_non_null(strstr(err.text, "\"node3\""));
     cu_transport_destroy(a.transport);
     cu_transport_destroy(NULL);

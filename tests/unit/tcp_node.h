@@ -110,7 +110,7 @@ static inline void node_start(struct node *node, const struct cu_transport_confi
 {
     struct cu_error err = {.text = ""};
 
-    node->transport = cu_transport_tcp_create(config, &err);
+    node->transport = cu_transport_create("tcp", config, &err);
     if (!node->transport)
         fail_msg("%s", err.text);
 }

@@ -24,10 +24,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define ANY_MAX      32   /* ranks tried: some of a live job's answer */
-#define ANY_SLOW_MS  100  /* for each but the last, before the next is tried, too */
-#define ANY_PROOF_MS 1500 /* for each to prove the key: a frozen daemon's kernel still accepts */
-#define ANY_MS       5000 /* for all */
+#define ANY_MAX       32   /* ranks tried: some of a live job's answer */
+#define ANY_TRIES_MAX 64   /* addresses of these */
+#define ANY_SLOW_MS   100  /* for each but the last, before the next is tried, too */
+#define ANY_PROOF_MS  1500 /* for each to prove the key: a frozen daemon's kernel still accepts */
+#define ANY_MS        5000 /* for all */
 
 void cu_client_close(struct cu_client *client)
 {
@@ -149,31 +150,48 @@ int cu_client_open_rank(const struct cu_job *job, uint32_t rank, int timeout_ms,
     return rc;
 }
 
-/* Of up to ANY_MAX ranks, spread over the job, the first that proves the key. One is asked after
- * the other, the next when the one before has failed or is slow: a daemon that is connected to for
- * nothing counts a stranger. */
+/* Of up to ANY_MAX ranks, spread over the job, the first that proves the key, at any of its
+ * addresses. One address is tried after the other, the next when the one before has failed or is
+ * slow: a daemon that is connected to for nothing counts a stranger. */
 struct search {
     const struct cu_job *job;
-    size_t count, begun, open;
-    int64_t next_ms; /* when another one is asked */
-    struct pollfd polls[ANY_MAX];
+    size_t ranks, next;          /* how many are tried, and the next of them */
+    struct addrinfo *list;       /* of the one before it; owned */
+    const struct addrinfo *rest; /* in list: not tried yet */
+    size_t begun, open;
+    int64_t next_ms; /* when another address is tried */
+    struct pollfd polls[ANY_TRIES_MAX];
+    const char *hosts[ANY_TRIES_MAX]; /* whom each leads to */
 };
 
-static size_t rank_of(const struct search *search, size_t i)
+static bool may_try_another(const struct search *search)
 {
-    return i * search->job->hosts.count / search->count;
+    return search->begun < ANY_TRIES_MAX && (search->rest != NULL || search->next < search->ranks);
 }
 
-static void ask_next(struct search *search, int64_t now_ms)
+static void try_another(struct search *search, int64_t now_ms)
 {
-    struct pollfd *next = &search->polls[search->begun];
-    const char *host = search->job->hosts.names[rank_of(search, search->begun)];
+    const struct cu_hosts *hosts = &search->job->hosts;
+    const char *host;
+    int fd;
 
-    next->fd = cu_dial_first(host, search->job->port, NULL);
-    next->events = POLLOUT;
-    search->begun++;
-    search->open += next->fd >= 0;
-    search->next_ms = now_ms + (next->fd >= 0 ? ANY_SLOW_MS : 0);
+    if (search->rest == NULL) {
+        if (search->list != NULL)
+            freeaddrinfo(search->list);
+        host = hosts->names[search->next++ * hosts->count / search->ranks];
+        search->list = cu_dial_resolve(host, search->job->port, NULL);
+        search->rest = search->list;
+        search->hosts[search->begun] = host;
+    } else {
+        search->hosts[search->begun] = search->hosts[search->begun - 1];
+    }
+    fd = cu_dial_start(search->hosts[search->begun], search->job->port, search->rest, &search->rest,
+                       NULL);
+    if (fd < 0)
+        return;
+    search->polls[search->begun++] = (struct pollfd){.fd = fd, .events = POLLOUT};
+    search->open++;
+    search->next_ms = now_ms + ANY_SLOW_MS;
 }
 
 /* The i-th can be written to, or has failed. Closed, when it is not the one. */
@@ -191,25 +209,24 @@ static void look_at(struct search *search, size_t i, struct cu_client *client, i
         prove_key(&client->channel, search->job, proof_ms) != 0)
         cu_channel_close(&client->channel);
     else
-        snprintf(client->name, sizeof(client->name), "%s port %u",
-                 search->job->hosts.names[rank_of(search, i)], (unsigned)search->job->port);
+        snprintf(client->name, sizeof(client->name), "%s port %u", search->hosts[i],
+                 (unsigned)search->job->port);
 }
 
 int cu_client_open_any(const struct cu_job *job, struct cu_client *client, struct cu_error *err)
 {
     int64_t deadline_ms = cu_clock_ms() + ANY_MS, now_ms;
     struct search search = {.job = job};
+    bool more;
 
-    search.count = job->hosts.count < ANY_MAX ? job->hosts.count : ANY_MAX;
+    search.ranks = job->hosts.count < ANY_MAX ? job->hosts.count : ANY_MAX;
     *client = (struct cu_client){.channel.fd = -1, .peer = true};
-    while (client->channel.fd < 0 && (search.open > 0 || search.begun < search.count)) {
-        bool more = search.begun < search.count;
-
+    while (client->channel.fd < 0 && ((more = may_try_another(&search)) || search.open > 0)) {
         now_ms = cu_clock_ms();
         if (now_ms >= deadline_ms)
             break;
         if (more && now_ms >= search.next_ms) {
-            ask_next(&search, now_ms);
+            try_another(&search, now_ms);
             continue;
         }
         if (poll(search.polls, search.begun,
@@ -223,6 +240,8 @@ int cu_client_open_any(const struct cu_job *job, struct cu_client *client, struc
     for (size_t i = 0; i < search.begun; i++)
         if (search.polls[i].fd >= 0)
             close(search.polls[i].fd);
+    if (search.list != NULL)
+        freeaddrinfo(search.list);
     if (client->channel.fd < 0)
         return cu_error_set(err, -ENOENT, "no daemon of the job answers");
     return 0;

@@ -33,7 +33,7 @@ __attribute__((warn_unused_result)) int cu_client_open_rank(const struct cu_job 
                                                             int timeout_ms,
                                                             struct cu_client *client,
                                                             struct cu_error *err);
-/* Any daemon of the job: tries many ranks at once. -ENOENT when none answers. */
+/* Any daemon of the job: tries many ranks, all addresses of each. -ENOENT when none answers. */
 __attribute__((warn_unused_result)) int
 cu_client_open_any(const struct cu_job *job, struct cu_client *client, struct cu_error *err);
 /* Whoever knows the mount: the daemon of this node, else one of the job launched from here. */

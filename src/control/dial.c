@@ -42,17 +42,6 @@ int cu_dial_start(const char *host, uint16_t port, const struct addrinfo *list,
     return fd;
 }
 
-int cu_dial_first(const char *host, uint16_t port, struct cu_error *err)
-{
-    struct addrinfo *list = cu_dial_resolve(host, port, err);
-    const struct addrinfo *rest;
-    int fd = list != NULL ? cu_dial_start(host, port, list, &rest, err) : -1;
-
-    if (list != NULL)
-        freeaddrinfo(list);
-    return fd;
-}
-
 int cu_dial_result(int fd)
 {
     int error = 0;

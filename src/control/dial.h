@@ -14,8 +14,6 @@ struct addrinfo *cu_dial_resolve(const char *host, uint16_t port, struct cu_erro
  * those behind it. */
 int cu_dial_start(const char *host, uint16_t port, const struct addrinfo *list,
                   const struct addrinfo **rest, struct cu_error *err);
-/* The same to the first of a host's addresses. */
-int cu_dial_first(const char *host, uint16_t port, struct cu_error *err);
 /* How it ended, once it can be written to: 0 or -errno. */
 int cu_dial_result(int fd);
 

@@ -159,7 +159,7 @@ sys.exit(bytes.fromhex(sys.argv[1]) in open(sys.argv[2], "rb").read())' "$key" "
     [[ $output == *"Unauthorized"* ]]
 }
 
-@test "without munge a launch with --encrypt is refused, one without says what crosses the network" {
+@test "without munge a launch with --encrypt is refused" {
     run -1 batch -N 2 <<'END'
 exec unshare -m sh -c 'mount -t tmpfs none /run/munge; exec launch_copper.sh --encrypt'
 END

@@ -434,7 +434,7 @@ static void reroute_list(struct cu_core *core, const struct route *route, struct
     cu_list_for_each_safe (link, list) {
         struct flight *flight = CU_LIST_ENTRY(link, struct flight, link);
 
-        if (!flight->direct && &core->routes[flight->object->tree] == route)
+        if (!flight->direct && &core->routes[cu_flight_tree(core, flight)] == route)
             cu_flight_step(core, flight->object, CU_EVENT_REROUTE, &(struct flight_input){0});
     }
 }

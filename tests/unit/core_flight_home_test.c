@@ -174,6 +174,51 @@ static void two_roots_do_not_wait_for_each_other(void **state)
     node_free(n);
 }
 
+/* An orphan's reads that wait for their turn go back to the tree when there is a parent again:
+ * those along the tree of the path, too, whatever the tree of the chunk. */
+static void what_waits_to_be_read_goes_back_to_its_tree(void **state)
+{
+    struct cu_msg msg = {.type = CU_MSG_WANT, .id = 7};
+    struct cu_value v = attr_value(1 << 20, 1);
+    struct node *n = NULL;
+    uint32_t other = 0;
+
+    (void)state;
+    for (uint32_t rank = 0; rank < 2 && !n; rank++) {
+        other = 1 - rank;
+        n = node_of_trees(rank, 2, 2);
+        cu_core_peer_up(n->core, other, false, n->now);
+        cu_core_peer_up(n->core, other, true, n->now);
+        drain(n);
+        want(n, CU_KIND_ATTR, "/tmp/a", 1);
+        if (n->wants == 0) { /* it is the root of the path's tree itself */
+            node_free(n);
+            n = NULL;
+        }
+    }
+    assert_non_null(n);
+    cu_core_peer_down(n->core, other, false, 0, n->now);
+    drain(n);
+    assert_int_equal(n->reads, 1); /* an orphan has one at a time here */
+    msg.want = (struct cu_msg_want){.kind = CU_KIND_DATA, .flags = CU_WANT_HOME, .path = "/tmp/a"};
+    msg.want.path_len = 6;
+    msg.want.version.size = 1 << 20;
+    for (uint64_t i = 0; i < 2; i++) { /* one chunk of each tree */
+        msg.id = 7 + i;
+        msg.want.chunk = i;
+        cu_core_message(n->core, other, true, &msg, n->now);
+        drain(n);
+    }
+    assert_int_equal(n->reads, 1);
+    n->wants = 0;
+    cu_core_peer_up(n->core, other, false, n->now);
+    drain(n);
+    assert_int_equal(n->wants, 2);
+    stored(n, &v);
+    assert_int_equal(n->reads, 1);
+    node_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +227,7 @@ int main(void)
         cmocka_unit_test(a_child_that_asks_so_is_not_answered_from_here),
         cmocka_unit_test(the_root_of_another_tree_asks_that_of_the_path),
         cmocka_unit_test(two_roots_do_not_wait_for_each_other),
+        cmocka_unit_test(what_waits_to_be_read_goes_back_to_its_tree),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

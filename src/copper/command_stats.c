@@ -4,6 +4,7 @@
  */
 #include "control/client.h"
 #include "copper/cli.h"
+#include "copper/hosts_answer.h"
 #include "copper/progress.h"
 
 #include <inttypes.h>
@@ -226,6 +227,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
 {
     struct cu_cli_options options;
     json_t *request, *result = NULL;
+    struct cu_error err;
     int status = cu_cli_parse(command, argc, argv, &options);
 
     if (status >= 0)
@@ -237,6 +239,10 @@ static int run(const struct cu_command *command, int argc, char **argv)
     if (status >= 0)
         return status;
     cu_progress_end();
+    if ((options.all || options.nodes) && cu_hosts_answer_judge(options.mount, result, &err) != 0) {
+        json_decref(result);
+        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    }
     json_object_del(result, "ok");
     if (options.all || options.nodes)
         status = print_job(result, &options);

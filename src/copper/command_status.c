@@ -2,6 +2,7 @@
 /* copper status: is the job up, and where does this node stand in it? */
 #include "control/client.h"
 #include "copper/cli.h"
+#include "copper/hosts_answer.h"
 #include "copper/progress.h"
 
 #include <inttypes.h>
@@ -107,8 +108,12 @@ static int ask(struct cu_client *client, const struct cu_cli_options *options)
     request = json_pack("{s:s,s:b}", "op", "status", "root", options->all || options->wait);
     rc = cu_client_call(client, request, CU_CLIENT_ANSWER_MS, &result, &err);
     json_decref(request);
-    if (rc != 0)
+    if (rc == 0 && (options->all || options->wait))
+        rc = cu_hosts_answer_judge(options->mount, result, &err);
+    if (rc != 0) {
+        json_decref(result);
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    }
     cu_progress_end();
     json_object_del(result, "ok");
     if (options->json)

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A node that was taken over answers for others. What it says of them cannot be checked here, but
+ * whom it names can: figures of hosts that the job does not have, or of one host twice, are told to
+ * be what they are, and not shown. */
+#include "copper/hosts_answer.h"
+
+#include "copper/cli.h"
+#include "host/rundir.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HOSTS_MS 2000 /* for this node's daemon to tell them */
+
+/* As the daemon of this node knows them from the launcher. */
+static int hosts_here(struct cu_client *client, struct cu_hosts *hosts, struct cu_error *err)
+{
+    json_t *request = json_pack("{s:s,s:b}", "op", "doctor", "hosts", 1);
+    json_t *result = NULL, *name;
+    char *text = NULL;
+    size_t size = 0, i;
+    FILE *out = open_memstream(&text, &size);
+    int rc = out == NULL ? -ENOMEM : cu_client_call(client, request, HOSTS_MS, &result, err);
+
+    json_decref(request);
+    if (rc == 0)
+        json_array_foreach(json_object_get(result, "hosts"), i, name)
+            fprintf(out, "%s\n", json_is_string(name) ? json_string_value(name) : "");
+    if (out != NULL && fclose(out) != 0 && rc == 0)
+        rc = -ENOMEM;
+    if (rc == 0)
+        rc = cu_parse_hosts(text, size, hosts, err);
+    json_decref(result);
+    free(text);
+    return rc;
+}
+
+int cu_hosts_answer_known(const char *mount_dir, struct cu_client *client, struct cu_hosts *known,
+                          struct cu_error *err)
+{
+    char run_dir[CU_PATH_MAX], path[CU_PATH_MAX];
+    struct cu_job job = {0};
+    int rc;
+
+    *known = (struct cu_hosts){0};
+    if (!client->peer)
+        return hosts_here(client, known, err);
+    rc = cu_rundir_path(getuid(), run_dir);
+    if (rc == 0)
+        rc = cu_rundir_file(run_dir, mount_dir, "job", path);
+    if (rc == 0)
+        rc = cu_client_read_job(path, &job, err);
+    if (rc != 0)
+        return rc;
+    *known = job.hosts;
+    job.hosts = (struct cu_hosts){0};
+    cu_job_free(&job);
+    return 0;
+}
+
+/* The index of name, from the first of those not looked at on: lists have the job's order. */
+static size_t find(const struct cu_hosts *known, const char *name, size_t from)
+{
+    for (size_t i = 0; name != NULL && i < known->count; i++) {
+        size_t at = (from + i) % known->count;
+
+        if (strcmp(known->names[at], name) == 0)
+            return at;
+    }
+    return known->count;
+}
+
+static int refuse(const struct cu_hosts *known, const char *name, size_t at, struct cu_error *err)
+{
+    if (at < known->count)
+        return cu_error_set(err, -EBADMSG, "an answer names %s twice", known->names[at]);
+    return cu_error_set(err, -EBADMSG, "an answer names a host that is not of the job: %s",
+                        name != NULL ? name : "?");
+}
+
+/* seen: a flag for each of known, all false. */
+static int check_names(const struct cu_hosts *known, const json_t *names, bool *seen,
+                       struct cu_error *err)
+{
+    const json_t *value;
+    size_t i, from = 0;
+
+    json_array_foreach(names, i, value)
+    {
+        const char *name = json_string_value(value);
+        size_t at = find(known, name, from);
+
+        if (at == known->count || seen[at])
+            return refuse(known, name, at, err);
+        seen[at] = true;
+        from = at + 1;
+    }
+    return 0;
+}
+
+/* {"host", "rank"}: one of the job's. */
+static int check_node(const struct cu_hosts *known, const json_t *node, size_t *rank,
+                      struct cu_error *err)
+{
+    const char *name = json_string_value(json_object_get(node, "host"));
+    const json_t *given = json_object_get(node, "rank");
+
+    *rank = known->count;
+    if (json_is_integer(given) && json_integer_value(given) >= 0 &&
+        (uint64_t)json_integer_value(given) < known->count)
+        *rank = (size_t)json_integer_value(given);
+    if (*rank == known->count || name == NULL || strcmp(known->names[*rank], name) != 0)
+        return refuse(known, name, known->count, err);
+    return 0;
+}
+
+static int check_nodes(const struct cu_hosts *known, const json_t *nodes, bool *seen,
+                       struct cu_error *err)
+{
+    const json_t *node;
+    size_t i, rank;
+    int rc = 0;
+
+    json_array_foreach(nodes, i, node)
+    {
+        rc = check_node(known, node, &rank, err);
+        if (rc == 0 && seen[rank])
+            rc = refuse(known, NULL, rank, err);
+        if (rc != 0)
+            return rc;
+        seen[rank] = true;
+    }
+    return 0;
+}
+
+int cu_hosts_answer_check(const struct cu_hosts *known, const json_t *result, struct cu_error *err)
+{
+    static const char *const lists[] = {"silent", "missing"};
+    static const char *const counts[] = {"answered", "nodes", "silent_count", "missing_count",
+                                         "ready"};
+    bool *seen = calloc(known->count + 1, sizeof(*seen));
+    size_t rank;
+    int rc = 0;
+
+    if (seen == NULL)
+        return cu_error_set(err, -ENOMEM, "out of memory");
+    for (size_t i = 0; rc == 0 && i < sizeof(lists) / sizeof(lists[0]); i++) {
+        memset(seen, 0, known->count * sizeof(*seen));
+        rc = check_names(known, json_object_get(result, lists[i]), seen, err);
+    }
+    memset(seen, 0, known->count * sizeof(*seen));
+    if (rc == 0 && json_is_array(json_object_get(result, "nodes")))
+        rc = check_nodes(known, json_object_get(result, "nodes"), seen, err);
+    if (rc == 0 && json_object_get(result, "host") != NULL)
+        rc = check_node(known, result, &rank, err);
+    for (size_t i = 0; rc == 0 && i < sizeof(counts) / sizeof(counts[0]); i++)
+        if (cu_cli_number(result, counts[i]) > known->count)
+            rc = cu_error_set(err, -EBADMSG, "an answer tells of %llu nodes, of %zu",
+                              (unsigned long long)cu_cli_number(result, counts[i]), known->count);
+    free(seen);
+    return rc;
+}
+
+int cu_hosts_answer_judge(const char *mount_dir, const json_t *result, struct cu_error *err)
+{
+    struct cu_hosts known = {0};
+    struct cu_client client;
+    int rc = cu_client_open_here(mount_dir, &client, err);
+
+    if (rc == -ENOENT) {
+        client.peer = true;
+        rc = 0;
+    }
+    if (rc == 0)
+        rc = cu_hosts_answer_known(mount_dir, &client, &known, err);
+    if (rc == 0)
+        rc = cu_hosts_answer_check(&known, result, err);
+    cu_client_close(&client);
+    cu_parse_hosts_free(&known);
+    return rc;
+}

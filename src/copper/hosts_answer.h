@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a daemon says of the nodes of its job, against the job's own host list. */
+#ifndef CU_COPPER_HOSTS_ANSWER_H
+#define CU_COPPER_HOSTS_ANSWER_H
+
+#include "base/error.h"
+#include "base/parse.h"
+#include "control/client.h"
+
+#include <jansson.h>
+
+/* The hosts of the job that client speaks with: as the daemon of this node has them from the
+ * launcher, or, for a client of another node's daemon, as the launch host's description has them.
+ * To be freed. -errno with err. */
+__attribute__((warn_unused_result)) int cu_hosts_answer_known(const char *mount_dir,
+                                                              struct cu_client *client,
+                                                              struct cu_hosts *known,
+                                                              struct cu_error *err);
+/* Are all nodes in a result of `status`, `stats` or `refresh` the job's own: each host named is of
+ * the job, and none twice in a list; each rank is that of its host; no more nodes are counted than
+ * there are. 0, or -EBADMSG with err; -ENOMEM. */
+__attribute__((warn_unused_result)) int
+cu_hosts_answer_check(const struct cu_hosts *known, const json_t *result, struct cu_error *err);
+/* Both, for an answer about the job on that mount. */
+__attribute__((warn_unused_result)) int
+cu_hosts_answer_judge(const char *mount_dir, const json_t *result, struct cu_error *err);
+
+#endif

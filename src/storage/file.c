@@ -21,10 +21,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NS_PER_S       INT64_C(1000000000)
-#define AGE_MAX_S      INT64_C(1000000000) /* 31 years: a stamp may be of any time */
-#define MEASURE_BYTES  65536u
-#define SIZELESS_LIMIT (UINT64_C(16) << 20) /* bounds what a lookup reads */
+#define NS_PER_S        INT64_C(1000000000)
+#define AGE_MAX_S       INT64_C(1000000000) /* 31 years: a stamp may be of any time */
+#define MEASURE_BYTES   65536u
+#define HOLE_SAMPLE     4096u
+#define HOLES_LOOKED_AT 4u                   /* of a file, at both ends */
+#define SIZELESS_LIMIT  (UINT64_C(16) << 20) /* bounds what a lookup reads */
 
 static struct cu_time time_of(struct timespec t)
 {
@@ -322,16 +324,42 @@ static uint64_t seek(int fd, uint64_t at, int whence, uint64_t size)
     return (uint64_t)to < size ? (uint64_t)to : size;
 }
 
+/* Are the first and the last bytes of what storage calls a hole zeros? A file system in user space
+ * may have no idea where data is, and still answer. */
+static bool is_hole(int fd, struct cu_hole hole)
+{
+    uint64_t size = hole.end - hole.start;
+    uint8_t bytes[HOLE_SAMPLE];
+    size_t part = size < sizeof(bytes) ? (size_t)size : sizeof(bytes);
+    const uint64_t at[] = {hole.start, hole.end - part};
+
+    for (size_t i = 0; i < 2; i++) {
+        ssize_t n = pread(fd, bytes, part, (off_t)at[i]);
+
+        for (ssize_t j = 0; j < n; j++)
+            if (bytes[j] != 0)
+                return false;
+    }
+    return true;
+}
+
 static int list_holes(int fd, uint64_t size, struct cu_buf **list)
 {
+    unsigned looked_at = 0;
     uint64_t at = 0;
     int r = 0;
 
     while (at < size && r == 0) {
         uint64_t data = seek(fd, at, SEEK_DATA, size);
+        struct cu_hole hole = {.start = at, .end = data};
 
+        if (data > at && looked_at++ < HOLES_LOOKED_AT && !is_hole(fd, hole)) {
+            cu_buf_unref(*list); /* nothing that it says of this file is believed */
+            *list = NULL;
+            return 0;
+        }
         if (data > at)
-            r = cu_holes_append(list, (struct cu_hole){.start = at, .end = data});
+            r = cu_holes_append(list, hole);
         at = data < size ? seek(fd, data, SEEK_HOLE, size) : size;
         if (at <= data)
             break; /* it contradicts itself, or the file is over */

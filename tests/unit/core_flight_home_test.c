@@ -187,8 +187,8 @@ static void what_waits_to_be_read_goes_back_to_its_tree(void **state)
     for (uint32_t rank = 0; rank < 2 && !n; rank++) {
         other = 1 - rank;
         n = node_of_trees(rank, 2, 2);
-        cu_core_peer_up(n->core, other, false, n->now);
-        cu_core_peer_up(n->core, other, true, n->now);
+        cu_core_peer_up(n->core, cu_peer_parent(other), n->now);
+        cu_core_peer_up(n->core, cu_peer_child(other), n->now);
         drain(n);
         want(n, CU_KIND_ATTR, "/tmp/a", 1);
         if (n->wants == 0) { /* it is the root of the path's tree itself */
@@ -197,7 +197,7 @@ static void what_waits_to_be_read_goes_back_to_its_tree(void **state)
         }
     }
     assert_non_null(n);
-    cu_core_peer_down(n->core, other, false, 0, n->now);
+    cu_core_peer_down(n->core, cu_peer_parent(other), 0, n->now);
     drain(n);
     assert_int_equal(n->reads, 1); /* an orphan has one at a time here */
     msg.want = (struct cu_msg_want){.kind = CU_KIND_DATA, .flags = CU_WANT_HOME, .path = "/tmp/a"};
@@ -206,12 +206,12 @@ static void what_waits_to_be_read_goes_back_to_its_tree(void **state)
     for (uint64_t i = 0; i < 2; i++) { /* one chunk of each tree */
         msg.id = 7 + i;
         msg.want.chunk = i;
-        cu_core_message(n->core, other, true, &msg, n->now);
+        cu_core_message(n->core, cu_peer_child(other), &msg, n->now);
         drain(n);
     }
     assert_int_equal(n->reads, 1);
     n->wants = 0;
-    cu_core_peer_up(n->core, other, false, n->now);
+    cu_core_peer_up(n->core, cu_peer_parent(other), n->now);
     drain(n);
     assert_int_equal(n->wants, 2);
     stored(n, &v);

@@ -192,6 +192,40 @@ static void holes_are_where_storage_has_them(void **state)
     assert_int_equal(run_holes("/none", version_at("/many")), ESTALE);
 }
 
+/* A file system in user space that says of each file that there is no data in it. With 64-bit
+ * offsets, as Copper is built, lseek is this function. */
+static bool no_data;
+
+off_t __real_lseek64(int fd, off_t at, int whence);
+off_t __wrap_lseek64(int fd, off_t at, int whence);
+
+off_t __wrap_lseek64(int fd, off_t at, int whence)
+{
+    if (no_data && whence == SEEK_DATA) {
+        errno = ENXIO;
+        return -1;
+    }
+    return __real_lseek64(fd, at, whence);
+}
+
+static void a_hole_with_content_is_none(void **state)
+{
+    (void)state;
+    no_data = true;
+    make_file("/dense", 3 * CHUNK);
+    assert_int_equal(run_holes("/dense", version_at("/dense")), 0);
+    assert_null(done.value.bytes); /* all is data */
+    make_file("/end", 10);         /* content at one end of it is enough */
+    assert_int_equal(truncate(at("/end"), 5 * CHUNK), 0);
+    assert_int_equal(run_holes("/end", version_at("/end")), 0);
+    assert_null(done.value.bytes);
+    make_file("/zeros", 0);
+    assert_int_equal(truncate(at("/zeros"), 5 * CHUNK), 0);
+    assert_int_equal(run_holes("/zeros", version_at("/zeros")), 0);
+    assert_non_null(done.value.bytes);
+    no_data = false;
+}
+
 static void holes_read_as_zeros(void **state)
 {
     struct cu_version version;
@@ -410,6 +444,7 @@ int main(void)
         TEST(chunks_read_at_once_share_one_descriptor),
         TEST(descriptors_are_limited_and_closed),
         TEST(holes_are_where_storage_has_them),
+        TEST(a_hole_with_content_is_none),
         TEST(holes_read_as_zeros),
         TEST(no_chunk_number_is_cut),
         TEST(a_shortened_file_is_stale),

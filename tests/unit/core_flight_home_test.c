@@ -123,6 +123,8 @@ static void the_root_of_another_tree_asks_that_of_the_path(void **state)
         }
     }
     assert_non_null(n);
+    if (!n)
+        return; /* for the analyzer, which does not know that the assertion ends the test */
     home = n->want.tree;
     for (chunk = 0; n->reads == 0; chunk++)
         want_chunk(n, "/tmp/a", 1 << 20, chunk);
@@ -157,6 +159,8 @@ static void two_roots_do_not_wait_for_each_other(void **state)
         }
     }
     assert_non_null(n);
+    if (!n)
+        return; /* for the analyzer, which does not know that the assertion ends the test */
     for (chunk = 0; n->wants == 0; chunk++)
         want_chunk(n, "/tmp/a", 1 << 20, chunk);
     msg.want = n->want;
@@ -197,6 +201,8 @@ static void what_waits_to_be_read_goes_back_to_its_tree(void **state)
         }
     }
     assert_non_null(n);
+    if (!n)
+        return; /* for the analyzer, which does not know that the assertion ends the test */
     cu_core_peer_down(n->core, cu_peer_parent(other), 0, n->now);
     drain(n);
     assert_int_equal(n->reads, 1); /* an orphan has one at a time here */

@@ -3,6 +3,8 @@
  * library, as in src/front. */
 #include "sim.h"
 
+#include "proto/dirview.h"
+
 #include <dirent.h>
 #include <errno.h>
 
@@ -136,15 +138,32 @@ static uint32_t believed_until(const struct cu_sim *sim, uint32_t age_ms)
     return until < CU_SIM_DENTRY_LOW ? (uint32_t)until : CU_SIM_DENTRY_LOW;
 }
 
+/* As cu_core_listed; a large listing is made ready at once. */
+static int listed_in(struct cu_sim *sim, struct cu_sim_node *node, const struct cu_request *dir,
+                     const char *name, size_t name_len)
+{
+    uint64_t now_ns = sim->engine.now_ns;
+    int listed = cu_core_listed(node->core, dir->path, dir->path_len, name, name_len, now_ns);
+    const struct cu_value *value;
+    struct cu_dirview *view;
+
+    if (listed != -EAGAIN)
+        return listed;
+    value = cu_core_peek(node->core, dir, now_ns);
+    if (!value || cu_dirview_make(value->bytes, &view) < 0)
+        return -ENODATA;
+    cu_core_viewed(node->core, dir->path, dir->path_len, view, now_ns);
+    cu_dirview_unref(view);
+    return cu_core_listed(node->core, dir->path, dir->path_len, name, name_len, now_ns);
+}
+
 /* Answers from the directory's listing held here; 1 when it did. */
 static int answer_absent(struct cu_sim *sim, struct cu_sim_node *node, uint32_t index)
 {
     const struct cu_sim_file *f = &sim->world->files[sim->reqs[index].file];
     struct cu_request dir = request_of(sim, CU_KIND_DIR, f->parent);
     const struct cu_value *value;
-    int listed =
-        cu_core_listed(node->core, dir.path, dir.path_len, f->path + f->path_len - f->name_len,
-                       f->name_len, sim->engine.now_ns);
+    int listed = listed_in(sim, node, &dir, f->path + f->path_len - f->name_len, f->name_len);
 
     if (listed != 1)
         return listed;

@@ -17,9 +17,9 @@ void cu_helds_init(struct cu_helds *helds)
 
 static size_t size_of(const struct cu_held *held)
 {
-    size_t size = sizeof(*held) + 2 * held->index.count * sizeof(uint32_t);
+    const struct cu_dirview *view = held->view;
 
-    return held->bytes ? size + held->bytes->capacity : size;
+    return sizeof(*held) + cu_dirview_size(view) + (view->bytes ? view->bytes->capacity : 0);
 }
 
 void cu_ahead_held_drop(struct cu_ahead *a, struct cu_ahead_dir *dir)
@@ -32,9 +32,7 @@ void cu_ahead_held_drop(struct cu_ahead *a, struct cu_ahead_dir *dir)
     cu_list_remove(&held->link);
     a->helds.count--;
     a->helds.bytes -= size_of(held);
-    cu_order_free(&held->order);
-    cu_dir_index_free(&held->index);
-    cu_buf_unref(held->bytes);
+    cu_dirview_unref(held->view);
     free(held);
 }
 
@@ -47,19 +45,17 @@ void cu_ahead_held_used(struct cu_ahead *a, struct cu_ahead_dir *dir)
 static int build(struct cu_held **out, const struct cu_value *value)
 {
     struct cu_held *held = calloc(1, sizeof(*held));
-    int rc;
+    int rc = 0;
 
     if (!held)
         return -ENOMEM;
-    rc = cu_dir_index_build(&held->index, value->bytes);
-    if (rc == 0)
-        rc = cu_order_build(&held->order, &held->index);
+    held->view = cu_dirview_ref(value->view);
+    if (!held->view)
+        rc = cu_dirview_make(value->bytes, &held->view);
     if (rc < 0) {
-        cu_dir_index_free(&held->index);
         free(held);
         return rc == -EINVAL ? -EIO : rc;
     }
-    held->bytes = cu_buf_ref(value->bytes);
     held->cut = value->cut;
     *out = held;
     return 0;
@@ -71,7 +67,7 @@ int cu_ahead_hold(struct cu_ahead *a, struct cu_ahead_dir *dir, const struct cu_
     struct cu_held *held;
     int rc;
 
-    if (dir->held && dir->held->bytes == value->bytes) {
+    if (dir->held && dir->held->view->bytes == value->bytes) {
         cu_ahead_held_used(a, dir);
         return 0;
     }

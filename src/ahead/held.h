@@ -5,7 +5,7 @@
 #define CU_AHEAD_HELD_H
 
 #include "base/list.h"
-#include "proto/order.h"
+#include "proto/dirview.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,10 +28,8 @@ struct cu_walk {
 struct cu_held {
     struct cu_list link;      /* cu_helds.all, latest last */
     struct cu_ahead_dir *dir; /* whose it is */
-    struct cu_buf *bytes;     /* reference; NULL: empty */
+    struct cu_dirview *view;  /* reference */
     bool cut;                 /* as in struct cu_value */
-    struct cu_dir_index index;
-    struct cu_order order;
     struct cu_walk attrs[CU_AHEAD_ORDERS];
     struct cu_walk xattrs[CU_AHEAD_ORDERS];
 };

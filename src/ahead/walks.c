@@ -40,12 +40,12 @@ static void want_ahead(struct cu_ahead *a, struct cu_held *held, enum cu_kind ki
         return;
     if (walk->ahead < from)
         walk->ahead = from;
-    if (end > held->index.count)
-        end = held->index.count;
+    if (end > held->view->index.count)
+        end = held->view->index.count;
     for (; walk->ahead < end; walk->ahead++) {
         struct cu_dirent e = order == CU_AHEAD_BY_NAME
-                                 ? cu_dir_index_entry(&held->index, walk->ahead)
-                                 : cu_order_entry(&held->order, walk->ahead);
+                                 ? cu_dir_index_entry(&held->view->index, walk->ahead)
+                                 : cu_order_entry(&held->view->order, walk->ahead);
 
         len = cu_path_join(dir, (size_t)dir_len, e.name, e.name_len, path, sizeof(path));
         if (len < 0)
@@ -94,8 +94,8 @@ static void step(struct cu_ahead *a, struct cu_held *held, struct cu_ahead_dir *
         walk->run = RUN_MIN;
         walk->window = WINDOW_WALKED / 2;
     } else if (at <= walk->last || at - walk->last > GAP_MAX) {
-        if (walk->window && walk->run < RUN_MIN + HOLDS_MIN && walk->last + 1 < held->index.count &&
-            beside_walked)
+        if (walk->window && walk->run < RUN_MIN + HOLDS_MIN &&
+            walk->last + 1 < held->view->index.count && beside_walked)
             above->walked = 0;
         *walk = (struct cu_walk){.last = at, .run = 1};
         return;
@@ -126,14 +126,14 @@ void cu_ahead_step(struct cu_ahead *a, struct cu_ahead_dir *dir, enum cu_kind ki
 
     if (!held)
         return;
-    by_name = cu_dir_index_find(&held->index, name, name_len);
+    by_name = cu_dir_index_find(&held->view->index, name, name_len);
     if (by_name < 0)
         return;
     /* Who walks a tree comes back here after each directory in it. */
     cu_ahead_held_used(a, dir);
     content = kind == CU_KIND_ATTR && cu_ahead_content(a, name, name_len);
     step(a, held, above, kind, CU_AHEAD_BY_NAME, (uint32_t)by_name, content);
-    as_shown = cu_order_find(&held->order, name, name_len);
+    as_shown = cu_order_find(&held->view->order, name, name_len);
     step(a, held, above, kind, CU_AHEAD_AS_SHOWN, (uint32_t)as_shown, content);
 }
 

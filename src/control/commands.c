@@ -9,6 +9,7 @@
 
 #include "base/path.h"
 #include "base/text.h"
+#include "control/bulk.h"
 #include "control/gather.h"
 #include "control/launched.h"
 #include "control/request.h"
@@ -38,6 +39,7 @@ struct cu_commands *cu_commands_create(const struct cu_commands_config *config)
         return NULL;
     }
     cu_list_init(&commands->tasks);
+    cu_list_init(&commands->jobs);
     cu_deadline_init(&commands->deadlines);
     commands->next_id = 1;
     if (cu_launched_expect(commands, config->started_ns) < 0) {
@@ -53,6 +55,7 @@ void cu_commands_destroy(struct cu_commands *commands)
         return;
     cu_list_for_each_safe (it, &commands->tasks)
         cu_task_free(commands, CU_LIST_ENTRY(it, struct cu_task, link));
+    cu_bulk_close(commands);
     cu_deadline_free(&commands->deadlines);
     cu_idset_free(&commands->left_out);
     free(commands);
@@ -70,35 +73,40 @@ struct cu_buf *cu_commands_encode(const json_t *result)
     return text;
 }
 
-static void reply(struct cu_commands *commands, const struct cu_commands_origin *origin,
-                  const json_t *result)
+void cu_commands_reply(struct cu_commands *commands, const struct cu_commands_origin *origin,
+                       struct cu_buf *text)
 {
     static const char no_memory[] = "{\"ok\":false,\"error\":\"out of memory\"}";
     static const char too_long[] = "{\"ok\":false,\"error\":\"the answer is too long\"}";
-    struct cu_buf *text;
 
     if (origin->owner == NULL)
         return;
-    text = result != NULL ? cu_commands_encode(result) : NULL;
-    if (text != NULL && text->size > CU_CONTROL_JSON_MAX) {
-        cu_buf_unref(text);
-        text = cu_buf_copy(too_long, sizeof(too_long) - 1);
-    }
     if (text == NULL)
         text = cu_buf_copy(no_memory, sizeof(no_memory) - 1);
+    else if (text->size > CU_CONTROL_JSON_MAX)
+        text = cu_buf_copy(too_long, sizeof(too_long) - 1);
+    else
+        cu_buf_ref(text);
     if (text == NULL)
         return; /* the asker's time limit tells him */
     commands->config.hooks.reply(commands->config.hooks.context, origin, text);
     cu_buf_unref(text);
 }
 
+/* result is taken; NULL: out of memory. */
+static void reply(struct cu_commands *commands, const struct cu_commands_origin *origin,
+                  json_t *result)
+{
+    if (origin->owner == NULL)
+        cu_bulk_free(commands, result);
+    else
+        cu_bulk_reply(commands, origin, result);
+}
+
 static void reply_error(struct cu_commands *commands, const struct cu_commands_origin *origin,
                         const char *text)
 {
-    json_t *result = json_pack("{s:b, s:s}", "ok", 0, "error", text);
-
-    reply(commands, origin, result);
-    json_decref(result);
+    reply(commands, origin, json_pack("{s:b, s:s}", "ok", 0, "error", text));
 }
 
 void cu_task_free(struct cu_commands *commands, struct cu_task *task)
@@ -108,7 +116,7 @@ void cu_task_free(struct cu_commands *commands, struct cu_task *task)
     commands->task_count--;
     json_decref(task->request);
     json_decref(task->sum);
-    json_decref(task->nodes);
+    cu_bulk_free(commands, task->nodes);
     cu_idset_free(&task->seen);
     free(task->children);
     free(task);
@@ -120,11 +128,12 @@ void cu_task_finish(struct cu_commands *commands, struct cu_task *task, json_t *
     bool confirms = task->confirms;
 
     cu_task_free(commands, task);
-    if (confirms)
+    if (confirms) {
         cu_launched_confirm(commands, result);
-    else
+        json_decref(result);
+    } else {
         reply(commands, &origin, result);
-    json_decref(result);
+    }
 }
 
 void cu_task_fail(struct cu_commands *commands, struct cu_task *task, const char *format, ...)
@@ -308,13 +317,12 @@ static struct cu_task *task_of(struct cu_commands *commands, uint64_t id)
 }
 
 /* The root's answer goes on as it is. A newline would break the line protocol of the socket. */
-static void hand_down(struct cu_commands *commands, struct cu_task *task, const void *text,
-                      size_t size, uint64_t now_ns)
+static void hand_down(struct cu_commands *commands, struct cu_task *task, struct cu_buf *text,
+                      uint64_t now_ns)
 {
     struct cu_commands_origin origin = task->origin;
-    struct cu_buf *copy = NULL;
 
-    if (size > CU_CONTROL_JSON_MAX || memchr(text, '\n', size) != NULL) {
+    if (text->size > CU_CONTROL_JSON_MAX || memchr(text->data, '\n', text->size) != NULL) {
         cu_task_fail(commands, task, "the answer of %s is broken", parent_name(commands, task));
         return;
     }
@@ -326,31 +334,28 @@ static void hand_down(struct cu_commands *commands, struct cu_task *task, const 
         cu_gather_outlive(commands, task, now_ns);
     else
         cu_task_free(commands, task);
-    if (origin.owner == NULL)
-        return;
-    copy = cu_buf_copy(text, size);
-    if (copy != NULL)
-        commands->config.hooks.reply(commands->config.hooks.context, &origin, copy);
-    else
-        reply(commands, &origin, NULL);
-    cu_buf_unref(copy);
+    cu_commands_reply(commands, &origin, text);
 }
 
 void cu_commands_result(struct cu_commands *commands, struct cu_peer peer, uint64_t id,
-                        const void *text, size_t size, uint64_t now_ns)
+                        struct cu_buf *text, uint64_t now_ns)
 {
     struct cu_task *task = task_of(commands, id);
-    json_t *result;
 
     if (task == NULL)
         return; /* its time was over */
-    if (task->state == CU_TASK_HANDED_UP && cu_peer_equal(peer, cu_peer_parent(task->parent))) {
-        hand_down(commands, task, text, size, now_ns);
-    } else if (task->state == CU_TASK_GATHERING && peer.side == CU_CHILD) {
-        result = size <= CU_CONTROL_JSON_MAX ? json_loadb(text, size, 0, NULL) : NULL;
-        cu_gather_result(commands, task, peer.rank, result);
-        json_decref(result);
-    }
+    if (task->state == CU_TASK_HANDED_UP && cu_peer_equal(peer, cu_peer_parent(task->parent)))
+        hand_down(commands, task, text, now_ns);
+    else if (task->state == CU_TASK_GATHERING && peer.side == CU_CHILD)
+        cu_gather_result(commands, task, peer.rank, text);
+}
+
+void cu_gather_read(struct cu_commands *commands, uint32_t rank, uint64_t id, json_t *result)
+{
+    struct cu_task *task = task_of(commands, id);
+
+    if (task != NULL && task->state == CU_TASK_GATHERING)
+        cu_gather_take(commands, task, rank, result);
 }
 
 void cu_commands_peer_down(struct cu_commands *commands, struct cu_peer peer, uint64_t now_ns)
@@ -376,6 +381,7 @@ void cu_commands_peer_down(struct cu_commands *commands, struct cu_peer peer, ui
 
 void cu_commands_gone(struct cu_commands *commands, const void *owner)
 {
+    cu_bulk_gone(commands, owner);
     cu_list_for_each_safe (it, &commands->tasks) {
         struct cu_task *task = CU_LIST_ENTRY(it, struct cu_task, link);
 

@@ -14,6 +14,7 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "core/core.h"
+#include "loop/aside.h"
 #include "proto/job.h"
 
 #include <jansson.h>
@@ -63,7 +64,8 @@ struct cu_commands_config {
     const struct cu_job *job;     /* borrowed */
     struct cu_core_config limits; /* as the core was created with */
     uint64_t started_ns;
-    uint32_t restarts; /* daemons that died here before this one */
+    uint32_t restarts;      /* daemons that died here before this one */
+    struct cu_aside *aside; /* borrowed: figures of many nodes are worked on there; NULL: here */
     struct cu_commands_hooks hooks;
 };
 
@@ -74,9 +76,9 @@ void cu_commands_destroy(struct cu_commands *commands);
 /* A request's text. Anything may stand in it. */
 void cu_commands_request(struct cu_commands *commands, const struct cu_commands_origin *origin,
                          const void *text, size_t size, uint64_t now_ns);
-/* A RESULT from the peer to a request that `ask` sent. */
+/* A RESULT from the peer to a request that `ask` sent; text is borrowed. */
 void cu_commands_result(struct cu_commands *commands, struct cu_peer peer, uint64_t id,
-                        const void *text, size_t size, uint64_t now_ns);
+                        struct cu_buf *text, uint64_t now_ns);
 void cu_commands_peer_down(struct cu_commands *commands, struct cu_peer peer, uint64_t now_ns);
 /* The connection has gone: what came over it needs no answer any more. */
 void cu_commands_gone(struct cu_commands *commands, const void *owner);

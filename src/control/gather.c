@@ -12,7 +12,9 @@
 #include "base/path.h"
 #include "base/text.h"
 
+#include "control/bulk.h"
 #include "control/results.h"
+#include "proto/control.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -77,8 +79,7 @@ static void own_stats(struct cu_commands *commands, struct cu_task *task)
     if (task->scope == CU_SCOPE_HERE || json_is_true(json_object_get(task->request, "each"))) {
         if (task->scope != CU_SCOPE_HERE)
             drop_zeros(counters);
-        task->nodes = json_array();
-        json_array_append(task->nodes, own);
+        task->nodes = json_pack("[[O]]", own);
     }
     json_decref(own);
 }
@@ -216,8 +217,10 @@ static void merge_stats(struct cu_task *task, const struct cu_idset *ranks, json
         return;
     cu_idset_add_all(&task->seen, ranks);
     add_counters(task->sum, json_object_get(result, "sum"));
-    if (task->nodes != NULL && json_is_array(nodes))
-        json_array_extend(task->nodes, nodes);
+    if (task->nodes == NULL || !json_is_array(nodes))
+        return;
+    json_array_append(task->nodes, nodes);
+    json_object_del(result, "nodes"); /* it has one owner */
 }
 
 /* Ranks that a child's result speaks for, and their figures. */
@@ -240,15 +243,35 @@ static void merge(struct cu_task *task, uint32_t rank, json_t *result)
 }
 
 void cu_gather_result(struct cu_commands *commands, struct cu_task *task, uint32_t rank,
-                      json_t *result)
+                      struct cu_buf *text)
+{
+    struct cu_task_child *child = child_of(task, rank);
+    json_t *result;
+
+    if (child == NULL || child->answered || child->coming || child->done)
+        return;
+    child->coming =
+        text->size <= CU_CONTROL_JSON_MAX && cu_bulk_read(commands, rank, task->id, text);
+    if (child->coming)
+        return;
+    result = text->size <= CU_CONTROL_JSON_MAX
+                 ? json_loadb((const char *)text->data, text->size, 0, NULL)
+                 : NULL;
+    cu_gather_take(commands, task, rank, result);
+    json_decref(result);
+}
+
+void cu_gather_take(struct cu_commands *commands, struct cu_task *task, uint32_t rank,
+                    json_t *result)
 {
     struct cu_task_child *child = child_of(task, rank);
 
     if (child == NULL || child->answered || child->done)
         return;
+    child->coming = false;
     child->answered = true;
     merge(task, rank, result);
-    if (task->op != CU_OP_STOP || json_is_true(json_object_get(result, "lingers")) ||
+    if (task->op != CU_OP_STOP || child->down || json_is_true(json_object_get(result, "lingers")) ||
         !json_is_true(json_object_get(result, "ok")))
         child_done(task, child);
     finish_when_done(commands, task);
@@ -260,6 +283,9 @@ void cu_gather_child_down(struct cu_commands *commands, struct cu_task *task, ui
 
     if (child == NULL || child->done)
         return;
+    child->down = true;
+    if (child->coming)
+        return; /* it had answered before */
     child_done(task, child);
     finish_when_done(commands, task);
 }
@@ -289,7 +315,8 @@ void cu_gather_finish(struct cu_commands *commands, struct cu_task *task)
     if (task->sum != NULL)
         json_object_set(result, "sum", task->sum);
     if (task->nodes != NULL)
-        json_object_set(result, "nodes", task->nodes);
+        json_object_set_new(result, "nodes", task->nodes);
+    task->nodes = NULL;
     if (task->op == CU_OP_REFRESH || task->op == CU_OP_STOP)
         json_object_set_new(result, "failed", json_integer((json_int_t)task->failed));
     if (task->scope == CU_SCOPE_BELOW) {

@@ -10,7 +10,13 @@
  */
 void cu_gather_start(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns);
 void cu_gather_result(struct cu_commands *commands, struct cu_task *task, uint32_t rank,
-                      json_t *result);
+                      struct cu_buf *text);
+/* The result of a child, which was read aside: the task may have ended meanwhile. NULL: it is no
+ * JSON. Borrowed, but what is taken out of it. */
+void cu_gather_read(struct cu_commands *commands, uint32_t rank, uint64_t id, json_t *result);
+/* The same, of this task. */
+void cu_gather_take(struct cu_commands *commands, struct cu_task *task, uint32_t rank,
+                    json_t *result);
 void cu_gather_child_down(struct cu_commands *commands, struct cu_task *task, uint32_t rank);
 /* The core's effects are drained: ends this node's part when it is done. True when it was. The task
  * may be finished. */

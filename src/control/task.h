@@ -39,8 +39,10 @@ enum cu_task_scope {
 /* A child that was asked. */
 struct cu_task_child {
     uint32_t rank;
-    bool answered;
-    bool done; /* nothing more is awaited from it */
+    bool answered; /* with a result that was taken */
+    bool coming;   /* its result is being read (bulk.c) */
+    bool down;     /* the connection has ended */
+    bool done;     /* nothing more is awaited from it */
 };
 
 struct cu_task {
@@ -65,12 +67,13 @@ struct cu_task {
     uint64_t failed;      /* the same: nodes on which some failed; STOP: whose mount stays */
     struct cu_idset seen; /* ranks that the result speaks for */
     json_t *sum;          /* STATS: owned object, counters of all ranks in seen */
-    json_t *nodes;        /* STATS, where each node was asked for: owned array */
+    json_t *nodes;        /* STATS, where each node was asked for: owned list of lists */
 };
 
 struct cu_commands {
     struct cu_commands_config config;
     struct cu_list tasks;
+    struct cu_list jobs; /* struct job (bulk.c) */
     uint32_t task_count;
     struct cu_deadline_queue deadlines;
     uint64_t next_id;
@@ -90,4 +93,7 @@ bool cu_task_set_deadline(struct cu_commands *commands, struct cu_task *task, ui
 /* A task for the root: done here, handed up, or parked. True when it moved. */
 bool cu_task_towards_root(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns);
 
+/* Sends text (borrowed; NULL: out of memory) as the answer, unless its asker has gone. */
+void cu_commands_reply(struct cu_commands *commands, const struct cu_commands_origin *origin,
+                       struct cu_buf *text);
 #endif

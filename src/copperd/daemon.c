@@ -159,6 +159,9 @@ static int start_loop(struct cu_daemon *daemon, struct cu_error *err)
 
     if (rc < 0)
         return cu_error_set(err, rc, "no event loop: %s", uv_strerror(rc));
+    daemon->aside = cu_aside_create(&daemon->loop);
+    if (daemon->aside == NULL)
+        return cu_error_set(err, -EAGAIN, "cannot start a thread");
     cu_trim_init(&daemon->trim, &daemon->loop);
     uv_timer_init(&daemon->loop, &daemon->timer);
     uv_idle_init(&daemon->loop, &daemon->idle);
@@ -188,6 +191,7 @@ static int start_logic(struct cu_daemon *daemon, const struct cu_core_config *li
         .limits = *limits,
         .started_ns = uv_hrtime(),
         .restarts = cu_recovery_restarts(daemon->config.recovery),
+        .aside = daemon->aside,
         .hooks = cu_daemon_commands_hooks,
     };
 
@@ -302,6 +306,7 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
         .resumes = daemon->config.resumes,
         .allow_other = daemon->config.allow_other,
         .old_kernel = getenv("COPPER_OLD_KERNEL") != NULL,
+        .aside = daemon->aside,
         .events = {.context = daemon,
                    .kick = on_front_kick,
                    .unmounted = on_front_unmounted,

@@ -76,8 +76,7 @@ static void on_control(struct cu_daemon *daemon, struct cu_link *link, const str
                             msg->control.json->size, uv_hrtime());
     } else if (cu_links_who(&daemon->links, link, &peer)) {
         cu_links_answered(&daemon->links, peer);
-        cu_commands_result(daemon->commands, peer, msg->id, msg->control.json->data,
-                           msg->control.json->size, uv_hrtime());
+        cu_commands_result(daemon->commands, peer, msg->id, msg->control.json, uv_hrtime());
     }
 }
 

@@ -11,6 +11,7 @@
 /* With the 3 s after which a parent's silence is its end, below the 5 s that a reader may wait. */
 #define CONNECT_TIMEOUT_MS 1900u
 #define TRIM_EVICTIONS     8192u /* a few MiB of small objects */
+#define TRIM_BYTES         (4u << 20)
 #define NS_PER_MS          1000000u
 
 static uint64_t port_now_ns(void *context)
@@ -116,14 +117,21 @@ static void port_arm(void *context, uint64_t at_ns)
     uv_timer_start(&daemon->timer, on_timer, (at_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS, 0);
 }
 
-/* Small objects that were evicted leave holes in the heap, which malloc keeps. */
+/* Small objects that were evicted leave holes in the heap, which malloc keeps. A refresh lets all
+ * go bit by bit, and so is what it frees given back: a trim holds the lock of the heap, for about 1
+ * us a page, and the loop's next allocation may wait for it. */
 static void trim_heap(struct cu_daemon *daemon)
 {
-    uint64_t evictions = cu_core_counters(daemon->core)[CU_COUNT_evictions];
+    const uint64_t *counters = cu_core_counters(daemon->core);
+    uint64_t evictions = counters[CU_COUNT_evictions], cached = counters[CU_COUNT_cached_bytes];
 
-    if (evictions - daemon->trimmed_at < TRIM_EVICTIONS)
+    if (cached > daemon->cached_most)
+        daemon->cached_most = cached;
+    if (evictions - daemon->trimmed_at < TRIM_EVICTIONS &&
+        daemon->cached_most - cached < TRIM_BYTES)
         return;
     daemon->trimmed_at = evictions;
+    daemon->cached_most = cached;
     cu_trim_ask(&daemon->trim);
 }
 

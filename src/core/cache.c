@@ -190,8 +190,8 @@ static size_t charge_of(const struct object *object)
 
     if (object->bytes)
         charge += object->bytes->capacity + sizeof(struct cu_buf);
-    if (object->kind == CU_KIND_DIR && cu_object_dir(object)->indexed)
-        charge += cu_object_dir(object)->index.count * sizeof(uint32_t);
+    if (object->kind == CU_KIND_DIR && cu_object_dir(object)->view)
+        charge += cu_dirview_size(cu_object_dir(object)->view);
     return charge;
 }
 

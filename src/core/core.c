@@ -144,6 +144,31 @@ const struct cu_value *cu_core_peek(struct cu_core *core, const struct cu_reques
     return &core->peeked;
 }
 
+/* Takes the reference. What the object is charged for grows; it stays where it is in the queue of
+ * those to be evicted, and what refreshes it has seen. */
+static void take_view(struct cu_core *core, struct object *object, struct cu_dirview *view)
+{
+    uint32_t size = (uint32_t)cu_dirview_size(view);
+
+    cu_object_dir(object)->view = view;
+    object->charge += size;
+    core->counters[CU_COUNT_cached_bytes] += size;
+}
+
+void cu_core_viewed(struct cu_core *core, const char *dir, size_t dir_len, struct cu_dirview *view,
+                    uint64_t now_ns)
+{
+    struct cu_request request = {.kind = CU_KIND_DIR, .path = dir, .path_len = dir_len};
+    struct object *object;
+
+    enter(core, now_ns);
+    object = find_fresh(core, &request);
+    if (object && !object->error && object->bytes == view->bytes && !cu_object_dir(object)->view) {
+        take_view(core, object, cu_dirview_ref(view));
+        cu_cache_evict(core, object);
+    }
+}
+
 int cu_core_listed(struct cu_core *core, const char *dir, size_t dir_len, const char *name,
                    size_t name_len, uint64_t now_ns)
 {
@@ -156,16 +181,17 @@ int cu_core_listed(struct cu_core *core, const char *dir, size_t dir_len, const 
     if (!object || object->error || !cu_flight_verify(object))
         return -ENODATA;
     listing = cu_object_dir(object);
-    if (!listing->indexed) {
-        if (cu_dir_index_build(&listing->index, object->bytes) < 0)
+    cu_cache_touch(core, object);
+    if (!listing->view) {
+        struct cu_dirview *view;
+
+        if (cu_dirview_is_large(object->bytes))
+            return -EAGAIN;
+        if (cu_dirview_make(object->bytes, &view) < 0)
             return -ENODATA;
-        listing->indexed = true;
-        cu_cache_unkeep(core, object);
-        cu_cache_keep(core, object);
-    } else {
-        cu_cache_touch(core, object);
+        take_view(core, object, view);
     }
-    if (cu_dir_index_find(&listing->index, name, name_len) >= 0)
+    if (cu_dir_index_find(&listing->view->index, name, name_len) >= 0)
         return 0;
     return listing->partial || cu_dir_name_hides(name, name_len) ? 2 : 1;
 }

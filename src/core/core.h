@@ -136,9 +136,15 @@ const struct cu_value *cu_core_peek(struct cu_core *core, const struct cu_reques
                                     uint64_t now_ns);
 /* Is name (in directory dir) known not to exist, from a complete fresh listing held here?
  * 1: it does not exist; 2: it is not in the listing, but that proves nothing there; 0: it is in the
- * listing; -ENODATA: no fresh listing here. */
+ * listing; -ENODATA: no fresh listing here; -EAGAIN: there is one, but a large one
+ * (proto/dirview.h) which has to be made ready first: cu_core_peek has it, and cu_core_viewed takes
+ * what was made. */
 int cu_core_listed(struct cu_core *core, const char *dir, size_t dir_len, const char *name,
                    size_t name_len, uint64_t now_ns);
+
+/* view was made of the listing of dir that was held: it is kept with it if that is still so. */
+void cu_core_viewed(struct cu_core *core, const char *dir, size_t dir_len, struct cu_dirview *view,
+                    uint64_t now_ns);
 
 /* A connection is up (handshake done), in either direction. */
 void cu_core_peer_up(struct cu_core *core, struct cu_peer peer, uint64_t now_ns);

@@ -73,6 +73,7 @@ void cu_object_peek(const struct object *object, struct cu_value *value)
         break;
     case CU_KIND_DIR:
         value->version = cu_object_dir(object)->version;
+        value->view = cu_object_dir(object)->view;
         value->partial = cu_object_dir(object)->partial;
         value->cut = cu_object_dir(object)->cut;
         break;
@@ -101,6 +102,7 @@ void cu_object_set(struct object *object, const struct cu_value *value)
         *cu_object_attr(object) = value->attr;
     else if (object->kind == CU_KIND_DIR) {
         cu_object_dir(object)->version = value->version;
+        cu_object_dir(object)->view = cu_dirview_ref(value->view);
         cu_object_dir(object)->partial = value->partial;
         cu_object_dir(object)->cut = value->cut;
     } else if (object->kind == CU_KIND_STATFS)
@@ -117,9 +119,8 @@ void cu_object_forget(struct object *object)
     if (object->kind == CU_KIND_DIR) {
         struct dir_object *dir = cu_object_dir(object);
 
-        if (dir->indexed)
-            cu_dir_index_free(&dir->index);
-        dir->indexed = false;
+        cu_dirview_unref(dir->view);
+        dir->view = NULL;
         dir->partial = false;
         dir->cut = false;
         dir->version = (struct cu_version){0};

@@ -8,7 +8,7 @@
 #include "base/table.h"
 #include "core/flight.h"
 #include "core/names.h"
-#include "proto/dir.h"
+#include "proto/dirview.h"
 #include "proto/object.h"
 
 #include <stdbool.h>
@@ -44,11 +44,10 @@ struct attr_object {
 
 struct dir_object {
     struct object object;
-    bool indexed;
     bool partial;              /* as in struct cu_value */
     bool cut;                  /* the same */
     struct cu_version version; /* all zero: none held */
-    struct cu_dir_index index; /* built when first looked into */
+    struct cu_dirview *view;   /* reference; NULL: not made yet */
 };
 
 struct data_object { /* DATA, and HOLES, which has chunk and piece 0 */

@@ -10,7 +10,9 @@
  *
  * Objects are not walked through at once: each remembers the latest refresh before it came. It is
  * compared with the refreshes since when it is next looked for, and by a sweep that takes some
- * thousand buckets a tick. Invariant: the refreshes in [swept, made) are all in the log. */
+ * hundred buckets a tick, and which refreshes that come meanwhile do not begin anew. Of those in
+ * [swept, made) the latest are kept; an object that came before these counts as outdated: that
+ * happens when there are more of them during one sweep than are kept. */
 #include "core/refresh.h"
 
 #include "base/path.h"
@@ -20,8 +22,9 @@
 #include <assert.h>
 #include <string.h>
 
-#define SWEEP_AT_ONCE 4096u /* buckets: a small table needs no steps */
-#define SWEEP_STEP    512u  /* buckets a tick */
+#define SWEEP_AT_ONCE 4096u  /* buckets: a small table needs no steps */
+#define SWEEP_STEP    512u   /* buckets a tick */
+#define UNSWEPT_MAX   32768u /* an object's number of the latest one has 16 bits */
 
 static const char *path_of(const struct refresh *r)
 {
@@ -36,12 +39,18 @@ static size_t path_len_of(const struct refresh *r)
 
 static struct refresh *entry(struct cu_core *core, uint32_t seq)
 {
-    return &core->refreshes.log[seq % REFRESH_LOG];
+    return &core->refreshes.log[seq % REFRESH_KEPT];
 }
 
 static uint32_t oldest(const struct cu_core *core)
 {
     return core->refreshes.made > REFRESH_LOG ? core->refreshes.made - REFRESH_LOG : 0;
+}
+
+/* The first one that is kept. */
+static uint32_t first_kept(const struct cu_core *core)
+{
+    return core->refreshes.made > REFRESH_KEPT ? core->refreshes.made - REFRESH_KEPT : 0;
 }
 
 static bool covers(const struct refresh *r, const struct object *object)
@@ -54,9 +63,13 @@ static bool covers(const struct refresh *r, const struct object *object)
 
 bool cu_refresh_outdates(struct cu_core *core, const struct object *object)
 {
+    uint32_t kept = first_kept(core);
+
     for (uint32_t seq = core->refreshes.made; seq != core->refreshes.swept; seq--) {
         if ((uint16_t)seq == object->refreshed)
             return false; /* it came after this one */
+        if (seq == kept)  /* nobody knows what those before were of */
+            return object->kind != CU_KIND_DATA || core->refreshes.lost_drop;
         if (covers(entry(core, seq - 1), object))
             return true;
     }
@@ -82,16 +95,28 @@ static void sweep_bucket(struct cu_core *core, size_t i)
     }
 }
 
+static void begin_sweep(struct cu_core *core)
+{
+    struct refreshes *r = &core->refreshes;
+
+    r->sweep_at = 0;
+    r->sweep_to = r->made;
+    if (r->swept == r->made)
+        r->lost_drop = false;
+}
+
 static void sweep(struct cu_core *core, size_t count)
 {
     struct refreshes *r = &core->refreshes;
 
     while (r->swept != r->made && count-- > 0) {
         /* A bucket that is split moves elements to the end, where the sweep comes last. */
-        if (r->sweep_at < cu_table_bucket_count(&core->objects))
+        if (r->sweep_at < cu_table_bucket_count(&core->objects)) {
             sweep_bucket(core, r->sweep_at++);
-        else
-            r->swept = r->made;
+            continue;
+        }
+        r->swept = r->sweep_to;
+        begin_sweep(core);
     }
 }
 
@@ -184,19 +209,23 @@ static void restart_flights(struct cu_core *core, const struct refresh *r)
 static void make(struct cu_core *core, uint32_t generation, const char *path, size_t path_len,
                  bool drop)
 {
-    struct refresh *r;
+    struct refresh *r = entry(core, core->refreshes.made);
+    bool sweeps;
 
-    if (core->refreshes.made - core->refreshes.swept >= REFRESH_LOG)
+    if (core->refreshes.made - core->refreshes.swept >= UNSWEPT_MAX)
         sweep(core, SIZE_MAX);
-    r = entry(core, core->refreshes.made);
+    if (core->refreshes.made - core->refreshes.swept >= REFRESH_KEPT)
+        core->refreshes.lost_drop |= r->drop;
     cu_buf_unref(r->path);
     *r = (struct refresh){.generation = generation, .drop = drop};
     r->path = cu_buf_copy(path, path_len);
     if (!r->path)
         COUNT(core, no_memory);
+    sweeps = cu_refresh_sweeps(core);
     core->refreshes.made++;
-    assert(core->refreshes.made - core->refreshes.swept <= REFRESH_LOG);
-    core->refreshes.sweep_at = 0;
+    assert(core->refreshes.made - core->refreshes.swept <= UNSWEPT_MAX);
+    if (!sweeps)
+        begin_sweep(core);
     restart_flights(core, r);
     if (cu_table_bucket_count(&core->objects) <= SWEEP_AT_ONCE)
         sweep(core, SIZE_MAX);
@@ -265,6 +294,6 @@ uint32_t cu_refresh_asks_for(const struct cu_core *core)
 
 void cu_refresh_free(struct cu_core *core)
 {
-    for (uint32_t i = 0; i < REFRESH_LOG; i++)
+    for (uint32_t i = 0; i < REFRESH_KEPT; i++)
         cu_buf_unref(core->refreshes.log[i].path);
 }

@@ -16,7 +16,8 @@ struct cu_effect;
 struct neighbor;
 struct object;
 
-#define REFRESH_LOG 32u
+#define REFRESH_LOG  32u   /* told to who connects */
+#define REFRESH_KEPT 1024u /* to compare objects with, until all have been */
 
 struct refresh {
     uint32_t generation; /* 0: of this node alone */
@@ -26,11 +27,13 @@ struct refresh {
 
 /* The latest refreshes, by number. */
 struct refreshes {
-    struct refresh log[REFRESH_LOG];
+    struct refresh log[REFRESH_KEPT];
     uint32_t made;      /* how many there were */
     uint32_t swept;     /* those before have been compared with every object */
+    uint32_t sweep_to;  /* those before are, when the sweep under way is through */
     uint32_t forgotten; /* those before the kernel was told */
     size_t sweep_at;    /* bucket */
+    bool lost_drop;     /* one that is neither swept nor kept was of chunks, too */
     uint32_t heard;     /* the latest generation that a child named */
 };
 

@@ -107,7 +107,10 @@ void cu_waiter_answer(struct cu_core *core, const struct object *object, struct 
         value->unchanged = true;
         value->cut = false; /* the asker holds that, too */
     }
+    if (waiter->child)
+        value->view = NULL;
     cu_buf_ref(value->bytes);
+    cu_dirview_ref(value->view);
     if (waiter->content && object->error == 0 && content_may_travel(core, &value->attr))
         want_content(core, object, waiter);
     else

@@ -78,10 +78,16 @@ static bool on_absent(void *context, const struct cu_ahead_name *name)
 
 static const struct cu_value *on_listing(void *context, const char *path, size_t path_len)
 {
-    const struct cu_front *front = context;
+    struct cu_front *front = context;
     struct cu_request what = {.kind = CU_KIND_DIR, .path = path, .path_len = path_len};
+    const struct cu_value *value = cu_core_peek(front->config.core, &what, uv_hrtime());
+    struct cu_dirview *view;
 
-    return cu_core_peek(front->config.core, &what, uv_hrtime());
+    if (!value || value->error || value->view || !cu_dirview_is_large(value->bytes))
+        return value;
+    if (cu_front_view(front, path, path_len, value, NULL, &view) == 0)
+        cu_dirview_unref(view);
+    return NULL; /* not yet */
 }
 
 static struct cu_buf *on_holes(void *context, const void *owner, const char *path, size_t path_len)

@@ -123,10 +123,10 @@ static void add_entries(struct listing *l, struct cu_inode *inode, uint64_t curs
     const struct cu_held *held = inode->dir.ahead.held;
     char dir[CU_TREE_PATH_MAX], path[CU_TREE_PATH_MAX], name[CU_NAME_MAX + 1];
     int dir_len = cu_inode_path(inode, dir), len;
-    struct cu_order_at at = cu_order_after(&held->order, cursor);
+    struct cu_order_at at = cu_order_after(&held->view->order, cursor);
 
-    while (at.next < held->index.count) {
-        struct cu_dirent e = cu_order_take(&held->order, &at);
+    while (at.next < held->view->index.count) {
+        struct cu_dirent e = cu_order_take(&held->view->order, &at);
         struct fuse_entry_param entry = plain(e.ino, (uint32_t)e.type << 12);
 
         memcpy(name, e.name, e.name_len);
@@ -189,7 +189,8 @@ static void serve(struct cu_front *front, struct cu_inode *dir, fuse_req_t fuse,
     }
     l.size = size;
     if (plus && offset > 0)
-        cu_ahead_shown(front->ahead, &dir->dir.ahead, cu_order_after(&held->order, offset).next);
+        cu_ahead_shown(front->ahead, &dir->dir.ahead,
+                       cu_order_after(&held->view->order, offset).next);
     if (add_dots(&l, dir, &cursor))
         add_entries(&l, dir, cursor);
     front->counters[CU_COUNT_kernel_bytes] += l.used;
@@ -199,8 +200,25 @@ static void serve(struct cu_front *front, struct cu_inode *dir, fuse_req_t fuse,
         fuse_reply_err(fuse, E2BIG);
     else
         fuse_reply_buf(fuse, front->scratch, l.used);
-    if (l.used == 0 && held->bytes && held->bytes->size > HELD_BYTES_MAX)
+    if (l.used == 0 && held->view->bytes && held->view->bytes->size > HELD_BYTES_MAX)
         cu_ahead_held_drop(front->ahead, &dir->dir.ahead);
+}
+
+/* As cu_front_view; the listing is held for its walk then. */
+static int hold(struct cu_front *front, struct cu_front_request *r, const struct cu_value *value)
+{
+    char path[CU_TREE_PATH_MAX];
+    int len = cu_inode_path(r->inode, path), rc;
+    struct cu_value ready = *value;
+
+    if (len < 0)
+        return len;
+    rc = cu_front_view(front, path, (size_t)len, value, r, &ready.view);
+    if (rc == 0) {
+        rc = cu_ahead_hold(front->ahead, &r->inode->dir.ahead, &ready);
+        cu_dirview_unref(ready.view);
+    }
+    return rc;
 }
 
 void cu_front_readdir_done(struct cu_front *front, struct cu_front_request *r,
@@ -212,7 +230,9 @@ void cu_front_readdir_done(struct cu_front *front, struct cu_front_request *r,
         cu_front_request_fail(front, r, value->error);
         return;
     }
-    rc = cu_ahead_hold(front->ahead, &r->inode->dir.ahead, value);
+    rc = hold(front, r, value);
+    if (rc == -EAGAIN)
+        return; /* comes again */
     if (rc < 0) {
         CU_FRONT_COUNT(front, no_memory);
         cu_front_request_fail(front, r, -rc);

@@ -216,6 +216,7 @@ static void on_wake(uv_async_t *wake)
 
     if (front->closing)
         return;
+    cu_front_returned_take(front);
     go_on(front);
     cu_front_names_bound(front);
 }
@@ -275,7 +276,8 @@ int cu_front_forgets_init(struct cu_front *front)
     uv_timer_init(front->config.loop, &f->timer);
     f->wake.data = front;
     f->timer.data = front;
-    front->open_handles += 2;
+    cu_front_names_init(front);
+    front->open_handles += 3;
     front->invalidator = cu_invalidator_create(cu_front_notify, on_idle, front);
     return front->invalidator ? 0 : -ENOMEM;
 }
@@ -300,5 +302,6 @@ void cu_front_forgets_close(struct cu_front *front)
     if (front->open_handles > 1) {
         uv_close((uv_handle_t *)&front->forgets.wake, cu_front_closed);
         uv_close((uv_handle_t *)&front->forgets.timer, cu_front_closed);
+        uv_close((uv_handle_t *)&front->names.timer, cu_front_closed);
     }
 }

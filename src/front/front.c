@@ -181,6 +181,7 @@ static void free_parts(struct cu_front *front)
         fuse_session_unmount(front->session);
         fuse_session_destroy(front->session);
     }
+    cu_front_returned_free(front);
     free(front->own_buffer);
     if (front->inodes.by_id.segments) {
         cu_front_stale_free(front);
@@ -203,6 +204,8 @@ struct cu_front *cu_front_create(const struct cu_front_config *config, struct cu
     }
     front->fd = -1;
     front->counters = cu_core_counters(config->core);
+    cu_list_init(&front->returned);
+    cu_list_init(&front->views);
     cu_list_init(&front->stale);
     cu_list_init(&front->forgets.jobs);
     cu_front_requests_init(&front->requests);
@@ -270,6 +273,7 @@ void cu_front_destroy(struct cu_front *front)
     if (!front)
         return;
     front->closing = true;
+    cu_front_views_close(front);
     uv_poll_stop(&front->poll);
     cu_front_requests_free(front);
     if (front->invalidator)

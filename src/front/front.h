@@ -14,6 +14,7 @@
 #include <uv.h>
 
 struct cu_front;
+struct cu_aside;
 struct cu_serve;
 
 enum cu_front_asked_op {
@@ -64,6 +65,7 @@ struct cu_front_config {
     bool resumes;                 /* goes on with what an earlier daemon left there */
     bool allow_other;             /* the mount: the front lets nobody but its user in */
     bool old_kernel;              /* does without what Linux has later than 5.14: for tests */
+    struct cu_aside *aside;       /* borrowed: large listings are made ready there; NULL: here */
     struct cu_front_events events;
 };
 

@@ -17,6 +17,7 @@
 #include "front/inode.h"
 #include "front/invalidate.h"
 #include "front/negative.h"
+#include "proto/dirview.h"
 
 #include <fuse_lowlevel.h>
 
@@ -125,6 +126,8 @@ struct cu_front_names {
     uint64_t count;      /* the same */
     bool read_too;       /* files that were read may go, too */
     uint64_t rest_ns;    /* not before this */
+    bool asked_all;      /* all idle ones were asked back in this round */
+    uv_timer_t timer;    /* goes on after a rest */
 };
 
 struct cu_front {
@@ -146,6 +149,7 @@ struct cu_front {
     bool parallel_lookups; /* the reply to INIT, which comes next, must say so */
     bool can_expire;       /* the kernel: names may expire (6.2) */
     bool can_prune;        /* the kernel: idle nodes may be asked back (6.18) */
+    bool cannot_remount;   /* atomic; this process may not: known when it was tried */
     int open_handles;      /* that libuv still has */
     struct cu_inodes inodes;
     struct cu_invalidator *invalidator;
@@ -154,7 +158,9 @@ struct cu_front {
     struct cu_negatives negatives;
     struct cu_ahead *ahead; /* owned */
     struct cu_front_requests requests;
-    struct cu_list stale; /* struct stale_mark, oldest first */
+    struct cu_list returned; /* struct returned (returned.c): nodes that the kernel forgets */
+    struct cu_list views;    /* struct making (view.c): listings that are being made ready */
+    struct cu_list stale;    /* struct stale_mark, oldest first */
     uint32_t stale_count;
     char *scratch; /* where listings for the kernel are put together */
     size_t scratch_size;
@@ -185,6 +191,7 @@ int cu_front_doubt(struct cu_front *front, struct cu_inode *inode, bool pages);
 void cu_front_replaced(struct cu_front *front, struct cu_front_request *r);
 
 /* names.c */
+void cu_front_names_init(struct cu_front *front);
 /* The names that the kernel holds have changed: counts what they cost, which the cache gives way
  * to. */
 void cu_front_names_count(struct cu_front *front);
@@ -196,6 +203,8 @@ void cu_front_names_close(struct cu_front *front);
 /* What the kernel can be told, from its first request. */
 void cu_front_kernel_offers(struct cu_front *front, const void *init, size_t size);
 int cu_front_notify(void *context, const struct cu_invalidation *what);
+/* May the kernel be told to forget all idle nodes at once, as far as is known? */
+bool cu_front_can_remount(const struct cu_front *front);
 
 /* takeover.c */
 /* Readies the buffer, and the inodes that the kernel knows already. 0 or -ENOMEM. */
@@ -217,6 +226,8 @@ struct cu_front_request *cu_front_request_new(struct cu_front *front, fuse_req_t
  */
 void cu_front_want(struct cu_front *front, struct cu_front_request *r,
                    const struct cu_request *what, uint32_t sub);
+/* The answer to r comes later by cu_front_reply with this cookie, as if the core had been asked. */
+uint64_t cu_front_owe(struct cu_front_request *r, uint32_t sub);
 /* The same with kind and the path of the request's inode filled in. */
 void cu_front_want_own(struct cu_front *front, struct cu_front_request *r, enum cu_kind kind);
 /* The request was answered (fuse is not valid any more) or gets error as its answer. */
@@ -287,6 +298,25 @@ void cu_front_op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t 
                              struct fuse_file_info *fi);
 void cu_front_readdir_done(struct cu_front *front, struct cu_front_request *r,
                            const struct cu_value *value);
+
+/* returned.c */
+/* The kernel gives these back; list is borrowed. */
+void cu_front_returned_add(struct cu_front *front, const struct fuse_forget_data *list,
+                           size_t count);
+/* Goes on with what waits; comes again in the next turn of the loop until nothing does. */
+void cu_front_returned_take(struct cu_front *front);
+void cu_front_returned_free(struct cu_front *front);
+
+/* view.c */
+/* The listing of the directory at path in value, ready for use: a new reference in *view. 0,
+ * -ENOMEM, -EIO (not a listing), or -EAGAIN: it is large, and being made ready. Then r (may be
+ * NULL) will be given value once more, with the view or with an error. */
+__attribute__((warn_unused_result)) int cu_front_view(struct cu_front *front, const char *path,
+                                                      size_t path_len, const struct cu_value *value,
+                                                      struct cu_front_request *r,
+                                                      struct cu_dirview **view);
+/* What is being made is nobody's any more. */
+void cu_front_views_close(struct cu_front *front);
 
 /* xattr.c */
 void cu_front_op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);

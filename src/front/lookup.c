@@ -222,7 +222,29 @@ static void want_attr(struct cu_front *front, struct cu_front_request *r,
     cu_ahead_asked(front->ahead, name, acl);
 }
 
-/* Answers from the listing held here; false when there is none or it has the name. */
+/* The listing held here is large, and not ready to be looked into. -EAGAIN: it is being made ready,
+ * and the request comes again then; 0: it is ready now; -ENODATA: it cannot be. */
+static int wait_for_view(struct cu_front *front, struct cu_front_request *r,
+                         const struct cu_request *what, uint64_t now_ns)
+{
+    const struct cu_value *value = cu_core_peek(front->config.core, what, now_ns);
+    enum cu_front_kind before = r->kind;
+    struct cu_dirview *view;
+    int rc;
+
+    r->kind = CU_FRONT_LOOKUP_LISTING;
+    rc = value ? cu_front_view(front, what->path, what->path_len, value, r, &view) : -ENODATA;
+    if (rc == -EAGAIN)
+        return rc;
+    r->kind = before;
+    if (rc < 0)
+        return -ENODATA;
+    cu_dirview_unref(view); /* the core has it */
+    return 0;
+}
+
+/* Answers from the listing held here; false when there is none or it has the name. listed: as
+ * cu_core_listed; -EAGAIN: the request comes again when the listing is ready. */
 static bool answer_absent(struct cu_front *front, struct cu_front_request *r, const char *dir,
                           size_t dir_len, int *listed)
 {
@@ -235,6 +257,14 @@ static bool answer_absent(struct cu_front *front, struct cu_front_request *r, co
         return false;
     *listed = cu_core_listed(front->config.core, dir, dir_len, r->lookup.name, r->lookup.name_len,
                              now_ns);
+    if (*listed == -EAGAIN) {
+        *listed = wait_for_view(front, r, &what, now_ns);
+        if (*listed == -EAGAIN)
+            return true;
+        if (*listed == 0)
+            *listed = cu_core_listed(front->config.core, dir, dir_len, r->lookup.name,
+                                     r->lookup.name_len, now_ns);
+    }
     if (*listed != 1)
         return false;
     value = cu_core_peek(front->config.core, &what, now_ns);

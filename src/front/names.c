@@ -3,21 +3,26 @@
  * name, and until then the node and its record must stay. It does so when it needs memory itself; a
  * name whose time is over stays in its cache like any other, so a time-out bounds nothing. Linux
  * 6.18 can be asked: it forgets those of a list of nodes that nobody uses, with their pages, and
- * leaves the others alone. Older kernels know only notifications that take a name away from who
- * uses it (a working directory, a running program, what is mounted there), so they are not asked:
- * there the cache gives way, and that is all.
+ * leaves the others alone. Nodes are asked back oldest first, a batch at a time, round after round;
+ * files that were read only when a round without them has not helped.
  *
- * Nodes are asked back oldest first, a batch at a time, round after round; files that were read
- * only when a round without them has not helped. */
+ * Older kernels know only notifications that take a name away from who uses it (a working
+ * directory, a running program, what is mounted there), and nobody outside the kernel can know for
+ * sure that a name is not used: between the look into /proc and the notification somebody may have
+ * begun to. So they are not asked for single names. But when a file system is mounted anew with
+ * other options (MS_REMOUNT), the kernel forgets all names of it that nobody uses, and no others.
+ * A daemon that may do that, one with CAP_SYS_ADMIN, does when the bound is reached. Any other
+ * can only have the cache give way. */
 #include "front/internal.h"
 
 #include "host/log.h"
 
 #include <sys/stat.h>
 
-#define BATCH   512u
-#define LOOKS   4096u       /* nodes looked at for a batch */
-#define REST_NS 1000000000u /* after a round that has not helped: all are in use */
+#define BATCH       512u
+#define LOOKS       4096u       /* nodes looked at for a batch */
+#define REST_NS     1000000000u /* after a round that has not helped: all are in use */
+#define REST_ALL_NS (60u * (uint64_t)REST_NS) /* the same, where all must go at once */
 
 static bool is_over(const struct cu_front *front)
 {
@@ -42,13 +47,22 @@ static void begin_round(struct cu_front *front)
     front->names.count = front->inodes.count;
 }
 
+static void on_rested(uv_timer_t *timer);
+
+static void rest(struct cu_front *front, uint64_t ns)
+{
+    front->names.rest_ns = uv_hrtime() + ns;
+    uv_update_time(front->config.loop);
+    uv_timer_start(&front->names.timer, on_rested, ns / 1000000 + 1, 0);
+}
+
 static void end_round(struct cu_front *front)
 {
     struct cu_front_names *n = &front->names;
 
     if (gone(front) < n->count / 8) {
         if (n->read_too)
-            n->rest_ns = uv_hrtime() + REST_NS;
+            rest(front, REST_NS);
         n->read_too = !n->read_too;
     }
     begin_round(front);
@@ -89,6 +103,27 @@ static void ask_back(struct cu_front *front)
         front->counters[CU_COUNT_names_asked_back] += idle.count;
 }
 
+/* All that nobody uses go at once. When that has not helped, it is not tried again soon: names that
+ * are used, and those that are about to be, are looked up anew after it. */
+static void ask_back_all(struct cu_front *front)
+{
+    static const struct cu_invalidation all = {.what = CU_INVALIDATE_ALL_IDLE};
+    struct cu_front_names *n = &front->names;
+
+    if (n->asked_all && gone(front) < n->count / 8) {
+        n->asked_all = false;
+        rest(front, REST_ALL_NS);
+        return;
+    }
+    begin_round(front);
+    n->asked_all = true;
+    rest(front, REST_NS); /* then all of them have come back */
+    if (cu_invalidator_add(front->invalidator, &all) < 0)
+        CU_FRONT_COUNT(front, no_memory);
+    else
+        front->counters[CU_COUNT_names_asked_back] += front->inodes.count;
+}
+
 void cu_front_names_count(struct cu_front *front)
 {
     struct cu_recovery *recovery = front->config.recovery;
@@ -108,11 +143,29 @@ void cu_front_names_bound(struct cu_front *front)
 {
     cu_front_names_count(front);
     /* A refresh waits for the invalidator: it goes first. */
-    if (!front->can_prune || front->closing || !is_over(front) ||
+    if (front->closing || !is_over(front) || !cu_list_empty(&front->returned) ||
         !cu_list_empty(&front->forgets.jobs) || !cu_invalidator_is_idle(front->invalidator) ||
         uv_hrtime() < front->names.rest_ns)
         return;
-    ask_back(front);
+    if (front->can_prune)
+        ask_back(front);
+    else if (cu_front_can_remount(front))
+        ask_back_all(front);
+}
+
+static void on_rested(uv_timer_t *timer)
+{
+    struct cu_front *front = timer->data;
+
+    if (!front->closing)
+        cu_front_names_bound(front);
+}
+
+void cu_front_names_init(struct cu_front *front)
+{
+    uv_timer_init(front->config.loop, &front->names.timer);
+    front->names.timer.data = front;
+    uv_unref((uv_handle_t *)&front->names.timer);
 }
 
 void cu_front_names_close(struct cu_front *front)

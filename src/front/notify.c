@@ -10,10 +10,18 @@
 #include "front/internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/fuse.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#ifndef STATX_ATTR_MOUNT_ROOT
+#define STATX_ATTR_MOUNT_ROOT 0x2000
+#endif
 
 /* Newer than the headers of some systems that Copper is built on. */
 #define INIT_EXT       (UINT32_C(1) << 30) /* FUSE_INIT_EXT: there are more flags */
@@ -72,9 +80,35 @@ static int tell(const struct cu_front *front, int code, struct iovec *iov, int c
     return rc;
 }
 
+bool cu_front_can_remount(const struct cu_front *front)
+{
+    return !__atomic_load_n(&front->cannot_remount, __ATOMIC_RELAXED);
+}
+
+/* The mount gets the options that it has (cu_front_session). Before it does, the kernel forgets all
+ * names of it that nobody uses: reconfigure_super() begins with shrink_dcache_sb(), as
+ * do_remount_sb() did. Nothing is asked of us for it. */
+static void remount(struct cu_front *front)
+{
+    char path[64];
+    struct statx st;
+    int fd = open(front->config.mount_dir, O_PATH | O_DIRECTORY | O_CLOEXEC), rc = -1;
+
+    if (fd < 0)
+        return;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &st) == 0 &&
+        (!(st.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) ||
+         (st.stx_attributes & STATX_ATTR_MOUNT_ROOT)))
+        rc = mount(NULL, path, NULL, MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL);
+    if (rc < 0)
+        __atomic_store_n(&front->cannot_remount, true, __ATOMIC_RELAXED);
+    close(fd);
+}
+
 int cu_front_notify(void *context, const struct cu_invalidation *what)
 {
-    const struct cu_front *front = context;
+    struct cu_front *front = context;
     struct fuse_notify_inval_inode_out inode = {.ino = what->node};
     struct entry_out entry = {
         .parent = what->node,
@@ -96,6 +130,9 @@ int cu_front_notify(void *context, const struct cu_invalidation *what)
     case CU_INVALIDATE_PAGES:
         iov[1] = (struct iovec){&inode, sizeof(inode)};
         return tell(front, FUSE_NOTIFY_INVAL_INODE, iov, 2);
+    case CU_INVALIDATE_ALL_IDLE:
+        remount(front);
+        return 0;
     case CU_INVALIDATE_IDLE:
         iov[1] = (struct iovec){&prune, sizeof(prune)};
         iov[2] =

@@ -188,8 +188,7 @@ static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
     struct cu_front *front = fuse_req_userdata(req);
 
     CU_FRONT_COUNT(front, fuse_forget);
-    for (size_t i = 0; i < count; i++)
-        cu_inodes_forget(&front->inodes, forgets[i].ino, forgets[i].nlookup);
+    cu_front_returned_add(front, forgets, count);
     cu_front_names_count(front);
     fuse_reply_none(req);
 }

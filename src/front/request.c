@@ -218,15 +218,19 @@ static void deliver(struct cu_front *front, struct cu_front_request *r, uint32_t
     }
 }
 
+uint64_t cu_front_owe(struct cu_front_request *r, uint32_t sub)
+{
+    r->waiting++;
+    return (uint64_t)r->generation << 32 | (uint64_t)r->index << SUB_BITS | (sub & SUB_MAX);
+}
+
 void cu_front_want(struct cu_front *front, struct cu_front_request *r,
                    const struct cu_request *what, uint32_t sub)
 {
-    uint64_t cookie =
-        (uint64_t)r->generation << 32 | (uint64_t)r->index << SUB_BITS | (sub & SUB_MAX);
+    uint64_t cookie = cu_front_owe(r, sub);
     struct cu_value failed = {0};
     int rc = -ENOTCONN;
 
-    r->waiting++;
     if (!front->closing)
         rc = cu_core_want(front->config.core, what, cookie, uv_hrtime());
     if (rc < 0) {

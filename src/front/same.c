@@ -184,25 +184,20 @@ static int renamed_path(struct cu_front_request *r, const char *name, size_t nam
 }
 
 /* An entry with the number of what is lost, under another name. */
-static int find_renamed(struct cu_front_request *r, const struct cu_buf *listing)
+static int find_renamed(struct cu_front_request *r, const struct cu_dir_index *index)
 {
     const struct cu_inode *lost = r->read.same->lost;
     unsigned char type = IFTODT(lost->attr.mode);
-    struct cu_dir_index index;
-    int rc = cu_dir_index_build(&index, listing);
+    int rc = -ENOENT;
 
-    if (rc < 0)
-        return rc;
-    rc = -ENOENT;
-    for (uint32_t i = 0; i < index.count && rc == -ENOENT; i++) {
-        struct cu_dirent entry = cu_dir_index_entry(&index, i);
+    for (uint32_t i = 0; i < index->count && rc == -ENOENT; i++) {
+        struct cu_dirent entry = cu_dir_index_entry(index, i);
 
         if (entry.ino == lost->attr.ino && (entry.type == type || entry.type == DT_UNKNOWN) &&
             (entry.name_len != lost->name_len ||
              memcmp(entry.name, lost->name, entry.name_len) != 0))
             rc = renamed_path(r, entry.name, entry.name_len);
     }
-    cu_dir_index_free(&index);
     return rc;
 }
 
@@ -215,10 +210,24 @@ static void list_done(struct cu_front *front, struct cu_front_request *r,
                       const struct cu_value *value)
 {
     struct cu_front_same *same = r->read.same;
+    struct cu_dirview *view = NULL;
+    char path[CU_TREE_PATH_MAX];
+    int len, rc;
 
-    if (is_gone(value->error))
+    if (is_gone(value->error)) {
         search(front, r, same->lost->parent);
-    else if (value->error || find_renamed(r, value->bytes) < 0)
+        return;
+    }
+    len = cu_inode_path(same->lost->parent, path);
+    rc = value->error ? -value->error : len;
+    if (rc > 0)
+        rc = cu_front_view(front, path, (size_t)len, value, r, &view);
+    if (rc == -EAGAIN)
+        return; /* comes again */
+    if (rc == 0)
+        rc = find_renamed(r, &view->index);
+    cu_dirview_unref(view);
+    if (rc < 0)
         give_up(front, r);
     else
         want(front, r, FOUND, CU_KIND_ATTR, same->path, same->path_len);

@@ -4,6 +4,8 @@
  * Invariant: a cleared value is all zero, so that clearing twice is harmless. */
 #include "proto/object.h"
 
+#include "proto/dirview.h"
+
 static bool same_time(const struct cu_time *a, const struct cu_time *b)
 {
     return a->sec == b->sec && a->nsec == b->nsec;
@@ -38,12 +40,14 @@ void cu_value_copy(struct cu_value *to, const struct cu_value *from)
 {
     *to = *from;
     cu_buf_ref(to->bytes);
+    cu_dirview_ref(to->view);
     cu_buf_ref(to->content);
 }
 
 void cu_value_clear(struct cu_value *value)
 {
     cu_buf_unref(value->bytes);
+    cu_dirview_unref(value->view);
     cu_buf_unref(value->content);
     *value = (struct cu_value){0};
 }

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct cu_dirview;
+
 #define CU_RANK_NONE UINT32_MAX /* no node: the copper command, or nobody */
 
 enum cu_kind {
@@ -72,15 +74,16 @@ struct cu_value {
         struct cu_version version; /* DIR: of the directory; DATA, HOLES: of the file */
         struct cu_statfs statfs;   /* STATFS */
     };
-    struct cu_buf *bytes;   /* ATTR: link target or NULL; DIR: entries (proto/dir.h);
-                               DATA: content; XATTR: pairs (proto/xattr.h);
-                               HOLES: list (proto/holes.h), NULL: none */
-    uint64_t hash;          /* XXH3 of bytes, made where storage was read; 0 when no bytes */
-    struct cu_buf *content; /* ATTR: the whole of a small regular file, or NULL */
-    uint64_t content_hash;  /* XXH3 of content */
-    bool unchanged;         /* DIR: the version the asker holds is still right; no bytes */
-    bool partial;           /* DIR: names may exist that are not in it; absence proves nothing */
-    bool cut;               /* DIR: it was over a bound and ends before its time; also partial */
+    struct cu_buf *bytes;    /* ATTR: link target or NULL; DIR: entries (proto/dir.h);
+                                DATA: content; XATTR: pairs (proto/xattr.h);
+                                HOLES: list (proto/holes.h), NULL: none */
+    uint64_t hash;           /* XXH3 of bytes, made where storage was read; 0 when no bytes */
+    struct cu_dirview *view; /* DIR: bytes made ready (proto/dirview.h), or NULL; never travels */
+    struct cu_buf *content;  /* ATTR: the whole of a small regular file, or NULL */
+    uint64_t content_hash;   /* XXH3 of content */
+    bool unchanged;          /* DIR: the version the asker holds is still right; no bytes */
+    bool partial;            /* DIR: names may exist that are not in it; absence proves nothing */
+    bool cut;                /* DIR: it was over a bound and ends before its time; also partial */
 };
 
 /* What a request and its answer are about: the same number on both ends. path_hash: cu_hash_bytes

@@ -127,8 +127,12 @@ static void take(const char *line, size_t size, uint64_t *id)
     struct cu_commands_origin origin = {.owner = &node, .id = *id, .is_link = line[0] == 'l'};
 
     if (line[0] == 'p' || line[0] == 'c') {
+        struct cu_buf *text = cu_buf_copy(line + 1, size - 1);
+
+        FUZZ_CHECK(text);
         cu_commands_result(node.commands, line[0] == 'c' ? cu_peer_child(2) : cu_peer_parent(0),
-                           node.asked, line + 1, size - 1, node.now_ns);
+                           node.asked, text, node.now_ns);
+        cu_buf_unref(text);
     } else if (*id < ASKERS_MAX) {
         cu_commands_request(node.commands, &origin, line + 1, size - 1, node.now_ns);
         ++*id;

@@ -40,6 +40,7 @@ static struct {
     unsigned sent_count;
     int ask_error;
     unsigned stops;
+    bool looking;    /* the test itself reads JSON */
     bool forgetting; /* the kernel has not been told all */
     uint64_t forget_failures;
     json_t *stop_result;
@@ -58,7 +59,9 @@ static inline void on_reply(void *context, const struct cu_commands_origin *orig
     assert_null(node.reply);
     assert_non_null(origin->owner);
     assert_null(memchr(json->data, '\n', json->size));
+    node.looking = true;
     node.reply = json_loadb((const char *)json->data, json->size, 0, NULL);
+    node.looking = false;
     assert_non_null(node.reply);
     node.reply_id = origin->id;
     node.reply_owner = origin->owner;
@@ -133,12 +136,13 @@ static inline void forget_outbox(void)
 
 static bool start_confirm; /* the next node's job has a launcher that tells of its end */
 
-static inline void start(uint32_t rank)
+static inline void start_beside(uint32_t rank, struct cu_aside *aside, uint32_t node_count)
 {
     struct cu_commands_config config = {
         .job = &node.job,
+        .aside = aside,
         .limits = {.rank = rank,
-                   .node_count = 4,
+                   .node_count = node_count,
                    .fanout = 2,
                    .tree_count = 1,
                    .cache_bytes = 64u << 20,
@@ -176,6 +180,11 @@ static inline void start(uint32_t rank)
     drain();
 }
 
+static inline void start(uint32_t rank)
+{
+    start_beside(rank, NULL, 4);
+}
+
 static inline int stop_node(void **state)
 {
     (void)state;
@@ -204,7 +213,11 @@ static inline void request(const char *text)
 
 static inline void result_from(struct cu_peer peer, uint64_t id, const char *text)
 {
-    cu_commands_result(node.commands, peer, id, text, strlen(text), node.now_ns);
+    struct cu_buf *buf = cu_buf_copy(text, strlen(text));
+
+    assert_non_null(buf);
+    cu_commands_result(node.commands, peer, id, buf, node.now_ns);
+    cu_buf_unref(buf);
     drain();
 }
 

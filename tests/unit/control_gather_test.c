@@ -2,6 +2,12 @@
 /* Requests down a tree and results up, and the order of a stop. */
 #include "commands_node.h"
 
+#include <pthread.h>
+
+#define MANY     10000u /* nodes */
+#define AT_ONCE  1000u  /* JSON values that one step of the loop may read, write or let go */
+#define CHILDREN 2u
+
 static json_int_t summed(const char *name)
 {
     return json_integer_value(json_object_get(json_object_get(node.reply, "sum"), name));
@@ -293,9 +299,192 @@ static void test_stop_lingers_in_vain(void **state)
     assert_false(cu_commands_lingers(node.commands));
 }
 
+/* --- ten thousand nodes ----------------------------------------------------------------------- */
+
+static pthread_t loop_thread;
+static size_t on_loop, longest; /* values handled there: since the step began; in any step */
+
+json_t *__real_json_loadb(const char *text, size_t size, size_t flags, json_error_t *error);
+json_t *__wrap_json_loadb(const char *text, size_t size, size_t flags, json_error_t *error);
+size_t __real_json_dumpb(const json_t *json, char *text, size_t size, size_t flags);
+size_t __wrap_json_dumpb(const json_t *json, char *text, size_t size, size_t flags);
+void __real_json_delete(json_t *json);
+void __wrap_json_delete(json_t *json);
+
+/* All values in json; with owned, those that go when it goes. */
+static size_t values(const json_t *json, bool owned)
+{
+    json_t *value;
+    const char *key;
+    size_t sum = 1, i;
+
+    if (owned && json->refcount > 1)
+        return 0;
+    json_array_foreach((json_t *)json, i, value) sum += values(value, owned);
+    json_object_foreach((json_t *)json, key, value) sum += values(value, owned);
+    return sum;
+}
+
+static void handle(size_t count)
+{
+    if (node.looking || !pthread_equal(pthread_self(), loop_thread))
+        return;
+    on_loop += count;
+    longest = on_loop > longest ? on_loop : longest;
+}
+
+json_t *__wrap_json_loadb(const char *text, size_t size, size_t flags, json_error_t *error)
+{
+    json_t *json = __real_json_loadb(text, size, flags, error);
+
+    handle(json != NULL ? values(json, false) : 1);
+    return json;
+}
+
+size_t __wrap_json_dumpb(const json_t *json, char *text, size_t size, size_t flags)
+{
+    handle(values(json, false));
+    return __real_json_dumpb(json, text, size, flags);
+}
+
+void __wrap_json_delete(json_t *json)
+{
+    json_t *value;
+    const char *key;
+    size_t sum = 1, i;
+
+    json_array_foreach(json, i, value) sum += values(value, true);
+    json_object_foreach(json, key, value) sum += values(value, true);
+    handle(sum);
+    __real_json_delete(json);
+}
+
+/* What a child says that stands for its share of the nodes. */
+static char *result_of(uint32_t child)
+{
+    uint32_t share = (MANY - 1) / CHILDREN, first = 1 + (child - 1) * share;
+    size_t size = 100 + (size_t)share * 100, at;
+    char *text = malloc(size);
+
+    assert_non_null(text);
+    at = (size_t)snprintf(text, size,
+                          "{\"ok\":true,\"ranks\":\"%u-%u\",\"sum\":{\"fuse_lookup\":%u},"
+                          "\"nodes\":[",
+                          first, first + share - 1, share);
+    for (uint32_t i = 0; i < share; i++)
+        at += (size_t)snprintf(text + at, size - at,
+                               "%s{\"host\":\"n\",\"rank\":%u,\"counters\":{\"fuse_lookup\":1}}",
+                               i > 0 ? "," : "", first + i);
+    snprintf(text + at, size - at, "]}");
+    return text;
+}
+
+static void on_alive(uv_timer_t *timer)
+{
+    (void)timer;
+}
+
+static uv_loop_t loop;
+static uv_timer_t alive;
+static struct cu_aside *aside;
+
+static int start_many(void **state)
+{
+    (void)state;
+    loop_thread = pthread_self();
+    assert_int_equal(uv_loop_init(&loop), 0);
+    aside = cu_aside_create(&loop);
+    assert_non_null(aside);
+    uv_timer_init(&loop, &alive);
+    uv_timer_start(&alive, on_alive, 3600000, 3600000);
+    start_beside(0, aside, MANY);
+    for (uint32_t rank = 1; rank <= CHILDREN; rank++)
+        join_child(rank);
+    on_loop = longest = 0;
+    request("{\"op\":\"stats\",\"all\":true,\"each\":true}");
+    assert_int_equal(node.sent_count, CHILDREN);
+    return 0;
+}
+
+static int stop_many(void **state)
+{
+    stop_node(state);
+    cu_aside_close(aside);
+    uv_close((uv_handle_t *)&alive, NULL);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    return uv_loop_close(&loop);
+}
+
+static void send_results(void)
+{
+    for (uint32_t rank = 1; rank <= CHILDREN; rank++) {
+        char *text = result_of(rank);
+
+        on_loop = 0;
+        result_from(cu_peer_child(rank), node.outbox[0].id, text);
+        free(text);
+    }
+}
+
+static void turn(void)
+{
+    on_loop = 0;
+    uv_run(&loop, UV_RUN_ONCE);
+}
+
+static void the_loop_handles_few_of_ten_thousand_nodes(void **state)
+{
+    const json_t *nodes;
+    json_t *reply;
+
+    (void)state;
+    send_results();
+    assert_null(node.reply);
+    while (node.reply == NULL)
+        turn();
+    assert_in_range(longest, 1, AT_ONCE);
+    reply = node.reply;
+    assert_int_equal(number("answered"), MANY - 1);
+    assert_int_equal(summed("fuse_lookup"), MANY - 2);
+    nodes = json_object_get(reply, "nodes");
+    assert_int_equal(json_array_size(nodes), MANY - 1);
+    for (uint32_t i = 1; i < MANY - 1; i++)
+        assert_int_equal(json_integer_value(json_object_get(json_array_get(nodes, i), "rank")), i);
+}
+
+/* A child that answered and went away counts; so does one whose answer is being read. */
+static void a_child_that_went_after_its_answer_counts(void **state)
+{
+    (void)state;
+    send_results();
+    for (uint32_t rank = 1; rank <= CHILDREN; rank++)
+        cu_commands_peer_down(node.commands, cu_peer_child(rank), node.now_ns);
+    while (node.reply == NULL)
+        turn();
+    assert_int_equal(number("answered"), MANY - 1);
+}
+
+static void an_asker_may_go_at_any_time(void **state)
+{
+    (void)state;
+    send_results();
+    cu_commands_gone(node.commands, &asker); /* the answers are being read, or have been */
+    request("{\"op\":\"stats\",\"all\":true,\"each\":true}");
+    forget_outbox();
+    for (uint32_t i = 0; i < 3; i++)
+        turn();
+    assert_null(node.reply);
+    assert_in_range(longest, 1, AT_ONCE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_loop_handles_few_of_ten_thousand_nodes, start_many,
+                                        stop_many),
+        cmocka_unit_test_setup_teardown(a_child_that_went_after_its_answer_counts, start_many,
+                                        stop_many),
+        cmocka_unit_test_setup_teardown(an_asker_may_go_at_any_time, start_many, stop_many),
         TEST(test_gather_stats),
         TEST(test_gather_each_node),
         TEST(test_gather_counts_nobody_twice),

@@ -309,26 +309,125 @@ static void a_large_table_is_gone_through_in_steps(void **state)
     assert_true(reads(CU_KIND_ATTR, "/a/3"));
 }
 
-/* More than the log holds, while the sweep has no turn: nothing is missed. */
-static void many_refreshes_in_a_row(void **state)
+enum { SLICE = 2000 }; /* objects that one call may let go: buckets have one, on average */
+
+/* What a call lets go of the objects that are held. */
+static void counts(uint64_t *held, uint64_t *most)
 {
+    uint64_t now = cu_core_counters(n.core)[CU_COUNT_cached_objects];
+
+    if (*held - now > *most)
+        *most = *held - now;
+    *held = now;
+}
+
+/* A turn of the loop is one tick: whatever is asked for, it takes one slice. */
+static void no_call_takes_more_than_a_slice(void **state)
+{
+    enum { COUNT = 20000, REFRESHES = 100 };
+    uint64_t held, most = 0;
     char path[32];
 
     (void)state;
+    for (unsigned i = 0; i < COUNT; i++) {
+        snprintf(path, sizeof(path), "/%u/x", i);
+        assert_true(reads(CU_KIND_ATTR, path));
+    }
+    held = cu_core_counters(n.core)[CU_COUNT_cached_objects];
+    for (unsigned i = 0; i <= REFRESHES; i++) {
+        snprintf(path, sizeof(path), "/%u", i);
+        if (i == REFRESHES)
+            cu_core_refresh(n.core, "/", 1, i + 1, n.now);
+        else
+            cu_core_refresh(n.core, path, strlen(path), i + 1, n.now);
+        counts(&held, &most);
+        n.forgets = 0;
+        drain();
+        cu_core_tick(n.core, n.now);
+        counts(&held, &most);
+    }
+    for (unsigned i = 0; cu_core_deadline(n.core) <= n.now; i++) {
+        assert_true(i < 200);
+        cu_core_tick(n.core, n.now);
+        counts(&held, &most);
+    }
+    assert_int_equal(held, 0);
+    assert_in_range(most, 1, SLICE);
+}
+
+/* The sweep comes to its end although refreshes go on and on. */
+static void a_sweep_is_not_begun_anew(void **state)
+{
+    enum { COUNT = 20000 };
+    uint64_t *cached = &cu_core_counters(n.core)[CU_COUNT_cached_objects];
+    char path[32];
+
+    (void)state;
+    for (unsigned i = 0; i < COUNT; i++) {
+        snprintf(path, sizeof(path), "/%u", i);
+        assert_true(reads(CU_KIND_ATTR, path));
+    }
+    cu_core_refresh(n.core, "/", 1, 1, n.now);
+    for (unsigned i = 2; i < 100; i++) {
+        snprintf(path, sizeof(path), "/none/%u", i);
+        cu_core_refresh(n.core, path, strlen(path), i, n.now);
+        n.forgets = 0;
+        drain();
+        cu_core_tick(n.core, n.now);
+    }
+    assert_int_equal(*cached, 0);
+}
+
+static void refresh_many(unsigned count)
+{
+    char path[32];
+
     for (unsigned i = 0; i < 6000; i++) {
         snprintf(path, sizeof(path), "/%u", i);
         assert_true(reads(CU_KIND_ATTR, path));
     }
-    for (unsigned i = 0; i < 100; i++) {
+    assert_true(reads(CU_KIND_DATA, "/f"));
+    for (unsigned i = 0; i < count; i++) {
         snprintf(path, sizeof(path), "/%u", i);
         cu_core_refresh(n.core, path, strlen(path), i + 1, n.now);
         n.forgets = 0;
         drain();
     }
-    for (unsigned i = 0; i < 200; i++) {
+}
+
+/* More than are told, while the sweep has no turn: nothing is missed, and nothing else forgotten.
+ */
+static void many_refreshes_in_a_row(void **state)
+{
+    char path[32];
+
+    (void)state;
+    refresh_many(900);
+    for (unsigned i = 0; i < 1800; i++) {
         snprintf(path, sizeof(path), "/%u", i);
-        assert_int_equal(reads(CU_KIND_ATTR, path), i < 100);
+        assert_int_equal(reads(CU_KIND_ATTR, path), i < 900);
     }
+}
+
+/* More than are kept: nothing is missed, and chunks stay. */
+static void more_refreshes_in_a_row_than_are_kept(void **state)
+{
+    char path[32];
+
+    (void)state;
+    refresh_many(3000);
+    assert_false(reads(CU_KIND_DATA, "/f"));
+    for (unsigned i = 0; i < 3000; i += 7) {
+        snprintf(path, sizeof(path), "/%u", i);
+        assert_true(reads(CU_KIND_ATTR, path));
+        assert_false(reads(CU_KIND_ATTR, path));
+    }
+    for (unsigned i = 0; cu_core_deadline(n.core) <= n.now; i++) {
+        assert_true(i < 100);
+        cu_core_tick(n.core, n.now);
+    }
+    assert_false(reads(CU_KIND_ATTR, "/7"));
+    assert_false(reads(CU_KIND_DATA, "/f"));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -342,7 +441,10 @@ int main(void)
         TEST(a_want_that_overtakes_the_news_gets_nothing_old),
         TEST(chunks_stay_as_they_are_of_one_version),
         TEST(a_large_table_is_gone_through_in_steps),
+        TEST(no_call_takes_more_than_a_slice),
+        TEST(a_sweep_is_not_begun_anew),
         TEST(many_refreshes_in_a_row),
+        TEST(more_refreshes_in_a_row_than_are_kept),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

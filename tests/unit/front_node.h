@@ -8,6 +8,7 @@
 #include "core/core.h"
 #include "core/driver.h"
 #include "front/front.h"
+#include "loop/aside.h"
 #include "storage/storage.h"
 
 #include <setjmp.h>
@@ -59,6 +60,7 @@ struct node {
     struct cu_driver driver;
     struct cu_storage *storage;
     struct cu_front *front;
+    struct cu_aside *aside;
     pthread_t thread;
     sem_t done;
     _Atomic(node_fn) fn; /* call under way */
@@ -258,7 +260,10 @@ static inline int node_start(struct node *n, const struct node_config *c, struct
     uv_timer_init(&n->loop, &n->timer);
     n->wake.data = n;
     n->timer.data = n;
+    n->aside = cu_aside_create(&n->loop);
+    assert_non_null(n->aside);
     front.core = n->core;
+    front.aside = n->aside;
     n->front = cu_front_create(&front, err);
     if (!n->front)
         return -EIO;
@@ -270,6 +275,7 @@ static inline void node_stop_fn(struct node *n, void *arg)
 {
     (void)arg;
     cu_front_destroy(n->front);
+    cu_aside_close(n->aside);
     cu_storage_destroy(n->storage);
     cu_core_destroy(n->core);
     n->front = NULL;

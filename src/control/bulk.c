@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Figures of thousands of nodes: reading their text, writing it and letting them go takes 10 to 30
+ * us a node, so what is large goes to a thread of its own (loop/aside.h). The loop only passes
+ * references on.
+ *
+ * Invariant: while a job is under way, its JSON is the thread's alone. */
+#include "control/bulk.h"
+
+#include "control/gather.h"
+
+#include <stdlib.h>
+
+struct job {
+    struct cu_aside_job aside;
+    struct cu_list link; /* commands->jobs; empty when the control plane has gone */
+    struct cu_commands *commands;
+    json_t *json;        /* owned */
+    struct cu_buf *text; /* reference */
+    /* a result that is read */
+    uint32_t rank;
+    uint64_t id;
+    /* an answer that is written; owner NULL: nobody waits for it any more */
+    struct cu_commands_origin origin;
+};
+
+static struct job *job_new(struct cu_commands *commands, void (*work)(struct cu_aside_job *),
+                           void (*done)(struct cu_aside_job *))
+{
+    struct job *job = commands->config.aside != NULL ? calloc(1, sizeof(*job)) : NULL;
+
+    if (job == NULL)
+        return NULL;
+    job->aside = (struct cu_aside_job){.work = work, .done = done};
+    job->commands = commands;
+    cu_list_push_back(&commands->jobs, &job->link);
+    return job;
+}
+
+static struct job *job_of(struct cu_aside_job *aside)
+{
+    return CU_LIST_ENTRY(aside, struct job, aside);
+}
+
+static void job_free(struct job *job)
+{
+    cu_list_remove(&job->link);
+    cu_buf_unref(job->text);
+    free(job);
+}
+
+/* The nodes whose figures are in a result, or in a list of the parts of one. */
+static size_t weight(const json_t *json)
+{
+    const json_t *parts = json_is_object(json) ? json_object_get(json, "nodes") : json, *part;
+    size_t sum = 0, i;
+
+    json_array_foreach((json_t *)parts, i, part) sum +=
+        json_is_array(part) ? json_array_size(part) : 1;
+    return sum;
+}
+
+/* The parts become one list. */
+static void flatten(json_t *result)
+{
+    json_t *parts = json_object_get(result, "nodes"), *flat, *part;
+    size_t i;
+
+    if (!json_is_array(parts))
+        return;
+    flat = json_array();
+    json_array_foreach(parts, i, part) json_array_extend(flat, part);
+    json_object_set_new(result, "nodes", flat);
+}
+
+/* --- letting go ------------------------------------------------------------------------------- */
+
+static void let_go(struct cu_aside_job *aside)
+{
+    json_decref(job_of(aside)->json);
+}
+
+static void has_gone(struct cu_aside_job *aside)
+{
+    job_free(job_of(aside));
+}
+
+void cu_bulk_free(struct cu_commands *commands, json_t *json)
+{
+    struct job *job = weight(json) >= CU_BULK_NODES ? job_new(commands, let_go, has_gone) : NULL;
+
+    if (job == NULL) {
+        json_decref(json);
+        return;
+    }
+    job->json = json;
+    cu_aside_run(commands->config.aside, &job->aside);
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+static void read_text(struct cu_aside_job *aside)
+{
+    struct job *job = job_of(aside);
+
+    job->json = json_loadb((const char *)job->text->data, job->text->size, 0, NULL);
+}
+
+static void is_read(struct cu_aside_job *aside)
+{
+    struct job *job = job_of(aside);
+    struct cu_commands *commands = job->commands;
+
+    if (commands != NULL) {
+        cu_gather_read(commands, job->rank, job->id, job->json);
+        cu_bulk_free(commands, job->json);
+    } else {
+        json_decref(job->json);
+    }
+    job_free(job);
+}
+
+bool cu_bulk_read(struct cu_commands *commands, uint32_t rank, uint64_t id, struct cu_buf *text)
+{
+    struct job *job = text->size >= CU_BULK_BYTES ? job_new(commands, read_text, is_read) : NULL;
+
+    if (job == NULL)
+        return false;
+    job->rank = rank;
+    job->id = id;
+    job->text = cu_buf_ref(text);
+    cu_aside_run(commands->config.aside, &job->aside);
+    return true;
+}
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+static void write_text(struct cu_aside_job *aside)
+{
+    struct job *job = job_of(aside);
+
+    flatten(job->json);
+    job->text = cu_commands_encode(job->json);
+    json_decref(job->json);
+    job->json = NULL;
+}
+
+static void is_written(struct cu_aside_job *aside)
+{
+    struct job *job = job_of(aside);
+
+    if (job->commands != NULL)
+        cu_commands_reply(job->commands, &job->origin, job->text);
+    job_free(job);
+}
+
+void cu_bulk_reply(struct cu_commands *commands, const struct cu_commands_origin *origin,
+                   json_t *result)
+{
+    struct job *job =
+        weight(result) >= CU_BULK_NODES ? job_new(commands, write_text, is_written) : NULL;
+    struct cu_buf *text;
+
+    if (job != NULL) {
+        job->origin = *origin;
+        job->json = result;
+        cu_aside_run(commands->config.aside, &job->aside);
+        return;
+    }
+    flatten(result);
+    text = result != NULL ? cu_commands_encode(result) : NULL;
+    json_decref(result);
+    cu_commands_reply(commands, origin, text);
+    cu_buf_unref(text);
+}
+
+/* --- ends ------------------------------------------------------------------------------------- */
+
+void cu_bulk_gone(struct cu_commands *commands, const void *owner)
+{
+    cu_list_for_each (link, &commands->jobs) {
+        struct job *job = CU_LIST_ENTRY(link, struct job, link);
+
+        if (job->origin.owner == owner)
+            job->origin.owner = NULL;
+    }
+}
+
+void cu_bulk_close(struct cu_commands *commands)
+{
+    struct cu_list *link;
+
+    while ((link = cu_list_pop_front(&commands->jobs)) != NULL)
+        CU_LIST_ENTRY(link, struct job, link)->commands = NULL;
+}

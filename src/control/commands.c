@@ -327,7 +327,7 @@ static void hand_down(struct cu_commands *commands, struct cu_task *task, struct
         return;
     }
     if (task->confirms) {
-        cu_task_finish(commands, task, json_loadb(text, size, 0, NULL));
+        cu_task_finish(commands, task, json_loadb((const char *)text->data, text->size, 0, NULL));
         return;
     }
     if (task->op == CU_OP_STOP && commands->stopping)

@@ -279,8 +279,12 @@ static void serve(void *context, bool again)
     cu_daemon_run(daemon);
     cu_log_info("stopped");
     remove_job_file(start);
+    /* Where the supervisor is a step's task, its end kills us. */
+    if (start->options.foreground)
+        release_mount(start);
     cu_supervisor_leave(start->recovery);
-    release_mount(start);
+    if (!start->options.foreground)
+        release_mount(start);
     if (!cu_log_flush(FLUSH_LOG_MS) || cu_daemon_hangs(daemon))
         cu_process_close_all(); /* else they end with the process, which says that it has */
     _exit(0);

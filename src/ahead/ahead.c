@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The library's frame: state, the budget, and what is found handed to its rules.
+/* The library's state, its budget, and the dispatch of found nodes to the rules.
  *
- * Invariant: nothing is asked for while what is under way is over the budget. It guards the parent
- * against one eager reader, and the cache against what would be evicted before it is wanted. */
+ * Invariant: nothing is asked for while the requests under way exceed the budget. The budget
+ * protects the parent from a single fast reader, and the cache from objects that would be evicted
+ * before they are used. */
 #include "ahead/internal.h"
 
 #include "base/path.h"

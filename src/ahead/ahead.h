@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What is asked for before anybody asks: each request that waits for the parent costs a way through
- * the tree, so what will follow by all that was seen so far goes up along with it. Events in, wants
- * out. A guess that is wrong costs a request, never an answer. Pure: no I/O, no clock, no thread;
- * the FUSE front and the simulator drive the same code. One thread at a time.
+/* Read-ahead: predicts what the kernel will ask for next and asks the parent for it in advance.
+ * Each request that somebody waits for costs a round trip through the tree; a right prediction
+ * saves it. A wrong one costs a request, and never changes an answer. The driver passes events in,
+ * the library calls the port `want`. Pure: no I/O, no clock, no thread; the FUSE front and the
+ * simulator drive the same code. One thread at a time.
  *
  * The rules, one file each:
  *   content.c    a small file's content comes with its attributes, by what is read of its suffix
- *   names.c      what is looked up after a name by habit; what a link leads to; the ACL
+ *   names.c      names that usually follow a name; the target of a link; the ACL
  *   listings.c   a directory is listed when a name in it was absent, or where others are
  *   libraries.c  a file that will be read is asked for as a whole, a large one at its ends
- *   walks.c      the next names of somebody who goes through a directory
- *   reads.c      the next chunks of somebody who reads on; how large the parts of a read are
+ *   walks.c      the next names of a process that walks through a directory
+ *   reads.c      the next chunks of a sequential reader; the size of a read's parts
  *   holes.c      where a file that was read as zeros has no data
- * All wants pass one budget (ahead.c).
+ * All requests share one budget (ahead.c).
  *
- * The driver keeps a struct cu_ahead_dir or cu_ahead_file beside each node of its own, all zero to
- * begin with, and tells of it with the events below. Ports are called during events only, and must
- * not call back into the library. */
+ * The driver keeps a struct cu_ahead_dir or cu_ahead_file beside each of its nodes, zeroed at
+ * first, and calls the event functions below. Ports are called during events only, and must not
+ * call back into the library. */
 #ifndef CU_AHEAD_AHEAD_H
 #define CU_AHEAD_AHEAD_H
 
@@ -31,7 +32,7 @@
 struct cu_ahead;
 struct cu_stream;
 
-/* What is to be asked for. Nobody waits for it. Borrowed during the call. */
+/* An object to ask for; no request waits for it. Borrowed during the call. */
 struct cu_ahead_want {
     enum cu_kind kind; /* ATTR, DIR, DATA, XATTR, HOLES */
     const char *path;  /* normal form */
@@ -41,7 +42,7 @@ struct cu_ahead_want {
     bool content;              /* ATTR: with a small file's content */
 };
 
-/* What was asked for ahead and is not here yet. */
+/* What was asked for in advance and has not arrived. */
 struct cu_ahead_load {
     uint64_t requests;
     uint64_t bytes; /* of chunks */
@@ -50,7 +51,7 @@ struct cu_ahead_load {
 /* What the driver knows of a directory. */
 struct cu_ahead_place {
     struct cu_ahead_dir *above; /* the directory that it is in; NULL: it is the root */
-    uint64_t id;                /* a number of its own, not 0 */
+    uint64_t id;                /* unique number, not 0 */
     const char *name;           /* borrowed, ends with a NUL */
     size_t name_len;
 };
@@ -59,8 +60,8 @@ struct cu_ahead_place {
 struct cu_ahead_name {
     const char *path; /* normal form */
     size_t path_len;
-    size_t dir_len;   /* path begins with the directory's, which is so long */
-    const char *name; /* ends with a NUL where an event says it */
+    size_t dir_len;   /* length of the directory's path, with which path begins */
+    const char *name; /* ends with a NUL where an event requires it */
     size_t name_len;
 };
 
@@ -72,10 +73,11 @@ struct cu_ahead_ports {
     /* Writes a path in normal form (CU_TREE_PATH_MAX bytes); its length or -ENAMETOOLONG. */
     int (*dir_path)(void *context, const struct cu_ahead_dir *dir, char *out);
     int (*file_path)(void *context, const void *owner, char *out);
-    /* Is there nothing to ask: the name is known (dir NULL: of no node), or is never shown? */
+    /* True when the name need not be asked for: it is known here, or is never shown. dir NULL: the
+     * directory has no node. */
     bool (*settled)(void *context, const struct cu_ahead_dir *dir,
                     const struct cu_ahead_name *name);
-    /* Is it known not to exist, by a listing held here? */
+    /* Does a listing held here prove that the name does not exist? */
     bool (*absent)(void *context, const struct cu_ahead_name *name);
     /* A fresh listing held here, borrowed until the next port is called; NULL: none. */
     const struct cu_value *(*listing)(void *context, const char *path, size_t path_len);
@@ -92,9 +94,9 @@ enum cu_ahead_content { CU_AHEAD_BY_SUFFIX, CU_AHEAD_ALWAYS, CU_AHEAD_NEVER };
 struct cu_ahead_config {
     struct cu_ahead_ports ports;
     uint32_t chunk_bytes;
-    uint64_t cache_bytes;   /* what is asked for ahead must still be held when it is wanted */
+    uint64_t cache_bytes;   /* the core's budget: bounds what is asked for in advance */
     uint64_t enoent_ttl_ns; /* how long absence is believed; 0: never, so listings are no use */
-    uint32_t stream_bytes;  /* ahead of somebody who reads on; 0: nothing */
+    uint32_t stream_bytes;  /* bytes asked for in advance of a sequential reader; 0: none */
     uint32_t list_after;    /* a directory is listed after so many names in it were absent */
     enum cu_ahead_content content;
 };
@@ -108,8 +110,8 @@ void cu_ahead_destroy(struct cu_ahead *a);
  */
 
 struct cu_ahead_dir {
-    struct cu_held *held; /* its listing, for a walk; the library's. NULL: none */
-    uint64_t retry_ns;    /* the listing failed: not again before */
+    struct cu_held *held; /* listing held for walks, owned by the library; NULL: none */
+    uint64_t retry_ns;    /* the listing failed: do not ask for it again before */
     uint32_t found;       /* names looked up and found while no listing was held */
     uint8_t absent;       /* names in it that were found not to exist, up to 255 */
     uint8_t walked;       /* how directories in it are walked: 1 + enum cu_ahead_order; 0: not */
@@ -117,32 +119,32 @@ struct cu_ahead_dir {
 };
 
 struct cu_ahead_file {
-    uint8_t jumps; /* small reads in no order, up to some number */
+    uint8_t jumps; /* small reads in no order, counted up to a limit */
     bool read;     /* it was, once */
-    bool predicts; /* was a reason to expect that files of its kind are read */
+    bool predicts; /* was counted as evidence that files of its kind are read */
 };
 
 /* What is known of the directory may be out of date: its listing is dropped, absent names and
  * failures are forgotten. */
 void cu_ahead_dir_doubt(struct cu_ahead *a, struct cu_ahead_dir *dir);
-/* The node goes. */
+/* To be called before the node is freed. */
 void cu_ahead_dir_clear(struct cu_ahead *a, struct cu_ahead_dir *dir);
 
 /* --- events: names -----------------------------------------------------------------------------
  */
 
-/* name is going to be looked up in dir, and no listing here says whether it exists: is the listing
- * asked for first, because it will answer for others, too? */
+/* name is about to be looked up in dir, and no listing held here says whether it exists. True: ask
+ * for the listing first, because it will answer further lookups, too. */
 bool cu_ahead_lists_first(const struct cu_ahead *a, const struct cu_ahead_dir *dir,
                           const char *name, size_t name_len, uint64_t now_ns);
-/* Is its content asked for with its attributes? */
+/* Should the file's content be asked for together with its attributes? */
 bool cu_ahead_content(const struct cu_ahead *a, const char *name, size_t name_len);
-/* Its attributes were asked for. acl: the kernel looks at its ACL when it is opened. */
+/* The attributes of name were asked for. acl: the kernel will ask for its ACL when it is opened. */
 void cu_ahead_asked(struct cu_ahead *a, const struct cu_ahead_name *name, bool acl);
-/* It is looked up in dir, and was not asked for before. */
+/* name is looked up in dir and was not asked for before. */
 void cu_ahead_looked_up(struct cu_ahead *a, struct cu_ahead_dir *dir,
                         const struct cu_ahead_name *name);
-/* It was found not to exist. */
+/* name was found not to exist in dir. */
 void cu_ahead_absent(struct cu_ahead *a, struct cu_ahead_dir *dir, const char *name,
                      size_t name_len);
 /* A regular file of this name becomes known for the first time. */
@@ -159,30 +161,30 @@ struct cu_ahead_node {
     bool first;                  /* it was not known before */
     struct cu_ahead_dir *self;   /* directory */
     struct cu_ahead_file *file;  /* regular file */
-    const struct cu_buf *target; /* symbolic link: what it says, or NULL */
+    const struct cu_buf *target; /* symbolic link: its target, or NULL */
 };
 void cu_ahead_found(struct cu_ahead *a, const struct cu_ahead_node *node);
-/* name in dir was asked for its extended attributes (XATTR): somebody may go through the directory.
- * For attributes cu_ahead_found does it. */
+/* An object of this kind (XATTR) was asked for name in dir: a process may be walking through the
+ * directory. For attributes, cu_ahead_found does this. */
 void cu_ahead_step(struct cu_ahead *a, struct cu_ahead_dir *dir, enum cu_kind kind,
                    const char *name, size_t name_len);
 
 /* --- events: listings --------------------------------------------------------------------------
  */
 
-/* dir's listing is asked for by somebody. */
+/* The kernel asks for dir's listing. */
 void cu_ahead_listed(struct cu_ahead *a, struct cu_ahead_dir *dir);
-/* It could not be had. */
+/* Asking for dir's listing failed. */
 void cu_ahead_list_failed(struct cu_ahead *a, struct cu_ahead_dir *dir, uint64_t now_ns);
-/* It is here: kept for walks, and to be shown. 0, -ENOMEM, -EIO (not a listing). */
+/* dir's listing has arrived: the library holds it, for walks and for readdir. 0, -ENOMEM, -EIO (not
+ * a listing). */
 __attribute__((warn_unused_result)) int cu_ahead_hold(struct cu_ahead *a, struct cu_ahead_dir *dir,
                                                       const struct cu_value *value);
-/* dir's listing (held) was used: it is the latest. */
+/* dir's listing (held) was used: it becomes the most recently used one. */
 void cu_ahead_held_used(struct cu_ahead *a, struct cu_ahead_dir *dir);
-/* It is not needed any more. Without one nothing happens. */
+/* Drops dir's listing. Does nothing when none is held. */
 void cu_ahead_held_drop(struct cu_ahead *a, struct cu_ahead_dir *dir);
-/* Entries of dir's listing (held) are shown from this position on to somebody who takes their
- * attributes along. */
+/* readdirplus returns entries of dir's listing (held) from this position on. */
 void cu_ahead_shown(struct cu_ahead *a, struct cu_ahead_dir *dir, uint32_t from);
 
 /* --- events: reads -----------------------------------------------------------------------------
@@ -191,20 +193,20 @@ void cu_ahead_shown(struct cu_ahead *a, struct cu_ahead_dir *dir, uint32_t from)
 /* A read of [start, end), within the file and not empty. */
 struct cu_ahead_read {
     const void *owner; /* the driver's node, for its ports */
-    uint64_t id;       /* a number of the file's own, not 0 */
+    uint64_t id;       /* unique number of the file, not 0 */
     struct cu_ahead_file *file;
     const char *name;
     size_t name_len;
     const struct cu_attr *attr;
     uint64_t start, end;
-    /* the library's, from cu_ahead_read to cu_ahead_reads_on */
+    /* owned by the library from cu_ahead_read to cu_ahead_reads_on */
     struct cu_stream *stream;
     uint32_t part_bytes;
 };
-/* Before anything is asked for: how large the parts are in which it is to be: chunk_bytes, or
- * pieces of chunks (proto/piece.h). */
+/* To be called before the read asks for anything. Returns the size of the parts to ask for:
+ * chunk_bytes, or that of pieces of chunks (proto/piece.h). */
 uint32_t cu_ahead_read(struct cu_ahead *a, struct cu_ahead_read *read);
-/* What it needs was asked for. No other read in between. */
+/* To be called when all parts of the read were asked for. No other read may begin in between. */
 void cu_ahead_reads_on(struct cu_ahead *a, struct cu_ahead_read *read);
 
 /* May the file have a hole that is worth a request? */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A small file's content comes along with its attributes when files of its suffix are mostly read
- * after they were looked up (predict.h): "stat, then read" is one trip then. */
+/* Asks for a small file's content together with its attributes when files with its suffix are
+ * mostly read after a lookup (predict.h): "stat, then read" then costs one round trip. */
 #include "ahead/internal.h"
 
 bool cu_ahead_content(const struct cu_ahead *a, const char *name, size_t name_len)

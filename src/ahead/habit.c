@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* See habit.h. Invariants: all text in the tables ends with a NUL; a rule that is used has been
- * seen twice, and not less than half as often as it was guessed by. */
+/* See habit.h. Invariants: all text in the tables ends with a NUL; a rule is used only when it was
+ * seen at least twice, and at least half as often as it was used for a prediction. */
 #include "ahead/habit.h"
 
 #include "base/hash.h"
@@ -10,8 +10,8 @@
 #define SEEN_MIN    2u
 #define GUESSES_MIN 16u
 #define GUESSES_MAX 4096u
-#define DIRS_MIN    4u  /* directories looked up before there is a guess */
-#define DIRS_MAX    32u /* then counts are halved: old habits fade */
+#define DIRS_MIN    4u  /* directories looked up before the first prediction */
+#define DIRS_MAX    32u /* counts are halved then, so that old ones lose weight */
 
 /* Splits at the first dot that is not in front. False: no dot, or too long to remember. */
 static bool split(const char *name, size_t *stem_len)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Habits of the programs on this node, learned from the names that they look up, so that what comes
- * next can be asked for ahead. A guess that is wrong costs a request, never an answer. One thread.
+/* Lookup patterns of the programs on this node, learned from the names that they look up, so that
+ * the next name can be asked for in advance. A wrong prediction costs a request, and never changes
+ * an answer. One thread.
  *
- * Companions: after DIR/NAME.a somebody looks up DIR/SUB/NAME.b (Python: foo.py, then
- * __pycache__/foo.cpython-311.pyc). Absent names: what did not exist in one directory will not
- * exist in the next (Python: __init__.abi3.so). Listed directories: most that are looked up are
- * listed next (Python: packages), others of some name never are (__pycache__). */
+ * Companions: after DIR/NAME.a a program looks up DIR/SUB/NAME.b (Python: foo.py, then
+ * __pycache__/foo.cpython-311.pyc). Absent names: a name that does not exist in one directory will
+ * not exist in the next (Python: __init__.abi3.so). Listed directories: most directories are listed
+ * after their lookup (Python: packages), those of certain names never are (__pycache__). */
 #ifndef CU_AHEAD_HABIT_H
 #define CU_AHEAD_HABIT_H
 
@@ -51,23 +52,23 @@ struct cu_habit {
     struct cu_habit_dirs new_dirs;            /* of all names, each the first time */
 };
 
-/* name is looked up in directory dir, which is called dir_name in directory parent. Text ends with
- * a NUL; numbers are not 0, but parent is for the root. */
+/* name is looked up in directory dir, whose own name is dir_name in directory parent. Strings end
+ * with a NUL; numbers are not 0, except that parent is 0 for the root. */
 void cu_habit_lookup(struct cu_habit *h, uint64_t dir, uint64_t parent, const char *dir_name,
                      const char *name);
 /* What may be looked up after name: file (CU_HABIT_NAME_MAX + 1 bytes) in subdirectory sub (points
- * into h). False: no idea. */
+ * into h). False: no prediction. */
 bool cu_habit_companion(struct cu_habit *h, const char *name, const char **sub, char *file);
 /* name was found to exist or not, somewhere. */
 void cu_habit_found(struct cu_habit *h, const char *name, size_t name_len, bool exists);
-/* Was it not there last time? */
+/* Did the name not exist last time? */
 bool cu_habit_absent(const struct cu_habit *h, const char *name, size_t name_len);
 /* A directory of this name was looked up for the first time. */
 void cu_habit_dir(struct cu_habit *h, const char *name, size_t name_len);
-/* It was listed for the first time. */
+/* A directory of this name was listed for the first time. */
 void cu_habit_listed(struct cu_habit *h, const char *name, size_t name_len);
-/* Will a directory of this name, which has not been counted yet, be listed? False until there is
- * something to go by. */
+/* Will a directory of this name, which has not been counted yet, be listed? False until enough were
+ * counted. */
 bool cu_habit_lists(const struct cu_habit *h, const char *name, size_t name_len);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #define HELD_MAX       64u
-#define HELD_BYTES_MAX (16u << 20) /* with what is needed to search in them */
+#define HELD_BYTES_MAX (16u << 20) /* with the search index */
 
 void cu_helds_init(struct cu_helds *helds)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Listings held for walks and for who is shown them, with what is needed to search in them. Each
- * belongs to one directory; the ones used longest ago go. One thread. */
+/* Listings held for walks and for readdir, each with its search index. Each belongs to one
+ * directory; the least recently used ones are dropped. One thread. */
 #ifndef CU_AHEAD_HELD_H
 #define CU_AHEAD_HELD_H
 
@@ -17,17 +17,17 @@ struct cu_ahead_dir;
 enum cu_ahead_order { CU_AHEAD_BY_NAME, CU_AHEAD_AS_SHOWN };
 #define CU_AHEAD_ORDERS 2u
 
-/* Somebody who goes through a listing name by name. */
+/* A process that walks through a listing name by name. */
 struct cu_walk {
     uint32_t last;   /* position of the last name, in this order */
-    uint32_t run;    /* how many in a row were neighbours */
+    uint32_t run;    /* number of consecutive neighbours */
     uint32_t window; /* names to ask for ahead */
     uint32_t ahead;  /* first position not asked for */
 };
 
 struct cu_held {
     struct cu_list link;      /* cu_helds.all, latest last */
-    struct cu_ahead_dir *dir; /* whose it is */
+    struct cu_ahead_dir *dir; /* the directory it belongs to */
     struct cu_dirview *view;  /* reference */
     bool cut;                 /* as in struct cu_value */
     struct cu_walk attrs[CU_AHEAD_ORDERS];

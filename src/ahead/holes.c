@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Where a file has no data is asked for when zeros were read from a file that has fewer blocks than
- * bytes: many of these have no holes (compressed ones), and a reader does not wait for it. */
+/* Asks for the list of a file's holes when zeros were read from a file with fewer blocks than
+ * bytes. Many such files have no holes (compressed ones), so no reader waits for the list. */
 #include "ahead/internal.h"
 
 #include "base/path.h"

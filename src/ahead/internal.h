@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Shapes shared by the rules; nobody else includes this. */
+/* Types and functions shared by the rules; not to be included outside of src/ahead. */
 #ifndef CU_AHEAD_INTERNAL_H
 #define CU_AHEAD_INTERNAL_H
 
@@ -16,7 +16,7 @@ struct cu_ahead {
     struct cu_helds helds;
 };
 
-/* ahead.c: the only way out. Dropped when the budget is used up. */
+/* ahead.c: all requests leave here. Dropped when the budget is used up. */
 void cu_ahead_emit(struct cu_ahead *a, const struct cu_ahead_want *want);
 /* Attributes of name in the directory with this path, and content where its suffix says so, unless
  * there is nothing to ask. dir: its state; NULL: it is not known. */

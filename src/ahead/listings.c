@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* When a directory is listed that nobody lists. Most names that are looked up do not exist (Python
- * and ld.so try one directory after the other), so one in which a name was absent is listed, and
- * its listing answers all that follow; at once, when that name was absent in the last directory,
- * too. And a directory that is looked up for the first time is listed where directories are listed
- * (habit.h). */
+/* Decides when to ask for a listing that no process asks for. Most names that are looked up do not
+ * exist (Python and ld.so try one directory after the other). So a directory in which a name was
+ * absent is listed, and the listing answers all further lookups in it; at once when the same name
+ * was absent in the previous directory, too. A directory that is looked up for the first time is
+ * listed when directories of this name usually are (habit.h). */
 #include "ahead/internal.h"
 
 bool cu_ahead_lists_first(const struct cu_ahead *a, const struct cu_ahead_dir *dir,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Names that follow names. By habit (habit.h): after foo.py somebody looks for
- * __pycache__/foo.cpython-311.pyc. A symbolic link: what it leads to, when that is beside it;
- * further ways are the kernel's to walk. The ACL of a file that will be read by somebody else than
- * its owner, which the kernel asks for when it is opened: one trip for both. */
+/* Names that usually follow a name. Learned companions (habit.h): after foo.py a process looks up
+ * __pycache__/foo.cpython-311.pyc. A symbolic link: its target, when that is in the same directory;
+ * other targets are left to the kernel's path walk. A file that will be read by somebody else than
+ * its owner: its ACL, which the kernel asks for at open; one round trip serves both. */
 #include "ahead/internal.h"
 
 #include "base/path.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* See predict.h. Invariant: reads <= lookups in every slot, and old habits fade: both are halved
- * when lookups reach LOOKUPS_MAX. Two suffixes in one slot only make the guess worse, never an
- * answer. */
+/* See predict.h. Invariant: reads <= lookups in every slot, and both are halved when lookups reach
+ * LOOKUPS_MAX, so that old counts lose weight. Two suffixes in one slot make the prediction worse,
+ * never an answer wrong. */
 #include "ahead/predict.h"
 
 #include "base/hash.h"

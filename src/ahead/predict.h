@@ -20,11 +20,12 @@ struct cu_predict {
 
 /* A regular file of this name was looked up for the first time. */
 void cu_predict_lookup(struct cu_predict *p, const char *name, size_t name_len);
-/* It was read for the first time. */
+/* The file was read for the first time. */
 void cu_predict_read(struct cu_predict *p, const char *name, size_t name_len);
-/* So it was, but no more files of its kind are to be expected to be read for that. */
+/* The file was read for the first time, but this must not count as evidence that files of its kind
+ * are read. */
 void cu_predict_unread(struct cu_predict *p, const char *name, size_t name_len);
-/* Are files with this suffix mostly read? False until there is something to go by. */
+/* Are files with this suffix mostly read? False until enough were counted. */
 bool cu_predict_content(const struct cu_predict *p, const char *name, size_t name_len);
 
 #endif

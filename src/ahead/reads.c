@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Who reads on where a read has ended (streams.h) gets whole chunks, and chunks ahead of him, so
- * that the tree is full of them. Who jumps about gets pieces of about the size of what he asks for,
- * and at most twice as many bytes. */
+/* A sequential reader (streams.h) gets whole chunks, and further chunks are asked for in advance,
+ * so that the tree is kept busy. A random reader gets pieces of about the size of its reads, and at
+ * most twice as many bytes as it asks for. */
 #include "ahead/internal.h"
 
 #include "base/path.h"
 #include "proto/holes.h"
 
-#define SMALL_FILE     (64u * 1024) /* is read as a whole: it costs hardly more */
+#define SMALL_FILE     (64u * 1024) /* read as a whole: costs hardly more */
 #define PIECE_MAX      (64u * 1024) /* and a fourth of that, and so on down to a page */
 #define PIECE_MIN      4096u
 #define JUMPS_MAX      8u                  /* small ones, after which a file is jumped about in */
-#define JUMPS_SIZE_MIN (UINT64_C(4) << 20) /* in a smaller one that is no reason to expect less */
+#define JUMPS_SIZE_MIN (UINT64_C(4) << 20) /* random reads in a smaller file do not count */
 
-/* Who begins at the beginning will read on. */
+/* A reader that begins at the file's start is expected to read sequentially. */
 static uint32_t part_bytes(const struct cu_ahead *a, const struct cu_ahead_read *read)
 {
     uint32_t chunk_bytes = a->config.chunk_bytes, bytes = PIECE_MAX;
@@ -28,7 +28,7 @@ static uint32_t part_bytes(const struct cu_ahead *a, const struct cu_ahead_read 
 
 uint32_t cu_ahead_read(struct cu_ahead *a, struct cu_ahead_read *read)
 {
-    /* Who begins with a jump wants parts of such files. */
+    /* A reader that begins with a jump is expected to read parts of such files. */
     if (!read->file->read && read->start == 0) {
         cu_predict_read(&a->predict, read->name, read->name_len);
         read->file->predicts = true;
@@ -86,10 +86,10 @@ static void follow(struct cu_ahead *a, const struct cu_ahead_read *read)
     if (read->end <= stream->next)
         return; /* again, or an earlier part that came late */
     stream->next = read->end;
-    /* Two reads that happen to be neighbours among many that jump are no reason to read ahead. */
+    /* Two reads that happen to be adjacent among many random ones do not start read-ahead. */
     if (stream->run++ == 0)
         return;
-    /* The window is filled up when half of it is used: one batch goes up in few messages. */
+    /* The window is refilled when half of it is used, so that each batch needs few messages. */
     if (stream->window && stream->ahead > last + 1 + stream->window / 2)
         return;
     stream->window = stream->window ? stream->window * 2 : 2;
@@ -98,8 +98,8 @@ static void follow(struct cu_ahead *a, const struct cu_ahead_read *read)
     want_ahead(a, read, last + 1);
 }
 
-/* Who reads the head of a large file and then small parts of it here and there (an index and
- * records) is no reason to expect that the next file of its kind will be read. */
+/* A reader that reads the head of a large file and then small parts of it in no order (an index and
+ * records) is no evidence that the next file of its kind will be read. */
 static void note_jump(struct cu_ahead *a, const struct cu_ahead_read *read)
 {
     struct cu_ahead_file *file = read->file;

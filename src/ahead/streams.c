@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A plain table: it is looked through for each READ, which costs less than the READ's way here. */
+/* A plain table, searched linearly for each READ; that costs less than the kernel's request
+ * itself. */
 #include "ahead/streams.h"
 
 #include <stdbool.h>
@@ -27,7 +28,7 @@ struct cu_stream *cu_streams_find(struct cu_streams *streams, uint64_t node, uin
     return found;
 }
 
-/* Which of two goes first. */
+/* Which of two streams is replaced first. */
 static bool goes_before(const struct cu_stream *a, const struct cu_stream *b)
 {
     if (!a->node || !b->node)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Walks: a process that goes through a directory name by name (`ls -l`, find, a loader of data
- * sets) asks for one name after the other, and each would be a trip through the tree. The listing
- * says what comes next, so after a few neighbours in a row the next ones are asked for ahead, ever
- * more of them; with their content, where files of that suffix are read. A directory of which some
- * names were found is listed for that; one beside a directory that was walked, at its first name.
- * Each directory remembers how those in it are walked, so a walk above or elsewhere changes nothing
- * for them; and forgets it when a walk of one of them that was begun for that turns out to be none.
- * Who lists a directory and takes attributes along is walking it, too. */
+ * sets) asks for one name after the other, and each lookup would cost a round trip. The listing
+ * shows which names come next. So after a few consecutive neighbours the next names are asked for
+ * in advance, in a growing window; with their content, where files of that suffix are read. For
+ * this, a directory in which some names were found is listed; one next to a directory that was
+ * walked, at its first name. Each directory remembers how the directories in it are walked, so a
+ * walk elsewhere changes nothing for them; it forgets this when a walk that was started early for
+ * this reason turns out not to be one. A readdirplus caller counts as walking the directory,
+ * too. */
 #include "ahead/internal.h"
 
 #include "base/path.h"
@@ -14,10 +15,11 @@
 #define RUN_MIN    3u /* neighbours in a row before anything is asked for ahead */
 #define GAP_MAX    4u /* names between neighbours: subdirectories, names the kernel knows */
 #define LIST_MIN   4u /* names found before the directory is listed */
-#define HOLDS_MIN  8u /* further neighbours after which what was begun as a walk is one */
+#define HOLDS_MIN  8u /* further neighbours that confirm a walk that was started early */
 #define WINDOW_MIN 16u
 #define WINDOW_WALKED                                                                              \
-    64u /* from here on it surely is a walk; and the first window beside a walked directory */
+    64u /* a walk is certain from this window on; also the first window next to a walked directory \
+         */
 #define WINDOW_CONTENT 128u  /* names whose content comes along: guards memory */
 #define WINDOW_MAX     1024u /* a fourth of the budget's requests */
 
@@ -57,8 +59,8 @@ static void want_ahead(struct cu_ahead *a, struct cu_held *held, enum cu_kind ki
     }
 }
 
-/* The listing for a walk of dir, of which one more name was found. It is asked for when enough
- * were, and looked for from then on. */
+/* The listing for a walk of dir, in which one more name was found. When enough were found it is
+ * asked for; from then on the listing held here is used. */
 static struct cu_held *held_of(struct cu_ahead *a, struct cu_ahead_dir *dir,
                                const struct cu_ahead_dir *above)
 {
@@ -103,7 +105,7 @@ static void step(struct cu_ahead *a, struct cu_held *held, struct cu_ahead_dir *
     walk->last = at;
     if (++walk->run < RUN_MIN)
         return;
-    /* Ask again only when half the window is used up: one batch goes up in few messages. */
+    /* Ask again only when half of the window is used, so that each batch needs few messages. */
     if (walk->window && walk->ahead > at + walk->window / 2)
         return;
     walk->window = walk->window ? walk->window * 2 : WINDOW_MIN;
@@ -129,7 +131,7 @@ void cu_ahead_step(struct cu_ahead *a, struct cu_ahead_dir *dir, enum cu_kind ki
     by_name = cu_dir_index_find(&held->view->index, name, name_len);
     if (by_name < 0)
         return;
-    /* Who walks a tree comes back here after each directory in it. */
+    /* A process that walks a tree comes back to this directory after each directory in it. */
     cu_ahead_held_used(a, dir);
     content = kind == CU_KIND_ATTR && cu_ahead_content(a, name, name_len);
     step(a, held, above, kind, CU_AHEAD_BY_NAME, (uint32_t)by_name, content);

@@ -12,7 +12,7 @@
 
 #include <errno.h>
 
-/* Who needs the checksum to be looked at here: this node's kernel, and who gets a part with a
+/* Must this node check the checksum? For its kernel, and for waiters that get a part, which has a
  * checksum of its own. */
 static bool has_trusting_waiter(const struct flight *flight)
 {
@@ -25,7 +25,7 @@ static bool has_trusting_waiter(const struct flight *flight)
     return false;
 }
 
-/* Errors that say something about the path, and so are worth remembering for a while. */
+/* Errors that are a property of the path, and so are cached for a while. */
 static bool lasting(const struct object *object, int error)
 {
     return !cu_kind_of_version((enum cu_kind)object->kind) &&
@@ -64,7 +64,7 @@ static void drop_stale_attr(struct cu_core *core, const struct object *data)
         cu_flight_drop(core, attr);
 }
 
-/* This node's kernel must not see bytes whose checksum was not looked at. */
+/* This node's kernel must not get bytes whose checksum was not checked. */
 static bool arrives_whole(struct object *object, const struct cu_value *value)
 {
     const struct cu_buf *bytes = value->bytes;
@@ -106,7 +106,7 @@ static bool chunk_fits(const struct cu_core *core, const struct data_object *dat
     return core->config.scaled || (value->bytes ? value->bytes->size : 0) == size;
 }
 
-/* Whatever a parent answers is looked at here, against what it was asked. */
+/* Checks an answer of a parent against the request. */
 static bool fits(const struct cu_core *core, const struct object *object,
                  const struct cu_msg_answer *answer)
 {
@@ -150,14 +150,14 @@ void cu_arrival_answer(struct cu_core *core, uint32_t rank, uint64_t id,
     struct flight *flight = asked_of(core, rank, id);
 
     if (!flight)
-        return; /* late: asked elsewhere since */
+        return; /* late: the request went to another parent since */
     if (fits(core, flight->object, answer)) {
         result(core, flight->object, &answer->value, false);
         return;
     }
     COUNT(core, wrong_answers);
-    cu_neighbors_distrust(core,
-                          rank); /* the flight goes elsewhere, as all that this parent was asked */
+    cu_neighbors_distrust(
+        core, rank); /* the flight is moved to another parent, like all requests to this one */
 }
 
 void cu_arrival_unsent(struct cu_core *core, uint32_t rank, uint64_t id)
@@ -168,9 +168,9 @@ void cu_arrival_unsent(struct cu_core *core, uint32_t rank, uint64_t id)
         cu_flight_step(core, flight->object, CU_EVENT_BUSY, &(struct flight_input){0});
 }
 
-/* Errors after which another node's storage may still have the file: this node reads past the
- * trees, or is the root of another tree than the path's, and its /tmp or its system image is not
- * that of the node that answered for the file's attributes. */
+/* Errors after which another node's storage may still have the file. This node reads without the
+ * trees, or is the root of another tree than the path's, and its local file systems (/tmp, the
+ * system image) may differ from those of the node that read the file's attributes. */
 static bool strays(int error)
 {
     return error && error != ENOMEM && error != EINVAL && error != EOVERFLOW;

@@ -224,9 +224,9 @@ void cu_cache_remove(struct cu_core *core, struct object *object)
 }
 
 /* `but` has just been filled: it stays until the next one, so that a file larger than the budget
- * can still be read through. What children wait for or have not taken is memory, too: the cache
- * gives way to it, down to half of its budget. So it does to the driver's names, as far again: they
- * leave it a quarter at least. */
+ * can still be read. Wants of children that are queued and answers that they have not taken use
+ * memory, too: the cache shrinks by as much, down to half of its budget. It also shrinks by the
+ * memory of the driver's names, but keeps at least a quarter of its budget. */
 void cu_cache_evict(struct cu_core *core, const struct object *but)
 {
     uint64_t budget = core->config.cache_bytes;

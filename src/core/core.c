@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The core's door: inputs are dispatched to the cache, the flights, the peers and readiness;
- * effects leave through one queue, in the order in which they arose. */
+/* The interface of the core: dispatches inputs to cache, flights, neighbors and readiness; effects
+ * leave through one queue, in the order of their creation. */
 #include "core/core.h"
 
 #include "core/arrivals.h"
@@ -138,7 +138,7 @@ const struct cu_value *cu_core_peek(struct cu_core *core, const struct cu_reques
     enter(core, now_ns);
     object = find_fresh(core, request);
     if (!object || !cu_flight_verify(object))
-        return NULL; /* wrong bytes: the next want finds out and reads again */
+        return NULL; /* the bytes are wrong: the next want detects it and reads again */
     cu_object_peek(object, &core->peeked);
     core->peeked.age_ms = cu_flight_age_ms(core, object);
     return &core->peeked;
@@ -222,7 +222,8 @@ void cu_core_refresh(struct cu_core *core, const char *path, size_t path_len, ui
     cu_lanes_pump(core);
 }
 
-/* What a connection says about itself cannot be left out: it goes, and another one begins anew. */
+/* Messages about the connection itself must not be lost: when one cannot be sent, the connection is
+ * closed, and a new one starts over. */
 static void lose(struct cu_core *core, struct cu_peer peer, int error)
 {
     struct neighbor *neighbor = cu_neighbors_find(core, peer.rank);
@@ -240,7 +241,7 @@ static void message_want(struct cu_core *core, struct neighbor *neighbor, const 
     cu_refresh_heard(core, &msg->want);
     if (cu_flow_want(core, neighbor, msg->id, &msg->want) == 0)
         return;
-    /* No memory to say so, or nobody who takes it: the child finds another parent. */
+    /* No memory for this answer, or it cannot be sent: the child finds another parent. */
     lose(core, cu_peer_child(neighbor->rank), ENOMEM);
 }
 

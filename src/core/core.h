@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The node's logic, pure: inputs in, effects out. It opens nothing, reads no clock, starts no
- * thread, logs nothing; the daemon and the simulator drive the same code. One thread at a time.
+/* The logic of a node, as a pure state machine: inputs in, effects out. It opens nothing, reads no
+ * clock, starts no thread, logs nothing; the daemon and the simulator drive the same code. One
+ * thread at a time.
  *
  * The driver calls an input function, then takes effects with cu_core_next_effect until there are
  * none, then arms its timer for cu_core_deadline. While it carries out one effect it may call any
@@ -30,10 +31,13 @@ struct cu_core_config {
     uint32_t chunk_bytes;         /* power of two, 4 KiB..16 MiB */
     uint32_t inline_bytes;   /* a file up to this size may travel with its attr; <= chunk_bytes */
     uint64_t enoent_ttl_ns;  /* how long a negative answer is believed (-E) */
-    uint64_t start_grace_ns; /* from creation: a parent that does not answer yet is waited for */
-    uint32_t storage_slots;  /* storage operations at once at a root */
-    uint32_t orphan_slots;   /* the same for a node that is root only because its parents died */
-    /* The file system that path lies on, as a number, without touching it; NULL: there is one. */
+    uint64_t start_grace_ns; /* from creation: the node waits this long for a parent that does not
+                                answer yet */
+    uint32_t storage_slots;  /* concurrent storage operations at a root */
+    uint32_t
+        orphan_slots; /* the same at an orphan: a node that is root only because its parents died */
+    /* A number for the file system that path lies on, found without touching it; NULL: there is
+     * only one. */
     uint64_t (*space_of)(void *context, const char *path, size_t path_len);
     void *space_context;
     bool scaled;            /* chunks are stand-ins (the simulator): their sizes mean nothing */
@@ -41,7 +45,7 @@ struct cu_core_config {
                                NULL: the core's own */
 };
 
-/* What a driver asks for. */
+/* A request of a driver. */
 struct cu_request {
     enum cu_kind kind;
     uint8_t flags;    /* CU_WANT_CONTENT: have a small file's content ready, too; CU_WANT_HOME */
@@ -53,10 +57,10 @@ struct cu_request {
     uint16_t piece; /* DATA: of the chunk (proto/piece.h); 0: all of it */
 };
 
-/* Where the answer to a want was when it was asked for. */
+/* Where the answer to a want was found. */
 enum cu_core_where {
     CU_WHERE_HERE,    /* in memory */
-    CU_WHERE_FLIGHT,  /* asked for already, for somebody else or ahead */
+    CU_WHERE_FLIGHT,  /* already requested, for another waiter or by read-ahead */
     CU_WHERE_PARENT,  /* it was asked of the parent */
     CU_WHERE_STORAGE, /* it was read from storage here */
 };
@@ -68,7 +72,7 @@ enum cu_effect_type {
     CU_EFFECT_CONNECT,    /* open a connection to rank; answered by peer_up or peer_down */
     CU_EFFECT_DISCONNECT, /* close the connection; no peer_down follows */
     CU_EFFECT_FORGET,     /* the kernel's copies of path (and all below) may be out of date */
-    CU_EFFECT_READY,      /* the set of ready ranks known here has changed */
+    CU_EFFECT_READY,      /* the set of ready ranks known to this node has changed */
 };
 
 /* An effect owns what it carries, and is good until cu_effect_clear, whatever is called meanwhile;
@@ -88,7 +92,8 @@ struct cu_effect {
         struct {
             uint64_t id;
             struct cu_request request;
-            bool direct; /* read past the trees: over max_cacheable_bytes, or the parent cannot */
+            bool direct; /* read by this node itself: over max_cacheable_bytes, or the parent cannot
+                          */
         } read;
         struct {
             uint32_t rank;
@@ -102,13 +107,13 @@ struct cu_effect {
             bool pages; /* and of file content */
         } forget;
     };
-    /* What the pointers above point into; cu_effect_clear lets go of it. */
+    /* Reference to what the pointers above point into; cu_effect_clear drops it. */
     struct cu_names *names;
     struct cu_name *name;
     struct cu_buf *held;
 };
 
-/* Lets go of what an effect owns, and zeroes it. A driver that keeps a message or a value moves it
+/* Releases what an effect owns, and zeroes it. A driver that keeps a message or a value moves it
  * out of the effect (and zeroes it there) or takes references. */
 void cu_effect_clear(struct cu_effect *effect);
 
@@ -123,15 +128,15 @@ void cu_core_destroy(struct cu_core *core);
 __attribute__((warn_unused_result)) int cu_core_want(struct cu_core *core,
                                                      const struct cu_request *request,
                                                      uint64_t cookie, uint64_t now_ns);
-/* Like want, but nobody waits. */
+/* Read-ahead: like cu_core_want, but without a reply. */
 void cu_core_prefetch(struct cu_core *core, const struct cu_request *request, uint64_t now_ns);
-/* What was asked for so and is not here yet: who reads ahead keeps that within a bound. */
+/* Read-ahead requests that have not been answered yet, so that the caller can bound them. */
 struct cu_core_ahead {
     uint64_t requests;
     uint64_t bytes; /* of chunks and their pieces */
 };
 struct cu_core_ahead cu_core_ahead(const struct cu_core *core);
-/* The cached value or NULL: never asks anybody. Borrowed until the next call into the core. */
+/* The cached value or NULL; sends no request. Borrowed until the next call into the core. */
 const struct cu_value *cu_core_peek(struct cu_core *core, const struct cu_request *request,
                                     uint64_t now_ns);
 /* Is name (in directory dir) known not to exist, from a complete fresh listing held here?
@@ -149,15 +154,15 @@ void cu_core_viewed(struct cu_core *core, const char *dir, size_t dir_len, struc
 /* A connection is up (handshake done), in either direction. */
 void cu_core_peer_up(struct cu_core *core, struct cu_peer peer, uint64_t now_ns);
 /* A connection ended, or could not be opened. error: positive errno; EPROTONOSUPPORT: the other end
- * speaks another version, which waiting will not change; 0: closed. */
+ * has another protocol version, so retries are useless; 0: closed. */
 void cu_core_peer_down(struct cu_core *core, struct cu_peer peer, int error, uint64_t now_ns);
 /* A message from a peer. The core takes what it needs by reference; the caller clears msg. CONTROL,
  * RESULT are not the core's. */
 void cu_core_message(struct cu_core *core, struct cu_peer peer, const struct cu_msg *msg,
                      uint64_t now_ns);
-/* How many bytes wait on the connection of the child, not yet taken by the network. A driver
- * whose connections have queues tells after each answer it sends, and when a queue has become empty
- * again; the core does not work on more for a child than its window. */
+/* Tells how many bytes are queued on the connection to the child and not yet taken by the network.
+ * A driver with send queues calls this after each answer that it sends, and when a queue has become
+ * empty; the core does not work on more than its window for a child. */
 void cu_core_child_queued(struct cu_core *core, uint32_t rank, uint64_t bytes, uint64_t now_ns);
 /* Result of a CU_EFFECT_READ. The core takes references. ESTALE in value->error says: the file is
  * no longer of the wanted version. */
@@ -167,7 +172,8 @@ void cu_core_storage_done(struct cu_core *core, uint64_t id, const struct cu_val
 uint64_t cu_core_deadline(const struct cu_core *core);
 void cu_core_tick(struct cu_core *core, uint64_t now_ns);
 
-/* This node's mount stands: it counts itself ready as soon as it is joined to its parents. */
+/* The mount of this node is up: the node counts itself ready as soon as it has joined its
+ * parents. */
 void cu_core_mounted(struct cu_core *core, uint64_t now_ns);
 /* Ranks known to be ready at or below this node: bit r of bits; returns how many. */
 uint32_t cu_core_ready(const struct cu_core *core, const uint8_t **bits);
@@ -177,30 +183,30 @@ uint32_t cu_core_children(const struct cu_core *core, uint32_t tree, uint32_t *r
  * still looking for one. */
 uint32_t cu_core_parent(const struct cu_core *core, uint32_t tree);
 
-/* What is known of path and all below it ("/": of all) no longer counts, and the kernel is to look
- * at it again. generation: the refresh's number, above cu_core_generation of who commands it; peers
- * are told, and a refresh that is known is ignored. 0: here only, and chunks of files are dropped,
- * too. */
+/* Refresh: everything cached about path and all below it ("/": everything) becomes out of date, and
+ * the kernel has to look it up again. generation: the number of the refresh, above
+ * cu_core_generation of the node that commands it; peers are told, and a refresh that is known
+ * already is ignored. 0: this node only, and chunks of files are dropped, too. */
 void cu_core_refresh(struct cu_core *core, const char *path, size_t path_len, uint32_t generation,
                      uint64_t now_ns);
 
-/* A CU_EFFECT_SEND could not be encoded or queued (error: positive errno), and the connection
- * stands: what the message was about fails alone. A want is read from storage here, an answer
+/* A CU_EFFECT_SEND could not be encoded or queued (error: positive errno), although the connection
+ * is up: only the request of this message fails. A want is read from storage here, an answer
  * becomes EBUSY, upon which the child reads storage; when not even that can be sent, the connection
- * goes. */
+ * is closed. */
 void cu_core_unsent(struct cu_core *core, struct cu_peer peer, const struct cu_msg *msg, int error,
                     uint64_t now_ns);
 
-/* Takes the next effect, to be cleared with cu_effect_clear. False when there is none. */
+/* Takes the next effect; the caller clears it with cu_effect_clear. False when there is none. */
 bool cu_core_next_effect(struct cu_core *core, struct cu_effect *effect);
 
-/* What names may take of cache_bytes (a fraction: one of so many) before they are to be fewer. */
+/* Names may use cache_bytes / CU_CORE_NAME_SHARE before the driver has to reduce their number. */
 #define CU_CORE_NAME_SHARE 4u
-/* How much memory the driver holds for names: the cache gives way to it, down to half its budget.
- */
+/* Bytes that the driver uses for names: the cache shrinks by as much, down to half of its budget.
+ * */
 void cu_core_outside(struct cu_core *core, uint64_t bytes);
 
-/* How many refreshes this node knows of. */
+/* The number of the latest refresh that this node knows. */
 uint32_t cu_core_generation(const struct cu_core *core);
 
 /* Counters, indexed by enum cu_counter; borrowed, live. The driver adds its own kinds to them. */

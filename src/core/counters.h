@@ -28,14 +28,14 @@
     /* cache */ \
     X(cached_bytes /* gauge */) X(cached_objects /* gauge */) X(evictions) X(expired) \
     X(stale_versions) X(bad_checksums) \
-    /* peers that wanted too much */ \
+    /* peers that asked for too much */ \
     X(ranks_refused) X(receives_ended) \
     /* peers */ \
     X(parents_lost) X(parents_changed) X(children /* gauge */) X(handshakes_refused) \
     X(bad_messages) X(refused_busy) X(no_memory) \
     /* listings that the kernel was told not to keep; what was over a bound (docs/limits.md) */ \
     X(listings_unkept) X(names_left_out) X(listings_cut) X(xattrs_over) X(paths_over) \
-    X(wrong_answers /* did not fit what was asked: the parent is let go for a while */) \
+    X(wrong_answers /* did not match the request: the parent is not used for a while */) \
     X(unsent /* requests and answers that could not be put on the way, and failed alone */) \
     /* storage operations: lists of holes */ \
     X(storage_holes) \

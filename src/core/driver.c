@@ -27,7 +27,7 @@ void cu_driver_lose(struct cu_driver *driver, struct cu_peer peer, int error)
     cu_core_peer_down(driver->core, peer, error, now(driver));
 }
 
-/* A connection that is gone takes all with it; a message that cannot be sent fails alone. */
+/* A lost connection fails all of its requests; a message that cannot be sent fails alone. */
 static void carry_send(struct cu_driver *driver, struct cu_peer peer, struct cu_msg *msg)
 {
     uint64_t queued = 0;
@@ -93,7 +93,7 @@ static void carry_out(struct cu_driver *driver, struct cu_effect *effect)
     }
 }
 
-/* A timer that is armed for too early costs one empty tick; so it is moved only when it is too
+/* A timer that fires too early costs one empty tick. So it is moved only when it would fire too
  * late. */
 static void arm(struct cu_driver *driver)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The loop around a core, the same for the daemon, the simulator and tests: after each input the
  * core's effects are carried out until there are none, then a timer is armed for what is due next.
- * What it takes to carry an effect out is behind ports; what follows when one fails is decided
- * here. As pure as the core: time comes in through a port. One thread at a time. */
+ * Ports carry effects out; this file decides what follows when one fails. As pure as the core: time
+ * comes in through a port. One thread at a time. */
 #ifndef CU_CORE_DRIVER_H
 #define CU_CORE_DRIVER_H
 
@@ -32,12 +32,12 @@ struct cu_driver_ports {
     void (*disconnect)(void *context, struct cu_peer peer);
     void (*forget)(void *context, const char *path, size_t path_len, bool pages);
     void (*ready)(void *context);
-    /* Has cu_driver_fire called at that time or a little later, at now for what is overdue. What
-     * was armed before is later, and counts no more. */
+    /* Arms the timer: cu_driver_fire is to be called at that time or a little later, immediately
+     * when it is overdue. Replaces the time that was armed before, which is always later. */
     void (*arm)(void *context, uint64_t at_ns);
-    /* What else lives on this loop. poll: no effect is left to be carried out; true when that led
-     * to something, so that there may be effects. deadline: when tick must be called next;
-     * UINT64_MAX: no need. */
+    /* Other work on this loop. poll: called when no effect is left; returns true when it did
+     * something that may have created effects. deadline: when tick must be called next; UINT64_MAX:
+     * no need. */
     bool (*poll)(void *context);
     uint64_t (*deadline)(void *context);
     void (*tick)(void *context);
@@ -55,12 +55,12 @@ struct cu_driver {
 void cu_driver_init(struct cu_driver *driver, struct cu_core *core,
                     const struct cu_driver_ports *ports, void *context);
 /* To be called after every input. May be called from inside a port: then it does nothing, and the
- * call that is under way goes on with what is new. */
+ * call under way carries out the new effects. */
 void cu_driver_run(struct cu_driver *driver);
 /* The timer has fired: ticks what is due, and runs. */
 void cu_driver_fire(struct cu_driver *driver);
-/* Closes what leads to the peer, and tells the core. error: positive errno, or 0. To be followed by
- * cu_driver_run. */
+/* Closes the connection to the peer, and tells the core. error: positive errno, or 0. To be
+ * followed by cu_driver_run. */
 void cu_driver_lose(struct cu_driver *driver, struct cu_peer peer, int error);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What leaves the core: one queue, in the order in which things arose. What waits in it is a
- * waiter, a flight, a peer or the core itself, each with a link of its own, so that no effect
- * needs memory, but for the set of ready ranks, which can wait. What an effect carries moves into
- * it, or is a counted reference. */
+/* The queue of effects, in the order of their creation. Its entries are waiters, flights, neighbors
+ * and the core itself, each with a link of its own, so that no effect needs memory; except the set
+ * of ready ranks, which is sent later when memory is out. An effect owns what it carries, or holds
+ * a counted reference. */
 #include "core/effects.h"
 
 #include "core/flow.h"
@@ -97,7 +97,7 @@ static void effect_of_flight(struct cu_core *core, const struct flight *flight,
     want->path_len = object->name->len;
 }
 
-/* Which of the two connections it is about. */
+/* Which of the two connections the effect is for. */
 static struct cu_peer peer_of(const struct neighbor *neighbor, unsigned what)
 {
     return what & (SEND_DISCONNECT_CHILD | SEND_PONG | SEND_REFRESH_CHILD)
@@ -105,7 +105,7 @@ static struct cu_peer peer_of(const struct neighbor *neighbor, unsigned what)
                : cu_peer_parent(neighbor->rank);
 }
 
-/* False: no memory for it now, or nothing is to be said any more. */
+/* False: no memory for it now, or there is nothing to send any more. */
 static bool message_of_neighbor(struct cu_core *core, struct neighbor *neighbor, unsigned what,
                                 struct cu_effect *effect)
 {
@@ -164,7 +164,7 @@ static bool effect_of_neighbor(struct cu_core *core, struct neighbor *neighbor,
     return true;
 }
 
-/* The core's own news: readiness, and what the kernel should forget. */
+/* Effects of the core itself: readiness, and FORGET effects for the kernel. */
 static void effect_of_core(struct cu_core *core, struct cu_effect *effect)
 {
     if (cu_refresh_forget(core, effect)) {
@@ -176,7 +176,7 @@ static void effect_of_core(struct cu_core *core, struct cu_effect *effect)
     }
 }
 
-/* False: it has become pointless. */
+/* False: the effect is not needed any more. */
 static bool effect_of(struct cu_core *core, struct pending *pending, struct cu_effect *effect)
 {
     *effect = (struct cu_effect){0};

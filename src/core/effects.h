@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What leaves the core: one queue, in the order in which things arose; cu_core_next_effect takes
- * from it. Whatever waits to become an effect carries its own link in core->pending: a waiter (its
- * reply), a flight (its ask or its read), a neighbor (its control messages). So no effect needs
- * memory of its own, and one that became pointless is taken off the queue. */
+/* The queue of effects, in the order of their creation; cu_core_next_effect takes from it. Whatever
+ * waits to become an effect carries its own link in core->pending: a waiter (its reply), a flight
+ * (its ask or its read), a neighbor (its control messages). So no effect needs memory of its own,
+ * and one that became pointless is taken off the queue. */
 #ifndef CU_CORE_EFFECTS_H
 #define CU_CORE_EFFECTS_H
 
@@ -14,7 +14,7 @@ enum pending_kind {
     PENDING_WAITER = 1,
     PENDING_FLIGHT,
     PENDING_NEIGHBOR,
-    PENDING_NEWS, /* the core's own: readiness, and what the kernel should forget */
+    PENDING_NEWS, /* of the core itself: readiness, and FORGET effects for the kernel */
 };
 
 struct pending {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Flights: how an object comes to a node, and who is told. Invariants: an object in flight has one
- * slot, so one answer can match it; a waiter is in exactly one place: a flight's list, or the
- * queue of effects; each is answered exactly once. */
+/* Flights: how a node gets an object, and whom it answers. Invariants: an object in flight has one
+ * slot, so one answer can match it; a waiter is in exactly one place: a flight's list, or the queue
+ * of effects; each is answered exactly once. */
 #include "core/flight.h"
 
 #include "base/hash.h"
@@ -90,7 +90,7 @@ static struct flight *flight_new(struct object *object)
     return flight;
 }
 
-/* Nothing that was asked or read so far counts any more; those who wait stay. */
+/* Discards the request or read under way; the waiters stay. */
 static void leave(struct cu_core *core, struct flight *flight)
 {
     if (flight->asked != CU_RANK_NONE)
@@ -103,7 +103,7 @@ static void leave(struct cu_core *core, struct flight *flight)
     cu_slot_give(core, flight);
 }
 
-/* The caller answers those who wait, and frees it. */
+/* The caller answers the waiters, and frees it. */
 static struct flight *end(struct cu_core *core, struct object *object)
 {
     struct flight *flight = object->flight;
@@ -120,7 +120,7 @@ static struct flight *end(struct cu_core *core, struct object *object)
     return flight;
 }
 
-/* The flight is over without a value. */
+/* The flight ends without a value. */
 static void fail(struct cu_core *core, struct object *object, int error)
 {
     struct flight *flight = end(core, object);
@@ -232,7 +232,7 @@ static void fill(struct cu_core *core, struct object *object, const struct cu_va
     bool stored = object->state == CU_FLIGHT_READING;
     struct flight *flight = end(core, object);
 
-    if (!value->unchanged) { /* else: what is held is right */
+    if (!value->unchanged) { /* else: the value held is right */
         cu_object_set(object, value);
         object->verified |= stored; /* made here just now */
     } else if (value->partial) {
@@ -292,7 +292,7 @@ static void park(struct flight *flight, struct waiter *waiter)
         cu_list_push_back(&flight->waiters, &waiter->link);
 }
 
-/* Nothing can be asked for: the object goes, and who wanted it is told. */
+/* The request cannot be made: frees the object and answers its waiters with the error. */
 static void no_memory(struct cu_core *core, struct object *object, struct waiter *waiter)
 {
     COUNT(core, no_memory);
@@ -301,7 +301,7 @@ static void no_memory(struct cu_core *core, struct object *object, struct waiter
         cu_waiter_fail(core, waiter, ENOMEM);
 }
 
-/* What came or is held is worth nothing; storage is asked, past the tree. */
+/* The value received or held is wrong: asks storage directly, without the tree. */
 static void read_instead(struct cu_core *core, struct object *object, struct waiter *waiter)
 {
     bool filled = object->state == CU_FLIGHT_FILLED;
@@ -336,8 +336,8 @@ static void serve(struct cu_core *core, struct object *object, const struct flig
     cu_waiter_answer(core, object, waiter);
 }
 
-/* An expired listing is kept, to be asked for by its version. Its checksum is looked at before
- * that: "unchanged" vouches for what is held. */
+/* An expired listing is kept, and its version goes into the request. Its checksum is checked first,
+ * because the answer "unchanged" makes the listing held here valid again. */
 static void expire(struct cu_core *core, struct object *object)
 {
     COUNT(core, expired);

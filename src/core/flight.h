@@ -4,9 +4,9 @@
  *   ABSENT   nothing is known                 ASKING   the parent was asked, or will be
  *   READING  storage was asked, or will be    FILLED   the value is here
  *
- * A want from the kernel and a want from a child are the same event. Whoever comes while an object
- * is ASKING or READING waits for that one flight. The table is total; the compiler checks its shape
- * and tests/unit/core_flight_rules_test.c what must hold of every entry. */
+ * A want of the kernel and a want of a child are the same event. Wants that arrive while an object
+ * is ASKING or READING wait for that one flight. The table is total; the compiler checks its shape,
+ * and tests/unit/core_flight_rules_test.c the rules for every entry. */
 #ifndef CU_CORE_FLIGHT_H
 #define CU_CORE_FLIGHT_H
 
@@ -32,8 +32,8 @@ enum cu_flight_state {
 #define CU_FLIGHT_STATES 4
 
 enum cu_flight_event {
-    CU_EVENT_WANT,    /* somebody wants it, and what is held (if anything) is to be believed */
-    CU_EVENT_EXPIRED, /* somebody wants it, and what is held is too old or known to be wrong */
+    CU_EVENT_WANT,    /* it is wanted, and the value held (if any) is valid */
+    CU_EVENT_EXPIRED, /* it is wanted, and the value held is expired or known to be wrong */
     CU_EVENT_REROUTE, /* the parent that was asked is gone, or there is one now (READING: only what
                          is not issued yet) */
     CU_EVENT_ANSWER,  /* the parent's value, or its lasting error */
@@ -41,7 +41,7 @@ enum cu_flight_event {
     CU_EVENT_STORED,  /* storage's value, or its lasting error */
     CU_EVENT_FAILED,  /* a passing error from the parent or from storage */
     CU_EVENT_CORRUPT, /* the checksum is wrong */
-    CU_EVENT_DROP,    /* refresh: what was known until now no longer counts */
+    CU_EVENT_DROP,    /* refresh: the value held is out of date */
     CU_EVENT_EVICT,   /* memory is needed */
 };
 #define CU_FLIGHT_EVENTS 10
@@ -61,7 +61,8 @@ enum cu_flight_action {
 
 enum cu_flight_action cu_flight_action(enum cu_flight_state state, enum cu_flight_event event);
 
-/* While an object is asked for or read. It has a slot, by which one answer can match it. */
+/* Exists while an object is asked for or read. It has a slot, so that exactly one answer can match
+ * it. */
 struct flight {
     struct pending pending; /* ASKING: message to send; READING: operation to issue */
     struct cu_list link;    /* ASKING: core->routes[].flights; READING: lane */
@@ -88,25 +89,27 @@ struct flight_input {
     const struct cu_value *value;     /* ANSWER, BUSY, STORED, FAILED */
 };
 
-/* The machine: looks up what an event means in the object's state, and does it. The object may be
- * gone afterwards. */
+/* Runs the state machine: looks up the actions for the event in the object's state, and performs
+ * them. The object may be freed afterwards. */
 void cu_flight_step(struct cu_core *core, struct object *object, enum cu_flight_event event,
                     const struct flight_input *in);
-/* What is held no longer counts; what is under way is asked for anew. */
+/* The value held is out of date; a request under way is started anew. */
 void cu_flight_drop(struct cu_core *core, struct object *object);
-/* Memory is needed: a FILLED object goes. */
+/* Memory is needed: frees a FILLED object. */
 void cu_flight_evict(struct cu_core *core, struct object *object);
 /* The route of a tree has changed: flights that were asked of `lost` (or of nobody yet) start anew.
  */
 void cu_flight_reroute(struct cu_core *core, struct route *route, uint32_t lost);
-/* Storage here does not have what a DATA flight is to read, or cannot say: the next start asks the
- * root of the path's tree, which read the attributes. False: it was asked, or is this node. */
+/* The storage of this node does not have the file of a DATA flight, or the read failed in a way
+ * that does not tell: the next start of the flight asks the root of the path's tree, which read the
+ * attributes. False: that root was asked already, or is this node. */
 bool cu_flight_send_home(struct cu_core *core, struct flight *flight);
 /* The tree along which a flight goes. */
 uint8_t cu_flight_tree(const struct cu_core *core, const struct flight *flight);
-/* Is a FILLED object still to be believed? */
+/* Is the value of a FILLED object still valid? */
 bool cu_flight_fresh(const struct cu_core *core, const struct object *object);
-/* Is the checksum of what is about to go to this node's kernel right? Looked at once. */
+/* Is the checksum right of a value that is about to go to this node's kernel? Checked once per
+ * value. */
 bool cu_flight_verify(struct object *object);
 /* How long ago storage was asked for what a FILLED object holds. */
 uint32_t cu_flight_age_ms(const struct cu_core *core, const struct object *object);

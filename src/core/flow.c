@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* How much of a child's demand is worked on at a time. A child may ask for anything, all at once,
- * and may then not take what it gets: so its wants are served within a window of answers on their
- * way, in number and in bytes; further ones are parked, as little more than their path, and when
- * even that is too much they are refused with EBUSY, and the child asks storage itself. What it was
- * sent and has not taken yet (the driver tells) counts, too, so that a child that stands still
- * holds its window of memory and no more, and a sibling's answers do not wait for it.
+/* Flow control: how many wants of a child are worked on at a time. A child may send any number of
+ * wants at once, and may then not read the answers. So its wants are served within a window of
+ * answers on their way, bounded in number and in bytes. Further wants are parked, which costs
+ * little more than their path. When too many are parked they are refused with EBUSY, and the child
+ * asks storage itself. Answers that were sent but not yet taken by the child (the driver tells)
+ * count, too: a child that does not read holds no more memory than its window, and its siblings'
+ * answers do not wait for it.
  *
- * Each tree has a window of its own. Within a tree all waiting leads to its root, which waits for
- * nobody; but the trees go through each other's nodes, and with a window in common a ring of nodes
- * would wait for each other for ever.
+ * Each tree has a window of its own. Within one tree, waiting always leads to the root, which waits
+ * for no node. But the trees use the same nodes in different order, so with a common window a cycle
+ * of nodes could wait for each other forever (deadlock).
  *
  * Invariant: a want is in service (counted in its tree's flow) from serve() until its
  * answer leaves as an effect, or parked, or answered EBUSY. */
@@ -26,11 +27,11 @@
 #include <string.h>
 
 #define WANTS_MAX        1024u         /* in service, of one child in one tree */
-#define PARKED_BYTES_MAX (8ull << 20)  /* of all children, which park their own children's */
+#define PARKED_BYTES_MAX (8ull << 20)  /* of all children; each parks the wants of its own */
 #define WINDOW_MAX_BYTES (32ull << 20) /* twice what one reader reads ahead */
-#define WINDOW_CHUNKS    4u            /* at least: else a small cache has no pipeline */
-#define REFUSALS_BYTES   (2ull << 20)  /* queued beyond the window: then the child is let go */
-#define UNKNOWN_BYTES    4096u         /* of an answer whose size is not known yet */
+#define WINDOW_CHUNKS    4u /* minimum, so that requests overlap with a small cache, too */
+#define REFUSALS_BYTES   (2ull << 20) /* queued beyond the window: then the connection is closed */
+#define UNKNOWN_BYTES    4096u        /* of an answer whose size is not known yet */
 
 struct parked {
     struct cu_list link; /* in flow->parked */
@@ -79,7 +80,7 @@ static bool has_room(const struct cu_core *core, const struct neighbor *neighbor
     return flow->wants < WANTS_MAX && flow->bytes + neighbor->child_queued < window_bytes(core);
 }
 
-/* A tree that there is not is the child's mistake, and costs it only this order. */
+/* A tree number out of range is the child's error; it only loses the order among its wants. */
 static struct flow *flow_of(const struct cu_core *core, struct neighbor *neighbor, uint8_t tree)
 {
     return &neighbor->flows[tree < core->config.tree_count ? tree : 0];
@@ -185,7 +186,7 @@ static int refuse(struct cu_core *core, const struct neighbor *neighbor, uint64_
     COUNT(core, refused_busy);
     if (neighbor->child_queued >
         REFUSALS_BYTES + (uint64_t)core->config.tree_count * window_bytes(core)) {
-        cu_waiter_free(waiter); /* it does not even take refusals */
+        cu_waiter_free(waiter); /* it does not even read refusals */
         return -ENOBUFS;
     }
     if (!waiter)
@@ -228,7 +229,7 @@ void cu_flow_answered(struct cu_core *core, const struct waiter *waiter)
     if (!neighbor || waiter->bytes == 0)
         return; /* it was refused, and never in service */
     flow = flow_of(core, neighbor, waiter->tree);
-    /* The answer may be to a connection that has ended, whose counts are gone. */
+    /* The answer may belong to a connection that has ended; its counts were reset. */
     if (flow->wants > 0)
         flow->wants--;
     flow->bytes -= waiter->bytes < flow->bytes ? waiter->bytes : flow->bytes;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* How much of a child's demand is worked on at a time: a window of answers on their way, in each
+/* Flow control: the wants of a child are worked on within a window of answers on their way, in each
  * tree. Further wants are parked, or refused. */
 #ifndef CU_CORE_FLOW_H
 #define CU_CORE_FLOW_H
@@ -28,7 +28,7 @@ int cu_flow_want(struct cu_core *core, struct neighbor *neighbor, uint64_t id,
 /* An answer did not leave: the child is told EBUSY instead. -ENOMEM. */
 int cu_flow_unsent(struct cu_core *core, struct neighbor *neighbor, uint64_t id,
                    const struct cu_msg_answer *answer);
-/* A child's answer leaves. */
+/* An answer to the child is about to be sent. */
 void cu_flow_answered(struct cu_core *core, const struct waiter *waiter);
 /* So many bytes wait on the child's connection. */
 void cu_flow_queued(struct cu_core *core, struct neighbor *neighbor, uint64_t bytes);

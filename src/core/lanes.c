@@ -46,7 +46,7 @@ void cu_lane_ended(struct cu_core *core, struct flight *flight)
     cu_list_remove(&flight->link);
 }
 
-/* What runs in a lane, as somebody sees it who wants a place in it. */
+/* The operations that run in a lane, counted for one that wants to start. */
 struct load {
     uint32_t all, stuck;         /* of the lane */
     uint32_t space, space_stuck; /* of the same file system */
@@ -87,10 +87,11 @@ enum place {
     PLACE_NOT_FOR_SPACE,
 };
 
-/* May it run? An operation that hangs lends its place to others, within bounds: of one path at most
- * three quarters of a lane run, and hang; of one file system the lane and half as many that hang
- * besides; of all together the lane and twice as many. A quarter of a lane is kept for file systems
- * of which little runs, so that they need not wait until others are found to hang. */
+/* May the flight start? A hanging operation does not occupy its place, within bounds. For one path,
+ * at most three quarters of a lane run, hanging ones included. For one file system, a full lane may
+ * run besides up to one and a half lanes of hanging operations; for all together, a full lane
+ * besides up to two lanes of hanging ones. A quarter of a lane is reserved for file systems with
+ * few running operations, so that they need not wait until others are found to hang. */
 static enum place place_for(const struct cu_core *core, const struct lane *lane,
                             const struct flight *flight)
 {
@@ -117,7 +118,7 @@ static void issue(struct cu_core *core, struct lane *lane, struct flight *flight
 }
 
 /* Starts at most so many of the list; those that may not run are moved to the end of `blocked`,
- * where they keep their order. What was refused for one stands for all of its kind that follow. */
+ * where they keep their order. A refusal holds for all that follow of the same kind. */
 static void examine(struct cu_core *core, struct lane *lane, struct cu_list *from, uint32_t most)
 {
     const struct cu_name *full_path = NULL;
@@ -183,7 +184,8 @@ static uint32_t count_stuck(const struct cu_core *core, const struct lane *lane)
     return stuck;
 }
 
-/* Who is blocked may go on when an operation has ended, one for each, or when more are stuck. */
+/* Blocked flights are tried again when operations have ended, one for each, or when more are
+ * stuck. */
 void cu_lanes_pump(struct cu_core *core)
 {
     for (unsigned i = 0; i < LANES; i++) {

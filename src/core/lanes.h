@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The budgets of storage operations at once: one as a root or for the node itself, one as an
- * orphan, whose parents have died. */
+/* Lanes: the bounds of concurrent storage operations. One lane is for reads as a root or for the
+ * node itself, one for reads as an orphan, whose parents have died. */
 #ifndef CU_CORE_LANES_H
 #define CU_CORE_LANES_H
 
@@ -15,12 +15,12 @@ struct flight;
 
 struct lane {
     struct cu_list queue;   /* struct flight, READING, not issued */
-    struct cu_list blocked; /* the same, came before those: there was no place */
+    struct cu_list blocked; /* the same, older than those in queue: no place was free for them */
     struct cu_list running; /* struct flight, READING, issued */
     uint32_t used;          /* length of running */
     uint32_t max;
-    uint32_t ended; /* operations since blocked ones were looked at */
-    uint32_t stuck; /* when they were */
+    uint32_t ended; /* operations that have ended since the blocked ones were last tried */
+    uint32_t stuck; /* when they were last tried */
 };
 
 void cu_lanes_init(struct cu_core *core);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Paths, each held once however many objects are about it: its attributes, its listing, thousands
- * of chunks. Counted references; one thread at a time. A pool may be shared by several cores of one
- * thread (the simulator has 10,624). */
+/* A pool of paths: each path is stored once, for all objects that refer to it (attributes, listing,
+ * thousands of chunks). Counted references; one thread at a time. A pool may be shared by several
+ * cores of one thread (the simulator has 10,624). */
 #ifndef CU_CORE_NAMES_H
 #define CU_CORE_NAMES_H
 

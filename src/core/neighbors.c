@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Neighbors and routes: whom this node may ask in each tree, who of them lives, and whom it asks
- * now.
+/* Neighbors and routes: the candidates for this node's parent in each tree, which of them are up,
+ * and the parent in use.
  *
- * A route's candidates all have a lower place, so there are no loops whoever is dead. The parent in
- * use is the best candidate that is up. A candidate that could not be reached is dead until it is
- * up again; it is tried again now and then, in the background. With no candidate alive the node is
- * a root. Before a route was ever joined, a candidate that cannot be reached is not dead yet: at
- * the start of a job all daemons come up at the same time. One that speaks another version is.
+ * All candidates of a route have a lower place, so there are no loops whichever nodes are dead. The
+ * parent in use is the best candidate that is up. A candidate that could not be reached is dead
+ * until it is up again; it is tried again now and then, in the background. With no candidate alive
+ * the node is a root. Before a route was ever joined, a candidate that cannot be reached does not
+ * count as dead, because at the start of a job all daemons come up at the same time; one with
+ * another protocol version does.
  *
- * Silence: a parent that owes an answer and says nothing is asked for a sign of life after 1 s and
- * is lost after 3 s, others being connected to meanwhile; an idle one is asked every 10 s. A child
- * that is silent for 35 s is let go. One that answers what it was not asked is lost at once, and
- * not asked for 30 s. */
+ * Silence: a parent that owes an answer and sends nothing is pinged after 1 s and counts as lost
+ * after 3 s; connections to other candidates are opened meanwhile. An idle parent is pinged every
+ * 10 s. The connection of a child that is silent for 35 s is closed. A parent that sends an answer
+ * that was not asked for is lost at once, and not asked for 30 s. */
 #include "core/neighbors.h"
 
 #include "core/flight.h"
@@ -113,7 +114,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* When silence becomes a question. */
+/* When a silent parent is pinged. */
 static uint64_t ping_at(const struct neighbor *neighbor)
 {
     return neighbor->heard_ns + (neighbor->inflight ? PING_BUSY_NS : PING_IDLE_NS);
@@ -147,8 +148,8 @@ static void want_connection(struct cu_core *core, struct neighbor *neighbor)
     cu_neighbors_todo(core, neighbor, SEND_CONNECT);
 }
 
-/* A parent that has owed an answer for some time, and a sign of life, too, is about to be lost:
- * others are sought already, so that they, or that they are dead as well, are known by then. */
+/* A parent that has owed an answer and a PONG for some time is about to be lost. Other candidates
+ * are connected to already, so that it is known by then which of them are up. */
 static bool is_suspect(const struct cu_core *core, const struct neighbor *neighbor)
 {
     return neighbor->state == PARENT_UP && neighbor->pinged_ns && neighbor->inflight &&
@@ -198,7 +199,7 @@ static void set_parent(struct cu_core *core, struct route *route, uint32_t rank)
     cu_flight_reroute(core, route, CU_RANK_NONE);
 }
 
-/* Chooses the parent among the candidates and opens the connections that are worth having. */
+/* Chooses the parent among the candidates and opens the connections that are needed. */
 static void route_update(struct cu_core *core, struct route *route)
 {
     uint32_t alive = 0, parent = CU_RANK_NONE, standby = route->joined ? STANDBY_MAX : 1u;
@@ -243,8 +244,9 @@ static bool is_candidate(const struct cu_core *core, const struct neighbor *neig
     return false;
 }
 
-/* Of all neighbors: after each change but those that only move it further away, which is most of
- * them; a tick too early finds out. */
+/* The earliest deadline of all neighbors. Recomputed after each change, except changes that only
+ * move a deadline to a later time, which are most of them; a tick that comes too early corrects
+ * it. */
 static void update_deadline(struct cu_core *core)
 {
     uint64_t at = UINT64_MAX;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Neighbors and routes. A neighbor is what this node knows of one other rank: as a parent, over the
- * connection that this node opened, and as a child, over the one that the other opened. A route is
- * whom it asks in one tree. */
+/* Neighbors and routes. A neighbor is the state kept about one other rank: as a parent, over the
+ * connection that this node opened, and as a child, over the one that the other opened. A route
+ * holds the candidates for the parent in one tree and the one in use. */
 #ifndef CU_CORE_NEIGHBORS_H
 #define CU_CORE_NEIGHBORS_H
 
@@ -21,7 +21,7 @@ enum parent_state {
     PARENT_UP,
 };
 
-/* What is to leave for a neighbor, lowest bit first. */
+/* Messages that are to be sent to a neighbor, lowest bit first. */
 #define SEND_DISCONNECT_PARENT 1u
 #define SEND_DISCONNECT_CHILD  2u
 #define SEND_CONNECT           4u
@@ -53,7 +53,7 @@ struct neighbor {
     uint64_t child_trees;
     uint64_t child_heard_ns;
     uint64_t pong_id;
-    uint64_t child_queued; /* sent, and not taken yet */
+    uint64_t child_queued; /* bytes sent, and not taken by the network yet */
     uint8_t *ready;        /* ready ranks at and below it; NULL: none said */
     struct flow flows[];   /* by tree */
 };
@@ -78,12 +78,13 @@ struct neighbor *cu_neighbors_find(struct cu_core *core, uint32_t rank);
 void cu_neighbors_up(struct cu_core *core, struct cu_peer peer);
 /* error: positive errno, or 0. */
 void cu_neighbors_down(struct cu_core *core, struct cu_peer peer, int error);
-/* A message has come from there. */
+/* A message has arrived from the peer. */
 void cu_neighbors_heard(struct cu_core *core, struct cu_peer peer);
-/* Has SEND_* bits leave. */
+/* Queues the messages of these SEND_* bits. */
 void cu_neighbors_todo(struct cu_core *core, struct neighbor *neighbor, unsigned what);
-/* A parent that answers what was not asked: its connection goes, and it is not asked for a while.
- */
+/* A parent has sent an answer that was not asked for: closes its connection, and does not ask it
+ * for a while.
+ * */
 void cu_neighbors_distrust(struct cu_core *core, uint32_t rank);
 /* Counts asks under way at a parent. */
 void cu_neighbors_asked(struct cu_core *core, uint32_t rank, int change);

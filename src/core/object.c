@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What an object holds. Each kind has a shape of its own after the common part, because a job has
- * thousands of objects on a node: 184 bytes for attributes, 120 for a chunk. */
+/* The contents of objects. Each kind has a layout of its own after the common part, because a job
+ * has thousands of objects on a node: 184 bytes for attributes, 120 for a chunk. */
 #include "core/object.h"
 
 #include "core/flight.h"

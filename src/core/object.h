@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a node knows of one thing: a file's attributes, a listing, a piece of a chunk. There are as
- * many objects as there are names and chunks, so each kind has a shape of its own after the common
- * part, and what only some need stands elsewhere: while one is asked for or read, in its flight. */
+/* An object: what a node knows about one thing, such as a file's attributes, a listing, or a piece
+ * of a chunk. There are as many objects as there are names and chunks, so each kind has a layout of
+ * its own after the common part. State that is needed only while an object is asked for or read is
+ * in its flight. */
 #ifndef CU_CORE_OBJECT_H
 #define CU_CORE_OBJECT_H
 
@@ -82,7 +83,7 @@ static inline struct data_object *cu_object_data(const struct object *object) /*
     return CU_LIST_ENTRY(object, struct data_object, object);
 }
 
-/* Of one version of a file, which is part of the key? */
+/* Is the version part of the key, because the kind belongs to one version of a file? */
 static inline bool cu_kind_of_version(enum cu_kind kind)
 {
     return kind == CU_KIND_DATA || kind == CU_KIND_HOLES;
@@ -95,7 +96,7 @@ static inline bool cu_object_in_flight(const struct object *object)
 
 /* The memory that it takes, without its name and bytes. */
 size_t cu_object_size(enum cu_kind kind);
-/* Its key as a request, with what its flight wants besides. Borrows the path. */
+/* The request for the object: its key, and the options of its flight. Borrows the path. */
 struct cu_request cu_object_request(const struct object *object);
 /* As answers carry it that are about the object, or about that piece of it. */
 uint64_t cu_object_key_of(const struct object *object, uint32_t piece);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A peer: the other end of a connection, as one value. Two nodes can have two connections, one that
- * each opened, so a rank alone does not say which is meant. */
+/* A peer: the other end of a connection, as one value. Two nodes can have two connections, one
+ * opened by each, so a rank alone does not identify one. */
 #ifndef CU_CORE_PEER_H
 #define CU_CORE_PEER_H
 

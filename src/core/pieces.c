@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Pieces of chunks: one is answered from whatever is held or under way and has its bytes, so that a
- * byte is not asked for again as part of something smaller. The other way round it is: a chunk that
- * is wanted when some of its pieces are here is asked for as a whole.
+/* Pieces of chunks: a want for a piece is answered from any object that is held or under way and
+ * contains its bytes, so no byte is requested twice as part of something smaller. The reverse does
+ * not hold: a chunk that is wanted when some of its pieces are here is requested as a whole.
  *
  * Invariant: a checksum of a part is made only from bytes whose own checksum was looked at. */
 #include "core/pieces.h"

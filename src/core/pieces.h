@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Pieces of chunks: one is answered from whatever is held or under way and has its bytes. */
+/* Pieces of chunks: a want for a piece is answered from any object that is held or under way and
+ * contains its bytes. */
 #ifndef CU_CORE_PIECES_H
 #define CU_CORE_PIECES_H
 
@@ -10,7 +11,7 @@ struct cu_request;
 struct object;
 struct waiter;
 
-/* What is held or under way and has all of the piece that is asked for, and more; NULL: nothing. */
+/* A larger object that is held or under way and contains all of the piece; NULL: none. */
 struct object *cu_pieces_around(struct cu_core *core, const struct cu_request *request);
 /* Does the waiter want a part of what the object has? */
 bool cu_pieces_part(const struct object *object, const struct waiter *waiter);

@@ -15,12 +15,12 @@ void cu_ready_check_self(struct cu_core *core);
 /* The set of ready ranks at and below a child, whole. */
 void cu_ready_hear(struct cu_core *core, struct neighbor *child, uint32_t first, uint32_t count,
                    const uint8_t *bits);
-/* The child is gone, and with it what it said. */
+/* The child's connection has ended: its set is dropped. */
 void cu_ready_forget(struct cu_core *core, struct neighbor *child);
-/* The parent in tree 0 is new: it must learn all that is known here. */
+/* The parent in tree 0 is new: the whole set must be sent to it. */
 void cu_ready_resend(struct cu_core *core);
 void cu_ready_tick(struct cu_core *core);
-/* It could not be made: again a little later. */
+/* The READY message could not be made: try again a little later. */
 void cu_ready_later(struct cu_core *core);
 
 #endif

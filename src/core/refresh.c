@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Refreshing: what was known of a path and all below it no longer counts, on all nodes.
+/* Refresh: everything cached about a path and all below it becomes out of date, on all nodes.
  *
- * A refresh is a generation and a path. It goes from peer to peer, each way of each connection, and
- * after a connection is made the latest ones are told anew; so whoever was cut off hears of it, and
- * a path stays a path. A WANT names the generation of its asker: one that has overtaken the news
- * gets no older copy.
+ * A refresh is a generation and a path. It is sent from peer to peer, in both directions of each
+ * connection, and after a connection is made the latest ones are sent again; so nodes that were cut
+ * off learn of it. A WANT carries the generation of its sender: a WANT that arrives before the
+ * refresh itself gets no older copy.
  *
- * Chunks of files stay: each is of one version, and the version is what is asked for again.
+ * Chunks of files stay: each belongs to one version, and only the version is asked for again.
  *
  * Objects are not walked through at once: each remembers the latest refresh before it came. It is
  * compared with the refreshes since when it is next looked for, and by a sweep that takes some
@@ -28,7 +28,7 @@
 
 static const char *path_of(const struct refresh *r)
 {
-    /* Without memory for it: forgetting more is slower, never wrong. */
+    /* Used when memory is out: dropping more than needed is slower, never wrong. */
     return r->path ? (const char *)r->path->data : "/";
 }
 
@@ -144,7 +144,7 @@ static bool known(struct cu_core *core, uint32_t generation, const char *path, s
     return false;
 }
 
-/* Before anything that is already on its way to be sent. */
+/* Queued before all messages that wait to be sent. */
 static void tell(struct cu_core *core, struct neighbor *neighbor, enum cu_side side)
 {
     cu_neighbors_todo(core, neighbor, side == CU_CHILD ? SEND_REFRESH_CHILD : SEND_REFRESH_PARENT);
@@ -195,7 +195,7 @@ bool cu_refresh_message(struct cu_core *core, struct neighbor *neighbor, enum cu
     return false;
 }
 
-/* What is under way may bring back what was. */
+/* Requests under way may still return the old state. */
 static void restart_flights(struct cu_core *core, const struct refresh *r)
 {
     for (uint32_t i = 0; i < core->slot_count; i++) {
@@ -261,7 +261,8 @@ void cu_refresh_learn(struct cu_core *core, uint32_t generation, const char *pat
     if (known(core, generation, path, path_len) ||
         (news && core->generation >= REFRESH_LOG && generation <= core->generation - REFRESH_LOG))
         return;
-    /* Some before it have been missed, and who tells no longer knows what they were of. */
+    /* Some refreshes before this one were missed, and the sender has no record of their paths any
+     * more. */
     if (news && generation > core->generation && generation - core->generation > 1)
         make(core, 0, "/", 1, false);
     if (generation > core->generation)

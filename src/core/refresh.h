@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Refreshing: what was known of a path and all below it no longer counts, on all nodes. A refresh
- * is a generation and a path; the latest are in a log. */
+/* Refresh: everything cached about a path and all below it becomes out of date, on all nodes. A
+ * refresh is a generation and a path; the latest are in a log. */
 #ifndef CU_CORE_REFRESH_H
 #define CU_CORE_REFRESH_H
 
@@ -42,11 +42,13 @@ void cu_refresh_free(struct cu_core *core);
 bool cu_refresh_outdates(struct cu_core *core, const struct object *object);
 /* Drops path and all below it here, chunks too. */
 void cu_refresh_drop(struct cu_core *core, const char *path, size_t path_len);
-/* There is a refresh; news: a peer says so, else it was commanded. Once known it is ignored. */
+/* A refresh has arrived. news: from a peer; else it was commanded here. One that is known already
+ * is ignored. */
 void cu_refresh_learn(struct cu_core *core, uint32_t generation, const char *path, size_t path_len,
                       bool news);
-/* A child's WANT, before it is worked on: it may know of a refresh that this node has not heard of.
- */
+/* To be called for a child's WANT before it is worked on: the child may know of a refresh that this
+ * node does not know yet.
+ * */
 void cu_refresh_heard(struct cu_core *core, const struct cu_msg_want *want);
 /* The generation that a WANT of this node names. */
 uint32_t cu_refresh_asks_for(const struct cu_core *core);

@@ -17,7 +17,8 @@ struct slot {
 
 /* Gives a flight that has none a slot. 0 or -ENOMEM. */
 int cu_slot_take(struct cu_core *core, struct flight *flight);
-/* Its id leads nowhere from now on. A flight without a slot: does nothing. */
+/* Frees the flight's slot: its id matches nothing from now on. Does nothing for a flight without a
+ * slot. */
 void cu_slot_give(struct cu_core *core, struct flight *flight);
 /* Of a flight that has a slot. */
 uint64_t cu_slot_id(const struct cu_core *core, const struct flight *flight);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The core itself: one struct of what its modules keep. Each module's header says what its own
- * fields mean, and its .c file alone changes them. Nobody outside src/core includes this but the
- * simulator's checkers and tests/unit/core_*. */
+/* The struct of the core: the state of all its modules. Each module's header explains its fields,
+ * and only its .c file changes them. Outside of src/core, only the simulator's checkers and
+ * tests/unit/core_* include this. */
 #ifndef CU_CORE_STATE_H
 #define CU_CORE_STATE_H
 

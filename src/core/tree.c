@@ -3,8 +3,8 @@
  * the subtree of a place is the contiguous range that starts at it. */
 #include "core/tree.h"
 
-/* A rotation by N/T alone puts heads of blocks on heads of blocks, so that the same nodes forward
- * in all trees (docs/design/trees.md). In a small job it does not matter. */
+/* With a rotation by N/T alone, heads of blocks would fall on heads of blocks, so that the same
+ * nodes forward in all trees (docs/design/trees.md). In a small job it does not matter. */
 #define SHIFT       3u
 #define SHIFT_NODES 64u
 
@@ -149,7 +149,7 @@ uint32_t cu_tree_candidates(const struct cu_tree *tree, uint32_t rank, uint32_t 
 
 uint32_t cu_tree_default_fanout(uint32_t node_count)
 {
-    /* A parent's CPU is what a large job waits for, not the number of levels (7 at 10,624 nodes):
+    /* A large job is limited by a parent's CPU, not by the number of levels (7 at 10,624 nodes):
      * docs/design/fanout.md. */
     return node_count <= 16 ? 2 : 4;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Tree arithmetic: who is whose parent, from (rank, node count, fan-out, tree) alone.
+/* Tree arithmetic: parents and children, computed from (rank, node count, fan-out, tree) alone.
  *
  * A tree over places [lo, hi): the head is lo; the rest is cut into k contiguous blocks of sizes
  * that differ by at most one, larger first, each a subtree. Places are ranks rotated by the tree's
@@ -29,9 +29,10 @@ uint32_t cu_tree_ancestors(const struct cu_tree *tree, uint32_t rank, uint32_t *
 uint32_t cu_tree_children(const struct cu_tree *tree, uint32_t rank, uint32_t *out, uint32_t max);
 /* Nodes in rank's subtree, itself included. */
 uint32_t cu_tree_subtree_size(const struct cu_tree *tree, uint32_t rank);
-/* Whom a node may ask, best first: its ancestors, then the nodes of the lowest places below its own
- * that are not its ancestors. Every candidate has a lower place: no loops, whoever is dead. Returns
- * how many written (<= max). A node with no living candidate is a root. */
+/* The candidates for a node's parent, best first: its ancestors, then the nodes at the lowest
+ * places that are not its ancestors, below its own place. Every candidate has a lower place, so
+ * there are no loops, whichever nodes are dead. Returns how many written (<= max). A node with no
+ * living candidate is a root. */
 uint32_t cu_tree_candidates(const struct cu_tree *tree, uint32_t rank, uint32_t *out, uint32_t max);
 /* A fan-out for node_count nodes, when none is given. */
 uint32_t cu_tree_default_fanout(uint32_t node_count);

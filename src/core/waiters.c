@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Those who wait for an object: this node's kernel and children. Invariant: a waiter is in exactly
- * one place, a flight's list or the queue of effects; so each is answered exactly once. */
+/* Waiters: wants of this node's kernel and of children that are not answered yet. Invariant: a
+ * waiter is in exactly one place, a flight's list or the queue of effects; so each is answered
+ * exactly once. */
 #include "core/waiters.h"
 
 #include "core/flight.h"
@@ -117,7 +118,8 @@ void cu_waiter_answer(struct cu_core *core, const struct object *object, struct 
         send_off(core, waiter);
 }
 
-/* The list is nobody's any more: answering one may start a flight of another object. */
+/* The waiters are moved to a list of this function's own: answering one may start a flight of
+ * another object. */
 void cu_waiters_answer(struct cu_core *core, const struct object *object, struct cu_list *waiters,
                        int error)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Somebody who wants an object: this node's kernel, or a child. A waiter is in exactly one place, a
- * flight's list or the queue of effects; so each is answered exactly once. */
+/* A waiter: a want of this node's kernel or of a child that is not answered yet. It is in exactly
+ * one place, a flight's list or the queue of effects; so each is answered exactly once. */
 #ifndef CU_CORE_WAITERS_H
 #define CU_CORE_WAITERS_H
 
@@ -37,12 +37,12 @@ struct waiter *cu_waiter_new(struct cu_core *core);
 void cu_waiter_free(struct waiter *waiter);
 /* Answers it with a positive errno. Takes it off the list that it is on. */
 void cu_waiter_fail(struct cu_core *core, struct waiter *waiter, int error);
-/* Answers one who is on no list with what the object holds. */
+/* Answers a waiter that is on no list with what the object holds. */
 void cu_waiter_answer(struct cu_core *core, const struct object *object, struct waiter *waiter);
 /* Answers all on the list, with what the object holds or with an error. */
 void cu_waiters_answer(struct cu_core *core, const struct object *object, struct cu_list *waiters,
                        int error);
-/* The child is gone: nobody waits for it any more. */
+/* The child's connection has ended: frees its waiter without an answer. */
 void cu_waiters_forget_child(struct cu_core *core, uint32_t rank);
 
 #endif

@@ -10,7 +10,7 @@
 
 #include <errno.h>
 
-/* Is what is held an answer to this request? */
+/* Does the value held answer this request? */
 static bool believed(const struct cu_core *core, const struct object *object,
                      const struct cu_request *request)
 {
@@ -26,8 +26,8 @@ static bool believed(const struct cu_core *core, const struct object *object,
     return cu_version_is_none(&request->version) || !cu_version_equal(&version, &request->version);
 }
 
-/* A child that the root of the chunk's own tree has sent here must not wait for what this node asks
- * of that root: the two would wait for each other. */
+/* A want with CU_WANT_HOME was sent here by the root of the chunk's own tree. It must not wait for
+ * a request of this node to that root: the two would wait for each other. */
 static void turn_home(struct cu_core *core, const struct cu_request *request)
 {
     struct object *object = cu_pieces_around(core, request);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The ports of the read-ahead library (ahead/ahead.h): what the front, its inodes and its core
- * know, and where the library's wants go. No rule is here. */
+/* The ports of the read-ahead library (ahead/ahead.h): they give it access to the front, its inodes
+ * and its core, and pass its wants to the core. This file contains no read-ahead rule. */
 #include "front/internal.h"
 
 #include <errno.h>

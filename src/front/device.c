@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* libfuse before 3.17 never passes FUSE_PARALLEL_DIROPS on to the kernel, whatever a file system
- * wants (libfuse pull request 861). Without it the kernel asks for one name of a directory at a
- * time: a stat that hangs on storage would hold up the whole directory. So the reply to INIT is
- * completed on its way. Where libfuse has no hook for that (before 3.14), lookups stay one by one.
- */
+/* libfuse before 3.17 never passes FUSE_PARALLEL_DIROPS on to the kernel, even when the file system
+ * asks for it (libfuse pull request 861). Without it the kernel asks for one name of a directory at
+ * a time: a stat that hangs on storage would hold up the whole directory. So the flag is added to
+ * the reply to INIT when it is sent. Where libfuse has no hook for that (before 3.14), lookups in
+ * one directory stay serialised.
+ * */
 #include "front/internal.h"
 
 #include <errno.h>

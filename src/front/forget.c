@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Refreshing the kernel. Nodes are looked at in steps, some hundred at a time, and the next step
- * waits until the kernel has been told of the last one: neither the loop nor the queue suffers from
- * a table of millions.
+/* Invalidates the kernel's caches after a refresh. Nodes are visited in steps of some hundred, and
+ * the next step waits until the notifications of the last one were sent. So a table of millions of
+ * nodes blocks neither the loop nor fills the queue.
  *
- * Nothing is taken away from who uses it. Where names can expire (notify.c), the names of all
- * nodes do, and the kernel looks each up when it is next used; attributes come with the answer. A
- * node is one version of a file, so its pages stay right. Before that (Linux below 6.2) the names
- * stay, and attributes are asked for again: when the node is no longer what its name stands for,
- * the answer is ESTALE, and the kernel looks the name up by itself. */
+ * Processes keep what they use. Where names can expire (notify.c), the names of all nodes are
+ * expired, and the kernel looks each up at its next use; attributes come with the answer. A node is
+ * one version of a file, so its pages stay valid. On older kernels (before Linux 6.2) names stay,
+ * and attributes are asked for again: when the node no longer belongs to its name, the answer is
+ * ESTALE, and the kernel looks the name up again. */
 #include "front/internal.h"
 
 #include "host/log.h"
@@ -67,7 +67,7 @@ void cu_front_replaced(struct cu_front *front, struct cu_front_request *r)
 {
     struct cu_inode *inode = r->inode;
 
-    /* Who has it open goes on with what it was. */
+    /* Processes that have it open keep the old version. */
     if (!S_ISDIR(inode->attr.mode) && inode->parent) {
         inode->doubted = false;
         if (tell(front, CU_INVALIDATE_NAME, inode->parent->nodeid, inode->name, inode->name_len) <
@@ -102,8 +102,8 @@ static void visit(struct cu_front *front, struct forget *job, struct cu_inode *i
         cu_ahead_dir_doubt(front->ahead, &inode->dir.ahead);
 }
 
-/* The kernel believes that name does not exist, or has found it since: then, without expiry, the
- * name would be taken away from who uses it. */
+/* The kernel holds a negative entry for name, or has found the name since: then, without expiry,
+ * the invalidation would take the name away from processes that use it. */
 static void visit_negative(struct cu_front *front, struct forget *job,
                            const struct cu_negative *negative, uint64_t now_ns)
 {
@@ -179,7 +179,7 @@ static void end_job(struct cu_front *front, struct forget *job)
 
 static void on_timer(uv_timer_t *timer);
 
-/* As far as it goes now: until the kernel has been told, or the time has come. */
+/* Runs steps until one has to wait for the invalidator or for a deadline. */
 static void go_on(struct cu_front *front)
 {
     struct cu_front_forgets *f = &front->forgets;
@@ -190,7 +190,7 @@ static void go_on(struct cu_front *front)
         return;
     if (!f->walked) {
         f->walked = step(front, job);
-        uv_async_send(&f->wake); /* when nothing was to be told, nobody else calls */
+        uv_async_send(&f->wake); /* when nothing was sent, the invalidator does not call */
         return;
     }
     if (f->settle_ns > now_ns) {

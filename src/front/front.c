@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The mount: its beginning, the loop that takes requests from the kernel, what the kernel is told
- * to forget, and its end. The operations are in front_*.c.
+ * to forget, and its end. The operations are in the other files of src/front.
  *
  * Everything runs on the loop thread, except the notifications to the kernel (front/invalidate.h).
- * Invariants: no call here touches a path below the mount, which would wait for this very thread;
- * each request is answered exactly once, also when the mount ends. */
+ * Invariants: no call here touches a path below the mount, because it would wait for this thread
+ * itself; each request is answered exactly once, also when the mount ends. */
 #include "front/internal.h"
 
 #include "host/capture.h"
@@ -162,7 +162,8 @@ static int open_session(struct cu_front *front, struct cu_error *err)
 {
     char device[32];
 
-    snprintf(device, sizeof(device), "/dev/fd/%d", front->config.device_fd); /* libfuse's word */
+    snprintf(device, sizeof(device), "/dev/fd/%d",
+             front->config.device_fd); /* the text that libfuse logged */
     front->session =
         cu_front_session(front->config.device_fd > 0 ? device : front->config.mount_dir,
                          front->config.allow_other && front->config.device_fd <= 0, front, err);
@@ -174,7 +175,7 @@ static int open_session(struct cu_front *front, struct cu_error *err)
     return 0;
 }
 
-/* All but the front itself, which holds libuv's handle. */
+/* Frees all but the struct of the front itself, which contains libuv's handle. */
 static void free_parts(struct cu_front *front)
 {
     if (front->session) {

@@ -27,7 +27,7 @@ enum cu_front_asked_op {
 /* A request of the kernel that is about a path, and its answer. */
 struct cu_front_asked {
     enum cu_front_asked_op op;
-    enum cu_core_where where; /* the answer was; of what took several objects, the farthest */
+    enum cu_core_where where; /* where the answer was found; of several objects, the farthest */
     int error;                /* positive errno; ENOENT of a lookup: there is no such name */
     const char *path;         /* borrowed, normal form */
     size_t path_len;
@@ -40,13 +40,14 @@ struct cu_front_events {
     void (*kick)(void *context);
     /* The mount has gone (unmounted by somebody); the front answers nothing any more. */
     void (*unmounted)(void *context);
-    /* ioctl COPPER_IOC_DROP on the mount's root, or SIGHUP-like wishes: drop this node's caches. */
+    /* A process has asked to drop this node's caches (ioctl COPPER_IOC_DROP on the mount's
+     * root). */
     void (*drop)(void *context);
-    /* Is the thread that asks one that works for us, so that who answers it may wait for it? Then
-     * it gets ELOOP at once. NULL: none is. */
+    /* Is the calling thread one of this daemon's own workers? The answer to such a request could
+     * wait for that thread, so it gets ELOOP at once. NULL: there are none. */
     bool (*is_ours)(void *context, uint32_t tid);
-    /* A request was answered that was not answered at once without looking anywhere. NULL: nobody
-     * counts, and it costs nothing. Must not call back into the front. */
+    /* A request was answered for which an object was looked for. NULL: requests are not recorded,
+     * at no cost. Must not call back into the front. */
     void (*asked)(void *context, const struct cu_front_asked *asked);
 };
 
@@ -64,35 +65,35 @@ struct cu_front_config {
     struct cu_recovery *recovery; /* borrowed, opened; NULL: nobody will take over */
     bool resumes;                 /* goes on with what an earlier daemon left there */
     bool allow_other;             /* the mount: the front lets nobody but its user in */
-    bool old_kernel;              /* does without what Linux has later than 5.14: for tests */
+    bool old_kernel;              /* uses nothing newer than Linux 5.14: for tests */
     struct cu_aside *aside;       /* borrowed: large listings are made ready there; NULL: here */
     struct cu_front_events events;
 };
 
-/* allow_other: the kernel lets everybody in, which fusermount3 may refuse.
- * Mounts without serving: the device, which processes that are forked later may serve (one at a
- * time), or -errno with err. Who has it unmounts. */
+/* Mounts without serving. Returns the FUSE device, which processes that are forked later may serve
+ * (one at a time), or -errno with err. The owner of the device unmounts. allow_other: the kernel
+ * lets all users in; fusermount3 may refuse this. */
 __attribute__((warn_unused_result)) int cu_front_mount(const char *mount_dir, bool allow_other,
                                                        struct cu_error *err);
 
 /* Mounts (fusermount3 when not root) and starts to serve on the loop. */
 struct cu_front *cu_front_create(const struct cu_front_config *config, struct cu_error *err);
-/* resumes: takes up what the earlier daemon had not answered; to be called once the core works. 0,
- * -ENOMEM, -EINVAL: nothing to go on with. */
+/* Takes over the requests that the earlier daemon had not answered; to be called once the core
+ * works. 0, -ENOMEM, -EINVAL: there is nothing to take over. */
 __attribute__((warn_unused_result)) int cu_front_resume(struct cu_front *front);
 /* A CU_EFFECT_REPLY whose cookie the front handed to cu_core_want. */
 void cu_front_reply(struct cu_front *front, uint64_t cookie, enum cu_core_where where,
                     const struct cu_value *value);
-/* A CU_EFFECT_FORGET: what the kernel holds of path and all below it is looked at again before it
- * is next used; pages: file content is dropped, too. Goes on in steps, on the loop and on a thread
- * of its own (the kernel may hold a directory's lock until a lookup in it is answered). */
+/* A CU_EFFECT_FORGET: the kernel has to revalidate path and all below it before the next use;
+ * pages: file content is dropped, too. Goes on in steps, on the loop and on a thread of its own
+ * (the kernel may hold a directory's lock until a lookup in it is answered). */
 void cu_front_forget(struct cu_front *front, const char *path, size_t path_len, bool pages);
-/* Has the kernel been told all? When it has, events.kick is called. failures: notifications that
- * could not be made so far. */
+/* Has the kernel been sent all notifications? events.kick is called when it has. failures:
+ * notifications that have failed so far. */
 bool cu_front_forgot(const struct cu_front *front, uint64_t *failures);
 /* Can the kernel be told that names have expired (Linux 6.2)? Known once it has mounted. */
 bool cu_front_can_expire(const struct cu_front *front);
-/* Can it be asked for names that nobody uses (Linux 6.18)? The same. */
+/* Can the kernel be asked to drop unused names (Linux 6.18)? Known once it has mounted. */
 bool cu_front_can_prune(const struct cu_front *front);
 /* Inodes the kernel holds. */
 uint64_t cu_front_inodes(const struct cu_front *front);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Files with holes. Where a file has no data is one object, found at the root and held by whoever
- * needs it: reads in a hole are answered with zeros without asking anybody, and lseek(2) with
- * SEEK_DATA and SEEK_HOLE says what storage says.
+/* Files with holes. The list of a file's holes is one object, read at the root and cached by each
+ * node that needs it: reads in a hole are answered with zeros without asking anybody, and lseek(2)
+ * with SEEK_DATA and SEEK_HOLE says what storage says.
  *
  * When a reader has it asked for: src/ahead/holes.c. */
 #include "front/internal.h"
@@ -31,7 +31,8 @@ struct cu_buf *cu_front_holes(struct cu_front *front, const struct cu_inode *ino
     return value && !value->error ? cu_buf_ref(value->bytes) : NULL;
 }
 
-/* Without a list all is data, which is always right, and what has changed is for reads to find. */
+/* Without a list everything counts as data, which is always correct; reads detect a changed
+ * file. */
 void cu_front_seek_done(struct cu_front *front, struct cu_front_request *r,
                         const struct cu_value *value)
 {

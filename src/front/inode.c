@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The kernel speaks of numbers, the core of paths; this table is between them. Invariants: a node
+/* The kernel uses node numbers, the core uses paths; this table translates. Invariants: a node
  * lives as long as the kernel's references and ours together; each child holds its parent, so that
- * a path can always be built by walking up; both tables hold every node but the root, which is
- * in by_id only. A parent's number is below its children's. What the recovery area has is never
- * behind what the kernel was told. */
+ * a path can always be built by walking up; both tables hold every node but the root, which is in
+ * by_id only. A parent's number is below its children's. What the recovery area has is never behind
+ * what the kernel was told. */
 #include "front/inode.h"
 
 #include "base/hash.h"
@@ -17,7 +17,7 @@
 /* Bytes of a node: a bucket of each table, and what malloc adds. */
 #define NODE_EXTRA 32u
 
-#define NODEID_MAX (UINT64_C(1) << 62) /* no kernel lives long enough to get there */
+#define NODEID_MAX (UINT64_C(1) << 62) /* never reached in the lifetime of a mount */
 
 static struct cu_inode *by_id(struct cu_table_link *link)
 {
@@ -54,9 +54,10 @@ static bool named(const struct cu_inode *inode, const struct cu_inode *parent, c
            memcmp(inode->name, name, name_len) == 0;
 }
 
-/* A directory stays itself as long as there is one of that name: a process may sit in it, and what
- * it shows is found by path. A file is its version, whatever its inode number is by now. What else
- * there is (links, sockets) holds nothing open, so a new number makes a new node. */
+/* A directory is the same node as long as a directory of that name exists: it may be a process's
+ * working directory, and its content is found by path. A file is the same node as long as its
+ * version is the same, whatever its inode number is. Other types (links, sockets) cannot be held
+ * open, so a new inode number makes a new node. */
 static bool same_identity(const struct cu_attr *a, const struct cu_attr *b)
 {
     struct cu_version va = cu_version_of(a), vb = cu_version_of(b);
@@ -167,7 +168,7 @@ struct cu_inode *cu_inodes_get(const struct cu_inodes *t, uint64_t nodeid)
     return inode;
 }
 
-/* Another record takes the place of the first one: that must not be seen half written. */
+/* Replaces the first record by another one: a reader must never see it half written. */
 static void keep(struct cu_inodes *t, struct cu_inode *inode)
 {
     uint32_t before = inode->record;
@@ -394,7 +395,8 @@ static bool valid_name(const char *name, size_t len)
            (len > 1 || name[0] != '.') && (len != 2 || memcmp(name, "..", 2) != 0);
 }
 
-/* One node; its parent is there already. 0; -EINVAL: nothing that can be; -ENOMEM. */
+/* Restores one node, whose parent was restored already. 0; -EINVAL: the record makes no sense;
+ * -ENOMEM. */
 static int restore(struct cu_inodes *t, const struct cu_recovery_node *node)
 {
     struct cu_inode *parent, *inode;
@@ -428,7 +430,8 @@ static int restore(struct cu_inodes *t, const struct cu_recovery_node *node)
     return 0;
 }
 
-/* In order of their numbers, so parents come first; nodes that nobody needs any more go last. */
+/* In order of their numbers, so that parents come first; nodes that are not needed are freed at the
+ * end. */
 static int restore_all(struct cu_inodes *t, struct kept *kept, size_t count)
 {
     struct cu_recovery_node node;

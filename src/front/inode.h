@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The inode table: what the kernel's node numbers stand for. A node is (parent, name, version): two
- * versions of one path are two nodes, so that an open file never mixes them; a directory is the
- * same node as long as it is the same directory. Node numbers are never given out twice. One
- * thread. */
+/* The inode table: maps the kernel's node numbers to files and directories. A node is (parent,
+ * name, version): two versions of one path are two nodes, so that an open file never mixes them; a
+ * directory is the same node as long as it is the same directory. Node numbers are never given out
+ * twice. One thread. */
 #ifndef CU_FRONT_INODE_H
 #define CU_FRONT_INODE_H
 
@@ -31,20 +31,20 @@ struct cu_inode {
     uint32_t record;  /* in the recovery area, 0: none */
     uint16_t name_len;
     bool has_attr; /* false: the root before it was asked for */
-    bool stale;    /* storage has another version by now */
+    bool stale;    /* storage has another version now */
     bool doubted;  /* attr may be out of date: to be asked for again */
-    bool absent;   /* its name was found not to exist since */
+    bool absent;   /* its name was found not to exist later */
     struct cu_attr attr;
     union {
         struct {
             struct cu_ahead_dir ahead;
-            bool relisted;  /* the kernel was shown more than one listing, perhaps */
+            bool relisted;  /* the kernel may have been shown more than one listing */
             uint64_t shown; /* hash of the listing last shown; 0: none */
         } dir;
         struct {
             uint32_t epoch; /* how often its version changed while its bytes did not */
             struct cu_ahead_file ahead;
-            struct cu_seen seen; /* what of the version the kernel was given */
+            struct cu_seen seen; /* the parts of the version that the kernel was given */
             char *moved;         /* owned: where storage has it by now; NULL: where it was */
         } file;
         struct {
@@ -71,9 +71,9 @@ struct cu_inodes {
 __attribute__((warn_unused_result)) int
 cu_inodes_init(struct cu_inodes *t, void (*on_free)(void *context, struct cu_inode *inode),
                void *context);
-/* To be called right after that: from now on the area (borrowed; NULL: nothing happens) follows the
- * table, so that another process can carry on. restore: the table begins with what is in it. 0 or
- * -ENOMEM. */
+/* To be called right after cu_inodes_init: from now on changes of the table are recorded in the
+ * area (borrowed; NULL: not recorded), so that another process can continue. restore: fills the
+ * table from the area first. 0 or -ENOMEM. */
 __attribute__((warn_unused_result)) int cu_inodes_keep(struct cu_inodes *t,
                                                        struct cu_recovery *recovery, bool restore);
 /* Frees all, referenced or not. */
@@ -85,12 +85,13 @@ struct cu_inode *cu_inodes_get(const struct cu_inodes *t, uint64_t nodeid);
  */
 struct cu_inode *cu_inodes_enter(struct cu_inodes *t, struct cu_inode *parent, const char *name,
                                  size_t name_len, const struct cu_attr *attr);
-/* Is what attr describes still this node, were it found by its name? */
+/* Would a lookup of the node's name that returns attr yield this node? */
 bool cu_inode_is(const struct cu_inode *inode, const struct cu_attr *attr);
 /* Sets what is known of inode. */
 void cu_inodes_set_attr(struct cu_inodes *t, struct cu_inode *inode, const struct cu_attr *attr);
-/* The kernel is about to be told of inode, and will hold one more reference. To be called before
- * the answer: a node that the kernel knows and we do not would be lost in a crash between. */
+/* The kernel is about to get inode in an answer, and will hold one more reference. To be called
+ * before the answer: a node that the kernel knows and we do not would be lost in a crash
+ * between. */
 void cu_inodes_looked_up(struct cu_inodes *t, struct cu_inode *inode);
 /* A node of this name that is known to be out of date, or NULL. */
 struct cu_inode *cu_inodes_find_stale(const struct cu_inodes *t, const struct cu_inode *parent,
@@ -101,7 +102,7 @@ struct cu_inode *cu_inodes_find(const struct cu_inodes *t, const struct cu_inode
 /* The name was found not to exist: marks its nodes, until it is entered again. */
 void cu_inodes_set_absent(struct cu_inodes *t, const struct cu_inode *parent, const char *name,
                           size_t name_len);
-/* A node of this name that is not so marked, or NULL. */
+/* A node of this name that is not marked as not existing, or NULL. */
 struct cu_inode *cu_inodes_find_present(const struct cu_inodes *t, const struct cu_inode *parent,
                                         const char *name, size_t name_len);
 /* The kernel drops count references. Unknown nodes are ignored. */
@@ -112,8 +113,8 @@ void cu_inodes_unref(struct cu_inodes *t, struct cu_inode *inode);
 /* Writes the normal path on storage (CU_TREE_PATH_MAX bytes) and a NUL; its length or
  * -ENAMETOOLONG. */
 __attribute__((warn_unused_result)) int cu_inode_path(const struct cu_inode *inode, char *out);
-/* Storage has the file, a regular one, at that path by now: it is read there, under the name that
- * the kernel knows. 0 or -ENOMEM. */
+/* Storage now has the (regular) file at that path: it is read there, while the kernel keeps its old
+ * name. 0 or -ENOMEM. */
 __attribute__((warn_unused_result)) int cu_inode_set_path(struct cu_inode *inode, const char *path);
 /* Is inode equal to base or below it? */
 bool cu_inode_within(const struct cu_inode *inode, const struct cu_inode *base);

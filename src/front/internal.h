@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Shapes shared by the files of the FUSE front, front*.c; nobody else includes this. All of it
- * lives on the loop thread.
+/* Types and functions shared by the files of src/front; not to be included elsewhere. All of it is
+ * used on the loop thread only.
  *
  * A request of the kernel that the front cannot answer by itself becomes a struct cu_front_request:
  * it asks the core for one object or more (cu_front_want), its handler in the table of kinds gets
@@ -31,11 +31,11 @@
 enum cu_front_kind {
     CU_FRONT_LOOKUP_LISTING, /* a lookup that waits for the directory's listing */
     CU_FRONT_LOOKUP,
-    CU_FRONT_GETATTR, /* of the root once, of others when they are in doubt */
+    CU_FRONT_GETATTR, /* of the root once, of others when they may be out of date */
     CU_FRONT_READLINK,
     CU_FRONT_READDIR,
     CU_FRONT_READ,
-    CU_FRONT_READ_SAME, /* a READ that waits for what storage has by now (same.c) */
+    CU_FRONT_READ_SAME, /* a READ that waits until same.c has compared versions */
     CU_FRONT_GETXATTR,
     CU_FRONT_LISTXATTR,
     CU_FRONT_STATFS,
@@ -56,9 +56,9 @@ struct cu_front_request {
     fuse_req_t fuse;        /* NULL: the kernel has its answer */
     struct cu_inode *inode; /* reference */
     uint32_t index;         /* in front->requests.blocks */
-    uint32_t generation;    /* an answer to what used this place before is told by it */
-    uint32_t waiting;       /* values the core still owes */
-    uint32_t record;        /* in the recovery area until it is answered; 0: none */
+    uint32_t generation;    /* distinguishes answers to an earlier request in this slot */
+    uint32_t waiting;       /* values that the core has not delivered yet */
+    uint32_t record;        /* record in the recovery area until it is answered; 0: none */
     enum cu_front_kind kind;
     bool interrupted;
     /* for events.asked, not kept without it */
@@ -106,12 +106,12 @@ struct cu_front_requests {
     bool interrupted; /* some request in busy is */
 };
 
-/* What the kernel is being told to forget (forget.c). */
+/* Notifications to the kernel after a refresh (forget.c). */
 struct cu_front_forgets {
     struct cu_list jobs;      /* struct forget (forget.c); the first is under way */
-    struct cu_inode *at;      /* reference: the last node that it has been to; NULL: none yet */
+    struct cu_inode *at;      /* reference: the last node visited; NULL: none yet */
     uint64_t negatives_at;    /* the same for names that do not exist */
-    bool walked;              /* it has been to all */
+    bool walked;              /* all nodes were visited */
     uint64_t settle_ns;       /* ... and ends not before this */
     uint64_t failures;        /* notifications that could not be made, of jobs that are over */
     uint64_t failures_before; /* as the invalidator counts */
@@ -119,12 +119,12 @@ struct cu_front_forgets {
     uv_timer_t timer;
 };
 
-/* The nodes that the kernel is asked back (names.c). */
+/* Asking the kernel to drop nodes that nobody uses (names.c). */
 struct cu_front_names {
     struct cu_inode *at; /* reference: the last one of this round; NULL: a round begins */
     uint64_t next_id;    /* of the inode table when the round began */
     uint64_t count;      /* the same */
-    bool read_too;       /* files that were read may go, too */
+    bool read_too;       /* files that were read are asked back, too */
     uint64_t rest_ns;    /* not before this */
     bool asked_all;      /* all idle ones were asked back in this round */
     uv_timer_t timer;    /* goes on after a rest */
@@ -177,30 +177,30 @@ struct fuse_session *cu_front_session(const char *mount_dir, bool allow_other, v
 
 /* forget.c */
 int cu_front_forgets_init(struct cu_front *front);
-/* Drops what has not been told yet, and closes the handles (open_handles). */
+/* Drops notifications that were not sent yet, and closes the handles (open_handles). */
 void cu_front_forgets_close(struct cu_front *front);
-/* A handle has gone; with the last one goes the front. */
+/* A libuv handle was closed; frees the front after the last one. */
 void cu_front_closed(uv_handle_t *handle);
-/* inode may be out of date: the kernel and the front ask again before they use what they hold. What
- * uses it keeps it (a working directory, a running program, what is mounted there). 0, or -ENOMEM,
- * which is counted. */
+/* inode may be out of date: kernel and front revalidate it before the next use. Processes that use
+ * it keep it (a working directory, a running program, a mount on it). 0, or -ENOMEM, which is
+ * counted. */
 int cu_front_doubt(struct cu_front *front, struct cu_inode *inode, bool pages);
-/* inode is known not to be what its name stands for any more, and the kernel has asked for its
- * attributes or its target: the answer is ESTALE, after which the kernel looks the name up again.
- */
+/* inode is known not to belong to its name any more, and the kernel has asked for its attributes or
+ * its target. The answer is ESTALE; the kernel then looks the name up again.
+ * */
 void cu_front_replaced(struct cu_front *front, struct cu_front_request *r);
 
 /* names.c */
 void cu_front_names_init(struct cu_front *front);
-/* The names that the kernel holds have changed: counts what they cost, which the cache gives way
- * to. */
+/* The number of names that the kernel holds has changed: updates the memory that they use, by which
+ * the cache shrinks. */
 void cu_front_names_count(struct cu_front *front);
-/* The same; over the bound, idle ones are asked back where the kernel can be asked. */
+/* The same; when the bound is exceeded, asks the kernel to drop idle ones, if it supports that. */
 void cu_front_names_bound(struct cu_front *front);
 void cu_front_names_close(struct cu_front *front);
 
 /* notify.c */
-/* What the kernel can be told, from its first request. */
+/* Detects from the kernel's first request which notifications it supports. */
 void cu_front_kernel_offers(struct cu_front *front, const void *init, size_t size);
 int cu_front_notify(void *context, const struct cu_invalidation *what);
 /* May the kernel be told to forget all idle nodes at once, as far as is known? */
@@ -211,7 +211,7 @@ bool cu_front_can_remount(const struct cu_front *front);
 __attribute__((warn_unused_result)) int cu_front_take_over(struct cu_front *front);
 /* Takes one request; 1, 0 when there is none, or -ENODEV when the mount has gone. */
 __attribute__((warn_unused_result)) int cu_front_take(struct cu_front *front);
-/* Records the request being taken, which is going to wait; 0: not recorded. */
+/* Records the request being taken in the recovery area, because it has to wait; 0: not recorded. */
 uint32_t cu_front_record(struct cu_front *front);
 
 /* request.c */
@@ -233,7 +233,7 @@ void cu_front_want_own(struct cu_front *front, struct cu_front_request *r, enum 
 /* The request was answered (fuse is not valid any more) or gets error as its answer. */
 void cu_front_request_end(struct cu_front *front, struct cu_front_request *r);
 void cu_front_request_fail(struct cu_front *front, struct cu_front_request *r, int error);
-/* Lets those go whose process is being killed. */
+/* Ends requests whose process is being killed. */
 void cu_front_requests_interrupt(struct cu_front *front);
 
 /* lookup.c */
@@ -242,8 +242,8 @@ void cu_front_listing_done(struct cu_front *front, struct cu_front_request *r,
                            const struct cu_value *value);
 void cu_front_lookup_done(struct cu_front *front, struct cu_front_request *r,
                           const struct cu_value *value);
-/* The inode for an answer about name in dir, one more kernel reference counted, and what to tell
- * the kernel. NULL: out of memory. */
+/* The inode and the entry for an answer about name in dir; counts one more reference of the kernel.
+ * NULL: out of memory. */
 struct cu_inode *cu_front_enter(struct cu_front *front, struct cu_inode *dir, const char *name,
                                 size_t name_len, const struct cu_value *value,
                                 struct fuse_entry_param *entry);
@@ -255,10 +255,10 @@ void cu_front_mark_stale(struct cu_front *front, struct cu_inode *inode);
 void cu_front_stale_clear(struct cu_front *front, const struct cu_inode *inode);
 void cu_front_stale_free(struct cu_front *front);
 
-/* Is it something that is never shown? */
+/* Is the path one that is never shown? */
 bool cu_front_hidden(const struct cu_front *front, const char *path, size_t len);
 
-/* ahead.c: the library's events, of what the front has */
+/* ahead.c: passes events to the read-ahead library */
 /* 0 or -ENOMEM. */
 __attribute__((warn_unused_result)) int cu_front_ahead_init(struct cu_front *front);
 /* inode was looked up and found. */
@@ -285,8 +285,8 @@ struct cu_buf *cu_front_holes(struct cu_front *front, const struct cu_inode *ino
                               const char *path, size_t path_len);
 
 /* same.c */
-/* A read has met ESTALE: looks whether the file still has the bytes that the kernel was given of
- * it, and reads on then, else fails with ESTALE. False: nothing was done. */
+/* A read has got ESTALE: checks whether the file still has the bytes that the kernel was given. If
+ * so, the read continues, else it fails with ESTALE. False: nothing was done. */
 bool cu_front_same_begin(struct cu_front *front, struct cu_front_request *r);
 void cu_front_same_done(struct cu_front *front, struct cu_front_request *r, uint32_t sub,
                         const struct cu_value *value);

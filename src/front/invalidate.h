@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Tells the kernel that what it holds is out of date, on a thread of its own: the kernel may hold a
- * directory's lock while it waits for an answer of ours, and the notification waits for that lock.
- * Done on the loop's thread it would never end. */
+/* Sends invalidations to the kernel on a thread of its own. The kernel may hold a directory's lock
+ * while it waits for an answer of this daemon, and the notification waits for that lock: on the
+ * loop thread this would be a deadlock. */
 #ifndef CU_FRONT_INVALIDATE_H
 #define CU_FRONT_INVALIDATE_H
 
@@ -44,9 +44,10 @@ __attribute__((warn_unused_result)) int cu_invalidator_add(struct cu_invalidator
 bool cu_invalidator_is_idle(struct cu_invalidator *inv);
 /* How many have failed so far; any thread. */
 uint64_t cu_invalidator_failures(struct cu_invalidator *inv);
-/* Drops what is queued and has the thread end. It may be inside a notification that waits for the
- * kernel; the descriptor returned (owned by the invalidator) becomes readable when it is through.
- */
+/* Drops the queue and makes the thread end. The thread may be inside a notification that waits for
+ * the kernel; the returned descriptor (owned by the invalidator) becomes readable when the thread
+ * has ended.
+ * */
 int cu_invalidator_stop(struct cu_invalidator *inv);
 /* Joins the thread; stops it first when needed. NULL does nothing. */
 void cu_invalidator_destroy(struct cu_invalidator *inv);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Lookups: which name is which inode. Most are of names that do not exist (Python and ld.so try one
- * directory after the other), so a directory that has had one of these is listed once, and its
- * complete listing answers all that follow here. */
+/* Lookups: from a name to an inode. Most are for names that do not exist (Python and ld.so try one
+ * directory after the other). So a directory in which a name was absent is listed once, and its
+ * complete listing answers all further lookups on this node. */
 #include "front/internal.h"
 #include "proto/serve.h"
 
@@ -16,7 +16,8 @@
     1024u /* marks kept; guards memory when a tree is being rewritten under the job                \
            */
 
-/* Pins an inode that is known to be out of date until a lookup of its name has used that. */
+/* Keeps a reference to an inode that is known to be out of date until the next lookup of its
+ * name. */
 struct stale_mark {
     struct cu_list link;
     struct cu_inode *inode;
@@ -158,7 +159,7 @@ static void reply_negative(fuse_req_t fuse, double timeout_s)
     fuse_reply_entry(fuse, &entry);
 }
 
-/* The name of lookup r does not exist; that was seen age_ms ago. */
+/* The name of lookup r does not exist; storage was asked age_ms ago. */
 static void reply_absent(struct cu_front *front, const struct cu_front_request *r, uint32_t age_ms)
 {
     double timeout_s = believed_s(front, age_ms);

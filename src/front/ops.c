@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The operations that need little: attributes and links from the inode, the counters, and
- * everything that is refused. ENOSYS to open, opendir, flush and their like is no error: the kernel
- * then never asks again and does by itself what is right (keeps the page cache, caches
+/* The simple operations: attributes and links from the inode, the counters, and everything that is
+ * refused. The answer ENOSYS to open, opendir, flush and similar requests is no error: the kernel
+ * then never sends them again and handles them itself (keeps the page cache, caches
  * directories). */
 #include "front/internal.h"
 
@@ -18,9 +18,9 @@ _Static_assert(CU_COUNTER_COUNT <= COPPER_COUNTERS_MAX, "counters outgrow the io
 
 /* --- attributes ------------------------------------------------------------------------------- */
 
-/* The kernel made the root's inode before it knew that there are ACLs, and never keeps that one's:
- * each walk of a path by somebody who does not own "/" would ask for it anew. So the mount's root
- * belongs to who mounted it, and nobody else gets in. */
+/* The kernel creates the root's inode before it knows that there are ACLs, and never caches the ACL
+ * of this inode: each path walk of a user who does not own "/" would ask for it again. So the
+ * mount's root is shown as owned by the user who mounted it, and no other user is let in. */
 static void reply_attr(fuse_req_t fuse, const struct cu_inode *inode)
 {
     const struct cu_front *front = fuse_req_userdata(fuse);
@@ -34,7 +34,7 @@ static void reply_attr(fuse_req_t fuse, const struct cu_inode *inode)
     fuse_reply_attr(fuse, &st, CU_FRONT_FOREVER_S);
 }
 
-/* Does value say that the path of inode is something else by now, or nothing? */
+/* Does value show that the path of inode is another file now, or does not exist? */
 static bool replaced(const struct cu_inode *inode, const struct cu_value *value)
 {
     if (!inode->parent)
@@ -44,7 +44,7 @@ static bool replaced(const struct cu_inode *inode, const struct cu_value *value)
     return !cu_inode_is(inode, &value->attr);
 }
 
-/* The root, which is never looked up, or a node in doubt. */
+/* For the root, which is never looked up, and for nodes that may be out of date. */
 void cu_front_getattr_done(struct cu_front *front, struct cu_front_request *r,
                            const struct cu_value *value)
 {
@@ -195,8 +195,8 @@ static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
 
 /* --- ioctl ------------------------------------------------------------------------------------ */
 
-/* Python's open() asks isatty(3), which is an ioctl, of every file: the kernel passes each one on
- * and has no way to be told that none is wanted. So this answer must be cheap. */
+/* Python's open() calls isatty(3), which is an ioctl, for every file. The kernel sends each one to
+ * the daemon and cannot be told not to. So this answer must be cheap. */
 static void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
                      struct fuse_file_info *fi, unsigned flags, const void *in_buf, size_t in_bufsz,
                      size_t out_bufsz)
@@ -368,8 +368,8 @@ static void on_init(void *userdata, struct fuse_conn_info *conn)
                       FUSE_CAP_NO_OPENDIR_SUPPORT | FUSE_CAP_EXPLICIT_INVAL_DATA |
                       FUSE_CAP_POSIX_ACL | FUSE_CAP_IOCTL_DIR;
 
-    /* Not libfuse's defaults: splicing costs two more system calls a request, and locks that the
-     * kernel keeps to itself succeed on this node as they do on a local disk. */
+    /* These differ from libfuse's defaults: splice costs two more system calls per request, and
+     * locks are handled by the kernel on this node, as on a local disk. */
     conn->want = conn->capable & wanted;
     if (conn->max_write > CU_FRONT_TRANSFER_MAX)
         conn->max_write = CU_FRONT_TRANSFER_MAX;

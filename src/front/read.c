@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Reads: the parts of the file that a range touches are wanted all at once, their buffers are
- * referenced, and the kernel copies out of them: no byte is moved in user space. A part that is not
- * as long as the file's version says is another version's, never zeros.
- * How large the parts are, and what is asked for ahead: src/ahead/reads.c. The core looks for a
- * larger part that is here already. */
+ * referenced, and the kernel copies out of them: no byte is moved in user space. A part that is
+ * shorter than the file's version says belongs to another version; it is never filled up with
+ * zeros. How large the parts are, and what is asked for ahead: src/ahead/reads.c. The core answers
+ * from a larger part that is held already. */
 #include "front/internal.h"
 
 #include "base/hash.h"
@@ -17,7 +17,7 @@
 
 #define IOV_FEW 8u
 
-/* What a hole reads as. Nobody writes here, so it takes no memory. */
+/* The content of a hole. It is never written, so it uses no memory. */
 static unsigned char zeros[CU_FRONT_TRANSFER_MAX];
 
 void cu_front_read_clear(struct cu_front_request *r)
@@ -62,7 +62,7 @@ static void answer(struct cu_front *front, struct cu_front_request *r)
     cu_front_request_end(front, r);
 }
 
-/* All that was wanted is here, or has failed. */
+/* All parts have arrived or failed. */
 static void finish(struct cu_front *front, struct cu_front_request *r)
 {
     bool late = r->read.epoch != r->inode->file.epoch; /* for the same bytes in a later version */
@@ -85,7 +85,7 @@ void cu_front_read_done(struct cu_front *front, struct cu_front_request *r, uint
 {
     int error = value->error;
 
-    /* Gone or replaced on storage: to who has it open that is one and the same. */
+    /* Removed or replaced on storage: the same to a process that has the file open. */
     if (error == ENOENT || error == ENOTDIR)
         error = ESTALE;
     if (!error &&
@@ -130,7 +130,7 @@ static int cut(struct cu_front *front, struct cu_front_request *r, uint32_t byte
     return 0;
 }
 
-/* Zeros are handed out, and may be something else in a later version. */
+/* Notes the zeros handed out for a hole: a later version may have data there. */
 static void note_zeros(struct cu_front *front, struct cu_inode *inode,
                        const struct cu_front_part *part)
 {
@@ -139,7 +139,7 @@ static void note_zeros(struct cu_front *front, struct cu_inode *inode,
                      cu_hash_bytes(zeros, part->size));
 }
 
-/* What lies in a hole is here. */
+/* Parts that lie in a hole need not be asked for. */
 static void find_holes(struct cu_front *front, struct cu_front_request *r,
                        const struct cu_request *what)
 {
@@ -156,8 +156,8 @@ static void find_holes(struct cu_front *front, struct cu_front_request *r,
     cu_buf_unref(holes);
 }
 
-/* Wants all parts. One that cannot even be asked for is answered at once, so the request is kept
- * from its end until all were. */
+/* Asks for all parts. A want that fails at once is answered inside this loop, so the request must
+ * not end before all parts were asked for. */
 static void want_parts(struct cu_front *front, struct cu_front_request *r)
 {
     struct cu_request what = {.kind = CU_KIND_DATA, .version = cu_version_of(&r->inode->attr)};

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The area: a page of head, the buffer for requests, then records of one to UNITS_MAX units of
- * 64 bytes. A record keeps its size for ever; a free one is used again for one of the same size, so
- * there is nothing to compact and no pause. Freed records are in lists by size, whose links lie in
- * them; an opener does not believe these and makes the lists anew.
+ * 64 bytes. A record keeps its size for ever; a free one is reused for a record of the same size,
+ * so there is no compaction and no pause. Freed records are in lists by size, whose links are
+ * stored inside them; a process that opens the area does not trust these links and rebuilds the
+ * lists.
  *
  * Invariants: `used` is published after the size of the record before it, so the records up to
  * `used` can be walked at any moment; a record counts only while its kind says so, and its kind is
@@ -20,7 +21,7 @@
 #define UNIT      ((size_t)64)
 #define UNITS_MAX 20u
 #define HEAD      ((size_t)4096)
-/* Units that are for requests alone: one that is lost leaves its process waiting for ever. */
+/* Units reserved for requests: a process whose request is lost would wait forever. */
 #define RESERVE 16384u
 
 enum kind { FREE = 0, NODE = 0x6e6f6465, REQUEST = 0x72657173 };
@@ -155,8 +156,8 @@ static bool sane(const struct record *record)
     return cu_hash_bytes(record->payload, record->size) == record->check;
 }
 
-/* Walks all records: lists what is free, frees what is damaged. A size that cannot be ends the
- * walk, for nobody knows where the next record is. */
+/* Walks all records: collects free ones in the lists, and frees damaged ones. An impossible size
+ * ends the walk, because the position of the next record is unknown then. */
 static void scan(struct cu_recovery *r)
 {
     uint32_t used = r->head->used, unit = 1;

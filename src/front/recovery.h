@@ -3,12 +3,13 @@
  * holds, and which of its requests wait for an answer. It lies in memory that the supervisor shares
  * with every daemon that it starts (copperd/supervisor.h).
  *
- * A process may die between any two instructions: a record is written first, then published with
- * one store. What is read back is checked, for the daemon may have died of scribbling over it.
+ * A process may die between any two instructions, so a record is written first, then published with
+ * one store. Records are checked when they are read back, because the daemon may have died of a
+ * memory error that also damaged them.
  *
- * Pages are taken as they are used, so the size is an upper bound; what was used once is used again
- * but not given back. When it is full, further records are left out: after a crash the kernel gets
- * ESTALE for these nodes, and looks their names up again.
+ * Pages are allocated on first use, so the size is an upper bound; freed records are reused, but
+ * their memory is not returned to the system. When it is full, further records are left out: after
+ * a crash the kernel gets ESTALE for these nodes, and looks their names up again.
  *
  * One thread, but for the phase. A NULL area and the handle 0 are allowed: nothing is kept. */
 #ifndef CU_FRONT_RECOVERY_H
@@ -25,12 +26,12 @@
 /* the kernel demands room for its largest write */
 #define CU_RECOVERY_BUFFER_BYTES ((size_t)1088 * 1024)
 #define CU_RECOVERY_NODE_BYTES   192u  /* of a node whose name is not long */
-#define CU_RECOVERY_REQUEST_MAX  1200u /* no request that has to wait is longer: a LOOKUP */
+#define CU_RECOVERY_REQUEST_MAX  1200u /* the longest request that may have to wait: a LOOKUP */
 #define CU_RECOVERY_INIT_MAX     480u
 
 struct cu_recovery;
 
-/* How far the daemon is; the supervisor goes by it when the daemon ends. */
+/* The daemon's phase. It tells the supervisor what to do when the daemon ends. */
 enum cu_recovery_phase {
     CU_RECOVERY_STARTING,
     CU_RECOVERY_SERVING,
@@ -87,14 +88,14 @@ size_t cu_recovery_init(const struct cu_recovery *r, void *bytes);
 /* The kernel was told to forget something, perhaps not with success. */
 void cu_recovery_set_forgot(struct cu_recovery *r);
 bool cu_recovery_forgot(const struct cu_recovery *r);
-/* The request that is being taken up again; 0: none. */
+/* The request that is being handled again; 0: none. */
 void cu_recovery_set_trying(struct cu_recovery *r, uint64_t unique);
 uint64_t cu_recovery_trying(const struct cu_recovery *r);
 /* CU_RECOVERY_BUFFER_BYTES for the kernel to write its requests to; page-aligned. */
 void *cu_recovery_buffer(struct cu_recovery *r);
 /* How many records found no room since this daemon opened the area. */
 uint64_t cu_recovery_left_out(const struct cu_recovery *r);
-/* Bytes that there are for records of nodes; without an area as good as no bound. */
+/* Bytes available for records of nodes; practically unbounded without an area. */
 uint64_t cu_recovery_size(const struct cu_recovery *r);
 /* Records were left out or lost. */
 bool cu_recovery_incomplete(const struct cu_recovery *r);

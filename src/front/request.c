@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Requests of the kernel under way. They live in blocks that are never moved or given back while
- * the mount stands, so a cookie is a place and a generation: an answer that comes for a request
- * that has ended (its process was killed) finds another generation and is dropped.
+/* Requests of the kernel under way. They are allocated in blocks that are never moved or freed
+ * while the mount is up. So a cookie is an address and a generation: an answer for a request that
+ * has ended (its process was killed) finds another generation and is dropped.
  *
- * Invariant: a request is busy until it was answered and the core owes it nothing. */
+ * Invariant: a request is busy until it was answered and the core has delivered all of its
+ * values. */
 #include "front/internal.h"
 
 #include <assert.h>
@@ -271,9 +272,9 @@ void cu_front_reply(struct cu_front *front, uint64_t cookie, enum cu_core_where 
 
 /* --- interrupts ------------------------------------------------------------------------------- */
 
-/* A process that handles a signal must not see EINTR from stat(2) or from a mapped page, so only
- * one that will never see anything any more is let go: SIGKILL, or a signal whose default it is to
- * end, stands as SIGKILL among its pending ones. */
+/* A process that handles a signal must not see EINTR from stat(2) or from a mapped page. So only
+ * requests of processes that are being killed are ended: the kernel shows SIGKILL, and signals
+ * whose default action ends the process, as a pending SIGKILL. */
 static bool dying(pid_t pid)
 {
     char path[64], line[256];

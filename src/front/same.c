@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A change is a change of bytes. When the stamps of a file that is being read have moved, but not
- * its size and mtime, something was done to it that need not concern its bytes: a link, another
- * mode or owner, a rename there and back, an attribute. Or it was rewritten in place and its mtime
- * put back. Stamps cannot tell the two apart; bytes can. So what this node's kernel was given of
- * the old version is compared, by checksum, with the same parts of the new one, read through the
- * tree as any version is. When all are equal, what the kernel holds is the new version's, and the
- * inode goes on as that; else readers get ESTALE. Nothing is given to the kernel between the
- * comparison of the last part and the change of the inode's version, and a read that began before
- * does not end after it: two versions' bytes never meet.
+/* Decides whether a file has changed by its bytes, not by its stamps. When the stamps of a file
+ * that is being read have moved, but not its size and mtime, there are two possible reasons. Either
+ * its bytes are the same: it got a link, another mode or owner, an attribute, or was renamed and
+ * renamed back. Or it was rewritten in place and its mtime was restored. Stamps cannot distinguish
+ * the two, bytes can. So the parts of the old version that this node's kernel was given are
+ * compared, by checksum, with the same parts of the new version, which are read through the tree
+ * like any version. When all are equal, the content of the kernel's page cache is that of the new
+ * version, and the inode continues as the new version; else readers get ESTALE. Nothing is given to
+ * the kernel between the comparison of the last part and the change of the inode's version, and a
+ * read that began before does not end after it: bytes of two versions are never mixed.
  *
- * A file that is not at its path any more is looked for by its number where its path ends: it, or a
- * directory above it, may have been given another name there. It is read under that one then.
+ * A file that is not at its path any more is searched by its inode number in the directory where
+ * its path ends: it, or a directory above it, may have been renamed there. It is then read under
+ * the new name.
  *
- * Where it is not known any more what the kernel was given (a large file, another daemon before
- * this one), the change of the stamp must be explained by another link count, mode, owner or name.
- */
+ * When the parts that the kernel was given are not known (a large file, or they were given by an
+ * earlier daemon), the changed stamp must be explained by another link count, mode, owner or name.
+ * */
 #include "front/internal.h"
 
 #include "proto/dir.h"
@@ -30,9 +32,9 @@
 #define AT_ONCE_MAX 8u
 
 enum phase {
-    LOOK,    /* for the attributes of the file's path */
-    LIST,    /* the directory in which a name on that path is gone, for where it went */
-    FOUND,   /* the attributes of what has the file's number there */
+    LOOK,    /* waits for the attributes of the file's path */
+    LIST,    /* waits for the listing of the directory in which a name of that path is gone */
+    FOUND,   /* waits for the attributes of the entry with the file's number there */
     COMPARE, /* the parts */
 };
 
@@ -84,7 +86,7 @@ static bool same_time(const struct cu_time *a, const struct cu_time *b)
     return a->sec == b->sec && a->nsec == b->nsec;
 }
 
-/* Can it still be the same bytes? */
+/* Can the bytes still be the same? */
 static bool may_be_same(const struct cu_attr *was, const struct cu_value *value)
 {
     const struct cu_attr *is = &value->attr;
@@ -125,7 +127,8 @@ static void compare(struct cu_front *front, struct cu_front_request *r)
         carry_on(front, r);
 }
 
-/* The attributes are in, of the path where the file was or of what it seems to be by now. */
+/* The attributes have arrived: of the path where the file was, or of the file that it seems to be
+ * now. */
 static void begin_to_compare(struct cu_front *front, struct cu_front_request *r,
                              const struct cu_attr *attr)
 {
@@ -152,7 +155,8 @@ static void want(struct cu_front *front, struct cu_front_request *r, enum phase 
     cu_front_want(front, r, &what, 0);
 }
 
-/* The name of lost is gone, or is another file's: its directory tells where it went. */
+/* The name of lost is gone, or belongs to another file: asks for its directory's listing to find
+ * the new name. */
 static void search(struct cu_front *front, struct cu_front_request *r, const struct cu_inode *lost)
 {
     char dir[CU_TREE_PATH_MAX];
@@ -165,7 +169,7 @@ static void search(struct cu_front *front, struct cu_front_request *r, const str
         want(front, r, LIST, CU_KIND_DIR, dir, (size_t)len);
 }
 
-/* Puts the path that the file has when lost is called name. */
+/* Writes the path that the file has when lost was renamed to name. */
 static int renamed_path(struct cu_front_request *r, const char *name, size_t name_len)
 {
     const struct cu_inode *lost = r->read.same->lost;
@@ -183,7 +187,7 @@ static int renamed_path(struct cu_front_request *r, const char *name, size_t nam
     return 0;
 }
 
-/* An entry with the number of what is lost, under another name. */
+/* An entry that has the inode number of lost under another name. */
 static int find_renamed(struct cu_front_request *r, const struct cu_dir_index *index)
 {
     const struct cu_inode *lost = r->read.same->lost;

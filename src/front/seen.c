@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A short array: most files are of one part, and who reads on notes the same part again. */
+/* A short array: most files have one part, and a sequential reader notes the same part again. */
 #include "front/seen.h"
 
 #include <stdlib.h>

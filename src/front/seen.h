@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What of a file's version was handed to the kernel: its parts and their checksums. When storage
- * shows other stamps for a file of the same size, this tells whether its bytes are still those that
- * readers have. Of a file of which more than CU_SEEN_MAX parts were read nothing is kept. */
+/* The parts of a file's version that were handed to the kernel, with their checksums. When storage
+ * shows other stamps for a file of the same size, they tell whether its bytes are still those that
+ * readers have. Nothing is kept for a file of which more than CU_SEEN_MAX parts were read. */
 #ifndef CU_FRONT_SEEN_H
 #define CU_FRONT_SEEN_H
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Taking the kernel's requests, so that another daemon can take over when this one dies.
+/* Receives the kernel's requests in such a way that another daemon can take over when this one
+ * dies.
  *
- * Such a daemon's requests are still owed an answer, and the kernel sends each request once. So a
- * request is read straight into the recovery area's buffer, which is emptied when the request was
- * answered or is recorded (cu_front_request_new); who takes over handles again what it finds in
- * both. When a request was answered already the kernel refuses the second answer with ENOENT, as it
- * does for an interrupted one. That works with every kernel, and needs no FUSE_NOTIFY_RESEND
- * (6.9). */
+ * The requests of a dead daemon still need an answer, and the kernel sends each request only once.
+ * So a request is read straight into the recovery area's buffer, which is emptied when the request
+ * was answered or is recorded (cu_front_request_new); the next daemon handles again all requests
+ * that it finds in both. When a request was answered already the kernel refuses the second answer
+ * with ENOENT, as it does for an interrupted one. That works with every kernel, and needs no
+ * FUSE_NOTIFY_RESEND (6.9). */
 #include "front/internal.h"
 
 #include "host/log.h"
@@ -19,8 +20,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TRIES_MAX 3u   /* daemons that may die of one request before it fails */
-#define ROOM      4096 /* zeros behind a request: what libfuse reads of it always ends */
+#define TRIES_MAX 3u   /* daemons that one request may crash before it is answered with an error */
+#define ROOM      4096 /* zeros behind a request, so that strings that libfuse reads always end */
 
 /* --- mounting --------------------------------------------------------------------------------- */
 
@@ -62,23 +63,25 @@ static void refuse(struct cu_front *front, const struct fuse_in_header *header, 
         cu_log_debug("a request is not answered: %s", strerror(errno));
 }
 
-/* Those without an answer, or that the kernel will send again when it needs to. */
+/* Requests that have no answer, or that the kernel repeats when needed. */
 static bool needs_no_answer(uint32_t opcode)
 {
     return opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET || opcode == FUSE_INTERRUPT ||
            opcode == FUSE_NOTIFY_REPLY || opcode == FUSE_INIT || opcode == FUSE_DESTROY;
 }
 
-/* A storage worker that has come into the view, through a directory that has become a symbolic link
- * since it was looked up, say: what it asks may need a worker, and all may have come this way. */
+/* A storage worker has accessed this mount, for example through a directory that became a symbolic
+ * link after its lookup. Its request may need a worker, and all workers may be waiting in this
+ * way. */
 static bool comes_from_us(const struct cu_front *front, const struct fuse_in_header *header)
 {
     return front->config.events.is_ours && !needs_no_answer(header->opcode) &&
            front->config.events.is_ours(front->config.events.context, header->pid);
 }
 
-/* Where the kernel lets everybody in: only the user's requests are answered, whatever his group.
- * What others can reach without a request the mode of the top directory decides (reply_attr). */
+/* Where the kernel lets all users in: only requests of this user are answered, whatever the group.
+ * The mode of the top directory decides what others can reach in the kernel's caches, without a
+ * request (reply_attr). */
 static bool is_foreign(const struct cu_front *front, const struct fuse_in_header *header)
 {
     return front->config.allow_other && header->uid != geteuid() &&
@@ -147,7 +150,7 @@ static bool is_recorded(const struct cu_recovery *recovery, const struct fuse_in
     return false;
 }
 
-/* What died in the buffer becomes a record like those that wait. */
+/* The request left in the buffer by the dead daemon becomes a record like those that wait. */
 static void save_buffer(struct cu_front *front)
 {
     struct cu_recovery *recovery = front->config.recovery;
@@ -156,7 +159,7 @@ static void save_buffer(struct cu_front *front)
     if (header->len >= sizeof(*header) && header->len <= CU_RECOVERY_BUFFER_BYTES &&
         !needs_no_answer(header->opcode) && !is_recorded(recovery, header) &&
         cu_recovery_put_request(recovery, header, header->len, 1) == 0)
-        refuse(front, header, EROFS); /* only what would write is so long */
+        refuse(front, header, EROFS); /* only write requests are so long */
     empty_buffer(front);
 }
 

@@ -24,8 +24,8 @@ static bool is_acl(const char *name)
            strcmp(name, "system.posix_acl_default") == 0;
 }
 
-/* file capabilities (exec, ls --color) are the one thing below security. that belongs to the file
- */
+/* file capabilities (exec, ls --color): the only security.* attribute that belongs to the file
+ * */
 static bool is_label(const char *name, size_t len)
 {
     static const char prefix[] = "security.", capability[] = "security.capability";
@@ -34,8 +34,9 @@ static bool is_label(const char *name, size_t len)
            (len != sizeof(capability) - 1 || memcmp(name, capability, len) != 0);
 }
 
-/* The storage has, or shows, no attributes at all: EPERM and EACCES are about others than the ACL.
- */
+/* Errors that mean that the storage has, or shows, no attributes; EPERM and EACCES do not concern
+ * the ACL.
+ * */
 static bool means_none(int error)
 {
     return error == EOPNOTSUPP || error == ENOSYS || error == EACCES || error == EPERM;

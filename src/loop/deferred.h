@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The end of a loop turn: work that callbacks of one turn pile up (messages to send, operations to
- * start) is done once, after all of them and before the loop sleeps. Loop thread only. */
+/* Deferred work at the end of a loop turn: work that the callbacks of one turn collect (messages to
+ * send, operations to start) is done once, after all of them and before the loop sleeps. Loop
+ * thread only. */
 #ifndef CU_LOOP_DEFERRED_H
 #define CU_LOOP_DEFERRED_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Taking a connection that cannot be served, only to close it. libuv stops listening until a
- * connection that it has told of is taken: a listener that leaves one because memory is out accepts
- * nothing any more. This needs no memory: each listener has a place for it. Loop thread. */
+/* Accepts a connection that cannot be served, and closes it. libuv stops accepting until the
+ * connection that it has announced is accepted; a listener that does not accept one because memory
+ * is out would get no further connections. This module allocates no memory: each listener embeds
+ * the handle. Loop thread. */
 #ifndef CU_LOOP_REFUSAL_H
 #define CU_LOOP_REFUSAL_H
 

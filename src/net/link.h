@@ -29,7 +29,7 @@ struct cu_link {
     const struct cu_link_ops *ops;
     void *data; /* the user's */
     uint64_t heard_ns;
-    int hushed; /* errno with which connecting may fail without a word; 0: none */
+    int hushed; /* connecting may fail with this errno without a log line; 0: none */
     char name[CU_LINK_NAME_MAX];
 };
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Encryption as a layer of its own: plaintext into records, records into plaintext. A program that
- * blocks and one that runs a loop use it alike.
+/* Encryption as a layer of its own: plaintext is made into records, records into plaintext. It is
+ * used by blocking programs and by the loop.
  *
  * Invariant: `in` holds the beginning of the unit that is expected next (stream header or record),
- * and never a whole one. A length is checked before it is believed; nothing is allocated for it. */
+ * and never a whole one. A length is checked before it is used; no memory is allocated by it. */
 #include "net/seal.h"
 
 #include <errno.h>

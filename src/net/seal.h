@@ -29,7 +29,8 @@ uint8_t *cu_seal_room(struct cu_seal *seal);
 /* A record of plain, 1 to CU_SEAL_PLAIN_MAX bytes; it must be sent. NULL: out of memory. */
 struct cu_buf *cu_seal_record(struct cu_seal *seal, const void *plain, size_t size);
 
-/* Opened bytes are there (borrowed). Other than 0 stops and is handed back. */
+/* Called with decrypted bytes (borrowed). A value other than 0 stops and is returned by the
+ * caller. */
 typedef int (*cu_seal_fn)(void *context, const void *bytes, size_t size);
 /* Takes all bytes. 0, -EBADMSG (forged or broken), or what deliver returned. */
 __attribute__((warn_unused_result)) int cu_seal_feed(struct cu_seal *seal, const void *bytes,

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* TCP transport: the listening socket, the time limits of links that are not up yet, and the end of
- * the loop turn, at which all links with something to do are served.
+/* TCP transport: the listening socket, the time limits of links that are not up yet, and the work
+ * at the end of a loop turn, which serves all links that have something to do.
  *
- * Strangers must not keep the loop from its work: in one turn only some connections are taken, and
- * when many were refused, taking any has to wait. The kernel's backlog is the limit then. Who has
- * the key waits with them, the shorter the fewer they are, and is not counted.
+ * Connections of strangers (peers without the job's key) must not keep the loop busy. One turn
+ * accepts a limited number of connections, and after many refusals accepting pauses; connections
+ * then wait in the kernel's backlog. Peers with the key wait in the same backlog: the fewer
+ * strangers there are, the shorter is that wait. They do not count as refusals.
  *
  * Invariants: all on the loop thread. A link is in `links` until it is closed, in `waiting` until
- * it is up, in `dirty` while it has messages to flush or an end to tell. Memory of the transport
- * and of a link goes only when libuv holds none of its handles (`open`, `socket_open`,
- * `resolve_open`). Socket buffers are left to the kernel: setting them would switch off its own,
- * larger, tuning. */
+ * it is up, in `dirty` while it has messages to flush or an end to tell. The memory of the
+ * transport and of a link is freed only when libuv holds none of its handles (`open`,
+ * `socket_open`, `resolve_open`). Socket buffer sizes are not set: that would switch off the
+ * kernel's automatic tuning, which allows larger ones. */
 #include "net/tcp.h"
 
 #include "host/log.h"
@@ -107,7 +108,8 @@ static void on_timer(uv_timer_t *timer)
             cu_list_push_back(&expired, it);
         }
     }
-    /* One by one: the callbacks of an end may close any other link, which takes it out of here. */
+    /* One at a time: the callbacks of an ending link may close any other link and so take it out of
+     * this list. */
     while ((entry = cu_list_pop_front(&expired))) {
         cu_list_push_back(&tcp->waiting, entry);
         cu_tcp_expire(CU_LIST_ENTRY(entry, struct cu_tcp_link, in_waiting), now);

@@ -31,9 +31,10 @@ struct cu_tcp {
     uv_tcp_t listener;
     uv_timer_t timer;  /* armed for the earliest deadline of a link that is not up */
     uint64_t watch_ns; /* this deadline; UINT64_MAX: not armed */
-    uv_timer_t pause;  /* of accepting; libuv keeps one connection that is not taken yet */
+    uv_timer_t
+        pause; /* accepting is paused; libuv holds one connection that was not accepted yet */
     unsigned turn_accepts;
-    uint64_t strangers_ns; /* until then the refusals so far use up what refusals may */
+    uint64_t strangers_ns; /* time up to which past refusals have used the budget for refusals */
     struct cu_deferred turn;
     struct cu_refusal refusal;
     unsigned open;          /* handles and links that still need this memory */
@@ -42,7 +43,7 @@ struct cu_tcp {
     unsigned unproven;      /* accepted ones among them */
     struct cu_list dirty;   /* links with something to do at the end of this turn */
     bool destroyed;
-    /* Lines in the log about strangers, who may come by the thousand and from many places. */
+    /* Rate limit for log lines about strangers, of whom thousands may connect from many hosts. */
     uint64_t refused_since_ns;
     unsigned refused_logged, refused_silent;
     unsigned char *rx; /* CU_TCP_RX_BYTES */
@@ -70,10 +71,10 @@ struct cu_tcp_link {
     bool writing;      /* `write` is, for the first write_bytes of the send queue */
     bool high;         /* more than CU_LINK_HIGH_BYTES were queued: `drained` is to be told */
     bool client;       /* of the copper command, and up */
-    bool small_read;   /* a payload just ended: expect the head of another, do not overread it */
+    bool small_read;   /* a payload just ended: read the next head only, not the bytes behind it */
     uint32_t rank;
-    int doom;                     /* negative errno to end with at the end of this turn */
-    uint64_t deadline_ns;         /* of all until up */
+    int doom;             /* negative errno with which the link is to end at the end of this turn */
+    uint64_t deadline_ns; /* of all until up */
     uint64_t attempt_deadline_ns; /* of the address being tried */
     struct cu_list in_links, in_waiting, in_dirty;
     uv_tcp_t socket;
@@ -103,7 +104,7 @@ struct cu_tcp_opening {
     union cu_tcp_address addresses[CU_TCP_ADDRESSES_MAX];
     unsigned address_count;
     unsigned tried; /* attempts so far; the next is of address tried % address_count */
-    bool silent;    /* one in this round has timed out, and may answer in the next */
+    bool silent;    /* an attempt of this round has timed out; it may succeed in the next */
     int last_error; /* of the address tried before */
     char host[CU_LINK_NAME_MAX];
 };
@@ -114,7 +115,7 @@ static inline struct cu_tcp_link *cu_tcp_link_of(const struct cu_link *link)
 }
 
 /* tcp.c */
-void cu_tcp_unhold(struct cu_tcp *tcp); /* one less user of its memory */
+void cu_tcp_unhold(struct cu_tcp *tcp); /* drops a user of the transport's memory */
 void cu_tcp_watch(struct cu_tcp *tcp);  /* deadlines have changed */
 /* One that was accepted is refused. */
 void cu_tcp_stranger(struct cu_tcp *tcp);
@@ -124,11 +125,12 @@ void cu_tcp_count(struct cu_tcp *tcp, enum cu_counter counter, uint64_t n);
 struct cu_link *cu_tcp_connect(struct cu_transport *transport, uint32_t rank, const char *host,
                                uint16_t port, uint32_t timeout_ms);
 void cu_tcp_accept(struct cu_tcp *tcp);
-/* Ends a link with error (negative errno or 0) and tells so; not from inside a user's call. */
+/* Ends a link with error (negative errno or 0) and calls `down`; must not be called from inside a
+ * call of the user. */
 void cu_tcp_end(struct cu_tcp_link *link, int error);
 /* The same at the end of this turn. */
 void cu_tcp_doom(struct cu_tcp_link *link, int error);
-/* Ends a link and tells nobody. */
+/* Ends a link without calling `down`. */
 void cu_tcp_drop(struct cu_tcp_link *link);
 /* A deadline has passed. */
 void cu_tcp_expire(struct cu_tcp_link *link, uint64_t now_ns);
@@ -155,7 +157,7 @@ extern const struct cu_link_ops cu_tcp_link_ops;
 void cu_tcp_tune(struct cu_tcp_link *link);
 /* Starts to read: handshake, then messages. */
 __attribute__((warn_unused_result)) int cu_tcp_read_start(struct cu_tcp_link *link);
-/* Writes what the kernel takes; the rest follows when it takes more. */
+/* Writes as much as the kernel accepts; the rest follows when the socket is writable. */
 void cu_tcp_flush(struct cu_tcp_link *link);
 void cu_tcp_mark(struct cu_tcp_link *link); /* to be flushed at the end of this turn */
 /* The handshake failed: at this address; there may be others. */

@@ -12,13 +12,14 @@
 #include <netinet/tcp.h>
 #include <string.h>
 
-/* The payload of one read ends a frame: the next read asks for the next head and little more, so
- * that the next payload is not received here and copied, but goes to its place directly. */
+/* A read that ends with a payload's last byte completes a frame. The next read asks for little more
+ * than the next head, so that the payload behind it is not received here and copied, but is read
+ * directly into its own buffer. */
 #define SMALL_READ_BYTES 1024u
 #define IOV_COUNT        256u /* below IOV_MAX (1,024); 4 KiB of stack */
-/* One write's share, so that references are let go in steps. */
+/* Bytes of one write, so that references are dropped in steps. */
 #define WRITE_BYTES_MAX (UINT64_C(4) * 1024 * 1024)
-/* Records made ahead of the kernel's taking them. */
+/* Encrypted bytes that may wait for the kernel. */
 #define SEALED_BYTES_MAX (UINT64_C(1024) * 1024)
 /* Writes in a row, before other links have their turn. */
 #define WRITES_MAX 8
@@ -119,7 +120,7 @@ static int make_records(struct cu_tcp_link *link)
         size_t size = cu_txq_copy(&link->plain, plain, CU_SEAL_PLAIN_MAX);
         struct cu_buf *record = cu_seal_record(link->seal, plain, size);
 
-        /* A record that is made must go out: the stream's counter has moved on. */
+        /* A record that was made must be sent: the stream's counter has advanced. */
         if (!record || cu_txq_push(&link->sealed, record, NULL)) {
             cu_buf_unref(record);
             return -ENOMEM;
@@ -210,7 +211,7 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 
     (void)suggested;
     if (link->state == CU_TCP_HANDSHAKE) {
-        /* Not a byte more than the step has: what follows may be sealed. */
+        /* Reads no byte beyond this step: what follows may be encrypted. */
         at = link->opening->in + link->opening->in_size;
         size = cu_handshake_expects(&link->opening->handshake) - link->opening->in_size;
     } else if (!link->seal && (rest = cu_frame_rest(&link->frame, &at)) > 0) {

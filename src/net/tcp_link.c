@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The life of a TCP link: resolve, try the addresses one after the other, prove the key, up, end.
+/* The states of a TCP link: resolve the name, try its addresses one after the other, handshake, up,
+ * end.
  *
  * Invariants: `down` is told at most once, never from inside a user's call, and only for links that
  * the user knows (up, or asked for by connect). After cu_tcp_drop or cu_tcp_end the state is
- * CLOSED, the link is in no list, and no callback of libuv does more than let go of memory. */
+ * CLOSED, the link is in no list, and callbacks of libuv only free memory. */
 #include "net/tcp.h"
 
 #include "host/log.h"
@@ -79,7 +80,7 @@ void cu_tcp_drop(struct cu_tcp_link *link)
         return;
     link->high = false; /* nobody is told any more */
     if (link->state == CU_TCP_UP && !link->doom)
-        cu_tcp_flush(link); /* a farewell that the kernel takes at once still goes out */
+        cu_tcp_flush(link); /* a BYE message that fits the kernel's buffer is still sent */
     if (link->state == CU_TCP_CLOSED)
         return;
     shut(link);
@@ -149,7 +150,8 @@ static struct cu_tcp_link *link_new(struct cu_tcp *tcp, uint32_t timeout_ms)
     return link;
 }
 
-/* Where this connection has its server's end: for both ends the same, when nobody is between. */
+/* The server's address of this connection: both ends see the same one unless something in between
+ * relays or translates it. */
 static void server_address(const struct cu_tcp_link *link, struct cu_handshake_config *identity)
 {
     union cu_tcp_address address;
@@ -168,7 +170,7 @@ static int send_opening(struct cu_tcp_link *link, const uint8_t *bytes, size_t s
     uv_buf_t buf = {.base = (char *)bytes, .len = size};
     int sent = size ? uv_try_write((uv_stream_t *)&link->socket, &buf, 1) : 0;
 
-    /* The socket's buffer is empty: what does not fit now never will. */
+    /* The socket's buffer is empty: what does not fit now will never fit. */
     if (sent >= 0 && (size_t)sent != size)
         return -ECONNABORTED;
     if (sent < 0)
@@ -185,7 +187,8 @@ static int start_handshake(struct cu_tcp_link *link)
 
     link->state = CU_TCP_HANDSHAKE;
     link->opening->in_size = 0;
-    /* One that was accepted is most probably a stranger while there are many: nothing in vain. */
+    /* Accepted connections are most probably strangers while there are many of them: no work before
+     * the handshake that only peers need. */
     if (!link->accepted)
         cu_tcp_tune(link);
     if (!link->accepted || cu_tcp_may_log_refusal(link->tcp))
@@ -212,7 +215,7 @@ static void go_up(struct cu_tcp_link *link)
     int r = 0;
 
     if (!link->accepted && link->rank != CU_RANK_NONE && who.peer_rank != link->rank)
-        r = -EREMCHG; /* the host list and the network do not agree on who lives where */
+        r = -EREMCHG; /* host list and network disagree about which host has this address */
     if (!r && who.encrypt) {
         link->seal = cu_seal_new(who.key_send, who.key_receive, &header);
         r = link->seal ? cu_txq_push(&link->sealed, header, NULL) : -ENOMEM;
@@ -354,7 +357,8 @@ static void on_connect(uv_connect_t *request, int status)
     attempt_failed(link, r);
 }
 
-/* Little time first: one that drops packets, or a mute stranger, must not use up all. */
+/* The first attempts get little time: an address that drops packets, or a program that never
+ * answers, must not use up all of it. */
 static uint64_t attempt_deadline(const struct cu_tcp_link *link, uint64_t now)
 {
     const struct cu_tcp_opening *opening = link->opening;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The listening socket, apart from the transport that accepts from it: whoever holds a copy keeps
- * the port, whatever becomes of the process that serves it. Without that, another user can have it
- * in the moment between two daemons. */
+/* The listening socket, separate from the transport that accepts from it. A process that holds a
+ * copy of the descriptor keeps the port when the process that serves it dies. Otherwise another
+ * user could bind the port between two daemons. */
 #include "net/tcp.h"
 
 #include <arpa/inet.h>

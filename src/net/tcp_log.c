@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What is said about links that end. Strangers come by the thousand and from many places, so they
- * have a number of lines a minute; the rest is counted, and told with the first line of a later
- * minute. */
+/* Log lines about links that end. Thousands of strangers may connect from many hosts, so refusals
+ * have a limited number of lines per minute; the rest are counted, and the count is logged with the
+ * first line of a later minute. */
 #include "net/tcp.h"
 
 #include "host/log.h"
@@ -122,6 +122,6 @@ void cu_tcp_name(struct cu_tcp_link *link)
     else
         snprintf(link->base.name, sizeof(link->base.name), "%.90s %s:%u", link->opening->host, text,
                  port);
-    if (link->accepted) /* without the port, so that the log knows a repeated refusal for one */
+    if (link->accepted) /* without the port, so that the log recognises a repeated refusal */
         snprintf(link->opening->host, sizeof(link->opening->host), "%s", text);
 }

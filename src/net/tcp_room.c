@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Room for payloads that are being received. A payload's bytes are taken from the sender one by
- * one, but its buffer is one piece, so all of its length counts from the head on. What one class of
- * links (those who connected to us; those to whom we did) holds so is bounded: when it is more, the
- * link with the largest unfinished payload ends, because honest ones are small or soon there. Who
- * sends slowly, so that his room is taken for long, ends, too.
+/* Memory bound for payloads that are being received. The buffer of a payload is allocated in one
+ * piece when its head has arrived, so its whole length counts from then on. There are two classes
+ * of links: those that the other end opened, and those that this end opened. When the sum of a
+ * class exceeds its bound, the link with the largest unfinished payload is closed, because payloads
+ * of correct peers are small or complete soon. A link that sends too slowly, and so holds its
+ * memory for long, is closed, too.
  *
  * Invariants: `room` is the sum of `receiving` over the links of the class; `receiving` is not 0
  * exactly while the link's frame has a payload under way; the timer runs while any is. */
@@ -14,7 +15,7 @@
 
 #define TICK_MS      1000u
 #define TICK_BYTES   65536u /* less in a tick is slow */
-#define SLOW_TICKS   10u    /* in a row: of ours, so that a frozen daemon blames nobody */
+#define SLOW_TICKS   10u    /* in a row, by this daemon's own ticks */
 #define CLIENTS_MAX  64u
 #define CHILDREN_MAX (UINT64_C(64) << 20) /* two results at their bound */
 #define PARENTS_MAX  (2 * (uint64_t)CU_MSG_BULK_MAX)
@@ -79,7 +80,7 @@ static struct cu_tcp_link *largest(const struct cu_tcp_link *than)
     return found;
 }
 
-/* Nothing more is read, and what was received is let go now. */
+/* Stops reading and frees what was received. */
 static void end_receiving(struct cu_tcp_link *link)
 {
     cu_tcp_count(link->tcp, CU_COUNT_receives_ended, 1);
@@ -117,8 +118,8 @@ int cu_tcp_room_take(void *context, const struct cu_msg_head *head)
     return 0;
 }
 
-/* Each has its buffers, so there are not more than so many: the oldest that waits for nothing goes,
- * else the oldest. */
+/* Each link of a client has buffers of its own, so their number is bounded: the oldest that waits
+ * for no answer is closed, else the oldest. */
 void cu_tcp_room_for_client(struct cu_tcp_link *link)
 {
     struct cu_tcp_link *oldest = NULL;

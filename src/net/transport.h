@@ -21,14 +21,16 @@ struct cu_link; /* one connection */
 
 struct cu_transport_events {
     void *context;
-    /* A connection is proven, either one that connect asked for (to a parent) or one that another
-     * node opened (a child), or one of the copper command (role client: a child without a rank). */
+    /* A connection has passed the handshake: either one that connect asked for (to a parent) or one
+     * that another node opened (a child), or one of the copper command (role client: a child
+     * without a rank). */
     void (*up)(void *context, struct cu_link *link, struct cu_peer peer,
                const struct cu_handshake_result *who);
     /* A message has arrived; cleared by the transport after the call. */
     void (*message)(void *context, struct cu_link *link, const struct cu_msg *msg);
-    /* May this message, which has a payload, come over this link now? False ends the link as one
-     * that sent no message, and nothing is allocated for it. May be NULL: all may. */
+    /* Asked when the head of a message with a payload has arrived: may it come over this link now?
+     * False ends the link as one that sent no valid message, and no memory is allocated for the
+     * payload. NULL: all are allowed. */
     bool (*expects)(void *context, struct cu_link *link, const struct cu_msg_head *head);
     /* An `up` link has ended (error: positive errno or 0 for an orderly end), or connect failed (up
      * never called). The link is gone after this call. Not called for cu_link_close. */
@@ -46,8 +48,10 @@ struct cu_transport_config {
     int listener_fd; /* borrowed, of cu_transport_tcp_listen: used instead of these two; 0: none */
     struct cu_transport_events events;
     uint64_t *counters;            /* enum cu_counter: bytes, refused handshakes, bad messages */
-    uint32_t handshake_timeout_ms; /* unproven connections are closed after this; 0: 5,000 */
-    uint32_t unproven_max;         /* at most so many unproven at once, oldest goes; 0: 256 */
+    uint32_t handshake_timeout_ms; /* ms until a connection without a finished handshake is closed;
+                                      0: 5,000 */
+    uint32_t
+        unproven_max; /* connections without a finished handshake; the oldest is closed; 0: 256 */
     uint64_t receive_max_bytes; /* unfinished payloads, of all who connected here, and again of all
                                    to whom this end did; 0: 64 MiB and twice a payload's bound.
                                    When more would begin, the link with the largest ends with
@@ -60,12 +64,12 @@ struct cu_transport_config {
 
 #define CU_TRANSPORT_PORT_IN_USE "port %u is in use on this host: choose another with -p"
 
-/* A socket that listens on the port, for one transport after the other: connections wait in it
- * while there is none. The descriptor; -EADDRINUSE with err (CU_TRANSPORT_PORT_IN_USE), -errno with
- * err. */
+/* Opens a listening socket that several transports can use one after the other; while there is
+ * none, connections wait in its backlog. The descriptor; -EADDRINUSE with err
+ * (CU_TRANSPORT_PORT_IN_USE), -errno with err. */
 __attribute__((warn_unused_result)) int
 cu_transport_tcp_listen(const char *bind_address, uint16_t port, struct cu_error *err);
-/* Frees the port of such a socket at once, for all who have a copy of it. */
+/* Frees the port of such a socket at once, whichever processes hold a copy of the descriptor. */
 void cu_transport_tcp_unlisten(int fd);
 /* The transport that network names (-n), as far as its colon. Listens at once. NULL with err when
  * there is none of that name, the port is taken, the address is not this host's, or memory is out;
@@ -81,8 +85,8 @@ uint16_t cu_transport_port(const struct cu_transport *transport);
  * (CU_RANK_NONE: any) answers there, connecting fails with EREMCHG. */
 struct cu_link *cu_transport_connect(struct cu_transport *transport, uint32_t rank,
                                      const char *host, uint16_t port, uint32_t timeout_ms);
-/* Of a link that is being connected: when it fails with this errno, the log has it already, and it
- * is said to those only who debug. 0: nothing. Who tries for hours would fill a disk. */
+/* For a link that is being connected: a failure with this errno has been logged before and is
+ * logged at debug level only; 0: no such errno. Retries over hours would otherwise fill the log. */
 void cu_link_hush(struct cu_link *link, int error);
 /* Queues a message; the caller keeps msg. Messages sent in one loop turn leave in one write at its
  * end. 0, -ENOMEM, -EINVAL, -ENOTCONN (not up, or about to end: then `down` follows). */
@@ -98,7 +102,8 @@ void *cu_link_data(const struct cu_link *link);
 void cu_link_set_data(struct cu_link *link, void *data);
 /* "node3 10.0.0.3:5000" for messages; borrowed while the link lives. */
 const char *cu_link_name(const struct cu_link *link);
-/* Stops listening: the port is free at once, whoever else has a copy of the socket. Links stay. */
+/* Stops listening: the port is free at once, whichever processes hold a copy of the socket. Links
+ * stay. */
 void cu_transport_unlisten(struct cu_transport *transport);
 /* Stops listening and closes all links without `down`; frees itself when libuv has let go of its
  * handles (run the loop until it is empty). NULL does nothing. */

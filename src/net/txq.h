@@ -14,11 +14,12 @@ struct cu_txq {
     uint32_t first;
     uint32_t count;
     uint32_t capacity;
-    size_t offset;  /* bytes of the first buffer that are gone already */
+    size_t offset;  /* bytes of the first buffer that were written already */
     uint64_t bytes; /* all that wait */
 };
 
-/* Takes the references, of both or (-ENOMEM) of none. Buffers of size 0, and NULL, are let go. */
+/* Takes the references of both, or of none (-ENOMEM). Drops those to buffers of size 0; NULL is
+ * allowed. */
 __attribute__((warn_unused_result)) int cu_txq_push(struct cu_txq *q, struct cu_buf *a,
                                                     struct cu_buf *b);
 /* Room for two: 0 or -ENOMEM. Then the push cannot fail. */

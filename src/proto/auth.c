@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Why not one of libsodium's MACs over all bytes: at each end of each hop Poly1305 would cost as
- * much as TCP does. NH is a sum of products of 32-bit numbers, which vector units are made for; the
- * instructions are chosen when the program runs, and all give the same result.
+ * much as TCP does. NH is a sum of products of 32-bit numbers, which vector units compute fast; the
+ * instruction set is chosen at run time, and all variants give the same result.
  *
  * Invariants: a one-time key is used for one frame; a digest leaves this process only inside of a
  * one-time MAC, so the digest's key stays secret although it is used again and again. */

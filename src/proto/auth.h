@@ -3,10 +3,10 @@
  * Pure.
  *
  * Two steps. A payload is hashed with a key that all daemons of a job have (its digest), so that
- * one digest serves all the connections that the payload goes over; it is never shown. A frame's
- * tag is Poly1305 over head, fields and digest under a key for this frame alone, the next 32 bytes
- * of the session key's ChaCha20 stream: so a frame that was forged, changed, repeated, left out or
- * moved has the wrong tag.
+ * one digest serves all the connections that the payload goes over; it is never sent in clear. A
+ * frame's tag is Poly1305 over head, fields and digest under a key for this frame alone, the next
+ * 32 bytes of the session key's ChaCha20 stream: so a frame that was forged, changed, repeated,
+ * left out or moved has the wrong tag.
  *
  * The digest is NH over units of 1 KiB (universal hash, RFC 4418 5.2; two keys: 2^-64), then
  * Poly1305 over the results under a secret key; as in Adiantum (Crowley, Biggers 2018). It runs at

@@ -41,7 +41,7 @@ struct cu_dirent cu_dir_index_entry(const struct cu_dir_index *index, uint32_t i
 /* Position of name, or -1. */
 int64_t cu_dir_index_find(const struct cu_dir_index *index, const char *name, size_t name_len);
 
-/* Names that storage has without listing them, wherever it has them: the doors to snapshots and to
+/* Names that may exist in any directory without being listed: entry points to snapshots and to
  * files by number. A listing never proves that they do not exist. */
 bool cu_dir_name_hides(const char *name, size_t name_len);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The records of proto/object.h on the wire, field by field in the order of the structs. Apart from
- * msg.c, because they stand in more than one message. What the numbers mean is not checked here. */
+ * msg.c, because they stand in more than one message. The values are not checked here. */
 #include "proto/fields.h"
 
 static void put_time(struct cu_writer *w, const struct cu_time *t)

@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A frame with a payload begins: may it? Other than 0 is handed back by feed, and nothing is
- * allocated. */
+/* Called when a frame with a payload begins. A value other than 0 refuses it: feed returns that
+ * value, and no memory is allocated. */
 typedef int (*cu_frame_begin_fn)(void *context, const struct cu_msg_head *head);
 
 struct cu_frame {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Who does not know the job's key gets no further than HELLO: no byte of his is parsed as a
- * message, none of ours tells him more than the version, the rank and the job's public id, and no
- * public-key operation is done for him (one who repeats a HELLO that he heard costs three).
+/* A peer without the job's key gets no further than HELLO: none of its bytes is parsed as a
+ * message, it learns no more than the version, the rank and the job's public id, and no public-key
+ * operation is done for it (a replayed HELLO costs three).
  *
  * Invariants: every input has a fixed size, so that nothing is allocated. Both proofs and both
  * session keys are hashes of labels that differ, keyed with one secret, so none of them can stand
  * for another one; that secret is a keyed hash over the whole transcript (HELLO and CHALLENGE, its
  * proof zeroed) and what the X25519 keys have in common. A step that failed cannot be taken again.
- */
+ * */
 #include "proto/handshake.h"
 
 #include "base/parse.h"
@@ -304,13 +304,13 @@ static int refuse(struct cu_handshake *h, enum status status, int error, uint8_t
     return error;
 }
 
-/* The wishes of a client that has the key. */
+/* The options of a client that has the key. */
 static enum status look_at_wishes(const struct cu_handshake *h, const struct hello *hello)
 {
     if ((hello->flags & FLAG_ENCRYPT) != (h->config.encrypt ? FLAG_ENCRYPT : 0))
         return STATUS_ENCRYPTION;
-    /* Whoever stands between the ends can read what is not encrypted, without any right to read
-     * packets. Nothing else comes of an address that was translated on the way. */
+    /* A relay between the ends could read an unencrypted connection without the right to capture
+     * packets, so a translated address is refused then. With encryption it is harmless. */
     if (!h->config.encrypt && (memcmp(hello->address, h->config.address, CU_ADDRESS_BYTES) != 0 ||
                                hello->port != h->config.port))
         return STATUS_ADDRESS;

@@ -9,14 +9,15 @@
  *   client -> server  PROOF      client's proof
  *
  * Each connection has X25519 keys of its own on both ends, and the client has one that it keeps
- * (its instance: who it is beside the rank that it names). Their common secrets, the job's key and
- * both hellos make one secret, from which come both proofs and the session keys: who learns the
- * job's key later reads nothing of what was said before, and who relays a handshake has no part in
- * its secrets. Comparison is constant-time. Another version, another job or key, a disagreement
- * about encryption, or (not encrypted) a connection that arrived at another address than was
- * dialled, is told in CHALLENGE's status, then closed. The rank that an end names is proven with
- * the rest: who connects compares peer_rank with the rank that it meant to reach, who accepts with
- * the number of nodes, and the instance with that which had the rank before. */
+ * (its instance: who it is beside the rank that it names). Their shared secrets, the job's key and
+ * both hellos are combined into one secret, from which both proofs and the session keys are
+ * derived. So a party that learns the job's key later cannot decrypt earlier traffic (forward
+ * secrecy), and a party that relays a handshake does not learn its secrets. Comparison is
+ * constant-time. Another version, another job or key, a disagreement about encryption, or (not
+ * encrypted) a connection that arrived at another address than was dialled, is told in CHALLENGE's
+ * status, then closed. The rank that an end names is covered by the proof. The connecting end
+ * compares peer_rank with the rank that it meant to reach; the accepting end compares it with the
+ * number of nodes, and the instance with that which had the rank before. */
 #ifndef CU_PROTO_HANDSHAKE_H
 #define CU_PROTO_HANDSHAKE_H
 
@@ -84,8 +85,9 @@ void cu_handshake_client_start(struct cu_handshake *h, const struct cu_handshake
 void cu_handshake_server_start(struct cu_handshake *h, const struct cu_handshake_config *config);
 /* How many bytes the next input must have; 0 when done or failed. */
 size_t cu_handshake_expects(const struct cu_handshake *h);
-/* Can these bytes, perhaps fewer, be its beginning? What is not of Copper need not be waited for.
- */
+/* Can these bytes, perhaps fewer than needed, be the beginning of a message of Copper? If not,
+ * there is no need to wait for the rest.
+ * */
 bool cu_handshake_may_begin(const struct cu_handshake *h, const uint8_t *bytes, size_t size);
 /* Feeds exactly that many bytes. out (CU_CHALLENGE_BYTES) receives *out_len bytes to send, also
  * when the return is an error (then send them and close). Returns 1 when done (result is valid; the

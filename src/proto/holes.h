@@ -3,8 +3,8 @@
  * describes the whole file, however long its holes are. On the wire and in the cache: pairs of u64
  * start and end in order of the file, none empty, none touching the next, all within INT64_MAX.
  *
- * A list may leave holes out (of more than CU_HOLES_MAX the last ones): what is in no hole is data,
- * which may be zeros. */
+ * A list may be incomplete (it ends after CU_HOLES_MAX holes): everything outside of its holes is
+ * data, which may be zeros. */
 #ifndef CU_PROTO_HOLES_H
 #define CU_PROTO_HOLES_H
 

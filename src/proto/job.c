@@ -107,7 +107,8 @@ static int replace_string(char **at, const char *value)
     return 0;
 }
 
-/* A line of the job's text ends at a newline, and paths reach terminals: no control characters. */
+/* Control characters are refused: a newline would end the line of the job's text, and paths are
+ * printed on terminals. */
 static bool has_control(const char *value)
 {
     for (const unsigned char *p = (const unsigned char *)value; *p != '\0'; p++)
@@ -312,7 +313,7 @@ int cu_job_option_find(const char *name, size_t len)
     return -1;
 }
 
-/* Without ranges, and so without memory: a job's text must not lose a setting. */
+/* Written without ranges, so that no memory is needed: the job's text must not lose a setting. */
 static bool format_cores(const struct cu_job *job, char out[CU_JOB_VALUE_MAX])
 {
     size_t len = 0;
@@ -390,7 +391,7 @@ int cu_job_init(struct cu_job *job, const char *mount_dir, const char *run_dir)
     rc = set_path(&job->mount_dir, mount_dir, false);
     if (rc != 0)
         goto out;
-    /* Not on the home file system: 10,000 daemons would open a file there at once. */
+    /* Not on the home file system, where 10,000 daemons would each open a file at the same time. */
     rc = run_dir[0] == '/' ? cu_path_join(run_dir, strlen(run_dir), "logs", 4, logs, sizeof(logs))
                            : -EINVAL;
     if (rc < 0)

@@ -10,8 +10,8 @@
  *   node[1-3]                  (short, as base/hostlist.h has it)
  *   login
  *
- * Where a launcher's network can be listened to, "munge CREDENTIAL" stands in the place of the key
- * on the way (host/munge.h).
+ * When others can read the launcher's network traffic, "munge CREDENTIAL" replaces the line with
+ * the key (host/munge.h).
  *
  * Unknown names are refused: both ends are the same version. */
 #ifndef CU_PROTO_JOB_H
@@ -53,10 +53,11 @@ struct cu_job {
     uint32_t top_paths;     /* -N 0..10000 */
     uint32_t snapshot_s;    /* -I 0..86400, 0: none */
     uint32_t
-        allow_missing;     /* --allow-missing 0..CU_JOB_MISSING_MAX: nodes that need not be there */
-    bool confirm;          /* the launcher tells when the launch is over, or the daemons end */
-    char *owner;           /* who launched it, as host/session.h has it; NULL: not known */
-    char *lease;           /* session whose end is the job's; NULL: none */
+        allow_missing; /* --allow-missing 0..CU_JOB_MISSING_MAX: nodes that need not be there */
+    bool confirm; /* the launcher reports the end of the launch; without this report the daemons end
+                   */
+    char *owner;  /* who launched it, as host/session.h has it; NULL: not known */
+    char *lease;  /* session with whose end the job ends; NULL: none */
     char *left_out;        /* ranks that the launch went on without, "3,7-9"; NULL: none */
     uint32_t group;        /* primary group of who launched it; 0: root's, or not known */
     char *serve;           /* --serve, a list of proto/serve.h; NULL: all but secrets */

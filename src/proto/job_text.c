@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The job as text and back. The text is made by the launcher but read from a pipe or a file, so the
- * decoder takes nothing on trust: one pass, line by line, nothing allocated before its length is
- * known to be in the input, each name at most once. The key passes through one buffer, which is
- * wiped, and never into a message. */
+ * decoder checks everything: one pass, line by line, nothing allocated before its length is known
+ * to be in the input, each name at most once. The key passes through one buffer, which is wiped,
+ * and never into a message. */
 #include "base/hostlist.h"
 #include "proto/job_options.h"
 
@@ -129,7 +129,7 @@ static int take_option(struct decoder *d, const char *name, size_t len)
     int i = cu_job_option_find(name, len);
 
     if (i < 0) {
-        /* a damaged text may have the key where a name should be */
+        /* a damaged text may have the key in the place of a name */
         bool shown = len <= NAME_MAX_SHOWN;
 
         for (size_t k = 0; k < len && shown; k++)

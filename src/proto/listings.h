@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a site says of its storage's listings (`listings` in copper.conf), where Copper's own
- * judgement by file system type is not right: words "WHERE:WHAT", separated by commas. WHERE is a
- * file system type as in mountinfo ("nfs4", "fuse.s3fs"), or an absolute path: all that is mounted
- * at or below it. WHAT is
+/* A site's rules about the listings of its storage (`listings` in copper.conf), for cases where
+ * Copper's default by file system type is wrong: words "WHERE:WHAT", separated by commas. WHERE is
+ * a file system type as in mountinfo ("nfs4", "fuse.s3fs"), or an absolute path: all that is
+ * mounted at or below it. WHAT is
  *   trusted    a listing shows all names, and each change moves its directory's stamps
  *   partial    names may exist that no listing shows
  *   unstamped  a directory may change while its stamps stand still

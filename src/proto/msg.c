@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Messages as bytes and back. One set of bounds (proto/msg_bounds.h) serves both ways: the encoder
  * refuses with -EINVAL exactly what the decoder of the other end would refuse with -EBADMSG, so
- * that a mistake shows where it is made and not as a lost connection elsewhere.
+ * that an error shows at the sender and not as a lost connection at the receiver.
  *
  * Invariants: nothing is allocated or believed before the head's lengths are within the bounds of
  * its type. A payload is referenced, never copied. What is decoded encodes to the same bytes. */

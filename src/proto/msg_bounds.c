@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a message may say, the same for who makes it and who takes it. */
+/* The allowed values of messages, the same for sender and receiver. */
 #include "proto/msg_bounds.h"
 
 #include "base/path.h"
@@ -28,7 +28,7 @@ _Static_assert(READY_FIXED + CU_MSG_BOUNDS_READY(CU_MSG_READY_MAX) <= CU_MSG_MET
                "READY fits");
 _Static_assert(CU_DIR_BYTES_MAX <= CU_MSG_BULK_MAX, "a listing fits");
 
-/* What the head of each type may say. */
+/* The allowed values of the head of each type. */
 static const struct bounds {
     const char *name;
     uint32_t meta_min, meta_max, bulk_min, bulk_max;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What travels and is cached: the kinds of object, their keys and their values. Shapes only. */
+/* The objects that are sent and cached: their kinds, keys and values. Types only. */
 #ifndef CU_PROTO_OBJECT_H
 #define CU_PROTO_OBJECT_H
 

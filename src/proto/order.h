@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The order in which a listing is shown, and cursors into it. An entry's cursor is made of its
  * name's hash alone, and entries are shown by ascending cursor. So a cursor means the same place in
- * every listing of the directory, whenever it was read and whoever holds it: who goes on from a
- * cursor, in whatever listing there is then, sees each name that was there all the time exactly
- * once. The name that a cursor was made of need not exist any more.
+ * every listing of the directory, whenever it was read and whoever holds it: a reader that
+ * continues from a cursor, in whichever listing is current then, sees each name that existed all
+ * the time exactly once. The name that a cursor was made of need not exist any more.
  *
- * Names with one hash get cursors that follow each other. That happens to names that somebody made
- * for it; only if such names come and go during a walk, another one of them can be missed. */
+ * Names with the same hash get consecutive cursors. In practice such names exist only when they
+ * were constructed for this purpose; only if such names are created and removed during a walk,
+ * another one of them can be missed. */
 #ifndef CU_PROTO_ORDER_H
 #define CU_PROTO_ORDER_H
 
@@ -20,7 +21,7 @@ struct cu_order {
     uint32_t *positions;              /* owned: index->count of the index, in the order shown */
 };
 
-/* Where somebody is: the entry that comes next, and the cursor of the one before it. */
+/* A position of a reader: the next entry, and the cursor of the one before it. */
 struct cu_order_at {
     uint32_t next;
     uint64_t cursor;
@@ -36,7 +37,7 @@ struct cu_order_at cu_order_after(const struct cu_order *order, uint64_t cursor)
 struct cu_dirent cu_order_take(const struct cu_order *order, struct cu_order_at *at);
 /* Entry i < index->count in the order shown. */
 struct cu_dirent cu_order_entry(const struct cu_order *order, uint32_t i);
-/* As which entry name is shown; -1: it is not in the listing. */
+/* The position at which name is shown; -1: it is not in the listing. */
 int64_t cu_order_find(const struct cu_order *order, const char *name, size_t name_len);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Pieces of a chunk: what is asked for where somebody jumps about in a file. A chunk is halved
- * again and again, and the parts are numbered as in a heap: the halves of part p are 2p and 2p + 1.
- * The whole chunk is 0 (it would be 1, which is no number of a piece). So a piece lies within
- * another one when halving its number leads there, and all its bytes are of one chunk. */
+/* Pieces of a chunk: the unit that random reads of a file ask for. A chunk is halved again and
+ * again, and the parts are numbered as in a heap: the halves of part p are 2p and 2p + 1. The whole
+ * chunk is 0 (it would be 1, which is no number of a piece). So a piece lies within another one
+ * when halving its number leads there, and all its bytes are of one chunk. */
 #ifndef CU_PROTO_PIECE_H
 #define CU_PROTO_PIECE_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* By name, because a name is all that a node has before it asks its parent. Names of secrets count
- * wherever they are, not only in what is the home directory here: homes are mounted more than once,
- * and copied.
+/* Decided by name, because a node knows only the name before it asks its parent. Names of secrets
+ * match in every directory, not only in the home directory of this node: homes are mounted in
+ * several places, and copied.
  *
  * Every lookup is judged, so most names must be let through at once: all but a few secrets begin
  * with a dot, or stand in a directory that is named here. */

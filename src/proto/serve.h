@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What of "/" is served, by name alone. A list of paths (--serve) says what is; without it all is.
- * Either way what holds secrets of this node or of the user (cu_serve_secrets) is not, unless a
- * path of the list leads to it or below it: the longer of the two decides. What leads to a path of
- * the list is a way: its attributes are served, and of its names those that lead there. */
+/* Which paths below "/" are served, decided by name alone. A list of paths (--serve) selects them;
+ * without it all are. In both cases paths that hold secrets of this node or of the user
+ * (cu_serve_secrets) are not served, unless a path of the list leads to them or below them: the
+ * longer of the two matching paths decides. A directory above a path of the list is a way: its
+ * attributes are served, and of its names only those that lead to the path. */
 #ifndef CU_PROTO_SERVE_H
 #define CU_PROTO_SERVE_H
 
@@ -19,7 +20,7 @@ enum cu_serve_what {
     CU_SERVE_ALL,
 };
 
-struct cu_serve; /* constant once made: for all threads */
+struct cu_serve; /* constant once made: may be used by all threads */
 
 /* list: paths with commas, absolute; NULL or "": none. NULL: out of memory, or not such a list. */
 struct cu_serve *cu_serve_create(const char *list);
@@ -34,7 +35,8 @@ enum cu_serve_what cu_serve_judge(const struct cu_serve *serve, const char *path
 bool cu_serve_lists(const struct cu_serve *serve, const char *dir, size_t dir_len,
                     enum cu_serve_what what, const char *name);
 
-/* What is not served unless it is asked for, one line of text for people; i from 0, NULL ends. */
+/* The paths that are not served unless the list names them, as one line of text for people each; i
+ * from 0, NULL at the end. */
 const char *cu_serve_secrets(unsigned i);
 
 #endif

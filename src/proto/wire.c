@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Cursors over bytes that a stranger may have written. Everything that goes on or comes off the
- * wire passes here, so that a missing length check elsewhere cannot become a read outside the
- * input.
+/* Cursors over untrusted bytes. All fields of messages are read and written here, so that a missing
+ * length check elsewhere cannot lead to a read outside of the input.
  *
  * Invariants: at <= size (capacity). `failed` stays set once it is, and then nothing moves any
  * more. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Asking beats trying, but most file systems have no way to be asked. */
+/* The attribute is exact, but most file systems have none; these are tested with a name in the
+ * other case. */
 #include "storage/casefold.h"
 
 #include "base/path.h"

@@ -2,9 +2,9 @@
 /* Open files of storage. close(2) may block on a network file system as open(2) may: both are
  * called without the mutex.
  *
- * Invariants: a file is in `files` (most recently released last) while it may be handed out. One
- * that is not in it goes with its last user. `count` is the number of files in the list, of which
- * only those with users may exceed files_max. fd and result are written by the opener before
+ * Invariants: a file is in `files` (most recently released last) while it may be handed out. A file
+ * that is not in it is freed with its last user. `count` is the number of files in the list, of
+ * which only those with users may exceed files_max. fd and result are written by the opener before
  * `ready`, then only read. */
 #include "storage/fdcache.h"
 

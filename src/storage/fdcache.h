@@ -18,7 +18,7 @@ typedef int (*cu_fdcache_open_fn)(void *context, const char *path,
 
 /* files_max: descriptors kept; more are open only while in use. NULL: out of memory. */
 struct cu_fdcache *cu_fdcache_create(uint32_t files_max);
-/* Nobody uses a file of it any more. NULL does nothing. */
+/* No file of it may be in use. NULL does nothing. */
 void cu_fdcache_destroy(struct cu_fdcache *cache);
 /* A file to read from until release. When it is not open yet, it is opened by this call; others
  * that want it meanwhile wait for the outcome. 0 or what open returned, -ENOMEM. */
@@ -26,7 +26,7 @@ __attribute__((warn_unused_result)) int
 cu_fdcache_acquire(struct cu_fdcache *cache, const char *path, const struct cu_version *version,
                    cu_fdcache_open_fn open, void *context, struct cu_fdcache_file **file);
 int cu_fdcache_fd(const struct cu_fdcache_file *file);
-/* keep false: the file is out of date, nobody gets it from here any more. */
+/* keep false: the file is out of date and is not handed out any more. */
 void cu_fdcache_release(struct cu_fdcache *cache, struct cu_fdcache_file *file, bool keep);
 /* Closes what was not used since before_ns (uv_hrtime); returns how many stay open. */
 uint32_t cu_fdcache_sweep(struct cu_fdcache *cache, uint64_t before_ns);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Reading regular files: every byte that leaves here was read from a descriptor that showed the
- * wanted version before (when it was opened) and after. A ctime only moves forward, so that the
- * check after a chunk covers all time since the opening; one more before each chunk would prove
- * nothing new and costs a round trip on some file systems.
+ * wanted version before (when it was opened) and after. A ctime only moves forward, so the check
+ * after a chunk covers all the time since the file was opened. Another check before each chunk
+ * would prove nothing more, and costs a round trip on some file systems.
  *
  * A stamp moves in ticks, so that equal stamps prove nothing about a file that was changed within
- * the current tick. Such a file is given CU_STORAGE_TICK_NS to grow old before its version is
- * checked and the first byte is read: whatever changes it later changes the stamp, too. What
- * remains is told in storage/storage.h. */
+ * the current tick. For such a file, CU_STORAGE_TICK_NS have to pass before its version is checked
+ * and the first byte is read: any later change then changes the stamp, too. The remaining cases are
+ * listed in storage/storage.h. */
 #include "storage/ops.h"
 
 #include "base/hash.h"
@@ -73,8 +73,9 @@ int64_t cu_storage_age_ns(const struct stat *st)
     return (now.tv_sec - st->st_ctim.tv_sec) * NS_PER_S + now.tv_nsec - st->st_ctim.tv_nsec;
 }
 
-/* 0 when st is of the regular file in that version, else -ESTALE. A size of 0 may be one that
- * storage does not know, of a file that was measured: how much there is to read then tells. */
+/* 0 when st describes the regular file in that version, else -ESTALE. A size of 0 may mean that
+ * storage does not know the size, and the version has the measured one; then the number of bytes
+ * that can be read decides. */
 static int compare(const struct stat *st, const struct cu_version *version)
 {
     struct cu_version is = cu_storage_version_of(st);
@@ -98,8 +99,8 @@ static int check_version(int fd, const struct cu_version *version, bool at_end)
     return compare(&st, version);
 }
 
-/* The same, and lets a file that has just been changed grow old first. A ctime further in the
- * future says that the clocks differ: no time to wait follows from it. */
+/* The same, but first waits until a file that has just been changed is CU_STORAGE_TICK_NS old. A
+ * ctime further in the future means that the clocks differ; then it does not wait. */
 static int check_settled(int fd, const struct cu_version *version)
 {
     struct timespec pause = {0};
@@ -222,7 +223,8 @@ static int measure(struct cu_storage_counts *counts, int fd, uint64_t *size)
     return r;
 }
 
-/* Whoever may not open it on storage may not here, either, when the mode says so. */
+/* Does the mode deny this user to read the file? Then it cannot be read through the mount, either,
+ * and its size may stay 0. */
 static bool mode_denies(const struct cu_attr *attr)
 {
     return !(attr->mode & (attr->uid == geteuid() ? S_IRUSR : S_IROTH));
@@ -271,7 +273,7 @@ static int open_for_cache(void *context, const char *path, const struct cu_versi
     return open_version(c->env, c->counts, c->on_disk, version);
 }
 
-/* An error that says: what was at this path is there no more. */
+/* Errors that mean that the path's file does not exist any more. */
 static int stale_if_gone(int error)
 {
     return error == -ENOENT || error == -ENOTDIR || error == -ELOOP || error == -ENXIO ? -ESTALE
@@ -314,7 +316,8 @@ int cu_storage_read_chunk(struct cu_storage_env *env, struct cu_storage_job *job
     return 0;
 }
 
-/* Where the next data or hole begins; at most size. What storage does not tell is data. */
+/* Where the next data or hole begins; at most size. When storage cannot tell, the range counts as
+ * data. */
 static uint64_t seek(int fd, uint64_t at, int whence, uint64_t size)
 {
     off_t to = lseek(fd, (off_t)at, whence);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A type that is not in the table is taken for a file system of a kernel driver that works as POSIX
- * has it, except for case, which is tried. What is served by a program in user
- * space (FUSE) may do anything, so only those known to list all, to stamp all, to know sizes, and
- * to have the same inode numbers on all nodes are believed. */
+/* A type that is not in the table is taken for a file system of a kernel driver that follows POSIX,
+ * except for case sensitivity, which is tested. A program in user space (FUSE) may do anything. So
+ * of FUSE file systems, only those known to list all names, to stamp all changes, to know sizes,
+ * and to have the same inode numbers on all nodes are trusted. */
 #include "storage/fskinds.h"
 
 #include "host/mountinfo.h"
@@ -76,7 +76,7 @@ static const struct kind kinds[] = {
     {"aufs", CU_FS_PROBE | CU_FS_UNNUMBERED},
     {"nfs", CU_FS_PROBE | CU_FS_AUTOMOUNT},
     {"nfs4", CU_FS_PROBE | CU_FS_AUTOMOUNT},
-    /* names come into being when they are asked for */
+    /* names are created when they are looked up */
     {"autofs", UNSURE | CU_FS_AUTOMOUNT},
     {"afs", CU_FS_PARTIAL | CU_FS_AUTOMOUNT},
     {"coda", CU_FS_PARTIAL | CU_FS_AUTOMOUNT},
@@ -95,7 +95,7 @@ static const struct kind kinds[] = {
     {"smbfs", CU_FS_PARTIAL | CU_FS_UNNUMBERED},
     {"umsdos", CU_FS_PARTIAL | CU_FS_UNNUMBERED},
     {"vfat", CU_FS_PARTIAL | CU_FS_UNNUMBERED},
-    /* another machine's, whatever that is */
+    /* of another machine, whose file system is unknown */
     {"9p", UNSURE},
     {"prl_fs", UNSURE},
     {"vboxsf", UNSURE},

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What is known of a file system by its type and its mount options alone. */
+/* Properties of a file system that follow from its type and its mount options alone. */
 #ifndef CU_STORAGE_FSKINDS_H
 #define CU_STORAGE_FSKINDS_H
 
 /* Traits, or-ed together. */
-#define CU_FS_COPPER    1u   /* a view of Copper's, or made of one: never served, never touched */
+#define CU_FS_COPPER    1u   /* a Copper mount or built on one: never served or accessed */
 #define CU_FS_KERNEL    2u   /* shows the state of this node's kernel: never served */
 #define CU_FS_PARTIAL   4u   /* names may exist that no listing shows */
 #define CU_FS_UNSTAMPED 8u   /* a directory may change without its stamps moving */
-#define CU_FS_AUTOMOUNT 16u  /* a directory in it may be a mount that waits for being looked up */
+#define CU_FS_AUTOMOUNT 16u  /* directories in it may be automounts */
 #define CU_FS_SUBDEVS   32u  /* directories in it may be of other devices (subvolumes) */
 #define CU_FS_FOLD_FLAG 64u  /* each directory says whether it tells case apart (FS_CASEFOLD_FL) */
 #define CU_FS_PROBE     128u /* whether case is told apart can only be tried */

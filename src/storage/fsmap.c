@@ -4,9 +4,9 @@
  * does what the kernel does, with names instead of directories. Walking stops at the first mount
  * that is not served.
  *
- * Inode numbers: st_dev cannot tell two file systems apart for whoever sees only the view, where
- * st_dev is the view's own. So the number says it. Its space must be the same on all nodes, which
- * device numbers and mount ids are not; where a file system is mounted is. */
+ * Inode numbers: below the Copper mount all files have the same st_dev, that of the mount, so
+ * st_dev cannot distinguish file systems; the inode number must. Its space must be the same on all
+ * nodes. Device numbers and mount ids are not; the mount point of a file system is. */
 #include "storage/fsmap.h"
 
 #include "base/hash.h"
@@ -19,7 +19,7 @@
 #include <sys/sysmacros.h>
 
 #define LOW_BITS  32u
-#define TOP_BIT   (UINT64_C(1) << 63) /* numbers of the main file system hardly ever have it */
+#define TOP_BIT   (UINT64_C(1) << 63) /* rarely set in numbers of the main file system */
 #define ROOT_SEED UINT64_C(0x636f707065722d31)
 
 /* A directory with mount points in it. */
@@ -105,7 +105,7 @@ static uint64_t parent_hash(const struct cu_table_link *link)
     return parent_of(link)->key;
 }
 
-/* Of mounts with the same parent and point, which should not be, the latest counts. */
+/* Mounts with the same parent and point should not exist; if they do, the latest counts. */
 static const struct cu_fsmap_mount *child(const struct cu_fsmap *map, uint32_t parent,
                                           const char *point, size_t len)
 {
@@ -149,7 +149,7 @@ static int by_id(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* The mount on "/" whose parent is outside of what this process sees. */
+/* The mount on "/" whose parent this process cannot see. */
 static int find_top(struct cu_fsmap *map)
 {
     uint32_t *ids = calloc(map->count + 1, sizeof(*ids));
@@ -246,7 +246,7 @@ static bool on_copper(const struct cu_fsmap *map, const char *path, size_t len)
     return m && (m->traits & CU_FS_COPPER);
 }
 
-/* Is one of the paths, separated by colons, in a view? */
+/* Is one of the paths, separated by colons, on a Copper mount? */
 static bool list_on_copper(const struct cu_fsmap *map, const char *list, size_t len)
 {
     while (len > 0) {
@@ -285,8 +285,8 @@ static bool made_of_copper(const struct cu_fsmap *map, const struct cu_fsmap_mou
            on_copper(map, path, strlen(path));
 }
 
-/* An overlay over a view, an image file in one: to read them asks the view, and a storage worker
- * must not wait for that. Such may be made of such. */
+/* An overlay over a Copper mount, or an image file in one: reading them sends requests to the
+ * Copper mount, for which a storage worker must not wait. They can be nested. */
 static void mark_made_of_copper(struct cu_fsmap *map, int (*backing)(dev_t dev, char *path))
 {
     bool any = false, more = true;
@@ -371,7 +371,8 @@ static void add_to_parent(struct cu_fsmap *map, const struct cu_fsmap_mount *m)
         parent->points = 1;
 }
 
-/* By its point alone: what else is mounted from the same file system is not the same everywhere. */
+/* Computed from the mount point alone: other mounts of the same file system differ between
+ * nodes. */
 static void assign_spaces(struct cu_fsmap *map, const struct cu_fsmap_mount *main)
 {
     for (size_t i = 0; i < map->count; i++) {

@@ -22,11 +22,11 @@ struct cu_fsmap_mount {
     size_t point_len; /* of info.point, normal form */
     unsigned traits;  /* CU_FS_* */
     bool visible;     /* not covered by another mount */
-    /* Which inode numbers its files have (cu_fsmap_number); 0: those that storage says, as for all
-     * mounts of the main file system. It follows from the point, so it is the same on all nodes;
-     * two mounts of one file system are two. */
+    /* Space of the inode numbers that its files are shown with (cu_fsmap_number); 0: storage's own
+     * numbers, as for all mounts of the main file system. It is computed from the mount point, so
+     * it is the same on all nodes; two mounts of one file system have two spaces. */
     uint64_t space;
-    uint64_t root_ino; /* the number of its root: the one under its point is not asked for */
+    uint64_t root_ino; /* number that its root is shown with; the covered directory is not asked */
 };
 
 struct cu_fsmap;
@@ -41,17 +41,16 @@ struct cu_fsmap_config {
     int (*backing)(dev_t dev, char *path);
 };
 
-/* NULL: out of memory. Lines that make no sense are left out. */
+/* NULL: out of memory. Malformed lines are left out. */
 struct cu_fsmap *cu_fsmap_create(const struct cu_fsmap_config *config);
 void cu_fsmap_destroy(struct cu_fsmap *map); /* NULL does nothing */
-/* The mount that path (normal form) is on, as a path walk would come to it: the topmost one. It is
- * the first on the way that is not served, if there is one; what is below it cannot be reached.
- * NULL: nothing is known. */
+/* The mount that a path walk to path (normal form) ends on: the topmost one. If a mount on the way
+ * is not served, the first such mount; files below it cannot be reached. NULL: nothing is known. */
 const struct cu_fsmap_mount *cu_fsmap_find(const struct cu_fsmap *map, const char *path,
                                            size_t len);
-/* Which entries of directory dir, which lies on `on`, are mount points, and which of these are not
- * served, as one number; 0: none is. A listing is another when it changes, whatever the directory's
- * stamps say. The same on nodes with the same mounts there. */
+/* A hash of the entries of directory dir (on mount `on`) that are mount points, and of which of
+ * them are not served; 0: there are none. When it changes the listing has a new version, even when
+ * the directory's stamps have not changed. Equal on nodes with the same mounts there. */
 uint64_t cu_fsmap_points(const struct cu_fsmap *map, const struct cu_fsmap_mount *on,
                          const char *dir, size_t len);
 /* The topmost mount on path, whose parent directory lies on `on`; NULL: it is no mount point. */

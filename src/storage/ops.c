@@ -2,9 +2,9 @@
 /* One storage operation from request to value. A failure is a value with its errno, and nothing
  * else in it.
  *
- * Invariants: every path goes through the hidden check, and is looked up among the mounts before it
- * is touched: a worker that waited for a view of Copper's would wait for itself. The last component
- * is never followed when it is a link. Calls are counted as they are made. */
+ * Invariants: every path is checked against the hidden paths and looked up in the mount table
+ * before it is accessed: a worker that accessed a Copper mount could wait for itself. The last
+ * component is never followed when it is a link. Calls are counted as they are made. */
 #include "storage/ops.h"
 
 #include "base/hash.h"
@@ -38,8 +38,9 @@ static bool is_hidden(const struct cu_storage_env *env, const char *path, size_t
     return cu_serve_judge(env->serve, path, len) == CU_SERVE_NOT;
 }
 
-/* Target of a link into value.bytes. -ESTALE when it is not the link any more that st shows;
- * strict: by the length of the target, too, which some file systems do not tell in advance. */
+/* Reads the target of a link into value.bytes. -ESTALE when it is not the link that st describes
+ * any more; strict: the target's length must match, too, which some file systems do not report in
+ * st_size. */
 static int read_link(struct cu_storage_job *job, const char *on_disk, const struct stat *st,
                      bool strict)
 {
@@ -239,7 +240,7 @@ out:
     return r;
 }
 
-/* Will every change from now on show in the stamp? */
+/* Will every later change show in the stamp? */
 static bool stamp_is_proof(const struct stat *st)
 {
     int64_t age = cu_storage_age_ns(st);
@@ -247,9 +248,9 @@ static bool stamp_is_proof(const struct stat *st)
     return age >= (st->st_ctim.tv_nsec == 0 ? COARSE_NS : CU_STORAGE_TICK_NS);
 }
 
-/* A directory changed within the current tick may change again under the same stamp. Its listing is
- * right, but its version must not pass for that of a later state: it gets one of its own, that
- * equals only that of the same listing and no real one. */
+/* A directory that was changed within the current clock tick may change again without a new stamp.
+ * Its listing is right, but its version must not equal that of a later state. So it gets a made-up
+ * version, which equals only that of the same listing, and no real one. */
 static struct cu_version listing_version(const struct cu_served_place *place, const struct stat *st,
                                          bool proven, uint64_t hash)
 {
@@ -312,14 +313,15 @@ static int list_open(int fd, struct cu_storage_env *env, struct cu_storage_job *
     }
     job->value.hash = cu_hash_bytes(job->value.bytes->data, job->value.bytes->size);
     job->value.version = listing_version(&job->place, &before, proven && !changed, job->value.hash);
-    if (changed) /* it changes faster than it can be listed: to be believed by nobody for long */
+    if (changed) /* it changes faster than it can be listed: the result expires at once */
         job->value.age_ms = UINT32_MAX;
     job->value.cut = lister.cut;
     job->value.partial = is_partial(env, job, fd) || lister.cut;
     return 0;
 }
 
-/* Listed again because its stamps prove nothing, and still the same: that need not travel. */
+/* It was listed again because its stamps prove nothing, and is still the same: the listing need not
+ * be sent. */
 static void forget_if_same(struct cu_storage_job *job)
 {
     if (!cu_version_equal(&job->version, &job->value.version) || !job->value.bytes)
@@ -444,7 +446,8 @@ void cu_storage_run(struct cu_storage_env *env, struct cu_storage_job *job)
         return;
     cu_value_clear(&job->value);
     job->value.error = -r;
-    /* What is not there, has changed, or cannot have attributes is an answer, not a failure. */
+    /* Errors that are answers and not failures: the file does not exist, has changed, or has no
+     * attributes. */
     if (r != -ENOENT && r != -ENOTDIR && r != -ESTALE && r != -EOPNOTSUPP)
         job->counts.errors++;
 }

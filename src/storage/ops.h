@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The blocking half of storage: one operation from request to value, on a worker thread. */
+/* The blocking part of storage: runs one operation, from request to value, on a worker thread. */
 #ifndef CU_STORAGE_OPS_H
 #define CU_STORAGE_OPS_H
 
@@ -59,8 +59,9 @@ struct cu_storage_reached {
     int dir;                /* -1: none is open */
 };
 
-/* Reaches path (NUL-terminated, normal form): one that is longer than a system call takes, in
- * steps. 0 or a negative errno. To be left in any case. */
+/* Makes path (NUL-terminated, normal form) usable in system calls; one that is too long for a
+ * system call is opened in steps. 0 or a negative errno. cu_storage_leave must be called in both
+ * cases. */
 __attribute__((warn_unused_result)) int cu_storage_reach(const char *path, size_t len,
                                                          struct cu_storage_reached *reached);
 void cu_storage_leave(struct cu_storage_reached *reached);
@@ -75,8 +76,8 @@ struct cu_attr cu_storage_attr_of(const struct stat *st);
 struct cu_version cu_storage_version_of(const struct stat *st);
 /* Time since the last change that st shows, against this node's clock; negative: in the future. */
 int64_t cu_storage_age_ns(const struct stat *st);
-/* value.attr says size 0, and storage may not know better: its size becomes what can be read.
- * -EOVERFLOW: more than 16 MiB. */
+/* value.attr has size 0 on a file system that may not know sizes: sets the size to the number of
+ * bytes that can be read. -EOVERFLOW: more than 16 MiB. */
 int cu_storage_measure(struct cu_storage_env *env, struct cu_storage_job *job, const char *on_disk);
 int cu_storage_read_inline(struct cu_storage_env *env, struct cu_storage_job *job,
                            const char *on_disk);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Paths that are longer than a system call takes (PATH_MAX, 4096 with the NUL). Who goes there does
- * it in steps, with openat(2); so do we. The last directory on the way is then named by its
- * descriptor, as /proc/self/fd/N, so that all calls, also those that have no form relative to a
+/* Paths that are longer than a system call takes (PATH_MAX, 4096 with the NUL). Processes reach
+ * them in steps, with openat(2); so does this file. The last directory on the way is then named by
+ * its descriptor, as /proc/self/fd/N, so that all calls, also those that have no form relative to a
  * directory (getxattr), get a short path. */
 #include "storage/ops.h"
 

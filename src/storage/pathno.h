@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Inode numbers made of paths alone, for files whose own do not hold on every node and for the job:
- * paths do. Two paths have one number with a probability of 2^-63. Never 0, nor any number below
- * 2^32. The names of a hard link have numbers of their own. Pure. */
+/* Inode numbers computed from paths alone, for files whose own numbers differ between nodes or
+ * change during the job. Two paths have one number with a probability of 2^-63. Never 0, nor any
+ * number below 2^32. The names of a hard link have numbers of their own. Pure. */
 #ifndef CU_STORAGE_PATHNO_H
 #define CU_STORAGE_PATHNO_H
 

@@ -2,9 +2,8 @@
 /* The mount table, kept up to date. The kernel marks an open mountinfo file (POLLPRI, proc(5)) when
  * mounts have come or gone since it was last polled, so that it needs to be read only then.
  *
- * Invariants: `table` is replaced as a whole; who uses one holds a reference. Nothing here touches
- * a mounted file system but cu_served_stat and cu_served_space, which their callers call for places
- * that are served. */
+ * Invariants: `table` is replaced as a whole; its users hold a reference. Only cu_served_stat and
+ * cu_served_space access a mounted file system; they are called for places that are served only. */
 #include "storage/served.h"
 
 #include "base/hash.h"
@@ -25,7 +24,7 @@
 
 #define TEXT_FIRST 16384u
 #define TEXT_MAX   (64u << 20) /* some 400,000 mounts; more are not looked at */
-#define READ_TRIES 4           /* mounts that come and go while they are read */
+#define READ_TRIES 4           /* retries when mounts change while the table is read */
 #define ROOTS_MAX  64u         /* subvolumes whose place is remembered */
 
 struct cu_served_table {
@@ -33,7 +32,7 @@ struct cu_served_table {
     struct cu_fsmap *map;
 };
 
-/* What was tried on a file system. */
+/* The result of a test on a file system. */
 struct probe {
     dev_t dev;
     bool folds;
@@ -121,8 +120,9 @@ static struct cu_served_table *table_new(const struct cu_served *served)
     return table;
 }
 
-/* What was found out holds as long as the device is mounted: its number may be another one's then.
- */
+/* Test results are kept as long as the device is mounted: afterwards its number may be given to
+ * another one.
+ * */
 static void drop_probes(struct cu_served *served)
 {
     size_t kept = 0;
@@ -142,7 +142,7 @@ static void drop_probes(struct cu_served *served)
     }
 }
 
-/* With the mutex. What cannot be read now is tried again by the next who asks. */
+/* Mutex held. A table that cannot be read now is tried again at the next call. */
 static void update(struct cu_served *served)
 {
     if (served->fd < 0)
@@ -322,7 +322,7 @@ int cu_served_settle(struct cu_served *served, struct cu_served_place *place, co
     if (!place->mount || st->st_dev == place->mount->info.dev ||
         (place->mount->traits & CU_FS_SUBDEVS))
         return 0;
-    /* Another device: something was mounted since, or just now. */
+    /* Another device: a file system was mounted in the meantime. */
     cu_served_leave(place);
     cu_served_enter(served, place->path, place->len, place);
     return place->traits & CU_FS_NOT_SERVED ? -ENOENT : 0;
@@ -433,7 +433,7 @@ uint64_t cu_served_number(struct cu_served *served, const struct cu_served_place
 {
     const struct cu_fsmap_mount *mount = place->mount;
 
-    /* "/" is in no listing, so what storage says need not be given up. */
+    /* "/" is in no listing, so it keeps storage's number. */
     if (mount && place->len == mount->point_len && place->len > 1)
         return mount->root_ino;
     if (place->traits & CU_FS_UNNUMBERED)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The file systems below "/" as they are mounted now, for the storage workers: which of them a path
- * lies on, whether it may be touched, which inode numbers it has, what its listings are worth. The
- * mount table is read again when the kernel says that it has changed; asking costs a poll(2).
- * All functions may be called by any thread. */
+ * lies on, whether it may be accessed, which inode numbers its files are shown with, and whether
+ * its listings can be trusted. The mount table is read again when the kernel reports that it has
+ * changed; the check costs one poll(2). All functions may be called by any thread. */
 #ifndef CU_STORAGE_SERVED_H
 #define CU_STORAGE_SERVED_H
 
@@ -24,7 +24,7 @@ struct cu_served_place {
     const struct cu_fsmap_mount *mount; /* in it; NULL: nothing is known */
     const char *path;                   /* borrowed, normal form */
     size_t len;
-    unsigned traits; /* CU_FS_*, of the mount, with what was found out since */
+    unsigned traits; /* CU_FS_* of the mount, with what tests have found out */
 };
 
 /* main: normal form; the file system that holds it keeps its inode numbers. rules: see
@@ -50,8 +50,8 @@ cu_served_settle(struct cu_served *served, struct cu_served_place *place, const 
  * one mount shows several devices. Not asked of a place whose traits have CU_FS_UNNUMBERED. */
 uint64_t cu_served_space(struct cu_served *served, const struct cu_served_place *place,
                          const struct stat *st);
-/* The inode number to show. Where storage's do not hold (CU_FS_UNNUMBERED) it is made of the path
- * (pathno.h). */
+/* The inode number to show. Where storage's numbers are not stable (CU_FS_UNNUMBERED) it is made of
+ * the path (pathno.h). */
 uint64_t cu_served_number(struct cu_served *served, const struct cu_served_place *place,
                           const struct stat *st);
 /* Of a directory at place: cu_fsmap_points. */
@@ -73,8 +73,8 @@ struct cu_version cu_served_version(struct cu_version directory, uint64_t points
  * what stat says. */
 uint64_t cu_served_entry_number(const struct cu_served_place *place, const char *name,
                                 size_t name_len, uint64_t ino);
-/* traits have CU_FS_PROBE, and it was tried: names of this file system are (not) told apart by
- * case. Remembered as long as it is mounted. */
+/* For traits with CU_FS_PROBE: notes the result of the test, whether names of this file system are
+ * case-sensitive. Kept as long as it is mounted. */
 void cu_served_probed(struct cu_served *served, struct cu_served_place *place, bool folds);
 
 /* Calls fn for each mount that can be reached, with its traits as they are known. */

@@ -5,8 +5,8 @@
  *
  * Invariants: `pending` and all counters belong to the loop thread; `queue` and `done` are guarded
  * by the mutex; a job belongs to the worker that took it until it is in `done`. An operation waits
- * in the queue only while all workers that may be are at work. The memory goes when no worker is
- * left and libuv has let go of the handles. */
+ * in the queue only while the maximum of workers are busy. The memory is freed when no worker is
+ * left and libuv has closed the handles. */
 #include "storage/storage.h"
 
 #include "base/list.h"
@@ -108,8 +108,8 @@ static struct op *take(struct cu_storage *storage)
     return entry ? CU_LIST_ENTRY(entry, struct op, in_queue) : NULL;
 }
 
-/* Returns the next operation, if there is one: then the loop must be woken for this one's result;
- * else the end of the work item wakes it. */
+/* Returns the next operation, if there is one. In that case the caller must wake the loop for this
+ * operation's result; else the end of the work item wakes it. */
 static struct op *put_and_take(struct cu_storage *storage, struct op *op)
 {
     struct cu_list *entry;
@@ -266,7 +266,8 @@ static void on_work_done(uv_work_t *work, int status)
     if (storage->destroyed)
         close_when_idle(storage);
     else
-        start_workers(storage); /* for what was submitted after this one found the queue empty */
+        start_workers(
+            storage); /* for operations submitted after this worker found the queue empty */
 }
 
 static void on_turn(void *context)
@@ -274,8 +275,8 @@ static void on_turn(void *context)
     start_workers(context);
 }
 
-/* One worker starts at once. Whether more are needed is seen at the end of the turn: short calls
- * are over by then. */
+/* Starts one worker at once. At the end of the loop turn it is decided whether more are needed:
+ * short calls have ended by then. */
 static void enqueue(struct cu_storage *storage, struct op *op)
 {
     uv_mutex_lock(&storage->mutex);

@@ -3,21 +3,21 @@
  * so that host names are still resolved when storage hangs). Each operation becomes a cu_value
  * with checksums, or its errno.
  *
- * What is read is checked against the version that was asked for (what counts as a change of a file
- * that is being read, when only its ctime has moved, is decided by the front, front/same.c): a file
- * is opened once per node (a small cache of descriptors), its version is checked then and after
- * each chunk; ESTALE when the file is not (any longer) of that version or has gone; a short read
- * inside the file's size is ESTALE, too, never zeros. Never follows a symbolic link in the last
- * component; opens with O_NONBLOCK, so that a fifo cannot hang it.
+ * What is read is checked against the version that was asked for (when only the ctime of a file
+ * that is being read has moved, front/same.c decides whether it has changed): a file is opened once
+ * per node (a small cache of descriptors), its version is checked then and after each chunk; ESTALE
+ * when the file is not (any longer) of that version or has gone; a short read inside the file's
+ * size is ESTALE, too, never zeros. Never follows a symbolic link in the last component; opens with
+ * O_NONBLOCK, so that a fifo cannot hang it.
  *
  * File systems stamp changes with a clock that moves in ticks of up to 10 ms. A file that was
- * changed less than 20 ms ago is therefore given that time before it is opened for good: what
- * changes it later shows in its stamp. A listing of such a directory gets a version that no later
- * state can equal, so that the next check lists it again. What remains: where stamps are whole
- * seconds, or the node's clock is off by more than 20 ms, two states of a file with the same size
- * within one tick cannot be told apart; a write(2) that stands still for more than 20 ms between
- * its stamp and its bytes can be seen half done; and stores through a writer's shared mapping show
- * in the stamp only when the kernel writes the page back.
+ * changed less than 20 ms ago is therefore opened only after that time: any later change then shows
+ * in its stamp. A listing of such a directory gets a version that no later state can equal, so that
+ * the next check lists it again. What remains: where stamps are whole seconds, or the node's clock
+ * is off by more than 20 ms, two states of a file with the same size within one tick cannot be told
+ * apart; a write(2) that pauses for more than 20 ms between setting the stamp and writing the bytes
+ * can be seen half done; and stores through a writer's shared mapping show in the stamp only when
+ * the kernel writes the page back.
  *
  * Counters: storage_stat lstat(2) of a path; storage_readlink readlink(2); storage_open files
  * opened; storage_read pread(2) and storage_bytes what they yielded; storage_readdir complete
@@ -44,7 +44,8 @@ struct cu_storage_config {
     uint32_t chunk_bytes;
     uint32_t inline_bytes;
     uint32_t open_files_max;      /* descriptors kept; 0: 64 */
-    size_t listing_bytes_max;     /* of a longer one the first names, `cut`; 0: CU_DIR_BYTES_MAX */
+    size_t listing_bytes_max;     /* bound of a listing; a longer one has its first names only, with
+                                     `cut` set; 0: CU_DIR_BYTES_MAX */
     const char *hidden_paths[8];  /* borrowed; served as ENOENT at and below, absent from listings;
                                      NULL ends the list */
     const struct cu_serve *serve; /* borrowed while workers run (proto/serve.h); NULL: all */
@@ -76,12 +77,12 @@ __attribute__((warn_unused_result)) int cu_storage_submit(struct cu_storage *sto
 /* Operations under way, and the age and path of the oldest (for `copper doctor`). */
 uint32_t cu_storage_pending(const struct cu_storage *storage, uint64_t now_ns, uint64_t *oldest_ns,
                             const char **oldest_path);
-/* Waits for nobody; done is not called any more. The memory goes when the operations under way
- * have returned and the loop has run until then; those that hang keep it. (Ending the process with
- * exit(3) would wait for them: libuv joins its threads there. _exit(2) does not.) NULL does
+/* Does not wait; done is not called any more. The memory is freed when the operations under way
+ * have returned and the loop has run until then; operations that hang keep it. (Ending the process
+ * with exit(3) would wait for them: libuv joins its threads there. _exit(2) does not.) NULL does
  * nothing. */
 void cu_storage_destroy(struct cu_storage *storage);
-/* Is the thread with this id at work on an operation? */
+/* Is the thread with this id running an operation? */
 bool cu_storage_is_worker(const struct cu_storage *storage, uint32_t tid);
 /* The file system that a path lies on, by the mount table alone; 0 when that is not known. */
 uint64_t cu_storage_space(const struct cu_storage *storage, const char *path, size_t path_len);

@@ -23,7 +23,7 @@ static void count(uint64_t *to, const struct cu_storage_counts *c)
     to[CU_COUNT_xattrs_over] += c->xattrs_over;
 }
 
-/* What is over a bound is told once: it is counted each time. */
+/* A bound that was exceeded is logged once, and counted each time. */
 static void tell(struct cu_tally *tally, const struct cu_storage_counts *c, const char *path)
 {
     if (c->names_left_out > 0 && !tally->names) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the operations on storage have cost, and what was over a bound. Loop thread only. */
+/* Counts the calls of storage operations and results that exceeded a bound. Loop thread only. */
 #ifndef CU_STORAGE_TALLY_H
 #define CU_STORAGE_TALLY_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Reading extended attributes. One that cannot be read, or for which there is no room any more,
- * fails alone. Those that decide about access come first: they must not be crowded out. */
+/* Reading extended attributes. An attribute that cannot be read, or that does not fit any more,
+ * fails alone. Attributes that decide about access come first, so that they always fit. */
 #include "storage/ops.h"
 
 #include "base/hash.h"

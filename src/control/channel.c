@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The command is one of many things that happen on a node in trouble, so no read and no write here
- * waits without a limit. What is on the wire is made and read by the same code as in the daemon. */
+/* The command must also end on a node that is in trouble, so every read and write has a time limit.
+ * Frames are encoded and decoded by the same code as in the daemon. */
 #include "control/channel.h"
 
 #include "host/clock.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Who there is to speak to, and how requests and results are framed. A daemon that does not answer
- * in time is as good as none: every step has a limit, the whole conversation too. */
+/* Finds a daemon to talk to, and frames requests and results. A daemon that does not answer in time
+ * counts as missing: every step has a time limit, and so has the whole conversation. */
 #include "control/client.h"
 
 #include "base/path.h"
@@ -60,7 +60,7 @@ int cu_client_open_here(const char *mount_dir, struct cu_client *client, struct 
         cu_client_close(client);
         return cu_error_set(err, rc, "%s: %s", path, strerror(-rc));
     }
-    /* The run directory is not made here, so it may be anybody's. */
+    /* The run directory is not created here, so it may belong to another user. */
     if (getsockopt(client->channel.fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
         peer.uid != getuid()) {
         cu_client_close(client);
@@ -113,7 +113,7 @@ static int prove_key(struct cu_channel *channel, const struct cu_job *job, int64
     return rc;
 }
 
-/* Somebody else may listen at one of a host's addresses: then the next is tried. */
+/* Another program may listen at one of a host's addresses: then the next is tried. */
 int cu_client_open_rank(const struct cu_job *job, uint32_t rank, int timeout_ms,
                         struct cu_client *client, struct cu_error *err)
 {
@@ -131,7 +131,8 @@ int cu_client_open_rank(const struct cu_job *job, uint32_t rank, int timeout_ms,
         client->channel.fd = cu_dial_start(host, job->port, rest, &rest, err);
         if (client->channel.fd < 0)
             break;
-        if (rest != NULL) /* half of what is left, so that a mute one does not use up all */
+        if (rest != NULL) /* half of the time left, so that one that never answers does not use up
+                             all of it */
             until_ms -= cu_clock_left_ms(deadline_ms) / 2;
         rc = cu_clock_wait(client->channel.fd, POLLOUT, until_ms);
         if (rc == 0)
@@ -150,9 +151,9 @@ int cu_client_open_rank(const struct cu_job *job, uint32_t rank, int timeout_ms,
     return rc;
 }
 
-/* Of up to ANY_MAX ranks, spread over the job, the first that proves the key, at any of its
- * addresses. One address is tried after the other, the next when the one before has failed or is
- * slow: a daemon that is connected to for nothing counts a stranger. */
+/* Finds the first of up to ANY_MAX ranks, spread over the job, that proves the key, at any of its
+ * addresses. Addresses are tried one after the other, the next when the one before has failed or is
+ * slow: a daemon counts a connection that is dropped without a handshake as a stranger. */
 struct search {
     const struct cu_job *job;
     size_t ranks, next;          /* how many are tried, and the next of them */
@@ -394,8 +395,8 @@ static int receive_line(struct cu_client *client, int64_t deadline_ms, struct cu
     return -ENOMEM;
 }
 
-/* What another daemon says is shown to people and to programs: each text in it loses what a
- * terminal would obey. A text that cannot be made so becomes an empty one. */
+/* Results of other daemons are shown to users and programs: control characters are escaped in each
+ * text. A text for which that fails becomes empty. */
 static void make_printable(json_t *value)
 {
     const char *key, *text = json_string_value(value);

@@ -36,7 +36,8 @@ __attribute__((warn_unused_result)) int cu_client_open_rank(const struct cu_job 
 /* Any daemon of the job: tries many ranks, all addresses of each. -ENOENT when none answers. */
 __attribute__((warn_unused_result)) int
 cu_client_open_any(const struct cu_job *job, struct cu_client *client, struct cu_error *err);
-/* Whoever knows the mount: the daemon of this node, else one of the job launched from here. */
+/* Connects to a daemon that knows the mount: that of this node, else one of the job that was
+ * launched here. */
 __attribute__((warn_unused_result)) int
 cu_client_open(const char *mount_dir, struct cu_client *client, struct cu_error *err);
 void cu_client_close(struct cu_client *client);
@@ -52,9 +53,9 @@ __attribute__((warn_unused_result)) int cu_client_call(struct cu_client *client,
                                                        const json_t *request, int timeout_ms,
                                                        json_t **result, struct cu_error *err);
 
-/* After the answer to a `stop`: waits until the daemon has closed the connection, which it does
- * when nothing is left of it, and of those through which the request went up. False when it does
- * not within CU_CLIENT_END_MS. */
+/* After the answer to a `stop`: waits until the daemon has closed the connection. It does so when
+ * it has ended, and the daemons through which the request was handed up have ended, too. False when
+ * it does not within CU_CLIENT_END_MS. */
 __attribute__((warn_unused_result)) bool cu_client_await_end(struct cu_client *client);
 
 /* Reads and decodes the job description that the launch host keeps. -ENOENT when there is none. */

@@ -3,8 +3,8 @@
  * handed up, waiting for nodes or gathering from children, until it is answered, once. Nothing
  * polls: a task moves when a result, a lost peer, the core or its deadline moves it.
  *
- * The text comes from whoever holds the key or the control socket, so its size, its shape and the
- * number of tasks are bounded; nothing in it is believed. */
+ * Requests may come from any holder of the key or of the control socket. So their size, their form
+ * and the number of tasks are bounded, and every field is checked. */
 #include "control/commands.h"
 
 #include "base/path.h"
@@ -24,7 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HANDED_UP_MS 1000u /* what the way up and down may take beyond the root's own limit */
+#define HANDED_UP_MS 1000u /* time for the way up and down, beyond the limit of the root */
 #define NS_PER_MS    1000000u
 
 struct cu_commands *cu_commands_create(const struct cu_commands_config *config)
@@ -88,7 +88,7 @@ void cu_commands_reply(struct cu_commands *commands, const struct cu_commands_or
     else
         cu_buf_ref(text);
     if (text == NULL)
-        return; /* the asker's time limit tells him */
+        return; /* the client's own time limit reports it */
     commands->config.hooks.reply(commands->config.hooks.context, origin, text);
     cu_buf_unref(text);
 }
@@ -178,7 +178,7 @@ static bool is_over(const struct cu_commands *commands, const struct cu_task *ta
     uint64_t spare = (uint64_t)json_integer_value(json_object_get(task->request, "missing"));
 
     if (ready + commands->left_out.count + spare < commands->config.limits.node_count)
-        return false; /* whoever they are: without a look at each */
+        return false; /* any nodes: it is enough to count them */
     return bits != NULL && cu_results_count_missing(commands, bits) <= spare;
 }
 
@@ -316,7 +316,8 @@ static struct cu_task *task_of(struct cu_commands *commands, uint64_t id)
     return NULL;
 }
 
-/* The root's answer goes on as it is. A newline would break the line protocol of the socket. */
+/* The root's answer is passed on unchanged. A newline would break the line protocol of the
+ * socket. */
 static void hand_down(struct cu_commands *commands, struct cu_task *task, struct cu_buf *text,
                       uint64_t now_ns)
 {

@@ -26,8 +26,8 @@
 #define CU_COMMANDS_REQUEST_MAX (CU_TEXT_BYTES(CU_TREE_PATH_MAX) + 1024u)
 #define CU_COMMANDS_TASKS_MAX   256u /* unanswered requests; more are refused */
 #define CU_COMMANDS_NAMES_MAX   100u /* host names listed in one result */
-/* How long a daemon that has passed the answer to a `stop` down waits for its parent's end. Longer
- * than CU_CLIENT_END_MS: who asked then sees that not all has ended. */
+/* ms that a daemon, after it has passed the answer to a `stop` down, waits for its parent's end.
+ * Longer than CU_CLIENT_END_MS, so that the client sees that not all daemons have ended. */
 #define CU_COMMANDS_END_MS 6000u
 
 struct cu_commands;
@@ -54,8 +54,8 @@ struct cu_commands_hooks {
     void (*describe)(void *context, json_t *result);
     /* This node's caches were dropped: freed memory may be given back. */
     void (*dropped)(void *context);
-    /* Has this node's kernel been told of all that it should forget? *failures: notifications that
-     * could not be made so far. Asked when the core's effects are drained. */
+    /* Were all invalidations sent to this node's kernel? *failures: notifications that could not be
+     * made so far. Asked when the core's effects are drained. */
     bool (*forgot)(void *context, uint64_t *failures);
 };
 
@@ -80,17 +80,17 @@ void cu_commands_request(struct cu_commands *commands, const struct cu_commands_
 void cu_commands_result(struct cu_commands *commands, struct cu_peer peer, uint64_t id,
                         struct cu_buf *text, uint64_t now_ns);
 void cu_commands_peer_down(struct cu_commands *commands, struct cu_peer peer, uint64_t now_ns);
-/* The connection has gone: what came over it needs no answer any more. */
+/* The connection has ended: requests that came over it need no answer any more. */
 void cu_commands_gone(struct cu_commands *commands, const void *owner);
-/* To be called when the core's effects are drained: goes on with what waits for a parent or for
+/* To be called when the core's effects are drained: continues tasks that wait for a parent or for
  * nodes to become ready. True when it did something. */
 bool cu_commands_poll(struct cu_commands *commands, uint64_t now_ns);
 /* When cu_commands_tick must be called; UINT64_MAX: no need. */
 uint64_t cu_commands_deadline(const struct cu_commands *commands);
 void cu_commands_tick(struct cu_commands *commands, uint64_t now_ns);
 
-/* From now on every request is refused, and what waits is answered so, but for `stop` requests that
- * were handed up: their answer is still to come from the parent. */
+/* From now on every request is refused, and waiting ones are answered with that error; except
+ * `stop` requests that were handed up, whose answer will still come from the parent. */
 void cu_commands_stopping(struct cu_commands *commands);
 /* Requests handed up still wait for their answer or, when that was a stop's, for the parent's end.
  */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Whether the launch of this daemon's job has ended well. The launcher says so when all nodes are
- * ready; a node that was started later asks for it in its tree. A job of which no node knows that
- * has no launcher any more, and nobody who would stop it: each of its daemons ends by itself. */
+/* Tracks whether the launch of this daemon's job has succeeded. The launcher reports this when all
+ * nodes are ready; a node that was started later asks for it in the tree. When no node of a job has
+ * the report, its launcher has died and nobody will stop the job: each of its daemons ends by
+ * itself. */
 #include "control/launched.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#define CONFIRM_MS 5000u /* for the launcher's word to come after all nodes are ready */
+#define CONFIRM_MS 5000u /* time for the launcher's report to arrive after all nodes are ready */
 #define NS_PER_MS  1000000u
 
 int cu_launched_expect(struct cu_commands *commands, uint64_t now_ns)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a request says, judged before anything is done: its text comes from whoever holds the key or
- * the control socket. */
+/* Checks a request before anything is done: it may come from any holder of the key or of the
+ * control socket. */
 #include "control/request.h"
 
 #include "base/path.h"

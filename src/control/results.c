@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What this node says about itself. Every json_* call may be out of memory: a missing member is
- * better than no answer, so only the object itself is checked. */
+/* The results about this node. Every json_* call may be out of memory: a missing member is better
+ * than no answer, so only the object itself is checked. */
 #include "control/results.h"
 #include "host/process.h"
 

@@ -10,7 +10,7 @@ json_t *cu_results_node_stats(struct cu_commands *commands);
 json_t *cu_results_doctor(struct cu_commands *commands, bool hosts, uint64_t now_ns);
 /* Of a `wait` at the root whose time is over. */
 json_t *cu_results_not_ready(struct cu_commands *commands);
-/* How many ranks are not in bits, but for those that were left out. */
+/* The number of ranks that are not in bits, not counting those that were left out. */
 uint32_t cu_results_count_missing(const struct cu_commands *commands, const uint8_t *bits);
 /* Adds the first names of these as array `name`, and their number as NAME_count; the same of those
  * left out as `left_out`, where there are any. Returns the number of the former. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The file's mode and the kernel's word for the caller's uid are the proof; still a connection
  * costs bounded memory and cannot hold up another. A connection takes its next line only when the
- * last is answered, so that a writer who never reads is held by his own pipe. Lives as long as the
- * process. */
+ * last is answered, so a client that writes and never reads only blocks itself. Lives as long as
+ * the process. */
 #include "control/socket.h"
 
 #include "base/list.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Inside of the control plane: a request that is not answered yet. */
+/* Internal to the control plane: a task is a request that is not answered yet. */
 #ifndef CU_CONTROL_TASK_H
 #define CU_CONTROL_TASK_H
 
@@ -27,12 +27,12 @@ enum cu_task_state {
     CU_TASK_WAITING,   /* `wait` at the root */
     CU_TASK_GATHERING, /* children were asked */
     CU_TASK_OUTLIVING, /* a `stop` is answered: ends when the parent has */
-    CU_TASK_LAUNCHING, /* this daemon's own: until the launch should be over */
+    CU_TASK_LAUNCHING, /* a task of this daemon itself: waits until the launch should be over */
 };
 
 enum cu_task_scope {
     CU_SCOPE_HERE,
-    CU_SCOPE_ROOT,  /* wherever it came in: the root does it */
+    CU_SCOPE_ROOT,  /* the root does it, wherever it came in */
     CU_SCOPE_BELOW, /* this node and all below it, asked by the parent */
 };
 

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define TIMEOUT_MAX_S 86400u
-#define LONG          1000 /* and an option's letter: a word, and not a letter, was given */
+#define LONG          1000 /* added to an option's letter: the long option was given */
 #define HELP          (LONG + 256)
 
 static const struct known_option {
@@ -38,7 +38,7 @@ static const struct known_option {
 };
 #define KNOWN_COUNT (sizeof(known_options) / sizeof(known_options[0]))
 
-#define SAID_MAX (2 * CU_PATH_MAX) /* bytes of what is said; more is cut */
+#define SAID_MAX (2 * CU_PATH_MAX) /* bytes of a message; the rest is cut */
 
 /* "copper: " and the text as one line for people, whatever bytes are in it. */
 static void print_line(FILE *out, const char *text)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the copper commands share: the table, the options and how they speak to people. */
+/* Shared by the copper commands: the table of commands, the options, and messages to the user. */
 #ifndef CU_COPPER_CLI_H
 #define CU_COPPER_CLI_H
 
@@ -50,8 +50,9 @@ struct cu_cli_options {
  * (help was printed, or an error). */
 int cu_cli_parse(const struct cu_command *command, int argc, char **argv,
                  struct cu_cli_options *options);
-/* Asks whoever knows the mount; request is taken (NULL: out of memory). -1 with *result, a new
- * reference, or the exit status of having said what went wrong. */
+/* Sends request to a daemon that knows the mount; takes the reference to request (NULL: out of
+ * memory). -1 with *result, a new reference; or the exit status, after an error message was
+ * printed. */
 int cu_cli_call(const char *mount, json_t *request, int timeout_ms, json_t **result);
 void cu_cli_help(const struct cu_command *command);
 /* "copper: ..." on standard error; returns the status, so that it can be returned at once. */

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Settings that are not the job's: how other hosts are reached. */
+/* Settings that are not part of the job: how other hosts are reached. */
 static const struct {
     const char *name, *variable;
 } ways[] = {{"launcher", "COPPER_LAUNCHER"}, {"", "COPPER_RSH"}};

@@ -19,7 +19,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#define STUCK_MS 5000u /* no healthy storage takes as long for a call */
+#define STUCK_MS 5000u /* a call takes less than this on healthy storage */
 
 struct finding {
     bool good;
@@ -85,7 +85,7 @@ static void check_run_dir(struct finding *f)
         rmdir(path); /* as far as it is empty */
 }
 
-/* Nobody else can exchange the mount, or has taken its place. */
+/* Checks that no other user can replace the mount directory, or has done so. */
 static bool check_way(const char *mount, struct finding *f)
 {
     char parent[CU_PATH_MAX];
@@ -167,7 +167,7 @@ static void check_storage(const json_t *daemon, struct finding *f)
                  oldest_ms / 1000, cu_cli_text(storage, "oldest_path"));
 }
 
-/* Does the log directory take what is written? */
+/* Can files be written in the log directory? */
 static void check_log(const json_t *daemon, struct finding *f)
 {
     const json_t *log = json_object_get(daemon, "log");
@@ -195,7 +195,7 @@ static void make_printable(struct finding *findings, size_t count)
     }
 }
 
-/* What the listings and the inode numbers of each file system are taken for. */
+/* Reports for each file system whether its listings and inode numbers are trusted. */
 static void print_file_systems(const json_t *daemon)
 {
     const json_t *list = json_object_get(daemon, "file_systems"), *entry;

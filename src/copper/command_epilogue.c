@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* copper epilogue: for root, after a job: takes away what a user's dead daemons have left on this
- * node. As that user, so that no name of his choice is ever followed with root's rights, and
- * nothing that lives is touched: what a lock is held of, a launch under way, a job that answers
- * elsewhere. */
+/* copper epilogue: run by root after a job; removes what a user's dead daemons have left on this
+ * node. It runs as that user, so that no path chosen by the user is followed with root's rights. It
+ * leaves everything alone that is alive: mounts whose lock is held, a launch under way, and a job
+ * whose daemons answer on other nodes. */
 #include "control/client.h"
 #include "copper/cli.h"
 #include "copper/local_stop.h"
@@ -74,7 +74,7 @@ static int do_mounts(struct epilogue *e)
     return 0;
 }
 
-/* The description of a job that was launched here: it goes when no daemon of it answers. */
+/* The description of a job that was launched here: removed when no daemon of the job answers. */
 static void do_job_file(struct epilogue *e, const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -106,7 +106,7 @@ static bool ends_with(const char *name, const char *suffix)
     return len > end && strcmp(name + len - end, suffix) == 0;
 }
 
-/* Locks without a mount, sockets of nobody, and jobs' files. */
+/* Removes locks without a mount, sockets without a daemon, and job files. */
 static void do_files(struct epilogue *e)
 {
     DIR *dir = opendir(e->run_dir);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* copper job: what launch_copper.sh and stop_copper.sh are made of. Not for people. */
+/* copper job: the implementation of launch_copper.sh and stop_copper.sh. Not to be called by
+ * users. */
 #include "control/client.h"
 #include "copper/cli.h"
 #include "copper/job_file.h"
@@ -103,8 +104,9 @@ static int create(int argc, char **argv)
     return CU_EXIT_OK;
 }
 
-/* A shell goes on with its script after a program that only exits with 130; one that has died of
- * the signal ends the script, too, as whoever pressed Ctrl-C expects. */
+/* A shell continues its script after a program that exits with 130. When the program was killed by
+ * the signal the shell ends the script, too, as the user who pressed Ctrl-C expects. So this
+ * process ends by the signal. */
 static void end_by(int signal_number)
 {
     sigset_t set;
@@ -117,8 +119,8 @@ static void end_by(int signal_number)
     sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* What was done is done, whether or not it could be told: a job script that ends because of a lost
- * line would leave everything running, or think that it did. */
+/* The exit status must not depend on whether the message could be written: a job script that ends
+ * because of a lost line would leave everything running, or assume so. */
 static int say_lost(int status, const char *what)
 {
     if (fflush(stdout) == 0)
@@ -129,7 +131,7 @@ static int say_lost(int status, const char *what)
     return status;
 }
 
-/* Fewer would show as failures of whatever comes first. 0, or the exit status. */
+/* Too few would fail later, at an unrelated place. 0, or the exit status. */
 static int check_limits(void)
 {
     struct rlimit files;
@@ -169,8 +171,8 @@ static int launch_job(struct cu_job *job, const struct cu_launch_paths *paths, u
     return status;
 }
 
-/* Whose job it is, for stop; and whose end is its end, where a scheduler would not end the daemons
- * itself, as Slurm does with the step. */
+/* Sets the owner of the job, for stop, and the session with whose end the job ends, where the
+ * scheduler does not end the daemons itself (Slurm does, with the step). */
 static int note_owner(struct cu_job *job)
 {
     char owner[CU_SESSION_MAX], session[CU_SESSION_MAX];

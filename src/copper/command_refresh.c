@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* copper refresh: what changed on storage shall be seen. Paths may be given as they are on storage
- * or as they are below the mount, absolute or not: people give what they have. */
+/* copper refresh: makes changes on storage visible. Paths may be given as on storage or as below
+ * the mount, absolute or relative. */
 #include "base/text.h"
 #include "control/client.h"
 #include "copper/cli.h"
@@ -15,8 +15,8 @@
 
 /* A kernel that holds a million names needs some seconds. */
 #define TIMEOUT_MS 50000
-/* After a node's death its children need some seconds to find another parent, and nobody asks them
- * meanwhile. A refresh that is said twice harms nobody. */
+/* After a node's death its children need some seconds to find another parent, and no request
+ * reaches them meanwhile. Sending a refresh twice is harmless. */
 #define HEALING_MS 5000
 #define PAUSE_MS   250
 
@@ -43,8 +43,7 @@ static int storage_path(const char *mount, const char *given, char out[CU_TREE_P
     return 0;
 }
 
-/* All nodes are asked, again while some are silent that may only be on their way to another
- * parent. */
+/* Asks all nodes; asks again while nodes are silent that may be connecting to another parent. */
 static int ask_all(struct cu_client *client, const json_t *request, json_t **result,
                    struct cu_error *err)
 {

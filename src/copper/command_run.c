@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* copper run: a command with isatty.so preloaded. It is the installation's own file, not read
- * through the mount: what is below the mount's name belongs to the job only as long as the job
- * lives, and these processes may live longer. */
+/* copper run: a command with isatty.so preloaded. The library is the installed file itself and is
+ * not read through the mount: the paths below the mount directory belong to the job only as long as
+ * it runs, and these processes may run longer. */
 #include "control/client.h"
 #include "copper/cli.h"
 #include "host/trust.h"
@@ -58,8 +58,9 @@ static int preload(const char *library)
     return rc;
 }
 
-/* A mount whose name others could take, now or when it is gone, is nothing to start programs with.
- */
+/* Programs must not be started from a mount whose path other users could replace, now or after the
+ * unmount.
+ * */
 static int check_way(const char *mount, struct cu_error *err)
 {
     char parent[CU_PATH_MAX];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* copper stats: what was asked, where it was found, what it cost the storage. The counters' names
- * are the daemon's (core/counters.h); one that this table does not know is in --json all the same.
- */
+/* copper stats: the number of requests, where their answers were found, and the resulting load on
+ * storage. The counters' names are the daemon's (core/counters.h); one that this table does not
+ * know is in --json all the same.
+ * */
 #include "control/client.h"
 #include "copper/cli.h"
 #include "copper/hosts_answer.h"

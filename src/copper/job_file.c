@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The job's description on the launch host: how status, stats and stop find the job, and what keeps
- * two launches on one mount apart. It is made with O_EXCL and locked until the launch has ended, so
- * an unlocked file is of a job that was launched: it lives, or is a dead one's and goes. */
+ * two launches on one mount apart. It is created with O_EXCL and locked until the launch has ended.
+ * So an unlocked file belongs to a job whose launch is over: the job runs, or is dead and its file
+ * is replaced. */
 #include "copper/job_file.h"
 
 #include "control/client.h"
@@ -29,7 +30,8 @@ void cu_job_file_id(const struct cu_job *job, char out[2 * CU_JOB_ID_BYTES + 1])
     sodium_bin2hex(out, 2 * CU_JOB_ID_BYTES + 1, job->id, CU_JOB_ID_BYTES);
 }
 
-/* At random. Who has taken all of the usual ports has not necessarily all others. */
+/* Chooses a port at random. A program that occupies all of the usual ports does not necessarily
+ * occupy the others. */
 static uint16_t choose_port(unsigned attempt)
 {
     uint32_t port = PORT_MIN + randombytes_uniform(PORT_MAX - PORT_MIN + 1 - PORT_COUNT);

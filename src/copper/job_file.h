@@ -21,11 +21,11 @@ struct cu_job_file {
 __attribute__((warn_unused_result)) int cu_job_file_create(struct cu_job *job, unsigned attempt,
                                                            struct cu_job_file *file,
                                                            struct cu_error *err);
-/* Adds to the file the ranks that the launch went on without ("3,7"): it is made anew in one step,
- * and read by whoever opens it from then on. -errno with err: it is as before. */
+/* Adds to the file the ranks that the launch went on without ("3,7"): the file is replaced
+ * atomically. -errno with err: it is as before. */
 __attribute__((warn_unused_result)) int
 cu_job_file_left_out(struct cu_job_file *file, const char *ranks, struct cu_error *err);
-/* Lets go of the lock; remove: and takes the file away. */
+/* Releases the lock; remove: also removes the file. */
 void cu_job_file_close(struct cu_job_file *file, bool remove);
 /* The job's id as hex. */
 void cu_job_file_id(const struct cu_job *job, char out[2 * CU_JOB_ID_BYTES + 1]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A launcher at work: one child process in a session of its own, so that all it started here can be
- * ended at once, and its lines. A launcher that is gone says so by the end of its pipe; nothing
- * here waits for time to pass. */
+/* A running launcher: one child process in a session of its own, so that all processes that it
+ * started on this host can be killed together, and a pipe with its output lines. The end of the
+ * pipe means that the launcher has ended; nothing here polls. */
 #include "copper/launcher.h"
 
 #include "base/text.h"
@@ -143,7 +143,8 @@ static size_t label_length(const char *name)
     return strspn(name, "0123456789.") == strlen(name) ? 0 : strcspn(name, ".");
 }
 
-/* The one host with the same first label: a node may call itself by a longer or a shorter name. */
+/* The one host with the same first label: a node may report a longer or a shorter name of
+ * itself. */
 static struct cu_launcher_host *find_label(struct cu_launcher *s, const char *name)
 {
     size_t len = label_length(name);
@@ -229,7 +230,7 @@ static void take_line(struct cu_launcher *s, char *line)
     }
 }
 
-/* The part of a line that is too long for the buffer is lost, the line is not. */
+/* A line that is too long for the buffer is cut. */
 static void take_bytes(struct cu_launcher *s, const char *bytes, size_t size)
 {
     for (size_t i = 0; i < size; i++) {

@@ -20,12 +20,12 @@ struct cu_launcher {
         bool tried;
         char *text; /* what it said, owned, or NULL */
     } * of;         /* by index in hosts */
-    char *text;     /* about no host in particular, owned, or NULL */
+    char *text;     /* text that is not about one host, owned, or NULL */
     size_t done, failed;
     pid_t pid; /* of the launcher and of its process group; 0 when reaped */
     int fd;    /* its lines; -1 after the end */
     bool stay;
-    bool begins; /* tells which hosts it has tried; else all of them count as tried */
+    bool begins; /* it reports the hosts that it has begun with; else all of them count as begun */
     char line[1024];
     size_t line_len;
 };
@@ -37,18 +37,19 @@ struct cu_launcher_config {
     const struct cu_hosts *hosts;
     const char *input; /* file that each command gets as standard input, or NULL */
     int input_fd;      /* instead of input, when above 0: borrowed */
-    const char *job;   /* file that goes when commands end only with the job ("stay"), or NULL */
-    bool keep_stdout;  /* what the commands print belongs to the user */
+    const char *job; /* file that the launcher removes at its end when its commands end with the job
+                        ("stay"), or NULL */
+    bool keep_stdout; /* what the commands print belongs to the user */
 };
 
 __attribute__((warn_unused_result)) int cu_launcher_spawn(struct cu_launcher *s,
                                                           const struct cu_launcher_config *config,
                                                           struct cu_error *err);
-/* Takes what lines there are, without waiting. False when the launcher has ended. */
+/* Reads the lines that are available, without waiting. False when the launcher has ended. */
 bool cu_launcher_take(struct cu_launcher *s);
 /* Waits for the end; false when no host's command has ended for so long. */
 bool cu_launcher_wait(struct cu_launcher *s, int silence_ms);
-/* Has a command been started there, as far as is known? */
+/* Was a command started on that host, as far as is known? */
 bool cu_launcher_tried(const struct cu_launcher *s, size_t i);
 /* Ends the launcher and what it started on this host. */
 void cu_launcher_kill(struct cu_launcher *s);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The choice of a launcher goes by the environment that the scheduler of the job has set, in the
- * order in which hosts.sh asks for the job's hosts: both must come to the same scheduler. */
+/* The launcher is chosen by the environment variables of the job's scheduler, in the order in which
+ * launch/hosts.sh looks for the job's hosts: both must find the same scheduler. */
 #include "copper/launcher_choice.h"
 
 #include "copper/launch_options.h"
@@ -29,7 +29,7 @@ static const char *variable(const char *name)
     return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
-/* Who says how to reach hosts has the last word, but in Slurm: there a daemon that did not come by
+/* A user's COPPER_RSH takes precedence, except in Slurm: there a daemon that was not started by
  * srun outlives its job, or dies with the shell that started it. */
 static const char *of_scheduler(void)
 {

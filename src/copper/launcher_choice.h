@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which launcher there is to use, and what it is like. */
+/* The choice of the launcher, and its properties. */
 #ifndef CU_COPPER_LAUNCHER_CHOICE_H
 #define CU_COPPER_LAUNCHER_CHOICE_H
 
@@ -8,8 +8,8 @@
 
 #include <stdbool.h>
 
-/* Is this what COPPER_LAUNCHER and the site's file may say: "auto", the name of a launcher, or the
- * absolute path of one? */
+/* Is this a valid value of COPPER_LAUNCHER and of the setting in the site's file: "auto", the name
+ * of a launcher, or the absolute path of one? */
 bool cu_launcher_is_choice(const char *text);
 /* Takes the choice in the site's file, which need not be there, over as COPPER_LAUNCHER where the
  * environment has none. Looks at nothing else in it. 0; -EINVAL with err when the choice is no
@@ -19,8 +19,9 @@ __attribute__((warn_unused_result)) int cu_launcher_settle(const char *parts, st
  * rsh. parts: directory of the launchers that are Copper's own. 0, -EINVAL with err. */
 __attribute__((warn_unused_result)) int
 cu_launcher_find(const char *parts, char program[CU_PATH_MAX], struct cu_error *err);
-/* Would the launcher carry what its commands read over a network in clear? It says so of itself;
- * one that says nothing would. 1, 0, or -EINVAL with err. */
+/* Does the launcher send the standard input of its commands over a network unencrypted? Each
+ * launcher declares this in a comment; one without a declaration counts as unencrypted. 1, 0, or
+ * -EINVAL with err. */
 __attribute__((warn_unused_result)) int cu_launcher_in_clear(const char *parts,
                                                              struct cu_error *err);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Stopping the daemon of this node, in whatever state it is: asked over its socket; when it does
- * not answer, ended by its pid; when it is dead, what it left is taken away. No pid that was
- * written down is believed, as it may be another process by now, and /proc may not show our own
- * daemon: it lets nobody look into it, for the job's key. The kernel says who holds the lock file's
- * bytes. */
+/* Stops the daemon of this node in whatever state it is. It is asked over its socket; when it does
+ * not answer, it is ended by a signal; when it is dead, its mounts and files are removed. A pid in
+ * a file is not trusted, because another process may have it now. /proc may not identify the
+ * daemon, either: it is not dumpable, to protect the job's key. So the kernel is asked which
+ * process holds the locks on the lock file. */
 #include "copper/local_stop.h"
 
 #include "base/path.h"
@@ -35,7 +35,7 @@ static bool has_ended(int pidfd, int timeout_ms)
     return cu_clock_wait(pidfd, POLLIN, cu_clock_ms() + timeout_ms) == 0;
 }
 
-/* SIGTERM, an orderly stop; SIGKILL when that takes too long. */
+/* Sends SIGTERM for an orderly stop; SIGKILL when that takes too long. */
 static bool end_process(int pidfd)
 {
     syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0);

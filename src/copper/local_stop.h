@@ -5,8 +5,8 @@
 
 #include "base/error.h"
 
-/* Stops the daemon of this node (of job_id only, when given), by asking, else by force, and takes
- * away what it left. 1: a daemon was stopped; 0: none was there; -errno with err. */
+/* Stops the daemon of this node (of job_id only, when given): sends it a request, else a signal,
+ * and removes what it left. 1: a daemon was stopped; 0: none was there; -errno with err. */
 __attribute__((warn_unused_result)) int cu_local_stop(const char *mount_dir, const char *job_id,
                                                       struct cu_error *err);
 

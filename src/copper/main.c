@@ -126,9 +126,9 @@ int main(int argc, char **argv)
 {
     int status;
 
-    signal(SIGPIPE, SIG_IGN); /* a daemon may go away while it is spoken to */
-    /* Job keys must not get into a core file, nor to others of this user. What is executed from
-     * here can be traced again. */
+    signal(SIGPIPE, SIG_IGN); /* a daemon may end during a request */
+    /* Job keys must not get into a core file, or to other processes of this user. Programs that are
+     * executed from here can be traced again. */
     prctl(PR_SET_DUMPABLE, 0);
     if (argc < 2)
         return usage(stderr, CU_EXIT_USAGE);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A sign of life while something takes its time: one line on the terminal, counting seconds, that
- * goes away again. A thread of its own writes it, so that what is waited for need not know of it,
- * and no wait is interrupted. Nothing is shown where nobody looks. */
+/* A progress line on the terminal that counts seconds during a long wait, and is removed
+ * afterwards. A thread of its own writes it, so that the waiting code need not know of it and no
+ * wait is interrupted. Nothing is shown when standard error is not a terminal. */
 #include "copper/progress.h"
 
 #include "host/clock.h"

@@ -3,9 +3,10 @@
 #ifndef CU_COPPER_PROGRESS_H
 #define CU_COPPER_PROGRESS_H
 
-/* One at a time; what is copied. Nothing happens where standard error is no terminal. */
+/* One line at a time; the text is copied. Does nothing when standard error is not a terminal. */
 void cu_progress_begin(const char *what);
-/* Takes the line away. Before anything else is printed. Harmless without a beginning. */
+/* Removes the line. To be called before anything else is printed. Does nothing when no line was
+ * begun. */
 void cu_progress_end(void);
 
 #endif

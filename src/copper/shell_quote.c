@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The one place where words are made into what a remote shell reads: single quotes, which sh, csh
- * and fish read alike, but for three characters. */
+/* Quotes words for a remote shell, with single quotes, which sh, csh and fish interpret in the same
+ * way, except for three characters. */
 #include "copper/shell_quote.h"
 
 #include <stdlib.h>

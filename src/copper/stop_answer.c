@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What daemons say of their job is believed as far as the job's own host list bears it out: one
- * node that was taken over must not choose whom the user's remote shell is called for. */
+/* An answer of the daemons is accepted only as far as it agrees with the job's own host list: a
+ * compromised node must not choose the hosts for which the user's remote shell is called. */
 #include "copper/stop_answer.h"
 
 #include "copper/cli.h"
@@ -63,7 +63,7 @@ int cu_stop_answer_silent(const struct cu_hosts *known, size_t spare, const json
         rc = cu_error_set(err, -EBADMSG,
                           "an answer tells of %llu nodes stopped and %llu silent, of %zu",
                           (unsigned long long)stopped, (unsigned long long)count, known->count);
-    /* Too many to be named, or not to be believed: then each is asked. */
+    /* Too many hosts to be named, or an invalid answer: then each host is asked. */
     all = rc == -EBADMSG || count != json_array_size(names);
     for (size_t i = 0; rc != -ENOMEM && i < known->count; i++) {
         if (!all && !silent[i])

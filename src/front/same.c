@@ -223,12 +223,11 @@ static void list_done(struct cu_front *front, struct cu_front_request *r,
         return;
     }
     len = cu_inode_path(same->lost->parent, path);
-    rc = value->error ? -value->error : len;
-    if (rc > 0)
-        rc = cu_front_view(front, path, (size_t)len, value, r, &view);
+    rc = value->error || len < 0 ? -ENOENT
+                                 : cu_front_view(front, path, (size_t)len, value, r, &view);
     if (rc == -EAGAIN)
         return; /* comes again */
-    if (rc == 0)
+    if (rc == 0 && view != NULL)
         rc = find_renamed(r, &view->index);
     cu_dirview_unref(view);
     if (rc < 0)

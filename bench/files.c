@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Work on files, timed where it is done: prints seconds.
+/* Timed operations on files; prints seconds.
  *
  *   files make DIR COUNT     directories of 200 files of 1 to 8 KiB each, and DIR/list
  *   files flat DIR COUNT     one directory of COUNT small files
@@ -11,7 +11,7 @@
  *   files map FILE COUNT SEED         COUNT pages of a map of the file, at random
  *   files data FILE          the parts with data, found with SEEK_DATA and SEEK_HOLE, and read
  *   files touch MEGABYTES    gets that much memory from the system and gives it back
- */
+ * */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>

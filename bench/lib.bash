@@ -1,5 +1,5 @@
-# What the benches share; each sources this, then calls bench_options "$@" and bench_up.
-# A result is a line "NAME VALUE UNIT" on standard output; comments begin with #.
+# Shared by the benches; each sources this, then calls bench_options "$@" and bench_up. A result is a line
+# "NAME VALUE UNIT" on standard output; comments begin with #.
 # shellcheck shell=bash
 # SPDX-License-Identifier: BSD-3-Clause
 
@@ -91,14 +91,14 @@ figures() {
     /usr/bin/python3 -I "$bench_dir/../tests/system/figures" "$@"
 }
 
-# The page cache of storage goes; the daemons' and the mounts' pages do, too, as far as they can.
+# Drops the page cache of storage; the pages of the daemons and of the mounts, too, as far as possible.
 drop_page_cache() {
     sync
     echo 3 >/proc/sys/vm/drop_caches
 }
 
-# ready MEGABYTES: where the machine itself is virtual, memory that was free for a while has gone back to
-# the host, and getting it again costs more than all that is measured here.
+# ready MEGABYTES: on a virtual machine, memory that was free for a while was returned to the host; getting
+# it back costs more than all that is measured here. So this touches that much memory first.
 ready() {
     "$work/files" touch "$1"
 }

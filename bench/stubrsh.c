@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* stubrsh HOST COMMAND...: a remote shell that takes a quarter of a second, and reads its input as
- * the daemon does. */
+/* stubrsh HOST COMMAND...: a stub of a remote shell that takes a quarter of a second, and reads its
+ * input like the daemon. */
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One plain TCP stream, as the measure for what a link and two processes can do.
+/* One plain TCP stream, as the reference for the rate that a link and two processes can reach.
  *
  *   tcpstream serve FILE       prints its port, sends the file to one client, ends
  *   tcpstream get HOST PORT    receives it all; prints seconds

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Launcher by one call of ClusterShell's clush, with the site's tree and worker (clush.conf, topology.conf).
-# It gives its standard input to all.
+# It passes its standard input to all commands.
 # carries: sealed
 # SPDX-License-Identifier: BSD-3-Clause
 set -u

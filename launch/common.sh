@@ -1,20 +1,21 @@
 #!/bin/sh
-# What the launchers share: sourced by them ("parts" is its directory), does nothing by itself.
-# The protocol stands in docs/launchers.md.
+# Shared by the launchers, which source it ("parts" is its directory); does nothing by itself.
+# docs/launchers.md describes the protocol.
 # SPDX-License-Identifier: BSD-3-Clause
 # shellcheck shell=sh disable=SC2034
 
-# line WORD...: all of them in one, as a shell on another host reads them, whichever shell that is.
+# line WORD...: prints the words as one line, quoted so that any shell on another host reads them as these
+# words.
 line() {
     "$COPPER_PROGRAM" job quote "$@"
 }
 
-# What runs on each node where one call starts all, for sh -c: "$on_node" HOW INPUT RUN_DIR COMMAND...
-# HOW is "start" or "run" (the command ends, and how it did is told) or "stay" (it runs on, and tells
-# of itself); INPUT is a file with its standard input, "-": that which it has; RUN_DIR is COPPER_RUN_DIR
-# or "-". What counts of all that arrives here are the lines "@copper HOST STATUS TEXT" and copperd's
-# own, so nothing that a login or a launcher prints does. One line without single quotes and "!", for
-# the shells that it may have to pass.
+# The script that runs on each node when one call starts all commands, for sh -c: "$on_node" HOW INPUT
+# RUN_DIR COMMAND... HOW is "start" or "run" (the command ends, and its status is reported) or "stay" (it
+# keeps running, and reports by itself). INPUT is a file with its standard input, or "-": it keeps the one
+# it has. RUN_DIR is COPPER_RUN_DIR or "-". In the output, only lines "@copper HOST STATUS TEXT" and those
+# of copperd are used, so other output of a login or a launcher is ignored. The script is one line without
+# single quotes and "!", because it may pass through several shells.
 # shellcheck disable=SC2016
 on_node='h=${SLURMD_NODENAME:-$(uname -n)}; '\
 '[ -z "${SLURMD_NODENAME:-}" ] || export COPPER_NODE="$h"; i=$1 r=$2; shift 2; '\
@@ -46,25 +47,26 @@ begin() {
     [ "$mode" != start ] || [ "$COPPER_OUTPUT" = no ] || how=stay
 }
 
-# For launchers whose commands end with the job: in front of all they print.
+# For launchers whose commands end with the job: printed before all other output.
 stays() {
     [ "$mode" = start ] || return 0
     how=stay
     echo stay
-    # Whoever reads the launch's output must see its end before that of the job.
+    # A reader of the launch's output must see its end before the job ends.
     [ "$COPPER_OUTPUT" = yes ] || exec 2>/dev/null 3>/dev/null
 }
 
-# The launch host's description of the job, and the key in it, go when the daemons do that end with the
-# job: here may be none that removes it. The next job's stays.
+# When the daemons end with the job, there may be no daemon on the launch host that removes the job's
+# description and the key in it: they are removed here. The description of a later job stays.
 job_is_over() {
     if [ "$how" = stay ] && [ -n "${COPPER_JOB:-}" ] && [ -n "$id" ]; then
         ! grep -qxF -e "$id" "$COPPER_JOB" 2>/dev/null || rm -f -- "$COPPER_JOB"
     fi
 }
 
-# share: for launchers that give standard input to no command, or to one only: sets input to a copy
-# of it, for this user only, in a directory that all nodes see. It goes when all have it.
+# share: for launchers that pass standard input to no command, or to one only. Sets input to a copy of it,
+# readable by this user only, in a directory that all nodes see. The copy is removed when all nodes have
+# read it.
 share() {
     input=-
     [ "$mode" = start ] || return 0
@@ -73,8 +75,9 @@ share() {
     input=$shared
 }
 
-# report TROUBLE SCRIPT...: from what commands and launcher print to the lines of the protocol. What
-# begins with TROUBLE (a pattern of sed) is the launcher's own; each SCRIPT (of sed) makes a line of it.
+# report TROUBLE SCRIPT...: converts the output of commands and launcher to lines of the protocol. Lines
+# that begin with TROUBLE (a sed pattern) are messages of the launcher; each SCRIPT (of sed) makes a
+# protocol line of them.
 report() {
     own=$1
     shift
@@ -87,7 +90,7 @@ report() {
         "$@" -e "s/^$own.*\$/- - &/p" | told
 }
 
-# told: passes all on. The shared copy goes with the last of the nodes that have it.
+# told: passes all lines on. Removes the shared copy when the last node has read it.
 told() {
     if [ -z "$shared" ]; then
         cat
@@ -103,6 +106,7 @@ told() {
     done
 }
 
-# What shells over ssh say of a host that they do not reach, as a script for report; all label it.
+# A script for report: matches the messages of remote shells over ssh about unreachable hosts; all of them
+# begin with the host's name.
 # shellcheck disable=SC2034
 said_by_ssh='s/^\([^ :]*\): \(ssh: .*\|.*Permission denied.*\|.*Host key.*\|.*closed by .*\|.*timed out.*\)$/\1 - \2/p'

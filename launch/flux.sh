@@ -1,6 +1,6 @@
 #!/bin/sh
-# Launcher in a Flux instance: flux exec, on the brokers of the nodes. It gives its standard input to all,
-# and its commands end with the instance, or with flux exec.
+# Launcher in a Flux instance: flux exec, on the brokers of the nodes. It passes its standard input to all
+# commands; they end with the instance, or with flux exec.
 # carries: sealed
 # SPDX-License-Identifier: BSD-3-Clause
 set -u
@@ -11,7 +11,7 @@ parts=$(dirname -- "$(readlink -f -- "$0")")
 
 begin "$@"
 shift
-# Which broker is where, by the nodes' own names: "3: node4".
+# The rank of the broker on each node, by the node's own name: "3: node4".
 flux exec -n -l -r all uname -n >"$files/brokers" 2>"$files/trouble" </dev/null || {
     sed -n '1s/^/- - flux exec: /p' "$files/trouble"
     exit 1

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Prints the hosts of the job, one a line, as the scheduler tells them; localhost where there is none.
-# Repeats do not matter. A scheduler that is recognised but does not tell its hosts is an error: the
-# job would run on one node without a word.
+# Prints the hosts of the job, one per line, as reported by the scheduler; localhost where there is none.
+# Repeats are harmless. A scheduler that is recognised but does not report its hosts is an error: otherwise
+# the job would run on one node without a message.
 # SPDX-License-Identifier: BSD-3-Clause
 set -u
 
@@ -16,8 +16,8 @@ readable() {
     [ -r "$2" ] || fail "$1" "\"$2\" cannot be read"
 }
 
-# without_batch_line FILE: LSF's list begins with the host of the batch script where that is none of
-# the compute hosts: where it stands once and the others stand there once a slot.
+# without_batch_line FILE: LSF's list begins with the host of the batch script when that is not a compute
+# host: then it is listed once, and the others once per slot.
 lsf_hosts() {
     awk 'NF { n++; line[n] = $1; seen[$1]++ }
         END { most = 0
@@ -34,7 +34,7 @@ elif [ -n "${PBS_NODEFILE:-}" ]; then
     readable PBS_NODEFILE "$PBS_NODEFILE"
     exec cat -- "$PBS_NODEFILE"
 elif [ -n "${FLUX_JOB_ID:-}${FLUX_URI:-}" ]; then
-    # The instance of the job is what FLUX_URI leads to.
+    # FLUX_URI identifies the Flux instance of the job.
     exec flux resource list -s all -n -o '{nodelist}'
 elif [ -n "${LSB_JOBID:-}" ]; then
     if [ -n "${LSB_DJOB_HOSTFILE:-}" ]; then

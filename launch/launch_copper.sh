@@ -1,6 +1,6 @@
 #!/bin/sh
 # Mounts Copper on all nodes of the job: launch_copper.sh --help, launch_copper.sh(1).
-# All the work is done by the copper program, which this finds, wherever it was installed.
+# The copper program does all the work; this script finds it in the installation.
 # SPDX-License-Identifier: BSD-3-Clause
 set -u
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Launcher in an LSF job: one call of blaunch for all hosts, or of jsrun where LSF is of that kind (CSM).
-# Commands are the job's and end with it. Neither is sure to give its standard input to all: it is shared
-# through a file. jsrun shares no core: it takes one a node.
+# The commands are part of the job and end with it. Neither program reliably passes its standard input to
+# all commands, so it is shared through a file. jsrun does not share cores: it takes one per node.
 # carries: file
 # SPDX-License-Identifier: BSD-3-Clause
 set -u
@@ -19,7 +19,7 @@ if command -v jsrun >/dev/null; then
         sh -c "$on_node" "$how" "$input" "$run_dir" "$@" </dev/null 2>&1 >&3 3>&- |
         report '\(Error\|jsrun\)'
 elif command -v blaunch >/dev/null; then
-    # It joins its words for a shell of its own unless told that there is none.
+    # It joins its words for a shell of its own, unless an option says that there is none.
     blaunch -n -no-shell -u "$hosts" sh -c "$on_node" "$how" "$input" "$run_dir" "$@" \
         </dev/null 2>&1 >&3 3>&- |
         report '\(blaunch\|Host\|The RES\)'

@@ -1,9 +1,10 @@
 #!/bin/sh
 # Launcher by one call of mpiexec: PALS's, or Hydra's of MPICH and its kin.
 #
-# PALS ends with its application what that has left, so the daemons stay in its foreground until the job
-# ends. Hydra ends all when one node is lost, so there they go into the background.
-# Neither gives its standard input to more than one command: it is shared through a file.
+# PALS kills all processes of an application when the application ends, so the daemons stay in its
+# foreground until the job ends. Hydra kills all processes when one node is lost, so there the daemons go
+# into the background. Neither passes its standard input to more than one command, so it is shared through a
+# file.
 # carries: file
 # SPDX-License-Identifier: BSD-3-Clause
 set -u
@@ -12,7 +13,7 @@ parts=$(dirname -- "$(readlink -f -- "$0")")
 # shellcheck source=launch/common.sh
 . "$parts/common.sh"
 
-# Whose is the mpiexec? COPPER_MPIEXEC: another one than that of the PATH.
+# Which implementation is this mpiexec? COPPER_MPIEXEC names another one than that of the PATH.
 mpiexec=$(command -v "${COPPER_MPIEXEC:-mpiexec}") || mpiexec=
 kind=none
 case $(readlink -f -- "$mpiexec" 2>/dev/null) in
@@ -39,7 +40,7 @@ none)
     exit 1
     ;;
 pals)
-    # What the user has set for applications does not count here.
+    # The user's settings for applications do not apply here.
     for name in $(env | sed -n 's/^\(PALS_[A-Z_]*\)=.*/\1/p'); do unset "$name"; done
     export PALS_CPU_BIND=none PALS_PMI=none PALS_TRANSFER=false PALS_ABORT_ON_FAILURE=false \
         PALS_LABEL=false PALS_LINE_BUFFER=true

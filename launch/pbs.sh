@@ -1,5 +1,5 @@
 #!/bin/sh
-# Launcher in a PBS job: mpiexec where it is PALS's, which reaches the nodes without ssh and whose
+# Launcher in a PBS job: PALS's mpiexec where it is installed, which reaches the nodes without ssh and whose
 # commands end with the job; else the remote shell.
 # carries: as COPPER_RSH does
 # SPDX-License-Identifier: BSD-3-Clause

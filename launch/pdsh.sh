@@ -1,6 +1,6 @@
 #!/bin/sh
-# Launcher by one call of pdsh, with the site's way to a host (PDSH_RCMD_TYPE, else ssh). It gives its
-# commands no standard input: it is shared through a file.
+# Launcher by one call of pdsh, with the site's way to a host (PDSH_RCMD_TYPE, else ssh). It passes no
+# standard input to its commands, so that is shared through a file.
 # carries: file
 # SPDX-License-Identifier: BSD-3-Clause
 set -u

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Launcher by one call of Open MPI's mpirun or PRRTE's prterun, which end all when one node is lost: so the
-# daemons go into the background.
+# Launcher by one call of Open MPI's mpirun or PRRTE's prterun, which kill all processes when one node is
+# lost. So the daemons go into the background.
 # carries: file
 # SPDX-License-Identifier: BSD-3-Clause
 set -u

@@ -1,10 +1,10 @@
 #!/bin/sh
 # Launcher for hosts that are reached by $COPPER_RSH HOST COMMAND... (default: ssh), one call a host.
-# The protocol stands in docs/launchers.md.
+# docs/launchers.md describes the protocol.
 #
-# As many remote shells run at once as the cores, the memory and the limits of this machine carry. The
-# command's words are quoted for the shell at the other end, but for COPPER_RSH=srun, which runs them
-# as they are, and where COPPER_RSH_EXECUTES is set.
+# The number of concurrent remote shells follows from the cores, the memory and the limits of this machine.
+# The words of the command are quoted for the shell at the other end; except with COPPER_RSH=srun, which
+# runs them as they are, or when COPPER_RSH_EXECUTES is set.
 # carries: as COPPER_RSH does
 # SPDX-License-Identifier: BSD-3-Clause
 set -u

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Launcher in a job of Grid Engine: qrsh -inherit, one call a host, of a parallel environment with
-# control_slaves. Its commands are the job's: they end with it.
+# control_slaves. Its commands are part of the job and end with it.
 # carries: clear
 # SPDX-License-Identifier: BSD-3-Clause
 command -v qrsh >/dev/null || {
@@ -9,7 +9,7 @@ command -v qrsh >/dev/null || {
 }
 if [ "$1" = start ] && [ "$COPPER_OUTPUT" = no ]; then
     COPPER_OUTPUT=yes # in the foreground; what they print goes nowhere
-    # Whoever reads the launch's output must see its end before that of the job.
+    # A reader of the launch's output must see its end before the job ends.
     exec 2>/dev/null 3>/dev/null
 fi
 export COPPER_OUTPUT COPPER_RSH="qrsh -inherit"

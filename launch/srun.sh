@@ -34,8 +34,8 @@ nodes_of() {
     scontrol show hostnames "$list"
 }
 
-# Lists of hosts are longer than an argument may be (128 KiB) above some nine thousand names, so they
-# stand in files until the step runs.
+# Above some nine thousand names a list of hosts exceeds the maximum length of an argument (128 KiB), so
+# lists are kept in files until the step runs.
 groups=
 [ -z "${SLURM_HET_SIZE:-}" ] || groups=$(seq 0 $((SLURM_HET_SIZE - 1)))
 for group in ${groups:-""}; do
@@ -50,7 +50,7 @@ else
 fi
 awk 'FILENAME == ARGV[1] { node[$1] = $2; next } { print $0 in node ? node[$0] : $0 }' \
     "$files/addresses" "$hosts" >"$files/wanted"
-# A node that is gone holds up a step for all; what is done after a failure must reach the others.
+# A node that is down blocks a step for all nodes; commands that run after a failure must reach the others.
 : >"$files/dead"
 [ "$mode" = start ] || sinfo -h -N -d -o %N 2>/dev/null | sort -u >"$files/dead"
 for group in ${groups:-""}; do
@@ -66,9 +66,9 @@ cat "$files"/job.* | awk -v job="$SLURM_JOB_ID" 'FILENAME == ARGV[1] { dead[$0];
     "$files/dead" - "$files/wanted" >"$files/outside"
 names=$(cat "$files/addresses")
 
-# srun leaves a second process behind it that kills the step with SIGKILL when srun itself is killed.
-# That is how a batch script ends: the daemons would have no time to take their mounts away. Without
-# that process the step gets SIGTERM with the job, and time.
+# srun has a second process that kills the step with SIGKILL when srun itself is killed. At the end of a
+# batch script this happens, and the daemons would have no time to unmount. Without that process the step
+# gets SIGTERM at the end of the job, and has time to unmount.
 let_step_outlive() {
     second=$(pgrep -P "$1" -x srun) && kill -9 "$second"
 }
@@ -100,7 +100,7 @@ made() {
             ;;
         *"@copper "*" - ")
             left=$((left - 1))
-            # srun's second process is there by now; of a second step, perhaps a little later
+            # srun's second process exists now; that of a second step perhaps a little later
             if [ -n "$pids" ] && { [ $((left % 64)) = 0 ] || [ $((all - left)) -le 4 ]; }; then
                 rest=
                 for pid in $pids; do
@@ -122,7 +122,7 @@ made() {
     done
 }
 
-# as_called: a node's name to that of the host list.
+# as_called: translates a node's name to that of the host list.
 as_called() {
     if [ -z "$names" ]; then
         cat

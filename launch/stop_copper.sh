@@ -1,6 +1,6 @@
 #!/bin/sh
 # Stops Copper on all nodes of the job: stop_copper.sh --help, stop_copper.sh(1).
-# All the work is done by the copper program, which this finds, wherever it was installed.
+# The copper program does all the work; this script finds it in the installation.
 # SPDX-License-Identifier: BSD-3-Clause
 set -u
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The ports of the read-ahead library (src/ahead), of what a simulated node has. No rule is here.
+/* The ports of the read-ahead library (src/ahead) for a simulated node. This file contains no
+ * read-ahead rule.
  *
- * The world has the names of the trace alone. A guess of any other name is not asked for: whether
- * it exists is not known here. */
+ * The simulated storage has only the names of the trace. A predicted name that is not among them is
+ * not asked for, because it is not known whether it would exist. */
 #include "sim.h"
 
 #include "base/path.h"
@@ -100,7 +101,7 @@ static const struct cu_value *on_listing(void *context, const char *path, size_t
     return cu_core_peek(node->core, &what, node->sim->engine.now_ns);
 }
 
-/* No file of the world has holes. */
+/* Simulated files have no holes. */
 static struct cu_buf *on_holes(void *context, const void *owner, const char *path, size_t path_len)
 {
     (void)context;

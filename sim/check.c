@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The checkers: what DESIGN.md calls invariants, asked after each step and at the end. The first
- * violation is kept as text; all are counted. This file alone looks inside the core, to see that
+/* The checkers: invariants of the whole job, checked after each step and at the end. The first
+ * violation is kept as text; all are counted. Only this file looks inside the core, to check that
  * nothing is left there. */
 #include "sim.h"
 
@@ -15,12 +15,14 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A request outlives a fault by at most this: silence is noticed after 3 s, a connection that is
- * not answered given up after 2 s, three candidates are tried at a time; several faults may meet.
- */
+/* A request is answered at most this long after a fault: silence is noticed after 3 s, a connection
+ * that is not answered given up after 2 s, three candidates are tried at a time; several faults may
+ * meet.
+ * */
 #define HANG_NS  (15 * CU_SIM_S)
 #define TOLD_MAX 2000u /* violations that --verbose prints */
-/* Storage's errors are passed on, not kept: an EIO is not older than its way through the tree. */
+/* Errors of storage are passed on and not cached: an EIO is not older than its way through the
+ * tree. */
 #define EIO_OLD_NS (500 * CU_SIM_MS)
 
 void cu_sim_violation(struct cu_sim *sim, const char *format, ...)
@@ -77,7 +79,7 @@ static uint64_t error_ns(const struct cu_sim *sim, const struct cu_sim_req *req)
     return own > whole ? own : whole;
 }
 
-/* Did storage say so at a time that this request may have heard of? */
+/* Was this the state of storage at a time that the request may have seen? */
 static bool error_is_true(const struct cu_sim *sim, const struct cu_sim_req *req, int error)
 {
     const struct cu_sim_file *f = &sim->world->files[req->file];
@@ -99,7 +101,7 @@ static bool error_is_true(const struct cu_sim *sim, const struct cu_sim_req *req
     return false;
 }
 
-/* After a refresh nobody gets what was out of date before it. */
+/* After a refresh no request may be answered with a state that was out of date before it. */
 static void check_fresh(struct cu_sim *sim, const struct cu_sim_req *req, uint32_t version)
 {
     const struct cu_sim_file *f = &sim->world->files[req->file];

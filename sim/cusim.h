@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The simulator's door: a configuration in, a result out. N cores, the very library that the daemon
- * links, in one process, under a network, a storage and kernels that are models. The same
+/* The simulator's interface: a configuration in, a result out. It runs N cores, the same library
+ * that the daemon links, in one process, with models of network, storage and kernels. The same
  * configuration gives the same run, event for event. */
 #ifndef CU_SIM_CUSIM_H
 #define CU_SIM_CUSIM_H
@@ -12,14 +12,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Mistakes that a driver can make, built in on purpose: a checker must see each. Those of the core
+/* Errors of a driver that are planted on purpose: the checkers must detect each. Errors of the core
  * are planted into copies of its source (sim/plants). */
 enum cu_sim_plant {
     CU_SIM_PLANT_NONE,
     CU_SIM_PLANT_REPLY_TWICE, /* the front answers some requests of the kernel twice */
     CU_SIM_PLANT_REPLY_LOST,  /* or not at all */
     CU_SIM_PLANT_ZERO_FILL,   /* storage fills what a short read lacks with zeros */
-    CU_SIM_PLANT_MIXED,       /* storage reads a chunk without a look at the version */
+    CU_SIM_PLANT_MIXED,       /* storage reads a chunk without a check of the version */
     CU_SIM_PLANT_COUNT
 };
 const char *cu_sim_plant_name(enum cu_sim_plant plant);
@@ -37,7 +37,7 @@ struct cu_sim_config {
     uint64_t enoent_ttl_ns;
     uint32_t storage_slots, orphan_slots;
     uint32_t ahead_bytes; /* read-ahead of a sequential reader, 0: none */
-    uint32_t list_after;  /* a directory is listed after so many names in it did not exist */
+    uint32_t list_after;  /* a directory is listed after this number of absent names in it */
     enum cu_ahead_content content;
     bool original; /* the baseline: the original Copper's algorithm */
     bool direct;   /* the baseline: no Copper, storage for everybody */

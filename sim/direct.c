@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A baseline, and a model: no Copper, every process straight to the parallel file system, as a
- * Lustre client does it. A node's kernel keeps names, listings and pages under locks (shared by its
+/* A baseline, as a model: without Copper every process uses the parallel file system directly, like
+ * a Lustre client. A node's kernel keeps names, listings and pages under locks (shared by its
  * processes); each open of each process is an operation on the metadata server, its close another
  * one for which nobody waits. */
 #include "sim.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Faults, all drawn from the seed: what, whom, when, how long. Until the storm is over; then
- * everything heals, and the checkers want all to be well again. */
+/* Faults: kind, node, time and duration are drawn from the seed. After the phase of faults all of
+ * them are repaired, and the checkers require that everything works again. */
 #include "sim.h"
 
 #include "core/tree.h"
@@ -86,7 +86,7 @@ uint64_t cu_sim_fault_blocked(const struct cu_sim *sim, uint32_t a, uint32_t b)
     return until;
 }
 
-/* Who is hit: now and then a root, else anybody. */
+/* The node that is hit: sometimes a root, else any node. */
 static struct cu_sim_node *victim(struct cu_sim *sim)
 {
     if (dice(sim, 0, 3) == 0) {

@@ -129,7 +129,7 @@ static void want_attr(struct cu_sim *sim, struct cu_sim_node *node, uint32_t ind
     cu_ahead_asked(node->ahead, &name, false);
 }
 
-/* Until when the kernel may believe what is so old, in ms. */
+/* Until when (ms) the kernel may use an entry that is this old. */
 static uint32_t believed_until(const struct cu_sim *sim, uint32_t age_ms)
 {
     uint64_t until = (sim->engine.now_ns + sim->config.enoent_ttl_ns) / CU_SIM_MS;
@@ -245,7 +245,7 @@ static void listing_done(struct cu_sim *sim, struct cu_sim_node *node, uint32_t 
     }
 }
 
-/* What the answer means to the library: its events, after the kernel has its answer. */
+/* Passes the answer's events to the library, after the kernel has got its answer. */
 static void tell_ahead(struct cu_sim *sim, struct cu_sim_node *node, enum cu_kind kind,
                        uint32_t file, const struct cu_value *value)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Processes, and what their node's kernel holds for them: a name is looked up once per node, a page
- * is read once, a name that does not exist is believed for a while, a listing is kept. Processes of
- * a node that want the same thing at the same time wait for one request, as in the kernel.
+/* Processes, and the caches of their node's kernel: a name is looked up once per node, a page is
+ * read once, a negative entry is kept for a while, a listing is kept. Processes of a node that want
+ * the same thing at the same time wait for one request, as in the kernel.
  *
- * A process runs ahead of the clock through what its kernel has, by at most a slice; it is back in
- * step before it asks for anything. */
+ * A process may run ahead of the simulated clock, by at most one slice, as long as its kernel
+ * answers from its caches; before it sends a request, the clock catches up. */
 #include "sim.h"
 
 #include "base/path.h"
@@ -65,8 +65,8 @@ static bool negative(const struct cu_sim *sim, uint32_t dentry)
            (dentry & CU_SIM_DENTRY_LOW) > now_ms(sim);
 }
 
-/* The topmost name on the way to `file` that the kernel does not hold as there; CU_SIM_NONE: it
- * holds all. */
+/* The first name on the path to `file` for which the kernel has no positive entry; CU_SIM_NONE: it
+ * has all. */
 static uint32_t first_unknown(const struct cu_sim *sim, const struct cu_sim_node *node,
                               uint32_t file)
 {
@@ -345,7 +345,7 @@ static void keep(struct cu_sim *sim, struct cu_sim_node *node, const struct cu_s
     }
 }
 
-/* What the reply means to a process that waited for it. */
+/* Handles the reply for a process that waited for it. */
 static void take(struct cu_sim *sim, struct cu_sim_proc *proc, const struct cu_sim_req *req)
 {
     if (req->error == 0 || sim->config.original) {
@@ -364,7 +364,7 @@ static void take(struct cu_sim *sim, struct cu_sim_proc *proc, const struct cu_s
         next_op(proc);
 }
 
-/* How much of a wait storage worked on the object. */
+/* The part of a wait during which storage worked on the object. */
 static uint64_t stored_during(const struct cu_sim *sim, uint32_t object, uint64_t from_ns)
 {
     uint64_t begin = sim->stored_from_ns[object], end = sim->stored_to_ns[object];
@@ -374,7 +374,7 @@ static uint64_t stored_during(const struct cu_sim *sim, uint32_t object, uint64_
     return begin < end ? end - begin : 0;
 }
 
-/* Where the time of a process went that waited for this reply. */
+/* Accounts for the time that a process waited for this reply. */
 static void account(struct cu_sim *sim, const struct cu_sim_req *req, uint64_t since_ns)
 {
     uint64_t *where = sim->result->where_ns, now = sim->engine.now_ns, stored;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a machine can do, as numbers from a file: one `name value` a line, `#` starts a comment that
- * says where the number is from. */
+/* The performance parameters of a machine, read from a file: one `name value` per line; `#` starts
+ * a comment that names the source of the number. */
 #ifndef CU_SIM_MACHINE_H
 #define CU_SIM_MACHINE_H
 
@@ -49,8 +49,8 @@
     /* without Copper, for its model */ \
     X(direct_again_percent, 100)    /* an operation in a further run of the same job */ \
     /* the original Copper, for its model */ \
-    X(original_here_ns, 18000)      /* of the daemon: an operation that it has the answer of */ \
-    X(original_travel_ns, 12000000) /* more, for one that must travel: waits, not CPU */ \
+    X(original_here_ns, 18000)      /* of the daemon: an operation that it answers itself */ \
+    X(original_travel_ns, 12000000) /* additional time of an operation that goes through the tree: waiting, not CPU */ \
     X(original_rpc_cpu_ns, 100000)  /* of a parent, per request of a child */ \
     X(original_bulk_ps_per_byte, 1000)
 /* clang-format on */

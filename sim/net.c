@@ -34,7 +34,7 @@ static unsigned end_of(struct cu_peer peer)
     return peer.side == CU_CHILD ? 1 : 0;
 }
 
-/* What the node at this end has at the other. */
+/* What the node at the other end is to the node at this end. */
 static struct cu_peer peer_at(const struct cu_sim_conn *conn, unsigned end)
 {
     return end == 1 ? cu_peer_child(conn->rank[0]) : cu_peer_parent(conn->rank[1]);
@@ -180,7 +180,8 @@ void cu_sim_net_drop(struct cu_sim *sim, struct cu_sim_message *message)
     sim->spare = message;
 }
 
-/* Makes the message outlive the core's call. A path is one that sim->names keeps for good. */
+/* Copies the message, so that it outlives the core's call. A path is one that sim->names keeps for
+ * good. */
 static void own(struct cu_sim *sim, struct cu_sim_message *message)
 {
     struct cu_msg *msg = &message->msg;
@@ -214,7 +215,8 @@ static bool may_overtake(const struct cu_msg *msg)
     return msg->type == CU_MSG_WANT || msg->type == CU_MSG_ANSWER;
 }
 
-/* What is seen of a queue: with faults, and beyond what a kernel takes. */
+/* The visible length of a queue: only in runs with faults, and only bytes beyond the kernel's
+ * buffer. */
 static uint64_t queue_seen(const struct cu_sim *sim, const struct cu_sim_conn *conn, unsigned end)
 {
     uint64_t queued = conn->queued[end];
@@ -286,7 +288,7 @@ int cu_sim_net_send(struct cu_sim *sim, struct cu_sim_node *node, struct cu_peer
     return 0;
 }
 
-/* The receiver is not there any more: if its host is, it says so. */
+/* The receiving daemon is dead: its host, if it is up, resets the connection. */
 static bool gone(struct cu_sim *sim, uint32_t index, unsigned end)
 {
     struct cu_sim_conn *conn = &sim->conns[index];
@@ -359,7 +361,7 @@ static void spoil(struct cu_sim *sim, struct cu_msg *msg)
     sim->result->faults++;
 }
 
-/* Nobody in the simulation answers what he was not asked. */
+/* In the simulation no node sends an answer that was not asked for. */
 static void hand_over(struct cu_sim *sim, struct cu_sim_node *node, struct cu_peer peer,
                       const struct cu_msg *msg)
 {

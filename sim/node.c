@@ -247,7 +247,7 @@ void cu_sim_node_crash(struct cu_sim *sim, struct cu_sim_node *node, bool loud)
 
         if (req->state != CU_SIM_REQ_OPEN || req->node != node->rank)
             continue;
-        if (req->waiting) /* its reply is owed to nobody any more */
+        if (req->waiting) /* its reply is not needed any more */
             cu_sim_front_free(sim, i);
     }
     node->host_down = !loud;
@@ -257,8 +257,8 @@ void cu_sim_node_crash(struct cu_sim *sim, struct cu_sim_node *node, bool loud)
     node->frozen_ns = 0;
 }
 
-/* The command names the generation that it leads to: a node that knows of it already does nothing.
- */
+/* The command carries the new generation: a node that knows it already does nothing.
+ * */
 void cu_sim_node_refresh(struct cu_sim *sim, struct cu_sim_node *node, uint32_t target)
 {
     cu_core_refresh(node->core, "/", 1, target, sim->engine.now_ns);

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A baseline, and a model: the original Copper's algorithm as published. One request per path and
+/* A baseline, as a model: the published algorithm of the original Copper. One request per path and
  * operation up a tree of at most five levels, whole files stored and forwarded level by level,
  * names that do not exist remembered for 2 s, nothing cached in the kernel, files above the limit
  * straight from storage.
  *
- * Two costs are fitted to two published times, because nothing else is known about them: what an
- * operation costs that the node's own daemon has the answer of (the second run), and what more one
- * costs whose answer must travel (the first). The latter is a time and not a daemon's work, else
- * the first run would grow with the number of children, and it is published as near-constant; and
- * it is not in names that do not exist, else the second run, which asks for them again, would take
- * longer.
+ * Two costs are fitted to two published times, because no other data is known: the cost of an
+ * operation that the node's own daemon answers (second run), and the additional cost of one whose
+ * answer comes through the tree (first run). The latter is a waiting time and no CPU time of a
+ * daemon: else the first run would grow with the number of children, but the published times are
+ * nearly constant. It does not apply to names that do not exist: else the second run, which asks
+ * for them again, would take longer.
  *
- * When an object is on a node is worked out at once, up the tree and down again, with the times at
- * which each CPU and the storage are free: no events between. That is first come, first served by
- * the time of the question, which is near enough for a model. */
+ * The time at which an object arrives on a node is computed in one step, up the tree and down
+ * again, from the times at which each CPU and the storage become free; there are no events in
+ * between. Requests are served in the order in which they were sent, which is accurate enough for a
+ * model. */
 #include "sim.h"
 
 #include "core/tree.h"
@@ -34,8 +35,9 @@ static uint32_t fanout_of(uint32_t nodes)
     return 7;
 }
 
-/* Levels below the root; five levels are all: on a large job the last one is as wide as it must be.
- */
+/* Levels below the root. There are at most five levels: in a large job the last one is as wide as
+ * necessary.
+ * */
 static uint32_t parent_of(const struct cu_sim *sim, uint32_t rank)
 {
     uint32_t fanout = fanout_of(sim->config.nodes), inner = 1, level = 1;
@@ -78,7 +80,7 @@ static uint64_t from_storage(struct cu_sim *sim, const struct cu_sim_req *req, u
     return at;
 }
 
-/* When the node has it, asked at from_ns. */
+/* The time at which the node has the object when it asks at from_ns. */
 static uint64_t have(struct cu_sim *sim, uint32_t rank, const struct cu_sim_req *req,
                      uint64_t from_ns)
 {

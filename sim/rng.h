@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The simulator's own dice: xoshiro256** seeded by splitmix64 (Blackman and Vigna,
+/* The simulator's random number generator: xoshiro256** seeded by splitmix64 (Blackman and Vigna,
  * https://prng.di.unimi.it/), so that a seed means the same run on every machine. */
 #ifndef CU_SIM_RNG_H
 #define CU_SIM_RNG_H

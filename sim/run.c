@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define QUIET_NS    (20 * CU_SIM_S)   /* after the last process: all drains, parents come back */
+#define QUIET_NS    (20 * CU_SIM_S)   /* after the last process: queues empty, parents reconnect */
 #define LIMIT_NS    (300 * CU_SIM_S)  /* of the time after the faults */
 #define PATIENCE_NS (3600 * CU_SIM_S) /* of a run without them in which no process ends */
 #define EVENTS_STOP 4000000000ull
@@ -85,7 +85,8 @@ static void draw(struct cu_sim *sim)
         c->fanout = cu_tree_default_fanout(c->nodes);
 }
 
-/* Paths are in the pool before any core asks for one, and stay: messages point to them. */
+/* All paths are added to the pool before the first core runs, and stay in it, because messages
+ * point to them. */
 static int share_names(struct cu_sim *sim, struct cu_error *err)
 {
     sim->names = cu_names_new();

@@ -25,7 +25,7 @@ enum cu_sim_event_type {
     CU_SIM_DELIVER,  /* the loop thread has it; p: message */
     CU_SIM_ACCEPT,   /* a connection's first packet; a: connection */
     CU_SIM_UP,       /* the opener knows that it is up; a: connection */
-    CU_SIM_TIMEOUT,  /* the opener waits no longer; a: connection */
+    CU_SIM_TIMEOUT,  /* the opener's time limit is over; a: connection */
     CU_SIM_DOWN,     /* an end learns that it is closed; a: connection * 2 + end */
     CU_SIM_FRONT,    /* a request of the kernel is at the daemon; a: request */
     CU_SIM_REPLY,    /* its reply is at the kernel; a: request */
@@ -83,7 +83,7 @@ struct cu_sim_node {
     uint32_t rank;
     uint32_t inc; /* incarnation: counts starts */
     bool mounted;
-    bool host_down;                /* nobody says that nobody listens */
+    bool host_down;                /* the host is down: connections are not refused */
     uint32_t slow;                 /* percent: 100 is full speed */
     uint64_t frozen_ns;            /* until then it does nothing */
     uint64_t cpu_ns, tx_ns, rx_ns; /* free from then on */
@@ -209,7 +209,7 @@ struct cu_sim {
     bool calm;     /* faults are over */
     bool refusals; /* a parent has answered EBUSY or ENOMEM: the child reads by itself */
     uint64_t calm_ns;
-    uint64_t storm_ns;     /* when the last disturbance ended: nobody hangs much longer */
+    uint64_t storm_ns;     /* end of the last fault: no request may wait much longer */
     uint64_t *original_ns; /* by node, kind and file: when it is there; 0: not asked for */
     uint32_t duplicate_ppm, corrupt_ppm, overtake_ppm;
     uint64_t jitter_ns; /* each message takes up to so much longer */
@@ -258,14 +258,14 @@ void cu_sim_node_free(struct cu_sim_node *node);
 void cu_sim_node_run(struct cu_sim_node *node);
 void cu_sim_node_timer(struct cu_sim_node *node);
 void cu_sim_node_refresh(struct cu_sim *sim, struct cu_sim_node *node, uint32_t target);
-/* Takes the loop thread for so long; when it is done. */
+/* Occupies the loop thread for that time; returns when it will be done. */
 uint64_t cu_sim_node_cpu(struct cu_sim *sim, struct cu_sim_node *node, uint64_t cost_ns);
 
 /* net.c */
 void cu_sim_net_connect(struct cu_sim *sim, struct cu_sim_node *node, uint32_t rank);
 void cu_sim_net_disconnect(struct cu_sim *sim, struct cu_sim_node *node, struct cu_peer peer);
-/* Moves what msg owns out of it. 0, and how many bytes wait on the connection; -ENOTCONN: it ended
- * in this very turn. */
+/* Takes what msg owns. 0, with the number of bytes queued on the connection; -ENOTCONN: it ended in
+ * this turn. */
 int cu_sim_net_send(struct cu_sim *sim, struct cu_sim_node *node, struct cu_peer peer,
                     struct cu_msg *msg, uint64_t *queued);
 void cu_sim_net_event(struct cu_sim *sim, const struct cu_sim_event *event);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Storage: metadata servers and data servers with queues, slower under a crowd. What an operation
- * yields is decided when it ends, with the version looked at before and after, as the daemon's
- * storage workers do (src/storage/storage.h). */
+/* Storage: metadata servers and data servers with queues, slower under a crowd. The result of an
+ * operation is determined when it ends; the version is checked before and after, as by the daemon's
+ * storage workers (src/storage/storage.h). */
 #include "sim.h"
 
 #include "base/hash.h"

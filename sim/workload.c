@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What processes do: a recorded trace, the same for all, or operations drawn from the seed, most of
- * them the same on all nodes, as jobs do. */
+/* The workload of the processes: a recorded trace, the same for all, or operations drawn from the
+ * seed, most of them the same on all nodes, as in real jobs. */
 #include "sim.h"
 
 #include <dirent.h>

@@ -178,7 +178,7 @@ void cu_sim_world_seal(struct cu_sim_world *world, uint32_t chunk_bytes, bool ch
         else
             f->present_ns = UINT64_MAX;
         f->chunk_base = world->chunk_total;
-        /* A later version may be twice as long, and what is not there may come. */
+        /* A later version may be twice as long, and an absent file may appear. */
         if (f->size > 0 && (f->type == DT_REG || f->type == CU_SIM_ABSENT))
             f->chunk_count = (uint32_t)((changes ? f->size * 2 : f->size - 1) / chunk_bytes + 1);
         world->chunk_total += f->chunk_count;

@@ -83,7 +83,7 @@ struct cu_buf *cu_sim_world_chunk(struct cu_sim_world *world, uint32_t file, uin
 /* The same of a piece of the chunk (proto/piece.h). */
 struct cu_buf *cu_sim_world_piece(struct cu_sim_world *world, uint32_t file, uint32_t version,
                                   uint32_t chunk, uint32_t piece, uint64_t *hash);
-/* The length that this payload stands for. */
+/* The true length of this payload. */
 uint64_t cu_sim_world_true_bytes(const struct cu_sim_world *world, const struct cu_buf *buf);
 /* New reference to the listing as it is now. */
 struct cu_buf *cu_sim_world_listing(struct cu_sim_world *world, uint32_t dir, uint64_t *hash);

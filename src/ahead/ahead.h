@@ -95,7 +95,7 @@ struct cu_ahead_config {
     struct cu_ahead_ports ports;
     uint32_t chunk_bytes;
     uint64_t cache_bytes;   /* the core's budget: bounds what is asked for in advance */
-    uint64_t enoent_ttl_ns; /* how long absence is believed; 0: never, so listings are no use */
+    uint64_t enoent_ttl_ns; /* lifetime of negative answers; 0: none, so listings are not used */
     uint32_t stream_bytes;  /* bytes asked for in advance of a sequential reader; 0: none */
     uint32_t list_after;    /* a directory is listed after so many names in it were absent */
     enum cu_ahead_content content;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Names that usually follow a name. Learned companions (habit.h): after foo.py a process looks up
  * __pycache__/foo.cpython-311.pyc. A symbolic link: its target, when that is in the same directory;
- * other targets are left to the kernel's path walk. A file that will be read by somebody else than
+ * other targets are left to the kernel's path walk. A file that will be read by a user who is not
  * its owner: its ACL, which the kernel asks for at open; one round trip serves both. */
 #include "ahead/internal.h"
 

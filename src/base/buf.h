@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Reference-counted bytes: what a chunk, a listing or an encoded message is held in, so that a
- * payload is received once and handed to the cache, to several children and to the kernel without
- * a copy. The count is atomic: a buffer is filled by one thread and only read afterwards. */
+/* Reference-counted buffers for chunks, listings and encoded messages. A payload is received once
+ * and passed to the cache, to several children and to the kernel without a copy. The count is
+ * atomic: a buffer is filled by one thread and only read afterwards. */
 #ifndef CU_BASE_BUF_H
 #define CU_BASE_BUF_H
 
@@ -10,7 +10,7 @@
 
 struct cu_buf {
     uint32_t refs;     /* atomic */
-    uint16_t pooled;   /* where its memory goes back to */
+    uint16_t pooled;   /* how its memory is freed */
     uint16_t digested; /* digest is there */
     size_t size;       /* bytes in use, may be set below capacity by the filler */
     size_t capacity;

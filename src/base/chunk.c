@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Memory for chunks. A chunk that malloc finds costs 64 page faults before its first byte is
- * there, more than all that is done with it afterwards. So chunks come from slabs of huge pages,
- * and what an evicted one leaves is used again first.
+/* Memory for chunks. A chunk from malloc costs 64 page faults until it is filled, more than all
+ * later work on it. So chunks are allocated in slabs of huge pages, and slots of evicted chunks are
+ * reused first.
  *
  * Invariants: a slab is aligned to its size, so that a slot's slab is known by its address; `open`
  * has exactly the slabs with a free slot; at most one slab is empty, kept so that the first chunk

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Deadlines in order of time: a binary heap of entries that live inside the things that wait. Reads
- * no clock: the owner says what time it is. Not thread-safe: one thread owns a queue. The order in
- * which equal deadlines come out is a function of the calls made, so that a simulation repeats. */
+/* Deadlines in order of time: a binary heap of entries that are embedded in their owners. Reads no
+ * clock: the caller passes the time. Not thread-safe: one thread owns a queue. The order in which
+ * equal deadlines come out is a function of the calls made, so that a simulation repeats. */
 #ifndef CU_BASE_DEADLINE_H
 #define CU_BASE_DEADLINE_H
 

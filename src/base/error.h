@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Error text for people: one line that names what was wrong, where, and what would be right.
- * Only start-up and the command line use it; everywhere else a negative errno is enough. */
+/* Error text for users: one line that names the error, its place, and what would be right. Only
+ * start-up and the command line use it; everywhere else a negative errno is enough. */
 #ifndef CU_BASE_ERROR_H
 #define CU_BASE_ERROR_H
 

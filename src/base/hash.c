@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The one place that knows which hash Copper uses: XXH3 has the same result on every architecture
- * and runs at memory speed, so that a chunk can be verified wherever it arrives. */
+/* The choice of the hash function: XXH3 has the same result on every architecture and runs at
+ * memory speed, so that every node can verify a chunk that it receives. */
 #include "base/hash.h"
 
 #include <xxhash.h>

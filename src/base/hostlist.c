@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A name goes on with a list when it differs from the one before it in one number only, wherever
- * that stands ("x1000c0s3b0n0"). A range is extended only by the very text that its reader would
- * make of it, so that leading zeros come back as they were. */
+/* A name continues a list when it differs from the one before it in one number only, at any
+ * position ("x1000c0s3b0n0"). A range is extended only when its reader would expand it to exactly
+ * this text, so that leading zeros are kept. */
 #include "base/hostlist.h"
 
 #include <ctype.h>

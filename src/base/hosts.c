@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Host lists, whatever wrote them: a person, Slurm (brackets), PBS (one line a slot, so a node
  * repeats a hundred times) or a machine file of some MPI. The result is the rank order of the job,
- * therefore it must not depend on the order of the input. Names end up as arguments of ssh and as
- * names of files: only names that cannot be anything else get through. */
+ * so it must not depend on the order of the input. Names are used as arguments of ssh and in file
+ * names, so only plain host names are accepted. */
 #include "base/error.h"
 #include "base/hostlist.h"
 #include "base/parse.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Text that users write on a command line. The kernel's and libc's parsers accept signs, blanks and
  * trailing text, wrap or saturate; here everything but the documented form is refused, so that a
- * typo is told instead of started on 10,000 nodes. */
+ * typo is reported instead of being used on 10,000 nodes. */
 #include "base/parse.h"
 
 #include <ctype.h>

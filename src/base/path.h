@@ -3,8 +3,8 @@
  * Any byte but '/' and NUL may stand in a name. Works on text alone; symbolic links are the
  * kernel's business.
  *
- * A path of a tree that is served may be longer than one that a system call takes: it is reached in
- * steps by who goes there, and by us. */
+ * A path below the served root may be longer than a system call accepts (PATH_MAX): processes and
+ * Copper reach it in steps. */
 #ifndef CU_BASE_PATH_H
 #define CU_BASE_PATH_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A name may speak to a terminal (ESC), to a reader of a log (a newline and a forged line) or to
- * the eye (marks that turn the order of characters round), so everything that leaves the process as
- * text goes through here. An output is built of pieces, one a character or escape, and only whole
- * pieces are written. */
+/* A name may contain control sequences for a terminal (ESC), forged log lines (a newline), or marks
+ * that reverse the displayed order of characters. So all text that leaves the process is converted
+ * here. An output is built of pieces, one a character or escape, and only whole pieces are
+ * written. */
 #include "base/text.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Bytes of others as text: names of files and hosts, lines of remote commands, and whatever else
- * storage, peers or users chose. Two forms, both UTF-8 without a character that moves a cursor,
- * ends a line, or changes the direction of reading: C0 and C1 controls, DEL, line and paragraph
+/* Untrusted bytes as text: names of files and hosts, lines of remote commands, and other data from
+ * storage, peers or users. Two forms, both UTF-8 without a character that moves a cursor, ends a
+ * line, or changes the direction of reading: C0 and C1 controls, DEL, line and paragraph
  * separators, and the marks of bidirectional text and of language. Such a byte, and each that is
  * not UTF-8, is written as \xHH.
  *
@@ -14,7 +14,7 @@
 
 #include <stddef.h>
 
-/* Bytes that either form of len bytes needs, with the NUL. */
+/* Size of the buffer that either form of len bytes needs at most, with the NUL. */
 #define CU_TEXT_BYTES(len) (4 * (len) + 1)
 
 /* Writes the line form of bytes[0..len) and a NUL into out; what does not fit into size (>= 4)
@@ -23,8 +23,9 @@
 size_t cu_text_line(char *out, size_t size, const char *bytes, size_t len);
 /* The same for the name form. */
 size_t cu_text_name(char *out, size_t size, const char *bytes, size_t len);
-/* The bytes that a name form stands for, and a NUL, into out. The length, or -EINVAL: a backslash
- * that begins neither \\ nor \xHH, or \x00; -ENAMETOOLONG: they do not fit into size bytes. */
+/* Converts a name form back to its bytes, writes them and a NUL into out. The length, or -EINVAL: a
+ * backslash that begins neither \\ nor \xHH, or \x00; -ENAMETOOLONG: they do not fit into size
+ * bytes. */
 __attribute__((warn_unused_result)) int cu_text_unname(const char *text, char *out, size_t size);
 
 #endif

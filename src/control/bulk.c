@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Figures of thousands of nodes: reading their text, writing it and letting them go takes 10 to 30
- * us a node, so what is large goes to a thread of its own (loop/aside.h). The loop only passes
- * references on.
+/* Figures of thousands of nodes: decoding their JSON, encoding it and freeing it takes 10 to 30 us
+ * per node, so large results are handled on a thread of their own (loop/aside.h). The loop only
+ * passes references on.
  *
- * Invariant: while a job is under way, its JSON is the thread's alone. */
+ * Invariant: while a job is under way, only the thread uses its JSON. */
 #include "control/bulk.h"
 
 #include "control/gather.h"
@@ -12,14 +12,14 @@
 
 struct job {
     struct cu_aside_job aside;
-    struct cu_list link; /* commands->jobs; empty when the control plane has gone */
+    struct cu_list link; /* commands->jobs; unlinked when the control plane was destroyed */
     struct cu_commands *commands;
     json_t *json;        /* owned */
     struct cu_buf *text; /* reference */
     /* a result that is read */
     uint32_t rank;
     uint64_t id;
-    /* an answer that is written; owner NULL: nobody waits for it any more */
+    /* an answer that is being written; owner NULL: not needed any more */
     struct cu_commands_origin origin;
 };
 

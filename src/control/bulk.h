@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Figures of many nodes: what is large is done aside (cu_commands_config.aside), the rest here and
- * now. */
+/* Figures of many nodes: large results are handled on a thread of their own
+ * (cu_commands_config.aside), small ones at once. */
 #ifndef CU_CONTROL_BULK_H
 #define CU_CONTROL_BULK_H
 
 #include "control/task.h"
 
-#define CU_BULK_BYTES 65536u /* of text that is read aside */
-#define CU_BULK_NODES 64u    /* whose figures are written, and let go, aside */
+#define CU_BULK_BYTES 65536u /* bytes of text from which on it is decoded on the thread */
+#define CU_BULK_NODES 64u    /* nodes from which on figures are encoded and freed there */
 
 /* False: text is not large; cu_gather_read is not called. Takes a reference. */
 bool cu_bulk_read(struct cu_commands *commands, uint32_t rank, uint64_t id, struct cu_buf *text);
@@ -17,9 +17,9 @@ void cu_bulk_reply(struct cu_commands *commands, const struct cu_commands_origin
                    json_t *result);
 /* Drops the reference, which is the only one if it is of a list of nodes. NULL does nothing. */
 void cu_bulk_free(struct cu_commands *commands, json_t *json);
-/* The connection has gone: no answer goes there. */
+/* The connection has ended: no answer may be sent to it. */
 void cu_bulk_gone(struct cu_commands *commands, const void *owner);
-/* What is under way is nobody's any more. */
+/* Detaches all jobs under way; their results are dropped. */
 void cu_bulk_close(struct cu_commands *commands);
 
 #endif

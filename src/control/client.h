@@ -25,10 +25,10 @@ struct cu_client {
     char name[288]; /* "node3 port 20017" for messages */
 };
 
-/* The daemon of this node. -ENOENT when there is none (no socket, or nobody behind it). */
+/* The daemon of this node. -ENOENT when there is none (no socket, or no process listens on it). */
 __attribute__((warn_unused_result)) int
 cu_client_open_here(const char *mount_dir, struct cu_client *client, struct cu_error *err);
-/* The daemon with this rank. -ECONNREFUSED when nobody listens there. */
+/* The daemon with this rank. -ECONNREFUSED when no process listens there. */
 __attribute__((warn_unused_result)) int cu_client_open_rank(const struct cu_job *job, uint32_t rank,
                                                             int timeout_ms,
                                                             struct cu_client *client,

@@ -47,8 +47,8 @@ struct cu_commands_hooks {
      * back into here. */
     int (*ask)(void *context, struct cu_peer peer, uint64_t id, struct cu_buf *json);
     /* This node is to stop, after this call has returned: the driver calls cu_commands_stopping,
-     * takes the mount away, replies to origin (owner NULL: to nobody) with result (borrowed here),
-     * to which it adds "lingers": true while cu_commands_lingers, and ends. */
+     * unmounts, replies to origin (owner NULL: no reply) with result (borrowed here), to which it
+     * adds "lingers": true while cu_commands_lingers, and ends. */
     void (*stop)(void *context, const struct cu_commands_origin *origin, json_t *result);
     /* Adds what the driver knows to a `doctor` result. */
     void (*describe)(void *context, json_t *result);

@@ -4,7 +4,7 @@
  * shorter than its parent's, so that one silent node far below costs itself, not the branch above
  * it.
  *
- * A refresh is done when this node's kernel has been told, too.
+ * A refresh is complete when this node's kernel has been sent the invalidations, too.
  *
  * A stop is complete for a child when its connection has ended, too: then its process has. One that
  * has answered and does not end in time is silent. */
@@ -68,8 +68,8 @@ static void drop_zeros(json_t *counters)
     }
 }
 
-/* Sums travel, whatever the number of nodes; each node's own figures only for who asked for them,
- * and then without the many that are zero. */
+/* Sums are always sent, so the size does not grow with the number of nodes; figures of each node
+ * only on request, and without the many zeros. */
 static void own_stats(struct cu_commands *commands, struct cu_task *task)
 {
     json_t *own = cu_results_node_stats(commands);
@@ -84,7 +84,7 @@ static void own_stats(struct cu_commands *commands, struct cu_task *task)
     json_decref(own);
 }
 
-/* Done when the kernel has been told. */
+/* Complete when the kernel has been sent all invalidations. */
 static void own_refresh(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns)
 {
     const struct cu_commands_hooks *hooks = &commands->config.hooks;
@@ -109,7 +109,7 @@ static void own_refresh(struct cu_commands *commands, struct cu_task *task, uint
     task->own_open = true;
 }
 
-/* The launch is over; whom it went on without nobody waits for. */
+/* The launch is over; no request waits for the nodes that it went on without. */
 static void own_launched(struct cu_commands *commands, const struct cu_task *task)
 {
     const char *text = json_string_value(json_object_get(task->request, "left_out"));
@@ -207,8 +207,9 @@ static void add_counters(json_t *sum, const json_t *counters)
     }
 }
 
-/* A node that changed its parent meanwhile may have been asked by both. A sum cannot be taken apart
- * again, so one that speaks for such a node is not counted, and the others in it are silent. */
+/* A node that has changed its parent in the meantime may have been asked by both parents. A sum
+ * cannot be split, so a sum that contains such a node is not counted, and its other nodes count as
+ * silent. */
 static void merge_stats(struct cu_task *task, const struct cu_idset *ranks, json_t *result)
 {
     json_t *nodes = json_object_get(result, "nodes");
@@ -223,7 +224,7 @@ static void merge_stats(struct cu_task *task, const struct cu_idset *ranks, json
     json_object_del(result, "nodes"); /* it has one owner */
 }
 
-/* Ranks that a child's result speaks for, and their figures. */
+/* Takes the ranks that a child's result covers, and their figures. */
 static void merge(struct cu_task *task, uint32_t rank, json_t *result)
 {
     const char *text = json_string_value(json_object_get(result, "ranks"));
@@ -290,7 +291,7 @@ void cu_gather_child_down(struct cu_commands *commands, struct cu_task *task, ui
     finish_when_done(commands, task);
 }
 
-/* For the asker's eyes, at the root or where only this node was meant. */
+/* The form for the client, made at the root or where only this node was meant. */
 static void add_totals(struct cu_commands *commands, struct cu_task *task, json_t *result)
 {
     if (task->op == CU_OP_STATS)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What is asked of the whole job: the children are asked, this node's part is done, and the results
- * are put together on the way up. */
+/* Requests to the whole job: each node asks its children, does its own part, and combines the
+ * results on the way up. */
 #ifndef CU_CONTROL_GATHER_H
 #define CU_CONTROL_GATHER_H
 
@@ -21,10 +21,10 @@ void cu_gather_child_down(struct cu_commands *commands, struct cu_task *task, ui
 /* The core's effects are drained: ends this node's part when it is done. True when it was. The task
  * may be finished. */
 bool cu_gather_poll(struct cu_commands *commands, struct cu_task *task);
-/* Ends it with what has come. */
+/* Ends the task with the results received so far. */
 void cu_gather_finish(struct cu_commands *commands, struct cu_task *task);
-/* The answer to a `stop` is passed on. This node ends after its parent has, so that who asked sees
- * by the end of his connection that nothing runs above either. */
+/* The answer to a `stop` is passed on. This node ends after its parent has ended, so that the end
+ * of its connection tells the client that nothing runs above this node either. */
 void cu_gather_outlive(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns);
 
 #endif

@@ -185,7 +185,7 @@ static const char *state_name(enum cu_task_state state)
     return "?";
 }
 
-/* But for those that the launch went on without. */
+/* Without those that the launch went on without. */
 static json_t *all_hosts(const struct cu_commands *commands)
 {
     json_t *names = json_array();

@@ -24,7 +24,7 @@ struct cu_socket {
     struct cu_list conns;
     unsigned conn_count;
     size_t queued;
-    unsigned handles; /* that libuv has not let go of yet; the last frees after destroy */
+    unsigned handles; /* handles not closed by libuv yet; the last one frees after destroy */
     bool listening;
     bool destroyed;
 };

@@ -56,7 +56,7 @@ struct cu_task {
     uint64_t asked_ns;   /* when the request came */
     uint64_t timeout_ms; /* how long it may take at the root */
     json_t *request;     /* owned */
-    uint32_t parent;     /* HANDED_UP: who was asked; OUTLIVING: who ends first */
+    uint32_t parent;     /* rank; HANDED_UP: that was asked; OUTLIVING: that ends first */
     bool confirms;       /* this daemon's own: does the job know that its launch is over? */
     /* GATHERING */
     struct cu_task_child *children; /* owned */

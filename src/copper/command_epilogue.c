@@ -29,7 +29,7 @@ struct epilogue {
     unsigned taken, live, failed;
 };
 
-/* A mount of the user's: taken away unless its daemon lives. */
+/* A mount of the user: removed unless its daemon is alive. */
 static void do_mount(struct epilogue *e, const char *mount)
 {
     struct cu_lock_seen lock;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A node that was taken over answers for others. What it says of them cannot be checked here, but
- * whom it names can: figures of hosts that the job does not have, or of one host twice, are told to
- * be what they are, and not shown. */
+/* A compromised node can answer for other nodes. Its figures cannot be checked here, but the names
+ * can: an answer with hosts that are not in the job, or with one host twice, is reported as invalid
+ * and not shown. */
 #include "copper/hosts_answer.h"
 
 #include "copper/cli.h"
@@ -13,9 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HOSTS_MS 2000 /* for this node's daemon to tell them */
+#define HOSTS_MS 2000 /* time limit for this node's daemon to answer */
 
-/* As the daemon of this node knows them from the launcher. */
+/* The hosts as known to the daemon of this node, which has them from the launcher. */
 static int hosts_here(struct cu_client *client, struct cu_hosts *hosts, struct cu_error *err)
 {
     json_t *request = json_pack("{s:s,s:b}", "op", "doctor", "hosts", 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a daemon says of the nodes of its job, against the job's own host list. */
+/* Checks a daemon's answer about the nodes of its job against the job's own host list. */
 #ifndef CU_COPPER_HOSTS_ANSWER_H
 #define CU_COPPER_HOSTS_ANSWER_H
 
@@ -9,9 +9,9 @@
 
 #include <jansson.h>
 
-/* The hosts of the job that client speaks with: as the daemon of this node has them from the
- * launcher, or, for a client of another node's daemon, as the launch host's description has them.
- * To be freed. -errno with err. */
+/* The hosts of the job that client is connected to: from the daemon of this node, which has them
+ * from the launcher; or, for a client of another node's daemon, from the job's description on the
+ * launch host. The caller frees them. -errno with err. */
 __attribute__((warn_unused_result)) int cu_hosts_answer_known(const char *mount_dir,
                                                               struct cu_client *client,
                                                               struct cu_hosts *known,

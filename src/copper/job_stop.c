@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Stopping a job so that nothing is left on any node. The daemons' own tree is the fast way and
- * needs nothing but one that answers; the nodes that it did not reach are done one by one through
- * the launcher, which needs no daemon at all. */
+/* Stops a job so that nothing is left on any node. A request through the daemons' tree is the fast
+ * way, and needs only one daemon that answers. Nodes that it did not reach are stopped one by one
+ * through the launcher, which needs no daemon. */
 #include "copper/job_stop.h"
 
 #include "base/hostlist.h"
@@ -22,7 +22,7 @@
 
 #define STOP_MS 15000 /* for the tree: mounts that are busy, and daemons that do not answer */
 #define HERE_MS 2000  /* for this node's daemon to tell the hosts */
-#define EACH_MS 8000  /* without any node telling its end: more than here.c needs for one */
+#define EACH_MS 8000  /* without a report of any node: more than local_stop.c needs for one */
 
 void cu_job_stop_each(const struct cu_hosts *hosts, const char *mount_dir, const char *job_id,
                       const struct cu_launch_paths *paths, struct cu_job_stop *stop)
@@ -55,9 +55,9 @@ void cu_job_stop_each(const struct cu_hosts *hosts, const char *mount_dir, const
     cu_launcher_free(&s);
 }
 
-/* Asks the daemon at the other end to stop its job, whose hosts are known, then does the nodes that
- * this did not reach: all, when somebody has answered but does not end, as nobody says who. -errno
- * when nobody took the order. */
+/* Asks the connected daemon to stop its job, whose hosts are known, then stops the nodes that this
+ * did not reach: all of them when a node has answered but does not end, because it is unknown which
+ * one. -errno when no daemon accepted the request. */
 static int stop_through(struct cu_client *client, const struct cu_hosts *known, size_t spare,
                         const char *mount_dir, const char *job_id,
                         const struct cu_launch_paths *paths, struct cu_job_stop *stop)
@@ -73,7 +73,7 @@ static int stop_through(struct cu_client *client, const struct cu_hosts *known, 
     if (rc != 0)
         return rc;
     ended = cu_client_await_end(client);
-    /* Which nodes have kept their mounts is for each to say. */
+    /* Each node reports itself whether it has kept its mount. */
     if (cu_cli_number(result, "failed") > 0) {
         if (cu_cli_number(result, "stopped") > cu_cli_number(result, "failed"))
             stop->stopped += cu_cli_number(result, "stopped") - cu_cli_number(result, "failed");
@@ -121,8 +121,8 @@ static int hosts_here(struct cu_client *client, bool all, struct cu_hosts *hosts
     return rc;
 }
 
-/* The job's hosts into those that it runs on and those that the launch went on without; the names
- * are borrowed. */
+/* Divides the job's hosts into those that it runs on and those that the launch went on without; the
+ * names are borrowed. */
 static int split_hosts(const struct cu_job *job, struct cu_hosts *there, struct cu_hosts *gone)
 {
     size_t count = job->hosts.count;

@@ -28,9 +28,9 @@ void cu_job_stop_everywhere(const struct cu_job *job, const struct cu_launch_pat
 void cu_job_stop_each(const struct cu_hosts *hosts, const char *mount_dir, const char *job_id,
                       const struct cu_launch_paths *paths, struct cu_job_stop *stop);
 
-/* Where no job is known: a daemon of this node, if any, tells of its job, which is stopped; else
- * what a dead one left here is taken away. -EPERM: another job or session has launched it, whose
- * text is in err, and all is not true; -errno with err. */
+/* For a mount without a job file: stops the job of this node's daemon, if there is one; else
+ * removes what a dead daemon has left here. -EPERM: it was launched by another job or session,
+ * which err names, and all is false; -errno with err. */
 __attribute__((warn_unused_result)) int cu_job_stop_local(const char *mount_dir, bool all,
                                                           const struct cu_launch_paths *paths,
                                                           struct cu_job_stop *stop,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Starting a job and knowing when it stands. Three things can happen, and one poll waits for all: a
- * command on a host ends (the launcher's pipe), rank 0 answers `wait` (its connection), somebody
- * interrupts (a signal descriptor). Rank 0 is tried when its command has ended, for then it
- * listens; where commands stay as long as their daemons (srun), it is tried again and again at
- * growing distances. Where nodes may be missing, any node whose command has ended is as good, for
- * it hands the question up.
+/* Starts a job, and detects when it is ready. Three things can happen, and one poll waits for all:
+ * a command on a host ends (the launcher's pipe), rank 0 answers `wait` (its connection), a signal
+ * arrives (a signal descriptor). Rank 0 is tried when its command has ended, for then it listens;
+ * where commands stay as long as their daemons (srun), it is tried again and again at growing
+ * distances. Where nodes may be missing, any node whose command has ended can be asked, because it
+ * hands the request up.
  *
  * Invariant: whatever the end, either all nodes are ready, but for those that may be missing and
  * are named, or everything was stopped again. */
@@ -33,10 +33,10 @@
 #define TRY_MS          300 /* for one attempt to reach rank 0 */
 #define RETRY_MAX_MS    100
 #define OTHERS_MS       1000 /* after a failure: for other hosts to fail, too, and be named */
-#define ANSWER_EARLY_MS 100  /* `wait` ends that much before the limit, to tell who is missing */
+#define ANSWER_EARLY_MS 100  /* `wait` ends so long before the limit, to report missing nodes */
 #define PROGRESS_MS     1000
 
-/* How many hosts are known not to come, as far as they need not. */
+/* The number of hosts known to be missing, as far as they may be. */
 static size_t without(const struct cu_launch *l)
 {
     size_t allowed = l->job->allow_missing;
@@ -103,7 +103,7 @@ static void take_answer(struct cu_launch *l)
     l->try_ms = cu_clock_ms() + l->retry_ms;
     if (rc != 0)
         return;
-    /* Its time was over: are so few missing that it is well all the same? */
+    /* The time of the `wait` is over: are so few nodes missing that the launch still succeeds? */
     if (!json_is_true(json_object_get(result, "ok")) && l->job->allow_missing > 0 &&
         json_object_get(result, "missing") != NULL &&
         cu_cli_number(result, "missing_count") <= l->job->allow_missing)
@@ -124,8 +124,9 @@ static bool may_try(const struct cu_launch *l)
     return !l->ready && !l->asked && whom_to_ask(l) >= 0;
 }
 
-/* Are we done? Success needs the launcher's end, too, so that nothing of the launch is left here.
- */
+/* Is the launch over? Success also needs the launcher's end, so that no process of the launch is
+ * left here.
+ * */
 static bool finished(const struct cu_launch *l, int64_t now)
 {
     bool running = l->launcher.fd >= 0;
@@ -205,8 +206,8 @@ static void run_until_finished(struct cu_launch *l)
         fputs("\r\033[K", stderr);
 }
 
-/* Does nothing stand in the way but that other programs have the port? On one of the hosts, whose
- * number it gives; -1: something else. */
+/* Is the only cause of failure that other programs have the port? The index of one of these hosts;
+ * -1: there is another cause. */
 static ssize_t find_taken_port(const struct cu_launch *l)
 {
     ssize_t found = -1;
@@ -249,8 +250,9 @@ static int give_up(struct cu_launch *l, const struct cu_launch_paths *paths, boo
     return l->interrupted != 0 ? CU_EXIT_INTERRUPTED + l->interrupted : CU_EXIT_FAILED;
 }
 
-/* All that would end the launcher by default and can be held up: schedulers warn with many of them.
- */
+/* All signals that end a process by default and can be blocked: schedulers use many of them as
+ * warnings.
+ * */
 static int block_signals(void)
 {
     static const int ends[] = {SIGINT,  SIGTERM, SIGHUP,    SIGQUIT, SIGXCPU, SIGXFSZ,
@@ -277,9 +279,10 @@ static int memory_file(const char *text)
     return fd;
 }
 
-/* Where the launcher's network is open to who listens, the key goes in a credential. *fd: what
- * the daemons are to read, -1: the job's file. 0, or -errno with err: then nothing may be started.
- */
+/* Where others can read the launcher's network traffic, the key is sent in a MUNGE credential. *fd:
+ * what the daemons are to read, -1: the job's file. 0, or -errno with err: then nothing may be
+ * started.
+ * */
 static int seal_input(const struct cu_job *job, const char *parts, int *fd, struct cu_error *err)
 {
     char *text = NULL, *sealed = NULL;

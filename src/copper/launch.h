@@ -14,8 +14,9 @@ struct cu_launch_paths {
     const char *copper;  /* absolute */
 };
 
-/* Starts the job of the file on all its hosts and waits; exit status. Prints. again: NULL, or set
- * to true when another port may help: everything was stopped again, and nothing more said. */
+/* Starts the job of the file on all its hosts, waits until it is ready, and prints messages;
+ * returns the exit status. again: NULL, or set to true when the launch failed only because of the
+ * port: everything was stopped again, and no error was printed. */
 int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
                   const struct cu_launch_paths *paths, bool *again);
 

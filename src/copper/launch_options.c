@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The options of launch_copper.sh: letters here, meaning and bounds in proto/job.c's table, so that
- * what passes here is what every daemon takes. */
+/* The options of launch_copper.sh: the letters are here, meaning and bounds in proto/job.c's table,
+ * so that every daemon accepts what is accepted here. */
 #include "copper/launch_options.h"
 
 #include "host/rundir.h"

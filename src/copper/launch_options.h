@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The options of launch_copper.sh and what the site has set instead of Copper's defaults. */
+/* The options of launch_copper.sh, and the site's defaults. */
 #ifndef CU_COPPER_LAUNCH_OPTIONS_H
 #define CU_COPPER_LAUNCH_OPTIONS_H
 
@@ -14,7 +14,7 @@
 struct cu_launch_options {
     struct cu_job job;
     const char *hosts;  /* -H, borrowed, or NULL */
-    bool help, version; /* --help, --version: nothing else counts */
+    bool help, version; /* --help, --version: all else is ignored */
     /* Bit i: option i of proto/job_options.h was set by the site's file, by a word of argv. */
     uint32_t by_site, by_word;
 };
@@ -29,8 +29,8 @@ void cu_launch_option_label(const char *name, char *label, size_t size);
 void cu_launch_help(const char *site);
 /* What getopt_long refused with c, '?' or ':'. -EINVAL with err. */
 int cu_launch_refuse(int c, char **argv, const char *script, struct cu_error *err);
-/* Sets what the file says, and a bit in set for each option; one that is not there says nothing.
- * -EINVAL with err: "FILE:LINE: ...", -ENOMEM. */
+/* Sets the options of the file, and a bit in set for each; a missing file sets none. -EINVAL with
+ * err: "FILE:LINE: ...", -ENOMEM. */
 __attribute__((warn_unused_result)) int cu_launch_site(const char *path, struct cu_job *job,
                                                        uint32_t *set, struct cu_error *err);
 /* The value of "launcher" in that file, which may be any; "" where there is none. Looks at nothing

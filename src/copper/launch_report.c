@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What people are told of a launch: which hosts are not ready, and why, as far as anybody knows. */
+/* Messages about a launch: which hosts are not ready, and why, as far as known. */
 #include "base/hostlist.h"
 #include "copper/cli.h"
 #include "copper/launch_state.h"
@@ -22,7 +22,7 @@ static bool is_missing(const json_t *result, const char *host)
     return false;
 }
 
-/* Why this node is not ready, into out; false when nothing speaks against it. */
+/* Writes why this node is not ready into out; false when no reason is known. */
 static bool reason_of(const struct cu_launch *l, size_t i, char *out, size_t size)
 {
     const struct cu_launcher_host *s = &l->launcher.of[i];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The end of a launch that succeeded. Order: the job's file knows whom it went on without before
- * the daemons do, so that a stop never waits for them. */
+/* The end of a launch that succeeded. The job's file is updated with the hosts that are left out
+ * before the daemons are, so that a stop never waits for these hosts. */
 #include "copper/cli.h"
 #include "copper/launch_state.h"
 
@@ -12,8 +12,8 @@
 #define LAUNCHED_MS 5000
 #define RANKS_BYTES (CU_JOB_MISSING_MAX * 8)
 
-/* Marks the hosts that the answer of the last `wait` calls missing. Believed as far as they are of
- * the job, and no more than it allows. */
+/* Marks the hosts that the answer of the last `wait` calls missing. Accepted only for hosts of the
+ * job, and for no more than the job allows to be missing. */
 static void mark_left_out(struct cu_launch *l)
 {
     const struct cu_hosts *hosts = &l->job->hosts;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the site wants instead of Copper's defaults: PREFIX/etc/copper.conf, lines of "name = value"
- * with the names and values of the job's text (proto/job.c), so that one table says what is
- * allowed. The mount directory is no such name: copper and stop_copper.sh do not read the file, and
- * must come to the same one. */
+/* The site's defaults: PREFIX/etc/copper.conf, lines of "name = value" with the names and values of
+ * the job's text (proto/job.c), so that one table says what is allowed. The mount directory cannot
+ * be set there: copper and stop_copper.sh do not read the file, and must use the same one. */
 #include "copper/launch_options.h"
 #include "proto/job_options.h"
 

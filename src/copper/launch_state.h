@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Inside of a launch: where it stands, and what is said of it. */
+/* Internal to the launch: its state, and its messages. */
 #ifndef CU_COPPER_LAUNCH_STATE_H
 #define CU_COPPER_LAUNCH_STATE_H
 
@@ -16,11 +16,11 @@ struct cu_launch {
     const struct cu_job *job;
     struct cu_launcher launcher;
     struct cu_client client; /* to rank 0 */
-    bool asked;              /* `wait` is on its way */
+    bool asked;              /* `wait` was sent */
     bool ready;
     size_t ask_at;        /* the host to be asked, or the first that may be */
     size_t asked_without; /* how many hosts the `wait` is to go without */
-    json_t *answer;       /* of a `wait` with success: who is missing */
+    json_t *answer;       /* of a `wait` with success: the missing nodes */
     struct cu_error last; /* why rank 0 was not reached last time */
     bool *left_out;       /* by host: the launch went on without it; owned, NULL: without none */
     size_t left_out_count;
@@ -32,12 +32,13 @@ struct cu_launch {
     bool terminal;
 };
 
-/* launch_settle.c: the launch has succeeded. Whom it went on without stands in left_out, in the
- * job's file, and with the daemons, which hear that nobody waits for these, and that they may stay.
- */
+/* launch_settle.c: called when the launch has succeeded. Stores the hosts that it went on without
+ * in left_out and in the job's file, and tells the daemons that these are not waited for, and that
+ * the launch is confirmed.
+ * */
 void cu_launch_settle(struct cu_launch *l, struct cu_job_file *file);
 
-/* launch_report.c: what people are told. */
+/* launch_report.c: messages. */
 void cu_launch_print_failure(const struct cu_launch *l);
 void cu_launch_print_success(const struct cu_launch *l);
 

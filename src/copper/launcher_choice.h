@@ -11,9 +11,8 @@
 /* Is this a valid value of COPPER_LAUNCHER and of the setting in the site's file: "auto", the name
  * of a launcher, or the absolute path of one? */
 bool cu_launcher_is_choice(const char *text);
-/* Takes the choice in the site's file, which need not be there, over as COPPER_LAUNCHER where the
- * environment has none. Looks at nothing else in it. 0; -EINVAL with err when the choice is no
- * launcher. */
+/* Sets COPPER_LAUNCHER from the site's file (which may be missing) when the environment has none.
+ * Reads no other setting. 0; -EINVAL with err when the choice is no launcher. */
 __attribute__((warn_unused_result)) int cu_launcher_settle(const char *parts, struct cu_error *err);
 /* The program: what COPPER_LAUNCHER says, else the one of the scheduler whose job this is, else
  * rsh. parts: directory of the launchers that are Copper's own. 0, -EINVAL with err. */

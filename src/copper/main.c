@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The copper program: a table of commands, and how a word finds one. */
+/* The copper program: the table of commands, and the search for a command by its name. */
 #include "copper/cli.h"
 
 #include <signal.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One thread and one epoll for all hosts. A host costs a process, its pidfd and the pipe of what it
- * says; how many run at once follows from that, and from what this machine has of it. The end of a
- * host is the end of its process: what that leaves behind may keep the pipe open.
- */
+/* One thread and one epoll for all hosts. A host costs a process, its pidfd and a pipe for its
+ * output; the number of concurrent hosts follows from this and from the limits of this machine. A
+ * host is done when its process has ended, because processes that it leaves behind may keep the
+ * pipe open.
+ * */
 #include "copper/remote.h"
 
 #include "copper/cli.h"
@@ -76,8 +77,8 @@ static size_t at_most(size_t width, uint64_t limit)
     return limit < width ? (size_t)limit : width;
 }
 
-/* Descriptors are taken as far as the hard limit goes; of processes half, for a remote shell may
- * start others. */
+/* Descriptors are used up to the hard limit; of the process limit half, because a remote shell may
+ * start further processes. */
 static size_t choose_width(size_t hosts)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_AVPHYS_PAGES);
@@ -115,7 +116,8 @@ static void keep_line(struct call *call)
     call->len = 0;
 }
 
-/* What there is, without waiting; closed at its end. The rest of a long line is lost. */
+/* Reads the available output, without waiting; closes the pipe at its end. Lines that are too long
+ * are cut. */
 static void take_output(struct call *call)
 {
     char bytes[4096];
@@ -252,7 +254,7 @@ static void put_back(struct remote *r, size_t host)
     r->queue[(r->first + r->waiting++) % r->hosts.count] = host;
 }
 
-/* The host's line; or it is tried again, when it was not Copper that has refused. */
+/* Prints the host's line; or tries the host again, when the error was not from Copper. */
 static void end(struct remote *r, struct call *call, int wait_status)
 {
     const char *host = r->hosts.names[call->host], *text;
@@ -300,13 +302,13 @@ static void reap(struct remote *r, size_t at)
 
 /* --- all hosts -------------------------------------------------------------------------------- */
 
-/* Is it a lack of what the end of another host gives back? */
+/* Is it a lack of resources that the end of another host will free? */
 static bool is_lack(int rc)
 {
     return rc == -EAGAIN || rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE || rc == -ENOSPC;
 }
 
-/* As many as there is room for. -errno: not even one can be. */
+/* Starts as many hosts as there is room for. -errno: not even one could be started. */
 static int begin_some(struct remote *r)
 {
     while (r->waiting > 0 && r->running < r->width) {
@@ -327,7 +329,7 @@ static int begin_some(struct remote *r)
     return 0;
 }
 
-/* 0; -EINTR: the launcher is gone, or wants an end. */
+/* 0; -EINTR: the launcher has ended, or asks to stop. */
 static int wait_some(struct remote *r)
 {
     struct epoll_event events[256];
@@ -433,12 +435,12 @@ static int make_room(struct remote *r)
     return 0;
 }
 
-/* The end of the launcher, or its wish, comes as a signal. */
+/* The launcher's end, or its request to stop, arrives as a signal. */
 static int set_up(struct remote *r)
 {
     sigset_t signals;
 
-    signal(SIGPIPE, SIG_IGN); /* the reader may have had enough */
+    signal(SIGPIPE, SIG_IGN); /* the reader may have closed the pipe */
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     if (sigprocmask(SIG_BLOCK, &signals, NULL) != 0 || prctl(PR_SET_PDEATHSIG, SIGTERM) != 0)

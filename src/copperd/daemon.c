@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Everything that a node consists of is put together here, in the order in which it depends on each
- * other; the front comes last, so that nothing of the kernel is read before all can work. */
+/* Creates the parts of a node in the order of their dependencies. The front comes last, so that no
+ * request of the kernel is read before all parts work. */
 #include "copperd/daemon.h"
 
 #include "copperd/state.h"
@@ -42,8 +42,8 @@ static struct cu_core_config core_config(const struct cu_daemon_config *config)
         .chunk_bytes = CHUNK_BYTES,
         .inline_bytes = INLINE_BYTES,
         .enoent_ttl_ns = job->enoent_ttl_ms * NS_PER_MS,
-        /* the others have been there for long; where some may never come, their children must be
-         * ready without them within the launch's time */
+        /* at a restart the other daemons are up already; with --allow-missing, children of missing
+         * nodes must be ready within the launch's time */
         .start_grace_ns = config->resumes ? 0
                                           : job->ready_timeout_s * NS_PER_S /
                                                 (job->allow_missing > 0 ? MISSING_GRACE : 1),
@@ -110,7 +110,7 @@ static void on_signal(uv_signal_t *handle, int number)
     struct cu_daemon *daemon = handle->data;
 
     if (number == SIGUSR1 && daemon->phase != CU_PHASE_SERVING)
-        return; /* the supervisor passes on what it was sent, perhaps together with us */
+        return; /* the supervisor passes on its signal, which this process may have got, too */
     cu_log_info("signal %d", number);
     cu_daemon_stop(handle->data, NULL, NULL);
 }
@@ -235,7 +235,7 @@ static int start_network(struct cu_daemon *daemon, struct cu_error *err)
     return daemon->socket != NULL ? 0 : -EADDRINUSE;
 }
 
-/* On the launch host. The daemons elsewhere hear of it over the tree. */
+/* On the launch host. The other daemons get the request over the tree. */
 static void stop_job(struct cu_daemon *daemon)
 {
     static const char stop[] = "{\"op\":\"stop\",\"all\":true}";
@@ -254,7 +254,7 @@ static void on_lease(uv_poll_t *handle, int status, int events)
     stop_job(handle->data);
 }
 
-/* A scheduler that knows nothing of the daemons leaves them when it ends the job. */
+/* A scheduler that does not track the daemons leaves them running when it ends the job. */
 static void watch_lease(struct cu_daemon *daemon)
 {
     int fd = cu_session_open(daemon->config.job->lease);
@@ -388,7 +388,7 @@ struct cu_daemon *cu_daemon_create(const struct cu_daemon_config *config, struct
     limits.space_context = daemon;
     if (start_loop(daemon, err) < 0 || start_logic(daemon, &limits, err) < 0 ||
         start_network(daemon, err) < 0 || start_files(daemon, &limits, err) < 0) {
-        /* The process ends now; only what outlives it must go. */
+        /* The process ends now: only what outlives it is cleaned up. */
         if (daemon->socket != NULL)
             cu_socket_unlisten(daemon->socket);
         return NULL;

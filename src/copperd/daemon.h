@@ -17,7 +17,8 @@ struct cu_daemon;
 struct cu_daemon_config {
     const struct cu_job *job;          /* borrowed */
     uint32_t rank;                     /* of this node */
-    uint8_t instance[CU_PUBLIC_BYTES]; /* secret: this node's daemons, one after the other */
+    uint8_t instance[CU_PUBLIC_BYTES]; /* secret that identifies the daemons of this node, over
+                                          restarts */
     const char *socket_path;           /* borrowed: control socket */
     const char *run_dir;               /* borrowed: where it and the key are; not served */
     int listener_fd;                   /* borrowed: of cu_transport_tcp_listen */
@@ -25,7 +26,7 @@ struct cu_daemon_config {
     struct cu_mountdir *mountdir; /* borrowed; removed when the mount has gone */
     const char *real_mount;       /* borrowed: the mount directory by its real name */
     int device_fd;                /* taken: of cu_front_mount */
-    bool allow_other;             /* the same: was mounted so */
+    bool allow_other;             /* the same: the mount is open to all users */
     struct cu_recovery *recovery; /* borrowed, opened */
     bool resumes;                 /* takes over from a daemon that died */
 };
@@ -37,8 +38,8 @@ struct cu_daemon *cu_daemon_create(const struct cu_daemon_config *config, struct
  * mount directory and control socket have gone. The process must end then: threads may still hang
  * in storage, so nothing is freed. */
 void cu_daemon_run(struct cu_daemon *daemon);
-/* Does a thread hang in storage, or in the log directory? It would keep the process's descriptors
- * open after _exit. */
+/* Does a thread hang in a call to storage or to the log directory? It would keep the process's
+ * descriptors open after _exit. */
 bool cu_daemon_hangs(const struct cu_daemon *daemon);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Readiness over a pipe: one '+', or the text of the error. The pipe's end without either is a
- * daemon that died, so that no outcome needs a time limit or a sleep. */
+/* Readiness is reported over a pipe: one '+', or the text of the error. End of file without either
+ * means that the daemon has died, so no outcome needs a time limit or a sleep. */
 #include "copperd/detach.h"
 
 #include "host/process.h"

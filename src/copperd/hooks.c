@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the control plane asks of the daemon: replies and requests leave over links and the control
- * socket; a stop begins; `doctor` hears what only the daemon knows. */
+/* The hooks of the control plane: send replies and requests over links and the control socket,
+ * begin a stop, and add the daemon's own findings to `doctor`. */
 #include "control/shown.h"
 #include "copperd/state.h"
 #include "host/log.h"
@@ -11,7 +11,8 @@
 
 #define SERVED_MAX 64u /* file systems named in an answer */
 
-/* A result that cannot be sent is told, so that nobody waits for it until his time is up. */
+/* When a result cannot be sent, an error is sent instead, so that the client does not wait until
+ * its time limit. */
 static void send_result(struct cu_link *link, struct cu_msg *msg)
 {
     static const char text[] = "{\"ok\": false, \"error\": \"the result cannot be sent\"}";

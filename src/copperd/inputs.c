@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What comes in over links and the control socket. A link that is no node's is the copper
- * command's: it may send CONTROL and nothing else. A node may open its connection anew before we
- * saw the old one end: the new one counts when it is of the same instance, which only that node's
- * daemons can prove; any other has to wait until the old one has ended. */
+/* What comes in over links and the control socket. A link without a rank belongs to the copper
+ * command: it may send CONTROL only. A node may open a new connection before the end of the old one
+ * was noticed here. The new one replaces the old one when it has the same instance, which only the
+ * daemons of that node can prove; any other is refused until the old one has ended. */
 #include "copperd/state.h"
 #include "host/log.h"
 
@@ -50,9 +50,9 @@ static void on_up(void *context, struct cu_link *link, struct cu_peer peer,
     cu_driver_run(&daemon->driver);
 }
 
-/* Only a parent answers, and only who was asked has a result: large payloads come when we want
- * them.
- */
+/* ANSWER is accepted from a parent only, and RESULT only after a CONTROL: large payloads arrive
+ * only when they were asked for.
+ * */
 static bool on_expects(void *context, struct cu_link *link, const struct cu_msg_head *head)
 {
     struct cu_daemon *daemon = context;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which connection leads to which rank. Two daemons can have two: one that we opened (the other
- * side is our parent) and one that it opened (it is our child). */
+/* The table of connections by rank. Two daemons can have two: one that we opened (the other side is
+ * our parent) and one that it opened (it is our child). */
 #ifndef CU_COPPERD_LINKS_H
 #define CU_COPPERD_LINKS_H
 
@@ -15,7 +15,7 @@ struct cu_links_slot {
     bool up;              /* proven; false while it is being opened */
     int failed;           /* errno with which opening it failed last; 0: not since it was up */
     uint32_t asked;       /* CONTROLs that it has not answered */
-    uint8_t instance[CU_PUBLIC_BYTES]; /* of a child that is up: who it is beside its rank */
+    uint8_t instance[CU_PUBLIC_BYTES]; /* of a child that is up: its instance */
 };
 
 struct cu_links {
@@ -27,7 +27,7 @@ struct cu_links {
 __attribute__((warn_unused_result)) int cu_links_init(struct cu_links *links, uint32_t node_count);
 /* peer.rank < node_count. Puts the slot into the link's data, so that cu_links_who finds it. */
 void cu_links_set(struct cu_links *links, struct cu_peer peer, struct cu_link *link, bool up);
-/* May a child with this instance have the rank? Not while one with another instance has it. */
+/* May a child with this instance take the rank? Not while a child with another instance has it. */
 bool cu_links_may_have(const struct cu_links *links, uint32_t rank,
                        const uint8_t instance[CU_PUBLIC_BYTES]);
 /* The child that is up with this rank is this one. */
@@ -45,9 +45,9 @@ int cu_links_failure(const struct cu_links *links, uint32_t rank);
 void cu_links_asked(struct cu_links *links, struct cu_peer peer);
 void cu_links_answered(struct cu_links *links, struct cu_peer peer);
 bool cu_links_is_asked(const struct cu_links *links, struct cu_peer peer);
-/* Whose link it is. False for one that is in no slot (a client's). */
+/* The peer of the link. False for a link that is in no slot (a client's). */
 bool cu_links_who(const struct cu_links *links, const struct cu_link *link, struct cu_peer *peer);
-/* Whose slot it is. */
+/* The peer of the slot. */
 struct cu_peer cu_links_peer(const struct cu_links *links, const struct cu_links_slot *slot);
 
 #endif

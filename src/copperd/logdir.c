@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* In the log directory, which may be somebody else's, everything is looked at before the daemon
- * starts: a profile is written when the job is over, and nobody looks then. */
+/* The log directory may belong to another user. So all files in it are checked before the daemon
+ * starts: a profile is written when the job is over, and an error would go unnoticed then. */
 #include "copperd/logdir.h"
 
 #include "base/path.h"
@@ -32,7 +32,8 @@ static int place_logs(struct cu_job *job, const char *run_dir)
     return 0;
 }
 
-/* Could this file be written in the log directory? It is, when the job is over and nobody looks. */
+/* Can this file be written in the log directory? It is written when the job is over, and an error
+ * would go unnoticed then. */
 static int check_name(const struct cu_job *job, const char *host, int dir, const char *suffix,
                       struct cu_error *err)
 {
@@ -47,7 +48,7 @@ static int check_name(const struct cu_job *job, const char *host, int dir, const
                         cu_trust_file_error(-EPERM));
 }
 
-/* The directory of all that is written in the end, made when it is not there. */
+/* Opens the log directory; creates it when it does not exist. */
 static int check_dir(const struct cu_job *job, const char *host, struct cu_error *err)
 {
     struct cu_error why = {""};

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* From one prepare phase to the next is a turn: the wait, which libuv measures, and all callbacks.
  *
- * The thread's clock is a system call, too much for each turn. It is read once in READ_NS at most:
- * what it counted since then is that turn's time and less than READ_NS of those before. */
+ * Reading the thread's CPU clock is a system call, too slow for each turn. It is read at most once
+ * per READ_NS: the difference is the time of that turn, plus less than READ_NS of the turns
+ * before. */
 #include "copperd/looptime.h"
 
 #include <time.h>

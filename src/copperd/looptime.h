@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* How long the loop's turns take: who waits for one waits for its longest. The time in which it
- * waits for something to do does not count. */
+/* Measures how long the loop's turns take: requests wait for the turn under way, at worst for the
+ * longest. Time in which the loop sleeps does not count. */
 #ifndef CU_COPPERD_LOOPTIME_H
 #define CU_COPPERD_LOOPTIME_H
 

@@ -8,7 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* With the 3 s after which a parent's silence is its end, below the 5 s that a reader may wait. */
+/* Together with the 3 s after which a silent parent counts as lost, this is below the 5 s that a
+ * reader may wait. */
 #define CONNECT_TIMEOUT_MS 1900u
 #define TRIM_EVICTIONS     8192u /* a few MiB of small objects */
 #define TRIM_BYTES         (4u << 20)
@@ -101,8 +102,8 @@ static void on_idle(uv_idle_t *idle)
     cu_driver_fire(&daemon->driver);
 }
 
-/* What is due at once comes in the loop's next turn. A timer would not do: libuv calls one that is
- * due as often as it is started anew, before it looks at anything else. */
+/* Work that is due at once runs in the loop's next turn. A timer cannot do this: libuv calls a due
+ * timer as often as it is restarted, before it polls for I/O. */
 static void port_arm(void *context, uint64_t at_ns)
 {
     struct cu_daemon *daemon = context;
@@ -117,9 +118,9 @@ static void port_arm(void *context, uint64_t at_ns)
     uv_timer_start(&daemon->timer, on_timer, (at_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS, 0);
 }
 
-/* Small objects that were evicted leave holes in the heap, which malloc keeps. A refresh lets all
- * go bit by bit, and so is what it frees given back: a trim holds the lock of the heap, for about 1
- * us a page, and the loop's next allocation may wait for it. */
+/* Evicted small objects leave free blocks in the heap, which malloc does not return to the kernel.
+ * A refresh lets all go bit by bit, and so is what it frees given back: a trim holds the lock of
+ * the heap, for about 1 us a page, and the loop's next allocation may wait for it. */
 static void trim_heap(struct cu_daemon *daemon)
 {
     const uint64_t *counters = cu_core_counters(daemon->core);

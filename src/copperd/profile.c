@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A job's paths are few kinds: files that all processes read, and names that are looked for in one
- * directory after the other and are in none. The first are told by path; the second by the name
- * alone, and by the directory, since each path of them is asked for once or twice only. */
+/* There are few kinds of paths in a job: files that all processes read, and names that are searched
+ * in one directory after the other and exist in none. The first are listed by path; the second by
+ * name and by directory, because each path is asked for only once or twice. */
 #include "copperd/profile.h"
 
 #include "base/path.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* -P: which paths this node's kernel asked for, how often, for how many bytes, where the answers
- * were, and what was looked for in vain. What the kernel answers from its own caches is not seen
- * here. Counts only: who writes it down is snapshot.h's matter. One thread.
+ * were found, and which names did not exist. Requests that the kernel answers from its own caches
+ * are not seen. This module only counts; snapshot.h writes the file. One thread.
  *
  * Memory is bounded: four lists of CU_PROFILE_PATHS_MIN paths (or twice -N, if that is more), each
  * path at most CU_TOPK_KEY_MAX bytes: under 6 MiB by default. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The host list names nodes as the launcher knows them; a node may know itself by another name
- * (short or full, or one per network). So the launcher's word counts first, then the node's own. */
+/* The host list has the names that the launcher uses; a node's own name may differ (short or full,
+ * or one per network). So the name given by the launcher is tried first, then the node's own. */
 #include "copperd/roster.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Who this node is in the job's host list, and where it listens. */
+/* Finds this node's rank in the job's host list, and the address that it listens on. */
 #ifndef CU_COPPERD_ROSTER_H
 #define CU_COPPERD_ROSTER_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The log directory may lie on slow storage, so a worker writes; while one write is under way
- * the next tick of the timer is left out: a queue would only grow where storage hangs. */
+/* The log directory may be on slow storage, so a worker writes. While a write is under way, ticks
+ * of the timer are skipped: when storage hangs, a queue would only grow. */
 #include "copperd/snapshot.h"
 
 #include "host/log.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Figures of the daemon as JSON in its log directory, written by a worker: a file that gets one
- * object a line (-I SECONDS: LOG_DIR/HOST.stats.jsonl), or one that is replaced each time by its
- * newest state (-P: LOG_DIR/HOST.profile.json). */
+/* Writes figures of the daemon as JSON into its log directory, from a worker thread: a file that
+ * gets one object per line (-I SECONDS: LOG_DIR/HOST.stats.jsonl), or one that is replaced each
+ * time by its newest state (-P: LOG_DIR/HOST.profile.json). */
 #ifndef CU_COPPERD_SNAPSHOT_H
 #define CU_COPPERD_SNAPSHOT_H
 
@@ -32,9 +32,9 @@ struct cu_snapshot_config {
 
 /* NULL: out of memory. Lives as long as the process. */
 struct cu_snapshot *cu_snapshot_create(const struct cu_snapshot_config *config);
-/* Now, or as soon as the one under way is written. NULL does nothing. */
+/* Writes a snapshot now, or as soon as the one under way is written. NULL does nothing. */
 void cu_snapshot_take(struct cu_snapshot *snapshot);
-/* Is one under way? NULL: no. */
+/* Is a snapshot being written? NULL: no. */
 bool cu_snapshot_busy(const struct cu_snapshot *snapshot);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The order matters: what was inherited is closed before anything of ours is opened; the job is
- * read and checked before the fork, so that a bad one fails at once; the lock comes before anything
- * that a second daemon could disturb; each step undoes itself when a later one fails. */
+/* The order matters. Inherited descriptors are closed before any is opened. The job is read and
+ * checked before the fork, so that a bad one fails at once. The lock is taken before anything that
+ * a second daemon could disturb. Each step is undone when a later one fails. */
 #include "copperd/start.h"
 
 #include "copperd/daemon.h"
@@ -34,7 +34,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What one start holds. */
+/* The resources of a start. */
 struct start {
     struct cu_options options;
     struct cu_job job;
@@ -54,8 +54,8 @@ struct start {
     struct cu_recovery *recovery;
     bool allow_other;           /* the mount: the kernel lets everybody in */
     struct cu_error group_note; /* why the group is not the job's; empty: it is */
-    /* Shown to no other process, and kept over restarts: with it the next daemon gets the rank that
-     * the last one had, and nobody else does. */
+    /* Secret, and kept over restarts: it lets the next daemon take the rank of the last one, and no
+     * other process. */
     uint8_t instance[CU_PUBLIC_BYTES];
 };
 
@@ -196,7 +196,7 @@ static void remove_job_file(const struct start *start)
         close(fd);
 }
 
-/* The lock last: while anything is left, whoever comes finds it. */
+/* The lock is released last: while anything is left, a new daemon finds the lock taken. */
 static void release_mount(struct start *start)
 {
     cu_mountdir_remove(&start->mountdir);
@@ -237,7 +237,7 @@ static void tell_failure(struct start *start, bool again, const struct cu_error 
 
 #define FLUSH_LOG_MS 1000
 
-/* In a process of its own, which ends here; what a failure leaves the supervisor clears away. */
+/* Runs in a process of its own, which ends here; the supervisor cleans up after a failure. */
 static void serve(void *context, bool again)
 {
     struct start *start = context;
@@ -301,7 +301,7 @@ static void on_started(void *context)
         cu_process_silence(2); /* the daemon still has it, until it is ready */
 }
 
-/* The mount comes last, and without anybody who serves it nothing below it may be looked at. */
+/* The mount comes last: until a daemon serves it, no path below it may be accessed. */
 static int mount_it(struct start *start, struct cu_error *err)
 {
     const char *mount = start->job.mount_dir;
@@ -323,7 +323,7 @@ static int mount_it(struct start *start, struct cu_error *err)
     return start->device_fd < 0 ? start->device_fd : 0;
 }
 
-/* What a daemon left that did not end in good order. */
+/* Cleans up after a daemon that did not end in an orderly way. */
 static void clear_away(struct start *start)
 {
     const char *mount = start->job.mount_dir;
@@ -352,7 +352,7 @@ static int take_port(struct start *start, struct cu_error *err)
     return 0;
 }
 
-/* Everything from the lock to the lock's release. 0: served. */
+/* Everything from taking the lock to its release. 0: served. */
 static int supervise(struct start *start, struct cu_error *err)
 {
     struct cu_supervisor_config config = {.serve = serve, .started = on_started, .context = start};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* From the command line to a serving daemon and back to nothing. */
+/* Start and end of copperd: from the command line to a serving daemon, and the cleanup after it. */
 #ifndef CU_COPPERD_START_H
 #define CU_COPPERD_START_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Inside of the daemon: what the loop thread owns. */
+/* Internal to the daemon: the state that the loop thread owns. */
 #ifndef CU_COPPERD_STATE_H
 #define CU_COPPERD_STATE_H
 
@@ -26,7 +26,7 @@ enum cu_daemon_phase {
     CU_PHASE_SERVING,
     CU_PHASE_STOP_WANTED,
     CU_PHASE_LINGERING, /* unmounted; a `stop` that was handed up waits for its answer */
-    CU_PHASE_FLUSHING,  /* last messages are on their way */
+    CU_PHASE_FLUSHING,  /* the last messages are being sent */
 };
 
 struct cu_daemon {
@@ -35,7 +35,7 @@ struct cu_daemon {
     struct cu_core *core;
     struct cu_transport *transport;
     struct cu_storage *storage;
-    struct cu_front *front; /* NULL before the mount stands and after it has gone */
+    struct cu_front *front; /* NULL before the mount is up and after the unmount */
     struct cu_socket *socket;
     struct cu_commands *commands;
     struct cu_links links;
@@ -51,29 +51,30 @@ struct cu_daemon {
     uint64_t cached_most; /* bytes that were cached since then, at most */
     enum cu_daemon_phase phase;
     uv_timer_t stop_timer;
-    uint64_t stop_limit_ns;                /* the phase ends then, come what may */
-    struct cu_commands_origin stop_origin; /* who asked for the stop; owner NULL: nobody, or gone */
-    json_t *stop_result;                   /* owned, NULL when nobody asked */
-    bool mount_left;                       /* it could not be taken away */
-    struct cu_profile *profile;            /* NULL: no -P */
-    struct cu_snapshot *profile_file;      /* the same, or it cannot be written */
+    uint64_t stop_limit_ns; /* the phase ends then, come what may */
+    struct cu_commands_origin
+        stop_origin;     /* origin of the stop request; owner NULL: none, or its connection ended */
+    json_t *stop_result; /* owned; NULL when there was no request */
+    bool mount_left;     /* the mount could not be removed */
+    struct cu_profile *profile;       /* NULL: no -P */
+    struct cu_snapshot *profile_file; /* the same, or it cannot be written */
 };
 
-/* ports.c: what the core's effects lead to */
+/* ports.c: carries out the core's effects */
 extern const struct cu_driver_ports cu_daemon_ports;
 
-/* inputs.c: what comes in over links and the control socket */
-/* A connection (link or control socket) is no more: no reply goes there. */
+/* inputs.c: messages from links and the control socket */
+/* A connection (link or control socket) has ended: no reply may be sent to it. */
 void cu_daemon_gone(struct cu_daemon *daemon, const void *owner);
 extern const struct cu_transport_events cu_daemon_transport_events;
 extern const struct cu_socket_events cu_daemon_socket_events;
 
-/* hooks.c: what the control plane asks of the daemon */
+/* hooks.c: the hooks of the control plane */
 extern const struct cu_commands_hooks cu_daemon_commands_hooks;
 
 /* stop.c */
-/* Begins the orderly end. origin: who asked, NULL: nobody; result is borrowed. A second call ends
- * at once. */
+/* Begins the orderly end. origin: of the request, NULL: there was none; result is borrowed. A
+ * second call ends at once. */
 void cu_daemon_stop(struct cu_daemon *daemon, const struct cu_commands_origin *origin,
                     json_t *result);
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The end in good order: unmount, remove what was made, answer who asked, say goodbye, let the last
- * bytes out, return from the loop. Workers may hang in storage and are never waited for.
+/* The orderly end: unmount, remove the mount directory if Copper created it, answer the request,
+ * send BYE, wait until the last bytes are sent, leave the loop. Workers may hang in storage and are
+ * never waited for.
  *
  * The answer comes after the unmount. A daemon through which a `stop` was handed up stays,
- * unmounted, until the answer has come down again and its parent has ended. Its connections end
- * last of all, after its supervisor: so who asked for the stop, and waits for the end of his
- * connection, finds nothing left on any node. */
+ * unmounted, until the answer has come down again and its parent has ended. Its connections are
+ * closed last, after the end of its supervisor. So when the client that asked for the stop sees the
+ * end of its connection, nothing is left on any node. */
 #include "copperd/state.h"
 
 #include "copperd/supervisor.h"
@@ -16,7 +17,7 @@
 
 #define FLUSH_MS  1000u
 #define LINGER_MS (8000u + CU_COMMANDS_END_MS) /* longer than a handed-up request may take */
-#define LOOK_MS   2u /* libuv tells nobody when a queue of another module is empty */
+#define LOOK_MS   2u /* libuv has no callback for an empty queue of another module */
 #define NS_PER_MS 1000000ull
 
 static uint64_t queued(const struct cu_daemon *daemon)
@@ -65,7 +66,8 @@ static void take_away_mount(struct cu_daemon *daemon)
 
     cu_front_destroy(daemon->front);
     daemon->front = NULL;
-    /* Who waits in the mount is let go when the last one has closed its device. */
+    /* Processes that wait in the mount continue when the last holder of the FUSE device has closed
+     * it. */
     cu_supervisor_tell(daemon->config.recovery, CU_RECOVERY_GIVEN_UP);
     if (cu_mounts_look(dir, &what) == 0 && what == CU_MOUNTS_OURS && cu_mounts_unmount(dir) < 0) {
         cu_log_error("%s: cannot be unmounted", dir);

@@ -60,7 +60,7 @@ static int start_daemon(struct supervisor *s, bool again)
 {
     pid_t self = getpid();
 
-    (void)cu_log_flush(FLUSH_LOG_MS); /* a directory that hangs holds it up no longer than that */
+    (void)cu_log_flush(FLUSH_LOG_MS); /* upper bound of the wait for a log directory that hangs */
     s->daemon = fork();
     if (s->daemon < 0)
         return -errno;
@@ -70,7 +70,7 @@ static int start_daemon(struct supervisor *s, bool again)
     }
     supervisor_pid = self;
     prctl(PR_SET_NAME, "copperd");
-    /* Its mount must not stay without anybody to go on. */
+    /* A mount without a daemon that will serve it must not stay. */
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != self)
         _exit(1);
@@ -236,7 +236,7 @@ void cu_supervisor_leave(struct cu_recovery *recovery)
     if (ended.fd < 0)
         return;
     if (getppid() == supervisor_pid && poll(&ended, 1, LEAVE_MS) == 0 &&
-        getppid() == supervisor_pid) { /* it is frozen; there is nothing left for it to do */
+        getppid() == supervisor_pid) { /* it is frozen, and has nothing left to do */
         kill(supervisor_pid, SIGKILL);
         (void)poll(&ended, 1, LEAVE_MS);
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The process that outlives its daemon: it holds the mount's device and the recovery area, and when
  * the daemon dies it starts another one with both, so that processes that use the mount only wait a
- * little. It does nothing else, so that it has no reason to die. */
+ * little. It does nothing else, so that it is unlikely to crash. */
 #ifndef CU_COPPERD_SUPERVISOR_H
 #define CU_COPPERD_SUPERVISOR_H
 
@@ -30,10 +30,10 @@ struct cu_supervisor_config {
 __attribute__((warn_unused_result)) int cu_supervisor_run(const struct cu_supervisor_config *config,
                                                           struct cu_error *err);
 
-/* In the daemon: sets the phase and lets the supervisor know. */
+/* In the daemon: sets the phase and signals the supervisor. */
 void cu_supervisor_tell(struct cu_recovery *recovery, enum cu_recovery_phase phase);
 /* In the daemon, when everything but the lock was cleaned up: the supervisor ends first, or is
- * killed, so that whoever waits for the daemon's end finds neither. */
+ * killed, so that a process that waits for the daemon's end finds neither. */
 void cu_supervisor_leave(struct cu_recovery *recovery);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Gives freed memory back to the kernel, from a worker: after much was freed that takes longer
- * than the loop may stand still. */
+/* Returns freed memory to the kernel, on a worker thread: after much was freed, this takes longer
+ * than the loop may be blocked. */
 #ifndef CU_COPPERD_TRIM_H
 #define CU_COPPERD_TRIM_H
 

@@ -30,7 +30,7 @@ struct cu_core_config {
     uint64_t max_cacheable_bytes; /* a larger file is read from storage by this node itself */
     uint32_t chunk_bytes;         /* power of two, 4 KiB..16 MiB */
     uint32_t inline_bytes;   /* a file up to this size may travel with its attr; <= chunk_bytes */
-    uint64_t enoent_ttl_ns;  /* how long a negative answer is believed (-E) */
+    uint64_t enoent_ttl_ns;  /* lifetime of a negative answer (-E) */
     uint64_t start_grace_ns; /* from creation: the node waits this long for a parent that does not
                                 answer yet */
     uint32_t storage_slots;  /* concurrent storage operations at a root */

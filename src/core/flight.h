@@ -97,8 +97,9 @@ void cu_flight_step(struct cu_core *core, struct object *object, enum cu_flight_
 void cu_flight_drop(struct cu_core *core, struct object *object);
 /* Memory is needed: frees a FILLED object. */
 void cu_flight_evict(struct cu_core *core, struct object *object);
-/* The route of a tree has changed: flights that were asked of `lost` (or of nobody yet) start anew.
- */
+/* The route of a tree has changed: flights whose request went to `lost`, or was not sent yet, start
+ * anew.
+ * */
 void cu_flight_reroute(struct cu_core *core, struct route *route, uint32_t lost);
 /* The storage of this node does not have the file of a DATA flight, or the read failed in a way
  * that does not tell: the next start of the flight asks the root of the path's tree, which read the

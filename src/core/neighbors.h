@@ -73,7 +73,7 @@ struct route {
 /* 0 or -ENOMEM; cu_neighbors_free either way. */
 int cu_neighbors_init(struct cu_core *core);
 void cu_neighbors_free(struct cu_core *core);
-/* NULL: nothing was ever heard of it. Lives as long as the core. */
+/* NULL: there was never contact with it. Lives as long as the core. */
 struct neighbor *cu_neighbors_find(struct cu_core *core, uint32_t rank);
 void cu_neighbors_up(struct cu_core *core, struct cu_peer peer);
 /* error: positive errno, or 0. */

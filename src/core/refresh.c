@@ -68,7 +68,7 @@ bool cu_refresh_outdates(struct cu_core *core, const struct object *object)
     for (uint32_t seq = core->refreshes.made; seq != core->refreshes.swept; seq--) {
         if ((uint16_t)seq == object->refreshed)
             return false; /* it came after this one */
-        if (seq == kept)  /* nobody knows what those before were of */
+        if (seq == kept)  /* the paths of those before are not known */
             return object->kind != CU_KIND_DATA || core->refreshes.lost_drop;
         if (covers(entry(core, seq - 1), object))
             return true;

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Listings for the kernel, which keeps them from then on. Offsets are cursors (proto/order.h): 1 is
- * after ".", 2 after "..", and those of entries are made of their names. So a walk needs nothing of
- * us: it goes on after its cursor in whatever listing there is by then, also when its place was
- * removed, when many directories are walked at once, and in another daemon. One listing is held for
- * a directory, so that a walk does not ask for it again with each call.
+/* Directory listings for the kernel, which caches them. Offsets are cursors (proto/order.h): 1 is
+ * after ".", 2 after "..", and those of entries are made of their names. So a walk needs no state
+ * in the daemon: it continues after its cursor in whichever listing is current, also when the entry
+ * at its cursor was removed, when many directories are walked at once, and in a restarted daemon.
+ * One listing is held for a directory, so that a walk does not ask for it again with each call.
  *
- * The kernel keeps a listing as a run of entries, each of which is appended where the cursor before
- * it was the last; and it looks for a walker's cursor in what it keeps, where one that is not found
- * is the end. So it must not keep parts of two listings as one, nor a listing in which the cursor
- * of somebody who began with another one could be missing. We are not told who has a directory
- * open: answering opendir would cost each listing a trip. But the kernel gives up what it keeps
- * when a page of that has gone. So from the moment that a directory has a second listing, the
- * kernel's pages of it are dropped: before anything of the new listing is shown, and each time
- * before the kernel is told that it has the last entry. It then asks for each listing of this
- * directory anew, as long as it knows the directory.
+ * The kernel caches a listing as a sequence of entries; an entry is appended when the cursor before
+ * it was the last one cached. It searches a walker's cursor in this cache, and takes a cursor that
+ * is not found for the end of the directory. So the cache must never mix two listings, nor lack the
+ * cursor of a walker that began with another listing. The daemon does not know which processes have
+ * a directory open: answering opendir would cost a round trip for each listing. But the kernel
+ * drops the cached listing when one of its pages is dropped. So from the moment at which a
+ * directory has a second listing, the kernel's pages of it are dropped: before any entry of the new
+ * listing is shown, and each time before the kernel gets the last entry. The kernel then asks for
+ * each listing of this directory again, as long as it knows the directory.
  *
- * readdirplus gives attributes only of what is known here: listing a directory must not stat it.
- * The kernel sends it at offset 0 always, and later only to who stats what it lists: then,
- * attributes of what comes next are asked for ahead. */
+ * readdirplus returns attributes only of entries that are cached on this node: listing a directory
+ * must not stat its entries. The kernel always sends it at offset 0, and later only for processes
+ * that stat the entries: then the attributes of the next entries are asked for in advance. */
 #include "front/internal.h"
 
 #include <errno.h>
@@ -25,8 +25,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define HELD_BYTES_MAX (4u * 1024 * 1024) /* a larger listing is given up when its walk ends */
-#define EMPTY_HASH     1u                 /* stands for the hash of an empty listing */
+#define HELD_BYTES_MAX (4u * 1024 * 1024) /* a larger listing is dropped when its walk ends */
+#define EMPTY_HASH     1u                 /* used as the hash of an empty listing */
 #define REPLY_MAX      (1024u * 1024)
 
 /* A reply that is being put together. */
@@ -145,8 +145,8 @@ static void add_entries(struct listing *l, struct cu_inode *inode, uint64_t curs
     }
 }
 
-/* The kernel gives up what it keeps of this listing. It only takes locks of pages for that, which
- * nobody holds who waits for us. */
+/* Makes the kernel drop what it has cached of this listing. This only takes page locks, which no
+ * process holds while it waits for the daemon. */
 static void drop_kept(struct cu_front *front, const struct cu_inode *dir)
 {
     CU_FRONT_COUNT(front, listings_unkept);
@@ -196,7 +196,7 @@ static void serve(struct cu_front *front, struct cu_inode *dir, fuse_req_t fuse,
     front->counters[CU_COUNT_kernel_bytes] += l.used;
     if (l.used == 0 && dir->dir.relisted)
         drop_kept(front, dir);
-    if (l.used == 0 && held->cut) /* never an end that is none */
+    if (l.used == 0 && held->cut) /* never a reply that looks like the end */
         fuse_reply_err(fuse, E2BIG);
     else
         fuse_reply_buf(fuse, front->scratch, l.used);

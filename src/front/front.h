@@ -38,7 +38,7 @@ struct cu_front_events {
     void *context;
     /* The core was called (it may have effects now): the driver drains them after the batch. */
     void (*kick)(void *context);
-    /* The mount has gone (unmounted by somebody); the front answers nothing any more. */
+    /* The file system was unmounted (by another process); the front answers nothing any more. */
     void (*unmounted)(void *context);
     /* A process has asked to drop this node's caches (ioctl COPPER_IOC_DROP on the mount's
      * root). */
@@ -62,9 +62,9 @@ struct cu_front_config {
     uint64_t enoent_ttl_ns;
     uint64_t name_bytes_max;      /* memory for names that the kernel holds; 0: no bound of it */
     int device_fd;                /* of cu_front_mount, taken; 0: mounts, and unmounts, by itself */
-    struct cu_recovery *recovery; /* borrowed, opened; NULL: nobody will take over */
+    struct cu_recovery *recovery; /* borrowed, opened; NULL: no daemon will take over */
     bool resumes;                 /* goes on with what an earlier daemon left there */
-    bool allow_other;             /* the mount: the front lets nobody but its user in */
+    bool allow_other;             /* the mount is open to all; the front answers its user only */
     bool old_kernel;              /* uses nothing newer than Linux 5.14: for tests */
     struct cu_aside *aside;       /* borrowed: large listings are made ready there; NULL: here */
     struct cu_front_events events;

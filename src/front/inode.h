@@ -45,7 +45,7 @@ struct cu_inode {
             uint32_t epoch; /* how often its version changed while its bytes did not */
             struct cu_ahead_file ahead;
             struct cu_seen seen; /* the parts of the version that the kernel was given */
-            char *moved;         /* owned: where storage has it by now; NULL: where it was */
+            char *moved; /* owned: path on storage when it was renamed there; NULL: unchanged */
         } file;
         struct {
             struct cu_buf *target; /* reference, or NULL */
@@ -118,8 +118,8 @@ __attribute__((warn_unused_result)) int cu_inode_path(const struct cu_inode *ino
 __attribute__((warn_unused_result)) int cu_inode_set_path(struct cu_inode *inode, const char *path);
 /* Is inode equal to base or below it? */
 bool cu_inode_within(const struct cu_inode *inode, const struct cu_inode *base);
-/* The node made next after inode (NULL: the oldest), or NULL. A node that is referenced keeps its
- * place, so that somebody can go through all of them in steps. */
+/* The node made next after inode (NULL: the oldest), or NULL. A referenced node keeps its place, so
+ * that all nodes can be visited in steps. */
 struct cu_inode *cu_inodes_next(const struct cu_inodes *t, const struct cu_inode *inode);
 
 #endif

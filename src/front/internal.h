@@ -119,7 +119,7 @@ struct cu_front_forgets {
     uv_timer_t timer;
 };
 
-/* Asking the kernel to drop nodes that nobody uses (names.c). */
+/* Asking the kernel to drop unused nodes (names.c). */
 struct cu_front_names {
     struct cu_inode *at; /* reference: the last one of this round; NULL: a round begins */
     uint64_t next_id;    /* of the inode table when the round began */
@@ -144,7 +144,7 @@ struct cu_front {
     bool initialised;               /* FUSE_INIT is answered */
     bool tuned;
     bool gone;    /* the kernel has ended the connection */
-    bool closing; /* nobody answers any more */
+    bool closing; /* requests are not answered any more */
     bool posix_acl;
     bool parallel_lookups; /* the reply to INIT, which comes next, must say so */
     bool can_expire;       /* the kernel: names may expire (6.2) */
@@ -315,7 +315,7 @@ __attribute__((warn_unused_result)) int cu_front_view(struct cu_front *front, co
                                                       size_t path_len, const struct cu_value *value,
                                                       struct cu_front_request *r,
                                                       struct cu_dirview **view);
-/* What is being made is nobody's any more. */
+/* Detaches the views that are being built; they free themselves. */
 void cu_front_views_close(struct cu_front *front);
 
 /* xattr.c */

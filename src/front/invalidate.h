@@ -15,8 +15,8 @@ enum cu_invalidate_what {
     CU_INVALIDATE_NAME,     /* the entry `name` in directory node */
     CU_INVALIDATE_ATTR,     /* attributes of node */
     CU_INVALIDATE_PAGES,    /* the same, and its pages: content, listing, link target */
-    CU_INVALIDATE_IDLE,     /* nodes that nobody uses, out of `count` numbers */
-    CU_INVALIDATE_ALL_IDLE, /* all that nobody uses */
+    CU_INVALIDATE_IDLE,     /* unused nodes, out of `count` numbers */
+    CU_INVALIDATE_ALL_IDLE, /* all unused nodes */
 };
 
 struct cu_invalidation {

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the names cost that the kernel holds, and their bound. The kernel says when it forgets a
- * name, and until then the node and its record must stay. It does so when it needs memory itself; a
- * name whose time is over stays in its cache like any other, so a time-out bounds nothing. Linux
- * 6.18 can be asked: it forgets those of a list of nodes that nobody uses, with their pages, and
- * leaves the others alone. Nodes are asked back oldest first, a batch at a time, round after round;
- * files that were read only when a round without them has not helped.
+/* The memory of the names that the kernel holds, and its bound. A node and its record must stay
+ * until the kernel sends a FORGET for it. The kernel does so when it needs memory itself; an
+ * expired name stays in its cache like any other, so a timeout does not bound their number. Linux
+ * 6.18 can be asked to drop a list of nodes: it forgets those that are not in use, with their
+ * pages, and keeps the others. The oldest nodes are asked back first, a batch at a time, in rounds;
+ * files that were read are included only when a round without them has not helped.
  *
- * Older kernels know only notifications that take a name away from who uses it (a working
- * directory, a running program, what is mounted there), and nobody outside the kernel can know for
- * sure that a name is not used: between the look into /proc and the notification somebody may have
- * begun to. So they are not asked for single names. But when a file system is mounted anew with
- * other options (MS_REMOUNT), the kernel forgets all names of it that nobody uses, and no others.
- * A daemon that may do that, one with CAP_SYS_ADMIN, does when the bound is reached. Any other
- * can only have the cache give way. */
+ * Older kernels have only notifications that take a name away from processes that use it (a working
+ * directory, a running program, a mount on it), and outside of the kernel it cannot be known for
+ * sure that a name is unused: a process may begin to use it between a look into /proc and the
+ * notification. So older kernels are not asked for single names. But when a file system is
+ * remounted with other options (MS_REMOUNT), the kernel forgets all of its unused names, and no
+ * others. A daemon with CAP_SYS_ADMIN may remount, and does so when the bound is reached. Without
+ * this capability, only the cache can be made smaller. */
 #include "front/internal.h"
 
 #include "host/log.h"
@@ -33,7 +33,7 @@ static bool is_over(const struct cu_front *front)
     return (max > 0 && t->bytes + records > max) || records > room - room / 8;
 }
 
-/* How many nodes have gone since the round began. */
+/* The number of nodes forgotten since the round began. */
 static uint64_t gone(const struct cu_front *front)
 {
     const struct cu_front_names *n = &front->names;
@@ -103,8 +103,8 @@ static void ask_back(struct cu_front *front)
         front->counters[CU_COUNT_names_asked_back] += idle.count;
 }
 
-/* All that nobody uses go at once. When that has not helped, it is not tried again soon: names that
- * are used, and those that are about to be, are looked up anew after it. */
+/* Makes the kernel forget all unused names at once. When that has not helped it is not tried again
+ * soon, because names that are needed afterwards have to be looked up again. */
 static void ask_back_all(struct cu_front *front)
 {
     static const struct cu_invalidation all = {.what = CU_INVALIDATE_ALL_IDLE};

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the kernel is told, written to the FUSE device by hand: libfuse before 3.13 cannot say "the
- * name has expired", and none so far can ask for idle nodes back.
+/* Notifications to the kernel, written to the FUSE device without libfuse: libfuse before 3.13
+ * cannot send "the name has expired", and no version so far can ask the kernel to drop idle nodes.
  *
- * A name that has expired (Linux 6.2) is looked up again when it is next used, and stays what it
- * is when that finds the same node: a working directory, a running program, a mapping and what is
- * mounted there keep their names. The older invalidation takes the name away at once, and what is
- * mounted below it. So does the epoch notification of Linux 6.16, for every name, which is why it
- * is not used. */
+ * A name that has expired (Linux 6.2) is looked up again at its next use, and stays valid when that
+ * finds the same node: working directories, running programs, mappings and mounts on it are not
+ * affected. The older invalidation removes the name at once, together with mounts below it. So does
+ * the epoch notification of Linux 6.16, for every name, which is why it is not used. */
 #include "front/internal.h"
 
 #include <errno.h>
@@ -36,7 +35,7 @@
 struct entry_out {
     uint64_t parent;
     uint32_t name_len;
-    uint32_t flags; /* Linux before 6.2 does not look */
+    uint32_t flags; /* Linux before 6.2 ignores it */
 };
 
 struct prune_out {
@@ -85,9 +84,9 @@ bool cu_front_can_remount(const struct cu_front *front)
     return !__atomic_load_n(&front->cannot_remount, __ATOMIC_RELAXED);
 }
 
-/* The mount gets the options that it has (cu_front_session). Before it does, the kernel forgets all
- * names of it that nobody uses: reconfigure_super() begins with shrink_dcache_sb(), as
- * do_remount_sb() did. Nothing is asked of us for it. */
+/* The mount gets the options that it has (cu_front_session). Before that, the kernel forgets all
+ * unused names of the mount: reconfigure_super() begins with shrink_dcache_sb(), as do_remount_sb()
+ * did. This sends no request to the daemon. */
 static void remount(struct cu_front *front)
 {
     char path[64];
@@ -137,7 +136,7 @@ int cu_front_notify(void *context, const struct cu_invalidation *what)
         iov[1] = (struct iovec){&prune, sizeof(prune)};
         iov[2] =
             (struct iovec){(void *)(uintptr_t)what->nodes, what->count * sizeof(what->nodes[0])};
-        /* Nobody relies on it; a failure must not pass for one of a refresh. */
+        /* Nothing depends on it; a failure must not be counted as one of a refresh. */
         (void)tell(front, NOTIFY_PRUNE, iov, 3);
         return 0;
     }

@@ -30,7 +30,7 @@ static void reply_attr(fuse_req_t fuse, const struct cu_inode *inode)
     if (inode->nodeid == CU_INODE_ROOT)
         st.st_uid = geteuid();
     if (inode->nodeid == CU_INODE_ROOT && front->config.allow_other)
-        st.st_mode = S_IFDIR | 0700; /* the kernel asks nobody else here to keep others out */
+        st.st_mode = S_IFDIR | 0700; /* nothing else keeps other users out */
     fuse_reply_attr(fuse, &st, CU_FRONT_FOREVER_S);
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Names that the kernel gives back. When it is short of memory, or was asked, it gives back a
- * million at once, 69,000 in one message; each costs about 1 us here. So a few are taken back in a
- * turn of the loop, and the rest waits. The kernel's references are numbers that are added up, so
- * it does not matter that others come meanwhile. Should the daemon die, what waits stays in the
- * recovery area: too many nodes are known then, never too few. */
+/* FORGET requests of the kernel. When it is short of memory, or was asked to, the kernel forgets a
+ * million nodes at once, 69,000 in one message; each costs about 1 us here. So a limited number is
+ * handled in a turn of the loop, and the rest waits. References of the kernel are plain counts, so
+ * lookups in the meantime do no harm. When the daemon dies, nodes whose FORGET was waiting are
+ * still in the recovery area: its successor knows too many nodes then, never too few. */
 #include "front/internal.h"
 
 #include <stdlib.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Listings made ready for use (proto/dirview.h). What was made is shared with the core, so that it
- * is made once for as long as the listing is cached. A large one is made on a thread of its own
- * (loop/aside.h); who needs it waits as if the core had not answered yet, and is given the same
- * value again.
+/* Views of listings (proto/dirview.h). A view is shared with the core, so that it is built only
+ * once as long as the listing is cached. That of a large listing is built on a thread of its own
+ * (loop/aside.h); requests that need it wait as if the core had not answered yet, and then get the
+ * same value again.
  *
- * Invariant: a listing is made once at a time, whoever waits for it. A job whose front has gone
- * frees itself. */
+ * Invariant: at most one view of a listing is being built at a time, however many requests wait for
+ * it. A job whose front was destroyed frees itself. */
 #include "front/internal.h"
 
 #include "base/list.h"
@@ -17,12 +17,12 @@
 
 struct making {
     struct cu_aside_job job;
-    struct cu_list link; /* front->views; empty when the front has gone */
+    struct cu_list link; /* front->views; unlinked when the front was destroyed */
     struct cu_front *front;
     struct cu_value value; /* with references */
     struct cu_dirview *view;
     int rc;
-    uint64_t *cookies; /* of who waits */
+    uint64_t *cookies; /* of the waiting request */
     uint32_t count, capacity;
     size_t path_len;
     char path[]; /* of the directory */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A file in memory rather than a pipe: nobody has to read it while it is written. */
+/* Uses a file in memory instead of a pipe, which would have to be read while it is written. */
 #include "host/capture.h"
 
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a library's helper process writes to our standard error, for the text of an error: it knows
- * why, and tells nobody else. */
+/* Captures what a library's helper process writes to standard error, for an error text: the reason
+ * of its failure is available nowhere else. */
 #ifndef CU_HOST_CAPTURE_H
 #define CU_HOST_CAPTURE_H
 
@@ -10,8 +10,8 @@ struct cu_capture {
     int saved, file; /* -1: what is said goes where it went before */
 };
 
-/* Standard error goes into memory from now on. Best effort. For a moment in which no other thread
- * has anything to say there. */
+/* Redirects standard error into memory. Best effort. To be used while no other thread writes to
+ * standard error. */
 void cu_capture_begin(struct cu_capture *capture);
 /* Puts it back; the last line that was written, without its newline, into out. */
 void cu_capture_end(struct cu_capture *capture, char *out, size_t size);

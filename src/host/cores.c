@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The default, 48-51, are cores that applications on 52-core sockets leave free. On other nodes it
- * is no binding at all: a wrong guess would put the daemon onto the application's cores. */
+/* The default, 48-51, are cores that applications on 52-core sockets leave free. On other nodes the
+ * default is no binding: a wrong choice would bind the daemon to the application's cores. */
 #include "host/cores.h"
 
 #include "base/idset.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* setgid(2) takes nobody to one of his supplementary groups; sg(1) does, being set-user-id root. It
- * is tried first with a command that does nothing, so that a node where it fails has a daemon all
- * the same. */
+/* setgid(2) does not let an unprivileged process change to one of its supplementary groups; sg(1)
+ * can, because it is set-user-id root. It is tried first with a command that does nothing, so that
+ * a node where it fails has a daemon all the same. */
 #include "host/group.h"
 
 #include <errno.h>
@@ -87,7 +87,7 @@ static int run_sg(const char *group, const char *command)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPERM;
 }
 
-/* In memory, that nobody else can open. */
+/* In memory, which no other process can open. */
 static int as_stdin(const char *text, size_t size)
 {
     int fd = memfd_create("copper-job", MFD_CLOEXEC);

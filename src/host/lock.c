@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The kernel drops the lock with the process, however it dies, so a file left behind locks nobody
- * out. The holder removes the file at the end: one who waited at the old file's door must look
- * again whether the file it locked is still the one with that name. */
+/* The kernel drops the lock with the process, however it dies, so a file that was left behind locks
+ * no process out. The holder removes the file at the end: a process that waited for the lock must
+ * check whether the file that it locked still has that name. */
 #include "host/lock.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One daemon a mount: a locked file in the run directory says that it lives, and who it is. */
+/* One daemon per mount: a locked file in the run directory shows that it is alive, and identifies
+ * it. */
 #ifndef CU_HOST_LOCK_H
 #define CU_HOST_LOCK_H
 
@@ -18,8 +19,8 @@ struct cu_lock {
     uint32_t starts; /* daemons so far */
 };
 
-/* Who holds it tells so by a lock (fcntl) of his own on a byte of the file, besides: the kernel
- * says whose such a lock is, also where the other's files in /proc may not be looked at. */
+/* Each holder also has a lock (fcntl) on a byte of the file: the kernel reports the pid of such a
+ * lock's owner, even when the owner's files in /proc may not be read. */
 enum cu_lock_byte {
     CU_LOCK_SUPERVISOR = 0,
     CU_LOCK_DAEMON = 1,
@@ -28,22 +29,23 @@ enum cu_lock_byte {
 /* Takes the lock for this process. -EBUSY with err when a daemon lives; -errno with err. */
 __attribute__((warn_unused_result)) int cu_lock_take(struct cu_lock *lock, const char *path,
                                                      const char *job_id, struct cu_error *err);
-/* Notes how many directories were made, for whoever has to clean up after us. 0 or -errno. */
+/* Notes how many directories were made, for the process that has to clean up after this one. 0 or
+ * -errno. */
 __attribute__((warn_unused_result)) int cu_lock_note(struct cu_lock *lock, uint32_t dirs_made);
 /* Counts a daemon that the process that took the lock has started; best effort. */
 void cu_lock_note_start(struct cu_lock *lock);
-/* In that daemon: has the kernel tell who it is to whoever asks the file. 0 or -errno. */
+/* In that daemon: locks its byte of the file, so that the kernel reports its pid. 0 or -errno. */
 __attribute__((warn_unused_result)) int cu_lock_share(const struct cu_lock *lock);
 /* Is the lock still ours? Not when a process that inherited it has released it. */
 bool cu_lock_holds(const struct cu_lock *lock);
-/* Removes the file and lets go. Not held: nothing. */
+/* Removes the file and releases the lock. Does nothing when it is not held. */
 void cu_lock_release(struct cu_lock *lock);
 
-/* Somebody else's lock, from outside. */
+/* The lock of another process. */
 struct cu_lock_seen {
     int fd; /* -1: there is none */
     bool held;
-    /* What the file says: not to be believed while nobody holds it. */
+    /* The content of the file: only valid while the lock is held. */
     long pid;        /* of the supervisor when it wrote this; 0: not known */
     char job_id[33]; /* "": not known */
     uint32_t dirs;   /* directories that the daemon made for its mount */

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* One log for the process, written a line at a time with one write(2), so that lines of threads and
- * of daemons that share standard output do not mix. Logging must not become the fault it reports: a
+ * of daemons that share standard output do not mix. Logging must not cause failures itself: a
  * repeated line is counted instead of written, a full disk is ignored, and a reader of standard
- * output that has stopped costs lines, not the daemon's life. The text is one printable line
- * whatever bytes a path in it has.
+ * output that has stopped costs lines, but does not block the daemon. The text is one printable
+ * line, whatever bytes a path in it contains.
  *
- * A log directory may hang, so who logs only puts his line into a queue. A thread that lives as
- * long as there is something in it writes; where it hangs, the queue fills, and what comes then is
- * counted. Invariants: at most one writer is of the present epoch (`writing`); one of an earlier
- * epoch owns its sink and touches nothing else. */
+ * A log directory may hang, so the calling thread only puts its line into a queue. A thread that
+ * lives as long as there is something in it writes; where it hangs, the queue fills, and what comes
+ * then is counted. Invariants: at most one writer is of the present epoch (`writing`); one of an
+ * earlier epoch owns its sink and touches nothing else. */
 #include "host/log.h"
 
 #include "base/error.h"
@@ -68,7 +68,7 @@ static struct {
     uint64_t taken_ns; /* monotonic, when the writer took its last batch */
     bool at_fork;      /* handlers are set */
     unsigned epoch;    /* of the writer that is */
-    int idle_fd;       /* who flushes waits here for the writer's end; -1: nobody does */
+    int idle_fd;       /* descriptor on which a flush waits for the writer's end; -1: none */
 } state = {.mutex = PTHREAD_MUTEX_INITIALIZER, .idle_fd = -1};
 
 static const char *level_name(enum cu_log_level level)
@@ -258,7 +258,7 @@ static void after_fork(void)
     pthread_mutex_unlock(&state.mutex);
 }
 
-/* The writer, and what it had still to write, are the parent's. */
+/* After a fork the writer thread and its queue belong to the parent. */
 static void in_child(void)
 {
     state.epoch++;
@@ -347,7 +347,7 @@ void cu_log_write(enum cu_log_level level, const char *format, ...)
     errno = saved_errno;
 }
 
-/* A name in a directory of others may be a link, a pipe or a file that another reads. */
+/* In a directory of another user, the name may be a link, a pipe or a file that others can read. */
 static int open_file(const char *path, int *fd, struct cu_error *err)
 {
     struct cu_error why = {""};

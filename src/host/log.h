@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The log of a daemon: one line an event, to a file, to standard output or to both. Levels as on
- * the command line: 5 says least (fatal), 1 most (debug), 6 nothing. The core and proto layers
- * never log. A line that repeats is written again only when it changes or after a minute, with a
- * count. Nobody who logs waits for a file: a thread writes. */
+ * the command line: 1 logs most (debug), 5 least (fatal), 6 nothing. The core and proto layers
+ * never log. A repeated line is written again only when it changes or after a minute, with a count.
+ * Logging never waits for a file: a thread writes. */
 #ifndef CU_HOST_LOG_H
 #define CU_HOST_LOG_H
 

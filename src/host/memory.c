@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The batch system often gives a job less memory than the node has, as a limit of a control group
- * that may stand anywhere above ours: so all groups up to the root are asked, and the least counts.
- */
+ * that may stand anywhere above ours: so the limits of all groups up to the root are read, and the
+ * lowest one applies.
+ * */
 #include "host/memory.h"
 
 #include "base/parse.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* How much memory a daemon may use for its cache when nobody says. */
+/* The default size of a daemon's cache. */
 #ifndef CU_HOST_MEMORY_H
 #define CU_HOST_MEMORY_H
 

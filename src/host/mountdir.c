@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* /tmp is everybody's: who makes /tmp/alice first, or again after it was removed, hands alice a
- * mount point, and every program of hers that still looks below it a directory of his own choice.
- * So the whole way is judged (host/trust.h), and a directory that stands in one where others may
- * make names is never removed: /tmp/alice stays, empty and hers. */
+/* All users can create names in /tmp. A user who creates /tmp/alice first, or again after it was
+ * removed, controls alice's mount point and the content of the path for all of her programs that
+ * still use it. So the whole path is checked (host/trust.h), and a directory whose parent others
+ * can write to is never removed: /tmp/alice stays, empty and owned by alice. */
 #include "host/mountdir.h"
 
 #include "host/trust.h"

@@ -23,8 +23,8 @@ struct cu_mountinfo {
     const char *options; /* of the file system, comma-separated */
 };
 
-/* The next mount of a text that ends with a NUL, and is changed; *at moves on. Lines that make no
- * sense are left out. False: there is none. */
+/* The next mount of a text that ends with a NUL, and is changed; *at moves on. Malformed lines are
+ * skipped. False: there is none. */
 bool cu_mountinfo_next(char **at, struct cu_mountinfo *mount);
 /* Is the option ("serverino") in the list? */
 bool cu_mountinfo_has(const char *options, const char *name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Nothing here looks into the mount before mountinfo has been read: a dead one answers ENOTCONN,
- * and one whose daemon hangs would hang us. A mount is only taken away when its type says Copper,
- * its owner is this user, and the kernel says that nobody serves it. */
+/* The mount is not accessed before mountinfo was read: a dead one answers ENOTCONN, and one whose
+ * daemon hangs would block this process. A mount is only removed when its type is Copper's, its
+ * owner is this user, and the kernel reports that no process serves it. */
 #include "host/mounts.h"
 
 #include "host/mountinfo.h"
@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #define PROBE_MS  3000 /* a daemon that does not answer within this is not dead, but no better */
-#define STACK_MAX 16   /* dead mounts on top of each other; more is somebody's mistake */
+#define STACK_MAX 16   /* dead mounts on top of each other; more are an error */
 
 extern char **environ;
 
@@ -66,7 +66,7 @@ int cu_mounts_look(const char *dir, enum cu_mounts_what *what)
     return rc;
 }
 
-/* Does the kernel say that nobody serves the mount any more? */
+/* Does the kernel report that no process serves the mount any more? */
 static bool is_dead(const char *dir)
 {
     struct pollfd ready;
@@ -78,7 +78,7 @@ static bool is_dead(const char *dir)
         return false;
     pid = fork();
     if (pid == 0) {
-        /* It may hang, and outlive us. */
+        /* It may hang, and outlive this process. */
         cu_process_close_but(fds[1]);
         error = statfs(dir, &st) < 0 ? errno : 0;
         _exit(write(fds[1], &error, sizeof(error)) != sizeof(error));

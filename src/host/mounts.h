@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What is mounted on a directory, and how a mount that a killed daemon left behind is taken away.
- */
+/* What is mounted on a directory, and removing the mount that a killed daemon has left behind.
+ * */
 #ifndef CU_HOST_MOUNTS_H
 #define CU_HOST_MOUNTS_H
 
@@ -21,8 +21,8 @@ enum cu_mounts_what {
 enum cu_mounts_what cu_mounts_find(char *mountinfo, const char *dir, uid_t uid);
 /* The same in this process's mount namespace. -errno when it cannot be read. */
 __attribute__((warn_unused_result)) int cu_mounts_look(const char *dir, enum cu_mounts_what *what);
-/* Makes sure that nothing is mounted on dir: our own dead mounts are taken away. -EBUSY with err
- * when something else is there or our mount lives. */
+/* Makes sure that nothing is mounted on dir: this user's dead Copper mounts are removed. -EBUSY
+ * with err when another mount is there, or a Copper mount that is alive. */
 __attribute__((warn_unused_result)) int cu_mounts_clean(const char *dir, struct cu_error *err);
 /* Unmounts lazily, with fusermount3 when not root. 0 or -errno. */
 __attribute__((warn_unused_result)) int cu_mounts_unmount(const char *dir);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A launcher waits until every descriptor that it gave out is closed, so none may live on in the
- * daemon. The key must not get into a core file. Chunks come from the heap, not from a mapping
- * each: a full cache reuses them without page faults, and what a refresh frees is given back by a
- * trim. The C library has no lists of small free blocks that wait to be joined with their
- * neighbours: after 300,000 objects the next allocation would join and sort them all, for 170 ms.
- */
+/* A launcher waits until all copies of its descriptors are closed, so the daemon must not keep any.
+ * The key must not get into a core file. Chunks come from the heap, not from a mapping each: a full
+ * cache reuses them without page faults, and what a refresh frees is given back by a trim. The C
+ * library has no lists of small free blocks that wait to be joined with their neighbours: after
+ * 300,000 objects the next allocation would join and sort them all, for 170 ms.
+ * */
 #include "host/process.h"
 
 #include "base/chunk.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the process as a whole is set to before anything else happens. */
+/* Settings of the whole process that are made before anything else. */
 #ifndef CU_HOST_PROCESS_H
 #define CU_HOST_PROCESS_H
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Where the files of a job are on a node. /tmp is everybody's: another user may have made any name
- * in it first. So the run directory is made, then opened without following a link, and only then
- * judged; in a sticky /tmp nobody else can exchange it afterwards. Where somebody else has taken
- * the name /tmp/copper-UID, another one with a random end is used. It is found again by its owner,
- * which nobody can forge. */
+/* The paths of a job's files on a node. Any user can create any name in /tmp first. So the run
+ * directory is created, then opened without following a link, and only then checked; in a sticky
+ * /tmp no other user can replace it afterwards. When another user has taken the name
+ * /tmp/copper-UID, a name with a random suffix is used. It is found again by its owner, which
+ * cannot be forged. */
 #include "host/rundir.h"
 
 #include "base/hash.h"
@@ -28,7 +28,7 @@ static bool is_given(void)
     return given != NULL && given[0] != '\0';
 }
 
-/* Has somebody else taken the name? */
+/* Has another user taken the name? */
 static bool is_squatted(const char *path, uid_t uid)
 {
     struct stat st;

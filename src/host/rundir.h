@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Where the files of a job are on a node: the user's run directory, and the mount when nothing else
- * is said. */
+/* The paths of a job's files on a node: the user's run directory, and the default mount
+ * directory. */
 #ifndef CU_HOST_RUNDIR_H
 #define CU_HOST_RUNDIR_H
 
@@ -11,15 +11,15 @@
 
 #define CU_RUNDIR_SELF ((uid_t)-1) /* the uid of this process */
 
-/* Name of the user's run directory where nobody is in its way: $COPPER_RUN_DIR, else
- * /tmp/copper-UID. 0, -EINVAL when the variable is not an absolute path, -ENAMETOOLONG. */
+/* The usual name of the user's run directory: $COPPER_RUN_DIR, else /tmp/copper-UID. 0, -EINVAL
+ * when the variable is not an absolute path, -ENAMETOOLONG. */
 __attribute__((warn_unused_result)) int cu_rundir_usual(uid_t uid, char out[CU_PATH_MAX]);
-/* The one that is used on this node: the usual one, or, where somebody else has taken that name,
- * one of the user's called /tmp/copper-UID.XXXXXX. Makes nothing. Errors as above. */
+/* The one that is used on this node: the usual one, or, when another user has taken that name, one
+ * of the user's called /tmp/copper-UID.XXXXXX. Makes nothing. Errors as above. */
 __attribute__((warn_unused_result)) int cu_rundir_path(uid_t uid, char out[CU_PATH_MAX]);
-/* The same, and makes sure that it is there and safe: mode 0700, of uid, where nobody else can
- * exchange it (CU_TRUST_WAY). Makes it when it is not there; refuses (-EPERM, err) what is a link,
- * another's, or open to others. */
+/* The same, and makes sure that it is there and safe: mode 0700, of uid, where no other user can
+ * replace it (CU_TRUST_WAY). Creates it when it does not exist; refuses (-EPERM, err) a link, a
+ * directory of another user, or one that others may access. */
 __attribute__((warn_unused_result)) int cu_rundir_make(uid_t uid, char out[CU_PATH_MAX],
                                                        struct cu_error *err);
 /* The same without making it: 0, too, when there is nothing of that name. */
@@ -31,9 +31,9 @@ __attribute__((warn_unused_result)) int cu_rundir_find(uid_t uid, char out[CU_PA
  * -ENAMETOOLONG (also when "sock" is too long for a Unix socket). */
 __attribute__((warn_unused_result)) int cu_rundir_file(const char *run_dir, const char *mount_dir,
                                                        const char *suffix, char out[CU_PATH_MAX]);
-/* Where Copper mounts when nothing else is said: $COPPER_MOUNT, else /tmp/$USER/copper (the name of
- * uid when USER is not set or cannot be a directory's name, its number when it has no name). 0,
- * -EINVAL when the variable is not an absolute path, -ENAMETOOLONG. */
+/* The default mount directory: $COPPER_MOUNT, else /tmp/$USER/copper (the name of uid when USER is
+ * not set or cannot be a directory's name, its number when it has no name). 0, -EINVAL when the
+ * variable is not an absolute path, -ENAMETOOLONG. */
 __attribute__((warn_unused_result)) int cu_rundir_default_mount(uid_t uid, char out[CU_PATH_MAX]);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A process is told from a later one of the same number by its start; a host from another by its
- * boot id, and a container from another by its PID namespace. */
+/* A process is distinguished from a later one with the same pid by its start time; hosts are
+ * distinguished by boot id, containers by PID namespace. */
 #include "host/session.h"
 
 #include "host/readfile.h"
@@ -85,7 +85,7 @@ void cu_session_owner(char out[CU_SESSION_MAX])
     for (size_t i = 0; i < SCHEDULER_COUNT; i++) {
         const char *id = getenv(schedulers[i].variable);
 
-        /* "JOB_ID" is everybody's word */
+        /* other programs use JOB_ID, too */
         if (!is_word(id) || (strcmp(schedulers[i].name, "sge") == 0 && getenv("SGE_ROOT") == NULL))
             continue;
         snprintf(out, CU_SESSION_MAX, "%s %s", schedulers[i].name, id);

@@ -13,8 +13,8 @@
 void cu_session_owner(char out[CU_SESSION_MAX]);
 /* Is it the text of a scheduler's job? */
 bool cu_session_is_job(const char *owner);
-/* Does what owner stands for live, as far as can be seen from here, and is it another than this
- * process's own? A scheduler's job always counts as living, a session on another host as over. */
+/* Is the job or session that owner names alive, as far as this host can tell, and not this
+ * process's own? A scheduler's job always counts as alive, a session on another host as over. */
 bool cu_session_is_other(const char *owner);
 
 /* This process's session as text, whatever the scheduler; "" when its leader is not to be seen. */

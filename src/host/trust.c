@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What is still to walk stands in one buffer; a link puts its target in front of it. O_DIRECTORY
+/* The rest of the path is in one buffer; the target of a link is inserted at its front. O_DIRECTORY
  * makes the kernel mount what an automounter has at that name. */
 #include "host/trust.h"
 
@@ -93,7 +93,7 @@ static int enter_root(struct walk *w)
     return enter(w, fd);
 }
 
-/* Puts the target of the link `name` in front of what is left. */
+/* Inserts the target of the link `name` in front of the rest of the path. */
 static int follow(struct walk *w, const char *name, const struct stat *st)
 {
     char link[CU_PATH_MAX];

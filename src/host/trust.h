@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Directories and files in places that others may write to. A path is walked a component at a time
- * through descriptors, each opened without following a link and judged after it was opened, so that
- * nothing can be exchanged between the look and the use.
+ * through descriptors, each opened without following a link and checked after it was opened, so
+ * that nothing can be replaced between check and use.
  *
  * Trusted owners are this user, root, and whoever owns "/" (root, as a user namespace shows him).
- */
+ * */
 #ifndef CU_HOST_TRUST_H
 #define CU_HOST_TRUST_H
 
@@ -16,19 +16,20 @@
 
 enum cu_trust {
     /* As ssh judges: each directory on the way, the last one included, has a trusted owner, and is
-     * not writable by its group or by others unless it is sticky. So nobody else can exchange a
-     * component. A link is followed where nobody else can have put it; none in a sticky directory.
-     */
+     * not writable by its group or by others unless it is sticky. So no other user can replace a
+     * component. A link is followed only where no other user can have created it; never in a sticky
+     * directory.
+     * */
     CU_TRUST_WAY,
-    /* Only links are judged: one of another user is not followed. */
+    /* Only links are checked: one of another user is not followed. */
     CU_TRUST_LINKS,
 };
 
 struct cu_trust_dir {
     int fd; /* O_PATH; owned by the caller */
     /* Of the last components of the path, how many were made, and stand in a directory that others
-     * may not write to. A name in one where they may (/tmp) is not counted: whoever removes it
-     * gives it away. */
+     * may not write to. A name in a directory where they may (/tmp) is not counted: after its
+     * removal another user could take it. */
     uint32_t made;
 };
 

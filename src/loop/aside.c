@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* See aside.h. Invariant: a job is in one of the two queues, or in the hands of the thread, or its
- * owner's. */
+/* See aside.h. Invariant: a job is in one of the two queues, or being run by the thread, or belongs
+ * to its owner. */
 #include "loop/aside.h"
 
 #include <signal.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* End of a loop turn. A check handle runs after the turn's I/O callbacks, a prepare handle before
- * the loop sleeps: whichever comes first does the work. The idle handle does nothing but keep the
- * loop from sleeping when somebody else's prepare handle armed us after ours had its chance.
+ * the loop sleeps: whichever comes first does the work. The idle handle only keeps the loop from
+ * sleeping when a prepare handle of another module has armed this one after its own prepare handle
+ * was called.
  *
  * Invariant: the three handles are active exactly while `armed`. */
 #include "loop/deferred.h"

@@ -58,7 +58,7 @@ enum cu_tcp_state {
     CU_TCP_CONNECTING,
     CU_TCP_HANDSHAKE,
     CU_TCP_UP,
-    CU_TCP_CLOSED, /* waits for libuv to let go of the handles */
+    CU_TCP_CLOSED, /* waits until libuv has closed the handles */
 };
 
 struct cu_tcp_link {

@@ -78,7 +78,7 @@ void cu_tcp_drop(struct cu_tcp_link *link)
 {
     if (link->state == CU_TCP_CLOSED)
         return;
-    link->high = false; /* nobody is told any more */
+    link->high = false; /* no callback is called any more */
     if (link->state == CU_TCP_UP && !link->doom)
         cu_tcp_flush(link); /* a BYE message that fits the kernel's buffer is still sent */
     if (link->state == CU_TCP_CLOSED)

@@ -73,7 +73,7 @@ cu_transport_tcp_listen(const char *bind_address, uint16_t port, struct cu_error
 void cu_transport_tcp_unlisten(int fd);
 /* The transport that network names (-n), as far as its colon. Listens at once. NULL with err when
  * there is none of that name, the port is taken, the address is not this host's, or memory is out;
- * the loop must still run once more then, to let go of what was begun. */
+ * the loop must still run once more then, to close what was opened. */
 struct cu_transport *cu_transport_create(const char *network,
                                          const struct cu_transport_config *config,
                                          struct cu_error *err);
@@ -105,7 +105,7 @@ const char *cu_link_name(const struct cu_link *link);
 /* Stops listening: the port is free at once, whichever processes hold a copy of the socket. Links
  * stay. */
 void cu_transport_unlisten(struct cu_transport *transport);
-/* Stops listening and closes all links without `down`; frees itself when libuv has let go of its
+/* Stops listening and closes all links without `down`; frees itself when libuv has closed its
  * handles (run the loop until it is empty). NULL does nothing. */
 void cu_transport_destroy(struct cu_transport *transport);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* isatty(3) for LD_PRELOAD. Programs ask it of each file that they open (Python up to 3.13 does),
- * the C library asks the file system with an ioctl, and FUSE has no answer after which the kernel
- * stops passing those on. Only a character device can be a terminal, and the kernel knows the type
- * of an open file without asking anybody. */
+/* isatty(3) for LD_PRELOAD. Programs call it for each file that they open (Python up to 3.13 does).
+ * The C library then sends an ioctl to the file system, and FUSE has no way to make the kernel stop
+ * sending these. Only a character device can be a terminal, and the kernel knows the type of an
+ * open file without asking anybody. */
 #include <errno.h>
 #include <sys/stat.h>
 #include <termios.h>

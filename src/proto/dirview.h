@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A listing made ready for use: its bytes, the index by which a name is found, and the order in
- * which it is shown. Making it takes 0.15 us a name, so that of a large listing is made on a thread
- * of its own, once. It never changes, and whoever needs it has a reference. */
+/* A view of a listing: its bytes, the index by which names are found, and the order in which they
+ * are shown. Building it takes 0.15 us per name, so that of a large listing is built once, on a
+ * thread of its own. A view never changes; each user holds a reference. */
 #ifndef CU_PROTO_DIRVIEW_H
 #define CU_PROTO_DIRVIEW_H
 
 #include "proto/order.h"
 
-/* bytes of a listing that is made ready aside; a smaller one takes less than a millisecond */
+/* from this size (bytes) on, the view is built on a thread; below it takes less than 1 ms */
 #define CU_DIRVIEW_LARGE 65536u
 
 struct cu_dirview {

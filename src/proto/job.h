@@ -27,7 +27,7 @@
 #define CU_JOB_TEXT_MAX    16777216u /* 16 MiB */
 #define CU_JOB_CORES_MAX   1024u
 #define CU_JOB_MISSING_MAX 100u                /* all of them are named in one answer */
-#define CU_JOB_CACHE_MIN   (UINT64_C(1) << 20) /* "-m 8" of somebody who thinks in GB */
+#define CU_JOB_CACHE_MIN   (UINT64_C(1) << 20) /* refuses "-m 8" that was meant in GB */
 
 struct cu_job {
     uint8_t id[CU_JOB_ID_BYTES];

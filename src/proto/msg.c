@@ -3,8 +3,9 @@
  * refuses with -EINVAL exactly what the decoder of the other end would refuse with -EBADMSG, so
  * that an error shows at the sender and not as a lost connection at the receiver.
  *
- * Invariants: nothing is allocated or believed before the head's lengths are within the bounds of
- * its type. A payload is referenced, never copied. What is decoded encodes to the same bytes. */
+ * Invariants: nothing is allocated or used before the head's lengths were checked against the
+ * bounds of its type. A payload is referenced, never copied. What is decoded encodes to the same
+ * bytes. */
 #include "proto/msg.h"
 
 #include "base/path.h"

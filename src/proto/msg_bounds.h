@@ -9,7 +9,7 @@
 
 #define CU_MSG_BOUNDS_READY(bits) (((bits) + 7u) / 8u) /* bytes of so many */
 
-/* Lengths, error and id, before anything of their size is believed. */
+/* Checks lengths, error and id of a head, before memory of that size is allocated. */
 bool cu_msg_bounds_head(const struct cu_msg_head *head);
 bool cu_msg_bounds_kind(unsigned kind);
 bool cu_msg_bounds_want(const struct cu_msg_want *want);

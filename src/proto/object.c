@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What can be done with a value without knowing who holds it: versions, copies, release.
+/* Functions on values that do not depend on their holder: versions, copies, release.
  *
  * Invariant: a cleared value is all zero, so that clearing twice is harmless. */
 #include "proto/object.h"

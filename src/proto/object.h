@@ -10,7 +10,7 @@
 
 struct cu_dirview;
 
-#define CU_RANK_NONE UINT32_MAX /* no node: the copper command, or nobody */
+#define CU_RANK_NONE UINT32_MAX /* no node: the copper command, or none */
 
 enum cu_kind {
     CU_KIND_ATTR = 1,   /* lstat of a path and, for a symbolic link, its target */

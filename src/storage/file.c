@@ -357,7 +357,7 @@ static int list_holes(int fd, uint64_t size, struct cu_buf **list)
         struct cu_hole hole = {.start = at, .end = data};
 
         if (data > at && looked_at++ < HOLES_LOOKED_AT && !is_hole(fd, hole)) {
-            cu_buf_unref(*list); /* nothing that it says of this file is believed */
+            cu_buf_unref(*list); /* its answers about this file are not used */
             *list = NULL;
             return 0;
         }

@@ -37,7 +37,7 @@ struct cu_fsmap_config {
     const char *main;  /* normal form: its file system keeps its inode numbers */
     const char *rules; /* what the site says of listings (proto/listings.h), or NULL */
     /* The file behind a block device, into path (CU_PATH_MAX bytes): 0, or -1 when there is none.
-     * NULL: nobody knows. */
+     * NULL: not known. */
     int (*backing)(dev_t dev, char *path);
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Storage: operations on their way to worker threads and back. Operations wait in one queue of our
  * own; a work item of libuv drains it until it is empty, so that thousands of short calls a second
- * do not cost a wake-up each, while one that hangs holds up nobody but its own worker.
+ * do not cost a wake-up each, while one that hangs blocks its own worker only.
  *
  * Invariants: `pending` and all counters belong to the loop thread; `queue` and `done` are guarded
  * by the mutex; a job belongs to the worker that took it until it is in `done`. An operation waits

@@ -40,7 +40,7 @@ cluster_up() {
     [ -z "$(sanitizers)" ] || hear_sanitizers
 }
 
-# Fails when a sanitizer had something to say on a node.
+# Fails when a sanitizer has reported an error on a node.
 cluster_down() {
     local status=0
     [ -n "${CLUSTER_DIR:-}" ] || return 0
@@ -56,8 +56,8 @@ sanitizers() {
     sed -n 's/^CU_SANITIZE:STRING=//p' "${COPPER_BUILD:-${COPPER_BIN:-/}}/CMakeCache.txt" 2>/dev/null
 }
 
-# A daemon has no standard error, so what sanitizers say on a node goes to files that all nodes and
-# users see, also where a test hides /tmp.
+# A daemon has no standard error, so the reports of sanitizers go to files that all nodes and users see,
+# also when a test hides /tmp.
 hear_sanitizers() {
     local to name
     to=$(mktemp -d /srv/sanitizers.XXXXXX)
@@ -69,7 +69,7 @@ hear_sanitizers() {
     printf 'TSAN_OPTIONS=log_path=%s:die_after_fork=0\n' "$to/said.%NODE%" >>"$CLUSTER_DIR/environment"
 }
 
-# Fails with what they have said since the last call.
+# Fails with the reports since the last call.
 sanitizers_are_silent() {
     local said=${SANITIZERS_SAID:-/nonexistent}/said
     compgen -G "$said.*" >/dev/null || return 0
@@ -78,10 +78,11 @@ sanitizers_are_silent() {
     return 1
 }
 
-# Seconds after which a thing hangs. No measure of speed: a test machine may be slow, and busy.
+# Seconds after which something counts as hanging. Not a measure of speed: a test machine may be slow and
+# busy.
 export PATIENCE=150
 
-# until_true COMMAND...: again and again until it succeeds; fails when patience is over.
+# until_true COMMAND...: repeats the command until it succeeds; fails when that takes too long.
 until_true() {
     local end=$((SECONDS + PATIENCE))
     until "$@"; do

@@ -1,4 +1,4 @@
-# What the tests of the launcher share. Wants COPPER_BIN, the build directory.
+# Shared by the tests of the launcher. Needs COPPER_BIN, the build directory.
 # shellcheck shell=bash
 # SPDX-License-Identifier: BSD-3-Clause
 
@@ -33,7 +33,7 @@ field() {
     copper "$1" status --json | python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$2"
 }
 
-# What is of Copper on a node; nothing on a clean one, where the user's directory stays, empty.
+# Prints what Copper has left on a node: nothing on a clean one, where the user's empty directory may stay.
 # shellcheck disable=SC2016 # of the shell there
 look_for_traces='
     for comm in /proc/[0-9]*/comm; do
@@ -44,7 +44,7 @@ look_for_traces='
     for file in /tmp/copper-*/*.job /tmp/copper-*/*.sock /tmp/copper-*/*.lock /tmp/root/*; do
         [ ! -e "$file" ] || echo "file $file"
     done
-    # What stays is the name, which nobody else may take.
+    # The directory itself stays, so that no other user can take its name.
     [ ! -e /tmp/root ] || [ "$(stat -c "%F %a %u" /tmp/root)" = "directory 700 0" ] ||
         echo "/tmp/root is open to others"
     true'
@@ -86,12 +86,13 @@ stop_all() {
     nothing_left
 }
 
-# limit SECONDS: enough for this build to be ready in.
+# limit SECONDS: a time in which this build can become ready.
 limit() {
     [ -z "$(sanitizers)" ] && echo "$1" || echo $(($1 * 4))
 }
 
-# rsh_that CASES: an rsh that does something else for some hosts: the body of a case on the host.
+# rsh_that CASES: writes an rsh that behaves differently for some hosts; CASES is the body of a `case` on
+# the host.
 rsh_that() {
     mkdir -p "$CLUSTER_DIR/home/bin"
     rsh=$CLUSTER_DIR/home/bin/rsh-$BATS_TEST_NUMBER

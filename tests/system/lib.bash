@@ -1,6 +1,6 @@
-# What the system tests share: a job of real daemons and mounts on the test cluster. bats files that
-# test the running job source this; it sources ../cluster/lib.bash. The programs tested are those of
-# the build in COPPER_BUILD.
+# Shared by the system tests: a job of real daemons and mounts on the test cluster. bats files that test the
+# running job source this; it sources ../cluster/lib.bash. The programs tested are those of the build in
+# COPPER_BUILD.
 # shellcheck shell=bash
 # SPDX-License-Identifier: BSD-3-Clause
 
@@ -48,7 +48,7 @@ bed_up() {
     cluster_up -n "$nodes"
 }
 
-# Takes all of it down, also when a part of it has something to say.
+# Takes all of it down, also when one of the steps fails.
 bed_down() {
     local status=0
     pfs_down || status=1
@@ -70,7 +70,7 @@ own_directory() {
     done
 }
 
-# old_kernel_on NODE: sets RSH for job_up: the daemon there does without what Linux has later than 5.14.
+# old_kernel_on NODE: sets RSH for job_up: the daemon there uses nothing newer than Linux 5.14.
 old_kernel_on() {
     # shellcheck disable=SC2016 # the shell's there
     printf '%s\n' '#!/bin/sh' 'host=$1; shift' "[ \"\$host\" != $1 ] || set -- COPPER_OLD_KERNEL=1 \"\$@\"" \
@@ -79,7 +79,7 @@ old_kernel_on() {
     RSH=$WORK/rsh
 }
 
-# How many calls hang in storage.
+# hanging_are NUMBER: succeeds when so many calls hang in storage.
 hanging_are() {
     [ "$(pfs hanging)" = "$1" ]
 }
@@ -92,8 +92,8 @@ job_up() {
         -H "$CLUSTER_DIR/job-hosts" -v "$MOUNT" -s "$PATIENCE" "$@"
 }
 
-# Stops the job. Fails when a daemon had died meanwhile, or a sanitizer has said something. Who kills
-# daemons sets DEATHS_EXPECTED=yes: they are started again then.
+# Stops the job. Fails when a daemon had died meanwhile, or a sanitizer has said something. A test that
+# kills daemons sets DEATHS_EXPECTED=yes: they are restarted then.
 job_down() {
     local said died
     [ -n "${CLUSTER_DIR:-}" ] || return 0
@@ -116,8 +116,8 @@ copper() {
     on "$node" "$COPPER_BUILD/copper" "$command" -v "$MOUNT" "$@"
 }
 
-# parent_is NODE PARENT: in tree 0; None: it is a root. That a parent is silent is found within 3 s by
-# who waits for an answer, by others when they ping it next, up to 13 s later.
+# parent_is NODE PARENT: in tree 0; None: it is a root. A silent parent is detected within 3 s by a node
+# that waits for its answer; by others with their next ping, up to 13 s later.
 parent_is() {
     local is
     is=$(jq_get "$(copper "$1" status --json)" trees.0.parent)

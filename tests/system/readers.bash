@@ -16,8 +16,8 @@ slow_storage_up() {
     echo "# seed $SEED: SEED=$SEED repeats the moments" >&3
 }
 
-# start_readers NODE...: one on each, in an order of its own, as an import does (many small files),
-# with a large one in between. Sets $readers, by node. Returns when each has begun.
+# start_readers NODE...: starts one reader on each node. Each reads in an order of its own many small files,
+# as an import does, with a large one in between. Sets $readers, by node. Returns when each has begun.
 start_readers() {
     local node
     declare -gA readers=()
@@ -51,7 +51,7 @@ some_moment() {
     until_true reader_has "$1" "$at"
 }
 
-# are_reading NODE...: the readers there have begun and not ended.
+# are_reading NODE...: succeeds when the readers there have begun and not ended.
 are_reading() {
     local node finished all percent
     for node in "$@"; do

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* pfsemu [options] SOURCE MOUNTPOINT: mounts, says so, serves until it is told to quit, SIGTERM or
- * SIGINT comes, its owner dies or the mount goes. */
+/* pfsemu [options] SOURCE MOUNTPOINT: mounts, reports that, and serves until it gets the command to
+ * quit, SIGTERM or SIGINT, its owner dies, or the mount is removed. */
 #include "pfs_tree.h"
 
 #include <errno.h>
@@ -164,7 +164,7 @@ static int detach(void)
     return fds[1];
 }
 
-/* Descriptors are what nodes are made of. */
+/* Each node holds a descriptor. */
 static void raise_limit(void)
 {
     struct rlimit limit;
@@ -177,8 +177,9 @@ static void raise_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* What hides names, changes without a stamp or knows no sizes is no parallel file system: it has a
- * type of its own, by which those that go by types can know. */
+/* Storage that hides names, changes without a stamp or reports no sizes does not behave like a
+ * parallel file system. It gets a file system type of its own, so that software that decides by
+ * type can recognise it. */
 static struct fuse_session *create_session(struct cu_pfs_mount *mount)
 {
     bool odd = cu_pfs_quirk(CU_PFS_QUIRK_HIDDEN) || cu_pfs_quirk(CU_PFS_QUIRK_NOCASE) ||

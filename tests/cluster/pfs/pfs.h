@@ -50,7 +50,7 @@ int cu_pfs_gate(enum cu_pfs_kind kind, const char *path);
 void cu_pfs_pace(uint64_t bytes);
 /* -EINVAL: there is no such setting. */
 int cu_pfs_set(const char *name, uint64_t value);
-/* Oddities that real storage has. Each is a number, 0 when it is off; README.md has the table. */
+/* Quirks of real storage systems. Each is a number, 0 when it is off; README.md has the table. */
 enum cu_pfs_quirk {
     CU_PFS_QUIRK_BLKSIZE,       /* its value is the st_blksize of files */
     CU_PFS_QUIRK_COARSE,        /* stamps of whole seconds */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What storage shows otherwise than a local file system does. Nodes inside are always those of the
- * source; only what is told to the kernel passes through here. */
+/* Quirks: how the emulated storage differs from a local file system. Nodes inside are always those
+ * of the source; only answers to the kernel are changed here. */
 #include "pfs_quirk.h"
 
 #include <errno.h>
@@ -48,7 +48,7 @@ static ino_t ino_of(fuse_req_t req, ino_t ino)
         salt += (uint64_t)time(NULL);
     if (salt > 0)
         ino = ino * INO_FACTOR + salt % INO_FACTOR;
-    /* so that one mount's number of a file is another's of another file */
+    /* so that the number of a file on one mount is that of another file on another mount */
     if (cu_pfs_quirk(CU_PFS_QUIRK_INO_PER_MOUNT) > 0)
         ino += mount->index + 1;
     return ino;

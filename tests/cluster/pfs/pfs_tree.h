@@ -59,7 +59,8 @@ int cu_pfs_find(fuse_req_t req, const struct cu_pfs_node *parent, const char *na
 /* The answer to getattr and setattr. */
 void cu_pfs_reply_attr(fuse_req_t req, const struct cu_pfs_node *node);
 
-/* Who looked up what last, to tell lstat(2) from fstat(2). node NULL: the thread did else. */
+/* Notes the last lookup of each thread, to distinguish lstat(2) from fstat(2). node NULL: the
+ * thread did something else. */
 void cu_pfs_last_set(fuse_req_t req, const struct cu_pfs_node *node);
 bool cu_pfs_last_take(fuse_req_t req, const struct cu_pfs_node *node);
 

@@ -25,7 +25,7 @@ static bool begin(fuse_req_t req, const struct cu_pfs_node *parent, const char *
     return rc == 0;
 }
 
-/* Ends what began: rc is that of the system call. */
+/* Ends the operation: rc is the result of the system call. */
 static void end_entry(fuse_req_t req, int rc, const struct cu_pfs_node *parent, const char *name)
 {
     cu_pfs_user_leave(req);

@@ -95,7 +95,7 @@ static int show_all(const struct cu_launch_options *options, const char *site, j
     for (unsigned i = 0; i < cu_job_option_count() && rc == 0; i++) {
         s.name = cu_job_option_name(i);
         s.value = cu_job_option_format(i, &options->job, value) ? value : NULL;
-        if (strcmp(s.name, "group") == 0) /* who launches, and no setting */
+        if (!cu_job_option_is_setting(i))
             continue;
         find_origin(options, i, &s);
         rc = show(&s, site, list);

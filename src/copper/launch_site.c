@@ -58,11 +58,9 @@ static int take_line(struct site *s, char *line)
     if (strcmp(name, "mount") == 0)
         return cu_error_set(s->err, -EINVAL, "%s: stands in the environment, as COPPER_MOUNT",
                             label);
-    if (strcmp(name, "left_out") == 0 || strcmp(name, "confirm") == 0 ||
-        strcmp(name, "owner") == 0 || strcmp(name, "lease") == 0)
-        return cu_error_set(s->err, -EINVAL, "%s: is what a launch finds, and no setting", label);
-    if (strcmp(name, "group") == 0)
-        return cu_error_set(s->err, -EINVAL, "%s: is that of who launches, and no setting", label);
+    option = cu_job_option_find(name, strlen(name));
+    if (option >= 0 && !cu_job_option_is_setting((unsigned)option))
+        return cu_error_set(s->err, -EINVAL, "%s: is for the launch to say, and no setting", label);
     for (size_t i = 0; i < s->seen_count; i++)
         if (strcmp(s->seen[i], name) == 0)
             return cu_error_set(s->err, -EINVAL, "%s: is there twice", label);
@@ -77,7 +75,6 @@ static int take_line(struct site *s, char *line)
                                   "an absolute path",
                                   label, value);
     rc = cu_job_set(s->job, name, value, label, s->err);
-    option = cu_job_option_find(name, strlen(name));
     if (rc == 0 && option >= 0)
         *s->set |= UINT32_C(1) << option;
     return rc;

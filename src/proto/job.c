@@ -300,6 +300,16 @@ unsigned cu_job_option_count(void)
     return (unsigned)OPTION_COUNT;
 }
 
+bool cu_job_option_is_setting(unsigned i)
+{
+    static const char *const told[] = {"confirm", "owner", "lease", "left_out", "group"};
+
+    for (size_t n = 0; n < sizeof(told) / sizeof(told[0]); n++)
+        if (strcmp(options[i].name, told[n]) == 0)
+            return false;
+    return true;
+}
+
 const char *cu_job_option_name(unsigned i)
 {
     return options[i].name;

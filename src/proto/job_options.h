@@ -9,6 +9,8 @@
 
 unsigned cu_job_option_count(void); /* at most 32 */
 const char *cu_job_option_name(unsigned i);
+/* May people set it? Others are what one launch tells its daemons of itself. */
+bool cu_job_option_is_setting(unsigned i);
 /* Index of the option called name[0..len), or -1. */
 int cu_job_option_find(const char *name, size_t len);
 /* Value as text into out; false when the option is not given and has no text. */

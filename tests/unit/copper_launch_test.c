@@ -219,7 +219,8 @@ static void test_a_wrong_line_of_the_site_is_named(void **state)
         {"fast = yes\n", ":1: fast: there is no option \"fast\""},
         {"fanout = 3\nfanout = 4\n", ":2: fanout: is there twice"},
         {"mount = /x\n", ":1: mount: stands in the environment, as COPPER_MOUNT"},
-        {"group = 100\n", ":1: group: is that of who launches, and no setting"},
+        {"group = 100\n", ":1: group: is for the launch to say, and no setting"},
+        {"lease = 1\n", ":1: lease: is for the launch to say, and no setting"},
         {"encrypt = maybe\n", ":1: encrypt: \"maybe\" is not a switch; allowed is yes or no"},
         {"fanout =\n", ":1: fanout: \"\" is not a fan-out; allowed is 1 to 1024"},
     };

@@ -185,15 +185,19 @@ static const char *state_name(enum cu_task_state state)
     return "?";
 }
 
-/* Without those that the launch went on without. */
-static json_t *all_hosts(const struct cu_commands *commands)
+/* All hosts of the job by rank, and those of them that the launch went on without. */
+static void add_hosts(const struct cu_commands *commands, json_t *object)
 {
-    json_t *names = json_array();
+    const struct cu_hosts *hosts = &commands->config.job->hosts;
+    json_t *names = json_array(), *without = json_array();
 
-    for (size_t i = 0; i < commands->config.job->hosts.count; i++)
-        if (!cu_idset_has(&commands->left_out, (uint32_t)i))
-            json_array_append_new(names, json_string(commands->config.job->hosts.names[i]));
-    return names;
+    for (size_t i = 0; i < hosts->count; i++) {
+        json_array_append_new(names, json_string(hosts->names[i]));
+        if (cu_idset_has(&commands->left_out, (uint32_t)i))
+            json_array_append_new(without, json_string(hosts->names[i]));
+    }
+    json_object_set_new(object, "hosts", names);
+    json_object_set_new(object, "hosts_without", without);
 }
 
 json_t *cu_results_doctor(struct cu_commands *commands, bool hosts, uint64_t now_ns)
@@ -203,7 +207,7 @@ json_t *cu_results_doctor(struct cu_commands *commands, bool hosts, uint64_t now
     if (object == NULL)
         return NULL;
     if (hosts)
-        json_object_set_new(object, "hosts", all_hosts(commands));
+        add_hosts(commands, object);
     cu_list_for_each (it, &commands->tasks) {
         const struct cu_task *task = CU_LIST_ENTRY(it, struct cu_task, link);
         json_t *entry;

@@ -95,7 +95,18 @@ static int stop_through(struct cu_client *client, const struct cu_hosts *known, 
     return rc == -ENOMEM ? rc : 0;
 }
 
-/* The hosts of the job as the daemon of this node knows them from the launcher. */
+static bool is_in(const json_t *names, const char *name)
+{
+    const json_t *value;
+    size_t i;
+
+    json_array_foreach(names, i,
+                       value) if (json_is_string(value) &&
+                                  strcmp(json_string_value(value), name) == 0) return true;
+    return false;
+}
+
+/* The hosts that the job runs on, as the daemon of this node knows them from the launcher. */
 static int hosts_here(struct cu_client *client, bool all, struct cu_hosts *hosts,
                       struct cu_error *err)
 {
@@ -108,8 +119,11 @@ static int hosts_here(struct cu_client *client, bool all, struct cu_hosts *hosts
 
     json_decref(request);
     if (rc == 0)
-        json_array_foreach(json_object_get(result, "hosts"), i, name)
-            fprintf(out, "%s\n", json_is_string(name) ? json_string_value(name) : "");
+        json_array_foreach(
+            json_object_get(result, "hosts"), i,
+            name) if (json_is_string(name) &&
+                      !is_in(json_object_get(result, "hosts_without"), json_string_value(name)))
+            fprintf(out, "%s\n", json_string_value(name));
     if (out != NULL && fclose(out) != 0 && rc == 0)
         rc = -ENOMEM;
     if (rc == 0)

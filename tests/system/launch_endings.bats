@@ -222,8 +222,8 @@ in_job() {
     printf 'node1\nnode2\n' >"$CLUSTER_DIR/home/pbs"
     mkfifo "$CLUSTER_DIR/home/end"
     in_job 1.server node1 '"$0" -H node1,node2 && read -r _ <"$1"' "$COPPER_BIN/launch_copper.sh" \
-        "$CLUSTER_DIR/home/end" 3>&- &
-    until_true eval '[[ $(copper node2 status --wait 2>&1) == *"2 of 2 nodes ready"* ]]'
+        "$CLUSTER_DIR/home/end" >"$BATS_TEST_TMPDIR/first" 3>&- &
+    until_true grep -q "2 nodes ready" "$BATS_TEST_TMPDIR/first"
     for node in node1 node2; do
         run -1 in_job 2.server "$node" '"$0"' "$COPPER_BIN/stop_copper.sh"
         [[ $output == "copper: Copper at $mount (2 nodes) was launched by pbs 1.server, not by this one, and goes on: stop_copper.sh --all stops it" ]]

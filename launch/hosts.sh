@@ -26,10 +26,34 @@ lsf_hosts() {
             for (i = first; i <= n; i++) print line[i] }' "$1"
 }
 
+# slurm_hosts: the nodes of all components of the job. Where their names lead nowhere, their addresses,
+# as Slurm has them.
+slurm_hosts() {
+    component=0
+    while [ "$component" -lt "${SLURM_HET_SIZE:-1}" ]; do
+        name=SLURM_JOB_NODELIST
+        [ -z "${SLURM_HET_SIZE:-}" ] || name=SLURM_JOB_NODELIST_HET_GROUP_$component
+        eval "list=\${$name:-}"
+        [ -n "$list" ] || [ "$name" != SLURM_JOB_NODELIST ] || list=${SLURM_NODELIST:-}
+        [ -n "$list" ] || fail "$name" "is not set, though SLURM_JOB_ID is: use -H"
+        names=$(scontrol show hostnames "$list") || exit 1
+        if getent ahosts "${names%%"$newline"*}" >/dev/null; then
+            printf '%s\n' "$names"
+        else
+            # Of all, of which those of the job: the list may be longer than an argument.
+            scontrol show node -o | sed -n 's/^NodeName=\([^ ]*\) .*NodeAddr=\([^ ]*\) .*/\1 \2/p' |
+                { printf '%s\n' "$names" | sed 's/^/. /'; cat; } |
+                awk '$1 == "." { of_job[$2] = $2; next } $1 in of_job { of_job[$1] = $2 }
+                    END { for (node in of_job) print of_job[node] }'
+        fi
+        component=$((component + 1))
+    done
+}
+newline='
+'
+
 if [ -n "${SLURM_JOB_ID:-}" ]; then
-    list=${SLURM_JOB_NODELIST:-${SLURM_NODELIST:-}}
-    [ -n "$list" ] || fail SLURM_JOB_NODELIST "is not set, though SLURM_JOB_ID is: use -H"
-    exec scontrol show hostnames "$list"
+    slurm_hosts
 elif [ -n "${PBS_NODEFILE:-}" ]; then
     readable PBS_NODEFILE "$PBS_NODEFILE"
     exec cat -- "$PBS_NODEFILE"

@@ -43,7 +43,7 @@ for group in ${groups:-""}; do
 done
 # A node is called by its address where its name is none (hosts.sh): "ADDRESS NODE" for each.
 if [ -n "$(cat "$files"/job.* | awk 'FILENAME == ARGV[1] { of_job[$0]; next } !($0 in of_job)' - "$hosts")" ]; then
-    scontrol show node -o "$(cat "$files"/job.* | paste -sd, -)" 2>/dev/null |
+    scontrol show node -o 2>/dev/null |
         sed -n 's/^NodeName=\([^ ]*\) .*NodeAddr=\([^ ]*\) .*/\2 \1/p' >"$files/addresses"
 else
     : >"$files/addresses"

@@ -25,10 +25,31 @@ static int64_t not_found(const struct cu_job *job, const char *name, int64_t cod
                         count > 1 ? job->hosts.names[count - 1] : "");
 }
 
+/* A list may have addresses where names lead nowhere: that of one of this node's interfaces. */
+static int64_t rank_of_address(const struct cu_job *job)
+{
+    struct ifaddrs *list = NULL;
+    int64_t rank = -ENOENT;
+
+    if (getifaddrs(&list) < 0)
+        return -ENOENT;
+    for (const struct ifaddrs *it = list; it != NULL && rank < 0; it = it->ifa_next) {
+        char address[CU_ROSTER_ADDRESS_MAX];
+
+        if (it->ifa_addr != NULL && it->ifa_addr->sa_family == AF_INET &&
+            (it->ifa_flags & IFF_LOOPBACK) == 0 &&
+            getnameinfo(it->ifa_addr, sizeof(struct sockaddr_in), address, sizeof(address), NULL, 0,
+                        NI_NUMERICHOST) == 0)
+            rank = cu_job_rank_of(job, address);
+    }
+    freeifaddrs(list);
+    return rank;
+}
+
 int64_t cu_roster_rank(const struct cu_job *job, const char *node, const char *host_name,
                        const char *node_env, struct cu_error *err)
 {
-    int64_t rank, rank_env;
+    int64_t rank, rank_env, rank_address;
 
     if (node != NULL) {
         rank = cu_job_rank_of(job, node);
@@ -37,6 +58,9 @@ int64_t cu_roster_rank(const struct cu_job *job, const char *node, const char *h
     rank = cu_job_rank_of(job, host_name);
     if (rank >= 0)
         return rank;
+    rank_address = rank_of_address(job);
+    if (rank_address >= 0)
+        return rank_address;
     if (node_env != NULL && node_env[0] != '\0') {
         rank_env = cu_job_rank_of(job, node_env);
         return rank_env >= 0 ? rank_env : not_found(job, node_env, rank_env, err);

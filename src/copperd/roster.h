@@ -11,8 +11,8 @@
 #define CU_ROSTER_ADDRESS_MAX 64
 
 /* Rank of this node: of the name `node` when not NULL (--node); else of host_name; else of
- * node_env ($COPPER_NODE, may be NULL). A list with the one entry "localhost" is this node.
- * -ENOENT or -ENOTUNIQ with err. */
+ * an address of this node; else of node_env ($COPPER_NODE, may be NULL). A list with the one entry
+ * "localhost" is this node. -ENOENT or -ENOTUNIQ with err. */
 __attribute__((warn_unused_result)) int64_t cu_roster_rank(const struct cu_job *job,
                                                            const char *node, const char *host_name,
                                                            const char *node_env,

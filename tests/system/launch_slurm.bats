@@ -116,6 +116,21 @@ END
     nothing_left
 }
 
+@test "a heterogeneous job gets Copper on all components, and each step all cores of the job" {
+    run -0 batch -N 1 -n 1 -c 2 : -N 2 -n 2 <<'END'
+launch_copper.sh || exit 1
+srun -Q --het-group=0,1 --overlap cat /tmp/root/copper/etc/hostname
+scontrol show step "$SLURM_JOB_ID" | tr '\n' ' '
+stop_copper.sh
+END
+    echo "$output"
+    [[ $output == *"copper: 3 nodes ready"* ]]
+    [ "$(grep -cx "$(cat /etc/hostname)" <<<"$output")" = 3 ]
+    # The job has two cores of the first node, so its step has both.
+    [[ $output == *" CPUs=2 Tasks=1 Name=copper "* ]]
+    [[ $output == *"copper: stopped on 3 nodes" ]]
+}
+
 # sniff FILE: all packets on node2's network, until the file $work/enough exists.
 sniff() {
     rm -f "$work/sniffing" "$work/enough"

@@ -58,6 +58,35 @@ END
     [ "$(hosts FLUX_URI=local:///x)" = 'n[1-3]' ]
 }
 
+@test "the hosts of a Slurm job: all components, and addresses where names lead nowhere" {
+    stub scontrol <<'END'
+case "$*" in
+"show hostnames n[1-2]") printf 'n1\nn2\n' ;;
+"show hostnames n3") echo n3 ;;
+"show node -o") for i in 1 2 3 4; do echo "NodeName=n$i Arch=x86_64 NodeAddr=10.0.0.$i NodeHostName=n$i Version=22.05"; done ;;
+*) exit 1 ;;
+esac
+END
+    stub getent <<'END'
+exit "${UNKNOWN:-0}"
+END
+    [ "$(hosts SLURM_JOB_ID=1 SLURM_JOB_NODELIST='n[1-2]' | xargs)" = "n1 n2" ]
+    [ "$(hosts SLURM_JOB_ID=1 SLURM_JOB_NODELIST='n[1-2]' SLURM_HET_SIZE=2 \
+        SLURM_JOB_NODELIST_HET_GROUP_0='n[1-2]' SLURM_JOB_NODELIST_HET_GROUP_1=n3 | xargs)" = "n1 n2 n3" ]
+    refused SLURM_JOB_NODELIST_HET_GROUP_1 SLURM_JOB_ID=1 SLURM_HET_SIZE=2 SLURM_JOB_NODELIST='n[1-2]' \
+        SLURM_JOB_NODELIST_HET_GROUP_0='n[1-2]'
+    [ "$(hosts UNKNOWN=2 SLURM_JOB_ID=1 SLURM_JOB_NODELIST='n[1-2]' | sort | xargs)" = "10.0.0.1 10.0.0.2" ]
+    # The launcher calls them by their names, and tells of them by their addresses.
+    stub srun <<'END'
+while [ "$1" != -w ]; do shift; done
+echo "placed: $(xargs <"$2")" >&2
+echo "1: @copper n2 7 no room" >&2
+END
+    run -0 --separate-stderr env PATH="$stubs:$PATH" UNKNOWN=2 SLURM_JOB_ID=1 SLURM_JOB_NODELIST='n[1-2]' COPPER_INPUT=/dev/null \
+        COPPER_OUTPUT=no "$top/launch/srun.sh" run /bin/true < <(printf '10.0.0.1\n10.0.0.2\n')
+    [[ $output == "10.0.0.2 7 no room"* ]]
+}
+
 @test "a scheduler that does not tell its hosts is an error, not a job of one node" {
     refused PBS_JOBID PBS_JOBID=1
     refused PBS_NODEFILE PBS_JOBID=1 PBS_NODEFILE="$BATS_TEST_TMPDIR/none"

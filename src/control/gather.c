@@ -84,6 +84,22 @@ static void own_stats(struct cu_commands *commands, struct cu_task *task)
     json_decref(own);
 }
 
+/* The path to refresh, which was checked when it came: the requested one, or the nearest above it
+ * that a REFRESH message can carry. What is below is refreshed, too. Its length, or -EINVAL. */
+static int refresh_path(const char *name, char out[CU_PATH_MAX])
+{
+    char whole[CU_TREE_PATH_MAX];
+    int len = cu_text_unname(name, whole, sizeof(whole));
+
+    if (len <= 0)
+        return -EINVAL;
+    while (len >= CU_PATH_MAX)
+        len = (int)cu_path_parent_len(whole, (size_t)len);
+    memcpy(out, whole, (size_t)len);
+    out[len] = '\0';
+    return len;
+}
+
 /* Complete when the kernel has been sent all invalidations. */
 static void own_refresh(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns)
 {
@@ -94,7 +110,7 @@ static void own_refresh(struct cu_commands *commands, struct cu_task *task, uint
     int len = 1;
 
     if (task->op == CU_OP_REFRESH)
-        len = cu_text_unname(name, path, sizeof(path)); /* was judged when it came */
+        len = refresh_path(name, path);
     if (len <= 0)
         return;
     if (task->op == CU_OP_REFRESH) {

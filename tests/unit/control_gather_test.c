@@ -114,6 +114,23 @@ static void test_gather_broken_results(void **state)
     assert_string_equal(listed(node.reply, "silent", 1), "node3");
 }
 
+/* Longer than the message between daemons carries: what is above it is refreshed. */
+static void test_refresh_of_a_long_path(void **state)
+{
+    char text[CU_TREE_PATH_MAX], *at = text;
+
+    (void)state;
+    start(0);
+    at += sprintf(at, "{\"op\":\"refresh\",\"path\":\"");
+    for (int i = 0; i < 500; i++)
+        at += sprintf(at, "/directory%d", i);
+    sprintf(at, "\"}");
+    request(text);
+    assert_true(ok());
+    assert_int_equal(number("nodes"), 1);
+    assert_int_equal(cu_core_generation(node.core), 1);
+}
+
 static void test_gather_lost_child(void **state)
 {
     (void)state;
@@ -495,6 +512,7 @@ int main(void)
         TEST(test_stop_goes_on_without_asker),
         TEST(test_stop_here),
         TEST(test_below),
+        TEST(test_refresh_of_a_long_path),
         TEST(test_refresh_waits_for_the_kernels),
         TEST(test_stop_lingers),
         TEST(test_stop_lingers_in_vain),

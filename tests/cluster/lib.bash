@@ -66,7 +66,8 @@ hear_sanitizers() {
     for name in ASAN LSAN UBSAN; do
         printf '%s_OPTIONS=log_path=%s\n' "$name" "$to/said.%NODE%"
     done >"$CLUSTER_DIR/environment"
-    printf 'TSAN_OPTIONS=log_path=%s:die_after_fork=0\n' "$to/said.%NODE%" >>"$CLUSTER_DIR/environment"
+    # Without the second that each process waits at its end: a stop takes it for a daemon that does not end.
+    printf 'TSAN_OPTIONS=log_path=%s:die_after_fork=0:atexit_sleep_ms=0\n' "$to/said.%NODE%" >>"$CLUSTER_DIR/environment"
 }
 
 # Fails with the reports since the last call.

@@ -28,7 +28,10 @@ sshd_up() {
         # What a login prints must not count.
         echo "echo Welcome to the cluster" >~/.bashrc'
     for node in node1 node2 node3 node4; do
-        on "$node" sh -c 'mkdir -p -m 755 /run/sshd && exec /usr/sbin/sshd -f "$1"' sh "$dir/config"
+        # What sanitizers are told reaches daemons that sshd starts, too.
+        sed "s/%NODE%/$node/g" "$CLUSTER_DIR/environment" 2>/dev/null | xargs -r echo SetEnv |
+            cat "$dir/config" - >"$dir/config.$node"
+        on "$node" sh -c 'mkdir -p -m 755 /run/sshd && exec /usr/sbin/sshd -f "$1"' sh "$dir/config.$node"
     done
 }
 

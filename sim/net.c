@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FRAME_BYTES  66u         /* Ethernet, IP and TCP around a message */
 #define SMALL_NS     1000u       /* on the wire for less than that: not worth an event of its own */
 #define SOCKET_BYTES (32u << 10) /* with faults: a kernel takes as much before a queue is seen */
 
@@ -140,74 +139,6 @@ void cu_sim_net_abandon(struct cu_sim *sim, uint32_t index, unsigned end, bool l
 
 /* --- messages --------------------------------------------------------------------------------- */
 
-static uint64_t bulk_of(const struct cu_sim *sim, const struct cu_msg *msg)
-{
-    if (msg->type != CU_MSG_ANSWER)
-        return 0;
-    return cu_sim_world_true_bytes(sim->world, msg->answer.value.bytes) +
-           cu_sim_world_true_bytes(sim->world, msg->answer.value.content);
-}
-
-static uint64_t wire_bytes(const struct cu_sim *sim, const struct cu_msg *msg)
-{
-    uint64_t bytes = CU_MSG_HEAD + FRAME_BYTES;
-
-    switch (msg->type) {
-    case CU_MSG_WANT:
-        return bytes + 60 + msg->want.path_len;
-    case CU_MSG_ANSWER:
-        return bytes + (msg->answer.kind == CU_KIND_ATTR ? 160 : 80) + bulk_of(sim, msg);
-    case CU_MSG_REFRESH:
-        return bytes + 8 + msg->refresh.path_len;
-    case CU_MSG_READY:
-        return bytes + 8 + (msg->ready.count + 7) / 8;
-    case CU_MSG_JOIN:
-    case CU_MSG_PING:
-    case CU_MSG_PONG:
-    case CU_MSG_CONTROL:
-    case CU_MSG_RESULT:
-    case CU_MSG_BYE:
-        break;
-    }
-    return bytes + 8;
-}
-
-void cu_sim_net_drop(struct cu_sim *sim, struct cu_sim_message *message)
-{
-    cu_msg_clear(&message->msg);
-    free(message->bits);
-    message->next = sim->spare;
-    sim->spare = message;
-}
-
-/* Copies the message, so that it outlives the core's call. A path is one that sim->names keeps for
- * good. */
-static void own(struct cu_sim *sim, struct cu_sim_message *message)
-{
-    struct cu_msg *msg = &message->msg;
-
-    message->bits = NULL;
-    if (msg->type == CU_MSG_WANT && sim->config.faults) {
-        uint32_t file = cu_sim_world_find(sim->world, msg->want.path, msg->want.path_len);
-
-        if (file == CU_SIM_NONE) {
-            cu_sim_violation(sim, "a WANT of a path that nobody asked for: %.*s",
-                             (int)msg->want.path_len, msg->want.path);
-            file = 0;
-        }
-        msg->want.path = sim->world->files[file].path;
-    } else if (msg->type == CU_MSG_REFRESH) {
-        msg->refresh.path = "/"; /* no other is refreshed here */
-        msg->refresh.path_len = 1;
-    } else if (msg->type == CU_MSG_READY) {
-        size_t size = (msg->ready.count + 7) / 8;
-
-        message->bits = cu_sim_alloc(size, 1);
-        memcpy(message->bits, msg->ready.bits, size);
-        msg->ready.bits = message->bits;
-    }
-}
-
 /* Wants and answers pair up by id, so they may overtake each other, as they do on a transport with
  * several channels; what a connection says about itself keeps its place. */
 static bool may_overtake(const struct cu_msg *msg)
@@ -235,30 +166,21 @@ static void tell_empty(struct cu_sim *sim, struct cu_sim_conn *conn, unsigned en
     cu_sim_node_run(node);
 }
 
-static struct cu_sim_message *new_message(struct cu_sim *sim)
-{
-    struct cu_sim_message *message = sim->spare;
-
-    if (!message)
-        return cu_sim_alloc(1, sizeof *message);
-    sim->spare = message->next;
-    return message;
-}
-
 int cu_sim_net_send(struct cu_sim *sim, struct cu_sim_node *node, struct cu_peer peer,
                     struct cu_msg *msg, uint64_t *queued)
 {
     const struct cu_sim_machine *machine = &sim->config.machine;
     struct cu_sim_link *link = find_link(node, peer);
-    uint64_t bytes = wire_bytes(sim, msg), leaves, wire, there, last_ns;
+    uint64_t bytes = cu_sim_message_wire_bytes(sim, msg), leaves, wire, there, last_ns;
     struct cu_sim_message *message;
     struct cu_sim_conn *conn;
 
     if (!link || !sim->conns[link->conn].up[end_of(peer)])
         return -ENOTCONN;
     conn = &sim->conns[link->conn];
-    leaves = cu_sim_node_cpu(
-        sim, node, machine->send_cpu_ns + bulk_of(sim, msg) * machine->bulk_cpu_ps_per_byte / 1000);
+    leaves = cu_sim_node_cpu(sim, node,
+                             machine->send_cpu_ns + cu_sim_message_bulk(sim, msg) *
+                                                        machine->bulk_cpu_ps_per_byte / 1000);
     wire = cu_sim_transfer_ns(bytes, machine->nic_bytes_per_s);
     if (leaves < node->tx_ns)
         leaves = node->tx_ns;
@@ -266,13 +188,13 @@ int cu_sim_net_send(struct cu_sim *sim, struct cu_sim_node *node, struct cu_peer
     node->tx_busy_ns += wire;
     sim->result->messages++;
     sim->result->wire_bytes += bytes;
-    message = new_message(sim);
+    message = cu_sim_message_new(sim);
     message->conn = link->conn;
     message->from = (uint8_t)end_of(peer);
     message->bytes = (uint32_t)bytes;
     message->msg = *msg; /* out of the effect */
     *msg = (struct cu_msg){0};
-    own(sim, message);
+    cu_sim_message_own(sim, message);
     last_ns = conn->last_ns[message->from];
     there = arrival(sim, conn, message->from, leaves);
     if (may_overtake(&message->msg) && cu_sim_rng_chance(&sim->fault_rng, sim->overtake_ppm)) {
@@ -309,10 +231,10 @@ static void received(struct cu_sim *sim, struct cu_sim_message *message)
     const struct cu_sim_machine *machine = &sim->config.machine;
     struct cu_sim_node *node = node_of(sim, &sim->conns[message->conn], !message->from);
     uint64_t cost = machine->receive_cpu_ns +
-                    bulk_of(sim, &message->msg) * machine->bulk_cpu_ps_per_byte / 1000;
+                    cu_sim_message_bulk(sim, &message->msg) * machine->bulk_cpu_ps_per_byte / 1000;
 
     if (gone(sim, message->conn, !message->from) || !node) {
-        cu_sim_net_drop(sim, message);
+        cu_sim_message_drop(sim, message);
         return;
     }
     cu_sim_engine_push(&sim->engine, cu_sim_node_cpu(sim, node, cost), CU_SIM_DELIVER, node->rank,
@@ -332,7 +254,7 @@ static void arrive(struct cu_sim *sim, struct cu_sim_message *message)
     if (over && conn->queued[message->from] <= SOCKET_BYTES)
         tell_empty(sim, conn, message->from);
     if (gone(sim, message->conn, !message->from) || !node) {
-        cu_sim_net_drop(sim, message);
+        cu_sim_message_drop(sim, message);
         return;
     }
     if (start < node->rx_ns)
@@ -343,22 +265,6 @@ static void arrive(struct cu_sim *sim, struct cu_sim_message *message)
         cu_sim_engine_push(&sim->engine, node->rx_ns, CU_SIM_RECEIVED, node->rank, 0, message);
     else
         received(sim, message);
-}
-
-/* A payload with one bit wrong, as a bad cable or memory makes it. */
-static void spoil(struct cu_sim *sim, struct cu_msg *msg)
-{
-    struct cu_buf *bytes = msg->answer.value.bytes, *bad;
-
-    if (!bytes || bytes->size == 0)
-        return;
-    bad = cu_buf_copy(bytes->data, bytes->size);
-    if (!bad)
-        exit(3);
-    bad->data[cu_sim_rng_below(&sim->fault_rng, bad->size)] ^= 1;
-    cu_buf_unref(bytes);
-    msg->answer.value.bytes = bad;
-    sim->result->faults++;
 }
 
 /* In the simulation no node sends an answer that was not asked for. */
@@ -382,11 +288,11 @@ static void deliver(struct cu_sim *sim, struct cu_sim_message *message)
     bool answer = message->msg.type == CU_MSG_ANSWER;
 
     if (gone(sim, message->conn, !message->from) || !node) {
-        cu_sim_net_drop(sim, message);
+        cu_sim_message_drop(sim, message);
         return;
     }
     if (answer && cu_sim_rng_chance(&sim->fault_rng, sim->corrupt_ppm)) {
-        spoil(sim, &message->msg);
+        cu_sim_message_spoil(sim, &message->msg);
         node->reads_why++;
     }
     if (answer && (msg->answer.value.error == EBUSY || msg->answer.value.error == ENOMEM))
@@ -398,7 +304,7 @@ static void deliver(struct cu_sim *sim, struct cu_sim_message *message)
         hand_over(sim, node, peer, &message->msg);
         cu_sim_node_run(node);
     }
-    cu_sim_net_drop(sim, message);
+    cu_sim_message_drop(sim, message);
 }
 
 /* --- connections ------------------------------------------------------------------------------ */

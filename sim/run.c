@@ -324,7 +324,7 @@ static void drop_events(struct cu_sim *sim)
     while (cu_sim_engine_pop(&sim->engine, &event)) {
         if (event.type == CU_SIM_ARRIVE || event.type == CU_SIM_RECEIVED ||
             event.type == CU_SIM_DELIVER)
-            cu_sim_net_drop(sim, event.p);
+            cu_sim_message_drop(sim, event.p);
         else if (event.type == CU_SIM_STORED)
             free(event.p);
     }

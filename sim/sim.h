@@ -273,8 +273,18 @@ void cu_sim_net_event(struct cu_sim *sim, const struct cu_sim_event *event);
 void cu_sim_net_reset(struct cu_sim *sim, uint32_t conn);
 /* The node at `end` is gone; loud: the other end learns. */
 void cu_sim_net_abandon(struct cu_sim *sim, uint32_t conn, unsigned end, bool loud);
-/* Frees what an event owns that will not be handled. */
-void cu_sim_net_drop(struct cu_sim *sim, struct cu_sim_message *message);
+
+/* message.c */
+struct cu_sim_message *cu_sim_message_new(struct cu_sim *sim);
+/* Copies what its msg points to, so that it outlives the core's call. */
+void cu_sim_message_own(struct cu_sim *sim, struct cu_sim_message *message);
+/* Frees what it owns; it is done with, or will not be handled. */
+void cu_sim_message_drop(struct cu_sim *sim, struct cu_sim_message *message);
+/* Bytes of payload, and of all of it on the wire. */
+uint64_t cu_sim_message_bulk(const struct cu_sim *sim, const struct cu_msg *msg);
+uint64_t cu_sim_message_wire_bytes(const struct cu_sim *sim, const struct cu_msg *msg);
+/* Spoils one bit of an answer's payload. */
+void cu_sim_message_spoil(struct cu_sim *sim, struct cu_msg *msg);
 
 /* store.c */
 void cu_sim_store_init(struct cu_sim *sim);

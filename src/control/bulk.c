@@ -54,8 +54,8 @@ static size_t weight(const json_t *json)
     const json_t *parts = json_is_object(json) ? json_object_get(json, "nodes") : json, *part;
     size_t sum = 0, i;
 
-    json_array_foreach((json_t *)parts, i, part) sum +=
-        json_is_array(part) ? json_array_size(part) : 1;
+    json_array_foreach ((json_t *)parts, i, part)
+        sum += json_is_array(part) ? json_array_size(part) : 1;
     return sum;
 }
 
@@ -68,7 +68,8 @@ static void flatten(json_t *result)
     if (!json_is_array(parts))
         return;
     flat = json_array();
-    json_array_foreach(parts, i, part) json_array_extend(flat, part);
+    json_array_foreach (parts, i, part)
+        json_array_extend(flat, part);
     json_object_set_new(result, "nodes", flat);
 }
 

@@ -413,8 +413,10 @@ static void make_printable(json_t *value)
             (void)json_string_set(value, "");
         free(line);
     }
-    json_array_foreach(value, i, part) make_printable(part);
-    json_object_foreach(value, key, part) make_printable(part);
+    json_array_foreach (value, i, part)
+        make_printable(part);
+    json_object_foreach (value, key, part)
+        make_printable(part);
 }
 
 int cu_client_receive(struct cu_client *client, int timeout_ms, json_t **result,

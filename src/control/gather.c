@@ -61,8 +61,7 @@ static void drop_zeros(json_t *counters)
     json_t *value;
     void *next;
 
-    json_object_foreach_safe(counters, next, name, value)
-    {
+    json_object_foreach_safe (counters, next, name, value) {
         if (json_integer_value(value) == 0)
             json_object_del(counters, name);
     }
@@ -211,8 +210,7 @@ static void add_counters(json_t *sum, const json_t *counters)
     const char *name;
     json_t *value;
 
-    json_object_foreach((json_t *)counters, name, value)
-    {
+    json_object_foreach ((json_t *)counters, name, value) {
         uint64_t so_far = (uint64_t)json_integer_value(json_object_get(sum, name));
         uint64_t more = (uint64_t)json_integer_value(value), total = so_far + more;
 

@@ -201,8 +201,7 @@ static void print_file_systems(const json_t *daemon)
     const json_t *list = json_object_get(daemon, "file_systems"), *entry;
     size_t i;
 
-    json_array_foreach(list, i, entry)
-    {
+    json_array_foreach (list, i, entry) {
         bool partial = json_is_true(json_object_get(entry, "partial"));
         bool unstamped = json_is_true(json_object_get(entry, "unstamped"));
 

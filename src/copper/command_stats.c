@@ -181,8 +181,7 @@ static int fail_silent(const json_t *result, uint64_t count)
     size_t len = 0, i;
     const json_t *name;
 
-    json_array_foreach(names, i, name)
-    {
+    json_array_foreach (names, i, name) {
         const char *host = json_string_value(name);
 
         if (host == NULL || len + strlen(host) + 8 > sizeof(text)) {

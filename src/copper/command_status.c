@@ -16,7 +16,8 @@ static void print_list(const json_t *names)
     const json_t *name;
     size_t i;
 
-    json_array_foreach(names, i, name) printf("%s%s", i > 0 ? ", " : "", json_string_value(name));
+    json_array_foreach (names, i, name)
+        printf("%s%s", i > 0 ? ", " : "", json_string_value(name));
 }
 
 static void print_tree(const json_t *tree)
@@ -78,7 +79,8 @@ static void print_status(const json_t *status)
     if (cu_cli_number(status, "restarts") > 0)
         printf("restarts    %" PRIu64 ": the daemon here has died, see its log\n",
                cu_cli_number(status, "restarts"));
-    json_array_foreach(json_object_get(status, "trees"), i, tree) print_tree(tree);
+    json_array_foreach (json_object_get(status, "trees"), i, tree)
+        print_tree(tree);
     printf("fan-out     %" PRIu64 "\n", cu_cli_number(status, "fanout"));
     printf("cache       %s of %s, %" PRIu64 " objects, chunks of %s\n",
            cu_cli_size(cu_cli_number(status, "cached_bytes"), cached),

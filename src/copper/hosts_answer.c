@@ -15,24 +15,53 @@
 
 #define HOSTS_MS 2000 /* time limit for this node's daemon to answer */
 
-/* The hosts as known to the daemon of this node, which has them from the launcher. */
-static int hosts_here(struct cu_client *client, struct cu_hosts *hosts, struct cu_error *err)
+static bool is_in(const json_t *names, const char *name)
+{
+    const json_t *value;
+    size_t i;
+
+    json_array_foreach (names, i, value) {
+        if (json_is_string(value) && strcmp(json_string_value(value), name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The names in a result's "hosts" that are not in without, one a line. 0 or -ENOMEM. */
+static int list_hosts(const json_t *result, const json_t *without, char **text, size_t *size)
+{
+    FILE *out = open_memstream(text, size);
+    const json_t *value;
+    size_t i;
+
+    if (out == NULL)
+        return -ENOMEM;
+    json_array_foreach (json_object_get(result, "hosts"), i, value) {
+        const char *name = json_is_string(value) ? json_string_value(value) : "";
+
+        if (!is_in(without, name))
+            fprintf(out, "%s\n", name);
+    }
+    return fclose(out) == 0 ? 0 : -ENOMEM;
+}
+
+int cu_hosts_answer_here(struct cu_client *client, bool running, struct cu_hosts *hosts,
+                         char owner[CU_SESSION_MAX], struct cu_error *err)
 {
     json_t *request = json_pack("{s:s,s:b}", "op", "doctor", "hosts", 1);
-    json_t *result = NULL, *name;
+    json_t *result = NULL;
     char *text = NULL;
-    size_t size = 0, i;
-    FILE *out = open_memstream(&text, &size);
-    int rc = out == NULL ? -ENOMEM : cu_client_call(client, request, HOSTS_MS, &result, err);
+    size_t size = 0;
+    int rc = cu_client_call(client, request, HOSTS_MS, &result, err);
 
     json_decref(request);
-    if (rc == 0)
-        json_array_foreach(json_object_get(result, "hosts"), i, name)
-            fprintf(out, "%s\n", json_is_string(name) ? json_string_value(name) : "");
-    if (out != NULL && fclose(out) != 0 && rc == 0)
-        rc = -ENOMEM;
+    if (rc == 0 && list_hosts(result, running ? json_object_get(result, "hosts_without") : NULL,
+                              &text, &size) != 0)
+        rc = cu_error_set(err, -ENOMEM, "out of memory");
     if (rc == 0)
         rc = cu_parse_hosts(text, size, hosts, err);
+    if (owner != NULL)
+        snprintf(owner, CU_SESSION_MAX, "%s", cu_cli_text(result, "owner"));
     json_decref(result);
     free(text);
     return rc;
@@ -47,7 +76,7 @@ int cu_hosts_answer_known(const char *mount_dir, struct cu_client *client, struc
 
     *known = (struct cu_hosts){0};
     if (!client->peer)
-        return hosts_here(client, known, err);
+        return cu_hosts_answer_here(client, false, known, NULL, err);
     rc = cu_rundir_path(getuid(), run_dir);
     if (rc == 0)
         rc = cu_rundir_file(run_dir, mount_dir, "job", path);
@@ -88,8 +117,7 @@ static int check_names(const struct cu_hosts *known, const json_t *names, bool *
     const json_t *value;
     size_t i, from = 0;
 
-    json_array_foreach(names, i, value)
-    {
+    json_array_foreach (names, i, value) {
         const char *name = json_string_value(value);
         size_t at = find(known, name, from);
 
@@ -124,8 +152,7 @@ static int check_nodes(const struct cu_hosts *known, const json_t *nodes, bool *
     size_t i, rank;
     int rc = 0;
 
-    json_array_foreach(nodes, i, node)
-    {
+    json_array_foreach (nodes, i, node) {
         rc = check_node(known, node, &rank, err);
         if (rc == 0 && seen[rank])
             rc = refuse(known, NULL, rank, err);

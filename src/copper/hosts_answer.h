@@ -6,9 +6,17 @@
 #include "base/error.h"
 #include "base/parse.h"
 #include "control/client.h"
+#include "host/session.h"
 
 #include <jansson.h>
 
+/* The hosts of the job, as the daemon of this node, to which client is connected, knows them from
+ * the launcher. running: without those that the launch went on without. owner: NULL, or who
+ * launched it, "" when that is not known. The caller frees hosts. -errno with err. */
+__attribute__((warn_unused_result)) int cu_hosts_answer_here(struct cu_client *client, bool running,
+                                                             struct cu_hosts *hosts,
+                                                             char owner[CU_SESSION_MAX],
+                                                             struct cu_error *err);
 /* The hosts of the job that client is connected to: from the daemon of this node, which has them
  * from the launcher; or, for a client of another node's daemon, from the job's description on the
  * launch host. The caller frees them. -errno with err. */

@@ -3,6 +3,7 @@
  * way, and needs only one daemon that answers. Nodes that it did not reach are stopped one by one
  * through the launcher, which needs no daemon. */
 #include "copper/job_stop.h"
+#include "copper/hosts_answer.h"
 
 #include "base/hostlist.h"
 #include "base/idset.h"
@@ -21,7 +22,6 @@
 #include <string.h>
 
 #define STOP_MS 15000 /* for the tree: mounts that are busy, and daemons that do not answer */
-#define HERE_MS 2000  /* for this node's daemon to tell the hosts */
 #define EACH_MS 8000  /* without a report of any node: more than local_stop.c needs for one */
 
 void cu_job_stop_each(const struct cu_hosts *hosts, const char *mount_dir, const char *job_id,
@@ -95,46 +95,6 @@ static int stop_through(struct cu_client *client, const struct cu_hosts *known, 
     return rc == -ENOMEM ? rc : 0;
 }
 
-static bool is_in(const json_t *names, const char *name)
-{
-    const json_t *value;
-    size_t i;
-
-    json_array_foreach(names, i,
-                       value) if (json_is_string(value) &&
-                                  strcmp(json_string_value(value), name) == 0) return true;
-    return false;
-}
-
-/* The hosts that the job runs on, as the daemon of this node knows them from the launcher. */
-static int hosts_here(struct cu_client *client, bool all, struct cu_hosts *hosts,
-                      struct cu_error *err)
-{
-    json_t *request = json_pack("{s:s,s:b}", "op", "doctor", "hosts", 1);
-    json_t *result = NULL, *name;
-    char *text = NULL;
-    size_t size = 0, i;
-    FILE *out = open_memstream(&text, &size);
-    int rc = out == NULL ? -ENOMEM : cu_client_call(client, request, HERE_MS, &result, err);
-
-    json_decref(request);
-    if (rc == 0)
-        json_array_foreach(
-            json_object_get(result, "hosts"), i,
-            name) if (json_is_string(name) &&
-                      !is_in(json_object_get(result, "hosts_without"), json_string_value(name)))
-            fprintf(out, "%s\n", json_string_value(name));
-    if (out != NULL && fclose(out) != 0 && rc == 0)
-        rc = -ENOMEM;
-    if (rc == 0)
-        rc = cu_parse_hosts(text, size, hosts, err);
-    if (rc == 0 && !all && cu_session_is_other(cu_cli_text(result, "owner")))
-        rc = cu_error_set(err, -EPERM, "%s", cu_cli_text(result, "owner"));
-    json_decref(result);
-    free(text);
-    return rc;
-}
-
 /* Divides the job's hosts into those that it runs on and those that the launch went on without; the
  * names are borrowed. */
 static int split_hosts(const struct cu_job *job, struct cu_hosts *there, struct cu_hosts *gone)
@@ -193,10 +153,13 @@ int cu_job_stop_local(const char *mount_dir, bool all, const struct cu_launch_pa
 {
     struct cu_client client;
     struct cu_hosts hosts = {0};
+    char owner[CU_SESSION_MAX];
     int rc = cu_client_open_here(mount_dir, &client, err);
 
     if (rc == 0)
-        rc = hosts_here(&client, all, &hosts, err);
+        rc = cu_hosts_answer_here(&client, true, &hosts, owner, err);
+    if (rc == 0 && !all && cu_session_is_other(owner))
+        rc = cu_error_set(err, -EPERM, "%s", owner);
     stop->others = hosts.count;
     if (rc == 0)
         rc = stop_through(&client, &hosts, 0, mount_dir, NULL, paths, stop);

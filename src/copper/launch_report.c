@@ -16,9 +16,9 @@ static bool is_missing(const json_t *result, const char *host)
     const json_t *name;
     size_t i;
 
-    json_array_foreach(json_object_get(result, "missing"), i,
-                       name) if (json_is_string(name) &&
-                                 strcmp(json_string_value(name), host) == 0) return true;
+    json_array_foreach (json_object_get(result, "missing"), i, name)
+        if (json_is_string(name) && strcmp(json_string_value(name), host) == 0)
+            return true;
     return false;
 }
 

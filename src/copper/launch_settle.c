@@ -25,8 +25,7 @@ static void mark_left_out(struct cu_launch *l)
     l->left_out = calloc(hosts->count, sizeof(*l->left_out));
     if (l->left_out == NULL)
         return; /* they count as silent, then */
-    json_array_foreach(names, n, name)
-    {
+    json_array_foreach (names, n, name) {
         const char *text = json_string_value(name);
 
         for (size_t i = 0; text != NULL && i < hosts->count; i++) {

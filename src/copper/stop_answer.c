@@ -26,8 +26,7 @@ static int take_names(const struct cu_hosts *known, const json_t *names, bool *s
     const json_t *name;
     size_t i;
 
-    json_array_foreach(names, i, name)
-    {
+    json_array_foreach (names, i, name) {
         ssize_t at = find(known, json_string_value(name));
 
         if (at < 0)

@@ -337,8 +337,10 @@ static size_t values(const json_t *json, bool owned)
 
     if (owned && json->refcount > 1)
         return 0;
-    json_array_foreach((json_t *)json, i, value) sum += values(value, owned);
-    json_object_foreach((json_t *)json, key, value) sum += values(value, owned);
+    json_array_foreach ((json_t *)json, i, value)
+        sum += values(value, owned);
+    json_object_foreach ((json_t *)json, key, value)
+        sum += values(value, owned);
     return sum;
 }
 
@@ -370,8 +372,10 @@ void __wrap_json_delete(json_t *json)
     const char *key;
     size_t sum = 1, i;
 
-    json_array_foreach(json, i, value) sum += values(value, true);
-    json_object_foreach(json, key, value) sum += values(value, true);
+    json_array_foreach (json, i, value)
+        sum += values(value, true);
+    json_object_foreach (json, key, value)
+        sum += values(value, true);
     handle(sum);
     __real_json_delete(json);
 }

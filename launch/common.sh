@@ -90,10 +90,11 @@ report() {
         "$@" -e "s/^$own.*\$/- - &/p" | told
 }
 
-# told: passes all lines on. Removes the shared copy when the last node has read it.
+# told: passes all lines on. Removes the shared copy when the last node has read it. Reads to the end, also
+# when nobody wants the lines any more: the launcher, which writes them, must not end before the job.
 told() {
     if [ -z "$shared" ]; then
-        cat
+        cat 2>/dev/null || cat >/dev/null
         return
     fi
     left=$count
@@ -102,7 +103,7 @@ told() {
         stay,*" - " | start,*" "[0-9]*) left=$((left - 1)) ;;
         esac
         [ "$left" != 0 ] || rm -f -- "$shared"
-        printf '%s\n' "$said"
+        printf '%s\n' "$said" 2>/dev/null || :
     done
 }
 

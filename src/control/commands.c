@@ -116,6 +116,7 @@ void cu_task_free(struct cu_commands *commands, struct cu_task *task)
     commands->task_count--;
     json_decref(task->request);
     json_decref(task->sum);
+    json_decref(task->bypassed);
     cu_bulk_free(commands, task->nodes);
     cu_idset_free(&task->seen);
     free(task->children);

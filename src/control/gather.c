@@ -13,6 +13,7 @@
 #include "base/text.h"
 
 #include "control/bulk.h"
+#include "control/bypassed.h"
 #include "control/results.h"
 #include "proto/control.h"
 
@@ -143,6 +144,8 @@ static void own_part(struct cu_commands *commands, struct cu_task *task, uint64_
         own_refresh(commands, task, now_ns);
     if (task->op == CU_OP_LAUNCHED)
         own_launched(commands, task);
+    if (task->op == CU_OP_STATS || task->op == CU_OP_STOP)
+        task->bypassed = cu_bypassed_own(commands->config.core);
     if (!task->own_open)
         cu_idset_add(&task->seen, commands->config.limits.rank);
 }
@@ -199,10 +202,12 @@ void cu_gather_start(struct cu_commands *commands, struct cu_task *task, uint64_
     finish_when_done(commands, task);
 }
 
-static bool is_longest(const char *name)
+/* Of many nodes the largest, not the sum. */
+static bool is_maximum(const char *name)
 {
     return strcmp(name, cu_counter_name(CU_COUNT_loop_longest_us)) == 0 ||
-           strcmp(name, cu_counter_name(CU_COUNT_loop_busy_us)) == 0;
+           strcmp(name, cu_counter_name(CU_COUNT_loop_busy_us)) == 0 ||
+           strcmp(name, cu_counter_name(CU_COUNT_bypass_largest)) == 0;
 }
 
 static void add_counters(json_t *sum, const json_t *counters)
@@ -214,7 +219,7 @@ static void add_counters(json_t *sum, const json_t *counters)
         uint64_t so_far = (uint64_t)json_integer_value(json_object_get(sum, name));
         uint64_t more = (uint64_t)json_integer_value(value), total = so_far + more;
 
-        if (is_longest(name))
+        if (is_maximum(name))
             total = so_far > more ? so_far : more;
 
         json_object_set_new(sum, name, json_integer((json_int_t)total));
@@ -232,6 +237,7 @@ static void merge_stats(struct cu_task *task, const struct cu_idset *ranks, json
         return;
     cu_idset_add_all(&task->seen, ranks);
     add_counters(task->sum, json_object_get(result, "sum"));
+    cu_bypassed_add(&task->bypassed, json_object_get(result, "bypassed"));
     if (task->nodes == NULL || !json_is_array(nodes))
         return;
     json_array_append(task->nodes, nodes);
@@ -251,6 +257,8 @@ static void merge(struct cu_task *task, uint32_t rank, json_t *result)
     if (task->op == CU_OP_STATS) {
         merge_stats(task, &ranks, result);
     } else {
+        if (!cu_idset_meet(&task->seen, &ranks)) /* not counted twice */
+            cu_bypassed_add(&task->bypassed, json_object_get(result, "bypassed"));
         cu_idset_add_all(&task->seen, &ranks);
         task->failed += (uint64_t)json_integer_value(json_object_get(result, "failed"));
     }
@@ -329,6 +337,10 @@ void cu_gather_finish(struct cu_commands *commands, struct cu_task *task)
     json_object_set_new(result, "ok", json_true());
     if (task->sum != NULL)
         json_object_set(result, "sum", task->sum);
+    if (task->bypassed != NULL) {
+        cu_bypassed_cut(task->bypassed);
+        json_object_set(result, "bypassed", task->bypassed);
+    }
     if (task->nodes != NULL)
         json_object_set_new(result, "nodes", task->nodes);
     task->nodes = NULL;

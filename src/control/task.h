@@ -67,6 +67,7 @@ struct cu_task {
     uint64_t failed;      /* the same: nodes on which some failed; STOP: whose mount stays */
     struct cu_idset seen; /* ranks that the result speaks for */
     json_t *sum;          /* STATS: owned object, counters of all ranks in seen */
+    json_t *bypassed;     /* STATS, STOP: owned or NULL (bypassed.h) */
     json_t *nodes;        /* STATS, where each node was asked for: owned list of lists */
 };
 

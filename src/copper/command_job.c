@@ -2,6 +2,7 @@
 /* copper job: the implementation of launch_copper.sh and stop_copper.sh. Not to be called by
  * users. */
 #include "control/client.h"
+#include "copper/bypassed.h"
 #include "copper/cli.h"
 #include "copper/job_file.h"
 #include "copper/job_stop.h"
@@ -248,6 +249,7 @@ static int report_stop(struct cu_job_stop *stop, const char *mount_dir)
                left_out != NULL ? left_out : "");
     else if (stop->silent == 0)
         cu_cli_say(stdout, "nothing runs at %s", mount_dir);
+    cu_bypassed_print(stop->bypassed);
     if (stop->silent > 0)
         return cu_cli_fail(CU_EXIT_FAILED,
                            "no answer from %zu node%s: %s; when it is back: stop_copper.sh -H HOST",
@@ -308,7 +310,7 @@ static int stop_mount(const char *mount_dir, const char *hosts_text, bool all,
         rmdir(run_dir); /* as far as it is empty */
     cu_progress_end();
     rc = report_stop(&stop, mount_dir);
-    free(stop.left_out);
+    cu_job_stop_free(&stop);
     return rc;
 }
 

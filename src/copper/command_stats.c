@@ -4,6 +4,7 @@
  * know is in --json all the same.
  * */
 #include "control/client.h"
+#include "copper/bypassed.h"
 #include "copper/cli.h"
 #include "copper/hosts_answer.h"
 #include "copper/progress.h"
@@ -60,6 +61,7 @@ static const struct row {
     {"storage_errors", "errors", false},
     {NULL, "Bytes", false},
     {"storage_bytes", "from storage", true},
+    {"bypass_bytes", "past the trees, above -M", true},
     {"peer_bytes_in", "from other nodes", true},
     {"peer_bytes_out", "to other nodes", true},
     {"kernel_bytes", "to the kernel", true},
@@ -210,16 +212,23 @@ static int print_job(const json_t *result, const struct cu_cli_options *options)
         print_counters(json_object_get(result, "sum"));
         if (options->nodes)
             status = print_nodes(json_object_get(result, "nodes"));
+        cu_bypassed_print(json_object_get(result, "bypassed"));
     }
     return silent > 0 ? fail_silent(result, silent) : status;
 }
 
-static int print_here(const json_t *node, const struct cu_cli_options *options)
+static int print_here(const json_t *result, const struct cu_cli_options *options)
 {
+    json_t *node = json_array_get(json_object_get(result, "nodes"), 0);
+    json_t *bypassed = json_object_get(result, "bypassed");
+
+    if (bypassed != NULL)
+        json_object_set(node, "bypassed", bypassed);
     if (options->json)
         return cu_cli_print_json(node);
     printf("%s (rank %" PRIu64 ")\n", cu_cli_text(node, "host"), cu_cli_number(node, "rank"));
     print_counters(json_object_get(node, "counters"));
+    cu_bypassed_print(bypassed);
     return CU_EXIT_OK;
 }
 
@@ -247,7 +256,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
     if (options.all || options.nodes)
         status = print_job(result, &options);
     else
-        status = print_here(json_array_get(json_object_get(result, "nodes"), 0), &options);
+        status = print_here(result, &options);
     json_decref(result);
     return status;
 }

@@ -2,6 +2,7 @@
 /* copper stop: the whole job through its daemons, or the daemon of this node. stop_copper.sh does
  * more: it also reaches nodes whose daemon does not answer. */
 #include "control/client.h"
+#include "copper/bypassed.h"
 #include "copper/cli.h"
 #include "copper/local_stop.h"
 #include "copper/progress.h"
@@ -52,6 +53,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
     cu_progress_end();
     printf("copper: stopped on %llu nodes\n", (unsigned long long)cu_cli_number(result, "stopped"));
+    cu_bypassed_print(json_object_get(result, "bypassed"));
     silent = cu_cli_number(result, "silent_count") + cu_cli_number(result, "failed");
     json_decref(result);
     if (silent > 0)

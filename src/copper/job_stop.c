@@ -24,6 +24,14 @@
 #define STOP_MS 15000 /* for the tree: mounts that are busy, and daemons that do not answer */
 #define EACH_MS 8000  /* without a report of any node: more than local_stop.c needs for one */
 
+void cu_job_stop_free(struct cu_job_stop *stop)
+{
+    free(stop->left_out);
+    json_decref(stop->bypassed);
+    stop->left_out = NULL;
+    stop->bypassed = NULL;
+}
+
 void cu_job_stop_each(const struct cu_hosts *hosts, const char *mount_dir, const char *job_id,
                       const struct cu_launch_paths *paths, struct cu_job_stop *stop)
 {
@@ -73,6 +81,7 @@ static int stop_through(struct cu_client *client, const struct cu_hosts *known, 
     if (rc != 0)
         return rc;
     ended = cu_client_await_end(client);
+    stop->bypassed = json_incref(json_object_get(result, "bypassed"));
     /* Each node reports itself whether it has kept its mount. */
     if (cu_cli_number(result, "failed") > 0) {
         if (cu_cli_number(result, "stopped") > cu_cli_number(result, "failed"))

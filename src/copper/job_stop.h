@@ -8,17 +8,22 @@
 #include "copper/launch.h"
 #include "proto/job.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 struct cu_job_stop {
-    size_t stopped;  /* nodes that were running and are not any more */
-    size_t silent;   /* nodes about which nothing is known */
-    char first[256]; /* one of them, and why */
-    size_t others;   /* nodes of a job that another one has launched, and that goes on */
-    char *left_out;  /* hosts that the launch went on without, as text, owned; NULL: none */
+    size_t stopped;   /* nodes that were running and are not any more */
+    size_t silent;    /* nodes about which nothing is known */
+    char first[256];  /* one of them, and why */
+    size_t others;    /* nodes of a job that another one has launched, and that goes on */
+    char *left_out;   /* hosts that the launch went on without, as text, owned; NULL: none */
+    json_t *bypassed; /* what was read past the trees (control/bypassed.h), owned; NULL: nothing */
     struct cu_error why;
 };
+
+/* Frees what stop owns. */
+void cu_job_stop_free(struct cu_job_stop *stop);
 
 /* Stops the job's daemons everywhere: first by its own tree, then one by one through the launcher.
  */

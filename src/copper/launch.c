@@ -241,7 +241,7 @@ static int give_up(struct cu_launch *l, const struct cu_launch_paths *paths, boo
     cu_launcher_kill(&l->launcher);
     cu_job_stop_everywhere(l->job, paths, &stop);
     cu_progress_end();
-    free(stop.left_out);
+    cu_job_stop_free(&stop);
     if (stop.silent > 0)
         cu_cli_say(stderr, "%zu node%s could not be cleaned: %s", stop.silent,
                    stop.silent == 1 ? "" : "s", stop.first);

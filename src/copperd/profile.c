@@ -5,8 +5,8 @@
 #include "copperd/profile.h"
 
 #include "base/path.h"
+#include "base/topk.h"
 #include "control/shown.h"
-#include "copperd/topk.h"
 
 #include <errno.h>
 #include <stdio.h>

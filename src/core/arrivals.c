@@ -3,6 +3,7 @@
 #include "core/arrivals.h"
 
 #include "base/hash.h"
+#include "core/bypass.h"
 #include "core/cache.h"
 #include "core/object.h"
 #include "core/pieces.h"
@@ -187,5 +188,7 @@ void cu_arrival_stored(struct cu_core *core, uint64_t id, const struct cu_value 
         cu_flight_step(core, flight->object, CU_EVENT_REROUTE, &(struct flight_input){0});
         return;
     }
+    if (flight->bypass && value->bytes)
+        cu_bypass_count(core, flight->object, value->bytes->size);
     result(core, flight->object, value, true);
 }

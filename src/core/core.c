@@ -4,6 +4,7 @@
 #include "core/core.h"
 
 #include "core/arrivals.h"
+#include "core/bypass.h"
 #include "core/cache.h"
 #include "core/flight.h"
 #include "core/flow.h"
@@ -77,6 +78,7 @@ void cu_core_destroy(struct cu_core *core)
     cu_cache_free(core);
     cu_refresh_free(core);
     cu_neighbors_free(core);
+    cu_bypass_free(core);
     free(core->slots);
     free(core->ready_bits);
     free(core);

@@ -10,6 +10,7 @@
 #define CU_CORE_CORE_H
 
 #include "base/error.h"
+#include "base/topk.h"
 #include "core/counters.h"
 #include "core/peer.h"
 #include "proto/msg.h"
@@ -208,6 +209,12 @@ void cu_core_outside(struct cu_core *core, uint64_t bytes);
 
 /* The number of the latest refresh that this node knows. */
 uint32_t cu_core_generation(const struct cu_core *core);
+
+/* The files of which this node itself read most from storage because they are larger than
+ * max_cacheable_bytes, heaviest first, by bytes; returns how many written (<= max). Borrowed until
+ * the next call into the core. CU_COUNT_bypass_bytes is the sum over all files. */
+uint32_t cu_core_bypassed(const struct cu_core *core, const struct cu_topk_entry **files,
+                          uint32_t max);
 
 /* Counters, indexed by enum cu_counter; borrowed, live. The driver adds its own kinds to them. */
 uint64_t *cu_core_counters(struct cu_core *core);

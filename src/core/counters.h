@@ -45,7 +45,10 @@
     X(names_asked_back /* of the kernel, as they are over their bound */) \
     /* the longest turn of the loop so far, and the most processor time of one; of many nodes the \
      * longest, too, not the sum */ \
-    X(loop_longest_us /* gauge */) X(loop_busy_us /* gauge */)
+    X(loop_longest_us /* gauge */) X(loop_busy_us /* gauge */) \
+    /* read from storage past the trees, only because the file is above -M; and the size of the \
+     * largest such file, of many nodes the largest, too */ \
+    X(bypass_bytes) X(bypass_largest /* gauge */)
 /* clang-format on */
 
 enum cu_counter {

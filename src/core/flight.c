@@ -5,6 +5,7 @@
 #include "core/flight.h"
 
 #include "base/hash.h"
+#include "core/bypass.h"
 #include "core/cache.h"
 #include "core/pieces.h"
 #include "core/state.h"
@@ -165,8 +166,8 @@ static int start(struct cu_core *core, struct flight *flight)
     if (rc < 0)
         return rc;
     flight->again = false;
-    flight->direct = object->kind == CU_KIND_DATA && !flight->home &&
-                     cu_object_data(object)->version.size > core->config.max_cacheable_bytes;
+    flight->direct = !flight->home && cu_bypass_applies(core, object);
+    flight->bypass = flight->direct && route->parent != core->config.rank;
     if (flight->direct)
         start_read(core, flight, false);
     else if (route->parent == core->config.rank)

@@ -74,6 +74,7 @@ struct flight {
     uint32_t asked;          /* ASKING: rank, or CU_RANK_NONE while there is no parent to ask */
     uint32_t slot;           /* index in core->slots */
     bool direct;             /* read here whatever the tree: too large, or the parent cannot */
+    bool bypass;             /* direct, and only because it is too large */
     bool orphan;             /* this read runs under the orphans' budget */
     bool again;              /* dropped while READING: read once more */
     bool content;            /* ATTR: ask for the content along */

@@ -7,6 +7,7 @@
 
 #include "base/list.h"
 #include "base/table.h"
+#include "base/topk.h"
 #include "core/core.h"
 #include "core/effects.h"
 #include "core/lanes.h"
@@ -63,6 +64,7 @@ struct cu_core {
     struct refreshes refreshes;
     struct cu_value peeked; /* what the driver peeks at; borrows from an object */
 
+    struct cu_topk *bypassed; /* bypass.h: files by bytes; NULL: none so far */
     uint64_t counters[CU_COUNTER_COUNT];
 };
 

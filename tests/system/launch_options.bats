@@ -86,6 +86,35 @@ in_job() {
     [ "$(field node1 cache_bytes)" = 67108864 ]
 }
 
+@test "-M: the end of a job says which files were read past the trees, and which -M would have avoided it" {
+    local there=$CLUSTER_DIR/home/t
+    head -c 2500K /dev/urandom >"$there/libtorch.so" # no holes
+    head -c 1100K /dev/urandom >"$there/small.so"
+    launch -H "$nodes" -M 1MB -k 1
+    for node in node1 node2 node3; do
+        on "$node" cat "$mount$there/libtorch.so" "$mount$there/small.so" >/dev/null
+    done
+    # node1 is the root: what it read, it would have read for all.
+    run -0 copper node4 stats --all
+    [[ $output == *"past the trees, above -M"*" 7.0 MB"* ]]
+    [[ $output == *"copper: 7.0 MB were read by nodes themselves"*"$there/libtorch.so 4.9 MB, $there/small.so 2.1 MB; -M 3MB would"* ]]
+    run -0 copper node4 stats
+    [[ $output != *"past the trees"* ]]
+    run -0 copper node3 stats --json
+    [[ $output == *"\"$there/libtorch.so\": 2560000"* ]]
+    run -0 stop
+    [ "${lines[0]}" = "copper: stopped on 4 nodes" ]
+    [ "${lines[1]}" = "copper: 7.0 MB were read by nodes themselves, past the trees, as files above -M: \
+$there/libtorch.so 4.9 MB, $there/small.so 2.1 MB; -M 3MB would have avoided this" ]
+    # With that -M there is nothing to say.
+    launch -H "$nodes" -M 3MB -k 1
+    for node in node1 node2 node3; do
+        on "$node" cat "$mount$there/libtorch.so" "$mount$there/small.so" >/dev/null
+    done
+    run -0 stop
+    [ "$output" = "copper: stopped on 4 nodes" ]
+}
+
 @test "-b: the daemon runs on these cores" {
     launch -H node1 -b 1
     run -0 on node1 sh -c "grep Cpus_allowed_list /proc/$(daemon node1)/status"

@@ -85,6 +85,8 @@ static const char *const promised[] = {
     "names_asked_back",
     "loop_longest_us",
     "loop_busy_us",
+    "bypass_bytes",
+    "bypass_largest",
 };
 /* clang-format on */
 

@@ -3,7 +3,7 @@
  * hold places of the array of nodes, which never moves.
  *
  * Invariant: each node in use is in one chain and at one place of the heap. */
-#include "copperd/topk.h"
+#include "base/topk.h"
 
 #include "base/hash.h"
 

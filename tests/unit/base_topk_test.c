@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The space-saving table: exact while there is room, bounded errors after that. */
-#include "copperd/topk.h"
+#include "base/topk.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,8 +4,8 @@
  * 2005). A table with room for `capacity` keys is exact as long as no more come. After that a new
  * key takes the place, and the count, of the lightest: counts may then be too high, each by its
  * `over` at most, and no key that weighs more than total / capacity is missed. One thread. */
-#ifndef CU_COPPERD_TOPK_H
-#define CU_COPPERD_TOPK_H
+#ifndef CU_BASE_TOPK_H
+#define CU_BASE_TOPK_H
 
 #include <stddef.h>
 #include <stdint.h>

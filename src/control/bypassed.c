@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* An object by path, so that two lists are added with one lookup a file. A list of a peer counts
+ * only as far as an honest one goes, so a sum has at most that many files a child. */
+#include "control/bypassed.h"
+
+#include "control/shown.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct file {
+    const char *path;
+    uint64_t bytes;
+};
+
+static uint64_t number(const json_t *value)
+{
+    return json_integer_value(value) > 0 ? (uint64_t)json_integer_value(value) : 0;
+}
+
+static uint64_t sum_of(uint64_t a, uint64_t b)
+{
+    return a > INT64_MAX - b ? INT64_MAX : a + b;
+}
+
+static void set(json_t *object, const char *name, uint64_t value)
+{
+    json_object_set_new(object, name, json_integer((json_int_t)value));
+}
+
+/* The end of a path that is longer than the table of the core keeps does not begin with a slash. */
+static void add_file(json_t *files, const struct cu_topk_entry *entry)
+{
+    json_t *name = cu_shown_name(entry->key, entry->key_len);
+    char path[2 * CU_TOPK_KEY_MAX];
+
+    if (name != NULL && entry->count > entry->over) {
+        snprintf(path, sizeof(path), "%s%s", entry->key[0] == '/' ? "" : "...",
+                 json_string_value(name));
+        set(files, path, entry->count - entry->over);
+    }
+    json_decref(name);
+}
+
+json_t *cu_bypassed_own(const struct cu_core *core)
+{
+    const uint64_t *counters = cu_core_counters((struct cu_core *)core);
+    const struct cu_topk_entry *best[CU_BYPASSED_FILES_MAX];
+    uint32_t count = cu_core_bypassed(core, best, CU_BYPASSED_FILES_MAX);
+    json_t *own, *files;
+
+    if (counters[CU_COUNT_bypass_bytes] == 0)
+        return NULL;
+    own = json_object();
+    files = json_object();
+    for (uint32_t i = 0; i < count; i++)
+        add_file(files, best[i]);
+    set(own, "bytes", counters[CU_COUNT_bypass_bytes]);
+    set(own, "largest", counters[CU_COUNT_bypass_largest]);
+    json_object_set_new(own, "files", files);
+    return own;
+}
+
+static void add_files(json_t *sum, const json_t *more)
+{
+    const char *path;
+    json_t *value;
+    unsigned count = 0;
+
+    json_object_foreach ((json_t *)more, path, value) {
+        if (count++ == CU_BYPASSED_FILES_MAX)
+            return;
+        if (number(value) > 0)
+            set(sum, path, sum_of(number(json_object_get(sum, path)), number(value)));
+    }
+}
+
+void cu_bypassed_add(json_t **sum, const json_t *more)
+{
+    uint64_t bytes = number(json_object_get(more, "bytes"));
+    uint64_t largest = number(json_object_get(more, "largest"));
+
+    if (bytes == 0)
+        return;
+    if (*sum == NULL)
+        *sum = json_pack("{s:i, s:i, s:{}}", "bytes", 0, "largest", 0, "files");
+    set(*sum, "bytes", sum_of(bytes, number(json_object_get(*sum, "bytes"))));
+    if (largest > number(json_object_get(*sum, "largest")))
+        set(*sum, "largest", largest);
+    add_files(json_object_get(*sum, "files"), json_object_get(more, "files"));
+}
+
+static int heaviest_first(const void *a, const void *b)
+{
+    const struct file *x = a, *y = b;
+
+    if (x->bytes != y->bytes)
+        return x->bytes > y->bytes ? -1 : 1;
+    return strcmp(x->path, y->path);
+}
+
+void cu_bypassed_cut(json_t *sum)
+{
+    json_t *files = json_object_get(sum, "files"), *value, *kept = json_object();
+    struct file *all = calloc(json_object_size(files) + 1, sizeof(*all));
+    const char *path;
+    size_t count = 0;
+
+    json_object_foreach (files, path, value) {
+        if (all != NULL)
+            all[count++] = (struct file){.path = path, .bytes = number(value)};
+    }
+    if (count > 0)
+        qsort(all, count, sizeof(*all), heaviest_first);
+    for (size_t i = 0; i < count && i < CU_BYPASSED_FILES_MAX; i++)
+        set(kept, all[i].path, all[i].bytes);
+    free(all);
+    json_object_set_new(sum, "files", kept);
+}

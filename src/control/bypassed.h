@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What nodes read past the trees because of -M, as a result's "bypassed": {"bytes": N, "largest":
+ * N, "files": {PATH: BYTES}}. NULL stands for nothing. The files are the heaviest few of each node,
+ * added up on the way to the root, so each figure is a lower bound; "bytes" and "largest" are
+ * exact. */
+#ifndef CU_CONTROL_BYPASSED_H
+#define CU_CONTROL_BYPASSED_H
+
+#include "core/core.h"
+
+#include <jansson.h>
+
+#define CU_BYPASSED_FILES_MAX 8u
+
+/* What this node has read. New reference, or NULL: nothing. */
+json_t *cu_bypassed_own(const struct cu_core *core);
+/* Adds more (borrowed; a peer's, so anything may stand in it) to *sum, which it may create. */
+void cu_bypassed_add(json_t **sum, const json_t *more);
+/* Leaves the heaviest files. */
+void cu_bypassed_cut(json_t *sum);
+
+#endif

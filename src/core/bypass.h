@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What this node reads from storage itself, past the trees, only because the file is larger than
+ * max_cacheable_bytes. What the root of a tree reads is not counted: it would read that anyway. */
+#ifndef CU_CORE_BYPASS_H
+#define CU_CORE_BYPASS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct cu_core;
+struct object;
+
+/* Is the object of a file that is too large for the trees? */
+bool cu_bypass_applies(const struct cu_core *core, const struct object *object);
+/* Storage gave so many bytes of a DATA object past the trees. */
+void cu_bypass_count(struct cu_core *core, const struct object *object, size_t bytes);
+void cu_bypass_free(struct cu_core *core);
+
+#endif

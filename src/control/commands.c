@@ -119,6 +119,7 @@ void cu_task_free(struct cu_commands *commands, struct cu_task *task)
     json_decref(task->bypassed);
     cu_bulk_free(commands, task->nodes);
     cu_idset_free(&task->seen);
+    cu_idset_free(&task->up);
     free(task->children);
     free(task);
 }

@@ -7,7 +7,8 @@
  * A refresh is complete when this node's kernel has been sent the invalidations, too.
  *
  * A stop is complete for a child when its connection has ended, too: then its process has. One that
- * has answered and does not end in time is silent. */
+ * has answered and does not end in time is silent. The root also tells how many of the silent ones
+ * were ready when the stop came ("late_count"): what is found ended there later was stopped. */
 #include "control/gather.h"
 #include "base/path.h"
 #include "base/text.h"
@@ -18,6 +19,7 @@
 #include "proto/control.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -170,6 +172,21 @@ bool cu_gather_poll(struct cu_commands *commands, struct cu_task *task)
     return true;
 }
 
+/* The ranks that run when a stop comes. */
+static int note_up(struct cu_commands *commands, struct cu_task *task)
+{
+    const uint8_t *bits = NULL;
+
+    if (cu_core_ready(commands->config.core, &bits) == 0 || bits == NULL)
+        return 0;
+    if (cu_idset_init(&task->up, commands->config.limits.node_count) < 0)
+        return -ENOMEM;
+    for (uint32_t rank = 0; rank < task->up.limit; rank++)
+        if ((bits[rank / 8] >> rank % 8 & 1) != 0)
+            cu_idset_add(&task->up, rank);
+    return 0;
+}
+
 void cu_gather_start(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns)
 {
     const struct cu_commands_config *config = &commands->config;
@@ -182,7 +199,8 @@ void cu_gather_start(struct cu_commands *commands, struct cu_task *task, uint64_
     if (ranks != NULL && task->scope != CU_SCOPE_HERE)
         count = cu_core_children(config->core, 0, ranks, max);
     task->children = calloc((size_t)count + 1, sizeof(*task->children));
-    if (ranks == NULL || task->children == NULL || cu_idset_init(&task->seen, max) < 0) {
+    if (ranks == NULL || task->children == NULL || cu_idset_init(&task->seen, max) < 0 ||
+        (task->op == CU_OP_STOP && task->scope == CU_SCOPE_ROOT && note_up(commands, task) < 0)) {
         free(ranks);
         cu_task_fail(commands, task, "out of memory");
         return;
@@ -313,6 +331,15 @@ void cu_gather_child_down(struct cu_commands *commands, struct cu_task *task, ui
     finish_when_done(commands, task);
 }
 
+static uint32_t count_late(const struct cu_task *task)
+{
+    uint32_t late = 0;
+
+    for (uint32_t rank = 0; rank < task->up.limit; rank++)
+        late += cu_idset_has(&task->up, rank) && !cu_idset_has(&task->seen, rank);
+    return late;
+}
+
 /* The form for the client, made at the root or where only this node was meant. */
 static void add_totals(struct cu_commands *commands, struct cu_task *task, json_t *result)
 {
@@ -323,6 +350,8 @@ static void add_totals(struct cu_commands *commands, struct cu_task *task, json_
                             json_integer(task->seen.count));
     if (task->scope == CU_SCOPE_ROOT)
         cu_results_add_missing(commands, result, "silent", task->seen.bits);
+    if (task->op == CU_OP_STOP && task->scope == CU_SCOPE_ROOT)
+        json_object_set_new(result, "late_count", json_integer(count_late(task)));
 }
 
 void cu_gather_finish(struct cu_commands *commands, struct cu_task *task)

@@ -66,6 +66,7 @@ struct cu_task {
     uint64_t failures;    /* the same: notifications that had failed before */
     uint64_t failed;      /* the same: nodes on which some failed; STOP: whose mount stays */
     struct cu_idset seen; /* ranks that the result speaks for */
+    struct cu_idset up;   /* STOP at the root: ranks that were ready when it came; limit 0: none */
     json_t *sum;          /* STATS: owned object, counters of all ranks in seen */
     json_t *bypassed;     /* STATS, STOP: owned or NULL (bypassed.h) */
     json_t *nodes;        /* STATS, where each node was asked for: owned list of lists */

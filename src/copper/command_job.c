@@ -297,7 +297,7 @@ static int stop_mount(const char *mount_dir, const char *hosts_text, bool all,
     }
     unlink(path);
     if (hosts.count > 0)
-        cu_job_stop_each(&hosts, mount_dir, NULL, paths, &stop);
+        cu_job_stop_each(&hosts, mount_dir, NULL, 0, paths, &stop);
     cu_parse_hosts_free(&hosts);
     if (rc != 0 && hosts_text == NULL) {
         rc = cu_job_stop_local(mount_dir, all, paths, &stop, &err);

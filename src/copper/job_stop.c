@@ -33,7 +33,7 @@ void cu_job_stop_free(struct cu_job_stop *stop)
 }
 
 void cu_job_stop_each(const struct cu_hosts *hosts, const char *mount_dir, const char *job_id,
-                      const struct cu_launch_paths *paths, struct cu_job_stop *stop)
+                      size_t late, const struct cu_launch_paths *paths, struct cu_job_stop *stop)
 {
     const char *const command[] = {paths->copper, "stop",    "--here",
                                    "-v",          mount_dir, job_id != NULL ? "--job-id" : NULL,
@@ -53,7 +53,10 @@ void cu_job_stop_each(const struct cu_hosts *hosts, const char *mount_dir, const
         const struct cu_launcher_host *host = &s.of[i];
 
         if (host->state == CU_LAUNCHER_DONE) {
-            stop->stopped += host->text != NULL && strstr(host->text, "stopped") != NULL;
+            bool here = host->text != NULL && strstr(host->text, "stopped") != NULL;
+
+            stop->stopped += here || late > 0;
+            late -= !here && late > 0;
             continue;
         }
         if (stop->silent++ == 0)
@@ -65,43 +68,42 @@ void cu_job_stop_each(const struct cu_hosts *hosts, const char *mount_dir, const
 
 /* Asks the connected daemon to stop its job, whose hosts are known, then stops the nodes that this
  * did not reach: all of them when a node has answered but does not end, because it is unknown which
- * one. -errno when no daemon accepted the request. */
-static int stop_through(struct cu_client *client, const struct cu_hosts *known, size_t spare,
-                        const char *mount_dir, const char *job_id,
-                        const struct cu_launch_paths *paths, struct cu_job_stop *stop)
+ * one. What was asked and is found ended then counts as stopped, whoever was faster. */
+static void stop_through(struct cu_client *client, const struct cu_hosts *known, size_t spare,
+                         const char *mount_dir, const char *job_id,
+                         const struct cu_launch_paths *paths, struct cu_job_stop *stop)
 {
     json_t *request = json_pack("{s:s,s:b}", "op", "stop", "all", 1);
     json_t *result = NULL;
     struct cu_hosts rest = {0};
     struct cu_error why = {""};
+    size_t stopped = 0, late = 0;
     int rc = cu_client_call(client, request, STOP_MS, &result, &stop->why);
-    bool ended;
 
     json_decref(request);
-    if (rc != 0)
-        return rc;
-    ended = cu_client_await_end(client);
-    stop->bypassed = json_incref(json_object_get(result, "bypassed"));
-    /* Each node reports itself whether it has kept its mount. */
-    if (cu_cli_number(result, "failed") > 0) {
-        if (cu_cli_number(result, "stopped") > cu_cli_number(result, "failed"))
-            stop->stopped += cu_cli_number(result, "stopped") - cu_cli_number(result, "failed");
-        json_decref(result);
-        cu_job_stop_each(known, mount_dir, job_id, paths, stop);
-        return 0;
-    }
-    rc = cu_stop_answer_silent(known, spare, result, &rest, &why);
-    if (rc != 0)
+    if (rc == 0)
+        stop->bypassed = json_incref(json_object_get(result, "bypassed"));
+    if (rc == -ETIMEDOUT || rc == -ECONNRESET)
+        late = known->count; /* it was asked, and what it does is not known */
+    /* Without an answer, each node; with nodes that keep their mount or do not end, too: each tells
+     * of itself. */
+    if (rc == 0)
+        rc = cu_stop_answer_silent(known, spare, result, &rest, &why);
+    if (rc != 0 && why.text[0] != '\0')
         cu_cli_say(stderr, "%s", why.text);
-    if (rc != -EBADMSG)
-        stop->stopped += cu_cli_number(result, "stopped");
+    if (rc == 0) {
+        stopped = (size_t)cu_cli_number(result, "stopped");
+        late = (size_t)cu_cli_number(result, "late_count");
+    }
+    if (rc != 0 || !cu_client_await_end(client) || cu_cli_number(result, "failed") > 0) {
+        cu_job_stop_each(known, mount_dir, job_id, stopped + late, paths, stop);
+    } else {
+        stop->stopped += stopped;
+        if (rest.count > 0)
+            cu_job_stop_each(&rest, mount_dir, job_id, late, paths, stop);
+    }
     json_decref(result);
-    if (rest.count > 0 || !ended)
-        cu_job_stop_each(ended ? &rest : known, mount_dir, job_id, paths, stop);
-    if (stop->stopped > known->count + spare)
-        stop->stopped = known->count + spare;
     cu_parse_hosts_free(&rest);
-    return rc == -ENOMEM ? rc : 0;
 }
 
 /* Divides the job's hosts into those that it runs on and those that the launch went on without; the
@@ -147,10 +149,10 @@ void cu_job_stop_everywhere(const struct cu_job *job, const struct cu_launch_pat
     rc = cu_client_open_any(job, &client, NULL);
     cu_job_file_id(job, id);
     if (rc == 0)
-        rc = stop_through(&client, &there, gone.count, job->mount_dir, id, paths, stop);
+        stop_through(&client, &there, gone.count, job->mount_dir, id, paths, stop);
+    else
+        cu_job_stop_each(&there, job->mount_dir, id, 0, paths, stop);
     cu_client_close(&client);
-    if (rc != 0)
-        cu_job_stop_each(&there, job->mount_dir, id, paths, stop);
     if (gone.count > 0)
         stop->left_out = cu_hostlist_text(&gone, ',');
     free(there.names); /* the names themselves are the job's */
@@ -171,7 +173,7 @@ int cu_job_stop_local(const char *mount_dir, bool all, const struct cu_launch_pa
         rc = cu_error_set(err, -EPERM, "%s", owner);
     stop->others = hosts.count;
     if (rc == 0)
-        rc = stop_through(&client, &hosts, 0, mount_dir, NULL, paths, stop);
+        stop_through(&client, &hosts, 0, mount_dir, NULL, paths, stop);
     cu_parse_hosts_free(&hosts);
     cu_client_close(&client);
     if (rc == 0 || rc == -EPERM)

@@ -34,7 +34,9 @@
 #define RETRY_MAX_MS    100
 #define OTHERS_MS       1000 /* after a failure: for other hosts to fail, too, and be named */
 #define ANSWER_EARLY_MS 100  /* `wait` ends so long before the limit, to report missing nodes */
-#define PROGRESS_MS     1000
+#define ANSWER_LATE_MS  2000 /* its answer is awaited so long after the limit: it tells who lacks  \
+                              */
+#define PROGRESS_MS 1000
 
 /* The number of hosts known to be missing, as far as they may be. */
 static size_t without(const struct cu_launch *l)
@@ -124,6 +126,12 @@ static bool may_try(const struct cu_launch *l)
     return !l->ready && !l->asked && whom_to_ask(l) >= 0;
 }
 
+/* When the time of the launch is over. A busy machine may answer `wait` late. */
+static int64_t end_of_time(const struct cu_launch *l)
+{
+    return l->limit_ms + (l->asked ? ANSWER_LATE_MS : 0);
+}
+
 /* Is the launch over? Success also needs the launcher's end, so that no process of the launch is
  * left here.
  * */
@@ -135,7 +143,7 @@ static bool finished(const struct cu_launch *l, int64_t now)
         return true;
     if (l->ready && (l->launcher.stay || !running))
         return true;
-    if (now >= l->limit_ms)
+    if (now >= end_of_time(l))
         return true;
     if (!running && !l->ready &&
         (l->launcher.stay || l->launcher.done + l->job->allow_missing < l->job->hosts.count))
@@ -145,7 +153,7 @@ static bool finished(const struct cu_launch *l, int64_t now)
 
 static int64_t earliest(const struct cu_launch *l)
 {
-    int64_t next = l->limit_ms;
+    int64_t next = end_of_time(l);
 
     if (may_try(l) && l->try_ms < next)
         next = l->try_ms;
@@ -224,6 +232,19 @@ static ssize_t find_taken_port(const struct cu_launch *l)
     return found;
 }
 
+/* While no daemon has taken `wait`, the job has no tree that a stop could go through. */
+static void stop_all(const struct cu_launch *l, const struct cu_launch_paths *paths,
+                     struct cu_job_stop *stop)
+{
+    char id[2 * CU_JOB_ID_BYTES + 1];
+
+    cu_job_file_id(l->job, id);
+    if (l->asked || l->not_ready != NULL || l->answer != NULL)
+        cu_job_stop_everywhere(l->job, paths, stop);
+    else
+        cu_job_stop_each(&l->job->hosts, l->job->mount_dir, id, 0, paths, stop);
+}
+
 static int give_up(struct cu_launch *l, const struct cu_launch_paths *paths, bool *again)
 {
     struct cu_job_stop stop = {0};
@@ -239,7 +260,7 @@ static int give_up(struct cu_launch *l, const struct cu_launch_paths *paths, boo
     cu_client_close(&l->client);
     cu_progress_begin("stopping what was started");
     cu_launcher_kill(&l->launcher);
-    cu_job_stop_everywhere(l->job, paths, &stop);
+    stop_all(l, paths, &stop);
     cu_progress_end();
     cu_job_stop_free(&stop);
     if (stop.silent > 0)

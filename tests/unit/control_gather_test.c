@@ -184,6 +184,27 @@ static void test_stop_waits_for_ends(void **state)
     assert_null(node.reply); /* the driver's to send, when the mount has gone */
 }
 
+/* Of the silent nodes some ran when the stop came: what is found ended there was stopped. */
+static void test_stop_counts_the_late(void **state)
+{
+    uint64_t id;
+
+    (void)state;
+    start(0);
+    join_child(1);
+    join_child(3);
+    ready_from(1, 1, 3, 2); /* node1 and node2, not node3 */
+    request("{\"op\":\"stop\",\"all\":true}");
+    id = node.outbox[0].id;
+    result_from(cu_peer_child(1), id, "{\"ok\":true,\"ranks\":\"1\"}");
+    node.now_ns += 6000 * MS; /* node1 has answered and does not end, node2 and node3 are silent */
+    cu_commands_tick(node.commands, node.now_ns);
+    assert_int_equal(node.stops, 1);
+    assert_int_equal(json_integer_value(json_object_get(node.stop_result, "stopped")), 1);
+    assert_int_equal(json_integer_value(json_object_get(node.stop_result, "silent_count")), 3);
+    assert_int_equal(json_integer_value(json_object_get(node.stop_result, "late_count")), 2);
+}
+
 static void test_stop_goes_on_without_asker(void **state)
 {
     (void)state;
@@ -513,6 +534,7 @@ int main(void)
         TEST(test_gather_lost_child),
         TEST(test_stats_here),
         TEST(test_stop_waits_for_ends),
+        TEST(test_stop_counts_the_late),
         TEST(test_stop_goes_on_without_asker),
         TEST(test_stop_here),
         TEST(test_below),

@@ -11,8 +11,9 @@ parts=$(dirname -- "$(readlink -f -- "$0")")
 
 begin "$@"
 shift
+pass
 set -- --hostfile="$hosts" \
-    "$(line sh -c "$on_node" "$how" - "$run_dir" "$@")"
+    "$(line sh -c "$on_node" "$how" "$input" "$run_dir" "$@")"
 [ "$how" != stay ] || {
     stays
     set -- -f "$count" "$@" # all at once: none ends before the job

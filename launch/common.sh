@@ -75,6 +75,13 @@ share() {
     input=$shared
 }
 
+# pass: for launchers that pass standard input to all commands. Sets input to "-"; where the start of the
+# commands uses it up, to a copy.
+pass() {
+    input=-
+    [ "${COPPER_INPUT_BY:-}" != file ] || share
+}
+
 # report TROUBLE SCRIPT...: converts the output of commands and launcher to lines of the protocol. Lines
 # that begin with TROUBLE (a sed pattern) are messages of the launcher; each SCRIPT (of sed) makes a
 # protocol line of them.

@@ -26,6 +26,7 @@ if [ ! -s "$files/placed" ] || [ -s "$files/outside" ]; then
     exit 0
 fi
 stays
-flux exec -r "$(cat "$files/placed")" sh -c "$on_node" "$how" - "$run_dir" "$@" \
+pass
+flux exec -r "$(cat "$files/placed")" sh -c "$on_node" "$how" "$input" "$run_dir" "$@" \
     <"$COPPER_INPUT" 2>&1 >&3 3>&- |
     report 'flux-exec'

@@ -9,9 +9,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
 set -u
 
-here=$(dirname -- "$(readlink -f -- "$0")")
-for program in "${COPPER_PROGRAM:-}" "$here/../../bin/copper" "$here/../copper"; do
-    [ ! -x "$program" ] || exec "$program" job each "$@"
+parts=$(dirname -- "$(readlink -f -- "$0")")
+for program in "${COPPER_PROGRAM:-}" "$parts/../../bin/copper" "$parts/../copper"; do
+    [ ! -x "$program" ] || break
 done
-echo "- - rsh.sh: there is no copper program beside $here"
-exit 1
+[ -x "$program" ] || {
+    echo "- - rsh.sh: there is no copper program beside $parts"
+    exit 1
+}
+[ "$1 ${COPPER_INPUT_BY:-}" = "start file" ] || exec "$program" job each "$@"
+
+# Standard input does not reach the command: the daemon reads a file.
+# shellcheck source=launch/common.sh
+. "$parts/common.sh"
+begin "$@"
+share
+COPPER_INPUT=/dev/null "$program" job each "$@" --job "$input" <"$hosts" | told

@@ -138,6 +138,7 @@ as_called <"$files/outside"
 [ -s "$files/placed" ] || exit 0
 [ "$mode" = run ] || [ ! -s "$files/outside" ] || exit 0
 stays
+pass
 for group in ${groups:-""}; do
-    step "$group" sh -c "$on_node" "$how" - "$run_dir" "$@" &
+    step "$group" sh -c "$on_node" "$how" "$input" "$run_dir" "$@" &
 done | made | report 'srun: ' | as_called

@@ -151,10 +151,9 @@ static int check_limits(void)
                        (unsigned long long)files.rlim_cur, DESCRIPTORS_MIN);
 }
 
-/* The job's file and the launch. again: NULL, or set when it may succeed with another port. Exit
- * status. */
+/* The job's file and the launch. again: as cu_launch_run's. Exit status. */
 static int launch_job(struct cu_job *job, const struct cu_launch_paths *paths, unsigned attempt,
-                      bool *again)
+                      unsigned *again)
 {
     struct cu_job_file file;
     struct cu_error err;
@@ -163,8 +162,10 @@ static int launch_job(struct cu_job *job, const struct cu_launch_paths *paths, u
     cu_progress_begin("looking for an earlier job");
     rc = cu_job_file_create(job, attempt, &file, &err);
     cu_progress_end();
-    if (rc != 0)
+    if (rc != 0) {
+        *again = 0;
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    }
     status = cu_launch_run(job, &file, paths, again);
     cu_job_file_close(&file, status != CU_EXIT_OK);
     if (status != CU_EXIT_OK && getenv("COPPER_RUN_DIR") == NULL)
@@ -190,12 +191,32 @@ static int note_owner(struct cu_job *job)
     return rc;
 }
 
+/* Launches again as long as another attempt avoids what the last one failed of. */
+static int launch_until_done(struct cu_job *job, const struct cu_launch_paths *paths)
+{
+    bool port_given = job->port != 0, by_file = cu_launcher_shares_input();
+    unsigned attempt = 0, again;
+    int status;
+
+    do {
+        again = (port_given || attempt + 1 >= PORT_ATTEMPTS ? 0 : CU_LAUNCH_PORT) |
+                (by_file ? 0 : CU_LAUNCH_INPUT);
+        if (!port_given)
+            job->port = 0;
+        status = launch_job(job, paths, attempt++, &again);
+        if ((again & CU_LAUNCH_INPUT) != 0) {
+            cu_launcher_share_input();
+            by_file = true;
+        }
+    } while (again != 0);
+    return status;
+}
+
 static int launch(int argc, char **argv)
 {
     struct cu_launch_paths paths = {0};
     struct cu_launch_options options;
     int taken = take_paths(argc, argv, &paths);
-    bool again = true, port_given;
     struct cu_error err;
     int status;
 
@@ -217,15 +238,7 @@ static int launch(int argc, char **argv)
         cu_job_free(&options.job);
         return cu_cli_fail(CU_EXIT_FAILED, "out of memory");
     }
-    port_given = options.job.port != 0;
-    for (unsigned attempt = 0; again; attempt++) {
-        bool last = port_given || attempt + 1 == PORT_ATTEMPTS;
-
-        again = false;
-        if (!port_given)
-            options.job.port = 0;
-        status = launch_job(&options.job, &paths, attempt, last ? NULL : &again);
-    }
+    status = launch_until_done(&options.job, &paths);
     cu_job_free(&options.job);
     if (status == CU_EXIT_OK)
         status = say_lost(status, "Copper runs all the same");

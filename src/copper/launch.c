@@ -15,10 +15,8 @@
 #include "copper/job_file.h"
 #include "copper/job_stop.h"
 #include "copper/launch_state.h"
-#include "copper/launcher_choice.h"
 #include "copper/progress.h"
 #include "host/clock.h"
-#include "host/munge.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -26,7 +24,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -34,8 +31,9 @@
 #define RETRY_MAX_MS    100
 #define OTHERS_MS       1000 /* after a failure: for other hosts to fail, too, and be named */
 #define ANSWER_EARLY_MS 100  /* `wait` ends so long before the limit, to report missing nodes */
-#define ANSWER_LATE_MS  2000 /* its answer is awaited so long after the limit: it tells who lacks  \
-                              */
+#define ANSWER_LATE_MS                                                                             \
+    2000 /* its answer is awaited so long after the limit: it tells who lacks                      \
+          */
 #define PROGRESS_MS 1000
 
 /* The number of hosts known to be missing, as far as they may be. */
@@ -214,22 +212,39 @@ static void run_until_finished(struct cu_launch *l)
         fputs("\r\033[K", stderr);
 }
 
-/* Is the only cause of failure that other programs have the port? The index of one of these hosts;
- * -1: there is another cause. */
-static ssize_t find_taken_port(const struct cu_launch *l)
+/* With which of `may` another attempt avoids all causes of failure; 0: there are other causes. Sets
+ * the index of a host that has failed. */
+static unsigned find_again(const struct cu_launch *l, unsigned may, size_t *example)
 {
-    ssize_t found = -1;
+    unsigned found = 0;
 
-    for (size_t i = 0; i < l->job->hosts.count; i++) {
+    for (size_t i = l->job->hosts.count; i-- > 0;) {
         const struct cu_launcher_host *s = &l->launcher.of[i];
+        unsigned cause = 0;
 
         if (s->state != CU_LAUNCHER_FAILED)
             continue;
-        if (s->text == NULL || strstr(s->text, "is in use on this host") == NULL)
-            return -1;
-        found = found < 0 ? (ssize_t)i : found;
+        if (s->text != NULL && strstr(s->text, CU_JOB_PORT_TAKEN) != NULL)
+            cause = CU_LAUNCH_PORT & may;
+        else if (s->text != NULL && strstr(s->text, CU_JOB_NO_INPUT) != NULL)
+            cause = CU_LAUNCH_INPUT & may;
+        if (cause == 0)
+            return 0;
+        found |= cause;
+        *example = i;
     }
     return found;
+}
+
+static void say_again(const struct cu_launch *l, unsigned again, size_t example)
+{
+    const char *host = l->job->hosts.names[example], *shared = getenv("COPPER_SHARED");
+
+    if ((again & CU_LAUNCH_INPUT) != 0)
+        cu_cli_say(stderr, "%s: %s: sharing it through a file in %s", host, CU_JOB_NO_INPUT,
+                   shared != NULL && shared[0] != '\0' ? shared : "the home directory");
+    else
+        cu_cli_say(stderr, "%s: port %u is in use: trying another", host, (unsigned)l->job->port);
 }
 
 /* While no daemon has taken `wait`, the job has no tree that a stop could go through. */
@@ -245,14 +260,14 @@ static void stop_all(const struct cu_launch *l, const struct cu_launch_paths *pa
         cu_job_stop_each(&l->job->hosts, l->job->mount_dir, id, 0, paths, stop);
 }
 
-static int give_up(struct cu_launch *l, const struct cu_launch_paths *paths, bool *again)
+static int give_up(struct cu_launch *l, const struct cu_launch_paths *paths, unsigned *again)
 {
     struct cu_job_stop stop = {0};
-    ssize_t taken = again != NULL && l->interrupted == 0 ? find_taken_port(l) : -1;
+    size_t example = 0;
 
-    if (taken >= 0)
-        cu_cli_say(stderr, "%s: port %u is in use: trying another", l->job->hosts.names[taken],
-                   (unsigned)l->job->port);
+    *again = l->interrupted == 0 ? find_again(l, *again, &example) : 0;
+    if (*again != 0)
+        say_again(l, *again, example);
     else if (l->interrupted != 0)
         cu_cli_say(stderr, "interrupted: stopping what was started");
     else
@@ -266,8 +281,8 @@ static int give_up(struct cu_launch *l, const struct cu_launch_paths *paths, boo
     if (stop.silent > 0)
         cu_cli_say(stderr, "%zu node%s could not be cleaned: %s", stop.silent,
                    stop.silent == 1 ? "" : "s", stop.first);
-    if (taken >= 0)
-        *again = stop.silent == 0;
+    if (stop.silent > 0)
+        *again = 0;
     return l->interrupted != 0 ? CU_EXIT_INTERRUPTED + l->interrupted : CU_EXIT_FAILED;
 }
 
@@ -288,58 +303,8 @@ static int block_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Text in memory, as a descriptor. */
-static int memory_file(const char *text)
-{
-    int fd = memfd_create("job", MFD_CLOEXEC);
-
-    if (fd >= 0 && write(fd, text, strlen(text)) != (ssize_t)strlen(text)) {
-        close(fd);
-        fd = -1;
-    }
-    return fd;
-}
-
-/* Where others can read the launcher's network traffic, the key is sent in a MUNGE credential. *fd:
- * what the daemons are to read, -1: the job's file. 0, or -errno with err: then nothing may be
- * started.
- * */
-static int seal_input(const struct cu_job *job, const char *parts, int *fd, struct cu_error *err)
-{
-    char *text = NULL, *sealed = NULL;
-    struct cu_error why;
-    int rc = cu_launcher_in_clear(parts, err);
-
-    *fd = -1;
-    if (rc <= 0)
-        return rc;
-    text = cu_job_encode(job);
-    if (text == NULL)
-        return cu_error_set(err, -ENOMEM, "out of memory");
-    sealed = cu_munge_seal_line(text, "key", &why);
-    explicit_bzero(text, strlen(text));
-    free(text);
-    if (sealed != NULL)
-        *fd = memory_file(sealed);
-    free(sealed);
-    if (*fd >= 0)
-        return 0;
-    if (sealed != NULL)
-        (void)cu_error_set(&why, -ENOMEM, "out of memory");
-    if (job->encrypt)
-        return cu_error_set(
-            err, -EPERM,
-            "--encrypt: the launcher would carry the job's key over the network in clear, "
-            "and who listens could read everything (%.200s): start munged, or use "
-            "COPPER_LAUNCHER=rsh",
-            why.text);
-    cu_cli_say(stderr, "the launcher carries the job's key over the network in clear: %s",
-               why.text);
-    return 0;
-}
-
 int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
-                  const struct cu_launch_paths *paths, bool *again)
+                  const struct cu_launch_paths *paths, unsigned *again)
 {
     const char *const command[] = {paths->copperd, NULL};
     struct cu_launcher_config config = {.parts = paths->parts,
@@ -353,8 +318,10 @@ int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
     struct cu_error err;
     int status;
 
-    if (seal_input(job, paths->parts, &config.input_fd, &err) != 0)
+    if (cu_launch_input(job, paths->parts, &config.input_fd, &err) != 0) {
+        *again = 0;
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    }
     l.start_ms = cu_clock_ms();
     l.limit_ms = l.start_ms + (int64_t)job->ready_timeout_s * 1000;
     l.progress_ms = l.start_ms + PROGRESS_MS;
@@ -371,6 +338,7 @@ int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
     if (status != 0) {
         if (l.signal_fd >= 0)
             close(l.signal_fd);
+        *again = 0;
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
     }
     run_until_finished(&l);
@@ -380,6 +348,7 @@ int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
                 &l.launcher); /* what still runs of it is for hosts that are left out */
         cu_launch_settle(&l, file);
         cu_launch_print_success(&l);
+        *again = 0;
         status = CU_EXIT_OK;
     } else {
         status = give_up(&l, paths, again);

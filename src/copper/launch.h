@@ -14,10 +14,17 @@ struct cu_launch_paths {
     const char *copper;  /* absolute */
 };
 
+/* What a second attempt can do in another way. */
+enum cu_launch_again {
+    CU_LAUNCH_PORT = 1,  /* take another port */
+    CU_LAUNCH_INPUT = 2, /* share the job description through a file, not by standard input */
+};
+
 /* Starts the job of the file on all its hosts, waits until it is ready, and prints messages;
- * returns the exit status. again: NULL, or set to true when the launch failed only because of the
- * port: everything was stopped again, and no error was printed. */
+ * returns the exit status. again: which of enum cu_launch_again may be done; set to those with
+ * which another attempt is worthwhile: then everything was stopped again, and no error was printed.
+ */
 int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
-                  const struct cu_launch_paths *paths, bool *again);
+                  const struct cu_launch_paths *paths, unsigned *again);
 
 #endif

@@ -32,6 +32,12 @@ struct cu_launch {
     bool terminal;
 };
 
+/* launch_input.c: where others can read what the launcher carries, or the file that it shares, a
+ * MUNGE credential is sent in place of the key. *fd: what the daemons are to read, -1: the job's
+ * file. 0, or -errno with err: then nothing may be started. */
+__attribute__((warn_unused_result)) int cu_launch_input(const struct cu_job *job, const char *parts,
+                                                        int *fd, struct cu_error *err);
+
 /* launch_settle.c: called when the launch has succeeded. Stores the hosts that it went on without
  * in left_out and in the job's file, and tells the daemons that these are not waited for, and that
  * the launch is confirmed.

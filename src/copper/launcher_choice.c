@@ -14,6 +14,8 @@
 
 #define ENV_LAUNCHER "COPPER_LAUNCHER"
 #define ENV_RSH      "COPPER_RSH"
+#define ENV_INPUT_BY "COPPER_INPUT_BY"
+#define BY_FILE      "file"
 #define AUTO         "auto"
 
 static const struct {
@@ -87,6 +89,16 @@ int cu_launcher_settle(const char *parts, struct cu_error *err)
                             "absolute path of a program",
                             site, choice, parts);
     return setenv(ENV_LAUNCHER, choice, 1) == 0 ? 0 : cu_error_set(err, -ENOMEM, "out of memory");
+}
+
+bool cu_launcher_shares_input(void)
+{
+    return variable(ENV_INPUT_BY) != NULL && strcmp(variable(ENV_INPUT_BY), BY_FILE) == 0;
+}
+
+void cu_launcher_share_input(void)
+{
+    (void)setenv(ENV_INPUT_BY, BY_FILE, 1); /* without memory the next attempt fails as the last */
 }
 
 /* A line "# carries: WORD" in the launcher: "clear", "sealed", "file" (by no network of its own),

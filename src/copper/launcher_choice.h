@@ -18,6 +18,10 @@ __attribute__((warn_unused_result)) int cu_launcher_settle(const char *parts, st
  * rsh. parts: directory of the launchers that are Copper's own. 0, -EINVAL with err. */
 __attribute__((warn_unused_result)) int
 cu_launcher_find(const char *parts, char program[CU_PATH_MAX], struct cu_error *err);
+/* Does the user want the job description to be shared through a file (COPPER_INPUT_BY=file)? */
+bool cu_launcher_shares_input(void);
+/* From now on, launchers share it so. */
+void cu_launcher_share_input(void);
 /* Does the launcher send the standard input of its commands over a network unencrypted? Each
  * launcher declares this in a comment; one without a declaration counts as unencrypted. 1, 0, or
  * -EINVAL with err. */

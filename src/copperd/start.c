@@ -11,6 +11,7 @@
 #include "copperd/roster.h"
 #include "copperd/supervisor.h"
 #include "front/front.h"
+#include "host/clock.h"
 #include "host/cores.h"
 #include "host/group.h"
 #include "host/lock.h"
@@ -27,12 +28,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* For the first byte of standard input: some remote shells (pdsh) give a command one that stays
+ * open and silent. */
+#define INPUT_MS 5000
 
 /* The resources of a start. */
 struct start {
@@ -87,13 +93,23 @@ static int read_job(struct start *start, char **argv, struct cu_error *err)
     int rc;
 
     if (fd < 0)
-        return cu_error_set(err, -errno, "%s: %s", path, strerror(errno));
+        return cu_error_set(err, -errno,
+                            "%s cannot be read here: %s (COPPER_SHARED must name a directory that "
+                            "all nodes see)",
+                            path, strerror(errno));
+    if (path == NULL && cu_clock_wait(fd, POLLIN, cu_clock_ms() + INPUT_MS) == -ETIMEDOUT)
+        return cu_error_set(err, -ENODATA, CU_JOB_NO_INPUT);
     rc = read_all(fd, &text, &size, err);
     if (path != NULL)
         close(fd);
     cu_process_silence(0);
     if (rc < 0)
         return rc;
+    /* ssh -n, or a start-up file of the shell that has read it, or its beginning. */
+    if (path == NULL && !cu_job_begins(text, size)) {
+        free(text);
+        return cu_error_set(err, -ENODATA, CU_JOB_NO_INPUT);
+    }
     rc = cu_munge_open_line(&text, &size, "key", err);
     if (rc == 0)
         rc = cu_job_decode(text, size, &start->job, err);

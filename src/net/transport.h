@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "core/peer.h"
 #include "proto/handshake.h"
+#include "proto/job.h"
 #include "proto/msg.h"
 
 #include <stdbool.h>
@@ -62,7 +63,7 @@ struct cu_transport_config {
                                       with ENOBUFS; 0: 256 MiB */
 };
 
-#define CU_TRANSPORT_PORT_IN_USE "port %u is in use on this host: choose another with -p"
+#define CU_TRANSPORT_PORT_IN_USE "port %u " CU_JOB_PORT_TAKEN ": choose another with -p"
 
 /* Opens a listening socket that several transports can use one after the other; while there is
  * none, connections wait in its backlog. The descriptor; -EADDRINUSE with err

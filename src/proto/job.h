@@ -29,6 +29,11 @@
 #define CU_JOB_MISSING_MAX 100u                /* all of them are named in one answer */
 #define CU_JOB_CACHE_MIN   (UINT64_C(1) << 20) /* refuses "-m 8" that was meant in GB */
 
+/* What a daemon says when its start failed and another attempt may succeed: parts of error texts,
+ * for which the launcher looks. */
+#define CU_JOB_PORT_TAKEN "is in use on this host"
+#define CU_JOB_NO_INPUT   "no job description arrives on standard input"
+
 struct cu_job {
     uint8_t id[CU_JOB_ID_BYTES];
     uint8_t key[CU_KEY_BYTES];
@@ -83,6 +88,8 @@ __attribute__((warn_unused_result)) int cu_job_set(struct cu_job *job, const cha
                                                    struct cu_error *err);
 /* New text (with trailing newline), NULL when out of memory. Contains the key: treat as secret. */
 char *cu_job_encode(const struct cu_job *job);
+/* Can this be a description of any version, and not what is left of one? */
+bool cu_job_begins(const char *text, size_t size);
 /* Bytes of any origin. id, key, mount, log_dir and hosts must be there, others have their defaults;
  * the environment has no say. 0, -EINVAL with err (which never shows the key), -ENOMEM. On error
  * job is freed. */

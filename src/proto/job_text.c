@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_LINE     "copper-job 2"
+#define FIRST_WORD     "copper-job "
+#define FIRST_LINE     FIRST_WORD "2"
 #define NAME_MAX_SHOWN 32
 
 /* Two passes over one writer: first with size 0 for the length, then into memory of that length; a
@@ -245,6 +246,11 @@ static int decode(struct decoder *d)
     if (!d->seen_id || !d->seen_key || d->job->mount_dir == NULL || d->job->log_dir == NULL)
         return refuse(d, "id, key, mount or log_dir is missing");
     return take_hosts(d, host_count);
+}
+
+bool cu_job_begins(const char *text, size_t size)
+{
+    return size >= strlen(FIRST_WORD) && memcmp(text, FIRST_WORD, strlen(FIRST_WORD)) == 0;
 }
 
 int cu_job_decode(const char *text, size_t size, struct cu_job *job, struct cu_error *err)

@@ -149,6 +149,48 @@ log_is_whole() {
     done
 }
 
+# without_input LAUNCHER: the job description does not come by standard input; the launch shares it through a
+# file, says so, and leaves nothing of it in the home that all share.
+without_input() {
+    run -0 --separate-stderr by "$1" launch_copper.sh -H "$nodes"
+    echo "$output" "$stderr"
+    [[ $output == "copper: 4 nodes ready at $view in "* ]]
+    [[ $stderr == "copper: node"[1-4]": no job description arrives on standard input: sharing it through a file in the home directory" ]]
+    [ "$(as_user alice node4 cat "$view/etc/hostname")" = "$(cat /etc/hostname)" ]
+    [ -z "$(as_user alice login sh -c 'ls -A ~ | grep "^\.copper"')" ]
+    run -0 by "$1" stop_copper.sh
+    [ "$output" = "copper: stopped on 4 nodes" ]
+    nothing_left
+}
+
+@test "standard input does not reach the daemons: ssh -n, rc files that read it, pdsh" {
+    local rc=$CLUSTER_DIR/home/alice/.bashrc
+    settings=(COPPER_RSH="ssh -n")
+    without_input rsh
+    # Told before, or where no directory is shared: no second attempt.
+    settings+=(COPPER_INPUT_BY=file)
+    run -0 --separate-stderr by rsh launch_copper.sh -H node1,node2
+    [ -z "$stderr" ]
+    by rsh stop_copper.sh
+    settings=(COPPER_RSH="ssh -n" COPPER_SHARED=/tmp)
+    run -1 by rsh launch_copper.sh -H node1,node2
+    echo "$output"
+    [[ $output == *"copper: node1: copperd: node1: /tmp/.copper."*" cannot be read here: No such file or directory (COPPER_SHARED must name a directory that all nodes see)"* ]]
+    nothing_left
+    settings=(X=1)
+    cp "$rc" "$BATS_TEST_TMPDIR/rc"
+    echo 'read -r line' >>"$rc"
+    without_input ssh
+    if command -v clush >/dev/null; then
+        echo 'cat >/dev/null' >>"$rc"
+        without_input clush
+    fi
+    cat "$BATS_TEST_TMPDIR/rc" >"$rc"
+    command -v pdsh >/dev/null || return 0
+    settings=(COPPER_RSH="pdsh -N -S -R ssh -w")
+    without_input rsh
+}
+
 @test "a launcher of the site's own, outside the prefix, by path and in copper.conf" {
     local own=$CLUSTER_DIR/home/own prefix=$CLUSTER_DIR/home/sw
     # The example of docs/launchers.md, as it stands there.

@@ -29,8 +29,8 @@ void cu_job_stop_free(struct cu_job_stop *stop);
  */
 void cu_job_stop_everywhere(const struct cu_job *job, const struct cu_launch_paths *paths,
                             struct cu_job_stop *stop);
-/* `copper stop --here` on these hosts, added to stop. late: of so many it is known that they ran and
- * were asked to stop, so they count as stopped when nothing runs there any more. */
+/* `copper stop --here` on these hosts, added to stop. late: of so many it is known that they ran
+ * and were asked to stop, so they count as stopped when nothing runs there any more. */
 void cu_job_stop_each(const struct cu_hosts *hosts, const char *mount_dir, const char *job_id,
                       size_t late, const struct cu_launch_paths *paths, struct cu_job_stop *stop);
 

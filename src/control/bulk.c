@@ -7,8 +7,13 @@
 #include "control/bulk.h"
 
 #include "control/gather.h"
+#include "core/counters.h"
 
 #include <stdlib.h>
+
+/* Values in a result that one node can account for: its counters in the sum and of itself, and what
+ * stands around them. */
+#define VALUES_EACH (2 * (size_t)CU_COUNTER_COUNT + 64)
 
 struct job {
     struct cu_aside_job aside;
@@ -19,6 +24,7 @@ struct job {
     /* a result that is read */
     uint32_t rank;
     uint64_t id;
+    size_t values_max;
     /* an answer that is being written; owner NULL: not needed any more */
     struct cu_commands_origin origin;
 };
@@ -99,11 +105,27 @@ void cu_bulk_free(struct cu_commands *commands, json_t *json)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
+size_t cu_bulk_values_max(const struct cu_commands *commands)
+{
+    return ((size_t)commands->config.limits.node_count + 2) * VALUES_EACH;
+}
+
+json_t *cu_bulk_decode(const struct cu_buf *text, size_t values_max)
+{
+    size_t values = 0;
+
+    for (size_t i = 0; i < text->size; i++)
+        values += text->data[i] == ',' || text->data[i] == '[' || text->data[i] == '{';
+    if (values > values_max)
+        return NULL;
+    return json_loadb((const char *)text->data, text->size, 0, NULL);
+}
+
 static void read_text(struct cu_aside_job *aside)
 {
     struct job *job = job_of(aside);
 
-    job->json = json_loadb((const char *)job->text->data, job->text->size, 0, NULL);
+    job->json = cu_bulk_decode(job->text, job->values_max);
 }
 
 static void is_read(struct cu_aside_job *aside)
@@ -128,6 +150,7 @@ bool cu_bulk_read(struct cu_commands *commands, uint32_t rank, uint64_t id, stru
         return false;
     job->rank = rank;
     job->id = id;
+    job->values_max = cu_bulk_values_max(commands);
     job->text = cu_buf_ref(text);
     cu_aside_run(commands->config.aside, &job->aside);
     return true;

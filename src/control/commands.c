@@ -270,7 +270,7 @@ static struct cu_task *task_new(struct cu_commands *commands,
 void cu_commands_request(struct cu_commands *commands, const struct cu_commands_origin *origin,
                          const void *text, size_t size, uint64_t now_ns)
 {
-    json_t *request = NULL;
+    json_t *request = NULL, *reduced = NULL;
     const char *wrong = NULL;
     struct cu_task *task = NULL;
     enum cu_task_op op = CU_OP_STATUS;
@@ -285,8 +285,12 @@ void cu_commands_request(struct cu_commands *commands, const struct cu_commands_
         wrong = "this daemon is stopping";
     else if (commands->task_count >= CU_COMMANDS_TASKS_MAX)
         wrong = "too many requests wait already";
-    else if ((task = task_new(commands, origin, request, now_ns)) == NULL)
+    else
+        wrong = cu_request_reduce(request, op, &reduced);
+    if (wrong == NULL &&
+        (reduced == NULL || (task = task_new(commands, origin, reduced, now_ns)) == NULL))
         wrong = "out of memory";
+    json_decref(reduced);
     json_decref(request);
     if (wrong != NULL) {
         reply_error(commands, origin, wrong);
@@ -330,7 +334,7 @@ static void hand_down(struct cu_commands *commands, struct cu_task *task, struct
         return;
     }
     if (task->confirms) {
-        cu_task_finish(commands, task, json_loadb((const char *)text->data, text->size, 0, NULL));
+        cu_task_finish(commands, task, cu_bulk_decode(text, cu_bulk_values_max(commands)));
         return;
     }
     if (task->op == CU_OP_STOP && commands->stopping)

@@ -262,6 +262,16 @@ static void merge_stats(struct cu_task *task, const struct cu_idset *ranks, json
     json_object_del(result, "nodes"); /* it has one owner */
 }
 
+/* The nodes that failed, of those that a result speaks for. */
+static uint64_t failed_of(const json_t *result, const struct cu_idset *ranks)
+{
+    json_int_t failed = json_integer_value(json_object_get(result, "failed"));
+
+    if (failed < 0)
+        return 0;
+    return (uint64_t)failed < ranks->count ? (uint64_t)failed : ranks->count;
+}
+
 /* Takes the ranks that a child's result covers, and their figures. */
 static void merge(struct cu_task *task, uint32_t rank, json_t *result)
 {
@@ -278,7 +288,7 @@ static void merge(struct cu_task *task, uint32_t rank, json_t *result)
         if (!cu_idset_meet(&task->seen, &ranks)) /* not counted twice */
             cu_bypassed_add(&task->bypassed, json_object_get(result, "bypassed"));
         cu_idset_add_all(&task->seen, &ranks);
-        task->failed += (uint64_t)json_integer_value(json_object_get(result, "failed"));
+        task->failed += failed_of(result, &ranks);
     }
     cu_idset_free(&ranks);
 }
@@ -295,9 +305,8 @@ void cu_gather_result(struct cu_commands *commands, struct cu_task *task, uint32
         text->size <= CU_CONTROL_JSON_MAX && cu_bulk_read(commands, rank, task->id, text);
     if (child->coming)
         return;
-    result = text->size <= CU_CONTROL_JSON_MAX
-                 ? json_loadb((const char *)text->data, text->size, 0, NULL)
-                 : NULL;
+    result = text->size <= CU_CONTROL_JSON_MAX ? cu_bulk_decode(text, cu_bulk_values_max(commands))
+                                               : NULL;
     cu_gather_take(commands, task, rank, result);
     json_decref(result);
 }

@@ -35,20 +35,60 @@ bool cu_request_op(const json_t *request, enum cu_task_op *op)
     return false;
 }
 
+/* Members of requests, and the ops that keep them; 0: all. */
+static const struct member {
+    const char *name;
+    unsigned ops; /* bit i: op i */
+} members[] = {
+    {"op", 0},
+    {"timeout_ms", 0},
+    {"all", 0},
+    {"root", 0},
+    {"below", 0},
+    {"each", 1u << CU_OP_STATS},
+    {"hosts", 1u << CU_OP_DOCTOR},
+    {"missing", 1u << CU_OP_WAIT},
+    {"path", 1u << CU_OP_REFRESH},
+    {"generation", 1u << CU_OP_REFRESH},
+    {"left_out", 1u << CU_OP_LAUNCHED},
+};
+
+const char *cu_request_reduce(const json_t *request, enum cu_task_op op, json_t **reduced)
+{
+    *reduced = json_object();
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        json_t *value = json_object_get(request, members[i].name);
+
+        if (value == NULL || (members[i].ops != 0 && (members[i].ops & 1u << op) == 0))
+            continue;
+        if (json_is_array(value) || json_is_object(value)) {
+            json_decref(*reduced);
+            *reduced = NULL;
+            return "a member of the request is a list or an object";
+        }
+        if (json_object_set(*reduced, members[i].name, value) < 0)
+            break;
+    }
+    return NULL;
+}
+
+/* A list of ranks. With those of earlier requests they are no more than the launcher allowed to be
+ * missing: a daemon of the job cannot make others believe that there is less to stop. */
 static bool is_rank_list(const struct cu_commands *commands, const struct cu_task *task)
 {
     const json_t *field = json_object_get(task->request, "left_out");
     const char *text = json_string_value(field);
     struct cu_idset set;
-    int rc;
+    bool good;
 
     if (field == NULL)
         return true;
     if (text == NULL || cu_idset_init(&set, commands->config.limits.node_count) < 0)
         return false;
-    rc = cu_idset_add_text(&set, text);
+    cu_idset_add_all(&set, &commands->left_out);
+    good = cu_idset_add_text(&set, text) == 0 && set.count <= commands->config.job->allow_missing;
     cu_idset_free(&set);
-    return rc == 0;
+    return good;
 }
 
 const char *cu_request_check(struct cu_commands *commands, struct cu_task *task)
@@ -75,7 +115,7 @@ const char *cu_request_check(struct cu_commands *commands, struct cu_task *task)
         return "\"timeout_ms\" is not a whole number";
     }
     if (task->op == CU_OP_LAUNCHED && !is_rank_list(commands, task))
-        return "\"left_out\" is not a list of ranks";
+        return "\"left_out\" is not a list of ranks, or of more than may be missing";
     if (task->op == CU_OP_WAIT && json_object_get(task->request, "missing") != NULL) {
         const json_t *missing = json_object_get(task->request, "missing");
 

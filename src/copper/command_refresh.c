@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "control/client.h"
 #include "copper/cli.h"
+#include "copper/hosts_answer.h"
 #include "copper/progress.h"
 
 #include <errno.h>
@@ -60,7 +61,8 @@ static int ask_all(struct cu_client *client, const json_t *request, json_t **res
     }
 }
 
-static int refresh_one(struct cu_client *client, const char *path)
+/* known: the job's hosts. */
+static int refresh_one(struct cu_client *client, const struct cu_hosts *known, const char *path)
 {
     char name[CU_TEXT_BYTES(CU_TREE_PATH_MAX)];
     json_t *request, *result = NULL;
@@ -74,10 +76,14 @@ static int refresh_one(struct cu_client *client, const char *path)
         return cu_cli_fail(CU_EXIT_FAILED, "out of memory");
     cu_progress_begin("refreshing");
     rc = ask_all(client, request, &result, &err);
+    if (rc == 0)
+        rc = cu_hosts_answer_check(known, result, &err);
     cu_progress_end();
     json_decref(request);
-    if (rc != 0)
+    if (rc != 0) {
+        json_decref(result);
         return cu_cli_fail(CU_EXIT_FAILED, "%s: %s", path, err.text);
+    }
     cu_cli_say(stdout, "%s: refreshed on %" PRIu64 " node%s", path, cu_cli_number(result, "nodes"),
                cu_cli_number(result, "nodes") == 1 ? "" : "s");
     if (cu_cli_number(result, "silent_count") > 0)
@@ -99,6 +105,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
     struct cu_cli_options options;
     char path[CU_TREE_PATH_MAX];
     struct cu_client client;
+    struct cu_hosts known = {0};
     struct cu_error err;
     int status = cu_cli_parse(command, argc, argv, &options);
 
@@ -106,6 +113,10 @@ static int run(const struct cu_command *command, int argc, char **argv)
         return status;
     if (cu_client_open(options.mount, &client, &err) != 0)
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    if (cu_hosts_answer_known(options.mount, &client, &known, &err) != 0) {
+        cu_client_close(&client);
+        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    }
     status = CU_EXIT_OK;
     for (int i = options.first; i < argc || i == options.first; i++) {
         const char *given = i < argc ? argv[i] : all;
@@ -113,10 +124,11 @@ static int run(const struct cu_command *command, int argc, char **argv)
 
         if (rc != 0)
             status = cu_cli_fail(CU_EXIT_FAILED, "%s: %s", given, strerror(-rc));
-        else if (refresh_one(&client, path) != CU_EXIT_OK)
+        else if (refresh_one(&client, &known, path) != CU_EXIT_OK)
             status = CU_EXIT_FAILED;
     }
     cu_client_close(&client);
+    cu_parse_hosts_free(&known);
     return status;
 }
 

@@ -163,11 +163,48 @@ static int check_nodes(const struct cu_hosts *known, const json_t *nodes, bool *
     return 0;
 }
 
+/* Parents and children in a status. */
+static int check_trees(const struct cu_hosts *known, const json_t *trees, bool *seen,
+                       struct cu_error *err)
+{
+    const json_t *tree;
+    size_t i;
+    int rc = 0;
+
+    json_array_foreach (trees, i, tree) {
+        const char *parent = json_string_value(json_object_get(tree, "parent"));
+
+        memset(seen, 0, known->count * sizeof(*seen));
+        rc = check_names(known, json_object_get(tree, "children"), seen, err);
+        if (rc == 0 && parent != NULL && find(known, parent, 0) == known->count)
+            rc = refuse(known, parent, known->count, err);
+        if (rc != 0)
+            break;
+    }
+    return rc;
+}
+
+/* Each node of the job has answered, is silent, or was left out. */
+static int check_sum(const struct cu_hosts *known, const json_t *result, struct cu_error *err)
+{
+    const char *answered = json_object_get(result, "answered") != NULL ? "answered" : "nodes";
+    uint64_t sum;
+
+    if (json_object_get(result, "silent_count") == NULL)
+        return 0;
+    sum = cu_cli_number(result, answered) + cu_cli_number(result, "silent_count") +
+          cu_cli_number(result, "left_out_count");
+    if (sum == known->count)
+        return 0;
+    return cu_error_set(err, -EBADMSG, "an answer accounts for %llu nodes, of %zu",
+                        (unsigned long long)sum, known->count);
+}
+
 int cu_hosts_answer_check(const struct cu_hosts *known, const json_t *result, struct cu_error *err)
 {
-    static const char *const lists[] = {"silent", "missing"};
-    static const char *const counts[] = {"answered", "nodes", "silent_count", "missing_count",
-                                         "ready"};
+    static const char *const lists[] = {"silent", "missing", "left_out"};
+    static const char *const counts[] = {
+        "answered", "nodes", "silent_count", "missing_count", "ready", "left_out_count", "failed"};
     bool *seen = calloc(known->count + 1, sizeof(*seen));
     size_t rank;
     int rc = 0;
@@ -187,6 +224,10 @@ int cu_hosts_answer_check(const struct cu_hosts *known, const json_t *result, st
         if (cu_cli_number(result, counts[i]) > known->count)
             rc = cu_error_set(err, -EBADMSG, "an answer tells of %llu nodes, of %zu",
                               (unsigned long long)cu_cli_number(result, counts[i]), known->count);
+    if (rc == 0)
+        rc = check_trees(known, json_object_get(result, "trees"), seen, err);
+    if (rc == 0)
+        rc = check_sum(known, result, err);
     free(seen);
     return rc;
 }

@@ -26,7 +26,8 @@ __attribute__((warn_unused_result)) int cu_hosts_answer_known(const char *mount_
                                                               struct cu_error *err);
 /* Are all nodes in a result of `status`, `stats` or `refresh` the job's own: each host named is of
  * the job, and none twice in a list; each rank is that of its host; no more nodes are counted than
- * there are. 0, or -EBADMSG with err; -ENOMEM. */
+ * there are, and none is missing from the sum of those that answered, are silent, or were left out.
+ * 0, or -EBADMSG with err; -ENOMEM. */
 __attribute__((warn_unused_result)) int
 cu_hosts_answer_check(const struct cu_hosts *known, const json_t *result, struct cu_error *err);
 /* Both, for an answer about the job on that mount. */

@@ -221,6 +221,24 @@ resident() {
     rm "$WORK/hoard.end"
 }
 
+@test "requests of who has the key that wait take no memory beyond what they ask" {
+    local before
+    up
+    # A node that does not answer, so that they wait.
+    on node3 kill -STOP "$(daemon node3)"
+    before=$(resident node1)
+    mkfifo "$WORK/waits.end"
+    peer node1 waits 150 <"$WORK/waits.end" >"$WORK/waiting" 3>&- &
+    exec 7>"$WORK/waits.end"
+    until_true grep -q waiting "$WORK/waiting"
+    [ "$(resident node1)" -lt $((before + 80)) ]
+    on node3 kill -CONT "$(daemon node3)"
+    on node2 cat "$MOUNT$WORK/secret" | cmp - "$WORK/secret"
+    exec 7>&-
+    wait $!
+    rm "$WORK/waits.end"
+}
+
 @test "the processes that have the key cannot be looked into, not even by others of the same user" {
     up
     # shellcheck disable=SC2016

@@ -210,6 +210,51 @@ static void test_broken_answer_from_above(void **state)
     assert_string_equal(error_text(), "the answer of node0 is broken");
 }
 
+/* What a key holder adds to its requests, which may wait for a day, takes no memory. */
+static void test_what_waits_keeps_what_it_needs(void **state)
+{
+    const json_t *entry;
+
+    (void)state;
+    start(0);
+    request(
+        "{\"op\":\"wait\",\"x\":[[],[],{}],\"path\":\"/long\",\"left_out\":\"1\",\"missing\":1}");
+    assert_null(node.reply);
+    request_as(&other_asker, 8, "{\"op\":\"doctor\"}");
+    entry = json_object_get(json_array_get(json_object_get(node.reply, "requests"), 0), "request");
+    assert_string_equal(json_string_value(json_object_get(entry, "op")), "wait");
+    assert_int_equal(json_integer_value(json_object_get(entry, "missing")), 1);
+    assert_int_equal(json_object_size(entry), 2);
+    request_as(&other_asker, 9, "{\"op\":\"wait\",\"missing\":[[[]]]}");
+    assert_string_equal(error_text(), "a member of the request is a list or an object");
+}
+
+/* A daemon of the job cannot make others believe that there is less to stop. */
+static void test_no_more_is_left_out_than_may_be(void **state)
+{
+    static const char *const refused[] = {"1-3", "1,2", "3,2", "1,x"};
+
+    (void)state;
+    start(0);
+    request("{\"op\":\"launched\",\"left_out\":\"1\"}");
+    assert_non_null(strstr(error_text(), "more than may be missing"));
+    node.job.allow_missing = 1;
+    for (unsigned i = 0; i < 2; i++) { /* told twice is the same */
+        request("{\"op\":\"launched\",\"left_out\":\"2\"}");
+        assert_true(ok());
+    }
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        char text[80];
+
+        snprintf(text, sizeof(text), "{\"op\":\"launched\",\"left_out\":\"%s\"}", refused[i]);
+        request(text);
+        assert_false(ok());
+    }
+    request("{\"op\":\"status\"}");
+    assert_int_equal(number("missing_count"), 3);
+    assert_int_equal(number("left_out_count"), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +270,8 @@ int main(void)
         TEST(test_handed_up_too_long),
         TEST(test_handed_up_again),
         TEST(test_broken_answer_from_above),
+        TEST(test_what_waits_keeps_what_it_needs),
+        TEST(test_no_more_is_left_out_than_may_be),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,6 +114,51 @@ static void test_gather_broken_results(void **state)
     assert_string_equal(listed(node.reply, "silent", 1), "node3");
 }
 
+/* One that lies about its part of the tree can say nothing of the failures of others. */
+static void test_failures_are_of_who_tells_them(void **state)
+{
+    static const char *const told[] = {"-2", "-9223372036854775807", "9223372036854775807", "7"};
+    static const json_int_t counted[] = {1, 1, 3, 3};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+        char text[128];
+
+        start(0);
+        join_child(1);
+        join_child(3);
+        request("{\"op\":\"refresh\",\"all\":true,\"path\":\"/\"}");
+        result_from(cu_peer_child(3), node.outbox[0].id,
+                    "{\"ok\":true,\"ranks\":\"3\",\"failed\":1}");
+        snprintf(text, sizeof(text), "{\"ok\":true,\"ranks\":\"1-2\",\"failed\":%s}", told[i]);
+        result_from(cu_peer_child(1), node.outbox[0].id, text);
+        assert_int_equal(number("failed"), counted[i]);
+        if (i + 1 < sizeof(told) / sizeof(told[0]))
+            stop_node(state);
+    }
+}
+
+/* JSON of many small values takes fifty times the memory of its text. */
+static void test_a_result_has_no_more_values_than_nodes_have_figures(void **state)
+{
+    size_t size = 60000;
+    char *text = malloc(size + 64), *at = text;
+
+    (void)state;
+    assert_non_null(text);
+    start(0);
+    join_child(1);
+    request("{\"op\":\"stats\",\"all\":true}");
+    at += sprintf(at, "{\"ok\":true,\"ranks\":\"1\",\"x\":[0");
+    while (at < text + size)
+        at += sprintf(at, ",[]");
+    sprintf(at, "]}");
+    result_from(cu_peer_child(1), node.outbox[0].id, text);
+    assert_int_equal(number("answered"), 1);
+    assert_int_equal(number("silent_count"), 3);
+    free(text);
+}
+
 /* Longer than the message between daemons carries: what is above it is refreshed. */
 static void test_refresh_of_a_long_path(void **state)
 {
@@ -538,6 +583,8 @@ int main(void)
         TEST(test_stop_goes_on_without_asker),
         TEST(test_stop_here),
         TEST(test_below),
+        TEST(test_failures_are_of_who_tells_them),
+        TEST(test_a_result_has_no_more_values_than_nodes_have_figures),
         TEST(test_refresh_of_a_long_path),
         TEST(test_refresh_waits_for_the_kernels),
         TEST(test_stop_lingers),

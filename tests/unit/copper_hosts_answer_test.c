@@ -33,7 +33,10 @@ static void what_a_job_says_of_itself_is_believed(void **state)
         "{\"host\":\"b\",\"rank\":1},{\"host\":\"a\",\"rank\":0},{\"host\":\"c\",\"rank\":2}]}",
         "{\"answered\":1,\"silent_count\":2,\"silent\":[\"a\",\"c\"]}",
         "{\"host\":\"c\",\"rank\":2,\"nodes\":3,\"ready\":1,\"missing\":[\"b\",\"a\"],"
-        "\"missing_count\":2}",
+        "\"missing_count\":2,\"trees\":[{\"parent\":null,\"children\":[\"a\",\"b\"]},"
+        "{\"parent\":\"a\",\"children\":[\"b\"]}]}",
+        "{\"nodes\":1,\"failed\":1,\"silent\":[\"a\"],\"silent_count\":1,\"left_out\":[\"c\"],"
+        "\"left_out_count\":1}",
     };
 
     (void)state;
@@ -63,6 +66,14 @@ static void forged_nodes_are_told_and_not_shown(void **state)
         "{\"answered\":4}",
         "{\"nodes\":9408}",
         "{\"silent_count\":4}",
+        /* of a refresh: all nodes that did not answer are told */
+        "{\"nodes\":2,\"failed\":0,\"silent\":[],\"silent_count\":0}",
+        "{\"nodes\":3,\"failed\":0,\"silent\":[\"a\"],\"silent_count\":1}",
+        "{\"nodes\":3,\"failed\":4,\"silent\":[],\"silent_count\":0}",
+        "{\"nodes\":2,\"silent\":[],\"silent_count\":0,\"left_out\":[\"evil\"],"
+        "\"left_out_count\":1}",
+        "{\"trees\":[{\"parent\":\"evil\"}]}",
+        "{\"trees\":[{\"parent\":null,\"children\":[\"a\"]},{\"children\":[\"b\",\"evil\"]}]}",
     };
 
     (void)state;

@@ -5,7 +5,8 @@
 set -u
 
 here=$(dirname -- "$(readlink -f -- "$0")")
-for parts in "$here/../libexec/copper" "$here/../lib/copper" "$here/launch"; do
+# Beside the programs first: above their directory there may be one that others may write to.
+for parts in "$here/launch" "$here/../libexec/copper" "$here/../lib/copper"; do
     [ -f "$parts/rsh.sh" ] && break
 done
 parts=$(cd -- "$parts" && pwd) || exit 1

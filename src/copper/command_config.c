@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* copper config: what launch_copper.sh would use with the words that follow, and where each setting
  * comes from. It parses them as a launch does, so it cannot differ from one. */
+#include "base/text.h"
 #include "copper/cli.h"
 #include "copper/launch_options.h"
 #include "proto/job_options.h"
@@ -15,6 +16,8 @@
 static const struct {
     const char *name, *variable;
 } ways[] = {{"launcher", "COPPER_LAUNCHER"}, {"", "COPPER_RSH"}};
+
+#define SHOWN_MAX (3 * CU_PATH_MAX) /* bytes of a line */
 
 struct setting {
     const char *name;
@@ -52,6 +55,8 @@ static void find_origin(const struct cu_launch_options *options, unsigned i, str
 /* launcher: memory for a value. */
 static void find_way(size_t i, const char *site, char launcher[CU_PATH_MAX], struct setting *s)
 {
+    int rc = 0;
+
     *s = (struct setting){.name = ways[i].name[0] != '\0' ? ways[i].name : ways[i].variable,
                           .from = "default"};
     launcher[0] = '\0';
@@ -62,11 +67,20 @@ static void find_way(size_t i, const char *site, char launcher[CU_PATH_MAX], str
         return;
     }
     if (ways[i].name[0] != '\0')
-        cu_launch_site_launcher(site, launcher);
-    if (launcher[0] != '\0') {
+        rc = cu_launch_site_launcher(site, launcher, NULL);
+    if (rc == 0 && launcher[0] != '\0') {
         s->value = launcher;
         s->from = "site";
     }
+}
+
+/* Values of the environment, and the site's path, may be of any bytes. */
+static void print_line(const char *text)
+{
+    char line[CU_TEXT_BYTES(SHOWN_MAX)];
+
+    cu_text_line(line, sizeof(line), text, strlen(text));
+    puts(line);
 }
 
 /* As a line, or into the list. 0 or -ENOMEM. */
@@ -74,6 +88,7 @@ static int show(const struct setting *s, const char *site, json_t *list)
 {
     bool is_site = strcmp(s->from, "site") == 0;
     const char *where = is_site ? site : s->label;
+    char line[SHOWN_MAX];
 
     if (list != NULL)
         return json_array_append_new(list, json_pack("{s:s,s:s?,s:s,s:s}", "name", s->name, "value",
@@ -81,8 +96,10 @@ static int show(const struct setting *s, const char *site, json_t *list)
                        0
                    ? 0
                    : -ENOMEM;
-    printf("%-20s %-24s %s%s%s\n", s->name, s->value != NULL ? s->value : "automatic", s->from,
-           where[0] != '\0' ? " " : "", where);
+    snprintf(line, sizeof(line), "%-20s %-24s %s%s%s", s->name,
+             s->value != NULL ? s->value : "automatic", s->from, where[0] != '\0' ? " " : "",
+             where);
+    print_line(line);
     return 0;
 }
 
@@ -114,7 +131,10 @@ static int print(const struct cu_launch_options *options, const char *site, bool
     int status = CU_EXIT_OK;
 
     if (!as_json) {
-        printf("site's file: %s%s\n", site, there ? "" : " (not there)");
+        char line[SHOWN_MAX];
+
+        snprintf(line, sizeof(line), "site's file: %s%s", site, there ? "" : " (not there)");
+        print_line(line);
         show_all(options, site, NULL);
         return status;
     }

@@ -12,18 +12,19 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const places[] = {"../lib/copper/isatty.so", "isatty.so"}; /* installed, built */
+/* Beside the program first: above its directory there may be one that others may write to. */
+static const char *const places[] = {"isatty.so", "../lib/copper/isatty.so"}; /* built, installed */
 
 /* The library as it is on storage, found from where this program is; that may be below the mount. 0
- * or -errno. */
-static int find_library(const char *mount, char out[CU_PATH_MAX])
+ * or -errno with err. */
+static int find_library(const char *mount, char out[CU_PATH_MAX], struct cu_error *err)
 {
     char self[CU_PATH_MAX], path[2 * CU_PATH_MAX];
     size_t mount_len = strlen(mount);
     ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
     if (len < 0)
-        return -errno;
+        return cu_error_set(err, -errno, "/proc/self/exe: %s", strerror(errno));
     self[len] = '\0';
     self[cu_path_parent_len(self, (size_t)len)] = '\0';
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
@@ -32,14 +33,14 @@ static int find_library(const char *mount, char out[CU_PATH_MAX])
         snprintf(path, sizeof(path), "%s/%s", self, places[i]);
         rc = cu_path_normalise(path, out);
         if (rc < 0)
-            return rc;
-        if (access(out, R_OK) != 0)
-            continue;
+            return cu_error_set(err, rc, "%s: %s", path, strerror(-rc));
         if (cu_path_within(out, (size_t)rc, mount, mount_len))
             memmove(out, out + mount_len, (size_t)rc - mount_len + 1);
-        return 0;
+        rc = cu_trust_as_program(out, err);
+        if (rc != -ENOENT)
+            return rc;
     }
-    return -ENOENT;
+    return cu_error_set(err, -ENOENT, "%s", strerror(ENOENT));
 }
 
 /* LD_PRELOAD with the library in front of what was there. 0 or -errno. */
@@ -88,13 +89,13 @@ static int choose_library(const char *mount, char path[CU_PATH_MAX])
     cu_client_close(&client);
     if (!client.peer && check_way(mount, &err) != 0)
         return cu_cli_fail(CU_EXIT_NOT_RUN, "run: %s", err.text);
-    rc = find_library(mount, path);
+    rc = find_library(mount, path, &err);
     if (rc != 0)
-        return cu_cli_fail(CU_EXIT_NOT_RUN, "run: isatty.so of this installation: %s",
-                           strerror(-rc));
-    if (strpbrk(path, ": \n") != NULL)
+        return cu_cli_fail(CU_EXIT_NOT_RUN, "run: isatty.so of this installation: %s", err.text);
+    if (strpbrk(path, ": \n$") != NULL) /* $ORIGIN and $LIB are replaced */
         return cu_cli_fail(CU_EXIT_NOT_RUN,
-                           "run: %s: LD_PRELOAD takes no name with a blank or a colon", path);
+                           "run: %s: LD_PRELOAD takes no name with a blank, a colon or a '$'",
+                           path);
     return -1;
 }
 

@@ -3,6 +3,7 @@
 #include "copper/launch_hosts.h"
 
 #include "copper/cli.h"
+#include "copper/launcher_choice.h"
 #include "host/readfile.h"
 
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,17 +45,42 @@ int cu_launch_hosts_from(int fd, const char *source, struct cu_hosts *hosts, str
     return rc;
 }
 
-int cu_launch_hosts(const char *text, struct cu_hosts *hosts, struct cu_error *err)
+/* Opens the host file of that name. A word without a slash may be meant as a host, and another user
+ * may have put a file of that name where this user works (/tmp): the job's key goes to the hosts in
+ * it. The descriptor; -ENOENT: there is none, take it as hosts; -EINVAL with err. */
+static int open_file(const char *text, struct cu_error *err)
 {
-    char source[CU_PATH_MAX];
-    int fd = open(text, O_RDONLY | O_CLOEXEC);
-    int rc;
+    bool is_path = strchr(text, '/') != NULL;
+    int fd = open(text, O_RDONLY | O_CLOEXEC | (is_path ? 0 : O_NONBLOCK));
+    struct stat st = {0}, link = {0};
 
-    if (fd < 0 && (strchr(text, '/') != NULL || errno != ENOENT))
+    if (fd < 0 && (is_path || errno != ENOENT))
         return cu_error_set(err, -EINVAL,
                             "-H: \"%s\" cannot be read: %s; allowed is a host file or hosts with "
                             "commas",
                             text, strerror(errno));
+    if (fd < 0 || is_path)
+        return fd < 0 ? -ENOENT : fd;
+    if (fstat(fd, &st) == 0 && lstat(text, &link) == 0 &&
+        (st.st_uid == geteuid() || st.st_uid == 0) &&
+        (link.st_uid == geteuid() || link.st_uid == 0))
+        return fd;
+    close(fd);
+    return cu_error_set(
+        err, -EINVAL,
+        "-H: the file \"%s\" here belongs to another user (uid %lu); if it is meant, "
+        "write ./%s",
+        text, (unsigned long)(link.st_uid != 0 ? link.st_uid : st.st_uid), text);
+}
+
+int cu_launch_hosts(const char *text, struct cu_hosts *hosts, struct cu_error *err)
+{
+    char source[CU_PATH_MAX];
+    int fd = open_file(text, err);
+    int rc;
+
+    if (fd == -EINVAL)
+        return fd;
     if (fd < 0)
         return parse(text, strlen(text), "-H", hosts, err);
     snprintf(source, sizeof(source), "-H %s", text);
@@ -70,6 +97,8 @@ int cu_launch_hosts_found(const char *parts, struct cu_hosts *hosts, struct cu_e
 
     if (snprintf(program, sizeof(program), "%s/hosts.sh", parts) >= (int)sizeof(program))
         return cu_error_set(err, -EINVAL, "%s: the name is too long", parts);
+    if (cu_launcher_trust(program, err) != 0)
+        return -EINVAL;
     if (pipe2(fds, O_CLOEXEC) != 0)
         return cu_error_set(err, -EINVAL, "pipe: %s", strerror(errno));
     pid = fork();

@@ -30,12 +30,13 @@ void cu_launch_help(const char *site);
 /* What getopt_long refused with c, '?' or ':'. -EINVAL with err. */
 int cu_launch_refuse(int c, char **argv, const char *script, struct cu_error *err);
 /* Sets the options of the file, and a bit in set for each; a missing file sets none. -EINVAL with
- * err: "FILE:LINE: ...", -ENOMEM. */
+ * err: "FILE:LINE: ...", or that others may have written the file; -ENOMEM. */
 __attribute__((warn_unused_result)) int cu_launch_site(const char *path, struct cu_job *job,
                                                        uint32_t *set, struct cu_error *err);
 /* The value of "launcher" in that file, which may be any; "" where there is none. Looks at nothing
- * else. */
-void cu_launch_site_launcher(const char *path, char launcher[CU_PATH_MAX]);
+ * else. 0; -EINVAL with err: others may have written the file. */
+__attribute__((warn_unused_result)) int
+cu_launch_site_launcher(const char *path, char launcher[CU_PATH_MAX], struct cu_error *err);
 /* The site's file of this installation: PREFIX/etc/copper.conf, /etc/copper.conf where PREFIX is
  * /usr; PREFIX is the directory above that of this program. 0 or -errno. */
 __attribute__((warn_unused_result)) int cu_launch_site_path(char out[CU_PATH_MAX]);

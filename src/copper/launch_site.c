@@ -6,8 +6,10 @@
 #include "proto/job_options.h"
 
 #include "copper/launcher_choice.h"
+#include "host/trust.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,16 +98,35 @@ int cu_launch_site_path(char out[CU_PATH_MAX])
     return rc < 0 ? rc : 0;
 }
 
+/* The file names programs that are run, and is refused where others may have written it. 0 and
+ * *file, NULL when it is not there; -EINVAL with err. */
+static int open_file(const char *path, FILE **file, struct cu_error *err)
+{
+    int rc = cu_trust_as_program(path, err), fd;
+
+    *file = NULL;
+    if (rc != 0)
+        return rc == -ENOENT ? 0 : -EINVAL;
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    *file = fd >= 0 ? fdopen(fd, "r") : NULL;
+    if (*file != NULL)
+        return 0;
+    rc = cu_error_set(err, -EINVAL, "%s: %s", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
 int cu_launch_site(const char *path, struct cu_job *job, uint32_t *set, struct cu_error *err)
 {
     struct site s = {.path = path, .job = job, .set = set, .err = err};
-    FILE *in = fopen(path, "re");
+    FILE *in = NULL;
     char *line = NULL;
     size_t size = 0;
-    int rc = 0;
+    int rc = open_file(path, &in, err);
 
     if (in == NULL)
-        return errno == ENOENT ? 0 : cu_error_set(err, -EINVAL, "%s: %s", path, strerror(errno));
+        return rc;
     errno = 0;
     while (rc == 0 && getline(&line, &size, in) >= 0) {
         s.line++;
@@ -120,11 +141,12 @@ int cu_launch_site(const char *path, struct cu_job *job, uint32_t *set, struct c
     return rc;
 }
 
-void cu_launch_site_launcher(const char *path, char launcher[CU_PATH_MAX])
+int cu_launch_site_launcher(const char *path, char launcher[CU_PATH_MAX], struct cu_error *err)
 {
-    FILE *in = fopen(path, "re");
+    FILE *in = NULL;
     char *line = NULL;
     size_t size = 0;
+    int rc = open_file(path, &in, err);
 
     launcher[0] = '\0';
     while (in != NULL && launcher[0] == '\0' && getline(&line, &size, in) >= 0) {
@@ -141,4 +163,5 @@ void cu_launch_site_launcher(const char *path, char launcher[CU_PATH_MAX])
     free(line);
     if (in != NULL)
         fclose(in);
+    return rc;
 }

@@ -8,6 +8,8 @@
 #include "copper/cli.h"
 #include "copper/launcher_choice.h"
 #include "host/clock.h"
+#include "host/rundir.h"
+#include "host/trust.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -92,6 +94,29 @@ __attribute__((noreturn)) static void run_launcher(const char *program,
     _exit(127);
 }
 
+/* Launchers write lists of hosts to a temporary directory, and send the job's key to these hosts.
+ * So it must not be in a place where another user can exchange it. 0 or -errno with err. */
+static int choose_tmpdir(struct cu_error *err)
+{
+    const char *given = getenv("TMPDIR");
+    char run_dir[CU_PATH_MAX];
+    struct cu_trust_dir dir;
+    struct cu_error why = {""};
+    int rc;
+
+    if (given == NULL || given[0] == '\0')
+        given = "/tmp";
+    if (cu_trust_open_dir(given, CU_TRUST_WAY, false, &dir, &why) == 0) {
+        close(dir.fd);
+        return 0;
+    }
+    rc = cu_rundir_make(getuid(), run_dir, err);
+    if (rc != 0)
+        return rc;
+    cu_cli_say(stderr, "TMPDIR: %s; used is %s", why.text, run_dir);
+    return setenv("TMPDIR", run_dir, 1) == 0 ? 0 : cu_error_set(err, -ENOMEM, "out of memory");
+}
+
 int cu_launcher_spawn(struct cu_launcher *s, const struct cu_launcher_config *config,
                       struct cu_error *err)
 {
@@ -103,6 +128,8 @@ int cu_launcher_spawn(struct cu_launcher *s, const struct cu_launcher_config *co
     s->fd = -1;
     s->hosts = config->hosts;
     rc = cu_launcher_find(config->parts, program, err);
+    if (rc == 0)
+        rc = choose_tmpdir(err);
     if (rc != 0)
         return rc;
     s->of = calloc(config->hosts->count, sizeof(*s->of));

@@ -3,7 +3,9 @@
  * launch/hosts.sh looks for the job's hosts: both must find the same scheduler. */
 #include "copper/launcher_choice.h"
 
+#include "base/path.h"
 #include "copper/launch_options.h"
+#include "host/trust.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -61,6 +63,30 @@ static int program_of(const char *parts, const char *name, char program[CU_PATH_
                                                                                           : -EINVAL;
 }
 
+int cu_launcher_trust(const char *program, struct cu_error *err)
+{
+    char path[CU_PATH_MAX];
+    int rc = cu_path_normalise(program, path);
+
+    if (rc >= 0)
+        rc = cu_trust_as_program(path, err);
+    if (rc == -ENOENT || rc == -EINVAL || rc == -ENAMETOOLONG)
+        return cu_error_set(err, -EINVAL, "%s: is not there", program);
+    return rc < 0 ? -EINVAL : 0;
+}
+
+/* All of them source common.sh. */
+static int trust_part(const char *parts, const char *program, struct cu_error *err)
+{
+    char common[CU_PATH_MAX];
+    int rc = cu_launcher_trust(program, err);
+
+    if (rc == 0 && snprintf(common, sizeof(common), "%s/common.sh", parts) < (int)sizeof(common) &&
+        access(common, F_OK) == 0)
+        rc = cu_launcher_trust(common, err);
+    return rc;
+}
+
 int cu_launcher_find(const char *parts, char program[CU_PATH_MAX], struct cu_error *err)
 {
     const char *name = variable(ENV_LAUNCHER);
@@ -68,7 +94,7 @@ int cu_launcher_find(const char *parts, char program[CU_PATH_MAX], struct cu_err
     if (name == NULL || strcmp(name, AUTO) == 0)
         name = of_scheduler();
     if (program_of(parts, name, program) == 0)
-        return 0;
+        return name[0] == '/' ? 0 : trust_part(parts, program, err);
     return cu_error_set(err, -EINVAL,
                         ENV_LAUNCHER ": \"%.200s\" is not a launcher in %.300s, nor the absolute "
                                      "path of a program",
@@ -79,8 +105,9 @@ int cu_launcher_settle(const char *parts, struct cu_error *err)
 {
     char choice[CU_PATH_MAX] = "", program[CU_PATH_MAX], site[CU_PATH_MAX];
 
-    if (variable(ENV_LAUNCHER) == NULL && cu_launch_site_path(site) == 0)
-        cu_launch_site_launcher(site, choice);
+    if (variable(ENV_LAUNCHER) == NULL && cu_launch_site_path(site) == 0 &&
+        cu_launch_site_launcher(site, choice, err) != 0)
+        return -EINVAL;
     if (choice[0] == '\0')
         return cu_launcher_find(parts, program, err);
     if (strcmp(choice, AUTO) != 0 && program_of(parts, choice, program) != 0)

@@ -14,6 +14,9 @@ bool cu_launcher_is_choice(const char *text);
 /* Sets COPPER_LAUNCHER from the site's file (which may be missing) when the environment has none.
  * Reads no other setting. 0; -EINVAL with err when the choice is no launcher. */
 __attribute__((warn_unused_result)) int cu_launcher_settle(const char *parts, struct cu_error *err);
+/* Is one of Copper's own launchers as safe from others as this program? 0, -EINVAL with err. */
+__attribute__((warn_unused_result)) int cu_launcher_trust(const char *program,
+                                                          struct cu_error *err);
 /* The program: what COPPER_LAUNCHER says, else the one of the scheduler whose job this is, else
  * rsh. parts: directory of the launchers that are Copper's own. 0, -EINVAL with err. */
 __attribute__((warn_unused_result)) int

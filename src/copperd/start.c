@@ -23,6 +23,7 @@
 #include "host/process.h"
 #include "host/readfile.h"
 #include "host/rundir.h"
+#include "host/trust.h"
 #include "net/transport.h"
 
 #include <errno.h>
@@ -71,11 +72,18 @@ static int complain(const struct start *start, const struct cu_error *err)
     return 1;
 }
 
-/* The whole of fd, new memory. */
+/* The whole of fd, new memory. A file that another user has put in the place of the launcher's, in
+ * a directory that all nodes see, would make this daemon one of his job. */
 static int read_all(int fd, char **text, size_t *size, struct cu_error *err)
 {
-    int rc = cu_readfile_all(fd, CU_JOB_TEXT_MAX, text, size);
+    struct stat st;
+    int rc;
 
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && !cu_trust_is_own(&st))
+        return cu_error_set(err, -EPERM,
+                            "the job description is not a file of this user alone (uid %lu)",
+                            (unsigned long)st.st_uid);
+    rc = cu_readfile_all(fd, CU_JOB_TEXT_MAX, text, size);
     if (rc == -EFBIG)
         return cu_error_set(err, -E2BIG, "the job description is over %u bytes", CU_JOB_TEXT_MAX);
     if (rc == -ENOMEM)

@@ -266,6 +266,89 @@ int cu_trust_open_parent(const char *path, const char **name, struct cu_error *e
     return dir.fd;
 }
 
+/* Who may replace this program. */
+struct program {
+    uid_t owners[2]; /* of the file, of its directory */
+    gid_t groups[2]; /* the same, where they may write; else 0 */
+};
+
+static int look_at_program(struct program *program)
+{
+    char path[CU_PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+    if (len < 0)
+        return -errno;
+    path[len] = '\0';
+    for (int i = 0; i < 2; i++) {
+        struct stat st;
+
+        if (stat(path, &st) < 0)
+            return -errno;
+        program->owners[i] = st.st_uid;
+        program->groups[i] = (st.st_mode & S_IWGRP) != 0 ? st.st_gid : 0;
+        path[cu_path_parent_len(path, (size_t)len)] = '\0';
+    }
+    return 0;
+}
+
+static bool may_replace(const struct program *program, uid_t uid)
+{
+    return uid == 0 || uid == geteuid() || uid == program->owners[0] || uid == program->owners[1];
+}
+
+static bool group_may_replace(const struct program *program, gid_t gid)
+{
+    return gid == 0 || gid == program->groups[0] || gid == program->groups[1];
+}
+
+/* *open: the group that may replace the program can make names in this directory. */
+static int judge_beside(const struct program *program, const char *path, const struct stat *st,
+                        bool *open, struct cu_error *err)
+{
+    bool sticky = S_ISDIR(st->st_mode) && (st->st_mode & S_ISVTX) != 0;
+    bool group = (st->st_mode & S_IWGRP) != 0;
+
+    if (!may_replace(program, st->st_uid) && !*open)
+        return cu_error_set(err, -EPERM, "%s belongs to another user (uid %lu)", path,
+                            (unsigned long)st->st_uid);
+    if (!sticky &&
+        ((st->st_mode & S_IWOTH) != 0 || (group && !group_may_replace(program, st->st_gid))))
+        return cu_error_set(err, -EPERM, "%s has mode %04o: others may change it (chmod go-w)",
+                            path, (unsigned)(st->st_mode & 07777));
+    *open = S_ISDIR(st->st_mode) && group && (st->st_mode & S_IWOTH) == 0 &&
+            group_may_replace(program, st->st_gid);
+    return 0;
+}
+
+int cu_trust_as_program(const char *path, struct cu_error *err)
+{
+    char parent[CU_PATH_MAX];
+    struct program program;
+    struct stat dir, link, file;
+    size_t len = strlen(path);
+    int rc = look_at_program(&program);
+    bool open = false;
+
+    if (rc < 0)
+        return cu_error_set(err, rc, "/proc/self/exe: %s", strerror(-rc));
+    if (len >= sizeof(parent))
+        return cu_error_set(err, -ENAMETOOLONG, "%.64s...: %s", path, strerror(ENAMETOOLONG));
+    len = cu_path_parent_len(path, len);
+    memcpy(parent, path, len);
+    parent[len] = '\0';
+    if (stat(parent, &dir) < 0 || lstat(path, &link) < 0 || stat(path, &file) < 0)
+        return errno == ENOENT || errno == ENOTDIR
+                   ? -ENOENT
+                   : cu_error_set(err, -errno, "%s: %s", path, strerror(errno));
+    if (!S_ISREG(file.st_mode))
+        return cu_error_set(err, -EPERM, "%s is not a file", path);
+    rc = judge_beside(&program, parent, &dir, &open, err);
+    if (rc == 0 && S_ISLNK(link.st_mode) && !may_replace(&program, link.st_uid) && !open)
+        rc = cu_error_set(err, -EPERM, "%s is a symbolic link and belongs to another user", path);
+    return rc < 0 ? rc : judge_beside(&program, path, &file, &open, err);
+}
+
 const char *cu_trust_file_error(int error)
 {
     return error == -EPERM ? "is there and not a file of this user alone" : strerror(-error);

@@ -56,6 +56,12 @@ __attribute__((warn_unused_result)) int cu_trust_open_file(int dir_fd, const cha
  * followed (CU_TRUST_LINKS). The descriptor, or -errno with err. */
 __attribute__((warn_unused_result)) int cu_trust_open_parent(const char *path, const char **name,
                                                              struct cu_error *err);
+/* Is the file at path (absolute, normal form), which this program is about to obey, as safe from
+ * others as the program itself? The file, its directory and a link in its place belong to root,
+ * this user, or the owner of the program, and others may not write to them. A group may where it
+ * may write to the program, too: it can replace that anyway. 0; -ENOENT: it is not there; -EPERM or
+ * -errno with err. */
+__attribute__((warn_unused_result)) int cu_trust_as_program(const char *path, struct cu_error *err);
 /* Is this a file that cu_trust_open_file would append to? */
 bool cu_trust_is_own(const struct stat *st);
 /* What an error of cu_trust_open_file (negative) means: "is there and not a file of this user

@@ -222,7 +222,9 @@ resident() {
 }
 
 @test "requests of who has the key that wait take no memory beyond what they ask" {
-    local before
+    local before most=80
+    # A sanitizer keeps what was freed for a while.
+    [ -z "$(sanitizers)" ] || most=700
     up
     # A node that does not answer, so that they wait.
     on node3 kill -STOP "$(daemon node3)"
@@ -231,7 +233,8 @@ resident() {
     peer node1 waits 150 <"$WORK/waits.end" >"$WORK/waiting" 3>&- &
     exec 7>"$WORK/waits.end"
     until_true grep -q waiting "$WORK/waiting"
-    [ "$(resident node1)" -lt $((before + 80)) ]
+    echo "resident $before, then $(resident node1)"
+    [ "$(resident node1)" -lt $((before + most)) ]
     on node3 kill -CONT "$(daemon node3)"
     on node2 cat "$MOUNT$WORK/secret" | cmp - "$WORK/secret"
     exec 7>&-

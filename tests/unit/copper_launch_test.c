@@ -234,7 +234,7 @@ static void test_a_wrong_line_of_the_site_is_named(void **state)
     cu_job_free(&options.job);
     site = "/";
     assert_int_equal(take(""), -EINVAL);
-    assert_string_equal(err.text, "/: Is a directory");
+    assert_string_equal(err.text, "/ is not a file");
     site = NULL;
 }
 

@@ -103,6 +103,54 @@ static void links_of_others_are_not_followed(void **state)
     assert_int_equal(open_dir(at("link"), CU_TRUST_LINKS, false, NULL), -EPERM);
 }
 
+/* What a program obeys is as safe from others as the program itself. */
+static void files_beside_the_program(void **state)
+{
+    struct cu_error err;
+    static const struct {
+        uid_t dir_owner, owner;
+        gid_t group;
+        mode_t dir_mode, mode;
+        int rc;
+    } cases[] = {
+        {0, 0, 0, 0755, 0644, 0},
+        {0, 0, 0, 0775, 0664, 0}, /* root's group */
+        {0, 0, 0, 01777, 0644, 0},
+        {0, 0, 0, 0777, 0644, -EPERM},
+        {0, 0, 0, 0755, 0666, -EPERM},
+        {0, 12345, 0, 0755, 0644, -EPERM},
+        {12345, 0, 0, 0755, 0644, -EPERM},
+        {12345, 12345, 0, 0700, 0600, -EPERM},
+        {0, 0, 12345, 0775, 0644, -EPERM},
+        {0, 0, 12345, 0755, 0664, -EPERM},
+        {0, 0, 12345, 01775, 0644, 0},
+        {0, 12345, 0, 01777, 0644, -EPERM},
+        {0, 12345, 12345, 0775, 0644, -EPERM},
+    };
+
+    (void)state;
+    assert_int_equal(cu_trust_as_program(at("none"), &err), -ENOENT);
+    assert_int_equal(cu_trust_as_program(at("none/none"), &err), -ENOENT);
+    assert_int_equal(mkdirat(base_fd, "etc", 0700), 0);
+    assert_int_equal(cu_trust_as_program(at("etc"), &err), -EPERM);
+    assert_int_equal(mkfifo(at("etc/fifo"), 0600), 0);
+    assert_int_equal(cu_trust_as_program(at("etc/fifo"), &err), -EPERM);
+    assert_int_equal(close(open(at("etc/file"), O_CREAT | O_WRONLY, 0600)), 0);
+    assert_int_equal(symlinkat("file", base_fd, "etc/link"), 0);
+    assert_int_equal(cu_trust_as_program(at("etc/link"), &err), 0);
+    if (geteuid() != 0)
+        return;
+    assert_int_equal(fchownat(base_fd, "etc/link", 12345, 12345, AT_SYMLINK_NOFOLLOW), 0);
+    assert_int_equal(cu_trust_as_program(at("etc/link"), &err), -EPERM);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(fchownat(base_fd, "etc", cases[i].dir_owner, cases[i].group, 0), 0);
+        assert_int_equal(fchownat(base_fd, "etc/file", cases[i].owner, cases[i].group, 0), 0);
+        assert_int_equal(fchmodat(base_fd, "etc", cases[i].dir_mode, 0), 0);
+        assert_int_equal(fchmodat(base_fd, "etc/file", cases[i].mode, 0), 0);
+        assert_int_equal(cu_trust_as_program(at("etc/file"), &err), cases[i].rc);
+    }
+}
+
 static void bad_paths(void **state)
 {
     char long_path[5000];
@@ -189,6 +237,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(links_are_followed_where_nobody_else_puts_them),
         CASE(links_of_others_are_not_followed),
+        CASE(files_beside_the_program),
         CASE(bad_paths),
         CASE(files_are_appended_to_or_replaced),
         CASE(nothing_else_is_written_to),

@@ -9,6 +9,7 @@ bench_dir=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 . "$bench_dir/../tests/cluster/lib.bash"
 
 runs=5
+bench_runs_are='of which the median is taken'
 mount=/tmp/copper-bench/mnt
 cpu_ms='cpu_user_ms cpu_system_ms'
 
@@ -18,7 +19,7 @@ usage: $(basename "$0") [-p DIR] [-n RUNS]
 
 $bench_text
   -p DIR   where copper was installed or built, not below /tmp ($bench_prefix)
-  -n RUNS  of which the median is taken ($runs)
+  -n RUNS  $bench_runs_are ($runs)
   --help   this text
 
 Needs root; every node of the test cluster is a set of namespaces on this machine.

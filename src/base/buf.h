@@ -9,11 +9,10 @@
 #include <stdint.h>
 
 struct cu_buf {
-    uint32_t refs;     /* atomic */
-    uint16_t pooled;   /* how its memory is freed */
-    uint16_t digested; /* digest is there */
-    size_t size;       /* bytes in use, may be set below capacity by the filler */
-    size_t capacity;
+    uint32_t refs;      /* atomic */
+    uint32_t digested;  /* digest is there */
+    size_t size;        /* bytes in use, may be set below capacity by the filler */
+    size_t capacity;    /* as it was asked for */
     uint8_t digest[16]; /* the transport's, of the bytes; written and read on its thread */
     unsigned char data[];
 };

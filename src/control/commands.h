@@ -52,8 +52,6 @@ struct cu_commands_hooks {
     void (*stop)(void *context, const struct cu_commands_origin *origin, json_t *result);
     /* Adds what the driver knows to a `doctor` result. */
     void (*describe)(void *context, json_t *result);
-    /* This node's caches were dropped: freed memory may be given back. */
-    void (*dropped)(void *context);
     /* Were all invalidations sent to this node's kernel? *failures: notifications that could not be
      * made so far. Asked when the core's effects are drained. */
     bool (*forgot)(void *context, uint64_t *failures);

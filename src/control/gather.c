@@ -123,7 +123,6 @@ static void own_refresh(struct cu_commands *commands, struct cu_task *task, uint
     }
     hooks->forgot(hooks->context, &task->failures);
     cu_core_refresh(commands->config.core, path, (size_t)len, generation, now_ns);
-    hooks->dropped(hooks->context);
     task->own_open = true;
 }
 

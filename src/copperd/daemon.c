@@ -88,7 +88,6 @@ static void on_front_drop(void *context)
 
     cu_core_refresh(daemon->core, "/", 1, 0, uv_hrtime());
     cu_driver_run(&daemon->driver);
-    cu_process_trim();
 }
 
 static bool on_front_is_ours(void *context, uint32_t tid)
@@ -162,7 +161,6 @@ static int start_loop(struct cu_daemon *daemon, struct cu_error *err)
     daemon->aside = cu_aside_create(&daemon->loop);
     if (daemon->aside == NULL)
         return cu_error_set(err, -EAGAIN, "cannot start a thread");
-    cu_trim_init(&daemon->trim, &daemon->loop);
     uv_timer_init(&daemon->loop, &daemon->timer);
     uv_idle_init(&daemon->loop, &daemon->idle);
     uv_timer_init(&daemon->loop, &daemon->stop_timer);

@@ -127,13 +127,6 @@ static void hook_describe(void *context, json_t *result)
     json_object_set_new(result, "inodes", json_integer((json_int_t)cu_front_inodes(daemon->front)));
 }
 
-static void hook_dropped(void *context)
-{
-    struct cu_daemon *daemon = context;
-
-    cu_trim_ask(&daemon->trim);
-}
-
 static bool hook_forgot(void *context, uint64_t *failures)
 {
     const struct cu_daemon *daemon = context;
@@ -147,6 +140,5 @@ const struct cu_commands_hooks cu_daemon_commands_hooks = {
     .ask = hook_ask,
     .stop = hook_stop,
     .describe = hook_describe,
-    .dropped = hook_dropped,
     .forgot = hook_forgot,
 };

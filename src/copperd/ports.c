@@ -11,8 +11,6 @@
 /* Together with the 3 s after which a silent parent counts as lost, this is below the 5 s that a
  * reader may wait. */
 #define CONNECT_TIMEOUT_MS 1900u
-#define TRIM_EVICTIONS     8192u /* a few MiB of small objects */
-#define TRIM_BYTES         (4u << 20)
 #define NS_PER_MS          1000000u
 
 static uint64_t port_now_ns(void *context)
@@ -118,29 +116,10 @@ static void port_arm(void *context, uint64_t at_ns)
     uv_timer_start(&daemon->timer, on_timer, (at_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS, 0);
 }
 
-/* Evicted small objects leave free blocks in the heap, which malloc does not return to the kernel.
- * A refresh lets all go bit by bit, and so is what it frees given back: a trim holds the lock of
- * the heap, for about 1 us a page, and the loop's next allocation may wait for it. */
-static void trim_heap(struct cu_daemon *daemon)
-{
-    const uint64_t *counters = cu_core_counters(daemon->core);
-    uint64_t evictions = counters[CU_COUNT_evictions], cached = counters[CU_COUNT_cached_bytes];
-
-    if (cached > daemon->cached_most)
-        daemon->cached_most = cached;
-    if (evictions - daemon->trimmed_at < TRIM_EVICTIONS &&
-        daemon->cached_most - cached < TRIM_BYTES)
-        return;
-    daemon->trimmed_at = evictions;
-    daemon->cached_most = cached;
-    cu_trim_ask(&daemon->trim);
-}
-
 static bool port_poll(void *context)
 {
     struct cu_daemon *daemon = context;
 
-    trim_heap(daemon);
     return cu_commands_poll(daemon->commands, uv_hrtime());
 }
 

@@ -10,7 +10,6 @@
 #include "copperd/looptime.h"
 #include "copperd/profile.h"
 #include "copperd/snapshot.h"
-#include "copperd/trim.h"
 #include "core/core.h"
 #include "core/driver.h"
 #include "front/front.h"
@@ -46,9 +45,6 @@ struct cu_daemon {
     uv_timer_t timer;       /* for the core's and the control plane's deadlines */
     uv_idle_t idle;         /* instead of the timer, for what is due at once */
     struct cu_aside *aside; /* as long as the process */
-    struct cu_trim trim;
-    uint64_t trimmed_at;  /* evictions when the heap was trimmed */
-    uint64_t cached_most; /* bytes that were cached since then, at most */
     enum cu_daemon_phase phase;
     uv_timer_t stop_timer;
     uint64_t stop_limit_ns; /* the phase ends then, come what may */

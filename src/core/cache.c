@@ -5,6 +5,7 @@
 #include "core/cache.h"
 
 #include "base/hash.h"
+#include "base/mem.h"
 #include "core/state.h"
 #include "core/waiters.h"
 
@@ -29,7 +30,7 @@ static void object_free(struct cu_core *core, struct object *object)
 {
     cu_object_forget(object);
     cu_names_put(core->names, object->name);
-    free(object);
+    cu_mem_give(object, cu_object_size((enum cu_kind)object->kind));
 }
 
 static void flight_free(struct flight *flight)
@@ -134,7 +135,7 @@ static uint8_t tree_of(const struct cu_core *core, const struct cu_request *requ
 static struct object *add(struct cu_core *core, const struct cu_request *request,
                           struct cu_name *name)
 {
-    struct object *object = calloc(1, cu_object_size(request->kind));
+    struct object *object = cu_mem_zero(cu_object_size(request->kind));
 
     if (!object)
         return NULL;

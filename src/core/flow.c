@@ -16,6 +16,7 @@
 #include "core/flow.h"
 
 #include "base/hash.h"
+#include "base/mem.h"
 #include "core/state.h"
 #include "core/waiters.h"
 #include "core/wants.h"
@@ -152,7 +153,7 @@ static int park(struct cu_core *core, struct neighbor *neighbor, uint64_t id,
 
     if (core->parked_bytes + size > parked_max(core))
         return -EBUSY;
-    parked = malloc(size);
+    parked = cu_mem_take(size);
     if (!parked)
         return -ENOMEM;
     cu_list_init(&parked->link);
@@ -175,7 +176,7 @@ static void parked_free(struct cu_core *core, struct parked *parked)
 {
     assert(core->parked_bytes >= sizeof *parked + parked->path_len);
     core->parked_bytes -= sizeof *parked + parked->path_len;
-    free(parked);
+    cu_mem_give(parked, sizeof *parked + parked->path_len);
 }
 
 static int refuse(struct cu_core *core, const struct neighbor *neighbor, uint64_t id,

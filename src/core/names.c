@@ -2,6 +2,8 @@
 /* Invariant: a name is in the bucket of its hash from its first reference to its last. */
 #include "core/names.h"
 
+#include "base/mem.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +60,7 @@ struct cu_name *cu_names_get(struct cu_names *names, const char *path, size_t le
 
     if (name)
         return cu_names_ref(name);
-    name = malloc(sizeof *name + len + 1);
+    name = cu_mem_take(sizeof *name + len + 1);
     if (!name)
         return NULL;
     name->hash = hash;
@@ -82,5 +84,5 @@ void cu_names_put(struct cu_names *names, struct cu_name *name)
     if (--name->refs > 0)
         return;
     cu_table_remove(&names->table, &name->link);
-    free(name);
+    cu_mem_give(name, sizeof *name + name->len + 1u);
 }

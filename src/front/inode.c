@@ -7,6 +7,7 @@
 #include "front/inode.h"
 
 #include "base/hash.h"
+#include "base/mem.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -101,7 +102,7 @@ static void link_out(struct cu_inodes *t, struct cu_inode *inode)
 static struct cu_inode *make(struct cu_inodes *t, struct cu_inode *parent, uint64_t nodeid,
                              const char *name, size_t name_len)
 {
-    struct cu_inode *inode = calloc(1, sizeof(*inode) + name_len + 1);
+    struct cu_inode *inode = cu_mem_zero(sizeof(*inode) + name_len + 1);
 
     if (!inode)
         return NULL;
@@ -145,7 +146,7 @@ static void free_node(struct cu_inodes *t, struct cu_inode *inode)
         free(inode->file.moved);
     }
     cu_recovery_drop(t->recovery, inode->record);
-    free(inode);
+    cu_mem_give(inode, sizeof(*inode) + inode->name_len + 1u);
 }
 
 void cu_inodes_free(struct cu_inodes *t)

@@ -2,7 +2,9 @@
 /* A short array: most files have one part, and a sequential reader notes the same part again. */
 #include "front/seen.h"
 
-#include <stdlib.h>
+#include "base/mem.h"
+
+#include <string.h>
 
 #define CAPACITY_MIN 1u
 
@@ -31,9 +33,12 @@ static bool grow(struct cu_seen *seen)
         return true;
     if (seen->count >= CU_SEEN_MAX)
         return false;
-    parts = realloc(seen->parts, capacity * sizeof(*parts));
+    parts = cu_mem_take(capacity * sizeof(*parts));
     if (!parts)
         return false;
+    if (seen->count > 0)
+        memcpy(parts, seen->parts, seen->count * sizeof(*parts));
+    cu_mem_give(seen->parts, seen->capacity * sizeof(*parts));
     seen->parts = parts;
     seen->capacity = capacity;
     return true;
@@ -58,6 +63,6 @@ void cu_seen_note(struct cu_seen *seen, uint64_t chunk, uint16_t piece, uint64_t
 
 void cu_seen_clear(struct cu_seen *seen)
 {
-    free(seen->parts);
+    cu_mem_give(seen->parts, seen->capacity * sizeof(*seen->parts));
     *seen = (struct cu_seen){0};
 }

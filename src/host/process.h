@@ -24,7 +24,5 @@ void cu_process_silence(int fd);
 /* Resident memory, 0 when not known. */
 uint64_t cu_process_resident_bytes(void);
 void cu_process_cpu_ms(uint64_t *user_ms, uint64_t *system_ms);
-/* Gives freed memory back to the kernel. */
-void cu_process_trim(void);
 
 #endif

@@ -9,6 +9,7 @@
 #include "proto/dir.h"
 
 #include "base/grow.h"
+#include "base/mem.h"
 #include "base/path.h"
 #include "proto/wire.h"
 
@@ -190,7 +191,7 @@ int cu_dir_index_build(struct cu_dir_index *index, const struct cu_buf *bytes)
         return (int)count;
     if (count == 0)
         return 0;
-    index->offsets = malloc((size_t)count * sizeof(*index->offsets));
+    index->offsets = cu_mem_take((size_t)count * sizeof(*index->offsets));
     if (!index->offsets)
         return -ENOMEM;
     cu_reader_init(&r, bytes->data, bytes->size);
@@ -203,7 +204,7 @@ int cu_dir_index_build(struct cu_dir_index *index, const struct cu_buf *bytes)
 
 void cu_dir_index_free(struct cu_dir_index *index)
 {
-    free(index->offsets);
+    cu_mem_give(index->offsets, index->count * sizeof(*index->offsets));
     *index = (struct cu_dir_index){0};
 }
 

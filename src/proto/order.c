@@ -8,6 +8,7 @@
 #include "proto/order.h"
 
 #include "base/hash.h"
+#include "base/mem.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -133,7 +134,7 @@ int cu_order_build(struct cu_order *order, const struct cu_dir_index *index)
     *order = (struct cu_order){.index = index};
     if (index->count == 0)
         return 0;
-    order->positions = malloc(index->count * sizeof(*order->positions));
+    order->positions = cu_mem_take(index->count * sizeof(*order->positions));
     entries = malloc(index->count * sizeof(*entries));
     if (!order->positions || !entries)
         goto out;
@@ -156,7 +157,8 @@ out:
 
 void cu_order_free(struct cu_order *order)
 {
-    free(order->positions);
+    if (order->positions)
+        cu_mem_give(order->positions, order->index->count * sizeof(*order->positions));
     *order = (struct cu_order){0};
 }
 

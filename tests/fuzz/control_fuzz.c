@@ -59,11 +59,6 @@ static bool on_forgot(void *context, uint64_t *failures)
     return true;
 }
 
-static void on_dropped(void *context)
-{
-    (void)context;
-}
-
 static uint64_t port_now(void *context)
 {
     (void)context;
@@ -105,7 +100,6 @@ static void start(struct cu_job *job)
                   .ask = on_ask,
                   .stop = on_stop,
                   .describe = on_describe,
-                  .dropped = on_dropped,
                   .forgot = on_forgot},
     };
     struct cu_error err = {""};

@@ -96,11 +96,6 @@ static inline void on_describe(void *context, json_t *result)
     json_object_set_new(result, "described", json_true());
 }
 
-static inline void on_dropped(void *context)
-{
-    (void)context;
-}
-
 static inline uint64_t port_now(void *context)
 {
     (void)context;
@@ -157,7 +152,6 @@ static inline void start_beside(uint32_t rank, struct cu_aside *aside, uint32_t 
                   .ask = on_ask,
                   .stop = on_stop,
                   .describe = on_describe,
-                  .dropped = on_dropped,
                   .forgot = on_forgot},
     };
     struct cu_error err = {""};

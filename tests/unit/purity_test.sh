@@ -26,20 +26,21 @@ sodium_memzero sodium_memcmp sodium_bin2hex sodium_hex2bin
 '
 # What a compiler adds by itself: sanitizers, coverage, atomics out of line (arm64).
 added='^__(asan|ubsan|tsan|sanitizer|sancov)_|^__aarch64_(ldadd|swp|cas|ldclr|ldset)[0-9]+_|^__gcov_'
-# Chunks of memory come from the kernel in slabs, and workers ask for some, too.
-chunk='mmap mmap64 munmap madvise pthread_mutex_lock pthread_mutex_unlock'
+# Memory comes from the kernel, and workers ask for some, too.
+memory='mmap mmap64 munmap madvise sysconf pthread_mutex_lock pthread_mutex_unlock'
 
 # Prints what the archives use and should not, as "OBJECT SYMBOL".
 impure() {
     {
         nm -g --defined-only "$@" 2>/dev/null | awk 'NF == 3 {print "defined", $3}'
         for name in $allowed; do echo "defined $name"; done
-        for name in $chunk; do echo "chunk $name"; done
+        for name in $memory; do echo "memory $name"; done
         nm -A -u "$@" 2>/dev/null | awk 'NF > 1 {split($1, at, ":"); print "used", $NF, at[2]}'
     } | awk -v added="$added" '
         $1 == "defined" {defined[$2] = 1}
-        $1 == "chunk" {chunk[$2] = 1}
-        $1 == "used" && !($2 in defined) && !($3 == "chunk.c.o" && $2 in chunk) && $2 !~ added {print $3, $2}' |
+        $1 == "memory" {memory[$2] = 1}
+        $3 ~ /^(blocks|mem)\.c\.o$/ && $2 in memory {next}
+        $1 == "used" && !($2 in defined) && $2 !~ added {print $3, $2}' |
         sort -u
 }
 

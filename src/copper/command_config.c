@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "copper/cli.h"
 #include "copper/launch_options.h"
+#include "copper/launcher_choice.h"
 #include "proto/job_options.h"
 
 #include <errno.h>
@@ -24,6 +25,7 @@ struct setting {
     const char *value; /* NULL: chosen by the launch or the daemon */
     const char *from;  /* "default", "environment", "site", "option" */
     char label[64];    /* the option or variable, or "" */
+    const char *why;   /* the variable that decides an automatic value, or "" */
 };
 
 static bool is_set(const char *variable)
@@ -52,26 +54,28 @@ static void find_origin(const struct cu_launch_options *options, unsigned i, str
     }
 }
 
-/* launcher: memory for a value. */
+/* launcher: memory for a value. The launcher is named in any case, by the rule of a launch. */
 static void find_way(size_t i, const char *site, char launcher[CU_PATH_MAX], struct setting *s)
 {
     int rc = 0;
 
     *s = (struct setting){.name = ways[i].name[0] != '\0' ? ways[i].name : ways[i].variable,
-                          .from = "default"};
+                          .from = "default",
+                          .why = ""};
     launcher[0] = '\0';
     if (is_set(ways[i].variable)) {
         s->value = getenv(ways[i].variable);
         s->from = "environment";
         snprintf(s->label, sizeof(s->label), "%s", ways[i].variable);
-        return;
-    }
-    if (ways[i].name[0] != '\0')
+    } else if (ways[i].name[0] != '\0') {
         rc = cu_launch_site_launcher(site, launcher, NULL);
-    if (rc == 0 && launcher[0] != '\0') {
-        s->value = launcher;
-        s->from = "site";
+        if (rc == 0 && launcher[0] != '\0') {
+            s->value = launcher;
+            s->from = "site";
+        }
     }
+    if (ways[i].name[0] != '\0' && cu_launcher_is_automatic(s->value))
+        s->value = cu_launcher_automatic(&s->why);
 }
 
 /* Values of the environment, and the site's path, may be of any bytes. */
@@ -91,14 +95,14 @@ static int show(const struct setting *s, const char *site, json_t *list)
     char line[SHOWN_MAX];
 
     if (list != NULL)
-        return json_array_append_new(list, json_pack("{s:s,s:s?,s:s,s:s}", "name", s->name, "value",
-                                                     s->value, "from", s->from, "where", where)) ==
-                       0
+        return json_array_append_new(list, json_pack("{s:s,s:s?,s:s,s:s,s:s}", "name", s->name,
+                                                     "value", s->value, "from", s->from, "where",
+                                                     where, "why", s->why)) == 0
                    ? 0
                    : -ENOMEM;
-    snprintf(line, sizeof(line), "%-20s %-24s %s%s%s", s->name,
-             s->value != NULL ? s->value : "automatic", s->from, where[0] != '\0' ? " " : "",
-             where);
+    snprintf(line, sizeof(line), "%-20s %-24s %s%s%s%s%s%s", s->name,
+             s->value != NULL ? s->value : "automatic", s->from, where[0] != '\0' ? " " : "", where,
+             s->why[0] != '\0' ? " (" : "", s->why, s->why[0] != '\0' ? " is set)" : "");
     print_line(line);
     return 0;
 }
@@ -114,6 +118,7 @@ static int show_all(const struct cu_launch_options *options, const char *site, j
         s.value = cu_job_option_format(i, &options->job, value) ? value : NULL;
         if (!cu_job_option_is_setting(i))
             continue;
+        s.why = "";
         find_origin(options, i, &s);
         rc = show(&s, site, list);
     }

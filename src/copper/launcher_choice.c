@@ -35,12 +35,21 @@ static const char *variable(const char *name)
 
 /* A user's COPPER_RSH takes precedence, except in Slurm: there a daemon that was not started by
  * srun outlives its job, or dies with the shell that started it. */
-static const char *of_scheduler(void)
+const char *cu_launcher_automatic(const char **why)
 {
-    for (size_t i = 0; i < sizeof(schedulers) / sizeof(schedulers[0]); i++)
-        if (variable(schedulers[i].variable) != NULL)
-            return i > 0 && variable(ENV_RSH) != NULL ? "rsh" : schedulers[i].launcher;
+    for (size_t i = 0; i < sizeof(schedulers) / sizeof(schedulers[0]); i++) {
+        if (variable(schedulers[i].variable) == NULL)
+            continue;
+        *why = i > 0 && variable(ENV_RSH) != NULL ? ENV_RSH : schedulers[i].variable;
+        return *why == schedulers[i].variable ? schedulers[i].launcher : "rsh";
+    }
+    *why = variable(ENV_RSH) != NULL ? ENV_RSH : "";
     return "rsh";
+}
+
+bool cu_launcher_is_automatic(const char *name)
+{
+    return name == NULL || name[0] == '\0' || strcmp(name, AUTO) == 0;
 }
 
 bool cu_launcher_is_choice(const char *text)
@@ -89,10 +98,10 @@ static int trust_part(const char *parts, const char *program, struct cu_error *e
 
 int cu_launcher_find(const char *parts, char program[CU_PATH_MAX], struct cu_error *err)
 {
-    const char *name = variable(ENV_LAUNCHER);
+    const char *name = variable(ENV_LAUNCHER), *why;
 
-    if (name == NULL || strcmp(name, AUTO) == 0)
-        name = of_scheduler();
+    if (cu_launcher_is_automatic(name))
+        name = cu_launcher_automatic(&why);
     if (program_of(parts, name, program) == 0)
         return name[0] == '/' ? 0 : trust_part(parts, program, err);
     return cu_error_set(err, -EINVAL,
@@ -110,7 +119,7 @@ int cu_launcher_settle(const char *parts, struct cu_error *err)
         return -EINVAL;
     if (choice[0] == '\0')
         return cu_launcher_find(parts, program, err);
-    if (strcmp(choice, AUTO) != 0 && program_of(parts, choice, program) != 0)
+    if (!cu_launcher_is_automatic(choice) && program_of(parts, choice, program) != 0)
         return cu_error_set(err, -EINVAL,
                             "%.200s: launcher: \"%.200s\" is not a launcher in %.300s, nor the "
                             "absolute path of a program",

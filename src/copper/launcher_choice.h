@@ -11,6 +11,11 @@
 /* Is this a valid value of COPPER_LAUNCHER and of the setting in the site's file: "auto", the name
  * of a launcher, or the absolute path of one? */
 bool cu_launcher_is_choice(const char *text);
+/* Does this value leave the choice to Copper: NULL, "" or "auto"? */
+bool cu_launcher_is_automatic(const char *name);
+/* The automatic choice in this environment, by name. *why: the environment variable that decides
+ * it; "": none does. */
+const char *cu_launcher_automatic(const char **why);
 /* Sets COPPER_LAUNCHER from the site's file (which may be missing) when the environment has none.
  * Reads no other setting. 0; -EINVAL with err when the choice is no launcher. */
 __attribute__((warn_unused_result)) int cu_launcher_settle(const char *parts, struct cu_error *err);

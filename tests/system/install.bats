@@ -85,6 +85,14 @@ lives() {
     grep -qE '^mount +/m +environment COPPER_MOUNT$' <<<"$output"
     grep -qE '^trees +1 +default$' <<<"$output"
     grep -qE '^port +automatic +default$' <<<"$output"
+    grep -qE '^launcher +rsh +default$' <<<"$output"
+    run -0 session "$prefix" 'module load copper && SLURM_JOB_ID=7 COPPER_RSH=r copper config'
+    grep -qE '^launcher +srun +default \(SLURM_JOB_ID is set\)$' <<<"$output"
+    echo 'launcher = auto' >>"$prefix/etc/copper.conf"
+    run -0 session "$prefix" 'module load copper && PBS_NODEFILE=/n COPPER_RSH=r copper config'
+    grep -qE "^launcher +rsh +site $prefix/etc/copper.conf \(COPPER_RSH is set\)$" <<<"$output"
+    run -0 session "$prefix" 'module load copper && SLURM_JOB_ID=7 COPPER_LAUNCHER=/l copper config'
+    grep -qE '^launcher +/l +environment COPPER_LAUNCHER$' <<<"$output"
     run -0 session "$prefix" 'module load copper && copper config --json --encrypt'
     [ "$(python3 -c 'import json, sys
 print([s["from"] + s["where"] for s in json.load(sys.stdin)["settings"] if s["name"] == "encrypt"][0])' <<<"$output")" = \

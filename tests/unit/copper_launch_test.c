@@ -196,12 +196,17 @@ static void test_the_launcher_is_that_of_the_scheduler(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char program[CU_PATH_MAX], expected[64];
+        const char *why = NULL;
 
         setenv(cases[i].variable, "1", 1);
+        assert_string_equal(cu_launcher_automatic(&why), cases[i].launcher);
+        assert_string_equal(why, strcmp(cases[i].launcher, "rsh") == 0 ? "" : cases[i].variable);
         assert_int_equal(cu_launcher_find("/none", program, &err), -EINVAL);
         snprintf(expected, sizeof(expected), "\"%s\" is not", cases[i].launcher);
         assert_non_null(strstr(err.text, expected));
         setenv("COPPER_RSH", "ssh", 1);
+        assert_string_equal(cu_launcher_automatic(&why), i == 0 ? "srun" : "rsh");
+        assert_string_equal(why, i == 0 ? "SLURM_JOB_ID" : "COPPER_RSH");
         assert_int_equal(cu_launcher_find("/none", program, &err), -EINVAL);
         assert_non_null(strstr(err.text, i == 0 ? "\"srun\" is not" : "\"rsh\" is not"));
         unsetenv("COPPER_RSH");

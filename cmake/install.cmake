@@ -19,9 +19,11 @@ install(PROGRAMS ${cu_launchers} DESTINATION ${CMAKE_INSTALL_BINDIR}/../libexec/
 
 file(GLOB cu_man1 CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/man/*.1)
 file(GLOB cu_man5 CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/man/*.5)
+file(GLOB cu_man7 CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/man/*.7)
 file(GLOB cu_man8 CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/man/*.8)
 install(FILES ${cu_man1} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES ${cu_man5} DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
+install(FILES ${cu_man7} DESTINATION ${CMAKE_INSTALL_MANDIR}/man7)
 install(FILES ${cu_man8} DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
 
 install(FILES packaging/completion/copper

@@ -13,7 +13,7 @@ complete -c copper -n __fish_use_subcommand -a config -d 'each setting of a laun
 complete -c copper -n __fish_use_subcommand -a help -d 'help on a command'
 complete -c copper -n __fish_use_subcommand -l version -d version
 complete -c copper -l help -d help
-complete -c copper -n 'not __fish_use_subcommand' -s v -l mount -x -a '(__fish_complete_directories)' -d mount
+complete -c copper -n 'not __fish_use_subcommand; and not __fish_seen_subcommand_from config epilogue' -s v -l mount -x -a '(__fish_complete_directories)' -d mount
 complete -c copper -n '__fish_seen_subcommand_from status stats stop' -l all -d 'the whole job'
 complete -c copper -n '__fish_seen_subcommand_from status stats doctor config' -l json -d 'for programs'
 complete -c copper -n '__fish_seen_subcommand_from status' -l wait -d 'until all nodes are ready'
@@ -24,3 +24,9 @@ complete -c copper -n '__fish_seen_subcommand_from stop' -l job-id -x -d 'job'
 complete -c copper -n '__fish_seen_subcommand_from refresh' -F
 complete -c copper -n '__fish_seen_subcommand_from run' -a '(__fish_complete_subcommand --fcs-skip=2)'
 complete -c copper -n '__fish_seen_subcommand_from help' -a 'status stats stop refresh doctor epilogue run config'
+# config takes the options of a launch.
+complete -c copper -n '__fish_seen_subcommand_from config' -a '(__copper_of_launch)'
+function __copper_of_launch
+    set -l words (commandline -opc)
+    complete -C "launch_copper.sh $words[3..-1] "(commandline -ct)
+end

@@ -116,7 +116,7 @@ print([s["from"] + s["where"] for s in json.load(sys.stdin)["settings"] if s["na
 @test "manual pages are found, and the system's still are" {
     command -v man >/dev/null || skip "needs man"
     for tree in "$prefix" "$tcl"; do
-        run -0 session "$tree" 'unset MANPATH; module load copper; man -w launch_copper.sh copperd copper-status ls
+        run -0 session "$tree" 'unset MANPATH; module load copper; man -w launch_copper.sh copperd copper-status ls copper-launchers
             module unload copper; echo "${MANPATH-unset}"
             export MANPATH=/usr/share/man; module load copper; man -w copper ls
             module unload copper; echo "$MANPATH"'
@@ -125,10 +125,11 @@ print([s["from"] + s["where"] for s in json.load(sys.stdin)["settings"] if s["na
         [ "${lines[1]}" = "$tree/share/man/man8/copperd.8" ]
         [ "${lines[2]}" = "$tree/share/man/man1/copper-status.1" ]
         [[ ${lines[3]} == /usr/share/man/man1/ls.1* ]]
-        [ "${lines[4]}" = unset ]
-        [ "${lines[5]}" = "$tree/share/man/man1/copper.1" ]
-        [[ ${lines[6]} == /usr/share/man/man1/ls.1* ]]
-        [ "${lines[7]}" = /usr/share/man ]
+        [ "${lines[4]}" = "$tree/share/man/man7/copper-launchers.7" ]
+        [ "${lines[5]}" = unset ]
+        [ "${lines[6]}" = "$tree/share/man/man1/copper.1" ]
+        [[ ${lines[7]} == /usr/share/man/man1/ls.1* ]]
+        [ "${lines[8]}" = /usr/share/man ]
     done
 }
 

@@ -50,32 +50,61 @@ options() {
     done <"$BATS_TEST_TMPDIR/commands"
 }
 
-@test "completion offers what the launcher takes" {
-    # shellcheck disable=SC2016
-    offered=$(bash -c '. "$1"; COMP_WORDS=(launch_copper.sh -) COMP_CWORD=1
-        _launch_copper launch_copper.sh - launch_copper.sh; printf "%s\n" "${COMPREPLY[@]}"' bash \
-        "$top/packaging/completion/copper" | sort -u)
-    diff <("$COPPER_BIN/launch_copper.sh" --help | options | grep -vx -- -h) <(echo "$offered")
+# in_bash WORD...: what bash's completion makes of the last word, one a line.
+in_bash() {
+    # shellcheck disable=SC2016 # of that bash
+    bash -c '. "$1"; shift; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+        "_${1%.sh}" "$1" "${@: -1}" "${@: -2:1}"; printf "%s\n" "${COMPREPLY[@]}"' bash \
+        "$top/packaging/completion/copper" "$@" | sort -u
 }
 
-@test "completion offers the commands and what each takes" {
-    offered() {
-        # shellcheck disable=SC2016
-        bash -c '. "$1"; shift; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
-            "_${1%.sh}" "$1" "${@: -1}" "${@: -2:1}"; printf "%s\n" "${COMPREPLY[@]}"' bash \
-            "$top/packaging/completion/copper" "$@" | sort -u
-    }
+# in_zsh WORD..., in_fish WORD...: the same.
+in_zsh() {
+    # "-" is itself a command of zsh, which copper run may be followed by.
+    "$top/tests/support/zsh_completes" "$top/packaging/completion" "$*" | grep -vx -e -
+}
+
+in_fish() {
+    # shellcheck disable=SC2016 # of that fish
+    HOME=$BATS_TEST_TMPDIR fish -N -c 'for file in $argv[1]/*.fish; source $file; end
+        complete -C "$argv[2]"' "$top/packaging/completion" "$*" | cut -f 1 | sort -u
+}
+
+# taken WORD...: the options that its help names. config takes those of a launch, too.
+taken() {
+    { "$COPPER_BIN/$1" "${@:2}" --help
+        [ "$*" != "copper config" ] || "$COPPER_BIN/launch_copper.sh" --help; } | options | grep -vx -- -h
+}
+
+@test "completion offers each option that the help names, and no other" {
     "$COPPER_BIN/copper" --help | sed -n 's/^  \([a-z]*\) .*/\1/p' >"$BATS_TEST_TMPDIR/commands"
-    diff <(offered copper '') <(sort "$BATS_TEST_TMPDIR/commands" - <<<$'help\n--help\n--version')
-    diff <(offered copper help '') <(sort "$BATS_TEST_TMPDIR/commands")
-    while read -r command; do
-        diff <(offered copper "$command" -) \
-            <("$COPPER_BIN/copper" "$command" --help | sed -n 's/^  \(--[a-z-]*\) .*/\1/p' | sort)
-    done <"$BATS_TEST_TMPDIR/commands"
-    diff <("$COPPER_BIN/stop_copper.sh" --help | options | grep -vx -- -h) <(offered stop_copper.sh -)
-    [ "$(offered launch_copper.sh -t f)" = $'file\nfile_and_stdout' ]
-    [ "$(offered launch_copper.sh -d "$top/pack")" = "$top/packaging" ]
-    [ "$(offered copper stats -v "$top/pack")" = "$top/packaging" ]
+    for shell in bash zsh fish; do
+        command -v "$shell" >/dev/null || skip "needs $shell"
+        for program in launch_copper.sh stop_copper.sh; do
+            diff -u <(taken "$program") <("in_$shell" "$program" -)
+        done
+        while read -r command; do
+            diff -u <(taken copper "$command") <("in_$shell" copper "$command" -)
+        done <"$BATS_TEST_TMPDIR/commands"
+        diff <("in_$shell" copper "" | grep -v '^-') <(sort "$BATS_TEST_TMPDIR/commands" - <<<help)
+        diff <("in_$shell" copper help '' | grep -v '^-') <(sort "$BATS_TEST_TMPDIR/commands")
+        [ "$("in_$shell" launch_copper.sh -t f)" = $'file\nfile_and_stdout' ]
+        [ "$("in_$shell" copper config -t f)" = $'file\nfile_and_stdout' ]
+    done
+    [ "$(in_bash launch_copper.sh -d "$top/pack")" = "$top/packaging" ]
+    [ "$(in_bash copper stats -v "$top/pack")" = "$top/packaging" ]
+}
+
+@test "the launcher of the manual page is that of docs/launchers.md" {
+    command -v mandoc >/dev/null || skip "needs mandoc"
+    diff <(sed -n '/^```sh$/,/^```$/p' "$top/docs/launchers.md" | sed '/^```/d') \
+        <(mandoc -T ascii -O width=200 "$top/man/copper-launchers.7" | col -bx | sed -n '/#!\/bin\/sh/,/^ *wait$/p' |
+            sed 's/^     //')
+    # The order in which schedulers are looked for.
+    diff <(sed -n '/schedulers\[\] = {/,/};/p' "$top/src/copper/launcher_choice.c" | grep -oE '[A-Z_]+", "[a-z]+' |
+        sed 's/", "/ /') \
+        <(sed -n 's/^\.It Ev \([A-Z].*\) Ta \([a-z]*\) Ta .*/\1 \2/p' "$top/man/copper-launchers.7" |
+            awk '{ for (i = 1; i < NF; i++) if ($i != ",") print $i, $NF }')
 }
 
 @test "each option of a command stands in its manual page, and no other" {

@@ -14,7 +14,7 @@ complete -c launch_copper.sh -s E -x -d 'how long absence is believed, ms'
 complete -c launch_copper.sh -s v -x -a '(__fish_complete_directories)' -d mount
 complete -c launch_copper.sh -s H -r -F -d hosts
 complete -c launch_copper.sh -s p -x -d port
-complete -c launch_copper.sh -s n -x -a tcp -d network
+complete -c launch_copper.sh -s n -x -a '(echo tcp; for i in /sys/class/net/*; echo tcp:(basename $i); end)' -d network
 complete -c launch_copper.sh -s I -x -d 'counters so often, seconds'
 complete -c launch_copper.sh -s P -d profile
 complete -c launch_copper.sh -s N -x -d 'paths in the profile'

@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <poll.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -119,20 +118,22 @@ int cu_client_open_rank(const struct cu_job *job, uint32_t rank, int timeout_ms,
 {
     int64_t deadline_ms = cu_clock_ms() + timeout_ms;
     const char *host = job->hosts.names[rank], *refused;
-    struct addrinfo *list = cu_dial_resolve(host, job->port, err);
-    const struct addrinfo *rest = list;
-    int rc = -EHOSTUNREACH;
+    struct cu_dial dial;
+    int rc = cu_dial_resolve(job, host, &dial, err);
 
     *client = (struct cu_client){.channel.fd = -1, .peer = true};
     snprintf(client->name, sizeof(client->name), "%s port %u", host, (unsigned)job->port);
-    while (rest != NULL && rc != 0) {
+    if (rc != 0)
+        return rc;
+    rc = -EHOSTUNREACH;
+    while (cu_dial_left(&dial) > 0 && rc != 0) {
         int64_t until_ms = deadline_ms;
 
-        client->channel.fd = cu_dial_start(host, job->port, rest, &rest, err);
+        client->channel.fd = cu_dial_start(&dial, err);
         if (client->channel.fd < 0)
             break;
-        if (rest != NULL) /* half of the time left, so that one that never answers does not use up
-                             all of it */
+        if (cu_dial_left(&dial) > 0) /* half of the time left, so that one that never answers does
+                                        not use up all of it */
             until_ms -= cu_clock_left_ms(deadline_ms) / 2;
         rc = cu_clock_wait(client->channel.fd, POLLOUT, until_ms);
         if (rc == 0)
@@ -146,8 +147,6 @@ int cu_client_open_rank(const struct cu_job *job, uint32_t rank, int timeout_ms,
         (void)cu_error_set(err, rc, "%s: %s", client->name,
                            refused != NULL ? refused : strerror(-rc));
     }
-    if (list != NULL)
-        freeaddrinfo(list);
     return rc;
 }
 
@@ -156,9 +155,8 @@ int cu_client_open_rank(const struct cu_job *job, uint32_t rank, int timeout_ms,
  * slow: a daemon counts a connection that is dropped without a handshake as a stranger. */
 struct search {
     const struct cu_job *job;
-    size_t ranks, next;          /* how many are tried, and the next of them */
-    struct addrinfo *list;       /* of the one before it; owned */
-    const struct addrinfo *rest; /* in list: not tried yet */
+    size_t ranks, next;  /* how many are tried, and the next of them */
+    struct cu_dial dial; /* of the one before it */
     size_t begun, open;
     int64_t next_ms; /* when another address is tried */
     struct pollfd polls[ANY_TRIES_MAX];
@@ -167,29 +165,23 @@ struct search {
 
 static bool may_try_another(const struct search *search)
 {
-    return search->begun < ANY_TRIES_MAX && (search->rest != NULL || search->next < search->ranks);
+    return search->begun < ANY_TRIES_MAX &&
+           (cu_dial_left(&search->dial) > 0 || search->next < search->ranks);
 }
 
 static void try_another(struct search *search, int64_t now_ms)
 {
     const struct cu_hosts *hosts = &search->job->hosts;
-    const char *host;
     int fd;
 
-    if (search->rest == NULL) {
-        if (search->list != NULL)
-            freeaddrinfo(search->list);
-        host = hosts->names[search->next++ * hosts->count / search->ranks];
-        search->list = cu_dial_resolve(host, search->job->port, NULL);
-        search->rest = search->list;
-        search->hosts[search->begun] = host;
-    } else {
-        search->hosts[search->begun] = search->hosts[search->begun - 1];
-    }
-    fd = cu_dial_start(search->hosts[search->begun], search->job->port, search->rest, &search->rest,
-                       NULL);
+    if (cu_dial_left(&search->dial) == 0 &&
+        cu_dial_resolve(search->job, hosts->names[search->next++ * hosts->count / search->ranks],
+                        &search->dial, NULL) != 0)
+        return;
+    fd = cu_dial_start(&search->dial, NULL);
     if (fd < 0)
         return;
+    search->hosts[search->begun] = search->dial.host;
     search->polls[search->begun++] = (struct pollfd){.fd = fd, .events = POLLOUT};
     search->open++;
     search->next_ms = now_ms + ANY_SLOW_MS;
@@ -241,8 +233,6 @@ int cu_client_open_any(const struct cu_job *job, struct cu_client *client, struc
     for (size_t i = 0; i < search.begun; i++)
         if (search.polls[i].fd >= 0)
             close(search.polls[i].fd);
-    if (search.list != NULL)
-        freeaddrinfo(search.list);
     if (client->channel.fd < 0)
         return cu_error_set(err, -ENOENT, "no daemon of the job answers");
     return 0;

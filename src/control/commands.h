@@ -50,6 +50,9 @@ struct cu_commands_hooks {
      * unmounts, replies to origin (owner NULL: no reply) with result (borrowed here), to which it
      * adds "lingers": true while cu_commands_lingers, and ends. */
     void (*stop)(void *context, const struct cu_commands_origin *origin, json_t *result);
+    /* Text for people: the network that data takes; and what is wrong with it, "": nothing. NULL:
+     * there is none. */
+    void (*network)(void *context, char *text, size_t size, char *note, size_t note_size);
     /* Adds what the driver knows to a `doctor` result. */
     void (*describe)(void *context, json_t *result);
     /* Were all invalidations sent to this node's kernel? *failures: notifications that could not be

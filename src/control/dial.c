@@ -2,43 +2,48 @@
 /* A name may have several addresses, and not all of them need be the daemon's. */
 #include "control/dial.h"
 
+#include "host/network.h"
+
 #include <errno.h>
-#include <stdio.h>
+#include <netdb.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-struct addrinfo *cu_dial_resolve(const char *host, uint16_t port, struct cu_error *err)
+int cu_dial_resolve(const struct cu_job *job, const char *host, struct cu_dial *dial,
+                    struct cu_error *err)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-    struct addrinfo *list = NULL;
-    char service[8];
+    const char *colon = job->network != NULL ? strchr(job->network, ':') : NULL;
     int rc;
 
-    snprintf(service, sizeof(service), "%u", (unsigned)port);
-    rc = getaddrinfo(host, service, &hints, &list);
-    if (rc == 0)
-        return list;
-    (void)cu_error_set(err, -EHOSTUNREACH, "%s: %s", host, gai_strerror(rc));
-    return NULL;
+    *dial = (struct cu_dial){.host = host};
+    rc = cu_network_candidates(colon != NULL ? colon + 1 : NULL, job->address, host, job->port,
+                               &dial->addresses);
+    return rc == 0 ? 0 : cu_error_set(err, -EHOSTUNREACH, "%s: %s", host, gai_strerror(rc));
 }
 
-int cu_dial_start(const char *host, uint16_t port, const struct addrinfo *list,
-                  const struct addrinfo **rest, struct cu_error *err)
+unsigned cu_dial_left(const struct cu_dial *dial)
+{
+    return dial->addresses.count - dial->tried;
+}
+
+int cu_dial_start(struct cu_dial *dial, struct cu_error *err)
 {
     int fd = -1;
 
-    for (; list != NULL && fd < 0; list = list->ai_next) {
-        fd = socket(list->ai_family, list->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                    list->ai_protocol);
-        if (fd >= 0 && connect(fd, list->ai_addr, list->ai_addrlen) != 0 && errno != EINPROGRESS) {
-            (void)cu_error_set(err, -errno, "%s port %u: %s", host, (unsigned)port,
-                               strerror(errno));
-            close(fd);
-            fd = -1;
-        }
+    while (cu_dial_left(dial) > 0 && fd < 0) {
+        const union cu_address *address = &dial->addresses.of[dial->tried++];
+        char text[CU_ADDRESS_TEXT_MAX];
+
+        fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0 || connect(fd, &address->any, cu_address_size(address)) == 0 ||
+            errno == EINPROGRESS)
+            continue;
+        cu_address_text(address, text);
+        (void)cu_error_set(err, -errno, "%s (%s): %s", dial->host, text, strerror(errno));
+        close(fd);
+        fd = -1;
     }
-    *rest = list;
     return fd;
 }
 

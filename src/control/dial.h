@@ -4,16 +4,26 @@
 #define CU_CONTROL_DIAL_H
 
 #include "base/error.h"
+#include "host/address.h"
+#include "proto/job.h"
 
-#include <netdb.h>
 #include <stdint.h>
 
-/* All addresses of a host, to be given back with freeaddrinfo; NULL with err. */
-struct addrinfo *cu_dial_resolve(const char *host, uint16_t port, struct cu_error *err);
-/* A connection under way to the first of these that can be tried; -1 with err when none can. *rest:
- * those behind it. */
-int cu_dial_start(const char *host, uint16_t port, const struct addrinfo *list,
-                  const struct addrinfo **rest, struct cu_error *err);
+/* The addresses of a host, and how many of them were tried. */
+struct cu_dial {
+    const char *host; /* borrowed */
+    struct cu_addresses addresses;
+    unsigned tried;
+};
+
+/* All at which the host may answer (host/network.h). 0; -EHOSTUNREACH with err: there are none. */
+__attribute__((warn_unused_result)) int cu_dial_resolve(const struct cu_job *job, const char *host,
+                                                        struct cu_dial *dial, struct cu_error *err);
+/* A connection under way to the first of the addresses that are left and can be tried; -1 with err
+ * when none can. */
+int cu_dial_start(struct cu_dial *dial, struct cu_error *err);
+/* How many addresses were not tried yet. */
+unsigned cu_dial_left(const struct cu_dial *dial);
 /* How it ended, once it can be written to: 0 or -errno. */
 int cu_dial_result(int fd);
 

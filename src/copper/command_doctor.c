@@ -184,6 +184,17 @@ static void check_log(const json_t *daemon, struct finding *f)
                  lost);
 }
 
+/* Does data take the fastest network? */
+static void check_network(const json_t *daemon, struct finding *f)
+{
+    const char *note = json_string_value(json_object_get(daemon, "network_note"));
+
+    f->good = note == NULL;
+    snprintf(f->text, sizeof(f->text), "network: %.200s%s%.280s",
+             daemon != NULL ? cu_cli_text(daemon, "network") : "no daemon uses it",
+             note != NULL ? "; " : "", note != NULL ? note : "");
+}
+
 /* Names from the environment and from storage are in the texts. */
 static void make_printable(struct finding *findings, size_t count)
 {
@@ -281,7 +292,7 @@ static int print_json(const struct finding *findings, size_t count, json_t *daem
 static int run(const struct cu_command *command, int argc, char **argv)
 {
     struct cu_cli_options options;
-    struct finding findings[9];
+    struct finding findings[10];
     const size_t count = sizeof(findings) / sizeof(findings[0]);
     int status = cu_cli_parse(command, argc, argv, &options);
     bool good = true;
@@ -299,6 +310,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
     check_storage(daemon, &findings[6]);
     check_group(daemon, &findings[7]);
     check_log(daemon, &findings[8]);
+    check_network(daemon, &findings[9]);
     make_printable(findings, count);
     cu_progress_end();
     if (options.json) {

@@ -81,6 +81,10 @@ static void print_status(const json_t *status)
                cu_cli_number(status, "restarts"));
     json_array_foreach (json_object_get(status, "trees"), i, tree)
         print_tree(tree);
+    if (json_object_get(status, "network") != NULL)
+        printf("network     %s\n", cu_cli_text(status, "network"));
+    if (json_object_get(status, "network_note") != NULL)
+        printf("            %s\n", cu_cli_text(status, "network_note"));
     printf("fan-out     %" PRIu64 "\n", cu_cli_number(status, "fanout"));
     printf("cache       %s of %s, %" PRIu64 " objects, chunks of %s\n",
            cu_cli_size(cu_cli_number(status, "cached_bytes"), cached),

@@ -212,6 +212,7 @@ static int start_network(struct cu_daemon *daemon, struct cu_error *err)
         .loop = &daemon->loop,
         .port = job->port,
         .listener_fd = daemon->config.listener_fd,
+        .network = daemon->config.network,
         .events = cu_daemon_transport_events,
         .counters = cu_core_counters(daemon->core),
     };

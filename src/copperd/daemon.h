@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "front/recovery.h"
 #include "host/mountdir.h"
+#include "host/network.h"
 #include "proto/job.h"
 
 #include <stdbool.h>
@@ -17,6 +18,7 @@ struct cu_daemon;
 struct cu_daemon_config {
     const struct cu_job *job;          /* borrowed */
     uint32_t rank;                     /* of this node */
+    const struct cu_network *network;  /* borrowed */
     uint8_t instance[CU_PUBLIC_BYTES]; /* secret that identifies the daemons of this node, over
                                           restarts */
     const char *socket_path;           /* borrowed: control socket */

@@ -7,6 +7,7 @@
 #include "storage/served.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define SERVED_MAX 64u /* file systems named in an answer */
@@ -51,6 +52,25 @@ static int hook_ask(void *context, struct cu_peer peer, uint64_t id, struct cu_b
     if (rc == 0)
         cu_links_asked(&daemon->links, peer);
     return rc;
+}
+
+static void hook_network(void *context, char *text, size_t size, char *note, size_t note_size)
+{
+    const struct cu_daemon *daemon = context;
+    const struct cu_network *network = daemon->config.network;
+    const struct cu_job *job = daemon->config.job;
+    uint32_t trees = job->trees < job->hosts.count ? job->trees : (uint32_t)job->hosts.count;
+
+    cu_network_text(network, text, size);
+    (void)snprintf(note, note_size, "%s", network->note);
+    for (uint32_t tree = 0; tree < trees && note[0] == '\0'; tree++) {
+        uint32_t rank = cu_core_parent(daemon->core, tree);
+        const struct cu_link *link = cu_links_get(&daemon->links, cu_peer_parent(rank));
+
+        if (link != NULL && cu_link_is_detour(link))
+            (void)snprintf(note, note_size, "parent %s was not reached there: data takes %s",
+                           job->hosts.names[rank], cu_link_name(link));
+    }
 }
 
 static void hook_stop(void *context, const struct cu_commands_origin *origin, json_t *result)
@@ -139,6 +159,7 @@ const struct cu_commands_hooks cu_daemon_commands_hooks = {
     .reply = hook_reply,
     .ask = hook_ask,
     .stop = hook_stop,
+    .network = hook_network,
     .describe = hook_describe,
     .forgot = hook_forgot,
 };

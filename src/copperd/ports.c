@@ -54,12 +54,15 @@ static int port_connect(void *context, uint32_t rank)
 {
     struct cu_daemon *daemon = context;
     const struct cu_job *job = daemon->config.job;
+    int failure = cu_links_failure(&daemon->links, rank);
+    /* One that is refused is not up yet. Another network is tried after any other failure. */
+    bool detour = failure != 0 && failure != ECONNREFUSED;
     struct cu_link *link = cu_transport_connect(daemon->transport, rank, job->hosts.names[rank],
-                                                job->port, CONNECT_TIMEOUT_MS);
+                                                job->port, CONNECT_TIMEOUT_MS, detour);
 
     if (link == NULL)
         return -ENOMEM;
-    cu_link_hush(link, cu_links_failure(&daemon->links, rank));
+    cu_link_hush(link, failure);
     cu_links_set(&daemon->links, cu_peer_parent(rank), link, false);
     return 0;
 }

@@ -55,6 +55,7 @@ struct start {
     bool bound;
     struct cu_detach detach;
     uint64_t cache_bytes;
+    struct cu_network network;
     char real_mount[PATH_MAX];
     int device_fd;   /* -1: not mounted */
     int listener_fd; /* 0: none. The port is ours from the first daemon to after the last */
@@ -268,6 +269,7 @@ static void serve(void *context, bool again)
     struct cu_daemon_config config = {
         .job = &start->job,
         .rank = start->rank,
+        .network = &start->network,
         .socket_path = start->socket_path,
         .run_dir = start->run_dir,
         .cache_bytes = start->cache_bytes,
@@ -362,17 +364,38 @@ static void clear_away(struct start *start)
         remove_job_file(start);
 }
 
+static int choose_network(struct start *start, struct cu_error *err)
+{
+    const struct cu_job *job = &start->job;
+    const char *colon = strchr(job->network, ':');
+    struct cu_network_config config = {
+        .interface = colon != NULL ? colon + 1 : NULL,
+        .rule = job->address,
+        .host = start->host,
+        .peer = job->hosts.count > 1 ? job->hosts.names[start->rank == 0 ? 1 : 0] : NULL,
+    };
+
+    return cu_network_choose_here(&config, &start->network, err);
+}
+
 /* From here on, until this process ends, the port is this job's. */
 static int take_port(struct start *start, struct cu_error *err)
 {
-    char address[CU_ROSTER_ADDRESS_MAX];
-    int rc = cu_roster_bind_address(start->job.network, address, err);
+    const struct cu_network *network = &start->network;
+    char address[CU_ADDRESS_TEXT_MAX], text[CU_NETWORK_TEXT_MAX];
+    int rc = choose_network(start, err);
 
-    if (rc == 0)
-        rc = cu_transport_tcp_listen(address[0] != '\0' ? address : NULL, start->job.port, err);
+    if (rc < 0)
+        return rc;
+    cu_address_text(&network->address, address);
+    rc = cu_transport_tcp_listen(network->given ? address : NULL, start->job.port, err);
     if (rc < 0)
         return rc;
     start->listener_fd = rc;
+    cu_network_text(network, text, sizeof(text));
+    cu_log_info("network: %s", text);
+    if (network->note[0] != '\0')
+        cu_log_warn("network: %s", network->note);
     return 0;
 }
 

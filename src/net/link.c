@@ -31,9 +31,15 @@ uint16_t cu_transport_port(const struct cu_transport *transport)
 }
 
 struct cu_link *cu_transport_connect(struct cu_transport *transport, uint32_t rank,
-                                     const char *host, uint16_t port, uint32_t timeout_ms)
+                                     const char *host, uint16_t port, uint32_t timeout_ms,
+                                     bool detour)
 {
-    return transport->ops->connect(transport, rank, host, port, timeout_ms);
+    return transport->ops->connect(transport, rank, host, port, timeout_ms, detour);
+}
+
+bool cu_link_is_detour(const struct cu_link *link)
+{
+    return link->detour;
 }
 
 void cu_transport_unlisten(struct cu_transport *transport)

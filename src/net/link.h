@@ -29,14 +29,15 @@ struct cu_link {
     const struct cu_link_ops *ops;
     void *data; /* the user's */
     uint64_t heard_ns;
-    int hushed; /* connecting may fail with this errno without a log line; 0: none */
+    bool detour; /* not at an address of the data network */
+    int hushed;  /* connecting may fail with this errno without a log line; 0: none */
     char name[CU_LINK_NAME_MAX];
 };
 
 struct cu_transport_ops {
     uint16_t (*port)(const struct cu_transport *transport);
     struct cu_link *(*connect)(struct cu_transport *transport, uint32_t rank, const char *host,
-                               uint16_t port, uint32_t timeout_ms);
+                               uint16_t port, uint32_t timeout_ms, bool detour);
     void (*unlisten)(struct cu_transport *transport);
     void (*destroy)(struct cu_transport *transport);
 };

@@ -193,7 +193,7 @@ static void on_connection(uv_stream_t *listener, int status)
 
 static uint16_t tcp_port(const struct cu_transport *transport)
 {
-    union cu_tcp_address address;
+    union cu_address address;
     int size = sizeof(address);
 
     memset(&address, 0, sizeof(address));
@@ -275,6 +275,9 @@ struct cu_transport *cu_transport_tcp_create(const struct cu_transport_config *c
     tcp->base.ops = &tcp_ops;
     tcp->config = *config;
     tcp->config.bind_address = NULL;
+    cu_network_init(&tcp->no_network);
+    if (tcp->config.network == NULL)
+        tcp->config.network = &tcp->no_network;
     tcp->config.identity.role = CU_ROLE_PEER;
     cu_auth_job_init(&tcp->auth_job, config->identity.key);
     if (!tcp->config.handshake_timeout_ms)

@@ -7,6 +7,7 @@
 
 #include "base/list.h"
 #include "core/counters.h"
+#include "host/address.h"
 #include "loop/deferred.h"
 #include "loop/refusal.h"
 #include "net/link.h"
@@ -16,14 +17,7 @@
 
 #include <netinet/in.h>
 
-#define CU_TCP_ADDRESSES_MAX 8u /* of one host name: more would only prolong a failure */
-#define CU_TCP_RX_BYTES      ((size_t)256 * 1024) /* shared: libuv reads and hands over in one step */
-
-union cu_tcp_address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
+#define CU_TCP_RX_BYTES ((size_t)256 * 1024) /* shared: libuv reads and hands over in one step */
 
 struct cu_tcp {
     struct cu_transport base;
@@ -51,6 +45,7 @@ struct cu_tcp {
     unsigned clients;  /* links of the copper command that are up */
     uv_timer_t tick;
     struct cu_auth_job auth_job;
+    struct cu_network no_network; /* where the config has none */
 };
 
 enum cu_tcp_state {
@@ -101,12 +96,15 @@ struct cu_tcp_opening {
     size_t in_size;
     uv_getaddrinfo_t resolve;
     uv_connect_t connect;
-    union cu_tcp_address addresses[CU_TCP_ADDRESSES_MAX];
-    unsigned address_count;
-    unsigned tried; /* attempts so far; the next is of address tried % address_count */
-    bool silent;    /* an attempt of this round has timed out; it may succeed in the next */
-    int last_error; /* of the address tried before */
-    char host[CU_LINK_NAME_MAX];
+    struct cu_addresses addresses;
+    unsigned data_count; /* those of the data network, in front */
+    unsigned tried;      /* attempts so far; the next is of address tried % their count */
+    bool silent;         /* an attempt of this round has timed out; it may succeed in the next */
+    int last_error;      /* of the address tried before */
+    bool detour;         /* asked for */
+    bool own_name;       /* the second look-up is under way */
+    uint16_t port;
+    char host[CU_NETNAME_MAX];
 };
 
 static inline struct cu_tcp_link *cu_tcp_link_of(const struct cu_link *link)
@@ -121,9 +119,17 @@ void cu_tcp_watch(struct cu_tcp *tcp);  /* deadlines have changed */
 void cu_tcp_stranger(struct cu_tcp *tcp);
 void cu_tcp_count(struct cu_tcp *tcp, enum cu_counter counter, uint64_t n);
 
-/* tcp_link.c */
+/* tcp_resolve.c */
 struct cu_link *cu_tcp_connect(struct cu_transport *transport, uint32_t rank, const char *host,
-                               uint16_t port, uint32_t timeout_ms);
+                               uint16_t port, uint32_t timeout_ms, bool detour);
+
+/* tcp_link.c */
+/* A new link, in the lists of the transport. NULL: out of memory. */
+struct cu_tcp_link *cu_tcp_link_new(struct cu_tcp *tcp, uint32_t timeout_ms);
+/* Frees the link when it is closed and libuv holds nothing of it. */
+void cu_tcp_release(struct cu_tcp_link *link);
+/* Connects to the next of the opening's addresses. */
+void cu_tcp_try_next(struct cu_tcp_link *link);
 void cu_tcp_accept(struct cu_tcp *tcp);
 /* Ends a link with error (negative errno or 0) and calls `down`; must not be called from inside a
  * call of the user. */

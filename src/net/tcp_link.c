@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The states of a TCP link: resolve the name, try its addresses one after the other, handshake, up,
- * end.
+/* The states of a TCP link: resolve the name (tcp_resolve.c), try its addresses one after the
+ * other, handshake, up, end.
  *
  * Invariants: `down` is told at most once, never from inside a user's call, and only for links that
  * the user knows (up, or asked for by connect). After cu_tcp_drop or cu_tcp_end the state is
@@ -19,7 +19,6 @@
 #define ATTEMPT_NS   (250 * NS_PER_MS) /* for one of several addresses, in the first round */
 #define SHORT_ROUNDS 3u                /* then all the time that is left; each 4 times the last */
 
-static void try_next_address(struct cu_tcp_link *link);
 static void attempt_failed(struct cu_tcp_link *link, int error);
 
 static void opening_free(struct cu_tcp_link *link)
@@ -31,8 +30,7 @@ static void opening_free(struct cu_tcp_link *link)
     link->opening = NULL;
 }
 
-/* Frees the link when it is closed and libuv holds nothing of it. */
-static void release(struct cu_tcp_link *link)
+void cu_tcp_release(struct cu_tcp_link *link)
 {
     struct cu_tcp *tcp = link->tcp;
 
@@ -53,7 +51,7 @@ static void on_socket_closed(uv_handle_t *handle)
     struct cu_tcp_link *link = handle->data;
 
     link->socket_open = false;
-    release(link);
+    cu_tcp_release(link);
 }
 
 /* To CLOSED: out of all lists, handles closing. The memory lives until release. */
@@ -84,7 +82,7 @@ void cu_tcp_drop(struct cu_tcp_link *link)
     if (link->state == CU_TCP_CLOSED)
         return;
     shut(link);
-    release(link);
+    cu_tcp_release(link);
 }
 
 static struct cu_peer peer_of(const struct cu_tcp_link *link)
@@ -108,7 +106,7 @@ void cu_tcp_end(struct cu_tcp_link *link, int error)
     shut(link);
     if (known)
         events->down(events->context, &link->base, peer_of(link), -error);
-    release(link);
+    cu_tcp_release(link);
 }
 
 void cu_tcp_doom(struct cu_tcp_link *link, int error)
@@ -119,7 +117,7 @@ void cu_tcp_doom(struct cu_tcp_link *link, int error)
     cu_tcp_mark(link);
 }
 
-static struct cu_tcp_link *link_new(struct cu_tcp *tcp, uint32_t timeout_ms)
+struct cu_tcp_link *cu_tcp_link_new(struct cu_tcp *tcp, uint32_t timeout_ms)
 {
     struct cu_tcp_link *link = calloc(1, sizeof(*link));
     struct cu_tcp_opening *opening = calloc(1, sizeof(*opening));
@@ -154,7 +152,7 @@ static struct cu_tcp_link *link_new(struct cu_tcp *tcp, uint32_t timeout_ms)
  * relays or translates it. */
 static void server_address(const struct cu_tcp_link *link, struct cu_handshake_config *identity)
 {
-    union cu_tcp_address address;
+    union cu_address address;
     int length = sizeof(address);
 
     memset(&address, 0, sizeof(address));
@@ -255,14 +253,14 @@ static void go_up(struct cu_tcp_link *link)
 
 static bool round_is_over(const struct cu_tcp_opening *opening)
 {
-    return opening->tried > 0 && opening->tried % opening->address_count == 0;
+    return opening->tried > 0 && opening->tried % opening->addresses.count == 0;
 }
 
 void cu_tcp_opening_failed(struct cu_tcp_link *link, int error)
 {
     struct cu_tcp_opening *opening = link->opening;
 
-    opening->silent |= error == -ETIMEDOUT && opening->address_count > 1;
+    opening->silent |= error == -ETIMEDOUT && opening->addresses.count > 1;
     if (link->accepted || (round_is_over(opening) && !opening->silent) ||
         uv_hrtime() >= link->deadline_ns) {
         cu_tcp_end(link, error);
@@ -300,7 +298,7 @@ void cu_tcp_opening_read(struct cu_tcp_link *link, size_t size)
 
 void cu_tcp_accept(struct cu_tcp *tcp)
 {
-    struct cu_tcp_link *link = link_new(tcp, tcp->config.handshake_timeout_ms);
+    struct cu_tcp_link *link = cu_tcp_link_new(tcp, tcp->config.handshake_timeout_ms);
     int r;
 
     if (!link) {
@@ -328,9 +326,9 @@ static void on_attempt_closed(uv_handle_t *handle)
 
     link->socket_open = false;
     if (link->state == CU_TCP_CLOSED)
-        release(link);
+        cu_tcp_release(link);
     else
-        try_next_address(link);
+        cu_tcp_try_next(link);
 }
 
 static void attempt_failed(struct cu_tcp_link *link, int error)
@@ -362,7 +360,7 @@ static void on_connect(uv_connect_t *request, int status)
 static uint64_t attempt_deadline(const struct cu_tcp_link *link, uint64_t now)
 {
     const struct cu_tcp_opening *opening = link->opening;
-    unsigned count = opening->address_count, round = opening->tried / count;
+    unsigned count = opening->addresses.count, round = opening->tried / count;
     uint64_t left = link->deadline_ns > now ? link->deadline_ns - now : 0;
     uint64_t share = left / (count - opening->tried % count);
 
@@ -371,9 +369,10 @@ static uint64_t attempt_deadline(const struct cu_tcp_link *link, uint64_t now)
     return now + share;
 }
 
-static void try_next_address(struct cu_tcp_link *link)
+void cu_tcp_try_next(struct cu_tcp_link *link)
 {
     struct cu_tcp_opening *opening = link->opening;
+    unsigned at;
     int r;
 
     if (round_is_over(opening)) {
@@ -387,8 +386,9 @@ static void try_next_address(struct cu_tcp_link *link)
     link->attempt_deadline_ns = attempt_deadline(link, uv_hrtime());
     (void)uv_tcp_init(link->tcp->config.loop, &link->socket);
     link->socket_open = true;
-    r = uv_tcp_connect(&opening->connect, &link->socket,
-                       &opening->addresses[opening->tried++ % opening->address_count].any,
+    at = opening->tried++ % opening->addresses.count;
+    link->base.detour = at >= opening->data_count;
+    r = uv_tcp_connect(&opening->connect, &link->socket, &opening->addresses.of[at].any,
                        on_connect);
     if (r)
         attempt_failed(link, r);
@@ -398,73 +398,11 @@ static void try_next_address(struct cu_tcp_link *link)
 void cu_tcp_expire(struct cu_tcp_link *link, uint64_t now_ns)
 {
     if (link->state == CU_TCP_CONNECTING && now_ns < link->deadline_ns) {
-        link->opening->silent |= link->opening->address_count > 1;
+        link->opening->silent |= link->opening->addresses.count > 1;
         attempt_failed(link, -ETIMEDOUT);
     } else if (link->state == CU_TCP_HANDSHAKE) {
         cu_tcp_opening_failed(link, -ETIMEDOUT);
     } else {
         cu_tcp_end(link, -ETIMEDOUT);
     }
-}
-
-static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
-{
-    struct cu_tcp_link *link = request->data;
-    struct cu_tcp_opening *opening = link->opening;
-
-    link->resolve_open = false;
-    if (link->state == CU_TCP_CLOSED) {
-        uv_freeaddrinfo(found);
-        release(link);
-        return;
-    }
-    for (struct addrinfo *a = status ? NULL : found; a; a = a->ai_next) {
-        if (opening->address_count < CU_TCP_ADDRESSES_MAX &&
-            a->ai_addrlen <= sizeof(opening->addresses[0]))
-            memcpy(&opening->addresses[opening->address_count++], a->ai_addr, a->ai_addrlen);
-    }
-    uv_freeaddrinfo(found);
-    if (opening->address_count == 0) {
-        cu_log_info("no address for host %s: %s", opening->host,
-                    status ? uv_strerror(status) : "none found");
-        cu_tcp_end(link, -EHOSTUNREACH);
-        return;
-    }
-    try_next_address(link);
-}
-
-struct cu_link *cu_tcp_connect(struct cu_transport *transport, uint32_t rank, const char *host,
-                               uint16_t port, uint32_t timeout_ms)
-{
-    struct cu_tcp *tcp = (struct cu_tcp *)transport;
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    struct cu_tcp_opening *opening;
-    struct cu_tcp_link *link;
-    char service[8];
-    int r;
-
-    if (tcp->destroyed)
-        return NULL;
-    link = link_new(tcp, timeout_ms ? timeout_ms : tcp->config.handshake_timeout_ms);
-    if (!link)
-        return NULL;
-    opening = link->opening;
-    link->rank = rank;
-    snprintf(link->base.name, sizeof(link->base.name), "%.90s:%u", host, port);
-    snprintf(opening->host, sizeof(opening->host), "%.90s", host);
-    /* An address needs no resolver, which shares its threads with storage that may hang. */
-    if (uv_ip4_addr(host, port, &opening->addresses[0].v4) == 0 ||
-        uv_ip6_addr(host, port, &opening->addresses[0].v6) == 0) {
-        opening->address_count = 1;
-        try_next_address(link);
-        return &link->base;
-    }
-    snprintf(service, sizeof(service), "%u", port);
-    r = uv_getaddrinfo(tcp->config.loop, &opening->resolve, on_resolved, host, service, &hints);
-    if (r)
-        cu_tcp_doom(link, r == UV_ENOMEM ? -ENOMEM : -EHOSTUNREACH);
-    else
-        link->resolve_open = true;
-    cu_tcp_watch(tcp);
-    return &link->base;
 }

@@ -13,7 +13,7 @@
 #define BACKLOG 1024
 
 /* The address into out; its family, or AF_UNSPEC. NULL: all, of both families. */
-static int parse_address(const char *text, uint16_t port, union cu_tcp_address *out)
+static int parse_address(const char *text, uint16_t port, union cu_address *out)
 {
     memset(out, 0, sizeof(*out));
     if (text == NULL || uv_ip6_addr(text, port, &out->v6) == 0) {
@@ -25,7 +25,7 @@ static int parse_address(const char *text, uint16_t port, union cu_tcp_address *
 }
 
 /* A bound and listening socket or -errno. */
-static int listen_on(const union cu_tcp_address *address)
+static int listen_on(const union cu_address *address)
 {
     int family = address->any.sa_family, on = 1, off = 0;
     socklen_t size = family == AF_INET6 ? sizeof(address->v6) : sizeof(address->v4);
@@ -46,7 +46,7 @@ static int listen_on(const union cu_tcp_address *address)
 
 int cu_transport_tcp_listen(const char *bind_address, uint16_t port, struct cu_error *err)
 {
-    union cu_tcp_address address;
+    union cu_address address;
     int fd;
 
     if (parse_address(bind_address, port, &address) == AF_UNSPEC)

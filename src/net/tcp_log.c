@@ -89,7 +89,7 @@ void cu_tcp_log_end(const struct cu_tcp_link *link, int error)
 /* "10.0.0.3" and port of the socket's other end; an IPv4 address is shown as such. */
 static void peer_text(const struct cu_tcp_link *link, char *text, size_t size, unsigned *port)
 {
-    union cu_tcp_address address;
+    union cu_address address;
     int length = sizeof(address);
 
     memset(&address, 0, sizeof(address));

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "core/peer.h"
+#include "host/network.h"
 #include "proto/handshake.h"
 #include "proto/job.h"
 #include "proto/msg.h"
@@ -47,6 +48,8 @@ struct cu_transport_config {
     const char *bind_address;            /* a numeric address; NULL: all */
     uint16_t port;                       /* 0: any (tests) */
     int listener_fd; /* borrowed, of cu_transport_tcp_listen: used instead of these two; 0: none */
+    const struct cu_network *network; /* where others are reached; borrowed for as long as the
+                                         transport; NULL: where their names lead */
     struct cu_transport_events events;
     uint64_t *counters;            /* enum cu_counter: bytes, refused handshakes, bad messages */
     uint32_t handshake_timeout_ms; /* ms until a connection without a finished handshake is closed;
@@ -81,11 +84,15 @@ struct cu_transport *cu_transport_create(const char *network,
 /* Port in use. */
 uint16_t cu_transport_port(const struct cu_transport *transport);
 /* Starts connecting; up or down follows, never from inside this call. NULL: out of memory.
- * host: name or address, resolved without blocking the loop; all its addresses are tried.
+ * host: name or address, resolved without blocking the loop; all its addresses on the data network
+ * are tried. detour: if these fail, those on other networks, too (host/network.h).
  * timeout_ms covers all until `up`; 0: as handshake_timeout_ms. When another rank than this one
  * (CU_RANK_NONE: any) answers there, connecting fails with EREMCHG. */
 struct cu_link *cu_transport_connect(struct cu_transport *transport, uint32_t rank,
-                                     const char *host, uint16_t port, uint32_t timeout_ms);
+                                     const char *host, uint16_t port, uint32_t timeout_ms,
+                                     bool detour);
+/* Does this link to a parent go over another network than that of data? */
+bool cu_link_is_detour(const struct cu_link *link);
 /* For a link that is being connected: a failure with this errno has been logged before and is
  * logged at debug level only; 0: no such errno. Retries over hours would otherwise fill the log. */
 void cu_link_hush(struct cu_link *link, int error);

@@ -5,6 +5,7 @@
 #include "proto/job.h"
 
 #include "base/idset.h"
+#include "base/netname.h"
 #include "base/path.h"
 #include "proto/job_options.h"
 #include "proto/listings.h"
@@ -38,6 +39,7 @@ enum kind {
     KIND_SERVE,
     KIND_RANKS,
     KIND_TEXT,
+    KIND_ADDRESS,
     KIND_FLAG,
 };
 
@@ -70,6 +72,9 @@ static const struct option options[] = {
     {"enoent_ttl_ms", KIND_U32, AT(enoent_ttl_ms), 0, DAY_S * 1000, "a number of milliseconds",
      NULL},
     {"network", KIND_NETWORK, AT(network), 0, 0, "a network", "is tcp or tcp:INTERFACE"},
+    {"address", KIND_ADDRESS, AT(address), 0, 0, "a rule for addresses",
+     "is a host name with %h in it for the host's own, as in %h-hsn0, or a network, as in "
+     "10.1.0.0/16"},
     {"cache_bytes", KIND_SIZE, AT(cache_bytes), CU_JOB_CACHE_MIN, INT64_MAX, "a cache size",
      SIZE_ALLOWED ", at least 1M"},
     {"fanout", KIND_U32, AT(fanout), 1, 1024, "a fan-out", NULL},
@@ -212,6 +217,11 @@ static int set_text(char **at, const char *value)
     return replace_string(at, value);
 }
 
+static int set_address(char **at, const char *value)
+{
+    return cu_netname_is_rule(value) ? replace_string(at, value) : -EINVAL;
+}
+
 static int set_flag(bool *at, const char *value)
 {
     if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
@@ -244,6 +254,8 @@ static int set_value(struct cu_job *job, const struct option *o, const char *val
         return set_ranks(job, value);
     case KIND_TEXT:
         return set_text(at, value);
+    case KIND_ADDRESS:
+        return set_address(at, value);
     case KIND_FLAG:
         return set_flag(at, value);
     case KIND_SIZE:
@@ -354,6 +366,7 @@ bool cu_job_option_format(unsigned i, const struct cu_job *job, char out[CU_JOB_
     case KIND_SERVE:
     case KIND_RANKS:
     case KIND_TEXT:
+    case KIND_ADDRESS:
         text = *(char *const *)at;
         break;
     case KIND_LOG_TYPE:
@@ -418,6 +431,7 @@ void cu_job_free(struct cu_job *job)
     free(job->mount_dir);
     free(job->log_dir);
     free(job->network);
+    free(job->address);
     free(job->listings);
     free(job->serve);
     free(job->left_out);

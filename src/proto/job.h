@@ -49,6 +49,7 @@ struct cu_job {
     uint32_t core_count;
     uint32_t enoent_ttl_ms; /* -E 0..86400000 */
     char *network;          /* -n: transport, "tcp" or "tcp:INTERFACE" */
+    char *address;          /* rule of base/netname.h; NULL: each node finds its own */
     uint64_t cache_bytes;   /* -m, 0: chosen by the daemon from the node's memory */
     uint32_t fanout;        /* -k 1..1024, 0: chosen from the number of nodes */
     uint16_t port;          /* -p 1024..65535; 0 only before the launcher chose one */
@@ -80,9 +81,9 @@ void cu_job_free(struct cu_job *job);
  * label is how the user wrote it ("-k"), put into the message. 0, or -EINVAL with err:
  * `-k: "0" is not a fan-out; allowed is 1 to 1024`. -ENOMEM. On error the option is as before.
  * Names: mount log_dir log_level log_type trees max_cacheable_bytes ready_timeout_s cores
- * enoent_ttl_ms network cache_bytes fanout port encrypt profile full_paths top_paths snapshot_s
- * listings serve group allow_missing confirm owner lease left_out;
- * the value of a bool is "yes" or "no". What is "chosen" when 0 cannot be set to 0. */
+ * enoent_ttl_ms network address cache_bytes fanout port encrypt profile full_paths top_paths
+ * snapshot_s listings serve group allow_missing confirm owner lease left_out; the value of a bool
+ * is "yes" or "no". What is "chosen" when 0 cannot be set to 0. */
 __attribute__((warn_unused_result)) int cu_job_set(struct cu_job *job, const char *name,
                                                    const char *value, const char *label,
                                                    struct cu_error *err);

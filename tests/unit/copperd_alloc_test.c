@@ -51,7 +51,8 @@ static bool talk(long n, bool encrypt)
     config.identity.encrypt = encrypt;
     node_start(&b, &config);
     fail_alloc_at(n);
-    link = cu_transport_connect(b.transport, 0, "127.0.0.1", cu_transport_port(a.transport), 5000);
+    link = cu_transport_connect(b.transport, 0, "127.0.0.1", cu_transport_port(a.transport), 5000,
+                                false);
     while (link && b.messages < 1 && !r && !a.unsent && a.downs + b.downs == 0) {
         if (b.ups && !sent) {
             sent = true;
@@ -118,7 +119,8 @@ static void outlives(bool memory)
     assert_true(!memory || fail_alloc_hit());
     for (unsigned i = 0; i < 3; i++)
         close(fds[i]);
-    (void)cu_transport_connect(b.transport, 0, "127.0.0.1", cu_transport_port(a.transport), 5000);
+    (void)cu_transport_connect(b.transport, 0, "127.0.0.1", cu_transport_port(a.transport), 5000,
+                               false);
     RUN_UNTIL(a.ups == 1 && b.ups == 1);
     pair_stop(&a, &b);
     uv_run(&loop, UV_RUN_DEFAULT);

@@ -66,27 +66,12 @@ static void test_localhost(void **state)
     assert_int_equal(cu_roster_rank(&two, NULL, "elsewhere", NULL, &err), -ENOENT);
 }
 
-static void test_bind_address(void **state)
-{
-    char address[CU_ROSTER_ADDRESS_MAX] = "x";
-    struct cu_error err = {""};
-
-    (void)state;
-    assert_int_equal(cu_roster_bind_address("tcp", address, &err), 0);
-    assert_string_equal(address, "");
-    assert_int_equal(cu_roster_bind_address("tcp:lo", address, &err), 0);
-    assert_true(strcmp(address, "127.0.0.1") == 0 || strcmp(address, "::1") == 0);
-    assert_int_equal(cu_roster_bind_address("tcp:nosuch0", address, &err), -ENODEV);
-    assert_string_equal(err.text, "-n: there is no network interface \"nosuch0\" with an address");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rank),
         cmocka_unit_test(test_not_in_list),
         cmocka_unit_test(test_localhost),
-        cmocka_unit_test(test_bind_address),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,8 +52,8 @@ static void unfinished_payloads_have_a_bound(void **state)
     /* and there is room for honest ones: 100,000 are free, more when it is needed */
     config = node_config(&b, 1);
     node_start(&b, &config);
-    assert_non_null(
-        cu_transport_connect(b.transport, 0, "127.0.0.1", cu_transport_port(a.transport), 5000));
+    assert_non_null(cu_transport_connect(b.transport, 0, "127.0.0.1",
+                                         cu_transport_port(a.transport), 5000, false));
     RUN_UNTIL(b.ups == 1);
     for (size_t size = 90000; size < 300000; size += 100000) {
         struct cu_msg msg = chunk_of(size);

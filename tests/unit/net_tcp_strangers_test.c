@@ -92,8 +92,8 @@ static void refuse_each_other(void (*change)(struct cu_handshake_config *identit
     config = node_config(&b, 1);
     change(&config.identity);
     node_start(&b, &config);
-    assert_non_null(
-        cu_transport_connect(b.transport, 0, "127.0.0.1", cu_transport_port(a.transport), 5000));
+    assert_non_null(cu_transport_connect(b.transport, 0, "127.0.0.1",
+                                         cu_transport_port(a.transport), 5000, false));
     RUN_UNTIL(b.downs == 1 && refused(&a) == 1);
     assert_int_equal(b.error, error);
     assert_int_equal(b.down_rank, 0);
@@ -187,7 +187,8 @@ static void another_version_is_logged_by_the_client(void **state)
     assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &size), 0);
     config = node_config(&b, 1);
     node_start(&b, &config);
-    assert_non_null(cu_transport_connect(b.transport, 0, "127.0.0.1", ntohs(at.sin_port), 10000));
+    assert_non_null(
+        cu_transport_connect(b.transport, 0, "127.0.0.1", ntohs(at.sin_port), 10000, false));
     uv_run(&loop, UV_RUN_ONCE);
     fd = accept(listener, NULL, NULL);
     RUN_UNTIL(recv(fd, hello, sizeof(hello), MSG_PEEK | MSG_DONTWAIT) == sizeof(hello));
@@ -279,8 +280,8 @@ static void the_oldest_stranger_makes_room(void **state)
     /* One who knows the key gets in past them. */
     config = node_config(&b, 1);
     node_start(&b, &config);
-    assert_non_null(
-        cu_transport_connect(b.transport, 0, "127.0.0.1", cu_transport_port(a.transport), 5000));
+    assert_non_null(cu_transport_connect(b.transport, 0, "127.0.0.1",
+                                         cu_transport_port(a.transport), 5000, false));
     RUN_UNTIL(a.ups == 1 && b.ups == 1);
     assert_int_equal(refused(&a), 5);
     for (int i = 0; i < 8; i++)
@@ -306,8 +307,8 @@ static void many_strangers_wait_and_keep_nobody_out(void **state)
     }
     config = node_config(&b, 1);
     node_start(&b, &config);
-    assert_non_null(
-        cu_transport_connect(b.transport, 0, "127.0.0.1", cu_transport_port(a.transport), 200000));
+    assert_non_null(cu_transport_connect(b.transport, 0, "127.0.0.1",
+                                         cu_transport_port(a.transport), 200000, false));
     RUN_UNTIL(a.ups == 1 && b.ups == 1);
     assert_int_equal(refused(&a), 400);
     for (int i = 0; i < 400; i++) {
@@ -331,7 +332,8 @@ static void connecting_to_one_who_says_nothing_times_out(void **state)
     assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &size), 0);
     config = node_config(&a, 0);
     node_start(&a, &config);
-    assert_non_null(cu_transport_connect(a.transport, 4, "127.0.0.1", ntohs(at.sin_port), 50));
+    assert_non_null(
+        cu_transport_connect(a.transport, 4, "127.0.0.1", ntohs(at.sin_port), 50, false));
     RUN_UNTIL(a.downs == 1);
     assert_int_equal(a.error, ETIMEDOUT);
     assert_int_equal(a.down_rank, 4);

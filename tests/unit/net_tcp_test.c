@@ -198,7 +198,8 @@ static void a_link_that_is_not_up_takes_no_message(void **state)
     (void)state;
     config = node_config(&a, 0);
     node_start(&a, &config);
-    link = cu_transport_connect(a.transport, 0, "127.0.0.1", cu_transport_port(a.transport), 0);
+    link =
+        cu_transport_connect(a.transport, 0, "127.0.0.1", cu_transport_port(a.transport), 0, false);
     assert_non_null(link);
     assert_int_equal(cu_link_send(link, &ping), -ENOTCONN);
     cu_link_close(link);
@@ -210,7 +211,7 @@ static void a_link_that_is_not_up_takes_no_message(void **state)
 /* Connects and expects that it fails. */
 static int connect_error(struct node *node, uint32_t rank, const char *host, uint16_t port)
 {
-    struct cu_link *link = cu_transport_connect(node->transport, rank, host, port, 10000);
+    struct cu_link *link = cu_transport_connect(node->transport, rank, host, port, 10000, false);
 
     assert_non_null(link);
     assert_int_equal(node->downs, 0); /* not from inside the call */
@@ -266,8 +267,8 @@ static void names_are_resolved_and_all_addresses_tried(void **state)
     node_start(&a, &config);
     config = node_config(&b, 1);
     node_start(&b, &config);
-    assert_non_null(
-        cu_transport_connect(b.transport, 0, "localhost", cu_transport_port(a.transport), 5000));
+    assert_non_null(cu_transport_connect(b.transport, 0, "localhost",
+                                         cu_transport_port(a.transport), 5000, false));
     RUN_UNTIL(a.ups == 1 && b.ups == 1);
     assert_non_null(strstr(cu_link_name(b.link), "localhost 127.0.0.1:"));
     pair_stop(&a, &b);
@@ -282,10 +283,10 @@ static void closing_while_connecting_tells_nothing(void **state)
     (void)state;
     config = node_config(&a, 0);
     node_start(&a, &config);
-    link = cu_transport_connect(a.transport, 1, "localhost", 1, 5000);
+    link = cu_transport_connect(a.transport, 1, "localhost", 1, 5000, false);
     assert_non_null(link);
     cu_link_close(link);
-    assert_non_null(cu_transport_connect(a.transport, 1, "a..b", 1, 5000));
+    assert_non_null(cu_transport_connect(a.transport, 1, "a..b", 1, 5000, false));
     cu_transport_destroy(a.transport);
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(a.ups + a.downs, 0);
@@ -331,7 +332,7 @@ static void a_port_is_free_when_its_transport_has_stopped_listening(void **state
     port = cu_transport_port(a.transport);
     config = node_config(&b, 1);
     node_start(&b, &config);
-    assert_non_null(cu_transport_connect(b.transport, 0, "127.0.0.1", port, 5000));
+    assert_non_null(cu_transport_connect(b.transport, 0, "127.0.0.1", port, 5000, false));
     RUN_UNTIL(a.ups == 1 && b.ups == 1);
     assert_int_equal(cu_transport_tcp_listen("127.0.0.1", port, &err), -EADDRINUSE);
     cu_transport_unlisten(a.transport);
@@ -356,8 +357,8 @@ static void all_addresses_means_both_families(void **state)
     node_start(&a, &config);
     config = node_config(&b, 1);
     node_start(&b, &config);
-    assert_non_null(
-        cu_transport_connect(b.transport, 0, "127.0.0.1", cu_transport_port(a.transport), 5000));
+    assert_non_null(cu_transport_connect(b.transport, 0, "127.0.0.1",
+                                         cu_transport_port(a.transport), 5000, false));
     RUN_UNTIL(a.ups == 1 && b.ups == 1);
     assert_non_null(strstr(cu_link_name(a.link), "rank 1 at 127.0.0.1:")); /* no ::ffff: */
     pair_stop(&a, &b);

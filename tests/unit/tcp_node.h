@@ -149,8 +149,8 @@ static inline void pair_start(struct node *a, struct node *b, bool encrypt)
     config = node_config(b, 1);
     config.identity.encrypt = encrypt;
     node_start(b, &config);
-    assert_non_null(
-        cu_transport_connect(b->transport, 0, "127.0.0.1", cu_transport_port(a->transport), 5000));
+    assert_non_null(cu_transport_connect(b->transport, 0, "127.0.0.1",
+                                         cu_transport_port(a->transport), 5000, false));
     RUN_UNTIL(a->ups == 1 && b->ups == 1);
 }
 

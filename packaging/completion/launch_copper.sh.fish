@@ -19,6 +19,7 @@ complete -c launch_copper.sh -s I -x -d 'counters so often, seconds'
 complete -c launch_copper.sh -s P -d profile
 complete -c launch_copper.sh -s N -x -d 'paths in the profile'
 complete -c launch_copper.sh -s A -d 'whole paths in the profile'
+complete -c launch_copper.sh -l address -x -d 'how hosts are reached on the data network'
 complete -c launch_copper.sh -l listings -x -d 'what listings are worth'
 complete -c launch_copper.sh -l serve -x -a '(__fish_complete_directories)' -d 'what is served'
 complete -c launch_copper.sh -l allow-missing -x -d 'go on without so many nodes'

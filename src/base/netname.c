@@ -34,6 +34,14 @@ static int parse_network(const char *rule, uint8_t network[16], unsigned *bits)
     return family;
 }
 
+/* Of the i-th byte of an address of which the first `bits` bits are the network. */
+static unsigned mask_of(unsigned bits, unsigned i)
+{
+    unsigned here = bits > i * 8 ? bits - i * 8 : 0;
+
+    return here >= 8 ? 0xffu : 0xffu << (8 - here) & 0xffu;
+}
+
 static bool is_name_rule(const char *rule)
 {
     const char *at = strstr(rule, CU_NETNAME_OWN);
@@ -88,12 +96,8 @@ bool cu_netname_move(const char *rule, int family, uint8_t *address)
 
     if (family == AF_UNSPEC || parse_network(rule, network, &bits) != family)
         return false;
-    for (unsigned i = 0; i * 8 < bits; i++) {
-        unsigned left = bits - i * 8;
-        uint8_t mask = left >= 8 ? 0xff : (uint8_t)(0xff << (8 - left));
-
-        address[i] = (uint8_t)((network[i] & mask) | (address[i] & ~mask));
-    }
+    for (unsigned i = 0; i < BYTES(family); i++)
+        address[i] = (uint8_t)((network[i] & mask_of(bits, i)) | (address[i] & ~mask_of(bits, i)));
     return true;
 }
 
@@ -103,9 +107,8 @@ void cu_netname_network(int family, const uint8_t *address, unsigned bits,
     uint8_t network[16] = {0};
     char text[INET6_ADDRSTRLEN] = "";
 
-    for (unsigned i = 0; i < BYTES(family) && i * 8 < bits; i++)
-        network[i] =
-            (uint8_t)(address[i] & (bits - i * 8 >= 8 ? 0xff : 0xff << (8 - (bits - i * 8))));
+    for (unsigned i = 0; i < BYTES(family); i++)
+        network[i] = (uint8_t)(address[i] & mask_of(bits, i));
     (void)inet_ntop(family, network, text, sizeof(text));
     (void)snprintf(rule, CU_NETNAME_MAX, "%s/%u", text, bits);
 }
@@ -115,5 +118,5 @@ bool cu_netname_same_bits(const uint8_t *a, const uint8_t *b, unsigned bits)
     unsigned whole = bits / 8, rest = bits % 8;
 
     return memcmp(a, b, whole) == 0 &&
-           (rest == 0 || ((a[whole] ^ b[whole]) & (uint8_t)(0xff << (8 - rest))) == 0);
+           (rest == 0 || ((a[whole] ^ b[whole]) & mask_of(bits, whole)) == 0);
 }

@@ -19,6 +19,7 @@
 #define LISTINGS (LONG + 1)
 #define SERVE    (LONG + 2)
 #define MISSING  (LONG + 3)
+#define ADDRESS  (LONG + 4)
 #define LEFT_MAX 32 /* an option with its value */
 
 static const struct launch_option {
@@ -39,6 +40,7 @@ static const struct launch_option {
     {'b', "cores", "CORES", "cores for the daemon (48-51 where they exist)"},
     {'E', "enoent_ttl_ms", "MS", "how long \"no such file\" is believed (2000)"},
     {'n', "network", "NETWORK", "tcp or tcp:INTERFACE (tcp)"},
+    {ADDRESS, "address", "RULE", "how hosts are reached on the data network (found by itself)"},
     {'p', "port", "PORT", "TCP port of the daemons (chosen at random)"},
     {'P', "profile", NULL, "write a profile of what was read"},
     {'N', "top_paths", "N", "paths in the profile (10)"},
@@ -159,6 +161,7 @@ static int take_words(int argc, char **argv, struct cu_launch_options *options,
     static const struct option longs[] = {{"help", no_argument, NULL, 'h'},
                                           {"version", no_argument, NULL, 'V'},
                                           {"encrypt", no_argument, NULL, ENCRYPT},
+                                          {"address", required_argument, NULL, ADDRESS},
                                           {"listings", required_argument, NULL, LISTINGS},
                                           {"serve", required_argument, NULL, SERVE},
                                           {"allow-missing", required_argument, NULL, MISSING},

@@ -231,11 +231,11 @@ static int choose_given(const struct cu_network_config *config, const struct own
     }
     name_rule(name, rule);
     cu_address_text(&any->address, text);
-    return cu_error_set(err, -ENODEV,
-                        "-n tcp:%s: neither %.100s nor %.100s as %s leads to this node's address "
-                        "there, %s: set the rule for the hosts' addresses with \"address\" in "
-                        "copper.conf",
-                        name, config->host, config->host, rule, text);
+    return cu_error_set(
+        err, -ENODEV,
+        "-n tcp:%s: neither %.100s nor %.100s as %s leads to this node's address "
+        "there, %s: set the rule for the hosts' addresses with --address (copper.conf(5))",
+        name, config->host, config->host, rule, text);
 }
 
 /* The best interface that is better than `than` and, by name, was not tried before. */
@@ -283,8 +283,8 @@ static void choose_fastest(const struct cu_network_config *config, const struct 
     name_rule(first->name, rule);
     cu_interface_speed(first->mbits, speed, sizeof(speed));
     (void)snprintf(network->note, sizeof(network->note),
-                   "%s%s is faster, but no name of this node as %s leads there: see \"address\" in "
-                   "copper.conf(5)",
+                   "%s%s is faster, but no name of this node as %s leads there: set the rule for "
+                   "the hosts' addresses with --address (copper.conf(5))",
                    first->name, speed, rule);
 }
 
@@ -318,8 +318,7 @@ int cu_network_choose(const struct cu_network_config *config, struct cu_network 
     if (own.at != NULL)
         take(config, own.at, CU_NETNAME_OWN, network);
     (void)snprintf(network->note, sizeof(network->note),
-                   "address = %.100s in copper.conf leads to no address of this node",
-                   config->rule);
+                   "the rule %.100s (--address) leads to no address of this node", config->rule);
     return 0;
 }
 

@@ -141,14 +141,14 @@ block() {
     run -0 --separate-stderr launch -H "$nodes" -s "$(limit 30)"
     [[ $stderr == "copper: node1: network: eth0, 10.77.0.1"*"hsn0, 10 Gb/s is faster, but no name of this node as %h-hsn0 leads there"* ]]
     run -1 copper node1 doctor
-    [[ $output == *"BAD  network: eth0, 10.77.0.1"*'see "address" in copper.conf(5)'* ]]
+    [[ $output == *"BAD  network: eth0, 10.77.0.1"*'with --address (copper.conf(5))'* ]]
     run -0 stop
     run -1 --separate-stderr launch_from node3 -H "$nodes" -n tcp:hsn0 -s 3600
     on node1 sh -c 'ip addr flush dev hsn0; ip addr add 10.99.0.1/24 dev hsn0'
     [[ $stderr == *"node1: -n tcp:hsn0: neither node1 nor node1 as %h-hsn0 leads to this node's address there, 10.99.0.71"* ]]
 }
 
-@test "the site's rule: address in copper.conf" {
+@test "the site's rule, and the user's: address in copper.conf, --address" {
     local prefix=$CLUSTER_DIR/home/sw
     cmake --install "$COPPER_BIN" --prefix "$prefix" >/dev/null
     mkdir "$prefix/etc"
@@ -158,17 +158,16 @@ block() {
     run -0 launch -H "$nodes"
     [[ $(copper node2 status) == *"network     hsn0, 10.99.0.2, 10 Gb/s, hosts as fast-%h"* ]]
     run -0 stop
-    echo 'address = 10.99.0.0/24' >"$prefix/etc/copper.conf"
-    run -0 launch -H "$nodes"
+    run -0 launch -H "$nodes" --address 10.99.0.0/24
     [[ $(copper node2 status) == *"network     hsn0, 10.99.0.2, 10 Gb/s, hosts as 10.99.0.0/24"* ]]
     run -0 stop
     echo 'address = %h.nowhere' >"$prefix/etc/copper.conf"
     run -0 --separate-stderr launch -H "$nodes"
-    [[ $stderr == *"node1: network: eth0, 10.77.0.1"*"address = %h.nowhere in copper.conf leads to no address of this node"* ]]
+    [[ $stderr == *"node1: network: eth0, 10.77.0.1"*"the rule %h.nowhere (--address) leads to no address of this node"* ]]
     run -0 stop
     echo 'address = fast' >"$prefix/etc/copper.conf"
     run -2 launch -H "$nodes"
-    [[ $output == *'address: "fast" is not a rule for addresses; allowed is a host name with %h in it'* ]]
+    [[ $output == *'copper.conf:1: address: "fast" is not a rule for addresses; allowed is a host name with %h in it'* ]]
 }
 
 # slow NODE DEVICE: what the driver of a tap device reports, 10 Mb/s; that of veth devices reports 10 Gb/s.

@@ -212,7 +212,7 @@ static void said_when_no_name_leads_to_the_fastest(void **state)
     assert_int_equal(choose(NULL, "%h.fast", &network, NULL), 0);
     assert_string_equal(network.interface, "eth0");
     assert_string_equal(network.note,
-                        "address = %h.fast in copper.conf leads to no address of this node");
+                        "the rule %h.fast (--address) leads to no address of this node");
 }
 
 static void a_missing_interface_is_named(void **state)

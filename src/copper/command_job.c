@@ -437,6 +437,8 @@ static int run(const struct cu_command *command, int argc, char **argv)
         return stop(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "each") == 0)
         return cu_remote_each(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "part") == 0)
+        return cu_remote_part(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "quote") == 0)
         return quote(argc - 1, argv + 1);
     cu_cli_help(command);

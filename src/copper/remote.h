@@ -6,5 +6,9 @@
 /* `copper job each start|run COMMAND...`, which launch/rsh.sh calls: hosts from standard input; the
  * lines of the launchers' protocol (launch/rsh.sh) to standard output. Exit status. */
 int cu_remote_each(int argc, char **argv);
+/* `copper job part start|run COMMAND...`, which cu_remote_each calls on the first host of a part:
+ * that part from standard input (remote_part.h), its lines, each after "@copper ", to standard
+ * output. Exit status. */
+int cu_remote_part(int argc, char **argv);
 
 #endif

@@ -399,7 +399,8 @@ static int take_port(struct start *start, struct cu_error *err)
     return 0;
 }
 
-/* Everything from taking the lock to its release. 0: served. */
+/* Everything from taking the lock to its release. 0: served; -EALREADY: this job has a daemon here.
+ * */
 static int supervise(struct start *start, struct cu_error *err)
 {
     struct cu_supervisor_config config = {.serve = serve, .started = on_started, .context = start};
@@ -448,6 +449,7 @@ int cu_start_main(int argc, char **argv)
 {
     static struct start start = {.lock = {.fd = -1}, .detach = {.pipe_fd = -1}, .device_fd = -1};
     struct cu_error err = {""};
+    int rc;
 
     gethostname(start.host, sizeof(start.host) - 1);
     if (cu_options_parse(argc, argv, &start.options, &err) < 0) {
@@ -477,8 +479,14 @@ int cu_start_main(int argc, char **argv)
             return cu_detach_wait(&start.detach, &err) < 0 ? complain(&start, &err) : 0;
         }
     }
-    if (chdir("/") == 0 && supervise(&start, &err) == 0)
+    rc = chdir("/") == 0 ? supervise(&start, &err) : -errno;
+    if (rc == 0)
         _exit(0);
+    /* A remote shell that lost its connection, or was given up, may have started it before. */
+    if (rc == -EALREADY && !start.options.foreground) {
+        cu_detach_ready(&start.detach);
+        _exit(0);
+    }
     if (err.text[0] != '\0' && start.options.foreground)
         complain(&start, &err);
     else if (err.text[0] != '\0')

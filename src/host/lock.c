@@ -69,6 +69,9 @@ int cu_lock_take(struct cu_lock *lock, const char *path, const char *job_id, str
         read_note(fd, &note);
         close(fd);
     }
+    if (rc == -EBUSY && strcmp(note.job_id, job_id) == 0)
+        return cu_error_set(err, -EALREADY, "already running here for this job (pid %ld)",
+                            note.pid);
     if (rc == -EBUSY)
         return cu_error_set(err, rc,
                             "already running on this mount (pid %ld, job %.8s): stop it with "

@@ -26,7 +26,8 @@ enum cu_lock_byte {
     CU_LOCK_DAEMON = 1,
 };
 
-/* Takes the lock for this process. -EBUSY with err when a daemon lives; -errno with err. */
+/* Takes the lock for this process. -EBUSY with err when a daemon of another job lives, -EALREADY
+ * with err when it is of this one; -errno with err. */
 __attribute__((warn_unused_result)) int cu_lock_take(struct cu_lock *lock, const char *path,
                                                      const char *job_id, struct cu_error *err);
 /* Notes how many directories were made, for the process that has to clean up after this one. 0 or

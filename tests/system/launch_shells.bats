@@ -90,6 +90,19 @@ works() {
     [[ $output == *"copper: node9: no answer from rsh: "*"node9"* ]]
 }
 
+@test "ssh: nodes start others; where they may not, the launching host does" {
+    settings=(COPPER_RSH_PARTS=2 COPPER_DEBUG=1)
+    works ssh
+    run -1 by ssh launch_copper.sh -H node1,node2,node9
+    [[ $output == *"copper: node9: no answer from rsh: "*"node9"* && $output != *"node2: "* ]]
+    as_user alice login sh -c 'printf "%s\n" "Match exec \"[ \$(uname -n) != login ]\"" "IdentityFile /dev/null" "IdentitiesOnly yes" >>~/.ssh/config'
+    run -0 by ssh launch_copper.sh -H "$nodes"
+    [[ $output == *"copper: node1 cannot start node2: no answer from rsh: "*"Permission denied"* ]]
+    [[ ${lines[-1]} == "copper: 4 nodes ready at $view in "* ]]
+    run -0 by ssh stop_copper.sh
+    as_user alice login sh -c 'sed -i "/^Match/,\$d" ~/.ssh/config'
+}
+
 @test "clush" {
     command -v clush >/dev/null || skip "needs clush"
     settings=(X=1)

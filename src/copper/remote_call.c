@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A command is over when its process has ended: processes that it leaves behind may keep the pipe
+ * open. */
+#include "copper/remote_call.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PER_CORE  512 /* at once: most of a remote start is waiting */
+#define WIDTH_MAX 4096
+#define FDS_OTHER 32u
+
+extern char **environ;
+
+static size_t at_most(size_t width, uint64_t limit)
+{
+    return limit < width ? (size_t)limit : width;
+}
+
+/* Descriptors are used up to the hard limit; of the process limit half, because a remote shell may
+ * start further processes. */
+size_t cu_call_width(size_t hosts)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_AVPHYS_PAGES);
+    size_t width = (size_t)(cores > 0 ? cores : 1) * PER_CORE;
+    struct rlimit limit;
+
+    width = at_most(at_most(width, WIDTH_MAX), hosts);
+    if (pages > 0)
+        width = at_most(width, (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE) / CU_CALL_BYTES);
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        rlim_t wanted = FDS_OTHER + CU_CALL_FDS * width;
+
+        if (limit.rlim_cur < wanted) {
+            limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+            setrlimit(RLIMIT_NOFILE, &limit);
+        }
+        width = at_most(
+            width, limit.rlim_cur > FDS_OTHER ? (limit.rlim_cur - FDS_OTHER) / CU_CALL_FDS : 1);
+    }
+    if (getrlimit(RLIMIT_NPROC, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && geteuid() != 0)
+        width = at_most(width, limit.rlim_cur / 2);
+    return width > 0 ? width : 1;
+}
+
+static void keep_line(struct cu_call *call,
+                      void (*on_line)(void *context, struct cu_call *call, char *line),
+                      void *context)
+{
+    call->line[call->len] = '\0';
+    if (call->len > 0) {
+        memcpy(call->last, call->line, call->len + 1);
+        if (strncmp(call->line, "copperd: ", 9) == 0 || strncmp(call->line, "copper: ", 8) == 0)
+            memcpy(call->ours, call->line, call->len + 1);
+        if (on_line != NULL)
+            on_line(context, call, call->line);
+    }
+    call->len = 0;
+}
+
+void cu_call_take(struct cu_call *call,
+                  void (*on_line)(void *context, struct cu_call *call, char *line), void *context)
+{
+    char bytes[4096];
+
+    while (call->out >= 0) {
+        ssize_t n = read(call->out, bytes, sizeof(bytes));
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
+            return;
+        for (ssize_t i = 0; i < n; i++) {
+            if (bytes[i] == '\n' || bytes[i] == '\r')
+                keep_line(call, on_line, context);
+            else if (call->len + 1 < sizeof(call->line))
+                call->line[call->len++] = bytes[i];
+        }
+        if (n <= 0) {
+            close(call->out);
+            call->out = -1;
+        }
+    }
+}
+
+void cu_call_end(struct cu_call *call,
+                 void (*on_line)(void *context, struct cu_call *call, char *line), void *context)
+{
+    cu_call_take(call, on_line, context);
+    keep_line(call, on_line, context);
+    close(call->pidfd);
+    if (call->out >= 0)
+        close(call->out);
+    call->pidfd = call->out = -1;
+}
+
+static int spawn_with(const char *const *argv, int in, int out, bool to_user, pid_t *pid)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none, pipe_only;
+    int rc = posix_spawn_file_actions_init(&actions);
+
+    if (rc != 0)
+        return -rc;
+    rc = posix_spawnattr_init(&attributes);
+    if (rc != 0) {
+        posix_spawn_file_actions_destroy(&actions);
+        return -rc;
+    }
+    sigemptyset(&none);
+    sigemptyset(&pipe_only);
+    sigaddset(&pipe_only, SIGPIPE);
+    rc = posix_spawn_file_actions_adddup2(&actions, in, 0);
+    if (rc == 0)
+        rc = posix_spawn_file_actions_adddup2(&actions, to_user ? CU_CALL_OUTPUT_FD : out, 1);
+    if (rc == 0)
+        rc = posix_spawn_file_actions_adddup2(&actions, out, 2);
+    if (rc == 0)
+        rc = posix_spawnattr_setsigmask(&attributes, &none);
+    if (rc == 0)
+        rc = posix_spawnattr_setsigdefault(&attributes, &pipe_only);
+    if (rc == 0)
+        rc = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    if (rc == 0)
+        rc = posix_spawnp(pid, argv[0], &actions, &attributes, (char *const *)argv, environ);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    return -rc;
+}
+
+int cu_call_begin(struct cu_call *call, const char *const *argv, int in, bool to_user)
+{
+    int fds[2], rc;
+
+    call->pidfd = call->out = -1;
+    if (pipe2(fds, O_CLOEXEC) != 0)
+        return -errno;
+    rc = spawn_with(argv, in, fds[1], to_user, &call->pid);
+    close(fds[1]);
+    if (rc == 0) {
+        fcntl(fds[0], F_SETFL, O_NONBLOCK);
+        call->pidfd = (int)syscall(SYS_pidfd_open, call->pid, 0);
+        if (call->pidfd < 0) {
+            rc = -errno;
+            kill(call->pid, SIGKILL);
+            waitpid(call->pid, NULL, 0);
+        }
+    }
+    if (rc != 0)
+        close(fds[0]);
+    else
+        call->out = fds[0];
+    return rc;
+}

@@ -89,8 +89,8 @@ static bool on_absent(void *context, const struct cu_ahead_name *name)
 {
     const struct cu_sim_node *node = context;
 
-    return cu_core_listed(node->core, name->path, name->dir_len, name->name, name->name_len,
-                          node->sim->engine.now_ns) == 1;
+    return cu_core_absent(node->core, name->path, name->path_len, name->dir_len,
+                          node->sim->engine.now_ns);
 }
 
 static const struct cu_value *on_listing(void *context, const char *path, size_t path_len)

@@ -95,15 +95,24 @@ static struct cu_request request_of(const struct cu_sim *sim, enum cu_kind kind,
     return (struct cu_request){.kind = kind, .path = f->path, .path_len = f->path_len};
 }
 
-static void want(struct cu_sim *sim, struct cu_sim_node *node, uint32_t index,
-                 const struct cu_request *request)
+/* The request is given to the core with its cookie. */
+static uint64_t hand_over(struct cu_sim *sim, struct cu_sim_node *node, uint32_t index,
+                          enum cu_kind kind)
 {
     struct cu_sim_req *req = &sim->reqs[index];
 
-    req->waiting = (uint8_t)request->kind;
+    req->waiting = (uint8_t)kind;
     req->asked_ns = sim->engine.now_ns;
     req->refreshed_ns = node->refreshed_ns;
-    if (cu_core_want(node->core, request, cookie_of(sim, index), sim->engine.now_ns) < 0)
+    return cookie_of(sim, index);
+}
+
+static void want(struct cu_sim *sim, struct cu_sim_node *node, uint32_t index,
+                 const struct cu_request *request)
+{
+    uint64_t cookie = hand_over(sim, node, index, request->kind);
+
+    if (cu_core_want(node->core, request, cookie, sim->engine.now_ns) < 0)
         finish(sim, node, index, ENOMEM, 0, 0);
 }
 
@@ -115,20 +124,6 @@ static struct cu_version version_of(const struct cu_sim *sim, uint32_t file, uin
     return cu_version_of(&attr);
 }
 
-static void want_attr(struct cu_sim *sim, struct cu_sim_node *node, uint32_t index)
-{
-    struct cu_sim_req *req = &sim->reqs[index];
-    struct cu_request request = request_of(sim, CU_KIND_ATTR, req->file);
-    struct cu_ahead_name name = cu_sim_ahead_name(sim, req->file);
-
-    if (cu_ahead_content(node->ahead, name.name, name.name_len))
-        request.flags = CU_WANT_CONTENT;
-    if (req->version)
-        request.version = version_of(sim, req->file, req->version);
-    want(sim, node, index, &request);
-    cu_ahead_asked(node->ahead, &name, false);
-}
-
 /* Until when (ms) the kernel may use an entry that is this old. */
 static uint32_t believed_until(const struct cu_sim *sim, uint32_t age_ms)
 {
@@ -138,58 +133,66 @@ static uint32_t believed_until(const struct cu_sim *sim, uint32_t age_ms)
     return until < CU_SIM_DENTRY_LOW ? (uint32_t)until : CU_SIM_DENTRY_LOW;
 }
 
-/* As cu_core_listed; a large listing is made ready at once. */
-static int listed_in(struct cu_sim *sim, struct cu_sim_node *node, const struct cu_request *dir,
-                     const char *name, size_t name_len)
+/* Makes a large listing ready at once. */
+static void view_listing(struct cu_sim *sim, struct cu_sim_node *node, uint32_t dir)
 {
-    uint64_t now_ns = sim->engine.now_ns;
-    int listed = cu_core_listed(node->core, dir->path, dir->path_len, name, name_len, now_ns);
-    const struct cu_value *value;
+    struct cu_request request = request_of(sim, CU_KIND_DIR, dir);
+    const struct cu_value *value = cu_core_peek(node->core, &request, sim->engine.now_ns);
     struct cu_dirview *view;
 
-    if (listed != -EAGAIN)
-        return listed;
-    value = cu_core_peek(node->core, dir, now_ns);
     if (!value || cu_dirview_make(value->bytes, &view) < 0)
-        return -ENODATA;
-    cu_core_viewed(node->core, dir->path, dir->path_len, view, now_ns);
+        return;
+    cu_core_viewed(node->core, request.path, request.path_len, view, sim->engine.now_ns);
     cu_dirview_unref(view);
-    return cu_core_listed(node->core, dir->path, dir->path_len, name, name_len, now_ns);
 }
 
-/* Answers from the directory's listing held here; 1 when it did. */
-static int answer_absent(struct cu_sim *sim, struct cu_sim_node *node, uint32_t index)
+/* Answers from the directory's listing held here, or asks for an object. True: the attributes were
+ * asked for. */
+static bool look_up(struct cu_sim *sim, struct cu_sim_node *node, uint32_t index, bool list_first)
 {
-    const struct cu_sim_file *f = &sim->world->files[sim->reqs[index].file];
-    struct cu_request dir = request_of(sim, CU_KIND_DIR, f->parent);
-    const struct cu_value *value;
-    int listed = listed_in(sim, node, &dir, f->path + f->path_len - f->name_len, f->name_len);
+    struct cu_sim_req *req = &sim->reqs[index];
+    struct cu_ahead_name name = cu_sim_ahead_name(sim, req->file);
+    struct cu_core_lookup lookup = {
+        .attr = request_of(sim, CU_KIND_ATTR, req->file),
+        .dir_len = name.dir_len,
+        .list_first = list_first,
+    };
+    uint64_t now_ns = sim->engine.now_ns, cookie = hand_over(sim, node, index, CU_KIND_ATTR);
+    uint32_t parent = sim->world->files[req->file].parent, age_ms = 0;
+    int rc;
 
-    if (listed != 1)
-        return listed;
-    value = cu_core_peek(node->core, &dir, sim->engine.now_ns);
-    finish(sim, node, index, ENOENT, value ? believed_until(sim, value->age_ms) : 0, 0);
-    return 1;
-}
-
-static void look_up(struct cu_sim *sim, struct cu_sim_node *node, uint32_t index)
-{
-    uint32_t file = sim->reqs[index].file, parent = sim->world->files[file].parent;
-    struct cu_ahead_dir *dir = cu_sim_ahead_dir(node, parent);
-    struct cu_ahead_name name = cu_sim_ahead_name(sim, file);
-    struct cu_request request = request_of(sim, CU_KIND_DIR, parent);
-    int listed = answer_absent(sim, node, index);
-
-    if (listed == 1)
-        return;
-    if (listed < 0 &&
-        cu_ahead_lists_first(node->ahead, dir, name.name, name.name_len, sim->engine.now_ns)) {
-        cu_ahead_listed(node->ahead, dir);
-        want(sim, node, index, &request);
-        return;
+    if (cu_ahead_content(node->ahead, name.name, name.name_len))
+        lookup.attr.flags = CU_WANT_CONTENT;
+    if (req->version)
+        lookup.attr.version = version_of(sim, req->file, req->version);
+    rc = cu_core_lookup(node->core, &lookup, cookie, now_ns, &age_ms);
+    if (rc == -EAGAIN) {
+        view_listing(sim, node, parent);
+        rc = cu_core_lookup(node->core, &lookup, cookie, now_ns, &age_ms);
     }
-    want_attr(sim, node, index);
-    cu_ahead_looked_up(node->ahead, dir, &name);
+    if (rc == CU_LOOKED_ABSENT) {
+        finish(sim, node, index, ENOENT, believed_until(sim, age_ms), 0);
+    } else if (rc == CU_LOOKED_LISTING) {
+        req->waiting = CU_KIND_DIR;
+        cu_ahead_listed(node->ahead, cu_sim_ahead_dir(node, parent));
+    } else if (rc == CU_LOOKED_ATTR) {
+        cu_ahead_asked(node->ahead, &name, false);
+    } else {
+        finish(sim, node, index, ENOMEM, 0, 0);
+    }
+    return rc == CU_LOOKED_ATTR;
+}
+
+static void look_up_first(struct cu_sim *sim, struct cu_sim_node *node, uint32_t index)
+{
+    uint32_t file = sim->reqs[index].file;
+    struct cu_ahead_dir *dir = cu_sim_ahead_dir(node, sim->world->files[file].parent);
+    struct cu_ahead_name name = cu_sim_ahead_name(sim, file);
+
+    if (look_up(
+            sim, node, index,
+            cu_ahead_lists_first(node->ahead, dir, name.name, name.name_len, sim->engine.now_ns)))
+        cu_ahead_looked_up(node->ahead, dir, &name);
 }
 
 static void read_part(struct cu_sim *sim, struct cu_sim_node *node, uint32_t index)
@@ -220,7 +223,7 @@ void cu_sim_front_event(struct cu_sim *sim, uint32_t index)
         return;
     }
     if (req->kind == CU_KIND_ATTR) {
-        look_up(sim, node, index);
+        look_up_first(sim, node, index);
     } else if (req->kind == CU_KIND_DATA) {
         read_part(sim, node, index);
     } else {
@@ -235,14 +238,11 @@ void cu_sim_front_event(struct cu_sim *sim, uint32_t index)
 static void listing_done(struct cu_sim *sim, struct cu_sim_node *node, uint32_t index,
                          const struct cu_value *value)
 {
-    const struct cu_sim_file *f = &sim->world->files[sim->reqs[index].file];
+    uint32_t parent = sim->world->files[sim->reqs[index].file].parent;
 
-    if (value->error) {
-        cu_ahead_list_failed(node->ahead, cu_sim_ahead_dir(node, f->parent), sim->engine.now_ns);
-        want_attr(sim, node, index);
-    } else if (answer_absent(sim, node, index) != 1) {
-        want_attr(sim, node, index);
-    }
+    if (value->error)
+        cu_ahead_list_failed(node->ahead, cu_sim_ahead_dir(node, parent), sim->engine.now_ns);
+    (void)look_up(sim, node, index, false);
 }
 
 /* Passes the answer's events to the library, after the kernel has got its answer. */

@@ -13,7 +13,9 @@
 #include "core/waiters.h"
 #include "core/wants.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -171,31 +173,81 @@ void cu_core_viewed(struct cu_core *core, const char *dir, size_t dir_len, struc
     }
 }
 
-int cu_core_listed(struct cu_core *core, const char *dir, size_t dir_len, const char *name,
-                   size_t name_len, uint64_t now_ns)
+/* What a directory's listing says about a name. */
+enum listed {
+    LISTED_NOT_HERE, /* there is no fresh listing here */
+    LISTED_UNREADY,  /* there is a large one, without an index (proto/dirview.h) */
+    LISTED_UNPROVEN, /* the name is in it, or it proves nothing about the name */
+    LISTED_ABSENT,
+};
+
+/* object: set with LISTED_ABSENT. */
+static enum listed listed_in(struct cu_core *core, const char *path, size_t path_len,
+                             size_t dir_len, struct object **object)
 {
-    struct cu_request request = {.kind = CU_KIND_DIR, .path = dir, .path_len = dir_len};
-    struct object *object;
+    struct cu_request request = {.kind = CU_KIND_DIR, .path = path, .path_len = dir_len};
+    size_t at = dir_len == 1 ? 1 : dir_len + 1;
     struct dir_object *listing;
+    struct cu_dirview *view;
+
+    assert(dir_len > 0 && at < path_len);
+    if (path_len - at > NAME_MAX) /* most storage has an errno of its own for such a name */
+        return LISTED_UNPROVEN;
+    *object = find_fresh(core, &request);
+    if (!*object || (*object)->error || !cu_flight_verify(*object))
+        return LISTED_NOT_HERE;
+    listing = cu_object_dir(*object);
+    cu_cache_touch(core, *object);
+    if (!listing->view) {
+        if (cu_dirview_is_large((*object)->bytes))
+            return LISTED_UNREADY;
+        if (cu_dirview_make((*object)->bytes, &view) < 0)
+            return LISTED_NOT_HERE;
+        take_view(core, *object, view);
+    }
+    if (listing->partial || cu_dir_name_hides(path + at, path_len - at) ||
+        cu_dir_index_find(&listing->view->index, path + at, path_len - at) >= 0)
+        return LISTED_UNPROVEN;
+    return LISTED_ABSENT;
+}
+
+bool cu_core_absent(struct cu_core *core, const char *path, size_t path_len, size_t dir_len,
+                    uint64_t now_ns)
+{
+    struct object *object;
 
     enter(core, now_ns);
-    object = find_fresh(core, &request);
-    if (!object || object->error || !cu_flight_verify(object))
-        return -ENODATA;
-    listing = cu_object_dir(object);
-    cu_cache_touch(core, object);
-    if (!listing->view) {
-        struct cu_dirview *view;
+    return listed_in(core, path, path_len, dir_len, &object) == LISTED_ABSENT;
+}
 
-        if (cu_dirview_is_large(object->bytes))
-            return -EAGAIN;
-        if (cu_dirview_make(object->bytes, &view) < 0)
-            return -ENODATA;
-        take_view(core, object, view);
+int cu_core_lookup(struct cu_core *core, const struct cu_core_lookup *lookup, uint64_t cookie,
+                   uint64_t now_ns, uint32_t *age_ms)
+{
+    struct cu_request want = lookup->attr;
+    struct object *object;
+    int rc;
+
+    assert(want.kind == CU_KIND_ATTR);
+    enter(core, now_ns);
+    switch (listed_in(core, want.path, want.path_len, lookup->dir_len, &object)) {
+    case LISTED_ABSENT:
+        if (age_ms)
+            *age_ms = cu_flight_age_ms(core, object);
+        return CU_LOOKED_ABSENT;
+    case LISTED_UNREADY:
+        return -EAGAIN;
+    case LISTED_NOT_HERE:
+        if (lookup->list_first)
+            want = (struct cu_request){
+                .kind = CU_KIND_DIR, .path = want.path, .path_len = lookup->dir_len};
+        break;
+    case LISTED_UNPROVEN:
+        break;
     }
-    if (cu_dir_index_find(&listing->view->index, name, name_len) >= 0)
-        return 0;
-    return listing->partial || cu_dir_name_hides(name, name_len) ? 2 : 1;
+    rc = cu_core_want(core, &want, cookie, now_ns);
+    if (rc < 0)
+        return rc;
+    return want.kind == CU_KIND_DIR ? CU_LOOKED_LISTING : CU_LOOKED_ATTR;
 }
 
 void cu_core_peer_up(struct cu_core *core, struct cu_peer peer, uint64_t now_ns)

@@ -67,7 +67,7 @@ enum cu_core_where {
 };
 
 enum cu_effect_type {
-    CU_EFFECT_REPLY,      /* to a cu_core_want of this driver: exactly one each */
+    CU_EFFECT_REPLY,      /* to a cu_core_want or cu_core_lookup of this driver: exactly one each */
     CU_EFFECT_SEND,       /* a message to a connected peer */
     CU_EFFECT_READ,       /* a storage operation; the driver answers with cu_core_storage_done */
     CU_EFFECT_CONNECT,    /* open a connection to rank; answered by peer_up or peer_down */
@@ -140,13 +140,33 @@ struct cu_core_ahead cu_core_ahead(const struct cu_core *core);
 /* The cached value or NULL; sends no request. Borrowed until the next call into the core. */
 const struct cu_value *cu_core_peek(struct cu_core *core, const struct cu_request *request,
                                     uint64_t now_ns);
-/* Is name (in directory dir) known not to exist, from a complete fresh listing held here?
- * 1: it does not exist; 2: it is not in the listing, but that proves nothing there; 0: it is in the
- * listing; -ENODATA: no fresh listing here; -EAGAIN: there is one, but a large one
- * (proto/dirview.h) which has to be made ready first: cu_core_peek has it, and cu_core_viewed takes
- * what was made. */
-int cu_core_listed(struct cu_core *core, const char *dir, size_t dir_len, const char *name,
-                   size_t name_len, uint64_t now_ns);
+
+/* A lookup of this node's kernel: of the name at the end of a path. */
+struct cu_core_lookup {
+    struct cu_request attr; /* ATTR, of the whole path */
+    size_t dir_len;         /* of the part of the path that is the name's directory */
+    bool list_first; /* where no fresh listing of the directory is held: ask for the listing first,
+                        because it answers other lookups, too */
+};
+
+enum cu_core_looked {
+    CU_LOOKED_ABSENT,  /* a complete fresh listing proves it: no reply will come */
+    CU_LOOKED_ATTR,    /* the reply is the answer to attr */
+    CU_LOOKED_LISTING, /* the reply is the directory's listing */
+};
+
+/* Answers from the directory's listing, or else wants the attr or the listing, as cu_core_want
+ * does. Returns enum cu_core_looked; *age_ms (may be NULL) is set with CU_LOOKED_ABSENT: how long
+ * ago storage was asked. -ENOMEM, or -EAGAIN: the listing is large, and has to be made ready first
+ * (cu_core_peek has it, cu_core_viewed takes what was made); no reply will come. */
+__attribute__((warn_unused_result)) int cu_core_lookup(struct cu_core *core,
+                                                       const struct cu_core_lookup *lookup,
+                                                       uint64_t cookie, uint64_t now_ns,
+                                                       uint32_t *age_ms);
+/* Does a complete fresh listing held here prove that nothing is at path, whose first dir_len bytes
+ * are its directory? Sends no request. */
+bool cu_core_absent(struct cu_core *core, const char *path, size_t path_len, size_t dir_len,
+                    uint64_t now_ns);
 
 /* view was made of the listing of dir that was held: it is kept with it if that is still so. */
 void cu_core_viewed(struct cu_core *core, const char *dir, size_t dir_len, struct cu_dirview *view,

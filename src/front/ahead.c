@@ -72,8 +72,8 @@ static bool on_absent(void *context, const struct cu_ahead_name *name)
 {
     const struct cu_front *front = context;
 
-    return cu_core_listed(front->config.core, name->path, name->dir_len, name->name, name->name_len,
-                          uv_hrtime()) == 1;
+    return cu_core_absent(front->config.core, name->path, name->path_len, name->dir_len,
+                          uv_hrtime());
 }
 
 static const struct cu_value *on_listing(void *context, const char *path, size_t path_len)

@@ -226,6 +226,12 @@ struct cu_front_request *cu_front_request_new(struct cu_front *front, fuse_req_t
  */
 void cu_front_want(struct cu_front *front, struct cu_front_request *r,
                    const struct cu_request *what, uint32_t sub);
+/* As cu_core_lookup, with the request's cookie; its kind is set to what the reply will be.
+ * -ENOTCONN: the front is closing. */
+__attribute__((warn_unused_result)) int cu_front_look_up(struct cu_front *front,
+                                                         struct cu_front_request *r,
+                                                         const struct cu_core_lookup *lookup,
+                                                         uint32_t *age_ms);
 /* The answer to r comes later by cu_front_reply with this cookie, as if the core had been asked. */
 uint64_t cu_front_owe(struct cu_front_request *r, uint32_t sub);
 /* The same with kind and the path of the request's inode filled in. */

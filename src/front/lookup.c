@@ -203,108 +203,142 @@ void cu_front_lookup_done(struct cu_front *front, struct cu_front_request *r,
 
 /* --- the way to an answer --------------------------------------------------------------------- */
 
-static void want_attr(struct cu_front *front, struct cu_front_request *r,
-                      const struct cu_ahead_name *name)
-{
-    struct cu_request what = {.kind = CU_KIND_ATTR, .path = name->path, .path_len = name->path_len};
-    const struct cu_inode *old;
-    bool acl;
-
-    r->kind = CU_FRONT_LOOKUP;
-    if (cu_ahead_content(front->ahead, name->name, name->name_len))
-        what.flags = CU_WANT_CONTENT;
-    acl = front->posix_acl && r->inode->attr.uid != fuse_req_ctx(r->fuse)->uid;
-    if (front->stale_count > 0) {
-        old = cu_inodes_find_stale(&front->inodes, r->inode, name->name, name->name_len);
-        if (old)
-            what.version = cu_version_of(&old->attr);
-    }
-    cu_front_want(front, r, &what, 0);
-    cu_ahead_asked(front->ahead, name, acl);
-}
+/* What a lookup may use of its directory. */
+enum listing_use {
+    LISTING_HELD,  /* a listing held here */
+    LISTING_FIRST, /* the same; where there is none, it is asked for */
+    LISTING_NEVER, /* nothing: the listing could not be had */
+};
 
 /* The listing held here is large, and not ready to be looked into. -EAGAIN: it is being made ready,
- * and the request comes again then; 0: it is ready now; -ENODATA: it cannot be. */
+ * and the request comes again then; 0: it is ready now; another error: it cannot be. */
 static int wait_for_view(struct cu_front *front, struct cu_front_request *r,
-                         const struct cu_request *what, uint64_t now_ns)
+                         const struct cu_ahead_name *name)
 {
-    const struct cu_value *value = cu_core_peek(front->config.core, what, now_ns);
-    enum cu_front_kind before = r->kind;
+    struct cu_request what = {.kind = CU_KIND_DIR, .path = name->path, .path_len = name->dir_len};
+    const struct cu_value *value = cu_core_peek(front->config.core, &what, uv_hrtime());
     struct cu_dirview *view;
     int rc;
 
-    r->kind = CU_FRONT_LOOKUP_LISTING;
-    rc = value ? cu_front_view(front, what->path, what->path_len, value, r, &view) : -ENODATA;
-    if (rc == -EAGAIN)
-        return rc;
-    r->kind = before;
-    if (rc < 0)
+    if (!value)
         return -ENODATA;
-    cu_dirview_unref(view); /* the core has it */
-    return 0;
+    rc = cu_front_view(front, what.path, what.path_len, value, r, &view);
+    if (rc == 0)
+        cu_dirview_unref(view); /* the core has it */
+    return rc;
 }
 
-/* Answers from the listing held here; false when there is none or it has the name. listed: as
- * cu_core_listed; -EAGAIN: the request comes again when the listing is ready. */
-static bool answer_absent(struct cu_front *front, struct cu_front_request *r, const char *dir,
-                          size_t dir_len, int *listed)
+static int want_attr(struct cu_front *front, struct cu_front_request *r,
+                     const struct cu_core_lookup *lookup)
 {
-    struct cu_request what = {.kind = CU_KIND_DIR, .path = dir, .path_len = dir_len};
-    const struct cu_value *value;
-    uint64_t now_ns = uv_hrtime();
+    r->kind = CU_FRONT_LOOKUP; /* the handler, if it cannot be asked for */
+    cu_front_want(front, r, &lookup->attr, 0);
+    return CU_LOOKED_ATTR;
+}
 
-    *listed = -ENODATA;
-    if (r->lookup.name_len > NAME_MAX) /* most storage has an errno of its own for such a name */
-        return false;
-    *listed = cu_core_listed(front->config.core, dir, dir_len, r->lookup.name, r->lookup.name_len,
-                             now_ns);
-    if (*listed == -EAGAIN) {
-        *listed = wait_for_view(front, r, &what, now_ns);
-        if (*listed == -EAGAIN)
-            return true;
-        if (*listed == 0)
-            *listed = cu_core_listed(front->config.core, dir, dir_len, r->lookup.name,
-                                     r->lookup.name_len, now_ns);
+/* As cu_core_lookup; -EAGAIN: the request comes again when the listing is ready. */
+static int ask(struct cu_front *front, struct cu_front_request *r, const struct cu_ahead_name *name,
+               const struct cu_core_lookup *lookup, enum listing_use use, uint32_t *age_ms)
+{
+    int rc;
+
+    if (use == LISTING_NEVER)
+        return want_attr(front, r, lookup);
+    rc = cu_front_look_up(front, r, lookup, age_ms);
+    if (rc == -EAGAIN) {
+        r->kind = CU_FRONT_LOOKUP_LISTING;
+        rc = wait_for_view(front, r, name);
+        if (rc == -EAGAIN)
+            return rc;
+        if (rc == 0)
+            rc = cu_front_look_up(front, r, lookup, age_ms);
+        if (rc < 0)
+            rc = want_attr(front, r, lookup);
     }
-    if (*listed != 1)
-        return false;
-    value = cu_core_peek(front->config.core, &what, now_ns);
-    CU_FRONT_COUNT(front, hit_negative);
-    reply_absent(front, r, value ? value->age_ms : UINT32_MAX);
-    r->error = ENOENT;
-    cu_front_request_end(front, r);
-    return true;
+    return rc;
+}
+
+/* Answers from the directory's listing held here, or asks for an object. True: the attributes were
+ * asked for. */
+static bool look_up(struct cu_front *front, struct cu_front_request *r,
+                    const struct cu_ahead_name *name, enum listing_use use)
+{
+    struct cu_core_lookup lookup = {
+        .attr = {.kind = CU_KIND_ATTR, .path = name->path, .path_len = name->path_len},
+        .dir_len = name->dir_len,
+        .list_first = use == LISTING_FIRST,
+    };
+    bool acl = front->posix_acl && r->inode->attr.uid != fuse_req_ctx(r->fuse)->uid;
+    const struct cu_inode *old;
+    uint32_t age_ms = 0;
+    int rc;
+
+    if (cu_ahead_content(front->ahead, name->name, name->name_len))
+        lookup.attr.flags = CU_WANT_CONTENT;
+    if (front->stale_count > 0) {
+        old = cu_inodes_find_stale(&front->inodes, r->inode, name->name, name->name_len);
+        if (old)
+            lookup.attr.version = cu_version_of(&old->attr);
+    }
+    rc = ask(front, r, name, &lookup, use, &age_ms);
+    if (rc == CU_LOOKED_ABSENT) {
+        CU_FRONT_COUNT(front, hit_negative);
+        reply_absent(front, r, age_ms);
+        r->error = ENOENT;
+        cu_front_request_end(front, r);
+    } else if (rc == CU_LOOKED_LISTING) {
+        cu_ahead_listed(front->ahead, &r->inode->dir.ahead);
+    } else if (rc == CU_LOOKED_ATTR) {
+        cu_ahead_asked(front->ahead, name, acl);
+    } else if (rc != -EAGAIN) {
+        cu_front_request_fail(front, r, -rc);
+    }
+    return rc == CU_LOOKED_ATTR;
+}
+
+/* One component of a path? The kernel sends no other; a damaged recovery area may. */
+static bool is_name(const char *text, size_t len)
+{
+    return len > 0 && !memchr(text, '/', len) && strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
+}
+
+/* Writes the path of a name in dir to path (CU_TREE_PATH_MAX bytes) and describes it. -EINVAL: it
+ * is no name; -ENAMETOOLONG. */
+static int describe(const struct cu_inode *dir, const char *name, size_t name_len, char *path,
+                    struct cu_ahead_name *out)
+{
+    int dir_len = cu_inode_path(dir, path), len = dir_len;
+
+    if (!is_name(name, name_len))
+        return -EINVAL;
+    if (dir_len > 0)
+        len = cu_path_join(path, (size_t)dir_len, name, name_len, path, CU_TREE_PATH_MAX);
+    if (len < 0)
+        return len;
+    *out = (struct cu_ahead_name){
+        .path = path,
+        .path_len = (size_t)len,
+        .dir_len = (size_t)dir_len,
+        .name = path + len - name_len,
+        .name_len = name_len,
+    };
+    return 0;
 }
 
 void cu_front_listing_done(struct cu_front *front, struct cu_front_request *r,
                            const struct cu_value *value)
 {
-    struct cu_ahead_name name = {.name_len = r->lookup.name_len};
-    char path[CU_TREE_PATH_MAX], text[CU_NAME_MAX + 1];
-    int dir_len, len, listed;
+    struct cu_ahead_name name;
+    char path[CU_TREE_PATH_MAX];
+    int rc = describe(r->inode, r->lookup.name, r->lookup.name_len, path, &name);
 
     if (value->error)
         cu_ahead_list_failed(front->ahead, &r->inode->dir.ahead, uv_hrtime());
-    dir_len = cu_inode_path(r->inode, path);
-    if (dir_len < 0) {
-        cu_front_request_fail(front, r, -dir_len);
+    if (rc < 0) {
+        cu_front_request_fail(front, r, -rc);
         return;
     }
-    if (!value->error && answer_absent(front, r, path, (size_t)dir_len, &listed))
-        return;
-    len = cu_path_join(path, (size_t)dir_len, r->lookup.name, r->lookup.name_len, path,
-                       CU_TREE_PATH_MAX);
-    if (len < 0) {
-        cu_front_request_fail(front, r, -len);
-        return;
-    }
-    /* The request may end before the library has looked at the name. */
-    memcpy(text, r->lookup.name, r->lookup.name_len + 1u);
-    name.name = text;
-    name.path = path;
-    name.path_len = (size_t)len;
-    name.dir_len = (size_t)dir_len;
-    want_attr(front, r, &name);
+    (void)look_up(front, r, &name, value->error ? LISTING_NEVER : LISTING_HELD);
 }
 
 bool cu_front_hidden(const struct cu_front *front, const char *path, size_t len)
@@ -315,50 +349,39 @@ bool cu_front_hidden(const struct cu_front *front, const char *path, size_t len)
     return cu_serve_judge(front->config.serve, path, len) == CU_SERVE_NOT;
 }
 
-void cu_front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+void cu_front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *text)
 {
     struct cu_front *front = fuse_req_userdata(req);
     struct cu_inode *dir = cu_inodes_get(&front->inodes, parent);
-    size_t name_len = strlen(name);
-    char path[CU_TREE_PATH_MAX], full[CU_TREE_PATH_MAX];
-    struct cu_ahead_name what = {.path = full, .name = name, .name_len = name_len};
-    int dir_len, len, listed;
+    enum listing_use use = LISTING_HELD;
     struct cu_front_request *r;
+    struct cu_ahead_name name;
+    char path[CU_TREE_PATH_MAX];
+    int rc;
 
     CU_FRONT_COUNT(front, fuse_lookup);
     if (!dir || !S_ISDIR(dir->attr.mode)) {
         fuse_reply_err(req, dir ? ENOTDIR : ESTALE);
         return;
     }
-    dir_len = cu_inode_path(dir, path);
-    len = dir_len < 0 ? dir_len : -ENAMETOOLONG;
-    if (dir_len > 0 && name_len <= CU_NAME_MAX)
-        len = cu_path_join(path, (size_t)dir_len, name, name_len, full, CU_TREE_PATH_MAX);
-    if (len < 0) {
-        CU_FRONT_COUNT(front, paths_over);
-        fuse_reply_err(req, -len);
+    rc = describe(dir, text, strlen(text), path, &name);
+    if (rc < 0) {
+        if (rc == -ENAMETOOLONG)
+            CU_FRONT_COUNT(front, paths_over);
+        fuse_reply_err(req, -rc);
         return;
     }
-    if (cu_front_hidden(front, full, (size_t)len)) {
+    if (cu_front_hidden(front, path, name.path_len)) {
         reply_negative(req, CU_FRONT_FOREVER_S);
         return;
     }
     r = cu_front_request_new(front, req, dir, CU_FRONT_LOOKUP);
     if (!r)
         return;
-    memcpy(r->lookup.name, name, name_len + 1);
-    r->lookup.name_len = (uint16_t)name_len;
-    if (answer_absent(front, r, path, (size_t)dir_len, &listed))
-        return;
-    if (listed < 0 && name_len <= NAME_MAX &&
-        cu_ahead_lists_first(front->ahead, &dir->dir.ahead, name, name_len, uv_hrtime())) {
-        r->kind = CU_FRONT_LOOKUP_LISTING;
-        cu_ahead_listed(front->ahead, &dir->dir.ahead);
-        cu_front_want_own(front, r, CU_KIND_DIR);
-        return;
-    }
-    what.path_len = (size_t)len;
-    what.dir_len = (size_t)dir_len;
-    want_attr(front, r, &what);
-    cu_ahead_looked_up(front->ahead, &dir->dir.ahead, &what);
+    memcpy(r->lookup.name, name.name, name.name_len + 1);
+    r->lookup.name_len = (uint16_t)name.name_len;
+    if (cu_ahead_lists_first(front->ahead, &dir->dir.ahead, text, name.name_len, uv_hrtime()))
+        use = LISTING_FIRST;
+    if (look_up(front, r, &name, use))
+        cu_ahead_looked_up(front->ahead, &dir->dir.ahead, &name);
 }

@@ -240,6 +240,20 @@ void cu_front_want(struct cu_front *front, struct cu_front_request *r,
     }
 }
 
+int cu_front_look_up(struct cu_front *front, struct cu_front_request *r,
+                     const struct cu_core_lookup *lookup, uint32_t *age_ms)
+{
+    uint64_t cookie = cu_front_owe(r, 0);
+    int rc = -ENOTCONN;
+
+    if (!front->closing)
+        rc = cu_core_lookup(front->config.core, lookup, cookie, uv_hrtime(), age_ms);
+    r->kind = rc == CU_LOOKED_LISTING ? CU_FRONT_LOOKUP_LISTING : CU_FRONT_LOOKUP;
+    if (rc < 0 || rc == CU_LOOKED_ABSENT)
+        r->waiting--; /* no reply will come */
+    return rc;
+}
+
 void cu_front_want_own(struct cu_front *front, struct cu_front_request *r, enum cu_kind kind)
 {
     char path[CU_TREE_PATH_MAX];

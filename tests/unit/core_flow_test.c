@@ -352,7 +352,7 @@ static void scenario(struct node *n)
             child_wants(n, kinds[k], "/a", 5, 0, wanted++);
             child_wants(n, kinds[k], "/b", 5, 0, wanted++);
             if (k == 1)
-                (void)cu_core_listed(n->core, "/a", 2, "y", 1, n->now);
+                (void)cu_core_absent(n->core, "/a/y", 4, 2, n->now);
         }
         cu_core_prefetch(n->core, &ahead, n->now);
         drain(n);

@@ -4,6 +4,7 @@
 #define CORE_NODE_H
 
 #include "base/hash.h"
+#include "base/path.h"
 #include "core/driver.h"
 #include "core/flight.h"
 #include "core/state.h"
@@ -13,6 +14,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -32,7 +34,7 @@ struct node {
     struct cu_value value; /* of the last reply or answer */
     struct cu_request read;
     struct cu_msg_want want;
-    char path[CU_KIND_COUNT * 16];
+    char path[32]; /* of read, cut */
 };
 
 static inline uint64_t port_now(void *context)
@@ -86,6 +88,7 @@ static inline int port_read(void *context, uint64_t id, const struct cu_request 
     n->read_id = id;
     n->read = *request;
     n->read.path = NULL;
+    snprintf(n->path, sizeof n->path, "%.*s", (int)request->path_len, request->path);
     return 0;
 }
 
@@ -175,6 +178,14 @@ static inline void want(struct node *n, enum cu_kind kind, const char *path, uin
 
     assert_int_equal(cu_core_want(n->core, &r, cookie, n->now), 0);
     drain(n);
+}
+
+/* Does a listing held here prove that nothing is at path? */
+static inline bool absent(struct node *n, const char *path)
+{
+    size_t len = strlen(path);
+
+    return cu_core_absent(n->core, path, len, cu_path_parent_len(path, len), n->now);
 }
 
 static inline void stored(struct node *n, const struct cu_value *value)

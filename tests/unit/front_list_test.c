@@ -189,10 +189,42 @@ static void a_listing_over_its_bound_fails_at_its_end(void **state)
     assert_int_equal(counters[CU_COUNT_listings_cut], 1);
 }
 
+static void make_listed(void)
+{
+    assert_int_equal(mkdir(ROOT("/listed"), 0755), 0);
+    node_write(ROOT("/listed/there"), 1, 0);
+}
+
+static int setup_listed(void **state)
+{
+    return node_setup(&node, state, 60000, make_listed);
+}
+
+/* After one absent name the directory is listed first; what the listing has is asked for then. */
+static void what_a_listing_has_is_looked_up(void **state)
+{
+    uint64_t before[CU_COUNTER_COUNT], after[CU_COUNTER_COUNT];
+    struct stat st;
+
+    if (!*state)
+        skip();
+    assert_int_equal(stat(MOUNT("/listed/no"), &st), -1);
+    node_counters(&node, before);
+    assert_int_equal(stat(MOUNT("/listed/there"), &st), 0);
+    assert_int_equal(st.st_size, 1);
+    assert_int_equal(stat(MOUNT("/listed/neither"), &st), -1);
+    assert_int_equal(errno, ENOENT);
+    node_counters(&node, after);
+    assert_int_equal(after[CU_COUNT_storage_readdir] - before[CU_COUNT_storage_readdir], 1);
+    assert_int_equal(after[CU_COUNT_hit_negative] - before[CU_COUNT_hit_negative], 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_large_directory_is_walked_once, setup, node_teardown),
+        cmocka_unit_test_setup_teardown(what_a_listing_has_is_looked_up, setup_listed,
+                                        node_teardown),
         cmocka_unit_test_setup_teardown(a_large_listing_is_made_ready_once_and_not_on_the_loop,
                                         setup, node_teardown),
         cmocka_unit_test_setup_teardown(the_mount_ends_while_a_listing_is_made_ready, setup_unmade,

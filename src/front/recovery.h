@@ -21,7 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CU_RECOVERY_BYTES     ((size_t)512 << 20) /* some 2.5 million nodes */
+#define CU_RECOVERY_BYTES     ((size_t)512 << 20) /* 2.7 million nodes with short names */
 #define CU_RECOVERY_BYTES_MIN ((size_t)4 << 20)
 /* the kernel demands room for its largest write */
 #define CU_RECOVERY_BUFFER_BYTES ((size_t)1088 * 1024)

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Each module of src/ has a unit test of its name, or a line in covered_by.txt with tests that exist.
+# Each module of src/ has a unit test of its name, or a line in covered_by.txt with tests that exist;
+# each line there is of a module that exists.
 #
 # usage: named_test.sh TOP
 # SPDX-License-Identifier: BSD-3-Clause
@@ -27,6 +28,7 @@ lines=0
 while read -r module tests; do
     case $module in '#'* | '') continue ;; esac
     lines=$((lines + 1))
+    [ -e "../src/$module.c" ] || say "$table: there is no src/$module.c"
     [ -n "$tests" ] || say "$table: $module: no test"
     for test in $tests; do
         case $test in

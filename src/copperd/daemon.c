@@ -3,13 +3,16 @@
  * request of the kernel is read before all parts work. */
 #include "copperd/daemon.h"
 
+#include "copperd/hooks.h"
+#include "copperd/inputs.h"
+#include "copperd/ports.h"
 #include "copperd/state.h"
+#include "copperd/stop.h"
+#include "core/tree.h"
 #include "host/log.h"
 #include "host/process.h"
 #include "host/session.h"
 #include "proto/serve.h"
-
-#include "core/tree.h"
 
 #include <errno.h>
 #include <signal.h>

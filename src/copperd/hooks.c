@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The hooks of the control plane: send replies and requests over links and the control socket,
  * begin a stop, and add the daemon's own findings to `doctor`. */
+#include "copperd/hooks.h"
+
 #include "control/shown.h"
 #include "copperd/state.h"
+#include "copperd/stop.h"
 #include "host/log.h"
 #include "storage/served.h"
 

@@ -3,6 +3,8 @@
  * command: it may send CONTROL only. A node may open a new connection before the end of the old one
  * was noticed here. The new one replaces the old one when it has the same instance, which only the
  * daemons of that node can prove; any other is refused until the old one has ended. */
+#include "copperd/inputs.h"
+
 #include "copperd/state.h"
 #include "host/log.h"
 

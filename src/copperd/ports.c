@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The driver's ports of a daemon: what the core's effects are here, and libuv's timer for what is
  * due next. */
-#include "copperd/state.h"
+#include "copperd/ports.h"
 
+#include "copperd/inputs.h"
+#include "copperd/state.h"
 #include "host/log.h"
 
 #include <errno.h>

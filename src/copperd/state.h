@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Internal to the daemon: the state that the loop thread owns. */
+/* The state of the daemon, which the loop thread owns; not to be included outside of
+ * src/copperd. */
 #ifndef CU_COPPERD_STATE_H
 #define CU_COPPERD_STATE_H
 
@@ -34,17 +35,17 @@ struct cu_daemon {
     struct cu_core *core;
     struct cu_transport *transport;
     struct cu_storage *storage;
-    struct cu_front *front; /* NULL before the mount is up and after the unmount */
-    struct cu_socket *socket;
-    struct cu_commands *commands;
-    struct cu_links links;
+    struct cu_front *front;       /* NULL before the mount is up and after the unmount */
+    struct cu_socket *socket;     /* the control socket */
+    struct cu_commands *commands; /* the control plane */
+    struct cu_links links;        /* connections to peers */
     uv_signal_t sigterm, sigint, sigusr1;
     uv_poll_t lease; /* of the session whose end is the job's */
     struct cu_looptime looptime;
-    struct cu_driver driver;
-    uv_timer_t timer;       /* for the core's and the control plane's deadlines */
-    uv_idle_t idle;         /* instead of the timer, for what is due at once */
-    struct cu_aside *aside; /* as long as the process */
+    struct cu_driver driver; /* of core */
+    uv_timer_t timer;        /* for the core's and the control plane's deadlines */
+    uv_idle_t idle;          /* instead of the timer, for what is due at once */
+    struct cu_aside *aside;  /* as long as the process */
     enum cu_daemon_phase phase;
     uv_timer_t stop_timer;
     uint64_t stop_limit_ns; /* the phase ends then, come what may */
@@ -55,23 +56,5 @@ struct cu_daemon {
     struct cu_profile *profile;       /* NULL: no -P */
     struct cu_snapshot *profile_file; /* the same, or it cannot be written */
 };
-
-/* ports.c: carries out the core's effects */
-extern const struct cu_driver_ports cu_daemon_ports;
-
-/* inputs.c: messages from links and the control socket */
-/* A connection (link or control socket) has ended: no reply may be sent to it. */
-void cu_daemon_gone(struct cu_daemon *daemon, const void *owner);
-extern const struct cu_transport_events cu_daemon_transport_events;
-extern const struct cu_socket_events cu_daemon_socket_events;
-
-/* hooks.c: the hooks of the control plane */
-extern const struct cu_commands_hooks cu_daemon_commands_hooks;
-
-/* stop.c */
-/* Begins the orderly end. origin: of the request, NULL: there was none; result is borrowed. A
- * second call ends at once. */
-void cu_daemon_stop(struct cu_daemon *daemon, const struct cu_commands_origin *origin,
-                    json_t *result);
 
 #endif

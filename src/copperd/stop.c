@@ -7,8 +7,10 @@
  * unmounted, until the answer has come down again and its parent has ended. Its connections are
  * closed last, after the end of its supervisor. So when the client that asked for the stop sees the
  * end of its connection, nothing is left on any node. */
-#include "copperd/state.h"
+#include "copperd/stop.h"
 
+#include "copperd/hooks.h"
+#include "copperd/state.h"
 #include "copperd/supervisor.h"
 #include "host/log.h"
 #include "host/mounts.h"

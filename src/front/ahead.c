@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The ports of the read-ahead library (ahead/ahead.h): they give it access to the front, its inodes
  * and its core, and pass its wants to the core. This file contains no read-ahead rule. */
-#include "front/internal.h"
+#include "front/ahead.h"
+
+#include "ahead/ahead.h"
+#include "base/list.h"
+#include "base/path.h"
+#include "front/holes.h"
+#include "front/lookup.h"
+#include "front/state.h"
+#include "front/view.h"
+#include "proto/dirview.h"
 
 #include <errno.h>
 #include <string.h>

@@ -5,7 +5,9 @@
  * the reply to INIT when it is sent. Where libfuse has no hook for that (before 3.14), lookups in
  * one directory stay serialised.
  * */
-#include "front/internal.h"
+#include "front/device.h"
+
+#include "front/state.h"
 
 #include <errno.h>
 #include <linux/fuse.h>

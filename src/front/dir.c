@@ -18,7 +18,14 @@
  * readdirplus returns attributes only of entries that are cached on this node: listing a directory
  * must not stat its entries. The kernel always sends it at offset 0, and later only for processes
  * that stat the entries: then the attributes of the next entries are asked for in advance. */
-#include "front/internal.h"
+#include "front/dir.h"
+
+#include "ahead/ahead.h"
+#include "base/path.h"
+#include "front/lookup.h"
+#include "front/state.h"
+#include "front/view.h"
+#include "proto/dirview.h"
 
 #include <errno.h>
 #include <stdlib.h>

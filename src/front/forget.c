@@ -8,8 +8,15 @@
  * one version of a file, so its pages stay valid. On older kernels (before Linux 6.2) names stay,
  * and attributes are asked for again: when the node no longer belongs to its name, the answer is
  * ESTALE, and the kernel looks the name up again. */
-#include "front/internal.h"
+#include "front/forget.h"
 
+#include "ahead/ahead.h"
+#include "base/list.h"
+#include "base/path.h"
+#include "front/names.h"
+#include "front/notify.h"
+#include "front/returned.h"
+#include "front/state.h"
 #include "host/log.h"
 
 #include <errno.h>

@@ -5,8 +5,20 @@
  * Everything runs on the loop thread, except the notifications to the kernel (front/invalidate.h).
  * Invariants: no call here touches a path below the mount, because it would wait for this thread
  * itself; each request is answered exactly once, also when the mount ends. */
-#include "front/internal.h"
+#include "front/front.h"
 
+#include "ahead/ahead.h"
+#include "base/list.h"
+#include "front/ahead.h"
+#include "front/device.h"
+#include "front/forget.h"
+#include "front/lookup.h"
+#include "front/names.h"
+#include "front/ops.h"
+#include "front/returned.h"
+#include "front/state.h"
+#include "front/takeover.h"
+#include "front/view.h"
 #include "host/capture.h"
 #include "host/log.h"
 

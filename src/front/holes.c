@@ -4,8 +4,11 @@
  * with SEEK_DATA and SEEK_HOLE says what storage says.
  *
  * When a reader has it asked for: src/ahead/holes.c. */
-#include "front/internal.h"
+#include "front/holes.h"
 
+#include "ahead/ahead.h"
+#include "base/path.h"
+#include "front/state.h"
 #include "proto/holes.h"
 
 #include <errno.h>

@@ -2,7 +2,17 @@
 /* Lookups: from a name to an inode. Most are for names that do not exist (Python and ld.so try one
  * directory after the other). So a directory in which a name was absent is listed once, and its
  * complete listing answers all further lookups on this node. */
-#include "front/internal.h"
+#include "front/lookup.h"
+
+#include "ahead/ahead.h"
+#include "base/list.h"
+#include "base/path.h"
+#include "front/ahead.h"
+#include "front/forget.h"
+#include "front/names.h"
+#include "front/state.h"
+#include "front/view.h"
+#include "proto/dirview.h"
 #include "proto/serve.h"
 
 #include <errno.h>

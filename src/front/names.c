@@ -13,8 +13,11 @@
  * remounted with other options (MS_REMOUNT), the kernel forgets all of its unused names, and no
  * others. A daemon with CAP_SYS_ADMIN may remount, and does so when the bound is reached. Without
  * this capability, only the cache can be made smaller. */
-#include "front/internal.h"
+#include "front/names.h"
 
+#include "base/list.h"
+#include "front/notify.h"
+#include "front/state.h"
 #include "host/log.h"
 
 #include <sys/stat.h>

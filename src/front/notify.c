@@ -6,7 +6,9 @@
  * finds the same node: working directories, running programs, mappings and mounts on it are not
  * affected. The older invalidation removes the name at once, together with mounts below it. So does
  * the epoch notification of Linux 6.16, for every name, which is why it is not used. */
-#include "front/internal.h"
+#include "front/notify.h"
+
+#include "front/state.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,9 +3,19 @@
  * refused. The answer ENOSYS to open, opendir, flush and similar requests is no error: the kernel
  * then never sends them again and handles them itself (keeps the page cache, caches
  * directories). */
-#include "front/internal.h"
+#include "front/ops.h"
 
+#include "base/path.h"
 #include "copper/ioctl.h"
+#include "front/dir.h"
+#include "front/forget.h"
+#include "front/holes.h"
+#include "front/lookup.h"
+#include "front/names.h"
+#include "front/read.h"
+#include "front/returned.h"
+#include "front/state.h"
+#include "front/xattr.h"
 
 #include <errno.h>
 #include <stdlib.h>

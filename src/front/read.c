@@ -4,9 +4,15 @@
  * shorter than the file's version says belongs to another version; it is never filled up with
  * zeros. How large the parts are, and what is asked for ahead: src/ahead/reads.c. The core answers
  * from a larger part that is held already. */
-#include "front/internal.h"
+#include "front/read.h"
 
+#include "ahead/ahead.h"
 #include "base/hash.h"
+#include "base/path.h"
+#include "front/holes.h"
+#include "front/lookup.h"
+#include "front/same.h"
+#include "front/state.h"
 #include "proto/holes.h"
 #include "proto/piece.h"
 

@@ -5,7 +5,19 @@
  *
  * Invariant: a request is busy until it was answered and the core has delivered all of its
  * values. */
-#include "front/internal.h"
+#include "front/request.h"
+
+#include "base/list.h"
+#include "base/path.h"
+#include "front/dir.h"
+#include "front/holes.h"
+#include "front/lookup.h"
+#include "front/ops.h"
+#include "front/read.h"
+#include "front/same.h"
+#include "front/state.h"
+#include "front/takeover.h"
+#include "front/xattr.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -4,7 +4,10 @@
  * handled in a turn of the loop, and the rest waits. References of the kernel are plain counts, so
  * lookups in the meantime do no harm. When the daemon dies, nodes whose FORGET was waiting are
  * still in the recovery area: its successor knows too many nodes then, never too few. */
-#include "front/internal.h"
+#include "front/returned.h"
+
+#include "base/list.h"
+#include "front/state.h"
 
 #include <stdlib.h>
 #include <string.h>

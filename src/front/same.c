@@ -17,9 +17,15 @@
  * When the parts that the kernel was given are not known (a large file, or they were given by an
  * earlier daemon), the changed stamp must be explained by another link count, mode, owner or name.
  * */
-#include "front/internal.h"
+#include "front/same.h"
 
+#include "base/path.h"
+#include "front/lookup.h"
+#include "front/read.h"
+#include "front/state.h"
+#include "front/view.h"
 #include "proto/dir.h"
+#include "proto/dirview.h"
 
 #include <dirent.h>
 #include <errno.h>

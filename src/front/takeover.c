@@ -8,8 +8,10 @@
  * that it finds in both. When a request was answered already the kernel refuses the second answer
  * with ENOENT, as it does for an interrupted one. That works with every kernel, and needs no
  * FUSE_NOTIFY_RESEND (6.9). */
-#include "front/internal.h"
+#include "front/takeover.h"
 
+#include "front/notify.h"
+#include "front/state.h"
 #include "host/log.h"
 
 #include <errno.h>

@@ -6,10 +6,12 @@
  *
  * Invariant: at most one view of a listing is being built at a time, however many requests wait for
  * it. A job whose front was destroyed frees itself. */
-#include "front/internal.h"
+#include "front/view.h"
 
 #include "base/list.h"
+#include "front/state.h"
 #include "loop/aside.h"
+#include "proto/dirview.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -8,8 +8,10 @@
  * the kernel ask once for that file's ACL. The kernel takes every error but ENODATA as a reason to
  * refuse access, so a storage without ACLs or extended attributes means "none" for these two names.
  */
-#include "front/internal.h"
+#include "front/xattr.h"
 
+#include "ahead/ahead.h"
+#include "front/state.h"
 #include "proto/xattr.h"
 
 #include <errno.h>

@@ -86,7 +86,7 @@ void *cu_blocks_take(struct cu_blocks *pool)
     void *at = NULL;
 
     pthread_mutex_lock(&pool->lock);
-    if (pool->open.next == NULL)
+    if (!pool->open.next)
         cu_list_init(&pool->open);
     if (!cu_list_empty(&pool->open)) {
         map = CU_LIST_ENTRY(pool->open.next, struct map, link);

@@ -16,7 +16,7 @@ struct cu_buf *cu_buf_new(size_t capacity)
     if (capacity > SIZE_MAX / 2 - sizeof(*buf))
         return NULL;
     buf = cu_mem_take(sizeof(*buf) + capacity);
-    if (buf == NULL)
+    if (!buf)
         return NULL;
     buf->digested = 0;
     buf->refs = 1;
@@ -29,14 +29,14 @@ struct cu_buf *cu_buf_copy(const void *bytes, size_t size)
 {
     struct cu_buf *buf = cu_buf_new(size);
 
-    if (buf != NULL && size > 0)
+    if (buf && size > 0)
         memcpy(buf->data, bytes, size);
     return buf;
 }
 
 struct cu_buf *cu_buf_ref(struct cu_buf *buf)
 {
-    if (buf != NULL)
+    if (buf)
         __atomic_add_fetch(&buf->refs, 1, __ATOMIC_RELAXED);
     return buf;
 }
@@ -45,7 +45,7 @@ void cu_buf_unref(struct cu_buf *buf)
 {
     uint32_t left;
 
-    if (buf == NULL)
+    if (!buf)
         return;
     left = __atomic_sub_fetch(&buf->refs, 1, __ATOMIC_ACQ_REL);
     assert(left != UINT32_MAX); /* one reference too many was dropped */

@@ -72,7 +72,7 @@ static int grow(struct cu_deadline_queue *queue)
     if (capacity > UINT32_MAX / 4) /* 2 * i must not wrap */
         return -ENOMEM;
     heap = realloc(queue->heap, ((size_t)capacity + 1) * sizeof(struct cu_deadline *));
-    if (heap == NULL)
+    if (!heap)
         return -ENOMEM;
     queue->heap = heap;
     queue->capacity = capacity;

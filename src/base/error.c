@@ -17,7 +17,7 @@ int cu_error_set(struct cu_error *err, int code, const char *format, ...)
     char text[2 * CU_ERROR_TEXT_MAX]; /* more than fits, so that what is cut shows it */
     va_list args;
 
-    if (err == NULL)
+    if (!err)
         return code;
     va_start(args, format);
     if (vsnprintf(text, sizeof(text), format, args) < 0)

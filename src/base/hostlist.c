@@ -104,7 +104,7 @@ char *cu_hostlist_text(const struct cu_hosts *hosts, char separator)
     for (size_t i = 0; i < hosts->count; i++)
         size += strlen(hosts->names[i]) + 2; /* with what is between; brackets are around two */
     text = to = malloc(size);
-    if (text == NULL)
+    if (!text)
         return NULL;
     for (size_t i = 0; i < hosts->count; i = next) {
         const char *name = hosts->names[i];

@@ -75,7 +75,7 @@ static char *copy_name(const char *name, size_t len)
 {
     char *copy = malloc(len + 1);
 
-    if (copy != NULL) {
+    if (copy) {
         memcpy(copy, name, len);
         copy[len] = '\0';
     }
@@ -99,7 +99,7 @@ static int make_room(struct gather *g)
     if (capacity > GATHER_MAX)
         capacity = GATHER_MAX;
     names = realloc(hosts->names, capacity * sizeof(*names));
-    if (names == NULL)
+    if (!names)
         return cu_error_set(g->err, -ENOMEM, "out of memory for the host list");
     hosts->names = names;
     g->capacity = capacity;
@@ -114,13 +114,13 @@ static int add_name(struct gather *g, const char *name, size_t len)
 
     if (!cu_parse_is_host(name, len))
         return refuse(g, "is not a host name; allowed are letters, digits, '.', '-' and '_'");
-    if (!g->as_given && last != NULL && strncmp(last, name, len) == 0 && last[len] == '\0')
+    if (!g->as_given && last && strncmp(last, name, len) == 0 && last[len] == '\0')
         return 0;
     rc = make_room(g);
     if (rc != 0)
         return rc;
     hosts->names[hosts->count] = copy_name(name, len);
-    if (hosts->names[hosts->count] == NULL)
+    if (!hosts->names[hosts->count])
         return cu_error_set(g->err, -ENOMEM, "out of memory for the host list");
     hosts->count++;
     return 0;
@@ -173,17 +173,17 @@ static int expand(struct gather *g, char name[CU_HOST_NAME_MAX + 1], size_t len,
                   size_t rest_len)
 {
     const char *open = memchr(rest, '[', rest_len);
-    size_t plain = open != NULL ? (size_t)(open - rest) : rest_len;
+    size_t plain = open ? (size_t)(open - rest) : rest_len;
     const char *close, *at;
 
     if (len + plain > CU_HOST_NAME_MAX)
         return refuse(g, "is too long for a host name");
     memcpy(name + len, rest, plain);
     len += plain;
-    if (open == NULL)
+    if (!open)
         return add_name(g, name, len);
     close = memchr(open, ']', rest_len - plain);
-    if (close == NULL || close == open + 1)
+    if (!close || close == open + 1)
         return refuse(g, "has a '[' without its list");
     for (at = open + 1; at < close;) {
         struct range range;
@@ -212,7 +212,7 @@ static int take_host_word(struct gather *g)
     size_t len = (size_t)g->word_len;
     const char *colon = memchr(g->word, ':', len);
 
-    if (colon != NULL) {
+    if (colon) {
         size_t slots = len - (size_t)(colon + 1 - g->word);
 
         len = (size_t)(colon - g->word);
@@ -258,7 +258,7 @@ static int take_line(struct gather *g, const char *line, size_t size)
         at += (size_t)g->word_len;
         /* "slots=2", "binding=user:0,1" belong to the host before them */
         if (have_host && isalpha((unsigned char)*g->word) &&
-            memchr(g->word, '=', (size_t)g->word_len) != NULL) {
+            memchr(g->word, '=', (size_t)g->word_len)) {
             while (at < size && !isspace((unsigned char)line[at]))
                 at++;
             continue;
@@ -281,11 +281,11 @@ int cu_parse_hosts(const char *text, size_t size, struct cu_hosts *hosts, struct
         return cu_error_set(err, -EINVAL, "host list: over 2 GiB");
     while (size > 0 && rc == 0) {
         const char *end = memchr(text, '\n', size);
-        size_t line = end != NULL ? (size_t)(end - text) : size;
+        size_t line = end ? (size_t)(end - text) : size;
         const char *comment = memchr(text, '#', line);
 
         g.line++;
-        rc = take_line(&g, text, comment != NULL ? (size_t)(comment - text) : line);
+        rc = take_line(&g, text, comment ? (size_t)(comment - text) : line);
         line += end != NULL;
         text += line;
         size -= line;

@@ -17,7 +17,7 @@ int cu_idset_init(struct cu_idset *set, uint32_t limit)
 {
     *set = (struct cu_idset){.limit = limit};
     set->bits = calloc((size_t)limit / 8 + 1, 1);
-    return set->bits != NULL ? 0 : -ENOMEM;
+    return set->bits ? 0 : -ENOMEM;
 }
 
 void cu_idset_free(struct cu_idset *set)
@@ -129,7 +129,7 @@ char *cu_idset_text(const struct cu_idset *set)
 
     do {
         larger = cu_grow(text, &size, used + RANGE_MAX, RANGE_FIRST, 1);
-        if (larger == NULL) {
+        if (!larger) {
             free(text);
             return NULL;
         }

@@ -115,7 +115,7 @@ static void *take_small(size_t size)
     void *at = NULL;
 
     pthread_mutex_lock(&s->lock);
-    if (s->open.next == NULL)
+    if (!s->open.next)
         cu_list_init(&s->open);
     if (!cu_list_empty(&s->open)) {
         piece = CU_LIST_ENTRY(s->open.next, struct piece, link);

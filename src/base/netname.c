@@ -22,11 +22,11 @@ static int parse_network(const char *rule, uint8_t network[16], unsigned *bits)
     uint64_t n;
     int family;
 
-    if (slash == NULL || (size_t)(slash - rule) >= sizeof(address))
+    if (!slash || (size_t)(slash - rule) >= sizeof(address))
         return AF_UNSPEC;
     memcpy(address, rule, (size_t)(slash - rule));
     address[slash - rule] = '\0';
-    family = strchr(address, ':') != NULL ? AF_INET6 : AF_INET;
+    family = strchr(address, ':') ? AF_INET6 : AF_INET;
     if (inet_pton(family, address, network) != 1 ||
         cu_parse_u64(slash + 1, 1, BYTES(family) * 8 - 1, &n) != 0)
         return AF_UNSPEC;
@@ -46,7 +46,7 @@ static bool is_name_rule(const char *rule)
 {
     const char *at = strstr(rule, CU_NETNAME_OWN);
 
-    if (at == NULL || strlen(rule) >= CU_NETNAME_MAX)
+    if (!at || strlen(rule) >= CU_NETNAME_MAX)
         return false;
     for (const char *p = rule; *p != '\0'; p++) {
         if (p == at)
@@ -72,7 +72,7 @@ bool cu_netname_is_rule(const char *rule)
 
 static bool is_address(const char *host)
 {
-    return strspn(host, "0123456789.") == strlen(host) || strchr(host, ':') != NULL;
+    return strspn(host, "0123456789.") == strlen(host) || strchr(host, ':');
 }
 
 int cu_netname_apply(const char *rule, const char *host, char name[CU_NETNAME_MAX])
@@ -81,11 +81,11 @@ int cu_netname_apply(const char *rule, const char *host, char name[CU_NETNAME_MA
     size_t label = strcspn(host, ".");
     int len;
 
-    if (at == NULL || is_address(host) || strcmp(rule, CU_NETNAME_OWN) == 0)
+    if (!at || is_address(host) || strcmp(rule, CU_NETNAME_OWN) == 0)
         len = snprintf(name, CU_NETNAME_MAX, "%s", host);
     else
         len = snprintf(name, CU_NETNAME_MAX, "%.*s%.*s%s%s", (int)(at - rule), rule, (int)label,
-                       host, at + 2, strchr(rule, '.') != NULL ? "" : host + label);
+                       host, at + 2, strchr(rule, '.') ? "" : host + label);
     return len < (int)CU_NETNAME_MAX ? 0 : -ENAMETOOLONG;
 }
 

@@ -56,7 +56,7 @@ bool cu_path_is_normal(const char *path, size_t len)
 {
     size_t at = 0;
 
-    if (len == 0 || len > CU_TREE_PATH_MAX - 1 || path[0] != '/' || memchr(path, '\0', len) != NULL)
+    if (len == 0 || len > CU_TREE_PATH_MAX - 1 || path[0] != '/' || memchr(path, '\0', len))
         return false;
     if (len == 1)
         return true;
@@ -64,7 +64,7 @@ bool cu_path_is_normal(const char *path, size_t len)
         const char *name = path + at + 1; /* path[at] is '/' */
         size_t rest = len - at - 1;
         const char *slash = rest > 0 ? memchr(name, '/', rest) : NULL;
-        size_t n = slash != NULL ? (size_t)(slash - name) : rest;
+        size_t n = slash ? (size_t)(slash - name) : rest;
 
         if (n == 0 || n > CU_NAME_MAX || is_dots(name, n))
             return false;

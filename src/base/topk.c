@@ -34,7 +34,7 @@ struct cu_topk *cu_topk_create(uint32_t capacity)
 {
     struct cu_topk *t = calloc(1, sizeof(*t));
 
-    if (t == NULL)
+    if (!t)
         return NULL;
     t->capacity = capacity;
     t->bucket_count = 16;
@@ -43,7 +43,7 @@ struct cu_topk *cu_topk_create(uint32_t capacity)
     t->buckets = malloc(t->bucket_count * sizeof(*t->buckets));
     t->heap = calloc(capacity, sizeof(*t->heap));
     t->nodes = calloc(capacity, sizeof(*t->nodes));
-    if (t->buckets == NULL || t->heap == NULL || t->nodes == NULL) {
+    if (!t->buckets || !t->heap || !t->nodes) {
         cu_topk_destroy(t);
         return NULL;
     }
@@ -54,9 +54,9 @@ struct cu_topk *cu_topk_create(uint32_t capacity)
 
 void cu_topk_destroy(struct cu_topk *t)
 {
-    if (t == NULL)
+    if (!t)
         return;
-    for (uint32_t i = 0; t->nodes != NULL && i < t->count; i++)
+    for (uint32_t i = 0; t->nodes && i < t->count; i++)
         free(t->nodes[i].key);
     free(t->nodes);
     free(t->heap);
@@ -143,7 +143,7 @@ static uint32_t take_node(struct cu_topk *t, const char *key, size_t len, uint64
     uint64_t count = 0;
     uint32_t at;
 
-    if (copy == NULL)
+    if (!copy)
         return NONE;
     memcpy(copy, key, len);
     copy[len] = '\0';
@@ -209,7 +209,7 @@ uint32_t cu_topk_best(const struct cu_topk *t, const struct cu_topk_entry **best
     if (count == 0)
         return 0;
     all = malloc(t->count * sizeof(struct cu_topk_entry *));
-    if (all == NULL)
+    if (!all)
         return 0;
     for (uint32_t i = 0; i < t->count; i++)
         all[i] = &t->nodes[i].entry;

@@ -233,7 +233,7 @@ static void list_done(struct cu_front *front, struct cu_front_request *r,
                                  : cu_front_view(front, path, (size_t)len, value, r, &view);
     if (rc == -EAGAIN)
         return; /* comes again */
-    if (rc == 0 && view != NULL)
+    if (rc == 0 && view)
         rc = find_renamed(r, &view->index);
     cu_dirview_unref(view);
     if (rc < 0)

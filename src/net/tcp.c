@@ -276,7 +276,7 @@ struct cu_transport *cu_transport_tcp_create(const struct cu_transport_config *c
     tcp->config = *config;
     tcp->config.bind_address = NULL;
     cu_network_init(&tcp->no_network);
-    if (tcp->config.network == NULL)
+    if (!tcp->config.network)
         tcp->config.network = &tcp->no_network;
     tcp->config.identity.role = CU_ROLE_PEER;
     cu_auth_job_init(&tcp->auth_job, config->identity.key);

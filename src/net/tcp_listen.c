@@ -16,7 +16,7 @@
 static int parse_address(const char *text, uint16_t port, union cu_address *out)
 {
     memset(out, 0, sizeof(*out));
-    if (text == NULL || uv_ip6_addr(text, port, &out->v6) == 0) {
+    if (!text || uv_ip6_addr(text, port, &out->v6) == 0) {
         out->v6.sin6_family = AF_INET6;
         out->v6.sin6_port = htons(port);
         return AF_INET6;
@@ -53,7 +53,7 @@ int cu_transport_tcp_listen(const char *bind_address, uint16_t port, struct cu_e
         return cu_error_set(err, -EINVAL, "\"%s\" is not a network address to listen on",
                             bind_address);
     fd = listen_on(&address);
-    if (bind_address == NULL && (fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL)) { /* no IPv6 here */
+    if (!bind_address && (fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL)) { /* no IPv6 here */
         memset(&address, 0, sizeof(address));
         address.v4.sin_family = AF_INET;
         address.v4.sin_port = htons(port);

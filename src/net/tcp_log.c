@@ -29,7 +29,7 @@ static const char *reason(enum cu_tcp_state state, int error)
         return "timed out";
     if (error == -ENOBUFS)
         return "does not take what is sent to it, or more was under way than there is room for";
-    return refused != NULL ? refused : strerror(-error);
+    return refused ? refused : strerror(-error);
 }
 
 static bool period_is_over(const struct cu_tcp *tcp, uint64_t now)

@@ -6,6 +6,7 @@
  * and never a whole one. A length is checked before it is used; no memory is allocated by it. */
 #include "net/seal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sodium.h>
 #include <stdbool.h>
@@ -65,6 +66,7 @@ struct cu_buf *cu_seal_record(struct cu_seal *seal, const void *plain, size_t si
     struct cu_buf *record = cu_buf_new(LENGTH_BYTES + size + OVERHEAD);
     uint32_t length = (uint32_t)(size + OVERHEAD);
 
+    assert(size > 0 && size <= CU_SEAL_PLAIN_MAX); /* the other end refuses what is longer */
     if (!record)
         return NULL;
     for (unsigned i = 0; i < LENGTH_BYTES; i++)
@@ -91,6 +93,7 @@ static bool fill(struct cu_seal *seal, const uint8_t **bytes, size_t *size, size
 {
     size_t take;
 
+    assert(need <= sizeof(seal->in) && seal->in_size < sizeof(seal->in));
     if (seal->in_size >= need)
         return true;
     take = need - seal->in_size;

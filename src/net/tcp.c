@@ -16,6 +16,7 @@
 
 #include "host/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
@@ -47,6 +48,7 @@ void cu_tcp_unhold(struct cu_tcp *tcp)
 {
     if (--tcp->open > 0)
         return;
+    assert(tcp->open == 0 && cu_list_empty(&tcp->links) && cu_list_empty(&tcp->dirty));
     free(tcp->rx);
     (void)sodium_munlock(tcp, sizeof(*tcp)); /* wipes */
     free(tcp);

@@ -8,6 +8,7 @@
  * link: after each one the state is looked at again. */
 #include "net/tcp.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -43,6 +44,7 @@ static uint64_t link_queued(const struct cu_link *base)
     uint64_t bytes = link->plain.bytes + link->sealed.bytes;
 
     /* What libuv is about to write counts until the kernel has it. */
+    assert(!link->writing || link->write_bytes <= outgoing(link)->bytes);
     if (link->writing)
         bytes -= link->write_bytes - uv_stream_get_write_queue_size((uv_stream_t *)&link->socket);
     return bytes;
@@ -102,6 +104,7 @@ static void on_written(uv_write_t *request, int status)
 {
     struct cu_tcp_link *link = request->data;
 
+    assert(link->writing);
     link->writing = false;
     if (link->state != CU_TCP_UP)
         return;

@@ -9,6 +9,7 @@
 
 #include "host/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -36,6 +37,8 @@ void cu_tcp_release(struct cu_tcp_link *link)
 
     if (link->state != CU_TCP_CLOSED || link->socket_open || link->resolve_open)
         return;
+    assert(cu_list_empty(&link->in_links) && cu_list_empty(&link->in_waiting) &&
+           cu_list_empty(&link->in_dirty));
     opening_free(link);
     cu_txq_clear(&link->plain);
     cu_txq_clear(&link->sealed);
@@ -104,6 +107,7 @@ void cu_tcp_end(struct cu_tcp_link *link, int error)
     if (handshake && link->accepted)
         cu_tcp_stranger(link->tcp);
     shut(link);
+    assert(link->state == CU_TCP_CLOSED); /* so that down is told once, whatever it calls */
     if (known)
         events->down(events->context, &link->base, peer_of(link), -error);
     cu_tcp_release(link);

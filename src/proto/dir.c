@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "proto/wire.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,6 +211,7 @@ void cu_dir_index_free(struct cu_dir_index *index)
 
 struct cu_dirent cu_dir_index_entry(const struct cu_dir_index *index, uint32_t i)
 {
+    assert(i < index->count);
     return entry_at(index->bytes->data, index->bytes->size, index->offsets[i]);
 }
 

@@ -6,12 +6,14 @@
  * more. */
 #include "proto/wire.h"
 
+#include <assert.h>
 #include <string.h>
 
 static const unsigned char *take(struct cu_reader *r, size_t size)
 {
     const unsigned char *p;
 
+    assert(r->at <= r->size);
     if (r->failed || size > r->size - r->at) {
         r->failed = true;
         return NULL;
@@ -25,6 +27,7 @@ static unsigned char *reserve(struct cu_writer *w, size_t size)
 {
     unsigned char *p;
 
+    assert(w->at <= w->capacity);
     if (w->failed || size > w->capacity - w->at) {
         w->failed = true;
         return NULL;

@@ -13,6 +13,7 @@
 #include "proto/serve.h"
 #include "storage/casefold.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -398,6 +399,7 @@ static int run_statfs(struct cu_storage_job *job, const char *on_disk)
 
 static int run_kind(struct cu_storage_env *env, struct cu_storage_job *job, const char *on_disk)
 {
+    assert(!(job->place.traits & CU_FS_NOT_SERVED)); /* looked up before it is accessed */
     switch (job->kind) {
     case CU_KIND_ATTR:
         return run_attr(env, job, on_disk);

@@ -12,6 +12,7 @@
 #include "host/readfile.h"
 #include "storage/pathno.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -333,6 +334,7 @@ int cu_served_stat(struct cu_served *served, struct cu_served_place *place, cons
 {
     int rc;
 
+    assert(!(place->traits & CU_FS_NOT_SERVED));
     if (place->traits & CU_FS_AUTOMOUNT)
         rc = stat_mounting(on_disk, st);
     else

@@ -34,6 +34,8 @@ slurm_hosts() {
         name=SLURM_JOB_NODELIST
         [ -z "${SLURM_HET_SIZE:-}" ] || name=SLURM_JOB_NODELIST_HET_GROUP_$component
         eval "list=\${$name:-}"
+        # srun's own name for it, where no batch script is around it
+        [ -n "$list" ] || eval "list=\${SLURM_JOB_NODELIST_PACK_GROUP_$component:-}"
         [ -n "$list" ] || [ "$name" != SLURM_JOB_NODELIST ] || list=${SLURM_NODELIST:-}
         [ -n "$list" ] || fail "$name" "is not set, though SLURM_JOB_ID is: use -H"
         names=$(scontrol show hostnames "$list") || exit 1

@@ -29,7 +29,7 @@ shift
 
 # nodes_of GROUP: the nodes of a component, or of the job, in Slurm's order: task i runs on the i-th.
 nodes_of() {
-    eval "list=\${SLURM_JOB_NODELIST_HET_GROUP_$1:-}"
+    eval "list=\${SLURM_JOB_NODELIST_HET_GROUP_$1:-\${SLURM_JOB_NODELIST_PACK_GROUP_$1:-}}"
     [ -n "$1" ] || list=${SLURM_JOB_NODELIST:-${SLURM_NODELIST:-}}
     scontrol show hostnames "$list"
 }

@@ -8,6 +8,7 @@
 #include "copper/job_stop.h"
 #include "copper/launch.h"
 #include "copper/launch_hosts.h"
+#include "copper/launch_once.h"
 #include "copper/launch_options.h"
 #include "copper/launcher_choice.h"
 #include "copper/progress.h"
@@ -27,10 +28,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define PORT_ATTEMPTS   5u
-#define DESCRIPTORS_MIN 64u
-#define READY_S         20u  /* longest wait for the nodes, unless -s is given ... */
-#define READY_HOSTS     100u /* ... and a second more for so many */
+#define PORT_ATTEMPTS    5u
+#define ONCE_ATTEMPTS    5u
+#define OTHER_IS_QUICKER (-1)
+#define DESCRIPTORS_MIN  64u
+#define READY_S          20u  /* longest wait for the nodes, unless -s is given ... */
+#define READY_HOSTS      100u /* ... and a second more for so many */
 
 /* Takes "--parts DIR --copperd PATH" from the front of argv; how many words, or -1. */
 static int take_paths(int argc, char **argv, struct cu_launch_paths *paths)
@@ -163,9 +166,12 @@ static int launch_job(struct cu_job *job, const struct cu_launch_paths *paths, u
     rc = cu_job_file_create(job, attempt, &file, &err);
     cu_progress_end();
     if (rc != 0) {
+        bool quicker = rc == -EEXIST && (*again & CU_LAUNCH_OTHER) != 0;
+
         *again = 0;
-        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+        return quicker ? OTHER_IS_QUICKER : cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
     }
+    *again &= ~(unsigned)CU_LAUNCH_OTHER;
     status = cu_launch_run(job, &file, paths, again);
     cu_job_file_close(&file, status != CU_EXIT_OK);
     if (status != CU_EXIT_OK && getenv("COPPER_RUN_DIR") == NULL)
@@ -191,8 +197,9 @@ static int note_owner(struct cu_job *job)
     return rc;
 }
 
-/* Launches again as long as another attempt avoids what the last one failed of. */
-static int launch_until_done(struct cu_job *job, const struct cu_launch_paths *paths)
+/* Launches again as long as another attempt avoids what the last one failed of. may_wait: when
+ * another launch holds the mount, OTHER_IS_QUICKER and no message. */
+static int launch_until_done(struct cu_job *job, const struct cu_launch_paths *paths, bool may_wait)
 {
     bool port_given = job->port != 0, by_file = cu_launcher_shares_input();
     unsigned attempt = 0, again;
@@ -200,7 +207,7 @@ static int launch_until_done(struct cu_job *job, const struct cu_launch_paths *p
 
     do {
         again = (port_given || attempt + 1 >= PORT_ATTEMPTS ? 0 : CU_LAUNCH_PORT) |
-                (by_file ? 0 : CU_LAUNCH_INPUT);
+                (by_file ? 0 : CU_LAUNCH_INPUT) | (may_wait ? CU_LAUNCH_OTHER : 0);
         if (!port_given)
             job->port = 0;
         status = launch_job(job, paths, attempt++, &again);
@@ -210,6 +217,41 @@ static int launch_until_done(struct cu_job *job, const struct cu_launch_paths *p
         }
     } while (again != 0);
     return status;
+}
+
+/* --once: waits for launches that are quicker, and launches when none of them has succeeded. */
+static int launch_once(struct cu_job *job, const struct cu_launch_paths *paths)
+{
+    int status = OTHER_IS_QUICKER;
+    struct cu_error err;
+
+    for (unsigned left = ONCE_ATTEMPTS; left > 0 && status == OTHER_IS_QUICKER; left--) {
+        int rc = cu_launch_once(job->mount_dir, &err);
+
+        if (rc > 0)
+            return CU_EXIT_OK;
+        if (rc < 0)
+            return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+        status = launch_until_done(job, paths, left > 1);
+    }
+    return status;
+}
+
+static int stop_mount(const char *mount_dir, const char *hosts_text, bool all,
+                      const struct cu_launch_paths *paths);
+
+/* Slurm's plugin has launched before the script, which asks for a launch of its own now: its
+ * options are the ones that count. */
+static void replace_plugins(const struct cu_job *job, const struct cu_launch_paths *paths)
+{
+    const char *decided = getenv("COPPER_SPANK"), *id = getenv("SLURM_JOB_ID");
+    size_t len = id != NULL ? strlen(id) : 0;
+    struct cu_error err;
+
+    if (len == 0 || decided == NULL || strncmp(decided, id, len) != 0 || decided[len] != ' ')
+        return;
+    if (cu_launch_once(job->mount_dir, &err) > 0)
+        (void)stop_mount(job->mount_dir, NULL, false, paths);
 }
 
 static int launch(int argc, char **argv)
@@ -238,7 +280,10 @@ static int launch(int argc, char **argv)
         cu_job_free(&options.job);
         return cu_cli_fail(CU_EXIT_FAILED, "out of memory");
     }
-    status = launch_until_done(&options.job, &paths);
+    if (!options.once)
+        replace_plugins(&options.job, &paths);
+    status = options.once ? launch_once(&options.job, &paths)
+                          : launch_until_done(&options.job, &paths, false);
     cu_job_free(&options.job);
     if (status == CU_EXIT_OK)
         status = say_lost(status, "Copper runs all the same");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The job's description on the launch host: how status, stats and stop find the job, and what keeps
- * two launches on one mount apart. It is created with O_EXCL and locked until the launch has ended.
- * So an unlocked file belongs to a job whose launch is over: the job runs, or is dead and its file
- * is replaced. */
+ * two launches on one mount apart. It gets its name when it is written and locked, and it stays
+ * locked until the launch has ended. So an unlocked file belongs to a job whose launch is over: the
+ * job runs, or is dead and its file is replaced. */
 #include "copper/job_file.h"
 
 #include "control/client.h"
@@ -121,6 +121,30 @@ static int write_text(int fd, const char *text, size_t size)
     return 0;
 }
 
+/* Makes the file under another name first: who sees it finds it complete and locked. 0, -EEXIST,
+ * -errno. */
+static int make_file(const char *run_dir, const char *text, struct cu_job_file *file)
+{
+    char made[CU_PATH_MAX];
+    int rc = 0;
+
+    if (snprintf(made, sizeof(made), "%s/job.XXXXXX", run_dir) >= (int)sizeof(made))
+        return -ENAMETOOLONG;
+    file->fd = mkostemp(made, O_CLOEXEC);
+    if (file->fd < 0)
+        return -errno;
+    if (flock(file->fd, LOCK_EX | LOCK_NB) != 0)
+        rc = -errno;
+    if (rc == 0)
+        rc = write_text(file->fd, text, strlen(text));
+    if (rc == 0 && link(made, file->path) != 0)
+        rc = -errno;
+    unlink(made);
+    if (rc != 0)
+        cu_job_file_close(file, false);
+    return rc;
+}
+
 int cu_job_file_create(struct cu_job *job, unsigned attempt, struct cu_job_file *file,
                        struct cu_error *err)
 {
@@ -139,26 +163,14 @@ int cu_job_file_create(struct cu_job *job, unsigned attempt, struct cu_job_file 
         rc = clear_old(file->path, err);
     if (rc != 0)
         return rc;
-    file->fd = open(file->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (file->fd < 0 && errno == EEXIST)
-        return cu_error_set(err, -EEXIST,
-                            "a launch on this mount is under way: wait for it or use -v");
-    if (file->fd < 0)
-        return cu_error_set(err, -errno, "%s: %s", file->path, strerror(errno));
     text = cu_job_encode(job);
-    rc = text == NULL ? -ENOMEM : 0;
-    if (rc == 0 && flock(file->fd, LOCK_EX | LOCK_NB) != 0)
-        rc = -errno;
-    if (rc == 0)
-        rc = write_text(file->fd, text, strlen(text));
+    rc = text == NULL ? -ENOMEM : make_file(run_dir, text, file);
     if (text != NULL)
         explicit_bzero(text, strlen(text));
     free(text);
-    if (rc != 0) {
-        cu_job_file_close(file, true);
-        return cu_error_set(err, rc, "%s: %s", file->path, strerror(-rc));
-    }
-    return 0;
+    if (rc == -EEXIST)
+        return cu_error_set(err, rc, "a launch on this mount is under way: wait for it or use -v");
+    return rc == 0 ? 0 : cu_error_set(err, rc, "%s: %s", file->path, strerror(-rc));
 }
 
 int cu_job_file_left_out(struct cu_job_file *file, const char *ranks, struct cu_error *err)

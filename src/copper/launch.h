@@ -18,6 +18,7 @@ struct cu_launch_paths {
 enum cu_launch_again {
     CU_LAUNCH_PORT = 1,  /* take another port */
     CU_LAUNCH_INPUT = 2, /* share the job description through a file, not by standard input */
+    CU_LAUNCH_OTHER = 4, /* wait for the other launch that holds the mount; not of cu_launch_run */
 };
 
 /* Starts the job of the file on all its hosts, waits until it is ready, and prints messages;

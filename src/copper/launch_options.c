@@ -20,6 +20,7 @@
 #define SERVE    (LONG + 2)
 #define MISSING  (LONG + 3)
 #define ADDRESS  (LONG + 4)
+#define ONCE     (LONG + 5)
 #define LEFT_MAX 32 /* an option with its value */
 
 static const struct launch_option {
@@ -89,6 +90,7 @@ void cu_launch_help(const char *site)
         printf("  %-14s %s\n", left, o->help);
     }
     puts("  -H HOSTS       host file, or hosts with commas (the scheduler's, else localhost)\n"
+         "  --once         nothing to do when this job or session runs it there already\n"
          "  -h, --help     this text\n"
          "  --version      version");
     if (site != NULL && access(site, F_OK) == 0)
@@ -165,6 +167,7 @@ static int take_words(int argc, char **argv, struct cu_launch_options *options,
                                           {"listings", required_argument, NULL, LISTINGS},
                                           {"serve", required_argument, NULL, SERVE},
                                           {"allow-missing", required_argument, NULL, MISSING},
+                                          {"once", no_argument, NULL, ONCE},
                                           {NULL, 0, NULL, 0}};
     int c, rc = 0;
 
@@ -176,6 +179,8 @@ static int take_words(int argc, char **argv, struct cu_launch_options *options,
             options->help = true;
         else if (c == 'V')
             options->version = true;
+        else if (c == ONCE)
+            options->once = true;
         else if (c == 'H')
             options->hosts = optarg;
         else if (c == '?' || c == ':')

@@ -15,6 +15,7 @@ struct cu_launch_options {
     struct cu_job job;
     const char *hosts;  /* -H, borrowed, or NULL */
     bool help, version; /* --help, --version: all else is ignored */
+    bool once;          /* --once */
     /* Bit i: option i of proto/job_options.h was set by the site's file, by a word of argv. */
     uint32_t by_site, by_word;
 };

@@ -43,6 +43,34 @@ in_job() {
     [ -z "$(find "$CLUSTER_DIR/home/t" -type f -size +0)" ]
 }
 
+@test "--once: what runs already is not launched again, a launch under way is waited for" {
+    # node2's daemon waits for the word, and so does the first launch.
+    mkfifo "$CLUSTER_DIR/home/t/begun" "$CLUSTER_DIR/home/t/go"
+    # shellcheck disable=SC2016 # of that script
+    printf '#!/bin/sh\n[ "$1" != node2 ] || { echo >%s/begun; cat %s/go >/dev/null; }\nexec %s "$@"\n' \
+        "$CLUSTER_DIR/home/t" "$CLUSTER_DIR/home/t" "$CLUSTER_BIN/rsh" >"$CLUSTER_DIR/home/t/rsh"
+    chmod +x "$CLUSTER_DIR/home/t/rsh"
+    rsh=$CLUSTER_DIR/home/t/rsh launch -H node1,node2 >"$BATS_TEST_TMPDIR/first" 3>&- &
+    first=$!
+    read -r _ <"$CLUSTER_DIR/home/t/begun"
+    launch -H node1,node2 --once >"$BATS_TEST_TMPDIR/second" 2>&1 3>&- &
+    second=$!
+    # The second one holds the job's file open when it waits.
+    until_true on login sh -c '[ "$(ls -l /proc/[0-9]*/fd 2>/dev/null | grep -c "/tmp/copper-0/.*\.job$")" -ge 2 ]'
+    echo >"$CLUSTER_DIR/home/t/go"
+    wait "$first"
+    wait "$second"
+    [[ $(<"$BATS_TEST_TMPDIR/first") == "copper: 2 nodes ready at "* ]]
+    [ -z "$(<"$BATS_TEST_TMPDIR/second")" ]
+    run -0 launch -H node1,node2 --once
+    [ -z "$output" ]
+    run -1 launch -H node1,node2
+    [[ $output == *"a job with 2 nodes already runs on $mount"* ]]
+    stop
+    run -0 launch -H node1 --once
+    [[ $output == "copper: 1 node ready at "* ]]
+}
+
 @test "no -l: no log" {
     launch -H node1 -d "$CLUSTER_DIR/home/t"
     stop

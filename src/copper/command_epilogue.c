@@ -36,6 +36,7 @@ static void do_mount(struct epilogue *e, const char *mount)
     char path[CU_PATH_MAX];
     struct cu_error err = {""};
     bool held;
+    int rc;
 
     if (cu_rundir_file(e->run_dir, mount, "lock", path) != 0)
         return;
@@ -45,7 +46,12 @@ static void do_mount(struct epilogue *e, const char *mount)
     if (held) {
         e->live++;
         cu_cli_say(stdout, "%s: its daemon (pid %ld) lives, left alone", mount, lock.pid);
-    } else if (cu_local_stop(mount, NULL, &err) < 0) {
+        return;
+    }
+    rc = cu_local_stop(mount, NULL, &err);
+    if (rc == -ENOENT) /* another mount hides it: no path leads to it from here */
+        return;
+    if (rc < 0) {
         e->failed++;
         cu_cli_say(stderr, "%s", err.text);
     } else {

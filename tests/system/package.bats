@@ -99,36 +99,3 @@ END
     [[ $output == *"nothing is left"* ]]
     [ "${lines[-1]}" = 0 ]
 }
-
-# options PROGRAM [COMMAND]: that its help names.
-options() {
-    "$COPPER_BIN/$1" ${2+"$2"} --help | grep -oE -- '(^| |\[)(--[a-z-]+|-[A-Za-z]\b)' | tr -d ' []' | grep -vx -e -h | sort -u
-}
-
-@test "completion of bash, zsh and fish knows each command and option that help names" {
-    local from=$BATS_TEST_DIRNAME/../../packaging/completion command option name
-    fish -n "$from"/*.fish
-    zsh -n "$from/_copper"
-    for name in launch_copper.sh stop_copper.sh; do
-        options "$name" | while read -r option; do
-            grep -qwe "$option" "$from/copper" || { echo "bash: $name $option"; exit 1; }
-            grep -qwe "'$option\[" "$from/_copper" || grep -qe "[(]*$option" "$from/_copper" || { echo "zsh: $name $option"; exit 1; }
-            case $option in
-            --*) grep -qe "-l ${option#--}\b" "$from/$name.fish" ;;
-            *) grep -qe "-s ${option#-}\b" "$from/$name.fish" ;;
-            esac || { echo "fish: $name $option"; exit 1; }
-        done
-    done
-    "$COPPER_BIN/copper" --help | sed -n 's/^  \([a-z]*\) .*/\1/p' >"$work/commands"
-    [ "$(wc -l <"$work/commands")" -gt 4 ]
-    while read -r command; do
-        grep -q "\[$command\]=" "$from/copper" || { echo "bash: $command"; exit 1; }
-        grep -q "'$command:" "$from/_copper" || { echo "zsh: $command"; exit 1; }
-        grep -q -- "-a $command " "$from/copper.fish" || { echo "fish: $command"; exit 1; }
-        options copper "$command" | grep -e -- | while read -r option; do
-            grep -q "\[$command\]=.*$option" "$from/copper" || { echo "bash: $command $option"; exit 1; }
-            grep -qe "$option" "$from/_copper" || { echo "zsh: $command $option"; exit 1; }
-            grep -qe "-l ${option#--}\b" "$from/copper.fish" || { echo "fish: $command $option"; exit 1; }
-        done
-    done <"$work/commands"
-}

@@ -1,6 +1,12 @@
 # Spack recipe of Copper, for a site's own repository: copy it to REPO/packages/copper/package.py.
+# Python's syntax was checked; it has not been run by Spack.
 # SPDX-License-Identifier: BSD-3-Clause
 from spack.package import *
+
+try:  # Spack 1.0 has the build systems in its repository of packages
+    from spack_repo.builtin.build_systems.cmake import CMakePackage, generator
+except ImportError:
+    pass
 
 
 class Copper(CMakePackage):
@@ -15,6 +21,8 @@ class Copper(CMakePackage):
     version("main", branch="main")
     version("0.1.0", tag="v0.1.0")
 
+    variant("slurm", default=False, description="The Slurm plugin for --copper")
+
     depends_on("c", type="build")
     depends_on("cmake@3.20:", type="build")
     depends_on("ninja", type="build")
@@ -24,10 +32,15 @@ class Copper(CMakePackage):
     depends_on("libsodium")
     depends_on("jansson")
     depends_on("xxhash")
+    depends_on("slurm", when="+slurm")
 
     generator("ninja")
 
     conflicts("platform=darwin", msg="Copper is for Linux")
 
     def cmake_args(self):
-        return [self.define("CU_TESTS", False), self.define("CU_WERROR", False)]
+        return [
+            self.define("CU_TESTS", False),
+            self.define("CU_WERROR", False),
+            self.define_from_variant("CU_SLURM", "slurm"),
+        ]

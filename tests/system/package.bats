@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 setup_file() {
+    bats_require_minimum_version 1.5.0
     load ../cluster/lib.bash
     skip_unless_root_fuse
     export work=$BATS_FILE_TMPDIR
@@ -33,7 +34,41 @@ names() {
     for library in fuse3 libfuse3-3 libuv1 libsodium23 libjansson4 libxxhash0; do
         dpkg-deb -f "${deb[0]}" Depends | grep -qw "$library"
     done
-    rpm -qRp "${rpm[0]}" | grep -q '^libuv\.so'
+    # Names that RHEL's and SLES's packages provide: libraries by soname, and fuse3. No Slurm, with the plugin in it.
+    for need in '/bin/sh' 'fuse3' 'libfuse3\.so\.3' 'libuv\.so\.1' 'libsodium\.so\.' 'libjansson\.so\.4' 'libxxhash\.so\.0'; do
+        rpm -qRp "${rpm[0]}" | grep -q "^$need"
+    done
+    run -1 grep -vE '^(/bin/sh|fuse3|lib(c|m|pthread|fuse3|uv|sodium|jansson|xxhash)\.so\.|rpmlib|rtld|ld-linux)' \
+        <(rpm -qRp "${rpm[0]}")
+    [ -z "$output" ]
+}
+
+# shellcheck disable=SC2016 # of the shells there
+@test "the .tar.gz unpacked below a name with blanks: launched, looked at, stopped; man and completion" {
+    local to="$work/a site's place" name
+    mkdir -p "$to"
+    tar xzf "${tgz[0]}" -C "$to"
+    name=$(echo "$to"/copper-*)
+    mkdir "$to/mount"
+    run -0 env COPPER_RUN_DIR="$work/run" COPPER_MOUNT="$to/mount" sh -ec 'PATH="$1/bin:$PATH"
+        trap stop_copper.sh EXIT # in any case: what is mounted lies in a directory that is removed
+        launch_copper.sh
+        cat "$COPPER_MOUNT/etc/hostname"
+        copper status --json | grep "\"mount\""' sh "$name"
+    echo "$output"
+    [[ ${lines[0]} == "copper: 1 node ready at $to/mount in "* ]]
+    [ "${lines[1]}" = "$(cat /etc/hostname)" ]
+    [[ ${lines[2]} == *"\"$to/mount\""* ]]
+    [ "${lines[-1]}" = "copper: stopped on 1 node" ]
+    run "$name/bin/copper" doctor
+    [[ $status -le 1 && $output == *fusermount3* ]]
+    run -0 "$name/bin/copper" config
+    [ "${lines[0]}" = "site's file: $name/etc/copper.conf (not there)" ]
+    run -0 env MANPATH="$name/share/man" man -w copper-status copper-launchers spank_copper
+    [ "${lines[0]}" = "$name/share/man/man1/copper-status.1" ]
+    run -0 bash -c '. "$1"; COMP_WORDS=(copper sta) COMP_CWORD=1; _copper copper sta copper
+        echo "${COMPREPLY[*]}"' bash "$name/share/bash-completion/completions/copper"
+    [[ $output == stat*" stat"* ]]
 }
 
 @test "the .deb in a Debian of its own: installed, launched, imported from, stopped, purged, nothing left" {

@@ -113,6 +113,18 @@ END
     [[ $output == *'"max_cacheable_bytes": 1073741824,'* ]]
 }
 
+# As it stands there but for the sizes and the names of directories.
+@test "the job script of docs/sites.md" {
+    mkdir -p "$work/env/lib/python3.11/site-packages"
+    echo 'where = __file__' >"$work/env/lib/python3.11/site-packages/mine.py"
+    echo 'import mine, os; os.write(1, f"{os.uname().nodename} {mine.where}\n".encode())' >"$work/app.py"
+    run -0 batch < <(sed -n '/^#SBATCH --copper/,/^```/p; /^#SBATCH -N 512/p' "$BATS_TEST_DIRNAME/../../docs/sites.md" |
+        awk '/--copper/ { wanted = 1; print size } /-N 512/ { size = $0 } /^```/ { wanted = 0 } wanted' |
+        sed "s|/lustre/project|$work|g; s/512/3/; s/node=8/node=2/")
+    cat "$work/job"
+    [ "$(grep -c "^node[1-3] $mount$work/env/lib/python3.11/site-packages/mine.py$" <<<"$output")" = 6 ]
+}
+
 @test "steps at once, of which none was told by sbatch: one launch" {
     run -0 batch -N 3 <<END
 srun --overlap -n3 --copper sh -c '$see' & srun --overlap -n3 --copper sh -c '$see' &

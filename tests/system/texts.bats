@@ -95,6 +95,23 @@ taken() {
     [ "$(in_bash copper stats -v "$top/pack")" = "$top/packaging" ]
 }
 
+@test "the messages in docs/sites.md are those that programs print" {
+    sed -n '/^| symptom/,/^$/p' "$top/docs/sites.md" | cut -d '|' -f 2 | grep -o '`[^`]*`' | tr -d '`' |
+        grep -v -e '^-' >"$BATS_TEST_TMPDIR/messages"
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/messages")" -gt 20 ]
+    # The sources, with what the compiler joins joined.
+    cat "$top"/src/*/*.c "$top"/launch/*.sh | tr '\n' ' ' | sed 's/" *"//g; s/\\"/"/g' >"$BATS_TEST_TMPDIR/sources"
+    while IFS= read -r message; do
+        case $message in
+        "no network interface"*) message="no network interface" ;;
+        # the C library's
+        "Transport endpoint is not connected" | "Permission denied" | "No such file or directory" | \
+            "Stale file handle" | "Read-only file system") continue ;;
+        esac
+        grep -qF -e "$message" "$BATS_TEST_TMPDIR/sources" || { echo "nothing prints: $message"; false; }
+    done <"$BATS_TEST_TMPDIR/messages"
+}
+
 @test "the launcher of the manual page is that of docs/launchers.md" {
     command -v mandoc >/dev/null || skip "needs mandoc"
     diff <(sed -n '/^```sh$/,/^```$/p' "$top/docs/launchers.md" | sed '/^```/d') \

@@ -369,13 +369,6 @@ int cu_inode_set_path(struct cu_inode *inode, const char *path)
     return 0;
 }
 
-bool cu_inode_within(const struct cu_inode *inode, const struct cu_inode *base)
-{
-    while (inode && inode != base)
-        inode = inode->parent;
-    return inode != NULL;
-}
-
 /* --- carrying on ------------------------------------------------------------------------------ */
 
 struct kept {

@@ -116,8 +116,6 @@ __attribute__((warn_unused_result)) int cu_inode_path(const struct cu_inode *ino
 /* Storage now has the (regular) file at that path: it is read there, while the kernel keeps its old
  * name. 0 or -ENOMEM. */
 __attribute__((warn_unused_result)) int cu_inode_set_path(struct cu_inode *inode, const char *path);
-/* Is inode equal to base or below it? */
-bool cu_inode_within(const struct cu_inode *inode, const struct cu_inode *base);
 /* The node made next after inode (NULL: the oldest), or NULL. A referenced node keeps its place, so
  * that all nodes can be visited in steps. */
 struct cu_inode *cu_inodes_next(const struct cu_inodes *t, const struct cu_inode *inode);

@@ -46,6 +46,10 @@ int cu_front_take_over(struct cu_front *front)
         front->buffer = front->own_buffer = malloc(CU_RECOVERY_BUFFER_BYTES);
     if (!front->buffer)
         return -ENOMEM;
+    if (front->config.resumes && cu_recovery_incomplete(recovery))
+        cu_log_warn(
+            "records of the last daemon are lost: who uses a file of theirs gets ESTALE, and "
+            "its name is looked up again");
     return cu_inodes_keep(&front->inodes, recovery, front->config.resumes);
 }
 

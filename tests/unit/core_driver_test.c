@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The driver: what follows when a port cannot do what an effect asks for, that a run inside a run
  * does nothing, and when the timer is armed. */
+#include "core_config.h"
+
 #include "core/driver.h"
 
 #include <errno.h>
@@ -133,22 +135,11 @@ static const struct cu_driver_ports ports = {
 
 static void start(uint32_t rank, uint32_t count, const struct cu_driver_ports *with)
 {
-    struct cu_core_config config = {
-        .rank = rank,
-        .node_count = count,
-        .fanout = 1,
-        .tree_count = 1,
-        .cache_bytes = 1 << 20,
-        .max_cacheable_bytes = 1 << 20,
-        .chunk_bytes = 64 << 10,
-        .inline_bytes = 16 << 10,
-        .enoent_ttl_ns = S,
-        .start_grace_ns = 10 * S,
-        .storage_slots = 4,
-        .orphan_slots = 1,
-    };
+    struct cu_core_config config = small_core(rank, count);
     struct cu_error err;
 
+    config.enoent_ttl_ns = S;
+    config.start_grace_ns = 10 * S;
     memset(&n, 0, sizeof(n));
     n.now = 100 * S;
     n.tick_at = UINT64_MAX;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The rules of the flight machine, over all pairs of state and event, and over random courses of
  * one node: what must hold whatever the table says. */
+#include "core_config.h"
+
 #include "core/core.h"
 #include "core/flight.h"
 
@@ -290,19 +292,7 @@ static void step(struct course *c)
 
 static void each_who_wants_is_answered_once_and_each_object_has_one_flight(void **state)
 {
-    const struct cu_core_config config = {
-        .node_count = 1,
-        .fanout = 1,
-        .tree_count = 1,
-        .cache_bytes = 1 << 20,
-        .max_cacheable_bytes = 10 << 20,
-        .chunk_bytes = 64 << 10,
-        .inline_bytes = 16 << 10,
-        .enoent_ttl_ns = 2000000000ull,
-        .start_grace_ns = 20000000000ull,
-        .storage_slots = 4,
-        .orphan_slots = 1,
-    };
+    struct cu_core_config config = small_core(0, 1);
     struct cu_error err;
 
     (void)state;

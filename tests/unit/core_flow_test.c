@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "core_config.h"
+
 #include "base/hash.h"
 #include "core/driver.h"
 #include "core/state.h"
@@ -192,22 +194,15 @@ static void drain(struct node *n)
 /* A root with the child 1. */
 static void node_start(struct node *n)
 {
-    struct cu_core_config config = {
-        .rank = 0,
-        .node_count = 2,
-        .fanout = 64,
-        .tree_count = 1,
-        .cache_bytes = CACHE,
-        .max_cacheable_bytes = 1u << 30,
-        .chunk_bytes = CHUNK,
-        .inline_bytes = 16 << 10,
-        .enoent_ttl_ns = S_NS,
-        .start_grace_ns = S_NS,
-        .storage_slots = 4,
-        .orphan_slots = 1,
-    };
+    struct cu_core_config config = small_core(0, 2);
     struct cu_error err;
 
+    config.fanout = 64;
+    config.cache_bytes = CACHE;
+    config.max_cacheable_bytes = 1u << 30;
+    config.chunk_bytes = CHUNK;
+    config.enoent_ttl_ns = S_NS;
+    config.start_grace_ns = S_NS;
     *n = (struct node){.now = 100 * S_NS};
     cu_list_init(&n->reads);
     n->core = cu_core_create(&config, n->now, &err);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The lanes of storage operations: what hangs holds up neither other files nor other file systems,
  * and has a bound. One root, driven by hand. */
+#include "core_config.h"
+
 #include "core/core.h"
 #include "core/driver.h"
 
@@ -73,21 +75,14 @@ static uint64_t space_of(void *context, const char *path, size_t path_len)
 static struct node *node_new(void)
 {
     struct node *n = calloc(1, sizeof *n);
-    struct cu_core_config config = {
-        .node_count = 1,
-        .fanout = 1,
-        .tree_count = 1,
-        .cache_bytes = 64 << 20,
-        .max_cacheable_bytes = 10 << 20,
-        .chunk_bytes = 64 << 10,
-        .inline_bytes = 16 << 10,
-        .enoent_ttl_ns = S_NS,
-        .storage_slots = 16,
-        .orphan_slots = 4,
-        .space_of = space_of,
-    };
+    struct cu_core_config config = small_core(0, 1);
     struct cu_error err;
 
+    config.cache_bytes = 64 << 20;
+    config.enoent_ttl_ns = S_NS;
+    config.storage_slots = 16;
+    config.orphan_slots = 4;
+    config.space_of = space_of;
     n->now = 100 * S_NS;
     n->core = cu_core_create(&config, n->now, &err);
     assert_non_null(n->core);

@@ -3,6 +3,8 @@
 #ifndef CORE_NODE_H
 #define CORE_NODE_H
 
+#include "core_config.h"
+
 #include "base/hash.h"
 #include "base/path.h"
 #include "core/driver.h"
@@ -131,22 +133,10 @@ static inline void drain(struct node *n)
 static inline struct node *node_of_trees(uint32_t rank, uint32_t count, uint32_t trees)
 {
     struct node *n = calloc(1, sizeof *n);
-    struct cu_core_config config = {
-        .rank = rank,
-        .node_count = count,
-        .fanout = 1,
-        .tree_count = trees,
-        .cache_bytes = 1 << 20,
-        .max_cacheable_bytes = 10 << 20,
-        .chunk_bytes = 64 << 10,
-        .inline_bytes = 16 << 10,
-        .enoent_ttl_ns = TTL,
-        .start_grace_ns = 20 * S_NS,
-        .storage_slots = 4,
-        .orphan_slots = 1,
-    };
+    struct cu_core_config config = small_core(rank, count);
     struct cu_error err;
 
+    config.tree_count = trees;
     n->now = 100 * S_NS;
     n->core = cu_core_create(&config, n->now, &err);
     assert_non_null(n->core);
@@ -211,6 +201,24 @@ static inline struct cu_value bytes_value(const char *text)
 
     v.bytes = cu_buf_copy(text, strlen(text));
     v.hash = cu_hash_bytes(text, strlen(text));
+    return v;
+}
+
+/* A listing of `count` names, "n0", "n1", ... of version {.size = 9}; with references. */
+static inline struct cu_value listing_value(uint32_t count)
+{
+    struct cu_dir_builder *b = cu_dir_builder_new();
+    struct cu_value v = {.version = {.size = 9}};
+    char name[16];
+
+    for (uint32_t i = 0; i < count; i++) {
+        struct cu_dirent entry = {.ino = i + 1, .type = 8, .name = name};
+
+        entry.name_len = (uint16_t)snprintf(name, sizeof name, "n%u", i);
+        assert_int_equal(cu_dir_builder_add(b, &entry), 0);
+    }
+    v.bytes = cu_dir_builder_finish(b);
+    v.hash = cu_hash_bytes(v.bytes->data, v.bytes->size);
     return v;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Pieces of chunks on one node, driven by hand: a byte that is held or under way as part of
  * something larger is not asked for again. */
+#include "core_config.h"
+
 #include "base/hash.h"
 #include "core/core.h"
 #include "core/driver.h"
@@ -100,22 +102,12 @@ static void drain(struct node *n)
 static struct node *node_new(uint32_t rank, uint32_t count)
 {
     struct node *n = calloc(1, sizeof *n);
-    struct cu_core_config config = {
-        .rank = rank,
-        .node_count = count,
-        .fanout = 1,
-        .tree_count = 1,
-        .cache_bytes = 1 << 20,
-        .max_cacheable_bytes = 10 << 20,
-        .chunk_bytes = CHUNK,
-        .inline_bytes = 16 << 10,
-        .enoent_ttl_ns = NOW,
-        .start_grace_ns = NOW,
-        .storage_slots = 4,
-        .orphan_slots = 1,
-    };
+    struct cu_core_config config = small_core(rank, count);
     struct cu_error err;
 
+    config.chunk_bytes = CHUNK;
+    config.enoent_ttl_ns = NOW;
+    config.start_grace_ns = NOW;
     n->core = cu_core_create(&config, NOW, &err);
     assert_non_null(n->core);
     cu_driver_init(&n->driver, n->core, &ports, n);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Refreshes travel from peer to peer as what they are: a path stays a path, whoever missed one
  * hears of it, chunks of files stay, and a large table is gone through in steps. */
+#include "core_config.h"
+
 #include "core/core.h"
 #include "core/driver.h"
 
@@ -103,20 +105,11 @@ static void drain(void)
 /* The root of four. */
 static int begin(void **state)
 {
-    struct cu_core_config config = {
-        .node_count = 4,
-        .fanout = 3,
-        .tree_count = 1,
-        .cache_bytes = 64u << 20,
-        .max_cacheable_bytes = 10u << 20,
-        .chunk_bytes = 64u << 10,
-        .inline_bytes = 16u << 10,
-        .enoent_ttl_ns = 2000 * MS,
-        .storage_slots = 4,
-        .orphan_slots = 1,
-    };
+    struct cu_core_config config = small_core(0, 4);
     struct cu_error err;
 
+    config.fanout = 3;
+    config.cache_bytes = 64u << 20;
     (void)state;
     memset(&n, 0, sizeof(n));
     n.now = 1000 * MS;

@@ -198,18 +198,26 @@ static void wait_for_lookups(uint64_t before, uint32_t more)
     assert_true(node_until(storage_was_asked, &want));
 }
 
+/* A process that stats path, which waits for storage until node_hold ends. */
+static pid_t child_that_waits(const char *path)
+{
+    uint64_t before = node_counter(&node, CU_COUNT_fuse_lookup);
+    pid_t pid;
+
+    node_hold(&node, true);
+    pid = child_that_stats(path);
+    wait_for_lookups(before, 1);
+    return pid;
+}
+
 static void a_killed_process_goes_at_once(void **state)
 {
-    uint64_t before;
     int status;
     pid_t pid;
 
     NEED_MOUNT;
     assert_int_equal(access(MOUNT("/d"), F_OK), 0);
-    before = node_counter(&node, CU_COUNT_fuse_lookup);
-    node_hold(&node, true);
-    pid = child_that_stats(MOUNT("/d/file"));
-    wait_for_lookups(before, 1);
+    pid = child_that_waits(MOUNT("/d/file"));
     assert_int_equal(kill(pid, SIGTERM), 0); /* its default is to end */
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFSIGNALED(status));
@@ -253,17 +261,13 @@ static void forget_fn(struct node *n, void *arg)
 /* The kernel holds /d's lock for the lookup that waits; whoever notifies waits for that lock. */
 static void notifying_does_not_stop_the_loop(void **state)
 {
-    uint64_t before;
     int status;
     pid_t pid;
 
     NEED_MOUNT;
     assert_int_equal(access(MOUNT("/d/file"), F_OK), 0);
     assert_int_equal(access(MOUNT("/other"), F_OK), 0);
-    before = node_counter(&node, CU_COUNT_fuse_lookup);
-    node_hold(&node, true);
-    pid = child_that_stats(MOUNT("/d/another"));
-    wait_for_lookups(before, 1);
+    pid = child_that_waits(MOUNT("/d/another"));
     node_call(&node, forget_fn, (void *)"/d/file");
     assert_int_equal(access(MOUNT("/other"), F_OK), 0);
     assert_true(node_requests(&node) > 0);
@@ -276,16 +280,12 @@ static void notifying_does_not_stop_the_loop(void **state)
 
 static void stopping_frees_those_who_wait(void **state)
 {
-    uint64_t before;
     int status;
     pid_t pid;
 
     NEED_MOUNT;
     assert_int_equal(access(MOUNT("/d/file"), F_OK), 0);
-    before = node_counter(&node, CU_COUNT_fuse_lookup);
-    node_hold(&node, true);
-    pid = child_that_stats(MOUNT("/d/another"));
-    wait_for_lookups(before, 1);
+    pid = child_that_waits(MOUNT("/d/another"));
     node_call(&node, forget_fn, (void *)"/d/file"); /* the notifier may be stuck now, too */
     node_stop(&node);
     assert_int_equal(waitpid(pid, &status, 0), pid);

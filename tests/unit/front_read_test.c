@@ -72,6 +72,15 @@ static int open_at(const char *name)
     return fd;
 }
 
+/* The kernel reads nothing ahead of its own. */
+static int open_at_random(const char *name)
+{
+    int fd = open_at(name);
+
+    assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM), 0);
+    return fd;
+}
+
 static void check(int fd, uint64_t at, size_t size, size_t expected, unsigned seed)
 {
     unsigned char *bytes = malloc(size);
@@ -157,8 +166,7 @@ static void who_begins_in_the_middle_gets_more_at_once(void **state)
 
     if (!*state)
         skip();
-    fd = open_at("/f");
-    assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM), 0);
+    fd = open_at_random("/f");
     before = node_counter(&node, CU_COUNT_read_ahead);
     check(fd, 20 * CHUNK, PAGE, PAGE, 5);
     assert_int_equal(node_counter(&node, CU_COUNT_read_ahead), before);
@@ -174,8 +182,7 @@ static void two_neighbours_among_jumps_get_no_more(void **state)
 
     if (!*state)
         skip();
-    fd = open_at("/f");
-    assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM), 0);
+    fd = open_at_random("/f");
     before = node_counter(&node, CU_COUNT_read_ahead);
     for (unsigned i = 0; i < 5; i++)
         check(fd, jump(i), PAGE, PAGE, 5);

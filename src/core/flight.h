@@ -51,7 +51,7 @@ enum cu_flight_action {
     CU_ACTION_SERVE,   /* answer from what is held */
     CU_ACTION_WAIT,    /* park on the flight */
     CU_ACTION_START,   /* park, and ask the parent or, at the root, storage */
-    CU_ACTION_RESTART, /* ask anew, along the route as it is now */
+    CU_ACTION_RESTART, /* ask again, along the route as it is now */
     CU_ACTION_READ,    /* ask storage here, whatever the tree */
     CU_ACTION_AGAIN,   /* when the read returns, read once more */
     CU_ACTION_FILL,    /* keep the value and answer all who wait */
@@ -94,13 +94,12 @@ struct flight_input {
  * them. The object may be freed afterwards. */
 void cu_flight_step(struct cu_core *core, struct object *object, enum cu_flight_event event,
                     const struct flight_input *in);
-/* The value held is out of date; a request under way is started anew. */
+/* The value held is out of date; a request under way is started again. */
 void cu_flight_drop(struct cu_core *core, struct object *object);
 /* Memory is needed: frees a FILLED object. */
 void cu_flight_evict(struct cu_core *core, struct object *object);
 /* The route of a tree has changed: flights whose request went to `lost`, or was not sent yet, start
- * anew.
- * */
+ * again. */
 void cu_flight_reroute(struct cu_core *core, struct route *route, uint32_t lost);
 /* The storage of this node does not have the file of a DATA flight, or the read failed in a way
  * that does not tell: the next start of the flight asks the root of the path's tree, which read the

@@ -52,7 +52,7 @@ static void changed(struct cu_core *core)
     cu_ready_tick(core);
 }
 
-/* The union anew. It is small and changes seldom. */
+/* Computes the union again. It is small and changes rarely. */
 static void update(struct cu_core *core)
 {
     size_t size = set_size(core);

@@ -8,11 +8,12 @@
  *
  * Chunks of files stay: each belongs to one version, and only the version is asked for again.
  *
- * Objects are not walked through at once: each remembers the latest refresh before it came. It is
- * compared with the refreshes since when it is next looked for, and by a sweep that takes some
- * hundred buckets a tick, and which refreshes that come meanwhile do not begin anew. Of those in
- * [swept, made) the latest are kept; an object that came before these counts as outdated: that
- * happens when there are more of them during one sweep than are kept. */
+ * Objects are not walked through at once: each remembers the latest refresh before it was
+ * stored. Two things compare it with the refreshes since then: its next lookup, and a sweep over
+ * the cache. The sweep takes some hundred buckets in a tick, and a refresh that comes during a
+ * sweep does not restart it. Only the latest refreshes of [swept, made) are kept. An object that is
+ * older than all of these counts as outdated; this happens only when more refreshes come during one
+ * sweep than are kept. */
 #include "core/refresh.h"
 
 #include "base/path.h"

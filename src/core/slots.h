@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Ids of asks and reads, by which answers find their flight. An id is generation << 32 | index, so
- * an answer that comes after its flight has ended or was started anew finds nothing. */
+ * an answer that comes after its flight has ended or was started again finds nothing. */
 #ifndef CU_CORE_SLOTS_H
 #define CU_CORE_SLOTS_H
 

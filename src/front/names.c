@@ -133,9 +133,10 @@ void cu_front_names_count(struct cu_front *front)
     uint64_t records = cu_recovery_used(recovery), full = cu_recovery_left_out(recovery);
 
     if (full > 0 && front->counters[CU_COUNT_recovery_full] == 0)
-        cu_log_warn("the recovery area is full at %llu MiB: should the daemon die, who uses a file "
-                    "that is not in it gets an error",
-                    (unsigned long long)(records >> 20));
+        cu_log_warn(
+            "the recovery area is full at %llu MiB: if the daemon dies, processes that use a "
+            "file that is not in it get an error",
+            (unsigned long long)(records >> 20));
     front->counters[CU_COUNT_inode_bytes] = front->inodes.bytes;
     front->counters[CU_COUNT_recovery_bytes] = records;
     front->counters[CU_COUNT_recovery_full] = full;

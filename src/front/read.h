@@ -21,7 +21,7 @@ void cu_front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 /* The value for part sub of a request of kind READ. */
 void cu_front_read_done(struct cu_front *front, struct cu_front_request *r, uint32_t sub,
                         const struct cu_value *value);
-/* Asks for all parts of the read, anew: nothing is held then. */
+/* Asks for all parts of the read again. No part may be held when it is called. */
 void cu_front_read_start(struct cu_front *front, struct cu_front_request *r);
 /* Drops the references of a read, and frees what it holds. */
 void cu_front_read_clear(struct cu_front_request *r);

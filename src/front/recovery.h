@@ -11,7 +11,7 @@
  * their memory is not returned to the system. When it is full, further records are left out: after
  * a crash the kernel gets ESTALE for these nodes, and looks their names up again.
  *
- * One thread, but for the phase. A NULL area and the handle 0 are allowed: nothing is kept. */
+ * One thread, except for the phase. A NULL area and the handle 0 are allowed: nothing is kept. */
 #ifndef CU_FRONT_RECOVERY_H
 #define CU_FRONT_RECOVERY_H
 

@@ -48,8 +48,8 @@ int cu_front_take_over(struct cu_front *front)
         return -ENOMEM;
     if (front->config.resumes && cu_recovery_incomplete(recovery))
         cu_log_warn(
-            "records of the last daemon are lost: who uses a file of theirs gets ESTALE, and "
-            "its name is looked up again");
+            "inodes of the last daemon are lost: processes that use these files get ESTALE, "
+            "and the names are looked up again");
     return cu_inodes_keep(&front->inodes, recovery, front->config.resumes);
 }
 

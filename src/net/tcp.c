@@ -4,8 +4,8 @@
  *
  * Connections of strangers (peers without the job's key) must not keep the loop busy. One turn
  * accepts a limited number of connections, and after many refusals accepting pauses; connections
- * then wait in the kernel's backlog. Peers with the key wait in the same backlog: the fewer
- * strangers there are, the shorter is that wait. They do not count as refusals.
+ * then wait in the kernel's backlog. Peers with the key wait in the same backlog, behind
+ * the strangers. They do not count as refusals.
  *
  * Invariants: all on the loop thread. A link is in `links` until it is closed, in `waiting` until
  * it is up, in `dirty` while it has messages to flush or an end to tell. The memory of the

@@ -240,7 +240,7 @@ int cu_client_open_any(const struct cu_job *job, struct cu_client *client, struc
 
 int cu_client_read_job(const char *path, struct cu_job *job, struct cu_error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     struct stat st;
     char *text = NULL;
     ssize_t n = 0;
@@ -248,7 +248,8 @@ int cu_client_read_job(const char *path, struct cu_job *job, struct cu_error *er
 
     if (fd < 0)
         return cu_error_set(err, errno == ENOENT ? -ENOENT : -EIO, "%s: %s", path, strerror(errno));
-    if (fstat(fd, &st) != 0 || st.st_size > CU_JOB_TEXT_MAX || st.st_uid != getuid()) {
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > CU_JOB_TEXT_MAX ||
+        st.st_uid != getuid()) {
         rc = cu_error_set(err, -EINVAL, "%s: is not a job description of this user", path);
         goto out;
     }

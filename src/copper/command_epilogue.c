@@ -6,6 +6,7 @@
 #include "control/client.h"
 #include "copper/cli.h"
 #include "copper/local_stop.h"
+#include "host/child.h"
 #include "host/lock.h"
 #include "host/mountinfo.h"
 #include "host/mounts.h"
@@ -21,8 +22,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/wait.h>
 #include <unistd.h>
+
+/* For all of a user's files: he may add to them, and stop the process that runs as him. */
+#define LIMIT_MS 60000
 
 struct epilogue {
     char run_dir[CU_PATH_MAX];
@@ -83,7 +86,7 @@ static int do_mounts(struct epilogue *e)
 /* The description of a job that was launched here: removed when no daemon of the job answers. */
 static void do_job_file(struct epilogue *e, const char *path)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     struct cu_client client = {.channel.fd = -1};
     struct cu_job job;
 
@@ -190,9 +193,11 @@ static int run(const struct cu_command *command, int argc, char **argv)
     }
     if (pid < 0)
         return cu_cli_fail(CU_EXIT_FAILED, "fork: %s", strerror(errno));
-    while (waitpid(pid, &ended, 0) < 0 && errno == EINTR)
-        ;
-    return WIFEXITED(ended) ? WEXITSTATUS(ended) : CU_EXIT_FAILED;
+    ended = cu_child_wait(pid, LIMIT_MS);
+    if (ended == -ETIMEDOUT)
+        return cu_cli_fail(CU_EXIT_FAILED, "epilogue: not done within %d s, and given up",
+                           LIMIT_MS / 1000);
+    return ended == CU_EXIT_OK ? CU_EXIT_OK : CU_EXIT_FAILED;
 }
 
 const struct cu_command cu_command_epilogue = {

@@ -74,7 +74,7 @@ static int clear_old(const char *path, struct cu_error *err)
 {
     struct cu_client client;
     struct cu_job old;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     int rc;
 
     if (fd < 0)

@@ -29,9 +29,12 @@ struct walk {
     struct cu_error *err;
 };
 
-static bool is_trusted(const struct walk *w, uid_t uid)
+/* of_all: the name stands in a directory in which others may make names. In a user namespace all
+ * users that it does not map look the same, root among them: there, only who made what nobody else
+ * can have made is trusted. */
+static bool is_trusted(const struct walk *w, uid_t uid, bool of_all)
 {
-    return uid == geteuid() || uid == 0 || uid == w->root_owner;
+    return uid == geteuid() || uid == 0 || (uid == w->root_owner && !of_all);
 }
 
 static int fail(const struct walk *w, int code, const char *what)
@@ -39,9 +42,9 @@ static int fail(const struct walk *w, int code, const char *what)
     return cu_error_set(w->err, code, "%s: %s", w->at, what);
 }
 
-static int judge_owner(const struct walk *w, const struct stat *st, const char *what)
+static int judge_owner(const struct walk *w, const struct stat *st, bool of_all, const char *what)
 {
-    if (is_trusted(w, st->st_uid))
+    if (is_trusted(w, st->st_uid, of_all))
         return 0;
     return cu_error_set(w->err, -EPERM, "%s%s belongs to another user (uid %lu)", w->at, what,
                         (unsigned long)st->st_uid);
@@ -49,13 +52,15 @@ static int judge_owner(const struct walk *w, const struct stat *st, const char *
 
 static int judge_dir(struct walk *w, const struct stat *st)
 {
-    bool shared = (st->st_mode & (S_IWGRP | S_IWOTH)) != 0;
+    bool shared = (st->st_mode & (S_IWGRP | S_IWOTH)) != 0, of_all = w->shared;
+    int rc;
 
     w->shared = shared;
     if (w->trust == CU_TRUST_LINKS)
         return 0;
-    if (!is_trusted(w, st->st_uid))
-        return judge_owner(w, st, "");
+    rc = judge_owner(w, st, of_all, "");
+    if (rc < 0)
+        return rc;
     if (shared && (st->st_mode & S_ISVTX) == 0)
         return cu_error_set(w->err, -EPERM,
                             "%s has mode %04o: others may exchange what is in it (chmod go-w)",
@@ -90,6 +95,7 @@ static int enter_root(struct walk *w)
         return rc;
     }
     w->root_owner = st.st_uid;
+    w->shared = false;
     return enter(w, fd);
 }
 
@@ -105,7 +111,7 @@ static int follow(struct walk *w, const char *name, const struct stat *st)
         return cu_error_set(w->err, -EPERM,
                             "%s is a symbolic link in a directory that anybody may write to",
                             w->at);
-    rc = judge_owner(w, st, " is a symbolic link and");
+    rc = judge_owner(w, st, w->shared, " is a symbolic link and");
     if (rc < 0)
         return rc;
     if (++w->links > LINKS_MAX)
@@ -324,7 +330,7 @@ static int judge_beside(const struct program *program, const char *path, const s
 int cu_trust_as_program(const char *path, struct cu_error *err)
 {
     char parent[CU_PATH_MAX];
-    struct program program;
+    struct program program = {0};
     struct stat dir, link, file;
     size_t len = strlen(path);
     int rc = look_at_program(&program);

@@ -3,8 +3,9 @@
  * through descriptors, each opened without following a link and checked after it was opened, so
  * that nothing can be replaced between check and use.
  *
- * Trusted owners are this user, root, and whoever owns "/" (root, as a user namespace shows him).
- * */
+ * Trusted owners are this user, root, and whoever owns "/" (root, as a user namespace shows him),
+ * the last only of what does not stand in a directory in which others may make names: there, the
+ * same number may stand for any user. */
 #ifndef CU_HOST_TRUST_H
 #define CU_HOST_TRUST_H
 

@@ -134,3 +134,13 @@ nobody_was_caught() {
         [[ $output == *"the job description is not a file of this user alone (uid $(id -u games))"* ]]
     done
 }
+
+@test "what a user leaves in his run directory does not hold up root's epilogue" {
+    # shellcheck disable=SC2016
+    neighbour 'mkdir -m 700 "/tmp/copper-$(id -u)" && cd "/tmp/copper-$(id -u)" &&
+        mkfifo a.job b.lock && ln -s a.job c.job && ln -s /dev/zero d.job && ln -s / e.lock && mkdir f.job'
+    run on node1 timeout "$PATIENCE" "$COPPER_BUILD/copper" epilogue games
+    [ "$status" -lt 2 ]
+    # A link is not followed, a directory not removed, as much as the user may do.
+    [ "$(on node1 sh -c 'cd /tmp/copper-*/ && echo *')" = "c.job d.job e.lock f.job" ]
+}

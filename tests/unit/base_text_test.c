@@ -44,6 +44,11 @@ static void what_speaks_is_escaped(void **state)
             "b",
             "a\\xe2\\x80\\xaeb"); /* right to left */
     line_is("\xf3\xa0\x81\x81", "\\xf3\\xa0\\x81\\x81");
+    line_is("\xe2\x80\x8b", "\\xe2\\x80\\x8b"); /* of no width */
+    line_is("\xe2\x81\xa0", "\\xe2\\x81\\xa0");
+    line_is("\xc2\xad", "\\xc2\\xad");          /* a soft hyphen */
+    line_is("\xe3\x85\xa4", "\\xe3\\x85\\xa4"); /* a filler */
+    line_is("\xf0\x9d\x85\xb3", "\\xf0\\x9d\\x85\\xb3");
 }
 
 static void what_is_not_utf8_is_escaped(void **state)

@@ -12,10 +12,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char base[64];
@@ -101,6 +104,49 @@ static void links_of_others_are_not_followed(void **state)
     assert_int_equal(open_dir(at("link"), CU_TRUST_WAY, false, NULL), -EPERM);
     assert_int_equal(fchownat(base_fd, "link", 12345, 12345, AT_SYMLINK_NOFOLLOW), 0);
     assert_int_equal(open_dir(at("link"), CU_TRUST_LINKS, false, NULL), -EPERM);
+}
+
+/* Runs as another user, in a user namespace that knows only this one: whoever else owns something
+ * is shown as the same nobody, root among them. Exit status 1: a wrong judgement; 77: not possible.
+ */
+__attribute__((noreturn)) static void judge_as_one_of_a_namespace(const char *own)
+{
+    int fd;
+
+    if (setgid(12346) != 0 || setuid(12346) != 0 || prctl(PR_SET_DUMPABLE, 1) != 0 ||
+        unshare(CLONE_NEWUSER) != 0)
+        _exit(77);
+    fd = open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, "12346 12346 1\n", 14) != 14)
+        _exit(77);
+    if (open_dir("/tmp", CU_TRUST_WAY, false, NULL) != 0 ||
+        open_dir(own, CU_TRUST_WAY, false, NULL) != 0)
+        _exit(1);
+    /* Of the test, and so of anybody. */
+    _exit(open_dir(base, CU_TRUST_WAY, false, NULL) == -EPERM ? 0 : 1);
+}
+
+static void nobody_is_not_root_where_anybody_makes_names(void **state)
+{
+    char own[] = "/tmp/cu-trust-own-XXXXXX";
+    int status = 0;
+    pid_t pid;
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(fchmodat(base_fd, ".", 0755, 0), 0);
+    assert_non_null(mkdtemp(own));
+    assert_int_equal(chown(own, 12346, 12346), 0);
+    pid = fork();
+    if (pid == 0)
+        judge_as_one_of_a_namespace(own);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(rmdir(own), 0);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77)
+        skip();
+    assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 /* What a program obeys is as safe from others as the program itself. */
@@ -237,6 +283,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(links_are_followed_where_nobody_else_puts_them),
         CASE(links_of_others_are_not_followed),
+        CASE(nobody_is_not_root_where_anybody_makes_names),
         CASE(files_beside_the_program),
         CASE(bad_paths),
         CASE(files_are_appended_to_or_replaced),

@@ -51,6 +51,26 @@ static void secrets_are_not_served(void **state)
         "/home/alice/.local/share/keyrings",
         "/home/alice/.kube/config",
         "/home/alice/.docker",
+        "/home/alice/.copper.aB3xYz", /* a launcher's */
+        "/home/alice/.cargo/credentials.toml",
+        "/home/alice/.cache/huggingface/token",
+        "/home/alice/.config/BraveSoftware/x",
+        "/home/alice/.local/share/kwalletd",
+        /* as storage that ignores case takes it */
+        "/home/alice/.SSH/id_rsa",
+        "/home/alice/.Ssh",
+        "/home/alice/.CONFIG/GCloud",
+        "/home/alice/.local/Share/KeyRings",
+        "/home/alice/.XAUTHORITY",
+        "/home/alice/.\xc5\xbfsh", /* long s */
+        "/home/alice/.\xc3\x9fh",  /* sharp s */
+        "/home/alice/.\xe2\x84\xaa"
+        "ube",                                  /* Kelvin */
+        "/home/alice/.con\xef\xac\x81g/gcloud", /* ligature */
+        "/home/alice/.s\xe2\x80\x8dsh/x",       /* joiner */
+        "/home/alice/\xe2\x81\xa0.ssh",         /* word joiner */
+        "/home/alice/.local/\xc2\xadshare/keyr\xcd\x8fings",
+        "/home/alice/.ssh\xf3\xa0\x81\x81",
     };
     static const char *const served[] = {
         "/",
@@ -75,6 +95,14 @@ static void secrets_are_not_served(void **state)
         "/keyrings",
         "/usr/lib/python3/dist-packages/keyrings",
         "/etc/hosts",
+        "/home/alice/.copper",
+        "/home/alice/.copper-test",
+        "/home/alice/.cargo/bin",
+        "/home/alice/.cache/huggingface/hub",
+        "/home/alice/\xe2\x80\x8d",
+        "/home/alice/.\xc3\xa4sh",
+        "/home/alice/.\xe2\x80",
+        "/home/alice/\xf3\xa0\x81",
     };
 
     (void)state;
@@ -135,10 +163,36 @@ static void listings_agree_with_lookups(void **state)
                                        "/lus",
                                        "/lus/project",
                                        "/var",
-                                       "/home/a/.local/share"};
-    static const char *const names[] = {"run",  "var",    "lib",      ".ssh",    "ssh-x", "x",
-                                        "tmp",  "lus",    "project",  "gcloud",  "home",  "a",
-                                        ".aws", "krb5cc", "keyrings", ".config", "root"};
+                                       "/home/a/.local/share",
+                                       "/home/a/.local/SHARE",
+                                       "/home/a/.cargo",
+                                       "/home/a/.CONFIG",
+                                       "/home/a/.cache/huggingface"};
+    static const char *const names[] = {"run",
+                                        "var",
+                                        "lib",
+                                        ".ssh",
+                                        "ssh-x",
+                                        "x",
+                                        "tmp",
+                                        "lus",
+                                        "project",
+                                        "gcloud",
+                                        "home",
+                                        "a",
+                                        ".aws",
+                                        "krb5cc",
+                                        "keyrings",
+                                        ".config",
+                                        "root",
+                                        "KeyRings",
+                                        "token",
+                                        "credentials",
+                                        "credentials.toml",
+                                        "\xe2\x81\xa0.ssh",
+                                        ".SSH",
+                                        ".copper.abcdef",
+                                        "GCloud"};
 
     (void)state;
     for (size_t l = 0; l < sizeof(lists) / sizeof(lists[0]); l++) {

@@ -11,6 +11,21 @@
 #include <errno.h>
 #include <string.h>
 
+#define PEER_LINES 100u /* a minute: who has the key may connect again and again */
+
+/* May a line about a peer be logged? */
+static bool may_log(struct cu_daemon *daemon)
+{
+    unsigned left_out;
+
+    daemon->peer_lines.most = PEER_LINES;
+    if (!cu_log_limit_take(&daemon->peer_lines, uv_hrtime(), &left_out))
+        return false;
+    if (left_out > 0)
+        cu_log_warn("%u more lines about peers were left out", left_out);
+    return true;
+}
+
 void cu_daemon_gone(struct cu_daemon *daemon, const void *owner)
 {
     cu_commands_gone(daemon->commands, owner);
@@ -30,13 +45,15 @@ static void on_up(void *context, struct cu_link *link, struct cu_peer peer,
         return;
     }
     if (rank >= daemon->links.node_count || rank == daemon->config.rank) {
-        cu_log_warn("%s: says it is rank %u; refused", cu_link_name(link), rank);
+        if (may_log(daemon))
+            cu_log_warn("%s: says it is rank %u; refused", cu_link_name(link), rank);
         cu_link_close(link);
         return;
     }
     if (child && !cu_links_may_have(&daemon->links, rank, who->instance)) {
-        cu_log_warn("%s: says it is rank %u, which another one has; refused", cu_link_name(link),
-                    rank);
+        if (may_log(daemon))
+            cu_log_warn("%s: says it is rank %u, which another one has; refused",
+                        cu_link_name(link), rank);
         cu_core_counters(daemon->core)[CU_COUNT_ranks_refused]++;
         cu_link_close(link);
         return;
@@ -46,8 +63,9 @@ static void on_up(void *context, struct cu_link *link, struct cu_peer peer,
     cu_links_set(&daemon->links, peer, link, true);
     if (child)
         cu_links_bind(&daemon->links, rank, who->instance);
-    cu_log_info("%s is connected as %s (%s)", daemon->config.job->hosts.names[rank],
-                child ? "child" : "parent", cu_link_name(link));
+    if (may_log(daemon))
+        cu_log_info("%s is connected as %s (%s)", daemon->config.job->hosts.names[rank],
+                    child ? "child" : "parent", cu_link_name(link));
     cu_core_peer_up(daemon->core, peer, uv_hrtime());
     cu_driver_run(&daemon->driver);
 }
@@ -92,8 +110,9 @@ static void on_message(void *context, struct cu_link *link, const struct cu_msg 
     } else if (cu_links_who(&daemon->links, link, &peer)) {
         cu_core_message(daemon->core, peer, msg, uv_hrtime());
     } else {
-        cu_log_warn("%s: a client sent %s; closed", cu_link_name(link),
-                    cu_msg_type_name(msg->type));
+        if (may_log(daemon))
+            cu_log_warn("%s: a client sent %s; closed", cu_link_name(link),
+                        cu_msg_type_name(msg->type));
         cu_daemon_gone(daemon, link);
         cu_link_close(link);
     }
@@ -107,13 +126,13 @@ static void on_down(void *context, struct cu_link *link, struct cu_peer peer, in
 
     cu_daemon_gone(daemon, link);
     if (cu_links_who(&daemon->links, link, &known)) {
-        if (cu_links_get(&daemon->links, known) != NULL)
+        if (cu_links_get(&daemon->links, known) == NULL)
+            cu_links_failed(&daemon->links, known.rank, error);
+        else if (may_log(daemon))
             cu_log_info("%s is no longer connected as %s: %s",
                         daemon->config.job->hosts.names[peer.rank],
                         peer.side == CU_CHILD ? "child" : "parent",
                         error != 0 ? strerror(error) : "closed");
-        else
-            cu_links_failed(&daemon->links, known.rank, error);
         cu_links_clear(&daemon->links, known);
         cu_commands_peer_down(daemon->commands, peer, uv_hrtime());
         cu_core_peer_down(daemon->core, peer, error, uv_hrtime());

@@ -4,6 +4,7 @@
  * a second daemon could disturb. Each step is undone when a later one fails. */
 #include "copperd/start.h"
 
+#include "base/text.h"
 #include "copperd/daemon.h"
 #include "copperd/detach.h"
 #include "copperd/logdir.h"
@@ -69,7 +70,12 @@ struct start {
 
 static int complain(const struct start *start, const struct cu_error *err)
 {
-    fprintf(stderr, "copperd: %s: %s\n", start->host, err->text);
+    char text[2 * CU_ERROR_TEXT_MAX], line[CU_TEXT_BYTES(sizeof(text))];
+
+    /* Names in it may be of any bytes, and by hand this goes to a terminal. */
+    snprintf(text, sizeof(text), "copperd: %s: %s", start->host, err->text);
+    cu_text_line(line, sizeof(line), text, strlen(text));
+    fprintf(stderr, "%s\n", line);
     return 1;
 }
 

@@ -14,6 +14,7 @@
 #include "core/core.h"
 #include "core/driver.h"
 #include "front/front.h"
+#include "host/loglimit.h"
 #include "loop/aside.h"
 #include "net/transport.h"
 #include "storage/storage.h"
@@ -35,10 +36,11 @@ struct cu_daemon {
     struct cu_core *core;
     struct cu_transport *transport;
     struct cu_storage *storage;
-    struct cu_front *front;       /* NULL before the mount is up and after the unmount */
-    struct cu_socket *socket;     /* the control socket */
-    struct cu_commands *commands; /* the control plane */
-    struct cu_links links;        /* connections to peers */
+    struct cu_front *front;         /* NULL before the mount is up and after the unmount */
+    struct cu_socket *socket;       /* the control socket */
+    struct cu_commands *commands;   /* the control plane */
+    struct cu_links links;          /* connections to peers */
+    struct cu_log_limit peer_lines; /* about who connects and disconnects */
     uv_signal_t sigterm, sigint, sigusr1;
     uv_poll_t lease; /* of the session whose end is the job's */
     struct cu_looptime looptime;

@@ -282,6 +282,7 @@ struct cu_transport *cu_transport_tcp_create(const struct cu_transport_config *c
         tcp->config.network = &tcp->no_network;
     tcp->config.identity.role = CU_ROLE_PEER;
     cu_auth_job_init(&tcp->auth_job, config->identity.key);
+    cu_tcp_log_init(tcp);
     if (!tcp->config.handshake_timeout_ms)
         tcp->config.handshake_timeout_ms = HANDSHAKE_TIMEOUT_MS;
     if (!tcp->config.unproven_max)

@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "core/counters.h"
 #include "host/address.h"
+#include "host/loglimit.h"
 #include "loop/deferred.h"
 #include "loop/refusal.h"
 #include "net/link.h"
@@ -37,9 +38,9 @@ struct cu_tcp {
     unsigned unproven;      /* accepted ones among them */
     struct cu_list dirty;   /* links with something to do at the end of this turn */
     bool destroyed;
-    /* Rate limit for log lines about strangers, of whom thousands may connect from many hosts. */
-    uint64_t refused_since_ns;
-    unsigned refused_logged, refused_silent;
+    /* Lines about strangers, of whom thousands may connect from many hosts, and about connections
+     * to this node that ended with an error. */
+    struct cu_log_limit refused, ended;
     unsigned char *rx; /* CU_TCP_RX_BYTES */
     uint64_t room[2];  /* taken by unfinished payloads, [accepted] */
     unsigned clients;  /* links of the copper command that are up */
@@ -155,6 +156,7 @@ void cu_tcp_room_for_client(struct cu_tcp_link *link);
 void cu_tcp_name(struct cu_tcp_link *link);
 void cu_tcp_log_end(const struct cu_tcp_link *link, int error);
 /* Would a refusal now be logged? */
+void cu_tcp_log_init(struct cu_tcp *tcp);
 bool cu_tcp_may_log_refusal(const struct cu_tcp *tcp);
 
 /* tcp_io.c */

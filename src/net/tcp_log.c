@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Log lines about links that end. Thousands of strangers may connect from many hosts, so refusals
- * have a limited number of lines per minute; the rest are counted, and the count is logged with the
- * first line of a later minute. */
+/* Log lines about links that end. Thousands of strangers may connect from many hosts, and who has
+ * the key may connect again and again, so these have a limited number of lines per minute; the rest
+ * are counted, and the count is logged with the first line of a later minute. */
 #include "net/tcp.h"
 
 #include "host/log.h"
@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define REFUSED_PERIOD_NS UINT64_C(60000000000)
-#define REFUSED_LINES     10u /* in such a period */
+#define REFUSED_LINES 10u /* a minute */
+#define ENDED_LINES   100u
 
 static const char *reason(enum cu_tcp_state state, int error)
 {
@@ -32,34 +32,37 @@ static const char *reason(enum cu_tcp_state state, int error)
     return refused ? refused : strerror(-error);
 }
 
-static bool period_is_over(const struct cu_tcp *tcp, uint64_t now)
+void cu_tcp_log_init(struct cu_tcp *tcp)
 {
-    return tcp->refused_since_ns == 0 || now - tcp->refused_since_ns >= REFUSED_PERIOD_NS;
+    tcp->refused.most = REFUSED_LINES;
+    tcp->ended.most = ENDED_LINES;
 }
 
 bool cu_tcp_may_log_refusal(const struct cu_tcp *tcp)
 {
-    return tcp->refused_logged < REFUSED_LINES || period_is_over(tcp, uv_hrtime());
+    return cu_log_limit_has_room(&tcp->refused, uv_hrtime());
 }
 
 static void log_refusal(struct cu_tcp *tcp, const char *host, const char *why)
 {
-    uint64_t now = uv_hrtime();
+    unsigned left_out;
 
-    if (period_is_over(tcp, now)) {
-        if (tcp->refused_silent > 0)
-            cu_log_warn("refused %u more connections since the last such line",
-                        tcp->refused_silent);
-        tcp->refused_since_ns = now;
-        tcp->refused_logged = 0;
-        tcp->refused_silent = 0;
-    }
-    if (tcp->refused_logged >= REFUSED_LINES) {
-        tcp->refused_silent++;
+    if (!cu_log_limit_take(&tcp->refused, uv_hrtime(), &left_out))
         return;
-    }
-    tcp->refused_logged++;
+    if (left_out > 0)
+        cu_log_warn("refused %u more connections since the last such line", left_out);
     cu_log_warn("refused a connection from %s: %s", host[0] ? host : "unknown", why);
+}
+
+static void log_ended(struct cu_tcp *tcp, const char *name, const char *why)
+{
+    unsigned left_out;
+
+    if (!cu_log_limit_take(&tcp->ended, uv_hrtime(), &left_out))
+        return;
+    if (left_out > 0)
+        cu_log_warn("%u more connections ended since the last such line", left_out);
+    cu_log_warn("connection to %s ended: %s", name, why);
 }
 
 void cu_tcp_log_end(const struct cu_tcp_link *link, int error)
@@ -73,7 +76,7 @@ void cu_tcp_log_end(const struct cu_tcp_link *link, int error)
     }
 
     if (link->state == CU_TCP_UP && error)
-        cu_log_warn("connection to %s ended: %s", link->base.name, why);
+        log_ended(link->tcp, link->base.name, why);
     else if (link->state == CU_TCP_UP)
         cu_log_debug("connection to %s ended", link->base.name);
     else if (link->accepted)

@@ -195,6 +195,14 @@ rogue() {
     until_true parent_is node2 node1
 }
 
+@test "who has the key, and connects again and again, does not fill the log" {
+    up
+    run -0 peer node1 claims 1 250
+    grep -q "says it is rank 1, which another one has; refused" "$WORK/log/copperd-node1"-*.log
+    # A minute may end meanwhile.
+    [ "$(grep -c "says it is rank 1" "$WORK/log/copperd-node1"-*.log)" -le 200 ]
+}
+
 # resident NODE: bytes of its daemon's own memory, in MB.
 resident() {
     on "$1" awk '/^RssAnon/ { print int($2 / 1024) }' "/proc/$(daemon "$1")/status"

@@ -19,10 +19,10 @@ static void read_note(int fd, struct cu_lock_seen *note)
     char text[256] = "";
     ssize_t len = pread(fd, text, sizeof(text) - 1, 0);
 
-    *note = (struct cu_lock_seen){.fd = fd};
+    *note = (struct cu_lock_seen){.fd = fd, .rank = UINT32_MAX};
     if (len > 0)
-        (void)sscanf(text, "pid %ld\njob %32[0-9a-f]\ndirs %" SCNu32, &note->pid, note->job_id,
-                     &note->dirs);
+        (void)sscanf(text, "pid %ld\njob %32[0-9a-f]\ndirs %" SCNu32 "\nstarts %*u\nrank %" SCNu32,
+                     &note->pid, note->job_id, &note->dirs, &note->rank);
 }
 
 /* 0 or -errno. */
@@ -47,12 +47,13 @@ static int try_lock(int fd, const char *path)
     return held.st_ino == named.st_ino && held.st_dev == named.st_dev;
 }
 
-int cu_lock_take(struct cu_lock *lock, const char *path, const char *job_id, struct cu_error *err)
+int cu_lock_take(struct cu_lock *lock, const char *path, const char *job_id, uint32_t rank,
+                 struct cu_error *err)
 {
     struct cu_lock_seen note;
     int rc = 0;
 
-    *lock = (struct cu_lock){.fd = -1};
+    *lock = (struct cu_lock){.fd = -1, .rank = rank};
     if (snprintf(lock->path, sizeof(lock->path), "%s", path) >= (int)sizeof(lock->path))
         return cu_error_set(err, -ENAMETOOLONG, "%s: name too long", path);
     snprintf(lock->job_id, sizeof(lock->job_id), "%s", job_id);
@@ -69,6 +70,11 @@ int cu_lock_take(struct cu_lock *lock, const char *path, const char *job_id, str
         read_note(fd, &note);
         close(fd);
     }
+    if (rc == -EBUSY && strcmp(note.job_id, job_id) == 0 && note.rank != rank)
+        return cu_error_set(err, rc,
+                            "already running here for this job, as another of its hosts (pid %ld): "
+                            "the list names this host twice",
+                            note.pid);
     if (rc == -EBUSY && strcmp(note.job_id, job_id) == 0)
         return cu_error_set(err, -EALREADY, "already running here for this job (pid %ld)",
                             note.pid);
@@ -94,8 +100,8 @@ int cu_lock_take(struct cu_lock *lock, const char *path, const char *job_id, str
 static int write_note(struct cu_lock *lock)
 {
     char text[160];
-    int len = snprintf(text, sizeof(text), "pid %ld\njob %s\ndirs %u\nstarts %u\n", (long)getpid(),
-                       lock->job_id, lock->dirs_made, lock->starts);
+    int len = snprintf(text, sizeof(text), "pid %ld\njob %s\ndirs %u\nstarts %u\nrank %u\n",
+                       (long)getpid(), lock->job_id, lock->dirs_made, lock->starts, lock->rank);
 
     if (pwrite(lock->fd, text, (size_t)len, 0) != len || ftruncate(lock->fd, len) < 0)
         return errno != 0 ? -errno : -ENOSPC;

@@ -14,6 +14,7 @@ struct cu_lock {
     int fd; /* -1: not held */
     char path[CU_PATH_MAX];
     char job_id[33];    /* hex */
+    uint32_t rank;      /* in that job */
     uint32_t dirs_left; /* directories that a killed daemon had made for its mount */
     uint32_t dirs_made;
     uint32_t starts; /* daemons so far */
@@ -27,9 +28,10 @@ enum cu_lock_byte {
 };
 
 /* Takes the lock for this process. -EBUSY with err when a daemon of another job lives, -EALREADY
- * with err when it is of this one; -errno with err. */
+ * with err when it is of this one and has this rank; -errno with err. */
 __attribute__((warn_unused_result)) int cu_lock_take(struct cu_lock *lock, const char *path,
-                                                     const char *job_id, struct cu_error *err);
+                                                     const char *job_id, uint32_t rank,
+                                                     struct cu_error *err);
 /* Notes how many directories were made, for the process that has to clean up after this one. 0 or
  * -errno. */
 __attribute__((warn_unused_result)) int cu_lock_note(struct cu_lock *lock, uint32_t dirs_made);
@@ -50,6 +52,7 @@ struct cu_lock_seen {
     long pid;        /* of the supervisor when it wrote this; 0: not known */
     char job_id[33]; /* "": not known */
     uint32_t dirs;   /* directories that the daemon made for its mount */
+    uint32_t rank;   /* in the job; UINT32_MAX: not known */
 };
 
 void cu_lock_see(const char *path, struct cu_lock_seen *seen);

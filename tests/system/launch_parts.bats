@@ -137,6 +137,13 @@ all_serve() {
     all_serve
 }
 
+@test "two names of one host in the list: said at once, and not waited for" {
+    rsh_where '"login alias "*) shift; exec '"$CLUSTER_BIN"'/rsh node1 "$@" ;;'
+    run -1 on login env COPPER_RSH="$rsh" COPPER_RSH_PARTS=0 "$COPPER_BIN/launch_copper.sh" -H node1,alias -s 600
+    [[ $output == *"already running here for this job, as another of its hosts"* ]]
+    nothing_left
+}
+
 @test "a failure behind a part's first host is that host's own, and nothing is left" {
     on node6 sh -c 'mkdir -m 700 -p /tmp/root && touch /tmp/root/copper'
     rsh_where ''

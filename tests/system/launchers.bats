@@ -58,6 +58,35 @@ END
     [ "$(hosts FLUX_URI=local:///x)" = 'n[1-3]' ]
 }
 
+# taken TEXT: how many hosts copper makes of a list; printf's escapes.
+taken() {
+    # shellcheck disable=SC2059
+    COPPER_RUN_DIR=$BATS_TEST_TMPDIR/run "$COPPER_BIN/copper" job create -v "$BATS_TEST_TMPDIR/mount" \
+        < <(printf -- "$1") >"$BATS_TEST_TMPDIR/path" && sed -n 's/^hosts //p' "$(cat "$BATS_TEST_TMPDIR/path")"
+}
+
+@test "host lists as files have them: Hydra's, Open MPI's, CRLF, repeats; malformed ones are named" {
+    local list=$BATS_TEST_TMPDIR/list bad
+    [ "$(taken 'n1:4 binding=user:0,1\nn2:4\n')" = 2 ]
+    [ "$(taken 'n1 slots=2\nn2 max_slots=4\n')" = 2 ]
+    [ "$(taken 'n1\r\nn2\r\nn1\r\n')" = 2 ]
+    [ "$(taken 'n1,,n2\n# n3\n\n')" = 2 ]
+    [ "$(taken 'n[1-2]x[1-2]\n')" = 4 ]
+    for bad in '' '\n' '::1' 'fe80::1%%eth0' '[::1]:4' 'n[1-' 'n[3-1]' 'n[1-9999999]' 'n1;x' '-oProxyCommand=x' '\xef\xbb\xbfn1'; do
+        run -2 taken "$bad"
+        [[ $output == "copper: host list: "* ]]
+    done
+    # The columns behind the name do not count, and neither does a carriage return.
+    printf 'n1 4 q@n1 <NULL>\r\nn2 4 q@n2 UNDEFINED\r\n' >"$list"
+    [ "$(taken "$(hosts JOB_ID=1 SGE_ROOT=/sge PE_HOSTFILE="$list")")" = 2 ]
+    printf 'batch\nn1\nn1\nn2\n' >"$list"
+    [ "$(hosts LSB_JOBID=1 LSB_DJOB_HOSTFILE="$list" LSB_MCPU_HOSTS='batch 1 n1 2 n2 1' | uniq | xargs)" = "n1 n2" ]
+    # A list without a host is an error, whoever gave it.
+    : >"$list"
+    run -2 env -i PATH="$PATH" PBS_JOBID=1 PBS_NODEFILE="$list" "$COPPER_BIN/launch_copper.sh"
+    [[ $output == *"holds no host"* ]]
+}
+
 @test "the hosts of a Slurm job: all components, and addresses where names lead nowhere" {
     stub scontrol <<'END'
 case "$*" in

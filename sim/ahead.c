@@ -34,6 +34,19 @@ static void on_want(void *context, const struct cu_ahead_want *want)
     cu_core_prefetch(node->core, &what, node->sim->engine.now_ns);
 }
 
+static int on_fetch(void *context, const struct cu_ahead_want *want, uint32_t tag)
+{
+    struct cu_sim_node *node = context;
+    struct cu_request what = {.kind = want->kind,
+                              .flags = want->content ? CU_WANT_CONTENT : 0,
+                              .path = want->path,
+                              .path_len = want->path_len,
+                              .version = want->version,
+                              .chunk = want->chunk};
+
+    return cu_core_want(node->core, &what, CU_SIM_FETCH | tag, node->sim->engine.now_ns);
+}
+
 static struct cu_ahead_load on_load(void *context)
 {
     const struct cu_sim_node *node = context;
@@ -117,6 +130,7 @@ void cu_sim_ahead_init(struct cu_sim *sim, struct cu_sim_node *node)
     struct cu_ahead_config config = {
         .ports = {.context = node,
                   .want = on_want,
+                  .fetch = on_fetch,
                   .load = on_load,
                   .place = on_place,
                   .dir_path = on_dir_path,

@@ -85,7 +85,7 @@ static void finish(struct cu_sim *sim, struct cu_sim_node *node, uint32_t index,
 
 static uint64_t cookie_of(const struct cu_sim *sim, uint32_t index)
 {
-    return (uint64_t)sim->reqs[index].generation << 32 | index;
+    return (uint64_t)(sim->reqs[index].generation & INT32_MAX) << 32 | index;
 }
 
 static struct cu_request request_of(const struct cu_sim *sim, enum cu_kind kind, uint32_t file)
@@ -270,8 +270,12 @@ void cu_sim_front_reply(struct cu_sim *sim, struct cu_sim_node *node, uint64_t c
     uint32_t result = 0;
     enum cu_kind kind;
 
-    if (!req || req->generation != (uint32_t)(cookie >> 32) || req->state != CU_SIM_REQ_OPEN ||
-        req->node != node->rank || req->inc != node->inc) {
+    if (cookie & CU_SIM_FETCH) {
+        cu_sim_recipe_fetched(sim, node, cookie, value);
+        return;
+    }
+    if (!req || (req->generation & INT32_MAX) != (uint32_t)(cookie >> 32) ||
+        req->state != CU_SIM_REQ_OPEN || req->node != node->rank || req->inc != node->inc) {
         cu_sim_violation(sim, "node %u: a reply to a request that is not open", node->rank);
         return;
     }

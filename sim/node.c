@@ -127,7 +127,7 @@ static void port_ready(void *context)
         cu_core_ready(node->core, NULL) < sim->config.nodes)
         return;
     sim->result->ready_ns = sim->engine.now_ns;
-    if (sim->config.faults)
+    if (sim->config.faults || sim->config.recipe_wait)
         return;
     for (uint32_t i = 0; i < sim->config.nodes; i++)
         cu_sim_kernel_start(sim, &sim->nodes[i], sim->engine.now_ns);
@@ -206,6 +206,8 @@ void cu_sim_node_boot(struct cu_sim *sim, struct cu_sim_node *node)
     node->reads_why = 0;
     cu_sim_engine_push(&sim->engine, sim->engine.now_ns + c->machine.mount_ns, CU_SIM_MOUNT,
                        node->rank, node->inc, NULL);
+    if (sim->recipe)
+        cu_sim_recipe_start(sim, node);
     cu_sim_node_run(node);
 }
 

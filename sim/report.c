@@ -67,6 +67,8 @@ void cu_sim_report(FILE *out, const struct cu_sim_config *c, const struct cu_sim
     put(&sink, "trees", c->trees, "trees");
     put(&sink, "chunk", c->chunk_bytes, "bytes");
     put(&sink, "ready", (double)r->ready_ns / 1e9, "s");
+    if (r->replayed_ns)
+        put(&sink, "replayed", (double)r->replayed_ns / 1e9, "s");
     put_runs(&sink, c, r);
     put(&sink, "storage_reads", (double)r->storage_reads, "operations");
     put(&sink, "unique_objects", (double)r->unique_objects, "objects");

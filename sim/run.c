@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "core/tree.h"
+#include "proto/recipe.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -131,6 +132,10 @@ static int set_up(struct cu_sim *sim, struct cu_error *err)
         rc = cu_sim_node_check(sim, err);
     if (rc < 0)
         return rc;
+    if (sim->config.recipe)
+        rc = cu_sim_recipe_make(sim);
+    if (rc < 0)
+        return cu_error_set(err, rc, "out of memory");
     sim->reads = cu_sim_alloc(cu_sim_object_count(sim), sizeof *sim->reads);
     sim->eio_ns = cu_sim_alloc(cu_sim_object_count(sim), sizeof *sim->eio_ns);
     cu_sim_store_init(sim);
@@ -347,6 +352,7 @@ static void tear_down(struct cu_sim *sim)
     free(sim->nodes);
     free(sim->procs);
     free(sim->ops);
+    cu_recipe_free(sim->recipe);
     free(sim->conns);
     free(sim->reqs);
     free(sim->mds_ns);

@@ -16,6 +16,8 @@
 #define CU_SIM_MS 1000000ull
 #define CU_SIM_S  1000000000ull
 
+#define CU_SIM_FETCH (1ull << 63) /* cookie of a want of a recipe */
+
 enum cu_sim_event_type {
     CU_SIM_BOOT,     /* a node's daemon starts; a: 1 with processes */
     CU_SIM_MOUNT,    /* its mount stands; a: incarnation, as in all below that say so */
@@ -92,6 +94,7 @@ struct cu_sim_node {
     struct cu_sim_link *links; /* owned */
     uint32_t link_count, link_capacity;
     uint32_t *dentry;            /* owned, by file */
+    bool replayed;               /* counted as such */
     uint8_t *page;               /* owned, by chunk of the world and part of it */
     uint8_t *name;               /* owned, by file: CU_SIM_NAME_* */
     struct cu_ahead *ahead;      /* owned, with what it keeps: */
@@ -181,7 +184,9 @@ struct cu_sim {
     struct cu_sim_node *nodes;
     struct cu_sim_proc *procs; /* node * processes + i */
     uint32_t proc_count, procs_left;
-    struct cu_sim_op *ops; /* of all traces, NULL: random */
+    struct cu_sim_op *ops;    /* of all traces, NULL: random */
+    struct cu_recipe *recipe; /* of the first trace; NULL: none is replayed */
+    uint32_t replays_left;    /* nodes that have not finished it */
     uint32_t op_count;
     uint32_t op_end[CU_SIM_TRACES_MAX]; /* by trace */
     uint32_t parts; /* objects that a chunk may be: itself and, where processes jump, its pieces */
@@ -329,6 +334,12 @@ static inline struct cu_ahead_dir *cu_sim_ahead_dir(const struct cu_sim_node *no
 {
     return &node->dirs[node->sim->world->files[file].dir];
 }
+
+/* recipe.c: what the processes will touch, asked for before */
+int cu_sim_recipe_make(struct cu_sim *sim);
+void cu_sim_recipe_start(struct cu_sim *sim, struct cu_sim_node *node);
+void cu_sim_recipe_fetched(struct cu_sim *sim, struct cu_sim_node *node, uint64_t cookie,
+                           const struct cu_value *value);
 
 /* direct.c: the baseline without Copper */
 void cu_sim_direct_request(struct cu_sim *sim, uint32_t req);

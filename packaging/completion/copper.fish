@@ -9,13 +9,15 @@ complete -c copper -n __fish_use_subcommand -a doctor -d 'what could keep Copper
 complete -c copper -n __fish_use_subcommand -a epilogue -d 'takes away what dead daemons of a user left'
 complete -c copper -n '__fish_seen_subcommand_from epilogue' -x -a '(__fish_complete_users)'
 complete -c copper -n __fish_use_subcommand -a run -d 'runs a command'
+complete -c copper -n __fish_use_subcommand -a trace -d 'recipes: what a start touches'
+complete -c copper -n '__fish_seen_subcommand_from trace' -F -a 'record show merge'
 complete -c copper -n __fish_use_subcommand -a config -d 'each setting of a launch'
 complete -c copper -n __fish_use_subcommand -a help -d 'help on a command'
 complete -c copper -n __fish_use_subcommand -l version -d version
 complete -c copper -l help -d help
 complete -c copper -n 'not __fish_use_subcommand; and not __fish_seen_subcommand_from config epilogue' -s v -l mount -x -a '(__fish_complete_directories)' -d mount
 complete -c copper -n '__fish_seen_subcommand_from status stats stop' -l all -d 'the whole job'
-complete -c copper -n '__fish_seen_subcommand_from status stats doctor config' -l json -d 'for programs'
+complete -c copper -n '__fish_seen_subcommand_from status stats doctor config trace' -l json -d 'for programs'
 complete -c copper -n '__fish_seen_subcommand_from status' -l wait -d 'until all nodes are ready'
 complete -c copper -n '__fish_seen_subcommand_from status' -l timeout -x -d 'longest wait, seconds'
 complete -c copper -n '__fish_seen_subcommand_from stats' -l nodes -d 'a line a node'
@@ -23,7 +25,7 @@ complete -c copper -n '__fish_seen_subcommand_from stop' -l here -d 'this node o
 complete -c copper -n '__fish_seen_subcommand_from stop' -l job-id -x -d 'job'
 complete -c copper -n '__fish_seen_subcommand_from refresh' -F
 complete -c copper -n '__fish_seen_subcommand_from run' -a '(__fish_complete_subcommand --fcs-skip=2)'
-complete -c copper -n '__fish_seen_subcommand_from help' -a 'status stats stop refresh doctor epilogue run config'
+complete -c copper -n '__fish_seen_subcommand_from help' -a 'status stats stop refresh doctor epilogue run config trace'
 # config takes the options of a launch.
 complete -c copper -n '__fish_seen_subcommand_from config' -a '(__copper_of_launch)'
 function __copper_of_launch

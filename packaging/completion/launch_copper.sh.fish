@@ -24,6 +24,8 @@ complete -c launch_copper.sh -l listings -x -d 'what listings are worth'
 complete -c launch_copper.sh -l serve -x -a '(__fish_complete_directories)' -d 'what is served'
 complete -c launch_copper.sh -l allow-missing -x -d 'go on without so many nodes'
 complete -c launch_copper.sh -l once -d 'nothing when it runs already'
+complete -c launch_copper.sh -l learn -x -a 'auto off' -d 'record and replay what is touched'
+complete -c launch_copper.sh -l learn-wait -d 'ready when that is there'
 complete -c launch_copper.sh -l encrypt -d 'encrypt the traffic'
 complete -c launch_copper.sh -l help -d help
 complete -c launch_copper.sh -l version -d version

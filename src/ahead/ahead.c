@@ -28,6 +28,8 @@ struct cu_ahead *cu_ahead_create(const struct cu_ahead_config *config)
 
 void cu_ahead_destroy(struct cu_ahead *a)
 {
+    if (a)
+        cu_replay_free(&a->replay);
     free(a);
 }
 

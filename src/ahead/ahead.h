@@ -13,7 +13,8 @@
  *   walks.c      the next names of a process that walks through a directory
  *   reads.c      the next chunks of a sequential reader; the size of a read's parts
  *   holes.c      where a file that was read as zeros has no data
- * All requests share one budget (ahead.c).
+ * These share one budget (ahead.c).
+ *   replay.c     what an earlier run touched, before anybody asks; with a window of its own
  *
  * The driver keeps a struct cu_ahead_dir or cu_ahead_file beside each of its nodes, zeroed at
  * first, and calls the event functions below. Ports are called during events only, and must not
@@ -30,6 +31,7 @@
 #include <stdint.h>
 
 struct cu_ahead;
+struct cu_recipe;
 struct cu_stream;
 
 /* An object to ask for; no request waits for it. Borrowed during the call. */
@@ -68,6 +70,9 @@ struct cu_ahead_name {
 struct cu_ahead_ports {
     void *context;
     void (*want)(void *context, const struct cu_ahead_want *want);
+    /* As want, but the driver calls cu_ahead_fetched with the tag when the answer is here, not
+     * before this returns. 0 or -ENOMEM. Needed for recipes only. */
+    int (*fetch)(void *context, const struct cu_ahead_want *want, uint32_t tag);
     struct cu_ahead_load (*load)(void *context);
     void (*place)(void *context, const struct cu_ahead_dir *dir, struct cu_ahead_place *out);
     /* Writes a path in normal form (CU_TREE_PATH_MAX bytes); its length or -ENAMETOOLONG. */
@@ -129,6 +134,18 @@ struct cu_ahead_file {
 void cu_ahead_dir_doubt(struct cu_ahead *a, struct cu_ahead_dir *dir);
 /* To be called before the node is freed. */
 void cu_ahead_dir_clear(struct cu_ahead *a, struct cu_ahead_dir *dir);
+
+/* --- recipes -----------------------------------------------------------------------------------
+ */
+
+/* Begins to ask for all that the recipe names, and takes it. 0; -EBUSY: one is replayed already
+ * (the recipe is still the caller's). */
+__attribute__((warn_unused_result)) int cu_ahead_replay(struct cu_ahead *a,
+                                                        struct cu_recipe *recipe);
+/* The answer to a port's fetch. */
+void cu_ahead_fetched(struct cu_ahead *a, uint32_t tag, const struct cu_value *value);
+/* Has all of it arrived, as far as there is room? */
+bool cu_ahead_replayed(const struct cu_ahead *a);
 
 /* --- events: names -----------------------------------------------------------------------------
  */

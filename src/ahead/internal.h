@@ -7,9 +7,22 @@
 #include "ahead/habit.h"
 #include "ahead/predict.h"
 #include "ahead/streams.h"
+#include "proto/recipe.h"
+
+/* A recipe that is replayed (replay.c). */
+struct cu_replay {
+    struct cu_recipe *recipe; /* owned; NULL: none */
+    struct file *files;       /* owned list: their chunks come next */
+    uint32_t next;            /* entry to ask for next */
+    uint32_t requests;        /* under way */
+    uint64_t bytes;           /* of these */
+    uint64_t total;           /* bytes asked for so far */
+    bool full;                /* there is no room for more of it */
+};
 
 struct cu_ahead {
     struct cu_ahead_config config;
+    struct cu_replay replay;
     struct cu_predict predict;
     struct cu_habit habit;
     struct cu_streams streams;
@@ -24,6 +37,9 @@ void cu_ahead_emit_name(struct cu_ahead *a, const struct cu_ahead_dir *dir, cons
                         size_t path_len, const char *name, size_t name_len);
 struct cu_ahead_place cu_ahead_place_of(const struct cu_ahead *a, const struct cu_ahead_dir *dir);
 int cu_ahead_dir_path(const struct cu_ahead *a, const struct cu_ahead_dir *dir, char *out);
+
+/* replay.c */
+void cu_replay_free(struct cu_replay *r);
 
 /* The rules, each about a node that was found. */
 void cu_ahead_library(struct cu_ahead *a, const struct cu_ahead_node *node);

@@ -117,6 +117,7 @@ void cu_task_free(struct cu_commands *commands, struct cu_task *task)
     json_decref(task->request);
     json_decref(task->sum);
     json_decref(task->bypassed);
+    cu_recipe_free(task->recipe);
     cu_bulk_free(commands, task->nodes);
     cu_idset_free(&task->seen);
     cu_idset_free(&task->up);
@@ -208,6 +209,7 @@ static void do_here(struct cu_commands *commands, struct cu_task *task, uint64_t
     case CU_OP_REFRESH:
     case CU_OP_DROP:
     case CU_OP_LAUNCHED:
+    case CU_OP_RECIPE:
         if (cu_task_set_deadline(commands, task, task->timeout_ms))
             cu_gather_start(commands, task, now_ns);
         return;

@@ -16,6 +16,7 @@
 #include "core/core.h"
 #include "loop/aside.h"
 #include "proto/job.h"
+#include "proto/recipe.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -55,6 +56,8 @@ struct cu_commands_hooks {
     void (*network)(void *context, char *text, size_t size, char *note, size_t note_size);
     /* Adds what the driver knows to a `doctor` result. */
     void (*describe)(void *context, json_t *result);
+    /* What this node has recorded, borrowed; NULL: the job does not record (--learn). */
+    const struct cu_recipe *(*recorded)(void *context);
     /* Were all invalidations sent to this node's kernel? *failures: notifications that could not be
      * made so far. Asked when the core's effects are drained. */
     bool (*forgot)(void *context, uint64_t *failures);

@@ -15,7 +15,9 @@
 
 #include "control/bulk.h"
 #include "control/bypassed.h"
+#include "control/recorded.h"
 #include "control/results.h"
+#include "host/log.h"
 #include "proto/control.h"
 
 #include <assert.h>
@@ -137,6 +139,29 @@ static void own_launched(struct cu_commands *commands, const struct cu_task *tas
     commands->launched = true;
 }
 
+/* What this node has recorded, to which its children's records are added. */
+static void own_recipe(const struct cu_commands *commands, struct cu_task *task)
+{
+    const struct cu_commands_hooks *hooks = &commands->config.hooks;
+    const struct cu_recipe *own = hooks->recorded(hooks->context);
+
+    task->recipe = cu_recipe_new();
+    if (task->recipe != NULL && own != NULL && cu_recipe_merge(task->recipe, own) != 0) {
+        cu_recipe_free(task->recipe);
+        task->recipe = NULL;
+    }
+}
+
+/* A record that cannot be used is left out: a recipe need not be complete. */
+static void merge_recipe(struct cu_task *task, const json_t *result)
+{
+    struct cu_recipe *more = cu_recorded_read(json_object_get(result, "recipe"));
+
+    if (more != NULL && task->recipe != NULL && cu_recipe_merge(task->recipe, more) != 0)
+        cu_log_warn("a child's record is left out: too many paths, or out of memory");
+    cu_recipe_free(more);
+}
+
 static void own_part(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns)
 {
     if (task->op == CU_OP_STATS)
@@ -145,6 +170,8 @@ static void own_part(struct cu_commands *commands, struct cu_task *task, uint64_
         own_refresh(commands, task, now_ns);
     if (task->op == CU_OP_LAUNCHED)
         own_launched(commands, task);
+    if (task->op == CU_OP_RECIPE)
+        own_recipe(commands, task);
     if (task->op == CU_OP_STATS || task->op == CU_OP_STOP)
         task->bypassed = cu_bypassed_own(commands->config.core);
     if (!task->own_open)
@@ -286,6 +313,8 @@ static void merge(struct cu_task *task, uint32_t rank, json_t *result)
     } else {
         if (!cu_idset_meet(&task->seen, &ranks)) /* not counted twice */
             cu_bypassed_add(&task->bypassed, json_object_get(result, "bypassed"));
+        if (task->op == CU_OP_RECIPE)
+            merge_recipe(task, result);
         cu_idset_add_all(&task->seen, &ranks);
         task->failed += failed_of(result, &ranks);
     }
@@ -378,6 +407,8 @@ void cu_gather_finish(struct cu_commands *commands, struct cu_task *task)
         cu_bypassed_cut(task->bypassed);
         json_object_set(result, "bypassed", task->bypassed);
     }
+    if (task->recipe != NULL)
+        json_object_set_new(result, "recipe", cu_recorded_json(task->recipe));
     if (task->nodes != NULL)
         json_object_set_new(result, "nodes", task->nodes);
     task->nodes = NULL;

@@ -19,7 +19,7 @@ static const struct op_name {
 } op_names[] = {
     {"status", CU_OP_STATUS},   {"stats", CU_OP_STATS},       {"wait", CU_OP_WAIT},
     {"stop", CU_OP_STOP},       {"drop", CU_OP_DROP},         {"doctor", CU_OP_DOCTOR},
-    {"refresh", CU_OP_REFRESH}, {"launched", CU_OP_LAUNCHED},
+    {"refresh", CU_OP_REFRESH}, {"launched", CU_OP_LAUNCHED}, {"recipe", CU_OP_RECIPE},
 };
 
 bool cu_request_op(const json_t *request, enum cu_task_op *op)
@@ -114,6 +114,9 @@ const char *cu_request_check(struct cu_commands *commands, struct cu_task *task)
     } else if (timeout != NULL) {
         return "\"timeout_ms\" is not a whole number";
     }
+    if (task->op == CU_OP_RECIPE &&
+        commands->config.hooks.recorded(commands->config.hooks.context) == NULL)
+        return "this job records nothing: launch it with --learn NAME";
     if (task->op == CU_OP_LAUNCHED && !is_rank_list(commands, task))
         return "\"left_out\" is not a list of ranks, or of more than may be missing";
     if (task->op == CU_OP_WAIT && json_object_get(task->request, "missing") != NULL) {

@@ -19,6 +19,7 @@ enum cu_task_op {
     CU_OP_DROP,
     CU_OP_DOCTOR,
     CU_OP_LAUNCHED,
+    CU_OP_RECIPE,
 };
 
 enum cu_task_state {
@@ -69,7 +70,8 @@ struct cu_task {
     struct cu_idset up;   /* STOP at the root: ranks that were ready when it came; limit 0: none */
     json_t *sum;          /* STATS: owned object, counters of all ranks in seen */
     json_t *bypassed;     /* STATS, STOP: owned or NULL (bypassed.h) */
-    json_t *nodes;        /* STATS, where each node was asked for: owned list of lists */
+    struct cu_recipe *recipe; /* RECIPE: owned, what the ranks in seen have recorded */
+    json_t *nodes;            /* STATS, where each node was asked for: owned list of lists */
 };
 
 struct cu_commands {

@@ -34,7 +34,7 @@ struct cu_command {
 
 extern const struct cu_command cu_command_status, cu_command_stats, cu_command_stop,
     cu_command_epilogue, cu_command_refresh, cu_command_doctor, cu_command_run, cu_command_config,
-    cu_command_job;
+    cu_command_trace, cu_command_job;
 
 /* Options of the commands, by the letters of cu_command.options: v -v/--mount, j --json, a --all,
  * n --nodes, h --here, w --wait, t --timeout, i --job-id. */

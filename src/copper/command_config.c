@@ -39,6 +39,7 @@ static void find_origin(const struct cu_launch_options *options, unsigned i, str
 {
     const char *variable = strcmp(s->name, "mount") == 0     ? "COPPER_MOUNT"
                            : strcmp(s->name, "log_dir") == 0 ? "COPPER_RUN_DIR"
+                           : strcmp(s->name, "learn") == 0   ? "COPPER_LEARN"
                                                              : NULL;
 
     s->from = "default";
@@ -46,7 +47,7 @@ static void find_origin(const struct cu_launch_options *options, unsigned i, str
     if (options->by_word & UINT32_C(1) << i) {
         s->from = "option";
         cu_launch_option_label(s->name, s->label, sizeof(s->label));
-    } else if (options->by_site & UINT32_C(1) << i) {
+    } else if ((options->by_site & UINT32_C(1) << i) && (variable == NULL || !is_set(variable))) {
         s->from = "site";
     } else if (variable != NULL && is_set(variable)) {
         s->from = "environment";

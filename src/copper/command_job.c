@@ -12,6 +12,7 @@
 #include "copper/launch_options.h"
 #include "copper/launcher_choice.h"
 #include "copper/progress.h"
+#include "copper/recipe_file.h"
 #include "copper/remote.h"
 #include "copper/shell_quote.h"
 #include "host/rundir.h"
@@ -275,6 +276,10 @@ static int launch(int argc, char **argv)
         cu_job_free(&options.job);
         return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
     }
+    if (cu_recipe_file_choose(&options.job, &err) != 0) {
+        cu_job_free(&options.job);
+        return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
+    }
     options.job.confirm = true;
     if (note_owner(&options.job) != 0) {
         cu_job_free(&options.job);
@@ -350,6 +355,7 @@ static int stop_mount(const char *mount_dir, const char *hosts_text, bool all,
         return rc;
     }
     if (rc == 0) {
+        stop.recipe = job.recipe;
         cu_job_stop_everywhere(&job, paths, &stop);
         cu_job_free(&job);
     }

@@ -72,6 +72,7 @@ static const struct row {
     {"expired", "expired", false},
     {"stale_versions", "changed on storage", false},
     {"bad_checksums", "bad checksums", false},
+    {"recipe_asked", "asked for by the recipe", false},
     {NULL, "Names", false},
     {"inode_bytes", "the kernel's", true},
     {"recovery_bytes", "for a successor", true},

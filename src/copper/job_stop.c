@@ -13,6 +13,7 @@
 #include "copper/launch.h"
 #include "copper/launcher.h"
 #include "copper/local_stop.h"
+#include "copper/recipe_file.h"
 #include "copper/stop_answer.h"
 #include "host/session.h"
 
@@ -148,6 +149,8 @@ void cu_job_stop_everywhere(const struct cu_job *job, const struct cu_launch_pat
     }
     rc = cu_client_open_any(job, &client, NULL);
     cu_job_file_id(job, id);
+    if (rc == 0 && stop->recipe != NULL)
+        cu_recipe_file_save(&client, stop->recipe);
     if (rc == 0)
         stop_through(&client, &there, gone.count, job->mount_dir, id, paths, stop);
     else

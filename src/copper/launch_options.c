@@ -21,6 +21,8 @@
 #define MISSING  (LONG + 3)
 #define ADDRESS  (LONG + 4)
 #define ONCE     (LONG + 5)
+#define LEARN    (LONG + 6)
+#define WAIT     (LONG + 7)
 #define LEFT_MAX 32 /* an option with its value */
 
 static const struct launch_option {
@@ -50,6 +52,8 @@ static const struct launch_option {
     {ENCRYPT, "encrypt", NULL, "encrypt what travels between nodes"},
     {SERVE, "serve", "PATHS", "what is served: paths with commas (all but secrets of the node)"},
     {MISSING, "allow_missing", "N", "go on without up to N nodes that do not answer (0)"},
+    {LEARN, "learn", "NAME", "record what is touched, and ask for it in advance next time"},
+    {WAIT, "learn_wait", NULL, "with --learn: ready when all of that is on the nodes"},
     {LISTINGS, "listings", "RULES", "what listings of some storage are worth (by its type)"},
 };
 #define OPTION_COUNT (sizeof(launch_options) / sizeof(launch_options[0]))
@@ -166,6 +170,8 @@ static int take_words(int argc, char **argv, struct cu_launch_options *options,
                                           {"address", required_argument, NULL, ADDRESS},
                                           {"listings", required_argument, NULL, LISTINGS},
                                           {"serve", required_argument, NULL, SERVE},
+                                          {"learn", required_argument, NULL, LEARN},
+                                          {"learn-wait", no_argument, NULL, WAIT},
                                           {"allow-missing", required_argument, NULL, MISSING},
                                           {"once", no_argument, NULL, ONCE},
                                           {NULL, 0, NULL, 0}};
@@ -196,6 +202,16 @@ static int take_words(int argc, char **argv, struct cu_launch_options *options,
     return rc;
 }
 
+/* The environment's word, which comes before the site's. */
+static int start_learning(struct cu_launch_options *options, struct cu_error *err)
+{
+    const char *value = getenv("COPPER_LEARN");
+
+    if (value == NULL || value[0] == '\0')
+        return 0;
+    return cu_job_set(&options->job, "learn", value, "COPPER_LEARN", err);
+}
+
 int cu_launch_options(int argc, char **argv, const char *site, struct cu_launch_options *options,
                       struct cu_error *err)
 {
@@ -207,7 +223,9 @@ int cu_launch_options(int argc, char **argv, const char *site, struct cu_launch_
     if (rc != 0)
         return rc;
     site_rc = site != NULL ? cu_launch_site(site, &options->job, &options->by_site, &site_err) : 0;
-    rc = take_words(argc, argv, options, err);
+    rc = start_learning(options, err);
+    if (rc == 0)
+        rc = take_words(argc, argv, options, err);
     if (rc == 0 && site_rc != 0 && !options->help && !options->version) {
         rc = site_rc;
         *err = site_err;

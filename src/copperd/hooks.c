@@ -150,6 +150,13 @@ static void hook_describe(void *context, json_t *result)
     json_object_set_new(result, "inodes", json_integer((json_int_t)cu_front_inodes(daemon->front)));
 }
 
+static const struct cu_recipe *hook_recorded(void *context)
+{
+    const struct cu_daemon *daemon = context;
+
+    return daemon->recorder != NULL ? cu_recorder_recipe(daemon->recorder) : NULL;
+}
+
 static bool hook_forgot(void *context, uint64_t *failures)
 {
     const struct cu_daemon *daemon = context;
@@ -164,5 +171,6 @@ const struct cu_commands_hooks cu_daemon_commands_hooks = {
     .stop = hook_stop,
     .network = hook_network,
     .describe = hook_describe,
+    .recorded = hook_recorded,
     .forgot = hook_forgot,
 };

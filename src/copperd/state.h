@@ -10,6 +10,7 @@
 #include "copperd/links.h"
 #include "copperd/looptime.h"
 #include "copperd/profile.h"
+#include "copperd/recorder.h"
 #include "copperd/snapshot.h"
 #include "core/core.h"
 #include "core/driver.h"
@@ -56,6 +57,8 @@ struct cu_daemon {
     json_t *stop_result; /* owned; NULL when there was no request */
     bool mount_left;     /* the mount could not be removed */
     struct cu_profile *profile;       /* NULL: no -P */
+    struct cu_recorder *recorder;     /* NULL: no --learn */
+    uv_timer_t learn_timer;           /* the node counts as ready then, come what may */
     struct cu_snapshot *profile_file; /* the same, or it cannot be written */
 };
 

@@ -48,7 +48,8 @@
     X(loop_longest_us /* gauge */) X(loop_busy_us /* gauge */) \
     /* read from storage past the trees, only because the file is above -M; and the size of the \
      * largest such file, of many nodes the largest, too */ \
-    X(bypass_bytes) X(bypass_largest /* gauge */)
+    X(bypass_bytes) X(bypass_largest /* gauge */) \
+    X(recipe_asked /* objects that a recipe named, asked for in advance */)
 /* clang-format on */
 
 enum cu_counter {

@@ -8,6 +8,7 @@
 #include "base/path.h"
 #include "front/holes.h"
 #include "front/lookup.h"
+#include "front/replay.h"
 #include "front/state.h"
 #include "front/view.h"
 #include "proto/dirview.h"
@@ -21,15 +22,20 @@ static const struct cu_inode *inode_of(const struct cu_ahead_dir *dir)
     return CU_LIST_ENTRY(dir, struct cu_inode, dir.ahead);
 }
 
+struct cu_request cu_front_ahead_request(const struct cu_ahead_want *want)
+{
+    return (struct cu_request){.kind = want->kind,
+                               .flags = want->content ? CU_WANT_CONTENT : 0,
+                               .path = want->path,
+                               .path_len = want->path_len,
+                               .version = want->version,
+                               .chunk = want->chunk};
+}
+
 static void on_want(void *context, const struct cu_ahead_want *want)
 {
     struct cu_front *front = context;
-    struct cu_request what = {.kind = want->kind,
-                              .flags = want->content ? CU_WANT_CONTENT : 0,
-                              .path = want->path,
-                              .path_len = want->path_len,
-                              .version = want->version,
-                              .chunk = want->chunk};
+    struct cu_request what = cu_front_ahead_request(want);
 
     if (!front->closing)
         cu_core_prefetch(front->config.core, &what, uv_hrtime());
@@ -109,6 +115,7 @@ int cu_front_ahead_init(struct cu_front *front)
     struct cu_ahead_config config = {
         .ports = {.context = front,
                   .want = on_want,
+                  .fetch = cu_front_fetch,
                   .load = on_load,
                   .place = on_place,
                   .dir_path = on_dir_path,

@@ -15,6 +15,7 @@
 #include "front/lookup.h"
 #include "front/names.h"
 #include "front/ops.h"
+#include "front/replay.h"
 #include "front/returned.h"
 #include "front/state.h"
 #include "front/takeover.h"
@@ -287,6 +288,7 @@ void cu_front_destroy(struct cu_front *front)
         return;
     front->closing = true;
     cu_front_views_close(front);
+    cu_front_replay_close(front);
     uv_poll_stop(&front->poll);
     cu_front_requests_free(front);
     if (front->invalidator)

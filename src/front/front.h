@@ -31,7 +31,8 @@ struct cu_front_asked {
     int error;                /* positive errno; ENOENT of a lookup: there is no such name */
     const char *path;         /* borrowed, normal form */
     size_t path_len;
-    uint64_t bytes; /* handed to the kernel by a READ */
+    uint64_t bytes;        /* handed to the kernel by a READ */
+    uint64_t offset, size; /* READ: where in the file, and the file's size */
 };
 
 struct cu_front_events {
@@ -49,6 +50,8 @@ struct cu_front_events {
     /* A request was answered for which an object was looked for. NULL: requests are not recorded,
      * at no cost. Must not call back into the front. */
     void (*asked)(void *context, const struct cu_front_asked *asked);
+    /* cu_front_replay is over, one way or the other. NULL: nobody waits for it. */
+    void (*replayed)(void *context);
 };
 
 struct cu_front_config {
@@ -81,6 +84,9 @@ struct cu_front *cu_front_create(const struct cu_front_config *config, struct cu
 /* Takes over the requests that the earlier daemon had not answered; to be called once the core
  * works. 0, -ENOMEM, -EINVAL: there is nothing to take over. */
 __attribute__((warn_unused_result)) int cu_front_resume(struct cu_front *front);
+/* Asks for all that the recipe (proto/recipe.h) in this file names, once; the file itself is read
+ * through the tree. Failures go to the log. 0, or -ENOMEM: events.replayed will not be called. */
+__attribute__((warn_unused_result)) int cu_front_replay(struct cu_front *front, const char *path);
 /* A CU_EFFECT_REPLY whose cookie the front handed to cu_core_want. */
 void cu_front_reply(struct cu_front *front, uint64_t cookie, enum cu_core_where where,
                     const struct cu_value *value);

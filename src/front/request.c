@@ -14,6 +14,7 @@
 #include "front/lookup.h"
 #include "front/ops.h"
 #include "front/read.h"
+#include "front/replay.h"
 #include "front/same.h"
 #include "front/state.h"
 #include "front/takeover.h"
@@ -158,6 +159,10 @@ static void tell_asked(const struct cu_front *front, const struct cu_front_reque
         return;
     if (asked.op == CU_FRONT_ASKED_READ && r->error == 0)
         asked.bytes = r->read.size;
+    if (asked.op == CU_FRONT_ASKED_READ) {
+        asked.offset = r->read.offset;
+        asked.size = r->inode->attr.size;
+    }
     asked.path = path;
     asked.path_len = (size_t)len;
     front->config.events.asked(front->config.events.context, &asked);
@@ -234,7 +239,8 @@ static void deliver(struct cu_front *front, struct cu_front_request *r, uint32_t
 uint64_t cu_front_owe(struct cu_front_request *r, uint32_t sub)
 {
     r->waiting++;
-    return (uint64_t)r->generation << 32 | (uint64_t)r->index << SUB_BITS | (sub & SUB_MAX);
+    return (uint64_t)(r->generation & INT32_MAX) << 32 | (uint64_t)r->index << SUB_BITS |
+           (sub & SUB_MAX);
 }
 
 void cu_front_want(struct cu_front *front, struct cu_front_request *r,
@@ -286,10 +292,14 @@ void cu_front_reply(struct cu_front *front, uint64_t cookie, enum cu_core_where 
     uint32_t generation = (uint32_t)(cookie >> 32), index = (uint32_t)cookie >> SUB_BITS;
     struct cu_front_request *r;
 
+    if (cookie & CU_FRONT_NO_REQUEST) {
+        cu_front_replay_reply(front, cookie, value);
+        return;
+    }
     if (index / CU_FRONT_BLOCK >= front->requests.block_count)
         return;
     r = &front->requests.blocks[index / CU_FRONT_BLOCK][index % CU_FRONT_BLOCK];
-    if (r->generation != generation || r->waiting == 0)
+    if ((r->generation & INT32_MAX) != generation || r->waiting == 0)
         return;
     if (where > r->where)
         r->where = (uint8_t)where;

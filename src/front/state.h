@@ -19,6 +19,7 @@
 #include <uv.h>
 
 struct cu_ahead;
+struct cu_front_replay;
 
 #define CU_FRONT_FOREVER_S  (365.0 * 24 * 3600) /* longer than any job */
 #define CU_FRONT_HIDDEN_MAX 8u
@@ -49,7 +50,8 @@ struct cu_front {
     struct cu_front_forgets forgets;
     struct cu_front_names names;
     struct cu_negatives negatives;
-    struct cu_ahead *ahead; /* owned */
+    struct cu_ahead *ahead;         /* owned */
+    struct cu_front_replay *replay; /* of a recipe (replay.c); owned, NULL: none */
     struct cu_front_requests requests;
     struct cu_list returned; /* struct returned (returned.c): nodes that the kernel forgets */
     struct cu_list views;    /* struct making (view.c): listings that are being made ready */

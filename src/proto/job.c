@@ -19,11 +19,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CORE_LIMIT 4096u
-#define DAY_S      UINT64_C(86400)
-#define SHOWN      64 /* bytes of a wrong value in its message */
-#define TEXT_MAX   255
-#define IFNAME_MAX 15 /* IFNAMSIZ - 1 */
+#define CORE_LIMIT   4096u
+#define DAY_S        UINT64_C(86400)
+#define SHOWN        64 /* bytes of a wrong value in its message */
+#define TEXT_MAX     255
+#define RECIPE_MAX   100
+#define RECIPE_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-"
+#define IFNAME_MAX   15 /* IFNAMSIZ - 1 */
 
 enum kind {
     KIND_MOUNT,
@@ -40,6 +42,7 @@ enum kind {
     KIND_RANKS,
     KIND_TEXT,
     KIND_ADDRESS,
+    KIND_RECIPE,
     KIND_FLAG,
 };
 
@@ -95,6 +98,10 @@ static const struct option options[] = {
     {"owner", KIND_TEXT, AT(owner), 0, 0, "an owner", "are up to 255 characters"},
     {"lease", KIND_TEXT, AT(lease), 0, 0, "a session", "are up to 255 characters"},
     {"left_out", KIND_RANKS, AT(left_out), 0, 0, "a list of ranks", "is as in 3,7-9"},
+    {"learn", KIND_RECIPE, AT(learn), 0, 0, "the name of a recipe",
+     "is auto, or up to 100 letters, digits and . _ + -, not beginning with a dot"},
+    {"learn_wait", KIND_FLAG, AT(learn_wait), 0, 0, "a switch", "is yes or no"},
+    {"recipe", KIND_DIR, AT(recipe), 0, 0, "a recipe's file", "is an absolute path"},
     {"group", KIND_U32, AT(group), 1, UINT32_MAX - 1, "a group", NULL},
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
@@ -222,6 +229,16 @@ static int set_address(char **at, const char *value)
     return cu_netname_is_rule(value) ? replace_string(at, value) : -EINVAL;
 }
 
+/* A file's name. */
+static int set_recipe(char **at, const char *value)
+{
+    size_t len = strlen(value);
+
+    if (len == 0 || len > RECIPE_MAX || value[0] == '.' || strspn(value, RECIPE_CHARS) != len)
+        return -EINVAL;
+    return replace_string(at, value);
+}
+
 static int set_flag(bool *at, const char *value)
 {
     if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
@@ -256,6 +273,8 @@ static int set_value(struct cu_job *job, const struct option *o, const char *val
         return set_text(at, value);
     case KIND_ADDRESS:
         return set_address(at, value);
+    case KIND_RECIPE:
+        return set_recipe(at, value);
     case KIND_FLAG:
         return set_flag(at, value);
     case KIND_SIZE:
@@ -314,7 +333,7 @@ unsigned cu_job_option_count(void)
 
 bool cu_job_option_is_setting(unsigned i)
 {
-    static const char *const told[] = {"confirm", "owner", "lease", "left_out", "group"};
+    static const char *const told[] = {"confirm", "owner", "lease", "left_out", "group", "recipe"};
 
     for (size_t n = 0; n < sizeof(told) / sizeof(told[0]); n++)
         if (strcmp(options[i].name, told[n]) == 0)
@@ -367,6 +386,7 @@ bool cu_job_option_format(unsigned i, const struct cu_job *job, char out[CU_JOB_
     case KIND_RANKS:
     case KIND_TEXT:
     case KIND_ADDRESS:
+    case KIND_RECIPE:
         text = *(char *const *)at;
         break;
     case KIND_LOG_TYPE:
@@ -437,6 +457,8 @@ void cu_job_free(struct cu_job *job)
     free(job->left_out);
     free(job->owner);
     free(job->lease);
+    free(job->learn);
+    free(job->recipe);
     cu_parse_hosts_free(&job->hosts);
     explicit_bzero(job, sizeof(*job));
 }

@@ -9,6 +9,7 @@
 #include "proto/holes.h"
 #include "proto/job.h"
 #include "proto/msg.h"
+#include "proto/recipe.h"
 #include "proto/xattr.h"
 
 #include <dirent.h>
@@ -335,6 +336,25 @@ static void seed_job(void)
     cu_job_free(&job);
 }
 
+static void seed_recipe(void)
+{
+    struct cu_recipe *recipe = cu_recipe_new();
+    const char checksum = 1;
+    struct cu_buf *bytes;
+
+    FUZZ_CHECK(recipe && cu_recipe_note(recipe, "/usr/lib", 8, CU_RECIPE_LISTING, 0) == 0);
+    FUZZ_CHECK(cu_recipe_note(recipe, "/usr/lib/a.py", 13, CU_RECIPE_CONTENT, 700) == 0);
+    FUZZ_CHECK(cu_recipe_note_part(recipe, "/usr/lib/b.so", 13, 9000000,
+                                   (struct cu_recipe_part){2, 3}) == 0);
+    FUZZ_CHECK(cu_recipe_note_part(recipe, "/usr/lib/b.so", 13, 9000000,
+                                   (struct cu_recipe_part){0, 1}) == 0);
+    bytes = cu_recipe_encode(recipe);
+    FUZZ_CHECK(bytes);
+    write_seed("recipe", "all", &checksum, 1, bytes->data, bytes->size);
+    cu_buf_unref(bytes);
+    cu_recipe_free(recipe);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -353,5 +373,6 @@ int main(int argc, char **argv)
     seed_texts();
     seed_control();
     seed_job();
+    seed_recipe();
     return 0;
 }

@@ -48,7 +48,7 @@ left() {
     # shellcheck disable=SC2016
     on_all sh -c '{
         grep -l "^copperd" /proc/[0-9]*/comm
-        grep " - fuse.copper " /proc/self/mountinfo
+        grep " /tmp/\(copper-test\|alice\)/.* - fuse.copper " /proc/self/mountinfo
         ls -d /tmp/copper-*/*.sock /tmp/copper-*/*.lock /tmp/copper-*/*.job /tmp/copper-test/*
         true; } 2>/dev/null'
 }
@@ -214,7 +214,7 @@ hanging_at_least() {
 
 all_gone() {
     [ -z "$(on "$1" sh -c 'grep -l "^copperd" /proc/[0-9]*/comm
-        grep " - fuse.copper " /proc/self/mountinfo
+        grep " /tmp/\(copper-test\|alice\)/.* - fuse.copper " /proc/self/mountinfo
         ls -d /tmp/copper-[0-9]*/*.sock /tmp/copper-[0-9]*/*.lock /tmp/copper-test/* /tmp/alice/copper' 2>/dev/null)" ]
 }
 

@@ -62,6 +62,16 @@ static inline void fake_want(void *context, const struct cu_ahead_want *want)
     fake.load.bytes += fake.counts_load && want->kind == CU_KIND_DATA ? FAKE_CHUNK : 0;
 }
 
+/* Recipes: the tags of what was asked for, to be answered by the test. */
+static uint32_t fake_tags[FAKE_MAX];
+
+static inline int fake_fetch(void *context, const struct cu_ahead_want *want, uint32_t tag)
+{
+    fake_tags[fake.count % FAKE_MAX] = tag;
+    fake_want(context, want);
+    return 0;
+}
+
 static inline struct cu_ahead_load fake_load(void *context)
 {
     (void)context;
@@ -137,6 +147,7 @@ static inline struct cu_ahead_config fake_config(void)
 {
     return (struct cu_ahead_config){
         .ports = {.want = fake_want,
+                  .fetch = fake_fetch,
                   .load = fake_load,
                   .place = fake_place,
                   .dir_path = fake_dir_path,

@@ -87,6 +87,7 @@ static const char *const promised[] = {
     "loop_busy_us",
     "bypass_bytes",
     "bypass_largest",
+    "recipe_asked",
 };
 /* clang-format on */
 

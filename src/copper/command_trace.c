@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* copper trace: recipes as people see them. A recipe is given by its name, or by its file when a
+ * slash stands in it. */
+#include "base/text.h"
+#include "control/client.h"
+#include "control/shown.h"
+#include "copper/cli.h"
+#include "copper/progress.h"
+#include "copper/recipe_file.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static int read_recipe(const char *name, struct cu_recipe **recipe)
+{
+    char path[CU_PATH_MAX];
+    struct cu_error err;
+    int rc = cu_recipe_file_path(name, path, &err);
+
+    *recipe = NULL;
+    if (rc == 0)
+        rc = cu_recipe_file_read(path, recipe, &err);
+    return rc == 0 ? CU_EXIT_OK : cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+}
+
+static int write_recipe(const char *name, const struct cu_recipe *recipe)
+{
+    char path[CU_PATH_MAX];
+    struct cu_error err;
+    int rc = cu_recipe_file_path(name, path, &err);
+
+    if (rc == 0)
+        rc = cu_recipe_file_write(path, recipe, &err);
+    if (rc != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    cu_cli_say(stdout, "%s: %u paths", path, cu_recipe_count(recipe));
+    return CU_EXIT_OK;
+}
+
+static int record(const struct cu_cli_options *options, char **names)
+{
+    struct cu_recipe *recipe = NULL;
+    struct cu_client client;
+    struct cu_error err;
+    int rc, status;
+
+    cu_progress_begin("asking all nodes");
+    rc = cu_client_open(options->mount, &client, &err);
+    if (rc == 0) {
+        rc = cu_recipe_file_ask(&client, &recipe, &err);
+        cu_client_close(&client);
+    }
+    cu_progress_end();
+    status = rc == 0 ? write_recipe(names[0], recipe) : cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    cu_recipe_free(recipe);
+    return status;
+}
+
+static int merge(const struct cu_cli_options *options, char **names)
+{
+    struct cu_recipe *all = cu_recipe_new(), *more = NULL;
+    int status = CU_EXIT_OK;
+
+    (void)options;
+    for (size_t i = 1; status == CU_EXIT_OK && names[i] != NULL; i++) {
+        status = read_recipe(names[i], &more);
+        if (status == CU_EXIT_OK && (all == NULL || cu_recipe_merge(all, more) != 0))
+            status = cu_cli_fail(CU_EXIT_FAILED, "%s: too many paths, or out of memory", names[i]);
+        cu_recipe_free(more);
+    }
+    if (status == CU_EXIT_OK)
+        status = write_recipe(names[0], all);
+    cu_recipe_free(all);
+    return status;
+}
+
+/* --- show ------------------------------------------------------------------------------------- */
+
+static uint64_t bytes_of(const struct cu_recipe_entry *e)
+{
+    uint64_t bytes = e->what & CU_RECIPE_CONTENT ? e->size : 0;
+
+    for (uint32_t i = 0; i < e->part_count; i++) {
+        uint64_t from = e->parts[i].first * CU_RECIPE_CHUNK;
+        uint64_t to = from + e->parts[i].count * CU_RECIPE_CHUNK;
+
+        to = to < e->size ? to : e->size;
+        bytes += to > from ? to - from : 0;
+    }
+    return bytes;
+}
+
+static void print_entry(const struct cu_recipe_entry *e)
+{
+    char name[CU_TEXT_BYTES(CU_TREE_PATH_MAX)];
+    uint64_t bytes = bytes_of(e);
+
+    cu_text_name(name, sizeof(name), e->path, e->path_len);
+    printf("%s%s%s", e->what & CU_RECIPE_LISTING ? "listing" : "name", bytes > 0 ? "+bytes" : "",
+           e->unused > 0 ? " (not used lately)" : "");
+    if (bytes > 0)
+        printf(" %" PRIu64 "/%" PRIu64, bytes, e->size);
+    printf(" %s\n", name);
+}
+
+static int print_json(const struct cu_recipe *recipe)
+{
+    json_t *paths = json_array(), *all;
+    int status;
+
+    for (uint32_t i = 0; i < cu_recipe_count(recipe); i++) {
+        struct cu_recipe_entry e = cu_recipe_get(recipe, i);
+        json_t *parts = json_array();
+
+        for (uint32_t p = 0; p < e.part_count; p++)
+            json_array_append_new(
+                parts, json_pack("[I, I]", (json_int_t)(e.parts[p].first * CU_RECIPE_CHUNK),
+                                 (json_int_t)(e.parts[p].count * CU_RECIPE_CHUNK)));
+        json_array_append_new(paths, json_pack("{s:o, s:b, s:b, s:I, s:o, s:i}", "path",
+                                               cu_shown_name(e.path, e.path_len), "listing",
+                                               (e.what & CU_RECIPE_LISTING) != 0, "content",
+                                               (e.what & CU_RECIPE_CONTENT) != 0, "size",
+                                               (json_int_t)e.size, "parts", parts, "unused_runs",
+                                               e.unused));
+    }
+    all = json_pack("{s:o}", "paths", paths);
+    status = cu_cli_print_json(all);
+    json_decref(all);
+    return status;
+}
+
+static int show(const struct cu_cli_options *options, char **names)
+{
+    struct cu_recipe *recipe;
+    uint64_t bytes = 0, unused = 0;
+    char size[32];
+    int status = read_recipe(names[0], &recipe);
+
+    if (status != CU_EXIT_OK)
+        return status;
+    if (options->json) {
+        status = print_json(recipe);
+        cu_recipe_free(recipe);
+        return status;
+    }
+    for (uint32_t i = 0; i < cu_recipe_count(recipe); i++) {
+        struct cu_recipe_entry e = cu_recipe_get(recipe, i);
+
+        bytes += bytes_of(&e);
+        unused += e.unused > 0;
+    }
+    printf("# %u paths, %s of content; %" PRIu64 " paths not used in the last run\n",
+           cu_recipe_count(recipe), cu_cli_size(bytes, size), unused);
+    for (uint32_t i = 0; i < cu_recipe_count(recipe); i++) {
+        struct cu_recipe_entry e = cu_recipe_get(recipe, i);
+
+        print_entry(&e);
+    }
+    cu_recipe_free(recipe);
+    return CU_EXIT_OK;
+}
+
+/* --- the command ------------------------------------------------------------------------------ */
+
+static const struct {
+    const char *name;
+    int min, max; /* words that follow */
+    const char *needs;
+    int (*run)(const struct cu_cli_options *options, char **names);
+} actions[] = {
+    {"record", 1, 1, "the name of the recipe to write", record},
+    {"show", 1, 1, "the name of a recipe", show},
+    {"merge", 2, 1000, "the name of the recipe to write, and those to merge", merge},
+};
+
+/* The action first, then its options. */
+static int run(const struct cu_command *command, int argc, char **argv)
+{
+    const char *name = argc > 1 && argv[1][0] != '-' ? argv[1] : "";
+    size_t action = 0, count = sizeof(actions) / sizeof(actions[0]);
+    int skipped = name[0] != '\0', status, words;
+    struct cu_cli_options options;
+
+    status = cu_cli_parse(command, argc - skipped, argv + skipped, &options);
+    if (status >= 0)
+        return status;
+    while (action < count && strcmp(actions[action].name, name) != 0)
+        action++;
+    if (action == count)
+        return cu_cli_fail(CU_EXIT_USAGE,
+                           "trace: \"%s\" is no action; allowed are record, show and merge", name);
+    argv += skipped;
+    words = argc - skipped - options.first;
+    if (words < actions[action].min || words > actions[action].max)
+        return cu_cli_fail(CU_EXIT_USAGE, "trace %s: needs %s; see copper trace --help", name,
+                           actions[action].needs);
+    return actions[action].run(&options, argv + options.first);
+}
+
+const struct cu_command cu_command_trace = {
+    .name = "trace",
+    .synopsis = "record [-v MOUNT] NAME | show [--json] NAME | merge TO NAME...",
+    .summary = "Writes, shows and merges recipes: what a program's start touches",
+    .details = "A NAME with a slash is a file, else a recipe of launch_copper.sh --learn.\n",
+    .options = "vj",
+    .operands = true,
+    .run = run,
+};

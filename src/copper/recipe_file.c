@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A file is replaced by a rename, so a reader never sees a part of one, and of two jobs that end at
+ * the same time one wins. */
+#include "copper/recipe_file.h"
+
+#include "control/recorded.h"
+#include "copper/cli.h"
+#include "host/readfile.h"
+#include "host/trust.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ASK_MS 15000
+
+static const char *set_in_environment(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+int cu_recipe_file_path(const char *name, char out[CU_PATH_MAX], struct cu_error *err)
+{
+    const char *dir = set_in_environment("COPPER_RECIPES"), *sub = "";
+    char path[2 * CU_PATH_MAX], cwd[CU_PATH_MAX];
+    int len = 0;
+
+    if (strchr(name, '/') != NULL) {
+        if (name[0] != '/' && getcwd(cwd, sizeof(cwd)) == NULL)
+            return cu_error_set(err, -errno, "working directory: %s", strerror(errno));
+        len = snprintf(path, sizeof(path), "%s%s%s", name[0] == '/' ? "" : cwd,
+                       name[0] == '/' ? "" : "/", name);
+    } else {
+        if (dir == NULL && (dir = set_in_environment("XDG_DATA_HOME")) != NULL)
+            sub = "/copper/recipes";
+        if (dir == NULL && (dir = set_in_environment("HOME")) != NULL)
+            sub = "/.local/share/copper/recipes";
+        if (dir == NULL)
+            return cu_error_set(err, -EINVAL, "recipes are kept below $HOME, which is not set");
+        if (dir[0] != '/')
+            return cu_error_set(err, -EINVAL, "recipes: \"%.64s\" is not an absolute path", dir);
+        len = snprintf(path, sizeof(path), "%s%s/%s.recipe", dir, sub, name);
+    }
+    if (len >= CU_PATH_MAX || cu_path_normalise(path, out) < 0)
+        return cu_error_set(err, -ENAMETOOLONG, "recipe %.64s: the path is too long", name);
+    return 0;
+}
+
+/* The scheduler's name of the job as the name of a recipe; false: there is none. */
+static bool job_name(char out[64])
+{
+    static const char *const names[] = {"SLURM_JOB_NAME", "PBS_JOBNAME", "LSB_JOBNAME", "JOB_NAME",
+                                        "FLUX_JOB_NAME"};
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-";
+    const char *value = NULL;
+
+    for (size_t i = 0; value == NULL && i < sizeof(names) / sizeof(names[0]); i++)
+        value = set_in_environment(names[i]);
+    if (value == NULL)
+        return false;
+    snprintf(out, 64, "%s", value);
+    for (char *p = out; *p != '\0'; p++)
+        if (strchr(allowed, *p) == NULL || (p == out && *p == '.'))
+            *p = '_';
+    return true;
+}
+
+int cu_recipe_file_choose(struct cu_job *job, struct cu_error *err)
+{
+    char path[CU_PATH_MAX], name[64];
+    const char *learn = job->learn;
+    int rc;
+
+    if (learn == NULL || strcmp(learn, "off") == 0)
+        return 0;
+    if (strcmp(learn, "auto") == 0) {
+        if (!job_name(name))
+            return 0; /* not in a job that has a name */
+        learn = name;
+    }
+    rc = cu_recipe_file_path(learn, path, err);
+    return rc != 0 ? rc : cu_job_set(job, "recipe", path, "--learn", err);
+}
+
+int cu_recipe_file_read(const char *path, struct cu_recipe **recipe, struct cu_error *err)
+{
+    char *bytes = NULL;
+    size_t size = 0;
+    struct stat st;
+    int rc, fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+    *recipe = NULL;
+    if (fd < 0)
+        return cu_error_set(err, -errno, "%s: %s", path, strerror(errno));
+    if (fstat(fd, &st) != 0)
+        rc = -errno;
+    else if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)))
+        rc = -EPERM;
+    else
+        rc = cu_readfile_all(fd, CU_RECIPE_BYTES_MAX, &bytes, &size);
+    close(fd);
+    if (rc == 0)
+        rc = cu_recipe_decode(bytes, size, recipe);
+    free(bytes);
+    if (rc == -EPERM)
+        return cu_error_set(err, rc, "%s: is not a file that only you can write", path);
+    if (rc == -EBADMSG)
+        return cu_error_set(err, rc, "%s: is damaged, or no recipe", path);
+    if (rc == -ENOTSUP)
+        return cu_error_set(err, rc, "%s: is a recipe of another version of Copper", path);
+    return rc == 0 ? 0 : cu_error_set(err, rc, "%s: %s", path, strerror(-rc));
+}
+
+static int write_all(int fd, const struct cu_buf *bytes)
+{
+    size_t at = 0;
+
+    while (at < bytes->size) {
+        ssize_t n = write(fd, bytes->data + at, bytes->size - at);
+
+        if (n <= 0)
+            return n < 0 ? -errno : -ENOSPC;
+        at += (size_t)n;
+    }
+    return fsync(fd) != 0 ? -errno : 0;
+}
+
+int cu_recipe_file_write(const char *path, const struct cu_recipe *recipe, struct cu_error *err)
+{
+    struct cu_buf *bytes = cu_recipe_encode(recipe);
+    char next[CU_PATH_MAX + 32], parent[CU_PATH_MAX];
+    struct cu_trust_dir dir = {.fd = -1};
+    const char *name = strrchr(path, '/') + 1;
+    int fd = -1, rc;
+
+    if (bytes == NULL)
+        return cu_error_set(err, -ENOMEM, "%s: too many paths, or out of memory", path);
+    snprintf(parent, sizeof(parent), "%.*s", (int)cu_path_parent_len(path, strlen(path)), path);
+    snprintf(next, sizeof(next), ".%s.%ld", name, (long)getpid());
+    rc = cu_trust_open_dir(parent, CU_TRUST_WAY, true, &dir, err);
+    if (rc != 0)
+        goto out;
+    fd = cu_trust_open_file(dir.fd, next, CU_TRUST_REPLACE);
+    rc = fd < 0 ? fd : write_all(fd, bytes);
+    if (fd >= 0 && close(fd) != 0 && rc == 0)
+        rc = -errno;
+    if (rc == 0 && renameat(dir.fd, next, dir.fd, name) != 0)
+        rc = -errno;
+    if (rc != 0) {
+        if (fd >= 0)
+            unlinkat(dir.fd, next, 0);
+        cu_error_set(err, rc, "%s: %s", path, cu_trust_file_error(rc));
+    }
+    close(dir.fd);
+out:
+    cu_buf_unref(bytes);
+    return rc;
+}
+
+int cu_recipe_file_ask(struct cu_client *client, struct cu_recipe **recipe, struct cu_error *err)
+{
+    json_t *request = json_pack("{s:s,s:b}", "op", "recipe", "all", 1), *result = NULL;
+    int rc = request != NULL ? cu_client_call(client, request, ASK_MS, &result, err)
+                             : cu_error_set(err, -ENOMEM, "out of memory");
+
+    json_decref(request);
+    *recipe = NULL;
+    if (rc != 0)
+        return rc;
+    *recipe = cu_recorded_read(json_object_get(result, "recipe"));
+    json_decref(result);
+    return *recipe != NULL ? 0 : cu_error_set(err, -EBADMSG, "%s: sends no recipe", client->name);
+}
+
+void cu_recipe_file_save(struct cu_client *client, const char *path)
+{
+    struct cu_recipe *used = NULL, *old = NULL, *next = NULL;
+    struct cu_error err;
+    int rc = cu_recipe_file_ask(client, &used, &err);
+
+    if (rc == 0 && cu_recipe_count(used) == 0)
+        goto out; /* a job that did nothing says nothing about the next */
+    if (rc == 0) {
+        rc = cu_recipe_file_read(path, &old, &err);
+        if (rc == -EBADMSG || rc == -ENOTSUP)
+            cu_cli_say(stderr, "%s; it is replaced", err.text);
+        if (rc == -ENOENT || rc == -EBADMSG || rc == -ENOTSUP)
+            rc = 0;
+    }
+    if (rc == 0 && (rc = cu_recipe_update(old, used, &next)) != 0)
+        cu_error_set(&err, rc, "%s: too many paths, or out of memory", path);
+    if (rc == 0)
+        rc = cu_recipe_file_write(path, next, &err);
+    if (rc != 0)
+        cu_cli_say(stderr, "the recipe is not kept: %s", err.text);
+out:
+    cu_recipe_free(used);
+    cu_recipe_free(old);
+    cu_recipe_free(next);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Where recipes (proto/recipe.h) are kept: a file each, readable by their user only, in
+ * $COPPER_RECIPES, else $XDG_DATA_HOME/copper/recipes, else ~/.local/share/copper/recipes. The
+ * directory must be on storage that all nodes see. */
+#ifndef CU_COPPER_RECIPE_FILE_H
+#define CU_COPPER_RECIPE_FILE_H
+
+#include "base/error.h"
+#include "base/path.h"
+#include "control/client.h"
+#include "proto/job.h"
+#include "proto/recipe.h"
+
+#include <stdbool.h>
+
+/* The file of the recipe called name: a path when a slash stands in it, else in the directory of
+ * recipes. 0, or -errno with err. */
+__attribute__((warn_unused_result)) int cu_recipe_file_path(const char *name, char out[CU_PATH_MAX],
+                                                            struct cu_error *err);
+/* Sets job->recipe by job->learn: "auto" is the scheduler's name of the job, "off" is none. 0, or
+ * -errno with err. */
+__attribute__((warn_unused_result)) int cu_recipe_file_choose(struct cu_job *job,
+                                                              struct cu_error *err);
+
+/* A new recipe. -ENOENT: there is no file; -EPERM: it is not this user's alone; other -errno; all
+ * with err. */
+__attribute__((warn_unused_result)) int
+cu_recipe_file_read(const char *path, struct cu_recipe **recipe, struct cu_error *err);
+/* Replaces the file as a whole. 0, or -errno with err: it is as before. */
+__attribute__((warn_unused_result)) int
+cu_recipe_file_write(const char *path, const struct cu_recipe *recipe, struct cu_error *err);
+
+/* What the job's nodes have recorded: a new recipe. 0, or -errno with err. */
+__attribute__((warn_unused_result)) int
+cu_recipe_file_ask(struct cu_client *client, struct cu_recipe **recipe, struct cu_error *err);
+/* Asks for the record, and brings the file up to date with it. Failures are said on standard error;
+ * a job ends without a recipe as well. */
+void cu_recipe_file_save(struct cu_client *client, const char *path);
+
+#endif

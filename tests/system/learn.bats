@@ -1,0 +1,155 @@
+# --learn: what a job has touched is on all nodes of the next one before anybody asks. With the real
+# launcher, daemons and Python.
+# SPDX-License-Identifier: BSD-3-Clause
+
+setup_file() {
+    load launch.bash
+    skip_unless_root_fuse
+    cluster_up -n 4
+    # Modules, a small and a large one, a package, and directories in which names are missing.
+    root=$CLUSTER_DIR/home/env
+    export root
+    mkdir -p "$root/site/pack/sub" "$root/empty"
+    for name in a b c; do echo "$name = 1" >"$root/site/pack/$name.py"; done
+    printf 'import pack.a, pack.b, pack.sub.deep\n' >"$root/site/start.py"
+    touch "$root/site/pack/__init__.py" "$root/site/pack/sub/__init__.py"
+    echo "deep = 1" >"$root/site/pack/sub/deep.py"
+    head -c 3000000 /dev/urandom >"$root/site/large.bin"
+    ln -s pack/c.py "$root/site/link.py"
+}
+
+teardown_file() {
+    load launch.bash
+    cluster_down
+}
+
+setup() {
+    load launch.bash
+    recipes=$CLUSTER_DIR/home/recipes.$BATS_TEST_NUMBER
+    export COPPER_RECIPES=$recipes
+}
+
+teardown() {
+    stop_all
+}
+
+learn() {
+    launch -H "$nodes" -k 1 "$@"
+}
+
+# start NODE: imports the package, reads parts of the large file and the link's target.
+start() {
+    on "$1" env PYTHONDONTWRITEBYTECODE=1 python3 -IS -c '
+import sys
+sys.path[:0] = [sys.argv[1] + "/empty", sys.argv[1] + "/site"]
+import start
+with open(sys.argv[1] + "/site/large.bin", "rb") as f:
+    f.seek(2 << 20)
+    assert len(f.read(1 << 18)) == 1 << 18
+assert open(sys.argv[1] + "/site/link.py").read() == "c = 1\n"
+' "$mount$root"
+}
+
+# count NODE COUNTER
+count() {
+    copper "$1" stats --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["counters"].get(sys.argv[1], 0))' "$2"
+}
+
+@test "the second job asks its parents for nothing, and storage is read once" {
+    local before
+    learn --learn test
+    start node4
+    [ ! -e "$recipes" ]
+    run -0 stop
+    [ "$output" = "copper: stopped on 4 nodes" ]
+    [ "$(stat -c %a "$recipes/test.recipe")" = 600 ]
+    run -0 copper login trace show test
+    [[ $output == *" $root/site/pack/sub/deep.py"* && $output == *"/3000000 $root/site/large.bin"* ]]
+    [[ $output == *"listing $root/empty"* ]]
+    learn --learn test --learn-wait -E 600000
+    [ "$(count node4 recipe_asked)" -gt 10 ]
+    before=$(count node4 asked_parent)
+    start node4
+    start node2
+    [ "$(count node4 asked_parent)" = "$before" ]
+    [ "$(count node2 storage_read)" = 0 ]
+}
+
+@test "without --learn-wait the launch does not wait; what comes later is right" {
+    learn --learn test2
+    start node3
+    stop
+    learn --learn test2
+    start node4
+    start node1
+    run -0 stop
+    [ "$output" = "copper: stopped on 4 nodes" ]
+}
+
+@test "what has changed since is read as it is now" {
+    learn --learn test3
+    start node4
+    stop
+    echo "changed = 1; a = 1" >"$root/site/pack/a.py"
+    rm "$root/site/pack/b.py"
+    learn --learn test3 --learn-wait
+    run -0 on node4 cat "$mount$root/site/pack/a.py"
+    [ "$output" = "changed = 1; a = 1" ]
+    run -1 on node4 cat "$mount$root/site/pack/b.py"
+    echo "b = 1" >"$root/site/pack/b.py"
+    echo "a = 1" >"$root/site/pack/a.py"
+}
+
+@test "a damaged recipe, one of others, and none: the job runs, and the log says why" {
+    mkdir -m 700 "$recipes"
+    head -c 3000 /dev/urandom >"$recipes/bad.recipe"
+    learn --learn bad --learn-wait -l 3 -d "$CLUSTER_DIR/home/log.$BATS_TEST_NUMBER"
+    start node4
+    run -0 stop
+    [[ $output == *"bad.recipe: is damaged, or no recipe; it is replaced"*"stopped on 4 nodes" ]]
+    grep -q 'bad.recipe: is damaged, or no recipe; nothing is asked for in advance' \
+        "$CLUSTER_DIR/home/log.$BATS_TEST_NUMBER"/copperd-node4*
+    run -0 copper login trace show bad
+    chmod 666 "$recipes/bad.recipe"
+    learn --learn bad --learn-wait -l 3 -d "$CLUSTER_DIR/home/log.$BATS_TEST_NUMBER"
+    start node4
+    run -0 stop
+    [[ $output == *"the recipe is not kept: "*"is not a file that only you can write"* ]]
+    grep -q 'bad.recipe: can be written by others' "$CLUSTER_DIR/home/log.$BATS_TEST_NUMBER"/copperd-node4*
+}
+
+@test "auto: the scheduler's name of the job; off; COPPER_LEARN" {
+    learn --learn auto
+    run -1 copper login trace record x
+    [[ $output == *"this job records nothing: launch it with --learn NAME"* ]]
+    stop
+    SLURM_JOB_NAME='../my job' COPPER_LEARN=auto learn
+    start node2
+    run -0 copper node3 trace record "$CLUSTER_DIR/home/now.recipe"
+    stop
+    run -0 ls "$recipes"
+    [ "$output" = "_._my_job.recipe" ]
+}
+
+@test "trace: merge, and what is wrong" {
+    learn --learn one
+    on node2 cat "$mount$root/site/pack/a.py"
+    stop
+    learn --learn two
+    on node3 cat "$mount$root/site/pack/c.py"
+    stop
+    run -0 copper login trace merge both one two
+    run -0 copper login trace show both
+    [[ $output == *"pack/a.py"*"pack/c.py"* ]]
+    run -0 copper login trace show --json both
+    python3 -c 'import json, sys; assert len(json.load(sys.stdin)["paths"]) > 5' <<<"$output"
+    run -2 copper login trace merge both
+    run -2 copper login trace paint one
+    [[ $output == *'"paint" is no action; allowed are record, show and merge'* ]]
+    run -1 copper login trace show three
+    [[ $output == *"three.recipe: No such file or directory"* ]]
+    run -2 learn --learn a/b
+    [[ $output == *'--learn: "a/b" is not the name of a recipe; allowed is auto, or up to 100 letters'* ]]
+    run -2 learn --learn .x
+    nothing_left
+}

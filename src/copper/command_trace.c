@@ -113,10 +113,13 @@ static int print_json(const struct cu_recipe *recipe)
         struct cu_recipe_entry e = cu_recipe_get(recipe, i);
         json_t *parts = json_array();
 
-        for (uint32_t p = 0; p < e.part_count; p++)
-            json_array_append_new(
-                parts, json_pack("[I, I]", (json_int_t)(e.parts[p].first * CU_RECIPE_CHUNK),
-                                 (json_int_t)(e.parts[p].count * CU_RECIPE_CHUNK)));
+        for (uint32_t p = 0; p < e.part_count; p++) {
+            uint64_t offset = e.parts[p].first * CU_RECIPE_CHUNK;
+            uint64_t length = e.parts[p].count * CU_RECIPE_CHUNK;
+
+            json_array_append_new(parts,
+                                  json_pack("[I, I]", (json_int_t)offset, (json_int_t)length));
+        }
         json_array_append_new(paths, json_pack("{s:o, s:b, s:b, s:I, s:o, s:i}", "path",
                                                cu_shown_name(e.path, e.path_len), "listing",
                                                (e.what & CU_RECIPE_LISTING) != 0, "content",
@@ -202,7 +205,8 @@ const struct cu_command cu_command_trace = {
     .name = "trace",
     .synopsis = "record [-v MOUNT] NAME | show [--json] NAME | merge TO NAME...",
     .summary = "Writes, shows and merges recipes: what a program's start touches",
-    .details = "A NAME with a slash is a file, else a recipe of launch_copper.sh --learn.\n",
+    .details =
+        "A NAME with a slash is a file, else a recipe of a job that learns (launch_copper.sh).\n",
     .options = "vj",
     .operands = true,
     .run = run,

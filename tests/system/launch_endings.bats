@@ -128,7 +128,7 @@ give_port() {
     # shellcheck disable=SC2016
     run -0 as_user alice login sh -c 'COPPER_RSH=$1 $2/stop_copper.sh' sh "$rsh" "$COPPER_BIN"
     [ "$output" = "copper: stopped on 2 nodes" ]
-    run -1 on node2 grep fuse.copper /proc/self/mountinfo
+    run -1 on node2 grep ' /tmp/alice/.* fuse.copper ' /proc/self/mountinfo
 }
 
 @test "a mount that stays is no stop: the node is named, and a later stop takes it away" {
@@ -142,7 +142,7 @@ give_port() {
     [[ ${lines[1]} == *"1 node: node2: copper: /tmp/alice/copper: cannot be unmounted: "* ]]
     on node2 umount /usr/bin/fusermount3
     run -0 as_user alice login sh -c "$words" sh "$CLUSTER_BIN" "$COPPER_BIN" "-H node2"
-    run -1 on node2 grep fuse.copper /proc/self/mountinfo
+    run -1 on node2 grep ' /tmp/alice/.* fuse.copper ' /proc/self/mountinfo
 }
 
 @test "fusermount3's own words are shown" {
@@ -258,7 +258,7 @@ in_job() {
     as_user alice node1 sh -c "$words" sh "$CLUSTER_BIN" "$COPPER_BIN" /tmp/alice/live
     run -0 on node1 "$COPPER_BIN/copper" epilogue alice
     [[ $output == *"copper: /tmp/alice/dead: taken away"* && $output == *"copper: /tmp/alice/live: its daemon (pid "*") lives, left alone"* ]]
-    [ "$(on node1 grep -c fuse.copper /proc/self/mountinfo)" = 1 ]
+    [ "$(on node1 grep -c ' /tmp/alice/.* fuse.copper ' /proc/self/mountinfo)" = 1 ]
     run -0 as_user alice node1 cat /tmp/alice/live/etc/hostname
     # shellcheck disable=SC2016
     as_user alice node1 sh -c 'COPPER_RSH=$1/rsh $2/stop_copper.sh -v /tmp/alice/live' sh "$CLUSTER_BIN" "$COPPER_BIN"
@@ -266,7 +266,7 @@ in_job() {
     for node in node1 node2; do
         run -0 on "$node" "$COPPER_BIN/copper" epilogue alice
         [ "$output" = "copper: nothing of alice is here" ]
-        run -1 on "$node" grep fuse.copper /proc/self/mountinfo
+        run -1 on "$node" grep ' /tmp/alice/.* fuse.copper ' /proc/self/mountinfo
     done
     run -1 as_user alice node1 "$COPPER_BIN/copper" epilogue root
     [ "$output" = "copper: epilogue: is for root, or for oneself" ]

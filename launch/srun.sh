@@ -50,9 +50,10 @@ else
 fi
 awk 'FILENAME == ARGV[1] { node[$1] = $2; next } { print $0 in node ? node[$0] : $0 }' \
     "$files/addresses" "$hosts" >"$files/wanted"
-# A node that is down blocks a step for all nodes; commands that run after a failure must reach the others.
-: >"$files/dead"
-[ "$mode" = start ] || sinfo -h -N -d -o %N 2>/dev/null | sort -u >"$files/dead"
+# A node that is down or does not respond blocks a step for all nodes, so no step has it: commands that run
+# after a failure, and a launch that may go on without it, must reach the others.
+sinfo -h -N -o '%N %T' 2>/dev/null | sed -n 's/^\([^ ]*\) \(down.*\|[^ ]*\*\|powered_down.*\)$/\1/p' |
+    sort -u >"$files/dead"
 for group in ${groups:-""}; do
     awk 'FILENAME == ARGV[1] { dead[$0]; next } FILENAME == ARGV[2] { wanted[$0]; next }
         $0 in wanted && !($0 in dead)' "$files/dead" "$files/wanted" "$files/job.$group" \
@@ -61,7 +62,7 @@ done
 cat "$files"/placed.* >"$files/placed"
 cat "$files"/job.* | awk -v job="$SLURM_JOB_ID" 'FILENAME == ARGV[1] { dead[$0]; next }
     FILENAME == "-" { of_job[$0]; next }
-    $0 in dead { print $0 " 1 does not respond, as Slurm says"; next }
+    $0 in dead { print $0 " 1 is down or does not respond, as Slurm says"; next }
     !($0 in of_job) { print $0 " 1 not a node of the Slurm job " job }' \
     "$files/dead" - "$files/wanted" >"$files/outside"
 names=$(cat "$files/addresses")
@@ -110,6 +111,11 @@ made() {
             fi
             [ "$left" != 0 ] || rm -rf -- "$files"
             ;;
+        "srun: error: Task launch for "*" failed on node "*)
+            said=${said#*failed on node }
+            printf '@copper %s 1 srun: %s\n' "${said%%:*}" "${said#*: }"
+            continue
+            ;;
         "srun: error: "*": task"*)
             said=${said#srun: error: }
             for node in $(scontrol show hostnames "${said%%: task*}"); do
@@ -136,7 +142,7 @@ as_called() {
 
 as_called <"$files/outside"
 [ -s "$files/placed" ] || exit 0
-[ "$mode" = run ] || [ ! -s "$files/outside" ] || exit 0
+[ "$mode" = run ] || [ "$(wc -l <"$files/outside")" -le "${COPPER_ALLOW_MISSING:-0}" ] || exit 0
 stays
 pass
 for group in ${groups:-""}; do

@@ -118,6 +118,7 @@ int cu_client_open_rank(const struct cu_job *job, uint32_t rank, int timeout_ms,
 {
     int64_t deadline_ms = cu_clock_ms() + timeout_ms;
     const char *host = job->hosts.names[rank], *refused;
+    char address[CU_ADDRESS_TEXT_MAX];
     struct cu_dial dial;
     int rc = cu_dial_resolve(job, host, &dial, err);
 
@@ -130,6 +131,12 @@ int cu_client_open_rank(const struct cu_job *job, uint32_t rank, int timeout_ms,
         int64_t until_ms = deadline_ms;
 
         client->channel.fd = cu_dial_start(&dial, err);
+        if (dial.tried > 0) {
+            cu_address_text(&dial.addresses.of[dial.tried - 1], address);
+            if (strcmp(address, host) != 0)
+                snprintf(client->name, sizeof(client->name), "%s port %u (%s)", host,
+                         (unsigned)job->port, address);
+        }
         if (client->channel.fd < 0)
             break;
         if (cu_dial_left(&dial) > 0) /* half of the time left, so that one that never answers does

@@ -22,7 +22,7 @@ struct cu_client {
     struct cu_channel channel;
     bool peer;      /* frames of proto/msg.h rather than lines */
     uint64_t id;    /* of the last request */
-    char name[288]; /* "node3 port 20017" for messages */
+    char name[352]; /* "node3 port 20017 (10.0.0.3)" for messages */
 };
 
 /* The daemon of this node. -ENOENT when there is none (no socket, or no process listens on it). */

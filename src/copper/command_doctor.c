@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "control/client.h"
 #include "copper/cli.h"
+#include "copper/doctor_fuse.h"
 #include "copper/progress.h"
 #include "host/rundir.h"
 #include "host/trust.h"
@@ -21,12 +22,7 @@
 
 #define STUCK_MS 5000u /* a call takes less than this on healthy storage */
 
-struct finding {
-    bool good;
-    char text[CU_ERROR_TEXT_MAX];
-};
-
-static void check_kernel(struct finding *f)
+static void check_kernel(struct cu_finding *f)
 {
     struct utsname name;
     unsigned major = 0, minor = 0;
@@ -38,42 +34,7 @@ static void check_kernel(struct finding *f)
              f->good ? "" : ": needs 5.14 or later");
 }
 
-static void check_fuse(struct finding *f)
-{
-    int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-
-    f->good = fd >= 0;
-    snprintf(f->text, sizeof(f->text), "/dev/fuse%s%s", f->good ? "" : ": ",
-             f->good           ? " can be used"
-             : errno == ENOENT ? "not there: the administrator must load the fuse module"
-                               : strerror(errno));
-    if (fd >= 0)
-        close(fd);
-}
-
-static void check_fusermount(struct finding *f)
-{
-    const char *path = getenv("PATH");
-    char copy[8192], file[CU_PATH_MAX], *save = NULL;
-    struct stat st;
-
-    snprintf(copy, sizeof(copy), "%s", path != NULL ? path : "/usr/bin:/bin");
-    for (char *dir = strtok_r(copy, ":", &save); dir != NULL; dir = strtok_r(NULL, ":", &save)) {
-        snprintf(file, sizeof(file), "%.4000s/fusermount3", dir);
-        if (stat(file, &st) != 0)
-            continue;
-        f->good = geteuid() == 0 || (st.st_uid == 0 && (st.st_mode & S_ISUID) != 0);
-        snprintf(f->text, sizeof(f->text), "%.400s%s", file,
-                 f->good ? "" : ": is not set-user-id root, so users cannot mount");
-        return;
-    }
-    f->good = geteuid() == 0;
-    snprintf(f->text, sizeof(f->text), "fusermount3%s",
-             f->good ? ": not on PATH, not needed by root"
-                     : ": not on PATH: the package fuse3 must be installed");
-}
-
-static void check_run_dir(struct finding *f)
+static void check_run_dir(struct cu_finding *f)
 {
     char path[CU_PATH_MAX];
     struct cu_error err;
@@ -86,7 +47,7 @@ static void check_run_dir(struct finding *f)
 }
 
 /* Checks that no other user can replace the mount directory, or has done so. */
-static bool check_way(const char *mount, struct finding *f)
+static bool check_way(const char *mount, struct cu_finding *f)
 {
     char parent[CU_PATH_MAX];
     struct cu_trust_dir dir;
@@ -105,7 +66,7 @@ static bool check_way(const char *mount, struct finding *f)
     return f->good;
 }
 
-static void check_mount(const char *mount, struct finding *f)
+static void check_mount(const char *mount, struct cu_finding *f)
 {
     struct stat st;
     int error;
@@ -124,7 +85,7 @@ static void check_mount(const char *mount, struct finding *f)
 }
 
 /* The daemon's own view, a new reference; NULL when there is none. */
-static json_t *check_daemon(const char *mount, struct finding *f)
+static json_t *check_daemon(const char *mount, struct cu_finding *f)
 {
     json_t *request = json_pack("{s:s}", "op", "doctor");
     json_t *result = NULL;
@@ -150,7 +111,7 @@ static json_t *check_daemon(const char *mount, struct finding *f)
 }
 
 /* Is a call to storage stuck? */
-static void check_storage(const json_t *daemon, struct finding *f)
+static void check_storage(const json_t *daemon, struct cu_finding *f)
 {
     const json_t *storage = json_object_get(daemon, "storage");
     unsigned long long calls = cu_cli_number(storage, "pending");
@@ -168,7 +129,7 @@ static void check_storage(const json_t *daemon, struct finding *f)
 }
 
 /* Can files be written in the log directory? */
-static void check_log(const json_t *daemon, struct finding *f)
+static void check_log(const json_t *daemon, struct cu_finding *f)
 {
     const json_t *log = json_object_get(daemon, "log");
     unsigned long long lost = cu_cli_number(log, "lost");
@@ -185,7 +146,7 @@ static void check_log(const json_t *daemon, struct finding *f)
 }
 
 /* Does data take the fastest network? */
-static void check_network(const json_t *daemon, struct finding *f)
+static void check_network(const json_t *daemon, struct cu_finding *f)
 {
     const char *note = json_string_value(json_object_get(daemon, "network_note"));
 
@@ -195,8 +156,23 @@ static void check_network(const json_t *daemon, struct finding *f)
              note != NULL ? "; " : "", note != NULL ? note : "");
 }
 
+/* Are there parents that this node does not reach? */
+static void check_parents(const json_t *daemon, struct cu_finding *f)
+{
+    const json_t *list = json_object_get(daemon, "unreached"), *first = json_array_get(list, 0);
+    size_t count = json_array_size(list);
+
+    f->good = count == 0;
+    if (count == 0)
+        snprintf(f->text, sizeof(f->text), "parents: %s",
+                 daemon != NULL ? "none that cannot be reached" : "no daemon has any");
+    else
+        snprintf(f->text, sizeof(f->text), "parents: %zu cannot be reached: %.200s: %.200s", count,
+                 cu_cli_text(first, "at"), cu_cli_text(first, "error"));
+}
+
 /* Names from the environment and from storage are in the texts. */
-static void make_printable(struct finding *findings, size_t count)
+static void make_printable(struct cu_finding *findings, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         struct cu_error line;
@@ -235,7 +211,7 @@ static void print_file_systems(const json_t *daemon)
 }
 
 /* The kernel lets in only processes of the user and the primary group that mounted. */
-static void check_group(const json_t *daemon, struct finding *f)
+static void check_group(const json_t *daemon, struct cu_finding *f)
 {
     gid_t mounted = (gid_t)cu_cli_number(daemon, "group"), mine = getgid();
     const struct group *g = getgrgid(mounted);
@@ -273,7 +249,7 @@ static void print_served(const json_t *daemon)
         printf("     %s\n", text);
 }
 
-static int print_json(const struct finding *findings, size_t count, json_t *daemon)
+static int print_json(const struct cu_finding *findings, size_t count, json_t *daemon)
 {
     json_t *object = json_object(), *list = json_array();
     int status;
@@ -292,7 +268,7 @@ static int print_json(const struct finding *findings, size_t count, json_t *daem
 static int run(const struct cu_command *command, int argc, char **argv)
 {
     struct cu_cli_options options;
-    struct finding findings[10];
+    struct cu_finding findings[CU_DOCTOR_FUSE + 9], *rest = findings + CU_DOCTOR_FUSE;
     const size_t count = sizeof(findings) / sizeof(findings[0]);
     int status = cu_cli_parse(command, argc, argv, &options);
     bool good = true;
@@ -301,16 +277,16 @@ static int run(const struct cu_command *command, int argc, char **argv)
     if (status >= 0)
         return status;
     cu_progress_begin("looking");
-    check_kernel(&findings[0]);
-    check_fuse(&findings[1]);
-    check_fusermount(&findings[2]);
-    check_run_dir(&findings[3]);
-    check_mount(options.mount, &findings[4]);
-    daemon = check_daemon(options.mount, &findings[5]);
-    check_storage(daemon, &findings[6]);
-    check_group(daemon, &findings[7]);
-    check_log(daemon, &findings[8]);
-    check_network(daemon, &findings[9]);
+    cu_doctor_fuse(findings);
+    check_kernel(&rest[0]);
+    check_run_dir(&rest[1]);
+    check_mount(options.mount, &rest[2]);
+    daemon = check_daemon(options.mount, &rest[3]);
+    check_storage(daemon, &rest[4]);
+    check_group(daemon, &rest[5]);
+    check_log(daemon, &rest[6]);
+    check_network(daemon, &rest[7]);
+    check_parents(daemon, &rest[8]);
     make_printable(findings, count);
     cu_progress_end();
     if (options.json) {

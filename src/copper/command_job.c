@@ -15,43 +15,63 @@
 #include "copper/recipe_file.h"
 #include "copper/remote.h"
 #include "copper/shell_quote.h"
+#include "host/limits.h"
 #include "host/rundir.h"
 #include "host/session.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <libgen.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define PORT_ATTEMPTS    5u
 #define ONCE_ATTEMPTS    5u
 #define OTHER_IS_QUICKER (-1)
 #define DESCRIPTORS_MIN  64u
+#define TASKS_MIN        12u  /* a launcher of shell, its helpers, and two remote shells */
 #define READY_S          20u  /* longest wait for the nodes, unless -s is given ... */
 #define READY_HOSTS      100u /* ... and a second more for so many */
+
+/* Absolute, and without links, as other nodes are to find it. */
+static const char *whole_path(const char *path, char whole[PATH_MAX])
+{
+    return realpath(path, whole) != NULL ? whole : path;
+}
 
 /* Takes "--parts DIR --copperd PATH" from the front of argv; how many words, or -1. */
 static int take_paths(int argc, char **argv, struct cu_launch_paths *paths)
 {
+    static char parts[PATH_MAX], copperd[PATH_MAX], copper[PATH_MAX]; /* as long as the process */
     int i = 1;
 
     for (; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--parts") == 0)
-            paths->parts = argv[i + 1];
+            paths->parts = whole_path(argv[i + 1], parts);
         else if (strcmp(argv[i], "--copperd") == 0)
-            paths->copperd = argv[i + 1];
+            paths->copperd = whole_path(argv[i + 1], copperd);
         else if (strcmp(argv[i], "--copper") == 0)
-            paths->copper = argv[i + 1];
+            paths->copper = whole_path(argv[i + 1], copper);
         else
             break;
     }
     return i - 1;
+}
+
+/* Too low limits would fail later, at an unrelated place. 0, or the exit status. */
+static int check_limits(void)
+{
+    const struct cu_limits_need need = {.files = DESCRIPTORS_MIN, .tasks = TASKS_MIN};
+    struct cu_error err;
+
+    if (cu_limits_check(&need, "this shell", &err) == 0)
+        return 0;
+    return cu_cli_fail(CU_EXIT_FAILED, "%s: nothing was done", err.text);
 }
 
 /* The status to exit with, or -1: options and host list are good. */
@@ -74,6 +94,10 @@ static int take_options(int argc, char **argv, const struct cu_launch_paths *pat
     }
     if (rc != 0)
         return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
+    if (paths->parts != NULL && check_limits() != 0) {
+        cu_job_free(&options->job);
+        return CU_EXIT_FAILED;
+    }
     if (options->hosts != NULL)
         rc = cu_launch_hosts(options->hosts, hosts, &err);
     else if (paths->parts != NULL)
@@ -134,25 +158,6 @@ static int say_lost(int status, const char *what)
     __fpurge(stdout);
     clearerr(stdout);
     return status;
-}
-
-/* Too few would fail later, at an unrelated place. 0, or the exit status. */
-static int check_limits(void)
-{
-    struct rlimit files;
-
-    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
-        return 0;
-    if (files.rlim_cur < DESCRIPTORS_MIN && files.rlim_cur < files.rlim_max) {
-        files.rlim_cur = files.rlim_max < DESCRIPTORS_MIN ? files.rlim_max : DESCRIPTORS_MIN;
-        (void)setrlimit(RLIMIT_NOFILE, &files);
-    }
-    if (files.rlim_cur >= DESCRIPTORS_MIN)
-        return 0;
-    return cu_cli_fail(CU_EXIT_FAILED,
-                       "this shell allows %llu open files (ulimit -n), and %u are "
-                       "needed: nothing was done",
-                       (unsigned long long)files.rlim_cur, DESCRIPTORS_MIN);
 }
 
 /* The job's file and the launch. again: as cu_launch_run's. Exit status. */
@@ -266,10 +271,6 @@ static int launch(int argc, char **argv)
     if (paths.parts == NULL || paths.copperd == NULL || paths.copper == NULL)
         return cu_cli_fail(CU_EXIT_USAGE, "job launch: is called by launch_copper.sh only");
     status = take_options(argc - taken, argv + taken, &paths, &options);
-    if (status < 0 && check_limits() != 0) {
-        cu_job_free(&options.job);
-        return CU_EXIT_FAILED;
-    }
     if (status >= 0)
         return status;
     if (cu_launcher_settle(paths.parts, &err) != 0) {

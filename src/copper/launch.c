@@ -270,8 +270,10 @@ static int give_up(struct cu_launch *l, const struct cu_launch_paths *paths, uns
         say_again(l, *again, example);
     else if (l->interrupted != 0)
         cu_cli_say(stderr, "interrupted: stopping what was started");
-    else
+    else {
+        cu_launch_look(l);
         cu_launch_print_failure(l);
+    }
     cu_client_close(&l->client);
     cu_progress_begin("stopping what was started");
     cu_launcher_kill(&l->launcher);
@@ -313,6 +315,7 @@ int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
                                         .hosts = &job->hosts,
                                         .input = file->path,
                                         .job = file->path,
+                                        .allow_missing = job->allow_missing,
                                         .keep_stdout = job->log_to_stdout};
     struct cu_launch l = {.job = job, .client.channel.fd = -1, .retry_ms = 5};
     struct cu_error err;
@@ -347,6 +350,8 @@ int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
             cu_launcher_kill(
                 &l.launcher); /* what still runs of it is for hosts that are left out */
         cu_launch_settle(&l, file);
+        if (l.left_out_count > 0)
+            cu_launch_look(&l);
         cu_launch_print_success(&l);
         *again = 0;
         status = CU_EXIT_OK;
@@ -357,6 +362,7 @@ int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
     json_decref(l.not_ready);
     json_decref(l.answer);
     free(l.left_out);
+    free(l.found);
     cu_launcher_free(&l.launcher);
     close(l.signal_fd);
     return status;

@@ -11,22 +11,11 @@
 
 #define REASONS_MAX 20 /* lines */
 
-static bool is_missing(const json_t *result, const char *host)
-{
-    const json_t *name;
-    size_t i;
-
-    json_array_foreach (json_object_get(result, "missing"), i, name)
-        if (json_is_string(name) && strcmp(json_string_value(name), host) == 0)
-            return true;
-    return false;
-}
-
 /* Writes why this node is not ready into out; false when no reason is known. */
 static bool reason_of(const struct cu_launch *l, size_t i, char *out, size_t size)
 {
     const struct cu_launcher_host *s = &l->launcher.of[i];
-    const char *host = l->job->hosts.names[i];
+    const struct cu_launch_found *found = l->found != NULL ? &l->found[i] : NULL;
 
     if (s->state == CU_LAUNCHER_FAILED) {
         snprintf(out, size, "%s", s->text != NULL ? s->text : "its starter failed");
@@ -39,7 +28,13 @@ static bool reason_of(const struct cu_launch *l, size_t i, char *out, size_t siz
                  getenv("COPPER_LAUNCHER") != NULL ? getenv("COPPER_LAUNCHER") : "rsh");
         return true;
     }
-    if (is_missing(l->not_ready, host) ||
+    if (found != NULL && found->text[0] != '\0') {
+        snprintf(out, size, "%s", found->text);
+        return true;
+    }
+    if (found != NULL && found->excused)
+        return false;
+    if (cu_launch_is_missing(l, i) ||
         (i == 0 && l->not_ready == NULL && !l->asked && l->launcher.failed == 0)) {
         const char *why = s->text;
 
@@ -99,12 +94,24 @@ static void print_untried(const struct cu_launch *l)
     free(list);
 }
 
+/* When no daemon at all is reached from here. */
+static bool print_unreachable(const struct cu_launch *l)
+{
+    const struct cu_launch_found *root = l->found;
+
+    if (root == NULL || !root->looked || root->answers || root->text[0] != '\0')
+        return false;
+    cu_cli_say(stderr, "this host reaches no daemon of the job: %s", root->at);
+    return true;
+}
+
 static void print_reasons(const struct cu_launch *l)
 {
     char text[1100];
-    size_t missing = 0;
+    size_t missing = 0, waiting = 0;
 
     for (size_t i = 0; i < l->job->hosts.count; i++) {
+        waiting += l->found != NULL && l->found[i].excused && cu_launch_is_missing(l, i);
         if (!reason_of(l, i, text, sizeof(text)))
             continue;
         if (missing++ < REASONS_MAX)
@@ -112,10 +119,12 @@ static void print_reasons(const struct cu_launch *l)
     }
     if (missing > REASONS_MAX)
         cu_cli_say(stderr, "and %zu more", missing - REASONS_MAX);
+    if (missing > 0 && waiting > 0)
+        cu_cli_say(stderr, "%zu node%s below could not join", waiting, waiting == 1 ? "" : "s");
     print_untried(l);
     if (l->launcher.text != NULL)
         cu_cli_say(stderr, "%s", l->launcher.text);
-    else if (missing == 0)
+    else if (missing == 0 && !print_unreachable(l))
         cu_cli_say(stderr, "%s", l->last.text[0] != '\0' ? l->last.text : "no node has answered");
 }
 

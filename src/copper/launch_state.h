@@ -12,17 +12,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What was found about a host that is not ready (launch_look.c). */
+struct cu_launch_found {
+    bool looked;
+    bool answers;      /* this host reaches its daemon */
+    bool serves;       /* other nodes have joined it */
+    bool excused;      /* it waits for another one, which is named */
+    unsigned accusers; /* nodes that do not reach it */
+    ssize_t parent;    /* the host that its daemon does not reach, -1: none */
+    char at[384];      /* of that host: where, and why not */
+    char text[640];    /* what is wrong with this host, "": not known */
+};
+
 struct cu_launch {
     const struct cu_job *job;
     struct cu_launcher launcher;
     struct cu_client client; /* to rank 0 */
     bool asked;              /* `wait` was sent */
     bool ready;
-    size_t ask_at;        /* the host to be asked, or the first that may be */
-    size_t asked_without; /* how many hosts the `wait` is to go without */
-    json_t *answer;       /* of a `wait` with success: the missing nodes */
-    struct cu_error last; /* why rank 0 was not reached last time */
-    bool *left_out;       /* by host: the launch went on without it; owned, NULL: without none */
+    size_t ask_at;                 /* the host to be asked, or the first that may be */
+    size_t asked_without;          /* how many hosts the `wait` is to go without */
+    json_t *answer;                /* of a `wait` with success: the missing nodes */
+    struct cu_error last;          /* why rank 0 was not reached last time */
+    struct cu_launch_found *found; /* by host; owned, NULL: nobody has looked */
+    bool *left_out; /* by host: the launch went on without it; owned, NULL: without none */
     size_t left_out_count;
     json_t *not_ready; /* the result of a `wait` that ended without success */
     int64_t start_ms, limit_ms, try_ms, fail_ms, progress_ms;
@@ -43,6 +56,12 @@ __attribute__((warn_unused_result)) int cu_launch_input(const struct cu_job *job
  * the launch is confirmed.
  * */
 void cu_launch_settle(struct cu_launch *l, struct cu_job_file *file);
+
+/* launch_look.c: asks the daemons of nodes that are not ready, and finds out which hosts cannot be
+ * reached. Takes up to some seconds; does nothing where the causes are known. */
+void cu_launch_look(struct cu_launch *l);
+/* Is this host one of those that the last answer to `wait` calls missing? */
+bool cu_launch_is_missing(const struct cu_launch *l, size_t i);
 
 /* launch_report.c: messages. */
 void cu_launch_print_failure(const struct cu_launch *l);

@@ -26,8 +26,9 @@
 #define COMMAND_MAX 16
 #define ENV_INPUT   "COPPER_INPUT" /* file to feed to each command */
 #define ENV_JOB     "COPPER_JOB" /* file that a launcher that stays removes at its end, or empty */
-#define ENV_OUTPUT  "COPPER_OUTPUT"  /* "yes": what the commands print goes to descriptor 3 */
-#define ENV_PARTS   "COPPER_PARTS"   /* directory of Copper's own launchers */
+#define ENV_OUTPUT  "COPPER_OUTPUT"        /* "yes": what the commands print goes to descriptor 3 */
+#define ENV_MISSING "COPPER_ALLOW_MISSING" /* of so many hosts "start" can do without */
+#define ENV_PARTS   "COPPER_PARTS"         /* directory of Copper's own launchers */
 #define ENV_PROGRAM "COPPER_PROGRAM" /* this one: what launchers need of it, `copper job each` */
 
 /* Host names, one a line, in memory: the list may be longer than a pipe holds. */
@@ -55,7 +56,7 @@ __attribute__((noreturn)) static void run_launcher(const char *program,
 {
     const char *argv[COMMAND_MAX + 3] = {program, config->mode};
     int output = config->keep_stdout ? dup(1) : open("/dev/null", O_WRONLY);
-    char self[CU_PATH_MAX] = "";
+    char self[CU_PATH_MAX] = "", missing[16];
     int input_fd = config->input_fd;
     sigset_t none;
     size_t n = 0;
@@ -77,6 +78,8 @@ __attribute__((noreturn)) static void run_launcher(const char *program,
         setenv(ENV_PROGRAM, self, 1);
     setenv(ENV_JOB, config->job != NULL ? config->job : "", 1);
     setenv(ENV_PARTS, config->parts, 1);
+    snprintf(missing, sizeof(missing), "%u", config->allow_missing);
+    setenv(ENV_MISSING, missing, 1);
     setenv(ENV_OUTPUT, config->keep_stdout ? "yes" : "no", 1);
     /* above 4 first: none of the five may be overwritten before it is copied */
     output = fcntl(output, F_DUPFD_CLOEXEC, 10);

@@ -39,7 +39,8 @@ struct cu_launcher_config {
     int input_fd;      /* instead of input, when above 0: borrowed */
     const char *job; /* file that the launcher removes at its end when its commands end with the job
                         ("stay"), or NULL */
-    bool keep_stdout; /* what the commands print belongs to the user */
+    unsigned allow_missing; /* "start": hosts that need not be there */
+    bool keep_stdout;       /* what the commands print belongs to the user */
 };
 
 __attribute__((warn_unused_result)) int cu_launcher_spawn(struct cu_launcher *s,

@@ -87,8 +87,11 @@ static int clean(const char *run_dir, const char *mount_dir, uint32_t dirs, stru
     int rc = cu_mounts_look(mount_dir, &what);
 
     for (unsigned left = MOUNTS_MAX; rc == 0 && what == CU_MOUNTS_OURS; left--) {
-        rc = left > 0 ? cu_mounts_unmount(mount_dir) : -EBUSY;
-        if (rc == 0)
+        if (left == 0)
+            rc = -EBUSY;
+        else if (cu_mounts_unmount(mount_dir, err) < 0)
+            return -EPERM;
+        else
             rc = cu_mounts_look(mount_dir, &what);
     }
     if (rc != 0)

@@ -3,6 +3,8 @@
  * open. */
 #include "copper/remote_call.h"
 
+#include "host/limits.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -13,9 +15,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PER_CORE  512 /* at once: most of a remote start is waiting */
-#define WIDTH_MAX 4096
-#define FDS_OTHER 32u
+#define PER_CORE       512 /* at once: most of a remote start is waiting */
+#define WIDTH_MAX      4096
+#define FDS_OTHER      32u
+#define PROCESSES_EACH 2u
 
 extern char **environ;
 
@@ -24,8 +27,8 @@ static size_t at_most(size_t width, uint64_t limit)
     return limit < width ? (size_t)limit : width;
 }
 
-/* Descriptors are used up to the hard limit; of the process limit half, because a remote shell may
- * start further processes. */
+/* Descriptors are used up to the hard limit; of the processes that can be started, half,
+ * because a remote shell may start another one. */
 size_t cu_call_width(size_t hosts)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_AVPHYS_PAGES);
@@ -45,8 +48,7 @@ size_t cu_call_width(size_t hosts)
         width = at_most(
             width, limit.rlim_cur > FDS_OTHER ? (limit.rlim_cur - FDS_OTHER) / CU_CALL_FDS : 1);
     }
-    if (getrlimit(RLIMIT_NPROC, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && geteuid() != 0)
-        width = at_most(width, limit.rlim_cur / 2);
+    width = at_most(width, cu_limits_tasks((unsigned)(PROCESSES_EACH * width)) / PROCESSES_EACH);
     return width > 0 ? width : 1;
 }
 

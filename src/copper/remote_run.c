@@ -220,12 +220,15 @@ static void end_host(struct cu_remote *r, struct cu_call *call, int status)
     }
     r->of[call->host].where = CU_REMOTE_ENDED;
     snprintf(number, sizeof(number), "%d", status);
-    if (status == NOT_RUN || status == NOT_FOUND)
+    if (status == NOT_FOUND && strstr(said, "while loading shared libraries") != NULL)
+        snprintf(text, sizeof(text), "cannot run %s: %s", program_of(r), said); /* it is there */
+    else if (status == NOT_RUN || status == NOT_FOUND)
         snprintf(text, sizeof(text),
                  "cannot run %s: Copper must be at the same path on every node (%s)", program_of(r),
                  said);
     else if (status == NO_ANSWER)
-        snprintf(text, sizeof(text), "no answer from rsh: %s", said);
+        snprintf(text, sizeof(text), "no answer from rsh: %s",
+                 said[0] != '\0' ? said : "it said nothing");
     else if (status != 0 && said[0] == '\0')
         snprintf(text, sizeof(text), "ended with status %d", status);
     else

@@ -103,6 +103,34 @@ static void describe_mount(void *context, const struct cu_fsmap_mount *mount, un
                         mount->space != 0, "unnumbered", (traits & CU_FS_UNNUMBERED) != 0));
 }
 
+/* Parents that this node has tried to join in vain: {"host", "at": with address and port, "error"}.
+ */
+static void add_unreached(const struct cu_daemon *daemon, json_t *result)
+{
+    const struct cu_hosts *hosts = &daemon->config.job->hosts;
+    json_t *list = json_array();
+
+    for (uint32_t rank = 0; rank < daemon->links.node_count; rank++) {
+        const struct cu_links_slot *slot =
+            &daemon->links.slots[(size_t)rank * CU_SIDES + CU_PARENT];
+        const char *refused = cu_handshake_strerror(-slot->failed), *at = slot->failed_at;
+
+        if (slot->up || (slot->failed == 0 && slot->link == NULL) ||
+            json_array_size(list) >= CU_COMMANDS_NAMES_MAX)
+            continue;
+        if (at == NULL)
+            at = slot->link != NULL ? cu_link_name(slot->link) : hosts->names[rank];
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "host", hosts->names[rank], "at",
+                                              at, "error",
+                                              slot->failed == 0 ? "no answer yet"
+                                              : refused != NULL ? refused
+                                                                : strerror(slot->failed)));
+    }
+    if (json_array_size(list) > 0)
+        json_object_set(result, "unreached", list);
+    json_decref(list);
+}
+
 static void hook_describe(void *context, json_t *result)
 {
     struct cu_daemon *daemon = context;
@@ -140,6 +168,7 @@ static void hook_describe(void *context, json_t *result)
                       (json_int_t)((now_ns - cu_link_heard_ns(slot->link)) / 1000000)));
     }
     json_object_set_new(result, "peers", peers);
+    add_unreached(daemon, result);
     json_object_set_new(result, "peer_count", json_integer(daemon->links.up_count));
     if (daemon->front == NULL)
         return;

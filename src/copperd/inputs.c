@@ -127,7 +127,7 @@ static void on_down(void *context, struct cu_link *link, struct cu_peer peer, in
     cu_daemon_gone(daemon, link);
     if (cu_links_who(&daemon->links, link, &known)) {
         if (cu_links_get(&daemon->links, known) == NULL)
-            cu_links_failed(&daemon->links, known.rank, error);
+            cu_links_failed(&daemon->links, known.rank, error, cu_link_name(link));
         else if (may_log(daemon))
             cu_log_info("%s is no longer connected as %s: %s",
                         daemon->config.job->hosts.names[peer.rank],

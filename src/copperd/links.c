@@ -29,6 +29,13 @@ struct cu_peer cu_links_peer(const struct cu_links *links, const struct cu_links
     return (struct cu_peer){.rank = (uint32_t)(i / CU_SIDES), .side = i % CU_SIDES};
 }
 
+static void forget_failure(struct cu_links_slot *slot)
+{
+    slot->failed = 0;
+    free(slot->failed_at);
+    slot->failed_at = NULL;
+}
+
 void cu_links_set(struct cu_links *links, struct cu_peer peer, struct cu_link *link, bool up)
 {
     struct cu_links_slot *slot = slot_of(links, peer);
@@ -37,7 +44,10 @@ void cu_links_set(struct cu_links *links, struct cu_peer peer, struct cu_link *l
         return;
     links->up_count += up ? 1 : 0;
     links->up_count -= slot->up ? 1 : 0;
-    *slot = (struct cu_links_slot){.link = link, .up = up, .failed = up ? 0 : slot->failed};
+    if (up)
+        forget_failure(slot);
+    *slot = (struct cu_links_slot){
+        .link = link, .up = up, .failed = slot->failed, .failed_at = slot->failed_at};
     cu_link_set_data(link, slot);
 }
 
@@ -66,7 +76,7 @@ void cu_links_clear(struct cu_links *links, struct cu_peer peer)
         return;
     if (slot->up)
         links->up_count--;
-    *slot = (struct cu_links_slot){.failed = slot->failed};
+    *slot = (struct cu_links_slot){.failed = slot->failed, .failed_at = slot->failed_at};
 }
 
 struct cu_link *cu_links_get(const struct cu_links *links, struct cu_peer peer)
@@ -83,12 +93,17 @@ struct cu_link *cu_links_any(const struct cu_links *links, struct cu_peer peer)
     return slot != NULL ? slot->link : NULL;
 }
 
-void cu_links_failed(struct cu_links *links, uint32_t rank, int error)
+void cu_links_failed(struct cu_links *links, uint32_t rank, int error, const char *name)
 {
     struct cu_links_slot *slot = slot_of(links, cu_peer_parent(rank));
 
-    if (slot != NULL)
-        slot->failed = error;
+    if (slot == NULL)
+        return;
+    slot->failed = error;
+    if (slot->failed_at == NULL || strcmp(slot->failed_at, name) != 0) {
+        free(slot->failed_at);
+        slot->failed_at = strdup(name); /* NULL: the message has no address */
+    }
 }
 
 int cu_links_failure(const struct cu_links *links, uint32_t rank)

@@ -14,6 +14,7 @@ struct cu_links_slot {
     struct cu_link *link; /* borrowed from the transport; NULL: none */
     bool up;              /* proven; false while it is being opened */
     int failed;           /* errno with which opening it failed last; 0: not since it was up */
+    char *failed_at;      /* the name of the link that failed, with the address; owned, or NULL */
     uint32_t asked;       /* CONTROLs that it has not answered */
     uint8_t instance[CU_PUBLIC_BYTES]; /* of a child that is up: its instance */
 };
@@ -37,8 +38,8 @@ void cu_links_clear(struct cu_links *links, struct cu_peer peer);
 struct cu_link *cu_links_get(const struct cu_links *links, struct cu_peer peer);
 /* The link, up or being opened, or NULL. */
 struct cu_link *cu_links_any(const struct cu_links *links, struct cu_peer peer);
-/* Notes that the link to this parent could not be opened. */
-void cu_links_failed(struct cu_links *links, uint32_t rank, int error);
+/* Notes that the link of that name (net/transport.h) to this parent could not be opened. */
+void cu_links_failed(struct cu_links *links, uint32_t rank, int error, const char *name);
 /* With which errno, the last time; 0: not since it was up. */
 int cu_links_failure(const struct cu_links *links, uint32_t rank);
 /* A CONTROL went out over the link that is up, or its RESULT has come. */

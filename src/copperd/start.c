@@ -15,6 +15,7 @@
 #include "host/clock.h"
 #include "host/cores.h"
 #include "host/group.h"
+#include "host/limits.h"
 #include "host/lock.h"
 #include "host/log.h"
 #include "host/memory.h"
@@ -41,6 +42,12 @@
 /* For the first byte of standard input: some remote shells (pdsh) give a command one that stays
  * open and silent. */
 #define INPUT_MS 5000
+
+/* What a daemon needs (host/limits.h). */
+#define FILES_MIN   64u
+#define THREADS     (CU_PROCESS_WORKERS + 4u) /* and loop, log, kernel, supervisor */
+#define STACK_BYTES ((uint64_t)8 << 20)
+#define OTHER_BYTES ((uint64_t)256 << 20) /* programs, heaps, buffers */
 
 /* The resources of a start. */
 struct start {
@@ -360,11 +367,13 @@ static void clear_away(struct start *start)
 {
     const char *mount = start->job.mount_dir;
     enum cu_mounts_what what = CU_MOUNTS_NOTHING;
+    struct cu_error err;
 
     if (!cu_lock_holds(&start->lock))
         return;
-    if (cu_mounts_look(mount, &what) == 0 && what == CU_MOUNTS_OURS && cu_mounts_unmount(mount) < 0)
-        cu_log_error("%s: cannot be unmounted", mount);
+    if (cu_mounts_look(mount, &what) == 0 && what == CU_MOUNTS_OURS &&
+        cu_mounts_unmount(mount, &err) < 0)
+        cu_log_error("%s", err.text);
     unlink(start->socket_path);
     if (cu_recovery_phase(start->recovery) != CU_RECOVERY_STARTING)
         remove_job_file(start);
@@ -405,6 +414,27 @@ static int take_port(struct start *start, struct cu_error *err)
     return 0;
 }
 
+/* Sets the cache's size, too: within the address space, when it is not given. */
+static int check_limits(struct start *start, struct cu_error *err)
+{
+    const uint64_t base = CU_RECOVERY_BYTES + OTHER_BYTES + (uint64_t)THREADS * STACK_BYTES;
+    struct cu_limits_need need = {.files = FILES_MIN, .tasks = THREADS};
+    uint64_t room;
+    int rc;
+
+    start->cache_bytes = start->job.cache_bytes;
+    need.address_bytes =
+        base + (start->cache_bytes != 0 ? start->cache_bytes : CU_MEMORY_CACHE_MIN);
+    rc = cu_limits_check(&need, "this node", err);
+    if (rc < 0 || start->cache_bytes != 0)
+        return rc;
+    start->cache_bytes = cu_memory_default_cache(NULL);
+    room = cu_limits_address_bytes();
+    if (room != UINT64_MAX && start->cache_bytes > room - base)
+        start->cache_bytes = room - base;
+    return 0;
+}
+
 /* Everything from taking the lock to its release. 0: served; -EALREADY: this job has a daemon here.
  * */
 static int supervise(struct start *start, struct cu_error *err)
@@ -420,9 +450,9 @@ static int supervise(struct start *start, struct cu_error *err)
         *err = note;
         goto out;
     }
-    start->cache_bytes = start->job.cache_bytes;
-    if (start->cache_bytes == 0)
-        start->cache_bytes = cu_memory_default_cache(NULL);
+    rc = check_limits(start, err);
+    if (rc < 0)
+        goto out;
     rc = claim_mount(start, job_id, err);
     if (rc < 0)
         goto out;

@@ -65,14 +65,16 @@ static void take_away_mount(struct cu_daemon *daemon)
 {
     enum cu_mounts_what what = CU_MOUNTS_NOTHING;
     const char *dir = daemon->config.job->mount_dir;
+    struct cu_error err;
 
     cu_front_destroy(daemon->front);
     daemon->front = NULL;
     /* Processes that wait in the mount continue when the last holder of the FUSE device has closed
      * it. */
     cu_supervisor_tell(daemon->config.recovery, CU_RECOVERY_GIVEN_UP);
-    if (cu_mounts_look(dir, &what) == 0 && what == CU_MOUNTS_OURS && cu_mounts_unmount(dir) < 0) {
-        cu_log_error("%s: cannot be unmounted", dir);
+    if (cu_mounts_look(dir, &what) == 0 && what == CU_MOUNTS_OURS &&
+        cu_mounts_unmount(dir, &err) < 0) {
+        cu_log_error("%s", err.text);
         daemon->mount_left = true;
     }
     cu_mountdir_remove(daemon->config.mountdir);

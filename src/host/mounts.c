@@ -17,11 +17,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/statfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define HELPER    "fusermount3"
 #define PROBE_MS  3000 /* a daemon that does not answer within this is not dead, but no better */
 #define STACK_MAX 16   /* dead mounts on top of each other; more are an error */
 
@@ -102,6 +104,7 @@ int cu_mounts_clean(const char *dir, struct cu_error *err)
 {
     for (unsigned i = 0; i < STACK_MAX; i++) {
         enum cu_mounts_what what = CU_MOUNTS_NOTHING;
+        struct cu_error why;
         int rc = cu_mounts_look(dir, &what);
 
         if (rc < 0)
@@ -117,45 +120,91 @@ int cu_mounts_clean(const char *dir, struct cu_error *err)
                                 "%s: a Copper mount with another run directory is there; stop it, "
                                 "or choose another mount with -v",
                                 dir);
-        rc = cu_mounts_unmount(dir);
+        rc = cu_mounts_unmount(dir, &why);
         if (rc < 0)
             return cu_error_set(err, rc,
-                                "%s: the mount of a killed daemon cannot be taken away (%s): try "
+                                "the mount of a killed daemon is in the way: %.300s: try "
                                 "fusermount3 -uz %s",
-                                dir, strerror(-rc), dir);
+                                why.text, dir);
     }
     return cu_error_set(err, -EBUSY, "%s: too many mounts on top of each other", dir);
 }
 
-/* As libfuse does when it mounts: PATH need not name the place. */
-static int run_fusermount(char *const *argv, pid_t *pid)
+int cu_mounts_helper(char path[CU_PATH_MAX])
 {
-    static const char *const places[] = {"/usr/bin/fusermount3", "/bin/fusermount3",
-                                         "/usr/local/bin/fusermount3", "/usr/sbin/fusermount3",
-                                         "/sbin/fusermount3"};
-    int rc = posix_spawnp(pid, argv[0], NULL, NULL, argv, environ);
+    /* As libfuse does when it mounts. */
+    static const char *const places[] = {"/usr/bin", "/bin", "/usr/local/bin", "/usr/sbin",
+                                         "/sbin"};
+    const char *dirs = getenv("PATH");
 
-    for (size_t i = 0; rc != 0 && i < sizeof(places) / sizeof(places[0]); i++)
-        rc = posix_spawn(pid, places[i], NULL, NULL, argv, environ);
-    return rc;
+    while (dirs != NULL && dirs[0] != '\0') {
+        size_t len = strcspn(dirs, ":");
+
+        if (len > 0 && snprintf(path, CU_PATH_MAX, "%.*s/" HELPER, (int)len, dirs) < CU_PATH_MAX &&
+            access(path, F_OK) == 0)
+            return 0;
+        dirs += len + (dirs[len] == ':');
+    }
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        snprintf(path, CU_PATH_MAX, "%s/" HELPER, places[i]);
+        if (access(path, F_OK) == 0)
+            return 0;
+    }
+    return -ENOENT;
 }
 
-int cu_mounts_unmount(const char *dir)
+/* Starts it with its words going to the file. 0 or -errno. */
+static int start_helper(const char *path, char *const *argv, int said, pid_t *pid)
 {
-    char *argv[] = {"fusermount3", "-u", "-z", "-q", "--", (char *)(uintptr_t)dir, NULL};
-    int status, rc;
-    pid_t pid;
+    posix_spawn_file_actions_t actions;
+    int rc = posix_spawn_file_actions_init(&actions);
+
+    if (rc != 0)
+        return -rc;
+    if (said >= 0)
+        rc = posix_spawn_file_actions_adddup2(&actions, said, 2);
+    if (rc == 0)
+        rc = posix_spawn(pid, path, &actions, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    return -rc;
+}
+
+/* The first line of the file, or "". */
+static void read_words(int fd, char *out, size_t size)
+{
+    ssize_t n = fd >= 0 ? pread(fd, out, size - 1, 0) : 0;
+
+    out[n > 0 ? n : 0] = '\0';
+    out[strcspn(out, "\n")] = '\0';
+}
+
+int cu_mounts_unmount(const char *dir, struct cu_error *err)
+{
+    char *argv[] = {(char *)HELPER, (char *)"-u",           (char *)"-z",
+                    (char *)"--",   (char *)(uintptr_t)dir, NULL};
+    char path[CU_PATH_MAX], words[256];
+    int status = 0, said, rc;
+    pid_t pid = -1;
 
     if (umount2(dir, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
         return 0;
     if (errno != EPERM)
-        return -errno;
-    rc = run_fusermount(argv, &pid);
+        return cu_error_set(err, -errno, "%s: cannot be unmounted: %s", dir, strerror(errno));
+    rc = cu_mounts_helper(path);
     if (rc != 0)
-        return -rc;
-    while (waitpid(pid, &status, 0) < 0) {
+        return cu_error_set(err, rc, "%s: cannot be unmounted: there is no " HELPER, dir);
+    said = memfd_create("said", MFD_CLOEXEC);
+    rc = start_helper(path, argv, said, &pid);
+    while (rc == 0 && waitpid(pid, &status, 0) < 0)
         if (errno != EINTR)
-            return -errno;
-    }
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPERM;
+            rc = -errno;
+    read_words(said, words, sizeof(words));
+    if (said >= 0)
+        close(said);
+    if (rc != 0)
+        return cu_error_set(err, rc, "%s: cannot be unmounted: %s: %s", dir, path, strerror(-rc));
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return 0;
+    return cu_error_set(err, -EPERM, "%s: cannot be unmounted: %s", dir,
+                        words[0] != '\0' ? words : HELPER " failed and said nothing");
 }

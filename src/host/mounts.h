@@ -5,6 +5,7 @@
 #define CU_HOST_MOUNTS_H
 
 #include "base/error.h"
+#include "base/path.h"
 
 #include <sys/types.h>
 
@@ -24,7 +25,12 @@ __attribute__((warn_unused_result)) int cu_mounts_look(const char *dir, enum cu_
 /* Makes sure that nothing is mounted on dir: this user's dead Copper mounts are removed. -EBUSY
  * with err when another mount is there, or a Copper mount that is alive. */
 __attribute__((warn_unused_result)) int cu_mounts_clean(const char *dir, struct cu_error *err);
-/* Unmounts lazily, with fusermount3 when not root. 0 or -errno. */
-__attribute__((warn_unused_result)) int cu_mounts_unmount(const char *dir);
+/* Unmounts lazily, with fusermount3 when not root. 0 or -errno with err, in fusermount3's own
+ * words. */
+__attribute__((warn_unused_result)) int cu_mounts_unmount(const char *dir, struct cu_error *err);
+/* Where fusermount3 is: in PATH, or at one of the usual places, which PATH need not name. 0,
+ * -ENOENT.
+ */
+__attribute__((warn_unused_result)) int cu_mounts_helper(char path[CU_PATH_MAX]);
 
 #endif

@@ -51,7 +51,6 @@ void cu_process_close_but(int fd)
 
 void cu_process_prepare(void)
 {
-    struct rlimit limit;
     char workers[16];
 
     cu_process_close_all();
@@ -62,10 +61,6 @@ void cu_process_prepare(void)
     signal(SIGHUP, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_DUMPABLE, 0);
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
     snprintf(workers, sizeof(workers), "%d", CU_PROCESS_WORKERS);
     setenv("UV_THREADPOOL_SIZE", workers, 1);
     mallopt(M_ARENA_MAX, 2);

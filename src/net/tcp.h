@@ -152,6 +152,8 @@ void cu_tcp_room_give(struct cu_tcp_link *link);
 void cu_tcp_room_for_client(struct cu_tcp_link *link);
 
 /* tcp_log.c */
+/* Names the link after the address that is tried now. */
+void cu_tcp_name_attempt(struct cu_tcp_link *link, const union cu_address *address);
 /* Names the link after its other end, now that it is known. */
 void cu_tcp_name(struct cu_tcp_link *link);
 void cu_tcp_log_end(const struct cu_tcp_link *link, int error);

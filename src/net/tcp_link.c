@@ -392,6 +392,7 @@ void cu_tcp_try_next(struct cu_tcp_link *link)
     link->socket_open = true;
     at = opening->tried++ % opening->addresses.count;
     link->base.detour = at >= opening->data_count;
+    cu_tcp_name_attempt(link, &opening->addresses.of[at]);
     r = uv_tcp_connect(&opening->connect, &link->socket, &opening->addresses.of[at].any,
                        on_connect);
     if (r)

@@ -89,7 +89,21 @@ void cu_tcp_log_end(const struct cu_tcp_link *link, int error)
         cu_log_info("cannot connect to %s: %s", link->base.name, why);
 }
 
-/* "10.0.0.3" and port of the socket's other end; an IPv4 address is shown as such. */
+/* "10.0.0.3" and port; an IPv4 address is shown as such. */
+static void address_text(const union cu_address *address, char *text, size_t size, unsigned *port)
+{
+    if (address->any.sa_family == AF_INET6) {
+        (void)uv_ip6_name(&address->v6, text, size);
+        *port = ntohs(address->v6.sin6_port);
+        if (strncmp(text, "::ffff:", 7) == 0)
+            memmove(text, text + 7, strlen(text + 7) + 1);
+    } else {
+        (void)uv_ip4_name(&address->v4, text, size);
+        *port = ntohs(address->v4.sin_port);
+    }
+}
+
+/* Of the socket's other end. */
 static void peer_text(const struct cu_tcp_link *link, char *text, size_t size, unsigned *port)
 {
     union cu_address address;
@@ -98,17 +112,21 @@ static void peer_text(const struct cu_tcp_link *link, char *text, size_t size, u
     memset(&address, 0, sizeof(address));
     snprintf(text, size, "unknown");
     *port = 0;
-    if (uv_tcp_getpeername(&link->socket, &address.any, &length))
-        return;
-    if (address.any.sa_family == AF_INET6) {
-        (void)uv_ip6_name(&address.v6, text, size);
-        *port = ntohs(address.v6.sin6_port);
-        if (strncmp(text, "::ffff:", 7) == 0)
-            memmove(text, text + 7, strlen(text + 7) + 1);
-    } else {
-        (void)uv_ip4_name(&address.v4, text, size);
-        *port = ntohs(address.v4.sin_port);
-    }
+    if (uv_tcp_getpeername(&link->socket, &address.any, &length) == 0)
+        address_text(&address, text, size, port);
+}
+
+void cu_tcp_name_attempt(struct cu_tcp_link *link, const union cu_address *address)
+{
+    char text[INET6_ADDRSTRLEN];
+    unsigned port;
+
+    address_text(address, text, sizeof(text), &port);
+    if (strcmp(text, link->opening->host) == 0 || link->opening->host[0] == '\0')
+        snprintf(link->base.name, sizeof(link->base.name), "%s:%u", text, port);
+    else
+        snprintf(link->base.name, sizeof(link->base.name), "%.90s %s:%u", link->opening->host, text,
+                 port);
 }
 
 void cu_tcp_name(struct cu_tcp_link *link)

@@ -155,6 +155,49 @@ give_port() {
     [[ $output == *"copper: node2: copperd: node2: cannot mount on /tmp/alice/copper: fusermount3: too many FUSE filesystems mounted"* ]]
 }
 
+# doctor_says TEXT: on node2, for alice; the line is a bad one.
+doctor_says() {
+    run -1 as_user alice node2 "$COPPER_BIN/copper" doctor
+    [[ $'\n'$output == *$'\n'"BAD  "$1* ]] || {
+        echo "$output"
+        return 1
+    }
+}
+
+@test "doctor names each thing that fusermount3 lacks, and a stop shows fusermount3's own words" {
+    local conf=$CLUSTER_DIR/home/fuse.conf etc=$CLUSTER_DIR/home/etc helper=/usr/bin/fusermount3
+    run -0 as_user alice node2 "$COPPER_BIN/copper" doctor
+    [[ $output == *"ok   $helper"*"ok   "*"/etc/fuse.conf: "*" of 1000 mounts (mount_max), no user_allow_other"*"ok   /etc/mtab can be read"* ]]
+    on node2 mount --bind "$helper" "$helper"
+    on node2 mount -o remount,bind,nosuid "$helper"
+    doctor_says "$helper: is on a file system that is mounted nosuid"
+    on node2 umount "$helper"
+    run -1 as_user alice node2 setpriv --no-new-privs "$COPPER_BIN/copper" doctor
+    [[ $output == *"BAD  $helper: has no rights here: this process has no_new_privs set"* ]]
+    printf 'user_allow_other\nmount_max = 0\n' >"$conf"
+    on node2 mount --bind "$conf" /etc/fuse.conf
+    doctor_says "/etc/fuse.conf: mount_max is 0, and there are "
+    # shellcheck disable=SC2016
+    run -1 as_user alice login sh -c 'COPPER_RSH=$1/rsh $2/launch_copper.sh -H node1,node2' sh "$CLUSTER_BIN" "$COPPER_BIN"
+    [[ $output == *"copper: node2: "*"fusermount3: too many FUSE filesystems mounted; mount_max="* ]]
+    echo user_allow_other >"$conf"
+    run -0 as_user alice node2 "$COPPER_BIN/copper" doctor
+    [[ $output == *", user_allow_other: all groups see the view"* ]]
+    on node2 umount /etc/fuse.conf
+    # shellcheck disable=SC2016
+    as_user alice login sh -c 'COPPER_RSH=$1/rsh $2/launch_copper.sh -H node1,node2' sh "$CLUSTER_BIN" "$COPPER_BIN"
+    on node2 cp -a /etc "$etc"
+    rm "$etc/mtab"
+    on node2 mount --bind "$etc" /etc
+    doctor_says "/etc/mtab: No such file or directory: fusermount3 needs it to unmount"
+    # shellcheck disable=SC2016
+    run -1 as_user alice login sh -c 'COPPER_RSH=$1/rsh $2/stop_copper.sh' sh "$CLUSTER_BIN" "$COPPER_BIN"
+    [[ $output == *"node2: copper: /tmp/alice/copper: cannot be unmounted: "*"fusermount3: "*"/etc/mtab: No such file or directory"* ]]
+    on node2 umount /etc
+    # shellcheck disable=SC2016
+    run -0 as_user alice login sh -c 'COPPER_RSH=$1/rsh $2/stop_copper.sh -H node2' sh "$CLUSTER_BIN" "$COPPER_BIN"
+}
+
 @test "too few open files: one line, nothing done; of processes as few as there are" {
     # shellcheck disable=SC2016
     run -1 on login env COPPER_RSH="$CLUSTER_BIN/rsh" bash -c 'ulimit -n 20; "$1" -H "$2"' sh \
@@ -168,6 +211,26 @@ give_port() {
         "$CLUSTER_BIN" "$COPPER_BIN"
     # shellcheck disable=SC2016
     as_user alice login sh -c 'COPPER_RSH=$1/rsh $2/stop_copper.sh' sh "$CLUSTER_BIN" "$COPPER_BIN"
+}
+
+@test "low limits: one line, which names the limit, on the launch host and on a node" {
+    local limit
+    # Sanitizers need processes and memory of their own.
+    [ -z "$(sanitizers)" ] || return 0
+    # shellcheck disable=SC2016
+    for limit in "-u 1" "-s 128"; do
+        run -1 as_user alice login bash -c "ulimit $limit"'; COPPER_RSH=$1/rsh exec $2/launch_copper.sh -H node1,node2' sh \
+            "$CLUSTER_BIN" "$COPPER_BIN"
+        echo "$limit: $output"
+        [[ $output =~ ^"copper: this shell allows "[0-9]+[^$'\n']*" (ulimit ${limit% *}"[^$'\n']*"needed: nothing was done"$ ]]
+    done
+    for limit in "-n 16" "-v 900000" "-d 900000" "-s 128"; do
+        rsh_that "node2) shift; exec $CLUSTER_BIN/rsh node2 \"ulimit $limit; exec \$*\" ;;"
+        run -1 as_user alice login env COPPER_RSH="$rsh" "$COPPER_BIN/launch_copper.sh" -H node1,node2
+        echo "$limit: $output"
+        [[ $output == *"copper: node2: copperd: node2: this node allows "*" (ulimit "*", and "*" are needed" ]]
+        [ "${#lines[@]}" = 2 ]
+    done
 }
 
 @test "blanks, quotes and commands in names reach no shell: mount, run directory, prefix" {

@@ -116,6 +116,23 @@ END
     nothing_left
 }
 
+@test "--allow-missing: goes on without a node that is down, says which; without it, that is the message" {
+    run -0 batch -N 4 --no-kill <<'END'
+scontrol update nodename=node3 state=down reason=test
+launch_copper.sh -s 20 && exit 3
+launch_copper.sh -s 20 --allow-missing 1 || exit 1
+srun -Q --overlap -N3 -n3 -w node1,node2,node4 cat /tmp/root/copper/etc/hostname
+stop_copper.sh
+END
+    on login scontrol update nodename=node3 state=resume
+    echo "$output"
+    [[ $output == *"copper: not all of 4 nodes are ready after "*"copper: node3: is down or does not respond, as Slurm says"* ]]
+    [[ $output == *"copper: 3 of 4 nodes ready at $mount in "*"copper: up: node[1-2,4]"*"copper: missing: node3"* ]]
+    [[ $output == *"copper: went on without node3: is down or does not respond, as Slurm says"* ]]
+    [ "$(grep -cx "$(cat /etc/hostname)" <<<"$output")" = 3 ]
+    [[ $output == *"copper: stopped on 3 nodes; the launch had gone on without node3" ]]
+}
+
 @test "a heterogeneous job gets Copper on all components, and each step all cores of the job" {
     run -0 batch -N 1 -n 1 -c 2 : -N 2 -n 2 <<'END'
 launch_copper.sh || exit 1

@@ -38,27 +38,23 @@
 #define READY_S          20u  /* longest wait for the nodes, unless -s is given ... */
 #define READY_HOSTS      100u /* ... and a second more for so many */
 
-/* Absolute, and without links, as other nodes are to find it. */
-static const char *whole_path(const char *path, char whole[PATH_MAX])
-{
-    return realpath(path, whole) != NULL ? whole : path;
-}
-
-/* Takes "--parts DIR --copperd PATH" from the front of argv; how many words, or -1. */
+/* Takes "--parts DIR --copperd PATH" from the front of argv, as absolute paths without links, which
+ * other nodes find; how many words, or -1. */
 static int take_paths(int argc, char **argv, struct cu_launch_paths *paths)
 {
-    static char parts[PATH_MAX], copperd[PATH_MAX], copper[PATH_MAX]; /* as long as the process */
+    static const char *const names[] = {"--parts", "--copperd", "--copper"};
+    static char whole[3][PATH_MAX]; /* as long as the process */
+    const char **to[] = {&paths->parts, &paths->copperd, &paths->copper};
     int i = 1;
 
     for (; i + 1 < argc; i += 2) {
-        if (strcmp(argv[i], "--parts") == 0)
-            paths->parts = whole_path(argv[i + 1], parts);
-        else if (strcmp(argv[i], "--copperd") == 0)
-            paths->copperd = whole_path(argv[i + 1], copperd);
-        else if (strcmp(argv[i], "--copper") == 0)
-            paths->copper = whole_path(argv[i + 1], copper);
-        else
+        size_t k;
+
+        for (k = 0; k < 3 && strcmp(argv[i], names[k]) != 0; k++)
+            ;
+        if (k == 3)
             break;
+        *to[k] = realpath(argv[i + 1], whole[k]) != NULL ? whole[k] : argv[i + 1];
     }
     return i - 1;
 }

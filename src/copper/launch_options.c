@@ -145,8 +145,10 @@ static int start_job(struct cu_job *job, struct cu_error *err)
         name = "COPPER_MOUNT";
         rc = cu_rundir_default_mount(CU_RUNDIR_SELF, mount);
     }
-    if (rc == 0)
+    if (rc == 0) {
+        name = "COPPER_RUN_DIR"; /* the log directory is in it; the mount is good */
         rc = cu_job_init(job, mount, run);
+    }
     if (rc == 0) {
         job->group = getgid();
         job->ready_timeout_s = 0; /* by the number of hosts, unless it is given */
@@ -156,8 +158,9 @@ static int start_job(struct cu_job *job, struct cu_error *err)
     if (rc == -ENOMEM)
         return cu_error_set(err, rc, "out of memory");
     return cu_error_set(err, -EINVAL,
-                        "%s: \"%.64s\" is not a directory; allowed is an absolute path", name,
-                        getenv(name) != NULL ? getenv(name) : "");
+                        "%s: \"%.64s\" is not a directory; allowed is an absolute path, without "
+                        "control characters",
+                        name, getenv(name) != NULL ? getenv(name) : "");
 }
 
 /* Options up to the first operand; help and version end the parsing. */

@@ -235,13 +235,18 @@ doctor_says() {
 
 @test "blanks, quotes and commands in names reach no shell: mount, run directory, prefix" {
     local name prefix="$CLUSTER_DIR/home/my copper's \$(touch x)"
-    for name in "a b" "a;touch x" "it's" '$(touch x)' '"q"!' 'back\slash'; do
+    for name in "a b" "a;touch x" "it's" '$(touch x)' '"q"!' 'back\slash' -rf ünï-日本 '~' '%s*{a,b}' "'\"\`\$(x)\\ ;&"; do
         run -0 launch -H node1,node2 -v "/tmp/root/$name"
         [[ $output == "copper: 2 nodes ready at /tmp/root/"* ]]
         run -0 on node2 cat "/tmp/root/$name/etc/hostname"
         run -0 stop -v "/tmp/root/$name"
         [ "$output" = "copper: stopped on 2 nodes" ]
     done
+    # What no line of a file can hold is refused, and named.
+    run -2 launch -H node1 -v $'/tmp/root/new\nline'
+    [ "$output" = 'copper: -v: "/tmp/root/new\x0aline" is not a mount directory; allowed is an absolute path other than /, without control characters' ]
+    run -2 on login env COPPER_RUN_DIR=$'/tmp/new\nline' "$COPPER_BIN/launch_copper.sh" -H node1
+    [[ $output == 'copper: COPPER_RUN_DIR: "/tmp/new\x0aline" is not a directory; allowed is an absolute path, without control characters' ]]
     DESTDIR=$CLUSTER_DIR/home/blank cmake --install "$COPPER_BIN" --prefix /opt/copper >/dev/null
     mv "$CLUSTER_DIR/home/blank/opt/copper" "$prefix"
     run -0 on login env COPPER_RSH="$CLUSTER_BIN/rsh" COPPER_RUN_DIR="/tmp/run 'dir'" "$prefix/bin/launch_copper.sh" -H "$nodes"

@@ -18,6 +18,17 @@ void *cu_sim_alloc(size_t count, size_t size)
     return p;
 }
 
+struct cu_buf *cu_sim_buf(size_t size)
+{
+    struct cu_buf *buf = cu_buf_new(size);
+
+    if (!buf) {
+        fputs("copper-sim: out of memory\n", stderr);
+        exit(3);
+    }
+    return buf;
+}
+
 void *cu_sim_grow(void *old, size_t count, size_t size)
 {
     void *p = reallocarray(old, count ? count : 1, size);

@@ -4,6 +4,8 @@
 #ifndef CU_SIM_ENGINE_H
 #define CU_SIM_ENGINE_H
 
+#include "base/buf.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -36,6 +38,7 @@ bool cu_sim_engine_pop(struct cu_sim_engine *engine, struct cu_sim_event *event)
 
 /* Allocations that cannot fail. */
 void *cu_sim_alloc(size_t count, size_t size); /* zeroed */
+struct cu_buf *cu_sim_buf(size_t size);        /* as cu_buf_new */
 void *cu_sim_grow(void *old, size_t count, size_t size);
 
 #endif

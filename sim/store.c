@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define STRIPE_BYTES (1u << 20)
 
@@ -190,10 +191,8 @@ static void zero_fill(struct cu_sim *sim, const struct cu_sim_store *op, struct 
     full = had < full ? (uint32_t)had : full;
 
     cu_buf_unref(value->bytes);
-    value->bytes = cu_sim_alloc(1, sizeof *value->bytes + full);
-    value->bytes->refs = 1;
-    value->bytes->size = full;
-    value->bytes->capacity = full;
+    value->bytes = cu_sim_buf(full);
+    memset(value->bytes->data, 0, full);
     value->hash = cu_hash_bytes(value->bytes->data, full);
 }
 

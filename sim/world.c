@@ -275,10 +275,7 @@ static struct cu_buf *make_chunk(const struct cu_sim_world *world, uint32_t file
 
     if (world->scaled_bytes && held > world->scaled_bytes && !may_travel)
         held = world->scaled_bytes;
-    buf = cu_sim_alloc(1, sizeof *buf + held);
-    buf->refs = 1;
-    buf->size = held;
-    buf->capacity = held;
+    buf = cu_sim_buf(held);
     for (uint32_t i = 0; i < held; i += 8) {
         uint64_t word = cu_sim_mix(d + i);
 
@@ -336,10 +333,7 @@ struct cu_buf *cu_sim_world_piece(struct cu_sim_world *world, uint32_t file, uin
         at = whole->size;
     if (size > whole->size - at)
         size = whole->size - at;
-    buf = cu_sim_alloc(1, sizeof *buf + size);
-    buf->refs = 1;
-    buf->size = size;
-    buf->capacity = size;
+    buf = cu_sim_buf(size);
     memcpy(buf->data, whole->data + at, size);
     *hash = cu_hash_bytes(buf->data, size);
     cu_buf_unref(whole);

@@ -24,7 +24,7 @@ struct job {
     /* a result that is read */
     uint32_t rank;
     uint64_t id;
-    size_t values_max;
+    uint32_t node_count;
     /* an answer that is being written; owner NULL: not needed any more */
     struct cu_commands_origin origin;
 };
@@ -105,27 +105,53 @@ void cu_bulk_free(struct cu_commands *commands, json_t *json)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-size_t cu_bulk_values_max(const struct cu_commands *commands)
+/* Are the figures in a result those of nodes that it speaks for, each once? */
+static bool agrees(const json_t *result, uint32_t node_count)
 {
-    return ((size_t)commands->config.limits.node_count + 2) * VALUES_EACH;
+    const json_t *nodes = json_object_get(result, "nodes"), *node;
+    const char *text = json_string_value(json_object_get(result, "ranks"));
+    struct cu_idset ranks;
+    bool good = true;
+    size_t i;
+
+    if (!json_is_array(nodes))
+        return true;
+    if (cu_idset_init(&ranks, node_count) < 0)
+        return false;
+    good = text != NULL && cu_idset_add_text(&ranks, text) == 0;
+    json_array_foreach ((json_t *)nodes, i, node) {
+        json_int_t rank = json_integer_value(json_object_get(node, "rank"));
+
+        good = good && json_is_integer(json_object_get(node, "rank")) && rank >= 0 &&
+               rank < node_count && cu_idset_has(&ranks, (uint32_t)rank);
+        if (good)
+            cu_idset_remove(&ranks, (uint32_t)rank);
+    }
+    cu_idset_free(&ranks);
+    return good;
 }
 
-json_t *cu_bulk_decode(const struct cu_buf *text, size_t values_max)
+json_t *cu_bulk_decode(const struct cu_buf *text, uint32_t node_count)
 {
-    size_t values = 0;
+    size_t values = 0, values_max = ((size_t)node_count + 2) * VALUES_EACH;
+    json_t *result;
 
     for (size_t i = 0; i < text->size; i++)
         values += text->data[i] == ',' || text->data[i] == '[' || text->data[i] == '{';
     if (values > values_max)
         return NULL;
-    return json_loadb((const char *)text->data, text->size, 0, NULL);
+    result = json_loadb((const char *)text->data, text->size, 0, NULL);
+    if (agrees(result, node_count))
+        return result;
+    json_decref(result);
+    return NULL;
 }
 
 static void read_text(struct cu_aside_job *aside)
 {
     struct job *job = job_of(aside);
 
-    job->json = cu_bulk_decode(job->text, job->values_max);
+    job->json = cu_bulk_decode(job->text, job->node_count);
 }
 
 static void is_read(struct cu_aside_job *aside)
@@ -150,7 +176,7 @@ bool cu_bulk_read(struct cu_commands *commands, uint32_t rank, uint64_t id, stru
         return false;
     job->rank = rank;
     job->id = id;
-    job->values_max = cu_bulk_values_max(commands);
+    job->node_count = commands->config.limits.node_count;
     job->text = cu_buf_ref(text);
     cu_aside_run(commands->config.aside, &job->aside);
     return true;

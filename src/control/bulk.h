@@ -9,12 +9,11 @@
 #define CU_BULK_BYTES 65536u /* bytes of text from which on it is decoded on the thread */
 #define CU_BULK_NODES 64u    /* nodes from which on figures are encoded and freed there */
 
-/* JSON of a text from another daemon; NULL: it is none, or has more than values_max values. A
- * decoded value takes up to fifty times the memory of its text ("[],"), so the size of the text is
- * not enough of a limit. */
-json_t *cu_bulk_decode(const struct cu_buf *text, size_t values_max);
-/* The most values in a result about all nodes of the job. */
-size_t cu_bulk_values_max(const struct cu_commands *commands);
+/* JSON of a text from another daemon; NULL: it is none, has more values than a result about
+ * node_count nodes, or figures of a node that is not in its "ranks", or twice. A decoded value
+ * takes up to fifty times the memory of its text ("[],"), so the size of the text is not enough of
+ * a limit. */
+json_t *cu_bulk_decode(const struct cu_buf *text, uint32_t node_count);
 /* False: text is not large; cu_gather_read is not called. Takes a reference. */
 bool cu_bulk_read(struct cu_commands *commands, uint32_t rank, uint64_t id, struct cu_buf *text);
 /* Sends result (taken; NULL: out of memory), whose "nodes" are a list of lists here, as the answer.

@@ -336,7 +336,7 @@ static void hand_down(struct cu_commands *commands, struct cu_task *task, struct
         return;
     }
     if (task->confirms) {
-        cu_task_finish(commands, task, cu_bulk_decode(text, cu_bulk_values_max(commands)));
+        cu_task_finish(commands, task, cu_bulk_decode(text, commands->config.limits.node_count));
         return;
     }
     if (task->op == CU_OP_STOP && commands->stopping)

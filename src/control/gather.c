@@ -17,6 +17,7 @@
 #include "control/bypassed.h"
 #include "control/recorded.h"
 #include "control/results.h"
+#include "core/claims.h"
 #include "host/log.h"
 #include "proto/control.h"
 
@@ -298,20 +299,40 @@ static uint64_t failed_of(const json_t *result, const struct cu_idset *ranks)
     return (uint64_t)failed < ranks->count ? (uint64_t)failed : ranks->count;
 }
 
-/* Takes the ranks that a child's result covers, and their figures. */
-static void merge(struct cu_task *task, uint32_t rank, json_t *result)
+/* Removes the ranks for which the child may not speak. True when there were some. */
+static bool cut_claims(const struct cu_commands *commands, const struct cu_task *task,
+                       uint32_t rank, struct cu_idset *ranks)
+{
+    const struct cu_tree *tree = cu_core_tree(commands->config.core, 0);
+    uint32_t removed = cu_claims_cut(tree, rank, ranks->bits);
+
+    for (uint32_t i = 0; i < task->child_count; i++)
+        if (task->children[i].rank != rank)
+            removed += cu_claims_cut_of(tree, rank, task->children[i].rank, ranks->bits);
+    ranks->count -= removed;
+    if (removed > 0)
+        cu_core_counters(commands->config.core)[CU_COUNT_ranks_refused]++;
+    return removed > 0;
+}
+
+/* Takes the ranks that a child's result covers, and their figures. A sum cannot be split: of one
+ * that contains figures of others nothing counts. */
+static void merge(struct cu_commands *commands, struct cu_task *task, uint32_t rank, json_t *result)
 {
     const char *text = json_string_value(json_object_get(result, "ranks"));
     struct cu_idset ranks;
+    bool cut;
 
     if (!json_is_true(json_object_get(result, "ok")) || cu_idset_init(&ranks, task->seen.limit) < 0)
         return;
     if (text == NULL || cu_idset_add_text(&ranks, text) < 0)
         cu_idset_add(&ranks, rank);
+    cut = cut_claims(commands, task, rank, &ranks);
     if (task->op == CU_OP_STATS) {
-        merge_stats(task, &ranks, result);
+        if (!cut)
+            merge_stats(task, &ranks, result);
     } else {
-        if (!cu_idset_meet(&task->seen, &ranks)) /* not counted twice */
+        if (!cut && !cu_idset_meet(&task->seen, &ranks)) /* not counted twice */
             cu_bypassed_add(&task->bypassed, json_object_get(result, "bypassed"));
         if (task->op == CU_OP_RECIPE)
             merge_recipe(task, result);
@@ -333,8 +354,9 @@ void cu_gather_result(struct cu_commands *commands, struct cu_task *task, uint32
         text->size <= CU_CONTROL_JSON_MAX && cu_bulk_read(commands, rank, task->id, text);
     if (child->coming)
         return;
-    result = text->size <= CU_CONTROL_JSON_MAX ? cu_bulk_decode(text, cu_bulk_values_max(commands))
-                                               : NULL;
+    result = text->size <= CU_CONTROL_JSON_MAX
+                 ? cu_bulk_decode(text, commands->config.limits.node_count)
+                 : NULL;
     cu_gather_take(commands, task, rank, result);
     json_decref(result);
 }
@@ -348,7 +370,7 @@ void cu_gather_take(struct cu_commands *commands, struct cu_task *task, uint32_t
         return;
     child->coming = false;
     child->answered = true;
-    merge(task, rank, result);
+    merge(commands, task, rank, result);
     if (task->op != CU_OP_STOP || child->down || json_is_true(json_object_get(result, "lingers")) ||
         !json_is_true(json_object_get(result, "ok")))
         child_done(task, child);

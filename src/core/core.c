@@ -83,6 +83,7 @@ void cu_core_destroy(struct cu_core *core)
     cu_bypass_free(core);
     free(core->slots);
     free(core->ready_bits);
+    free(core->ready_scratch);
     free(core);
     errno = saved;
 }
@@ -304,6 +305,22 @@ static void message_refresh(struct cu_core *core, const struct cu_msg *msg)
     cu_refresh_learn(core, msg->refresh.generation, msg->refresh.path, msg->refresh.path_len, true);
 }
 
+/* A parent has a lower place than its child, in each tree. */
+static void message_join(struct cu_core *core, struct neighbor *child, uint64_t trees)
+{
+    for (uint32_t t = 0; t < core->config.tree_count; t++) {
+        const struct cu_tree *tree = &core->routes[t].tree;
+
+        if ((trees & 1ull << t) != 0 &&
+            cu_tree_place(tree, child->rank) < cu_tree_place(tree, core->config.rank)) {
+            COUNT(core, bad_messages);
+            trees &= ~(1ull << t);
+        }
+    }
+    child->child_trees = trees;
+    cu_ready_joined(core);
+}
+
 static void message_from_child(struct cu_core *core, uint32_t rank, const struct cu_msg *msg)
 {
     struct neighbor *neighbor = cu_neighbors_find(core, rank);
@@ -315,7 +332,7 @@ static void message_from_child(struct cu_core *core, uint32_t rank, const struct
         message_want(core, neighbor, msg);
         break;
     case CU_MSG_JOIN:
-        neighbor->child_trees = msg->join.trees;
+        message_join(core, neighbor, msg->join.trees);
         break;
     case CU_MSG_PING:
         neighbor->pong_id = msg->id;
@@ -455,6 +472,11 @@ uint32_t cu_core_children(const struct cu_core *core, uint32_t tree, uint32_t *r
             ranks[count++] = neighbor->rank;
     }
     return count;
+}
+
+const struct cu_tree *cu_core_tree(const struct cu_core *core, uint32_t tree)
+{
+    return &core->routes[tree].tree;
 }
 
 uint32_t cu_core_parent(const struct cu_core *core, uint32_t tree)

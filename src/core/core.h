@@ -200,6 +200,8 @@ void cu_core_mounted(struct cu_core *core, uint64_t now_ns);
 uint32_t cu_core_ready(const struct cu_core *core, const uint8_t **bits);
 /* Children that named this node their parent in a tree; returns how many written (<= max). */
 uint32_t cu_core_children(const struct cu_core *core, uint32_t tree, uint32_t *ranks, uint32_t max);
+/* The arithmetic of a tree, borrowed: for which ranks a child may speak (core/claims.h). */
+const struct cu_tree *cu_core_tree(const struct cu_core *core, uint32_t tree);
 /* The parent in use in a tree, own rank when this node is the root there, CU_RANK_NONE when it is
  * still looking for one. */
 uint32_t cu_core_parent(const struct cu_core *core, uint32_t tree);

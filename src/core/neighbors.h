@@ -5,6 +5,7 @@
 #ifndef CU_CORE_NEIGHBORS_H
 #define CU_CORE_NEIGHBORS_H
 
+#include "core/claims.h"
 #include "core/effects.h"
 #include "core/flow.h"
 #include "core/peer.h"
@@ -55,10 +56,11 @@ struct neighbor {
     uint64_t pong_id;
     uint64_t child_queued; /* bytes sent, and not taken by the network yet */
     uint8_t *ready;        /* ready ranks at and below it; NULL: none said */
+    bool ready_wide;       /* some of these are not in its subtree */
     struct flow flows[];   /* by tree */
 };
 
-#define CANDIDATES_MAX  12u
+#define CANDIDATES_MAX  CU_CLAIMS_PLACES
 #define NEIGHBORS_FOUND 16u
 
 struct route {

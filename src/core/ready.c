@@ -3,7 +3,8 @@
  * Each node holds the set of ready ranks of each child and of itself; their union goes to its
  * parent when it changed: at once when its whole subtree is ready, else a little later, so that a
  * large job sends few messages. What a lost child had said is forgotten with it; those below it are
- * counted again where they join. */
+ * counted again where they join. What a child says of ranks for which it may not speak (claims.h)
+ * does not count. */
 #include "core/ready.h"
 
 #include "core/state.h"
@@ -22,7 +23,8 @@ static size_t set_size(const struct cu_core *core)
 int cu_ready_init(struct cu_core *core)
 {
     core->ready_bits = calloc(set_size(core), 1);
-    return core->ready_bits ? 0 : -ENOMEM;
+    core->ready_scratch = calloc(set_size(core), 2);
+    return core->ready_bits && core->ready_scratch ? 0 : -ENOMEM;
 }
 
 static void add_bit(uint8_t *set, uint32_t rank)
@@ -52,27 +54,40 @@ static void changed(struct cu_core *core)
     cu_ready_tick(core);
 }
 
+/* The ranks of a child that do not belong below another child. */
+static const uint8_t *believed(struct cu_core *core, const struct neighbor *child, uint8_t *scratch)
+{
+    if (!child->ready_wide)
+        return child->ready;
+    memcpy(scratch, child->ready, set_size(core));
+    cu_list_for_each (link, &core->neighbors) {
+        const struct neighbor *other = CU_LIST_ENTRY(link, struct neighbor, link);
+
+        if (other != child && other->child && (other->child_trees & 1) != 0)
+            cu_claims_cut_of(&core->routes[0].tree, child->rank, other->rank, scratch);
+    }
+    return scratch;
+}
+
 /* Computes the union again. It is small and changes rarely. */
 static void update(struct cu_core *core)
 {
     size_t size = set_size(core);
-    bool differs = false;
+    uint8_t *now = core->ready_scratch;
 
-    for (size_t i = 0; i < size; i++) {
-        bool mine = core->self_ready && i == core->config.rank / 8;
-        unsigned now = mine ? 1u << core->config.rank % 8 : 0, was = core->ready_bits[i];
+    memset(now, 0, size);
+    if (core->self_ready)
+        add_bit(now, core->config.rank);
+    cu_list_for_each (link, &core->neighbors) {
+        const struct neighbor *neighbor = CU_LIST_ENTRY(link, struct neighbor, link);
+        const uint8_t *more = neighbor->ready ? believed(core, neighbor, now + size) : NULL;
 
-        cu_list_for_each (link, &core->neighbors) {
-            const struct neighbor *neighbor = CU_LIST_ENTRY(link, struct neighbor, link);
-
-            if (neighbor->ready)
-                now |= neighbor->ready[i];
-        }
-        differs |= now != was;
-        core->ready_bits[i] = (uint8_t)now;
+        for (size_t i = 0; more && i < size; i++)
+            now[i] |= more[i];
     }
-    if (!differs)
+    if (memcmp(now, core->ready_bits, size) == 0)
         return;
+    memcpy(core->ready_bits, now, size);
     core->ready_count = count_bits(core->ready_bits, size);
     changed(core);
 }
@@ -130,7 +145,22 @@ void cu_ready_hear(struct cu_core *core, struct neighbor *child, uint32_t first,
     for (uint32_t i = 0; i < count && (uint64_t)first + i < core->config.node_count; i++)
         if (bits[i / 8] & 1u << i % 8)
             add_bit(child->ready, first + i);
+    if (cu_claims_cut(&core->routes[0].tree, child->rank, child->ready) > 0)
+        COUNT(core, ranks_refused);
+    child->ready_wide = !cu_claims_own(&core->routes[0].tree, child->rank, child->ready);
     update(core);
+}
+
+void cu_ready_joined(struct cu_core *core)
+{
+    cu_list_for_each (link, &core->neighbors) {
+        const struct neighbor *neighbor = CU_LIST_ENTRY(link, struct neighbor, link);
+
+        if (neighbor->ready && neighbor->ready_wide) {
+            update(core);
+            return;
+        }
+    }
 }
 
 void cu_ready_forget(struct cu_core *core, struct neighbor *child)

@@ -15,6 +15,8 @@ void cu_ready_check_self(struct cu_core *core);
 /* The set of ready ranks at and below a child, whole. */
 void cu_ready_hear(struct cu_core *core, struct neighbor *child, uint32_t first, uint32_t count,
                    const uint8_t *bits);
+/* A child has told in which trees this node is its parent. */
+void cu_ready_joined(struct cu_core *core);
 /* The child's connection has ended: its set is dropped. */
 void cu_ready_forget(struct cu_core *core, struct neighbor *child);
 /* The parent in tree 0 is new: the whole set must be sent to it. */

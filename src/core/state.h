@@ -53,6 +53,7 @@ struct cu_core {
 
     /* ready.h */
     uint8_t *ready_bits;
+    uint8_t *ready_scratch; /* two such sets */
     uint32_t ready_count;
     bool self_ready;
     bool mounted;

@@ -138,6 +138,96 @@ static void test_failures_are_of_who_tells_them(void **state)
     }
 }
 
+/* One that lies about who is below it hides that others were not reached. Here ranks 1 and 2 are
+ * below 1, and 3 is alone. */
+static void test_a_child_speaks_for_its_subtree_only(void **state)
+{
+    static const char *const ops[] = {
+        "{\"op\":\"refresh\",\"all\":true,\"path\":\"/\",\"timeout_ms\":800}",
+        "{\"op\":\"stop\",\"all\":true,\"timeout_ms\":800}",
+        "{\"op\":\"launched\",\"all\":true,\"timeout_ms\":800}",
+        "{\"op\":\"stats\",\"all\":true,\"timeout_ms\":800}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+        const json_t *result;
+
+        if (i > 0)
+            stop_node(state);
+        start(0);
+        join_child(1);
+        join_child(3);
+        request(ops[i]);
+        result_from(cu_peer_child(1), node.outbox[0].id,
+                    "{\"ok\":true,\"lingers\":true,\"ranks\":\"0-3\",\"failed\":3,"
+                    "\"sum\":{\"fuse_lookup\":7}}");
+        pass_ms(800);
+        result = node.stop_result != NULL ? node.stop_result : node.reply;
+        assert_non_null(result);
+        if (strstr(ops[i], "stats") != NULL) {
+            assert_int_equal(json_integer_value(json_object_get(result, "silent_count")), 3);
+            assert_int_equal(summed("fuse_lookup"), 0); /* a sum cannot be split */
+        } else {
+            assert_int_equal(json_integer_value(json_object_get(result, "silent_count")), 1);
+            assert_string_equal(listed(result, "silent", 0), "node3");
+        }
+        assert_int_equal(cu_core_counters(node.core)[CU_COUNT_ranks_refused], 1);
+    }
+}
+
+/* Whom no other child would have below it may be below one of the first nodes. */
+static void test_an_orphan_counts_where_it_is(void **state)
+{
+    (void)state;
+    start(0);
+    join_child(1);
+    request("{\"op\":\"refresh\",\"all\":true,\"path\":\"/\"}");
+    result_from(cu_peer_child(1), node.outbox[0].id, "{\"ok\":true,\"ranks\":\"1-3\"}");
+    assert_int_equal(number("nodes"), 4);
+    assert_int_equal(cu_core_counters(node.core)[CU_COUNT_ranks_refused], 0);
+}
+
+static void test_figures_are_of_who_answered(void **state)
+{
+    static const char *const nodes[] = {
+        "{\"host\":\"node3\",\"rank\":3}",
+        "{\"host\":\"node1\",\"rank\":1},{\"host\":\"node1\",\"rank\":1}",
+        "{\"host\":\"node1\",\"rank\":-1}",
+        "{\"host\":\"node1\",\"rank\":4294967297}",
+        "{\"host\":\"node1\"}",
+        "7",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
+        char text[256];
+
+        if (i > 0)
+            stop_node(state);
+        start(0);
+        join_child(1);
+        request("{\"op\":\"stats\",\"all\":true,\"each\":true}");
+        snprintf(text, sizeof(text), "{\"ok\":true,\"ranks\":\"1-2\",\"nodes\":[%s]}", nodes[i]);
+        result_from(cu_peer_child(1), node.outbox[0].id, text);
+        assert_int_equal(number("silent_count"), 3);
+        assert_int_equal(json_array_size(json_object_get(node.reply, "nodes")), 1);
+    }
+}
+
+/* A node that says it is below one that has a lower place wants to be its own ancestor. */
+static void test_a_parent_is_no_child(void **state)
+{
+    (void)state;
+    start(1);
+    join_child(0);
+    join_child(2);
+    request("{\"op\":\"stats\",\"below\":true,\"timeout_ms\":800}");
+    assert_int_equal(node.sent_count, 1);
+    assert_int_equal(node.outbox[0].peer.rank, 2);
+    assert_int_equal(cu_core_counters(node.core)[CU_COUNT_bad_messages], 1);
+}
+
 /* JSON of many small values takes fifty times the memory of its text. */
 static void test_a_result_has_no_more_values_than_nodes_have_figures(void **state)
 {
@@ -446,10 +536,12 @@ void __wrap_json_delete(json_t *json)
     __real_json_delete(json);
 }
 
+static const uint32_t children[] = {1, 5001, MANY}; /* of the root, with the nodes after each */
+
 /* What a child says that stands for its share of the nodes. */
 static char *result_of(uint32_t child)
 {
-    uint32_t share = (MANY - 1) / CHILDREN, first = 1 + (child - 1) * share;
+    uint32_t first = children[child], share = children[child + 1] - first;
     size_t size = 100 + (size_t)share * 100, at;
     char *text = malloc(size);
 
@@ -485,8 +577,8 @@ static int start_many(void **state)
     uv_timer_init(&loop, &alive);
     uv_timer_start(&alive, on_alive, 3600000, 3600000);
     start_beside(0, aside, MANY);
-    for (uint32_t rank = 1; rank <= CHILDREN; rank++)
-        join_child(rank);
+    for (uint32_t i = 0; i < CHILDREN; i++)
+        join_child(children[i]);
     on_loop = longest = 0;
     request("{\"op\":\"stats\",\"all\":true,\"each\":true}");
     assert_int_equal(node.sent_count, CHILDREN);
@@ -504,11 +596,11 @@ static int stop_many(void **state)
 
 static void send_results(void)
 {
-    for (uint32_t rank = 1; rank <= CHILDREN; rank++) {
-        char *text = result_of(rank);
+    for (uint32_t i = 0; i < CHILDREN; i++) {
+        char *text = result_of(i);
 
         on_loop = 0;
-        result_from(cu_peer_child(rank), node.outbox[0].id, text);
+        result_from(cu_peer_child(children[i]), node.outbox[0].id, text);
         free(text);
     }
 }
@@ -531,11 +623,11 @@ static void the_loop_handles_few_of_ten_thousand_nodes(void **state)
         turn();
     assert_in_range(longest, 1, AT_ONCE);
     reply = node.reply;
-    assert_int_equal(number("answered"), MANY - 1);
-    assert_int_equal(summed("fuse_lookup"), MANY - 2);
+    assert_int_equal(number("answered"), MANY);
+    assert_int_equal(summed("fuse_lookup"), MANY - 1);
     nodes = json_object_get(reply, "nodes");
-    assert_int_equal(json_array_size(nodes), MANY - 1);
-    for (uint32_t i = 1; i < MANY - 1; i++)
+    assert_int_equal(json_array_size(nodes), MANY);
+    for (uint32_t i = 1; i < MANY; i++)
         assert_int_equal(json_integer_value(json_object_get(json_array_get(nodes, i), "rank")), i);
 }
 
@@ -544,11 +636,11 @@ static void a_child_that_went_after_its_answer_counts(void **state)
 {
     (void)state;
     send_results();
-    for (uint32_t rank = 1; rank <= CHILDREN; rank++)
-        cu_commands_peer_down(node.commands, cu_peer_child(rank), node.now_ns);
+    for (uint32_t i = 0; i < CHILDREN; i++)
+        cu_commands_peer_down(node.commands, cu_peer_child(children[i]), node.now_ns);
     while (node.reply == NULL)
         turn();
-    assert_int_equal(number("answered"), MANY - 1);
+    assert_int_equal(number("answered"), MANY);
 }
 
 static void an_asker_may_go_at_any_time(void **state)
@@ -584,6 +676,10 @@ int main(void)
         TEST(test_stop_here),
         TEST(test_below),
         TEST(test_failures_are_of_who_tells_them),
+        TEST(test_a_child_speaks_for_its_subtree_only),
+        TEST(test_an_orphan_counts_where_it_is),
+        TEST(test_figures_are_of_who_answered),
+        TEST(test_a_parent_is_no_child),
         TEST(test_a_result_has_no_more_values_than_nodes_have_figures),
         TEST(test_refresh_of_a_long_path),
         TEST(test_refresh_waits_for_the_kernels),

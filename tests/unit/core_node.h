@@ -130,19 +130,26 @@ static inline void drain(struct node *n)
     cu_driver_run(&n->driver);
 }
 
-static inline struct node *node_of_trees(uint32_t rank, uint32_t count, uint32_t trees)
+static inline struct node *node_of_shape(uint32_t rank, uint32_t count, uint32_t trees,
+                                         uint32_t fanout)
 {
     struct node *n = calloc(1, sizeof *n);
     struct cu_core_config config = small_core(rank, count);
     struct cu_error err;
 
     config.tree_count = trees;
+    config.fanout = fanout;
     n->now = 100 * S_NS;
     n->core = cu_core_create(&config, n->now, &err);
     assert_non_null(n->core);
     cu_driver_init(&n->driver, n->core, &ports, n);
     drain(n);
     return n;
+}
+
+static inline struct node *node_of_trees(uint32_t rank, uint32_t count, uint32_t trees)
+{
+    return node_of_shape(rank, count, trees, 1);
 }
 
 static inline struct node *node_new(uint32_t rank, uint32_t count)

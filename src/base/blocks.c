@@ -6,8 +6,9 @@
  * A block that was just given back is often taken again at once, so a few keep their memory.
  *
  * Invariants: a map is aligned to its size, so that a block's map is known by its address; `open`
- * has exactly the maps with a free block, those with a warm one first; at most one map is empty,
- * kept so that the first block of a map does not map and unmap it again and again. */
+ * has exactly the maps with a free block, those with a warm one first; a map that becomes empty
+ * goes when another one is empty, which is kept so that the first block of a map does not map and
+ * unmap it again and again. */
 #include "base/blocks.h"
 
 #include <assert.h>
@@ -65,7 +66,7 @@ static unsigned char *take_from(struct cu_blocks *pool, struct map *map)
     uint64_t bit = UINT64_C(1) << i;
 
     if (map->free == ALL_FREE)
-        pool->has_empty = false;
+        pool->empty_count--;
     map->free &= ~bit;
     if (map->warm & bit) {
         map->warm &= ~bit;
@@ -111,8 +112,9 @@ static bool cool(const struct cu_blocks *pool, void *block)
     return begin < end && madvise((void *)begin, end - begin, MADV_DONTNEED) == 0;
 }
 
-/* Under the lock: block i is free. Returns a map to be unmapped, or NULL. */
-static struct map *give_to(struct cu_blocks *pool, struct map *map, uint64_t bit, bool warm)
+/* Under the lock: a block is free. Returns a map to be unmapped, or NULL. */
+static struct map *give_to(struct cu_blocks *pool, struct map *map, uint64_t bit, bool warm,
+                           bool later)
 {
     bool was_full = map->free == 0;
 
@@ -123,11 +125,11 @@ static struct map *give_to(struct cu_blocks *pool, struct map *map, uint64_t bit
     }
     if (!was_full)
         cu_list_remove(&map->link);
-    if (map->free == ALL_FREE && pool->has_empty) {
+    if (map->free == ALL_FREE && pool->empty_count > 0 && !later) {
         pool->warm_count -= (unsigned)__builtin_popcountll(map->warm);
         return map;
     }
-    pool->has_empty |= map->free == ALL_FREE;
+    pool->empty_count += map->free == ALL_FREE;
     if (map->warm != 0)
         cu_list_push_front(&pool->open, &map->link);
     else
@@ -135,25 +137,58 @@ static struct map *give_to(struct cu_blocks *pool, struct map *map, uint64_t bit
     return NULL;
 }
 
-void cu_blocks_give(struct cu_blocks *pool, void *block)
+/* The block's map, and its bit there. */
+static struct map *map_of(const struct cu_blocks *pool, void *block, uint64_t *bit)
 {
     struct map *map = (struct map *)((uintptr_t)block & ~(uintptr_t)(pool->map_bytes - 1));
     size_t at = (size_t)((unsigned char *)block - (unsigned char *)map) - first_of(pool);
-    size_t i = at / pool->bytes;
-    uint64_t bit = UINT64_C(1) << i;
-    struct map *empty;
-    bool warm;
+
+    assert(at / pool->bytes < CU_BLOCKS_PER_MAP && at % pool->bytes == 0);
+    *bit = UINT64_C(1) << at / pool->bytes;
+    return map;
+}
+
+bool cu_blocks_give(struct cu_blocks *pool, void *block, bool later)
+{
+    uint64_t bit;
+    struct map *map = map_of(pool, block, &bit), *empty;
+    bool warm, over;
 
     pthread_mutex_lock(&pool->lock);
-    assert(i < CU_BLOCKS_PER_MAP && at % pool->bytes == 0 && (map->free & bit) == 0);
-    warm = pool->warm_count < pool->warm_max;
+    assert((map->free & bit) == 0); /* else: given back twice */
+    warm = later || pool->warm_count < pool->warm_max;
     if (!warm) {
         pthread_mutex_unlock(&pool->lock);
         warm = !cool(pool, block);
         pthread_mutex_lock(&pool->lock);
     }
-    empty = give_to(pool, map, bit, warm);
+    empty = give_to(pool, map, bit, warm, later);
+    over = pool->warm_count > 2 * pool->warm_max;
     pthread_mutex_unlock(&pool->lock);
     if (empty)
         munmap(empty, pool->map_bytes);
+    return over;
+}
+
+bool cu_blocks_return(struct cu_blocks *pool)
+{
+    struct map *map, *empty;
+    void *block = NULL;
+    uint64_t bit;
+    bool warm;
+
+    pthread_mutex_lock(&pool->lock);
+    if (pool->warm_count > pool->warm_max)
+        block = take_from(pool, CU_LIST_ENTRY(pool->open.next, struct map, link));
+    pthread_mutex_unlock(&pool->lock);
+    if (!block)
+        return false;
+    map = map_of(pool, block, &bit);
+    warm = !cool(pool, block);
+    pthread_mutex_lock(&pool->lock);
+    empty = give_to(pool, map, bit, warm, false);
+    pthread_mutex_unlock(&pool->lock);
+    if (empty)
+        munmap(empty, pool->map_bytes);
+    return !warm;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Memory in blocks of one size. A free block's memory goes back to the kernel by itself, in the
- * call that frees it: no call ever gives back more than one block and a few spare ones, so none
- * takes long or keeps another thread waiting. Any thread. For base/mem.c; others use that. */
+/* Memory in blocks of one size. A free block's memory goes back to the kernel: in the call that
+ * frees it, or later, in steps on a thread that may wait. No call gives back more than one block
+ * and a few spare ones, and none keeps the lock meanwhile. Any thread. For base/mem.c; others use
+ * that. */
 #ifndef CU_BASE_BLOCKS_H
 #define CU_BASE_BLOCKS_H
 
@@ -19,9 +20,9 @@ struct cu_blocks {
     unsigned warm_max; /* so many free blocks keep their memory, and are used first */
     bool huge;         /* of huge pages where the kernel has them */
     pthread_mutex_t lock;
-    struct cu_list open; /* guarded by lock: maps with a free block */
-    bool has_empty;      /* guarded by lock: one map in open has no other ones */
-    unsigned warm_count; /* guarded by lock: of all maps */
+    struct cu_list open;  /* guarded by lock: maps with a free block */
+    unsigned empty_count; /* guarded by lock: maps of free blocks only */
+    unsigned warm_count;  /* guarded by lock: of all maps */
 };
 
 /* A pool as a static variable. */
@@ -34,7 +35,10 @@ struct cu_blocks {
 /* A block, aligned to 64; to 64 KiB where its size is a multiple of that. Contents undefined. NULL:
  * out of memory. */
 void *cu_blocks_take(struct cu_blocks *pool);
-/* block came from this pool. */
-void cu_blocks_give(struct cu_blocks *pool, void *block);
+/* block came from this pool. later: it keeps its memory until cu_blocks_return. True when more
+ * than twice warm_max free blocks have memory now. */
+bool cu_blocks_give(struct cu_blocks *pool, void *block, bool later);
+/* Returns the memory of one free block above warm_max. False: there was none, or it could not. */
+bool cu_blocks_return(struct cu_blocks *pool);
 
 #endif

@@ -77,6 +77,41 @@ static size_t slot_of(size_t size, size_t *number)
     return (ROOM / count) & ~(size_t)(ALIGN - 1);
 }
 
+/* --- blocks ----------------------------------------------------------------------------------- */
+
+static bool later; /* atomic, as is the next one */
+static bool owes;
+
+static void give_block(struct cu_blocks *pool, void *block)
+{
+    bool is_later = __atomic_load_n(&later, __ATOMIC_RELAXED);
+
+    if (cu_blocks_give(pool, block, is_later) && is_later)
+        __atomic_store_n(&owes, true, __ATOMIC_RELAXED);
+}
+
+void cu_mem_return_later(void)
+{
+    __atomic_store_n(&later, true, __ATOMIC_RELAXED);
+}
+
+bool cu_mem_owes(void)
+{
+    return __atomic_load_n(&owes, __ATOMIC_RELAXED);
+}
+
+void cu_mem_return(void)
+{
+    __atomic_store_n(&owes, false, __ATOMIC_RELAXED);
+    while (cu_blocks_return(&pieces))
+        ;
+    while (cu_blocks_return(&chunks))
+        ;
+    for (size_t i = 0; i < sizeof(larger) / sizeof(larger[0]); i++)
+        while (cu_blocks_return(&larger[i]))
+            ;
+}
+
 /* --- small ------------------------------------------------------------------------------------ */
 
 static struct piece *piece_new(size_t slot)
@@ -153,7 +188,7 @@ static void give_small(void *at, size_t size)
         cu_list_remove(&piece->link);
     pthread_mutex_unlock(&s->lock);
     if (empty)
-        cu_blocks_give(&pieces, piece);
+        give_block(&pieces, piece);
 }
 
 /* --- all -------------------------------------------------------------------------------------- */
@@ -203,7 +238,7 @@ void cu_mem_give(void *at, size_t size)
     if (size <= SMALL_TO)
         give_small(at, size);
     else if (size <= BLOCK_TO)
-        cu_blocks_give(pool_of(size), at);
+        give_block(pool_of(size), at);
     else
         free(at);
 }

@@ -185,6 +185,7 @@ static int start_loop(struct cu_daemon *daemon, struct cu_error *err)
     daemon->aside = cu_aside_create(&daemon->loop);
     if (daemon->aside == NULL)
         return cu_error_set(err, -EAGAIN, "cannot start a thread");
+    cu_trim_init(&daemon->trim, &daemon->loop);
     uv_timer_init(&daemon->loop, &daemon->timer);
     uv_idle_init(&daemon->loop, &daemon->idle);
     uv_timer_init(&daemon->loop, &daemon->stop_timer);

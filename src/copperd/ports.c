@@ -125,6 +125,7 @@ static bool port_poll(void *context)
 {
     struct cu_daemon *daemon = context;
 
+    cu_trim_poll(&daemon->trim);
     return cu_commands_poll(daemon->commands, uv_hrtime());
 }
 

@@ -12,6 +12,7 @@
 #include "copperd/profile.h"
 #include "copperd/recorder.h"
 #include "copperd/snapshot.h"
+#include "copperd/trim.h"
 #include "core/core.h"
 #include "core/driver.h"
 #include "front/front.h"
@@ -45,6 +46,7 @@ struct cu_daemon {
     uv_signal_t sigterm, sigint, sigusr1;
     uv_poll_t lease; /* of the session whose end is the job's */
     struct cu_looptime looptime;
+    struct cu_trim trim;
     struct cu_driver driver; /* of core */
     uv_timer_t timer;        /* for the core's and the control plane's deadlines */
     uv_idle_t idle;          /* instead of the timer, for what is due at once */

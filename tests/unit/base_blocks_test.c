@@ -23,6 +23,7 @@
 #endif
 #define COUNT    200 /* more than three maps */
 #define WARM_MAX 8
+#define ABOUT    4096 /* KiB: resident pages are counted per processor and added up late */
 
 static struct cu_blocks chunks =
     CU_BLOCKS((size_t)256 * 1024 + 64, (size_t)16 << 20, WARM_MAX, true);
@@ -83,7 +84,7 @@ static void take_all(struct cu_blocks *pool, unsigned char *blocks[COUNT])
 static void give_all(struct cu_blocks *pool, unsigned char *blocks[COUNT])
 {
     for (int i = 0; i < COUNT; i++)
-        cu_blocks_give(pool, blocks[i]);
+        (void)cu_blocks_give(pool, blocks[i], false);
 }
 
 static void blocks_are_apart_of(struct cu_blocks *pool, size_t aligned)
@@ -113,7 +114,7 @@ static void what_is_given_is_used_again(void **state)
     (void)state;
     take_all(&chunks, blocks);
     for (int round = 0; round < COUNT; round++) {
-        cu_blocks_give(&chunks, blocks[round]);
+        (void)cu_blocks_give(&chunks, blocks[round], false);
         assert_ptr_equal(cu_blocks_take(&chunks), blocks[round]);
     }
     give_all(&chunks, blocks);
@@ -129,7 +130,7 @@ static void scattered_free_blocks_hold_little_memory(void **state)
     take_all(&chunks, blocks);
     full = resident_kib();
     for (int i = 0; i < COUNT; i += 2)
-        cu_blocks_give(&chunks, blocks[i]);
+        (void)cu_blocks_give(&chunks, blocks[i], false);
     assert_true(resident_kib() + (COUNT / 2 - 4 * WARM_MAX - 1) * 248 <= full);
     for (int i = 0; i < COUNT; i += 2) { /* what is left is whole, what comes again can be used */
         assert_int_equal(blocks[i + 1][0], (unsigned char)(i + 1));
@@ -157,9 +158,9 @@ static void all_goes_back(void **state)
         take_all(&pages, blocks);
         assert_true(mapped_kib() >= before + (COUNT - 63) * 64);
         for (int i = 0; i < COUNT; i++)
-            cu_blocks_give(&pages, blocks[(i * step) % COUNT]);
+            (void)cu_blocks_give(&pages, blocks[(i * step) % COUNT], false);
         assert_true(mapped_kib() <= before + 64);
-        assert_true(!MEASURED || resident_kib() <= resident + WARM_MAX * 64 + 64);
+        assert_true(!MEASURED || resident_kib() <= resident + WARM_MAX * 64 + ABOUT);
     }
 }
 
@@ -173,10 +174,40 @@ static void little_goes_back_at_a_time(void **state)
     returned_most = 0;
     for (int i = COUNT - 1; i >= 0; i--) {
         returned_maps = 0;
-        cu_blocks_give(&chunks, blocks[i]);
+        (void)cu_blocks_give(&chunks, blocks[i], false);
         assert_true(returned_maps <= 1);
     }
     assert_in_range(returned_most, 1, chunks.bytes);
+}
+
+/* Given to be returned later: nothing goes back before cu_blocks_return, and then all but what
+ * stays warm. */
+static void what_is_given_for_later_is_returned_later(void **state)
+{
+    unsigned char *blocks[COUNT];
+    size_t full, mapped;
+    int steps = 0;
+
+    (void)state;
+    take_all(&pages, blocks);
+    full = resident_kib();
+    mapped = mapped_kib();
+    returned_most = returned_maps = 0;
+    for (int i = 0; i < COUNT; i++)
+        assert_int_equal(cu_blocks_give(&pages, blocks[i], true), i >= 2 * WARM_MAX);
+    assert_int_equal(returned_most + returned_maps, 0);
+    take_all(&pages, blocks); /* what was not returned is used again */
+    assert_false(cu_blocks_return(&pages));
+    for (int i = 0; i < COUNT; i++)
+        (void)cu_blocks_give(&pages, blocks[(i * 7) % COUNT], true);
+    for (; cu_blocks_return(&pages); steps++) {
+        assert_true(returned_maps <= 1);
+        returned_maps = 0;
+    }
+    assert_in_range(steps, 1, COUNT);
+    assert_in_range(returned_most, 1, pages.bytes);
+    assert_true(mapped_kib() + 2 * 4096 <= mapped);
+    assert_true(!MEASURED || resident_kib() + (COUNT - 2 * WARM_MAX) * 64 <= full + ABOUT);
 }
 
 int main(void)
@@ -187,6 +218,7 @@ int main(void)
         cmocka_unit_test(scattered_free_blocks_hold_little_memory),
         cmocka_unit_test(all_goes_back),
         cmocka_unit_test(little_goes_back_at_a_time),
+        cmocka_unit_test(what_is_given_for_later_is_returned_later),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,6 +24,7 @@
 #endif
 
 #define COUNT   20000
+#define WARM    16384 /* KiB that may stay with the pools, and what the kernel has not counted yet */
 #define THREADS 4
 
 struct item {
@@ -141,7 +142,7 @@ static void what_is_given_goes_back(void **state)
         assert_true(is_whole(item));
         cu_mem_give(item->at, item->size);
     }
-    assert_true(!MEASURED || resident_kib() <= before + 8192); /* what stays warm */
+    assert_true(!MEASURED || resident_kib() <= before + WARM); /* what stays warm */
 }
 
 /* In a full cache old objects go and new ones of other sizes come. */
@@ -205,8 +206,34 @@ static void threads_take_and_give(void **state)
         pthread_join(threads[i], &result);
         assert_ptr_equal(result, (void *)(i + 1));
     }
-    for (int i = 0; i < 1024; i++)
+    for (int i = 0; i < 1024; i++) {
         cu_mem_give(shared[i].at, shared[i].size);
+        shared[i] = (struct item){0};
+    }
+}
+
+/* The last test: from now on nothing is returned at once. */
+static void what_is_owed_is_returned(void **state)
+{
+    static struct item items[COUNT];
+    size_t before = resident_kib(), full;
+    uint32_t seed = 3;
+
+    (void)state;
+    cu_mem_return_later();
+    cu_mem_return();
+    assert_false(cu_mem_owes());
+    for (int i = 0; i < COUNT; i++)
+        items[i] = item_new(&seed);
+    full = resident_kib();
+    for (int i = 0; i < COUNT; i++)
+        cu_mem_give(items[i].at, items[i].size);
+    assert_true(!MEASURED || cu_mem_owes());
+    assert_true(!MEASURED || resident_kib() * 4 >= full * 3); /* but what was malloc's */
+    cu_mem_return();
+    assert_false(cu_mem_owes());
+    assert_true(!MEASURED || resident_kib() <= before + WARM);
+    threads_take_and_give(state);
 }
 
 int main(void)
@@ -217,6 +244,7 @@ int main(void)
         cmocka_unit_test(what_is_given_goes_back),
         cmocka_unit_test(a_full_cache_does_not_grow),
         cmocka_unit_test(threads_take_and_give),
+        cmocka_unit_test(what_is_owed_is_returned),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,14 +114,31 @@ static const struct cu_value *on_listing(void *context, const char *path, size_t
     return cu_core_peek(node->core, &what, node->sim->engine.now_ns);
 }
 
-/* Simulated files have no holes. */
+struct cu_buf *cu_sim_ahead_holes(struct cu_sim *sim, struct cu_sim_node *node, uint32_t file,
+                                  uint32_t version)
+{
+    const struct cu_sim_file *f = &sim->world->files[file];
+    struct cu_request what = {.kind = CU_KIND_HOLES, .path = f->path, .path_len = f->path_len};
+    const struct cu_value *value;
+    struct cu_attr attr;
+
+    cu_sim_world_attr(sim->world, file, version, &attr);
+    if (!cu_ahead_may_have_holes(node->ahead, &attr))
+        return NULL;
+    what.version = cu_version_of(&attr);
+    value = cu_core_peek(node->core, &what, sim->engine.now_ns);
+    return value && !value->error ? cu_buf_ref(value->bytes) : NULL;
+}
+
 static struct cu_buf *on_holes(void *context, const void *owner, const char *path, size_t path_len)
 {
-    (void)context;
-    (void)owner;
+    struct cu_sim_node *node = context;
+    const struct cu_sim_file *f = owner;
+
     (void)path;
     (void)path_len;
-    return NULL;
+    return cu_sim_ahead_holes(node->sim, node, (uint32_t)(f - node->sim->world->files),
+                              node->read_version);
 }
 
 void cu_sim_ahead_init(struct cu_sim *sim, struct cu_sim_node *node)

@@ -168,6 +168,23 @@ static void check_data(struct cu_sim *sim, const struct cu_sim_req *req,
     cu_buf_unref(right);
 }
 
+/* Zeros are handed out without the bytes of storage. */
+void cu_sim_check_hole(struct cu_sim *sim, const struct cu_sim_req *req)
+{
+    uint64_t hash;
+    struct cu_buf *right =
+        cu_sim_world_piece(sim->world, req->file, req->version, req->chunk, req->piece, &hash);
+
+    for (size_t i = 0; i < right->size; i++) {
+        if (right->data[i] == 0)
+            continue;
+        cu_sim_violation(sim, "node %u: zeros for data of %s, version %u, chunk %u", req->node,
+                         path_of(sim, req), req->version, req->chunk);
+        break;
+    }
+    cu_buf_unref(right);
+}
+
 void cu_sim_check_value(struct cu_sim *sim, const struct cu_sim_req *req,
                         const struct cu_value *value)
 {
@@ -251,7 +268,7 @@ void cu_sim_check_read(struct cu_sim *sim, struct cu_sim_node *node,
     why = node->reads_why +
           (uint32_t)(counters[CU_COUNT_evictions] + counters[CU_COUNT_expired] +
                      counters[CU_COUNT_bad_checksums] + counters[CU_COUNT_stale_versions]);
-    if (request->kind == CU_KIND_DATA &&
+    if ((request->kind == CU_KIND_DATA || request->kind == CU_KIND_HOLES) &&
         sim->world->files[file].version != 1) /* versions share a place in the count */
         why += sim->world->files[file].version;
     if (++node->reads[object] > 1 + why)

@@ -20,6 +20,7 @@ enum cu_sim_plant {
     CU_SIM_PLANT_REPLY_LOST,  /* or not at all */
     CU_SIM_PLANT_ZERO_FILL,   /* storage fills what a short read lacks with zeros */
     CU_SIM_PLANT_MIXED,       /* storage reads a chunk without a check of the version */
+    CU_SIM_PLANT_HOLES,       /* storage says that there are holes where there is data */
     CU_SIM_PLANT_COUNT
 };
 const char *cu_sim_plant_name(enum cu_sim_plant plant);

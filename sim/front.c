@@ -4,6 +4,7 @@
 #include "sim.h"
 
 #include "proto/dirview.h"
+#include "proto/holes.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -195,6 +196,16 @@ static void look_up_first(struct cu_sim *sim, struct cu_sim_node *node, uint32_t
         cu_ahead_looked_up(node->ahead, dir, &name);
 }
 
+static bool is_in_hole(struct cu_sim *sim, struct cu_sim_node *node, const struct cu_sim_req *req,
+                       const struct cu_ahead_read *read)
+{
+    struct cu_buf *holes = cu_sim_ahead_holes(sim, node, req->file, req->version);
+    bool covered = holes && cu_holes_cover(holes, read->start, read->end);
+
+    cu_buf_unref(holes);
+    return covered;
+}
+
 static void read_part(struct cu_sim *sim, struct cu_sim_node *node, uint32_t index)
 {
     const struct cu_sim_req *req = &sim->reqs[index];
@@ -207,8 +218,14 @@ static void read_part(struct cu_sim *sim, struct cu_sim_node *node, uint32_t ind
     request.chunk = req->chunk;
     request.piece = req->piece;
     read = cu_sim_ahead_read(sim, node, req, &attr);
+    node->read_version = req->version;
     (void)cu_ahead_read(node->ahead, &read); /* the workload says what is a piece */
-    want(sim, node, index, &request);
+    if (is_in_hole(sim, node, req, &read)) {
+        cu_sim_check_hole(sim, req);
+        finish(sim, node, index, 0, 0, 0);
+    } else {
+        want(sim, node, index, &request);
+    }
     cu_ahead_reads_on(node->ahead, &read);
 }
 
@@ -247,9 +264,10 @@ static void listing_done(struct cu_sim *sim, struct cu_sim_node *node, uint32_t 
 
 /* Passes the answer's events to the library, after the kernel has got its answer. */
 static void tell_ahead(struct cu_sim *sim, struct cu_sim_node *node, enum cu_kind kind,
-                       uint32_t file, const struct cu_value *value)
+                       uint32_t file, uint32_t version, const struct cu_value *value)
 {
     const struct cu_sim_file *f = &sim->world->files[file];
+    struct cu_attr attr;
 
     if (kind == CU_KIND_ATTR && value->error == ENOENT)
         cu_ahead_absent(node->ahead, cu_sim_ahead_dir(node, f->parent),
@@ -259,12 +277,16 @@ static void tell_ahead(struct cu_sim *sim, struct cu_sim_node *node, enum cu_kin
     else if (kind == CU_KIND_DIR && !value->error &&
              cu_ahead_hold(node->ahead, cu_sim_ahead_dir(node, file), value) < 0)
         cu_sim_violation(sim, "node %u: %s has no listing", node->rank, f->path);
+    if (kind != CU_KIND_DATA || value->error || !value->bytes || !sim->world->sparse)
+        return;
+    cu_sim_world_attr(sim->world, file, version, &attr);
+    cu_ahead_bytes(node->ahead, f, &attr, value->bytes);
 }
 
 void cu_sim_front_reply(struct cu_sim *sim, struct cu_sim_node *node, uint64_t cookie,
                         enum cu_core_where where, const struct cu_value *value)
 {
-    uint32_t index = (uint32_t)cookie, file;
+    uint32_t index = (uint32_t)cookie, file, of_version;
     struct cu_sim_req *req = index < sim->req_count ? &sim->reqs[index] : NULL;
     uint64_t bytes = 0;
     uint32_t result = 0;
@@ -288,6 +310,7 @@ void cu_sim_front_reply(struct cu_sim *sim, struct cu_sim_node *node, uint64_t c
     }
     kind = (enum cu_kind)req->kind;
     file = req->file;
+    of_version = req->version;
     if (value->error == ENOENT && kind == CU_KIND_ATTR)
         result = believed_until(sim, value->age_ms);
     else if (!value->error && kind == CU_KIND_ATTR) {
@@ -298,7 +321,7 @@ void cu_sim_front_reply(struct cu_sim *sim, struct cu_sim_node *node, uint64_t c
     if (value->bytes && kind != CU_KIND_ATTR)
         bytes = cu_sim_world_true_bytes(sim->world, value->bytes);
     finish(sim, node, index, value->error, result, bytes);
-    tell_ahead(sim, node, kind, file, value);
+    tell_ahead(sim, node, kind, file, of_version, value);
     if (sim->config.plant == CU_SIM_PLANT_REPLY_TWICE && cu_sim_rng_chance(&sim->fault_rng, 1000))
         cu_sim_front_reply(sim, node, cookie, where, value);
 }

@@ -182,7 +182,7 @@ static int set_plant(struct cu_sim_config *c, const struct row *row, const char 
             return 0;
         }
     }
-    return bad(row, text, "none, reply_twice, reply_lost, zero_fill or mixed_versions");
+    return bad(row, text, "none, reply_twice, reply_lost, zero_fill, mixed_versions or holes");
 }
 
 static int set_content(struct cu_sim_config *c, const struct row *row, const char *text)

@@ -16,8 +16,8 @@
 
 const char *cu_sim_plant_name(enum cu_sim_plant plant)
 {
-    static const char *const names[CU_SIM_PLANT_COUNT] = {"none", "reply_twice", "reply_lost",
-                                                          "zero_fill", "mixed_versions"};
+    static const char *const names[CU_SIM_PLANT_COUNT] = {
+        "none", "reply_twice", "reply_lost", "zero_fill", "mixed_versions", "holes"};
 
     return (unsigned)plant < CU_SIM_PLANT_COUNT ? names[plant] : NULL;
 }

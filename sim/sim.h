@@ -100,6 +100,7 @@ struct cu_sim_node {
     struct cu_ahead *ahead;      /* owned, with what it keeps: */
     struct cu_ahead_dir *dirs;   /* owned, by number as a directory */
     struct cu_ahead_file *files; /* owned, by file */
+    uint32_t read_version;       /* of the file for which the library asks for holes */
     uint16_t *reads;    /* owned, faults only: storage reads of this incarnation by object */
     uint32_t reads_why; /* what explains a second read of an object by this incarnation */
 };
@@ -235,7 +236,7 @@ static inline uint32_t cu_sim_part(const struct cu_sim *sim, uint32_t file, uint
            (piece ? piece - CU_SIM_PIECES + 1 : 0);
 }
 
-/* An object as an index: attr and dir by file, data by part of a chunk of the world. */
+/* An object as an index: attr, dir and holes by file, data by part of a chunk of the world. */
 static inline uint32_t cu_sim_object(const struct cu_sim *sim, enum cu_kind kind, uint32_t file,
                                      uint32_t chunk, uint32_t piece)
 {
@@ -243,12 +244,14 @@ static inline uint32_t cu_sim_object(const struct cu_sim *sim, enum cu_kind kind
         return file;
     if (kind == CU_KIND_DIR)
         return sim->world->count + file;
+    if (kind == CU_KIND_HOLES)
+        return 2 * sim->world->count + sim->world->chunk_total * sim->parts + file;
     return 2 * sim->world->count + cu_sim_part(sim, file, chunk, piece);
 }
 
 static inline uint32_t cu_sim_object_count(const struct cu_sim *sim)
 {
-    return 2 * sim->world->count + sim->world->chunk_total * sim->parts;
+    return 3 * sim->world->count + sim->world->chunk_total * sim->parts;
 }
 
 /* node.c */
@@ -328,6 +331,9 @@ struct cu_ahead_name cu_sim_ahead_name(const struct cu_sim *sim, uint32_t file);
 void cu_sim_ahead_found(struct cu_sim *sim, struct cu_sim_node *node, uint32_t file,
                         const struct cu_value *value);
 /* The read that a request of the kernel is. */
+/* The list of holes of that version that the node holds: new reference, or NULL. */
+struct cu_buf *cu_sim_ahead_holes(struct cu_sim *sim, struct cu_sim_node *node, uint32_t file,
+                                  uint32_t version);
 struct cu_ahead_read cu_sim_ahead_read(const struct cu_sim *sim, struct cu_sim_node *node,
                                        const struct cu_sim_req *req, const struct cu_attr *attr);
 static inline struct cu_ahead_dir *cu_sim_ahead_dir(const struct cu_sim_node *node, uint32_t file)
@@ -364,6 +370,8 @@ uint64_t cu_sim_fault_blocked(const struct cu_sim *sim, uint32_t a, uint32_t b);
 /* check.c */
 __attribute__((format(printf, 2, 3))) void cu_sim_violation(struct cu_sim *sim, const char *format,
                                                             ...);
+/* A read that is answered from a list of holes. */
+void cu_sim_check_hole(struct cu_sim *sim, const struct cu_sim_req *req);
 void cu_sim_check_value(struct cu_sim *sim, const struct cu_sim_req *req,
                         const struct cu_value *value);
 void cu_sim_check_read(struct cu_sim *sim, struct cu_sim_node *node,

@@ -5,6 +5,7 @@
 #include "sim.h"
 
 #include "base/hash.h"
+#include "proto/holes.h"
 #include "proto/piece.h"
 
 #include <dirent.h>
@@ -218,6 +219,28 @@ static void data_value(struct cu_sim *sim, const struct cu_sim_store *op, struct
             cu_sim_world_piece(world, op->file, f->version, op->chunk, op->piece, &value->hash);
 }
 
+/* With the plant, all of a file that has holes is one. */
+static void holes_value(struct cu_sim *sim, const struct cu_sim_store *op, struct cu_value *value)
+{
+    const struct cu_sim_file *f = &sim->world->files[op->file];
+
+    if (op->begun != f->version ||
+        cu_sim_world_version(sim->world, op->file, &op->version) != f->version) {
+        value->error = ESTALE;
+        return;
+    }
+    value->version = op->version;
+    value->bytes = cu_sim_world_holes(sim->world, op->file, f->version);
+    if (value->bytes && sim->config.plant == CU_SIM_PLANT_HOLES) {
+        cu_buf_unref(value->bytes);
+        value->bytes = NULL;
+        if (cu_holes_append(&value->bytes, (struct cu_hole){0, op->version.size}) < 0)
+            abort();
+    }
+    if (value->bytes)
+        value->hash = cu_hash_bytes(value->bytes->data, value->bytes->size);
+}
+
 static void make_value(struct cu_sim *sim, const struct cu_sim_store *op, struct cu_value *value)
 {
     const struct cu_sim_file *f = &sim->world->files[op->file];
@@ -233,13 +256,15 @@ static void make_value(struct cu_sim *sim, const struct cu_sim_store *op, struct
     }
     value->age_ms = (uint32_t)(took / CU_SIM_MS);
     if (!cu_sim_world_exists(sim->world, op->file, f->version)) {
-        value->error = op->kind == CU_KIND_DATA ? ESTALE : ENOENT;
+        value->error = op->kind == CU_KIND_DATA || op->kind == CU_KIND_HOLES ? ESTALE : ENOENT;
         return;
     }
     if (op->kind == CU_KIND_ATTR)
         attr_value(sim, op, value);
     else if (op->kind == CU_KIND_DIR)
         dir_value(sim, op, value);
+    else if (op->kind == CU_KIND_HOLES)
+        holes_value(sim, op, value);
     else
         data_value(sim, op, value);
 }

@@ -182,6 +182,7 @@ int cu_sim_workload_init(struct cu_sim *sim, struct cu_error *err)
         sim->op_end[i] = sim->op_count;
     }
     sim->parts = sim->config.trace_count ? 1 : 1 + CU_SIM_PIECES;
+    sim->world->sparse = sim->config.trace_count == 0;
     if (sim->config.trace_count == 0)
         random_world(sim);
     if (rc == 0)

@@ -8,6 +8,7 @@
 #include "base/path.h"
 #include "engine.h"
 #include "proto/dir.h"
+#include "proto/holes.h"
 #include "proto/piece.h"
 #include "rng.h"
 
@@ -216,6 +217,57 @@ uint64_t cu_sim_world_size(const struct cu_sim_world *world, uint32_t file, uint
     return d % 3 == 0 ? f->size : (d >> 8) % (f->size * 2 + 1);
 }
 
+static uint64_t chunk_dice(const struct cu_sim_world *world, uint32_t file, uint32_t version,
+                           uint32_t chunk)
+{
+    return cu_sim_mix(dice(world, file, version) + chunk);
+}
+
+/* Half of the files have holes: of their whole chunks one in two. */
+bool cu_sim_world_is_hole(const struct cu_sim_world *world, uint32_t file, uint32_t version,
+                          uint32_t chunk)
+{
+    const struct cu_sim_file *f = &world->files[file];
+
+    return world->sparse && (f->type == DT_REG || f->type == CU_SIM_ABSENT) &&
+           (dice(world, file, version) >> 20) % 2 == 0 &&
+           ((uint64_t)chunk + 1) * world->chunk_bytes <= cu_sim_world_size(world, file, version) &&
+           (chunk_dice(world, file, version, chunk) >> 20) % 2 == 0;
+}
+
+static uint32_t whole_chunks(const struct cu_sim_world *world, uint32_t file, uint32_t version)
+{
+    return (uint32_t)(cu_sim_world_size(world, file, version) / world->chunk_bytes);
+}
+
+struct cu_buf *cu_sim_world_holes(const struct cu_sim_world *world, uint32_t file, uint32_t version)
+{
+    uint32_t count = whole_chunks(world, file, version);
+    struct cu_buf *list = NULL;
+
+    for (uint32_t i = 0, end; i < count; i = end + 1) {
+        struct cu_hole hole = {.start = (uint64_t)i * world->chunk_bytes};
+
+        for (end = i; end < count && cu_sim_world_is_hole(world, file, version, end);)
+            end++;
+        hole.end = (uint64_t)end * world->chunk_bytes;
+        if (end > i && cu_holes_append(&list, hole) < 0)
+            abort();
+    }
+    return list;
+}
+
+static uint64_t hole_bytes(const struct cu_sim_world *world, uint32_t file, uint32_t version)
+{
+    uint64_t bytes = 0;
+
+    if (!world->sparse)
+        return 0;
+    for (uint32_t i = whole_chunks(world, file, version); i-- > 0;)
+        bytes += cu_sim_world_is_hole(world, file, version, i) ? world->chunk_bytes : 0;
+    return bytes;
+}
+
 void cu_sim_world_attr(const struct cu_sim_world *world, uint32_t file, uint32_t version,
                        struct cu_attr *attr)
 {
@@ -232,7 +284,7 @@ void cu_sim_world_attr(const struct cu_sim_world *world, uint32_t file, uint32_t
         .size = cu_sim_world_size(world, file, version),
         .blksize = 4096,
     };
-    attr->blocks = (attr->size + 511) / 512;
+    attr->blocks = (attr->size - hole_bytes(world, file, version) + 511) / 512;
     attr->mtime.sec = mtime_ns / 1000000000;
     attr->mtime.nsec = (uint32_t)(mtime_ns % 1000000000);
     attr->ctime = attr->mtime;
@@ -270,12 +322,16 @@ static struct cu_buf *make_chunk(const struct cu_sim_world *world, uint32_t file
 {
     uint32_t size = cu_sim_world_chunk_bytes(world, file, version, chunk), held = size;
     bool may_travel = cu_sim_world_size(world, file, version) <= world->inline_bytes;
-    uint64_t d = cu_sim_mix(dice(world, file, version) + chunk);
+    uint64_t d = chunk_dice(world, file, version, chunk);
     struct cu_buf *buf;
 
     if (world->scaled_bytes && held > world->scaled_bytes && !may_travel)
         held = world->scaled_bytes;
     buf = cu_sim_buf(held);
+    if (cu_sim_world_is_hole(world, file, version, chunk)) {
+        memset(buf->data, 0, held);
+        return buf;
+    }
     for (uint32_t i = 0; i < held; i += 8) {
         uint64_t word = cu_sim_mix(d + i);
 

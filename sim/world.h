@@ -50,6 +50,7 @@ struct cu_sim_world {
     uint32_t scaled_bytes; /* content of a chunk is cut to this (0: not); buf->capacity says the
                               true length, which is what wires, disks and budgets are charged */
     uint32_t inline_bytes; /* not cut: content that travels with its attr is of the true size */
+    bool sparse;           /* some files have holes */
     uint64_t seed;
     struct cu_buf **chunks; /* owned: content of the version in chunk_version */
     uint64_t *chunk_hash;
@@ -77,6 +78,12 @@ uint32_t cu_sim_world_version(const struct cu_sim_world *world, uint32_t file,
                               const struct cu_version *version);
 uint32_t cu_sim_world_chunk_bytes(const struct cu_sim_world *world, uint32_t file, uint32_t version,
                                   uint32_t chunk);
+/* Is that chunk a hole, which reads as zeros? */
+bool cu_sim_world_is_hole(const struct cu_sim_world *world, uint32_t file, uint32_t version,
+                          uint32_t chunk);
+/* The list of the file's holes (proto/holes.h): new reference, NULL: none. */
+struct cu_buf *cu_sim_world_holes(const struct cu_sim_world *world, uint32_t file,
+                                  uint32_t version);
 /* New reference to the content. */
 struct cu_buf *cu_sim_world_chunk(struct cu_sim_world *world, uint32_t file, uint32_t version,
                                   uint32_t chunk, uint64_t *hash);

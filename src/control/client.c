@@ -118,7 +118,6 @@ int cu_client_open_rank(const struct cu_job *job, uint32_t rank, int timeout_ms,
 {
     int64_t deadline_ms = cu_clock_ms() + timeout_ms;
     const char *host = job->hosts.names[rank], *refused;
-    char address[CU_ADDRESS_TEXT_MAX];
     struct cu_dial dial;
     int rc = cu_dial_resolve(job, host, &dial, err);
 
@@ -130,19 +129,13 @@ int cu_client_open_rank(const struct cu_job *job, uint32_t rank, int timeout_ms,
     while (cu_dial_left(&dial) > 0 && rc != 0) {
         int64_t until_ms = deadline_ms;
 
-        client->channel.fd = cu_dial_start(&dial, err);
-        if (dial.tried > 0) {
-            cu_address_text(&dial.addresses.of[dial.tried - 1], address);
-            if (strcmp(address, host) != 0)
-                snprintf(client->name, sizeof(client->name), "%s port %u (%s)", host,
-                         (unsigned)job->port, address);
-        }
-        if (client->channel.fd < 0)
-            break;
+        rc = cu_dial_start(&dial);
+        client->channel.fd = rc < 0 ? -1 : rc;
         if (cu_dial_left(&dial) > 0) /* half of the time left, so that one that never answers does
                                         not use up all of it */
             until_ms -= cu_clock_left_ms(deadline_ms) / 2;
-        rc = cu_clock_wait(client->channel.fd, POLLOUT, until_ms);
+        if (rc >= 0)
+            rc = cu_clock_wait(client->channel.fd, POLLOUT, until_ms);
         if (rc == 0)
             rc = cu_dial_result(client->channel.fd);
         if (rc == 0)
@@ -151,8 +144,8 @@ int cu_client_open_rank(const struct cu_job *job, uint32_t rank, int timeout_ms,
             break;
         cu_client_close(client);
         refused = cu_handshake_strerror(rc);
-        (void)cu_error_set(err, rc, "%s: %s", client->name,
-                           refused != NULL ? refused : strerror(-rc));
+        if (err != NULL)
+            cu_dial_explain(&dial, job->port, refused != NULL ? refused : strerror(-rc), err);
     }
     return rc;
 }
@@ -185,7 +178,7 @@ static void try_another(struct search *search, int64_t now_ms)
         cu_dial_resolve(search->job, hosts->names[search->next++ * hosts->count / search->ranks],
                         &search->dial, NULL) != 0)
         return;
-    fd = cu_dial_start(&search->dial, NULL);
+    fd = cu_dial_start(&search->dial);
     if (fd < 0)
         return;
     search->hosts[search->begun] = search->dial.host;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -27,24 +28,30 @@ unsigned cu_dial_left(const struct cu_dial *dial)
     return dial->addresses.count - dial->tried;
 }
 
-int cu_dial_start(struct cu_dial *dial, struct cu_error *err)
+int cu_dial_start(struct cu_dial *dial)
 {
-    int fd = -1;
+    const union cu_address *address = &dial->addresses.of[dial->tried++];
+    int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), rc;
 
-    while (cu_dial_left(dial) > 0 && fd < 0) {
-        const union cu_address *address = &dial->addresses.of[dial->tried++];
-        char text[CU_ADDRESS_TEXT_MAX];
+    if (fd < 0 || connect(fd, &address->any, cu_address_size(address)) == 0 || errno == EINPROGRESS)
+        return fd < 0 ? -errno : fd;
+    rc = -errno;
+    close(fd);
+    return rc;
+}
 
-        fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd < 0 || connect(fd, &address->any, cu_address_size(address)) == 0 ||
-            errno == EINPROGRESS)
-            continue;
-        cu_address_text(address, text);
-        (void)cu_error_set(err, -errno, "%s (%s): %s", dial->host, text, strerror(errno));
-        close(fd);
-        fd = -1;
-    }
-    return fd;
+void cu_dial_explain(const struct cu_dial *dial, uint16_t port, const char *why,
+                     struct cu_error *err)
+{
+    size_t len = dial->tried > 1 ? strlen(err->text) : 0;
+    char address[CU_ADDRESS_TEXT_MAX];
+
+    cu_address_text(&dial->addresses.of[dial->tried - 1], address);
+    if (len == 0)
+        (void)snprintf(err->text, sizeof(err->text), "%s port %u: %s: %s", dial->host,
+                       (unsigned)port, address, why);
+    else
+        (void)snprintf(err->text + len, sizeof(err->text) - len, "; %s: %s", address, why);
 }
 
 int cu_dial_result(int fd)

@@ -19,9 +19,12 @@ struct cu_dial {
 /* All at which the host may answer (host/network.h). 0; -EHOSTUNREACH with err: there are none. */
 __attribute__((warn_unused_result)) int cu_dial_resolve(const struct cu_job *job, const char *host,
                                                         struct cu_dial *dial, struct cu_error *err);
-/* A connection under way to the first of the addresses that are left and can be tried; -1 with err
- * when none can. */
-int cu_dial_start(struct cu_dial *dial, struct cu_error *err);
+/* A connection under way to the next address, of which there must be one; -errno. */
+__attribute__((warn_unused_result)) int cu_dial_start(struct cu_dial *dial);
+/* Adds to err, which may be empty, how the last attempt has ended: "node1 port 20017: 10.0.0.1:
+ * Connection refused; 10.1.0.1: timed out". */
+void cu_dial_explain(const struct cu_dial *dial, uint16_t port, const char *why,
+                     struct cu_error *err);
 /* How many addresses were not tried yet. */
 unsigned cu_dial_left(const struct cu_dial *dial);
 /* How it ended, once it can be written to: 0 or -errno. */

@@ -30,6 +30,7 @@
 #define TRY_MS          300 /* for one attempt to reach rank 0 */
 #define RETRY_MAX_MS    100
 #define OTHERS_MS       1000 /* after a failure: for other hosts to fail, too, and be named */
+#define UNREACHED_MS    5000 /* for a host that listens on the network of -n to be reached */
 #define ANSWER_EARLY_MS 100  /* `wait` ends so long before the limit, to report missing nodes */
 #define ANSWER_LATE_MS                                                                             \
     2000 /* its answer is awaited so long after the limit: it tells who lacks                      \
@@ -70,6 +71,20 @@ static int open_host(struct cu_launch *l, size_t host)
     return cu_client_open_rank(l->job, (uint32_t)host, TRY_MS, &l->client, &l->last);
 }
 
+/* Whoever has been started listens. With -n only on that network, and when this host is not there,
+ * it will not reach them later either. */
+static void note_reach(struct cu_launch *l, bool reached)
+{
+    int64_t now = cu_clock_ms();
+
+    if (reached || l->launcher.stay || strchr(l->job->network, ':') == NULL)
+        l->unreached_ms = 0;
+    else if (l->unreached_ms == 0)
+        l->unreached_ms = now;
+    else if (now - l->unreached_ms >= UNREACHED_MS && l->fail_ms == 0)
+        l->fail_ms = now;
+}
+
 static void ask_wait(struct cu_launch *l)
 {
     int64_t left = l->limit_ms - cu_clock_ms() - ANSWER_EARLY_MS;
@@ -79,6 +94,7 @@ static void ask_wait(struct cu_launch *l)
     ssize_t host = whom_to_ask(l);
     int rc = open_host(l, (size_t)host);
 
+    note_reach(l, rc == 0);
     l->asked_without = without(l);
     if (rc != 0 && l->job->allow_missing > 0)
         l->ask_at = (size_t)host + 1;

@@ -40,6 +40,13 @@ static bool reason_of(const struct cu_launch *l, size_t i, char *out, size_t siz
 
         if (why == NULL && i == 0 && l->not_ready == NULL)
             why = l->last.text;
+        if (l->unreached_ms != 0 && why == l->last.text) {
+            snprintf(out, size,
+                     "runs, but is not reached from this host: %s (with -n %s it listens on that "
+                     "network only, and the launch host must be there, too)",
+                     why, l->job->network);
+            return true;
+        }
         snprintf(out, size, "did not join: %s",
                  why != NULL && why[0] != '\0' ? why : "it runs, but did not report to its parent");
         return true;

@@ -37,7 +37,8 @@ struct cu_launch {
     struct cu_launch_found *found; /* by host; owned, NULL: nobody has looked */
     bool *left_out; /* by host: the launch went on without it; owned, NULL: without none */
     size_t left_out_count;
-    json_t *not_ready; /* the result of a `wait` that ended without success */
+    json_t *not_ready;    /* the result of a `wait` that ended without success */
+    int64_t unreached_ms; /* since when no host can be reached that listens; 0: one can */
     int64_t start_ms, limit_ms, try_ms, fail_ms, progress_ms;
     int retry_ms;
     int signal_fd;

@@ -55,17 +55,17 @@ fails() {
 @test "a firewall before a node drops, rejects, or resets: the node is named, with address, port and error" {
     filter node5 input "tcp dport $port drop"
     fails
-    [[ $output == *"copper: node5: its daemon cannot be reached from this host and 2 nodes: node5 port $port (10.77.0.5): Connection timed out"* ]]
+    [[ $output == *"copper: node5: its daemon cannot be reached from this host and 2 nodes: node5 port $port: 10.77.0.5: Connection timed out"* ]]
     [[ $output == *"copper: 2 nodes below could not join"* ]]
     on node5 nft flush ruleset
     [ -z "$(sanitizers)" ] || return 0 # the rest is the same code, and takes long
     filter node5 input "tcp dport $port reject with tcp reset"
     fails
-    [[ $output == *"from this host and 2 nodes: node5 port $port (10.77.0.5): Connection refused"* ]]
+    [[ $output == *"from this host and 2 nodes: node5 port $port: 10.77.0.5: Connection refused"* ]]
     on node5 nft flush ruleset
     filter node5 input "tcp dport $port reject with icmp type host-prohibited"
     fails
-    [[ $output == *"from this host and 2 nodes: node5 port $port (10.77.0.5): No route to host"* ]]
+    [[ $output == *"from this host and 2 nodes: node5 port $port: 10.77.0.5: No route to host"* ]]
 }
 
 @test "the launch host is let through, and other nodes are not" {
@@ -90,7 +90,7 @@ fails() {
     filter node1 input "tcp dport $port reject with tcp reset"
     run -1 launch -H "$nodes" -p "$port" -s "$(limit 4)"
     echo "$output"
-    [[ $output == *"copper: node1: its daemon cannot be reached from this host and 2 nodes: node1 port $port (10.77.0.1): Connection refused"* ]]
+    [[ $output == *"copper: node1: its daemon cannot be reached from this host and 2 nodes: node1 port $port: 10.77.0.1: Connection refused"* ]]
     [[ $output != *"copper: node"[2-7]": "* ]]
     on node1 nft flush ruleset
     on login nft add table inet fw
@@ -99,7 +99,7 @@ fails() {
     run -1 launch -H "$nodes" -p "$port" -s "$(limit 4)"
     on login nft flush ruleset
     echo "$output"
-    [[ $output == *"copper: this host reaches no daemon of the job: node1 port $port (10.77.0.1): Connection refused"* ]]
+    [[ $output == *"copper: this host reaches no daemon of the job: node1 port $port: 10.77.0.1: Connection refused"* ]]
     [[ $output != *"copper: node"[1-7]": "* ]]
 }
 
@@ -108,6 +108,6 @@ fails() {
     run -0 launch -H "$nodes" -p "$port" --allow-missing 1 -s "$(limit 8)"
     echo "$output"
     [[ $output == *"copper: missing: node5"* ]]
-    [[ $output == *"copper: went on without node5: its daemon cannot be reached from this host"*": node5 port $port (10.77.0.5): Connection timed out"* ]]
+    [[ $output == *"copper: went on without node5: its daemon cannot be reached from this host"*": node5 port $port: 10.77.0.5: Connection timed out"* ]]
     run -0 on node6 cat "$mount/etc/hostname"
 }

@@ -118,6 +118,12 @@ block() {
     [[ $output == *'node2: -n: this node has no network interface "hsn0" that is up and has an address; it has eth0'* ]]
 }
 
+@test "-n from a launch host that is not on that network: said soon, with each address" {
+    run -1 timeout 120 "$CLUSTER_BIN/cluster" run "$CLUSTER_DIR" login env COPPER_RSH="$CLUSTER_BIN/rsh" \
+        "$COPPER_BIN/launch_copper.sh" -H "$nodes" -n tcp:hsn0 -p 23020 -s 3600
+    [[ $output == *"node1: runs, but is not reached from this host: node1 port 23020: 10.77.0.1: Connection refused; 10.99.0.1: Network is unreachable"* ]]
+}
+
 @test "a node without the fast network: its parent is reached by the other, and this is shown" {
     on node1 ip link set hsn0 down
     run -0 launch -H "$nodes" -s "$(limit 30)"

@@ -45,7 +45,7 @@ plugin() {
 # When no job is there any more, epilogues included.
 all_free() {
     on login sh -c 'scancel -u root; scancel -u alice'
-    on login timeout 60 srun -Q --copper=off -N3 -n3 --exclusive true
+    until_true on login sh -c '[ -z "$(squeue -h)" ] && [ "$(sinfo -h -N -t idle -o %N | wc -l)" = 3 ]'
 }
 
 # slurm COMMAND...: on the login node, with Copper's programs in PATH.

@@ -194,7 +194,7 @@ assert float(torch.ones(10, 10).matmul(torch.ones(10, 10)).sum()) == 1000.0
     end_counting
     # A file that was not read for 10 s is closed: on a slow machine it is opened again.
     run -0 figures once "$BATS_TEST_TMPDIR/twice" $((1 + (SECONDS - start) / 10))
-    run -0 figures agree "$before" "$after" "$BATS_TEST_TMPDIR/counts"
+    run -0 figures agree "$before" "$after" "$BATS_TEST_TMPDIR/counts" $(((SECONDS - start) / 10))
     run -0 figures who "$before" "$after" storage_
     [ "$output" = node1 ]
     [ "$(figures sum "$before" "$after" storage_bytes)" -gt 50000000 ]

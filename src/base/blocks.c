@@ -105,8 +105,10 @@ void *cu_blocks_take(struct cu_blocks *pool)
         map = CU_LIST_ENTRY(pool->open.next, struct map, link);
     } else {
         map = map_new(pool);
-        if (map)
+        if (map) {
             cu_list_push_front(&pool->open, &map->link);
+            pool->empty_count++;
+        }
     }
     if (map)
         at = take_from(pool, map);

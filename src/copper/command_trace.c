@@ -77,24 +77,10 @@ static int merge(const struct cu_cli_options *options, char **names)
 
 /* --- show ------------------------------------------------------------------------------------- */
 
-static uint64_t bytes_of(const struct cu_recipe_entry *e)
-{
-    uint64_t bytes = e->what & CU_RECIPE_CONTENT ? e->size : 0;
-
-    for (uint32_t i = 0; i < e->part_count; i++) {
-        uint64_t from = e->parts[i].first * CU_RECIPE_CHUNK;
-        uint64_t to = from + e->parts[i].count * CU_RECIPE_CHUNK;
-
-        to = to < e->size ? to : e->size;
-        bytes += to > from ? to - from : 0;
-    }
-    return bytes;
-}
-
 static void print_entry(const struct cu_recipe_entry *e)
 {
     char name[CU_TEXT_BYTES(CU_TREE_PATH_MAX)];
-    uint64_t bytes = bytes_of(e);
+    uint64_t bytes = cu_recipe_bytes(e);
 
     cu_text_name(name, sizeof(name), e->path, e->path_len);
     printf("%s%s%s", e->what & CU_RECIPE_LISTING ? "listing" : "name", bytes > 0 ? "+bytes" : "",
@@ -150,7 +136,7 @@ static int show(const struct cu_cli_options *options, char **names)
     for (uint32_t i = 0; i < cu_recipe_count(recipe); i++) {
         struct cu_recipe_entry e = cu_recipe_get(recipe, i);
 
-        bytes += bytes_of(&e);
+        bytes += cu_recipe_bytes(&e);
         unused += e.unused > 0;
     }
     printf("# %u paths, %s of content; %" PRIu64 " paths not used in the last run\n",

@@ -179,6 +179,20 @@ int cu_recipe_file_ask(struct cu_client *client, struct cu_recipe **recipe, stru
     return *recipe != NULL ? 0 : cu_error_set(err, -EBADMSG, "%s: sends no recipe", client->name);
 }
 
+/* What the job's nodes have asked for in advance, and how much of it was for nothing. */
+static void print_use(const struct cu_recipe *old, const struct cu_recipe *used)
+{
+    struct cu_recipe_use use = cu_recipe_compare(old, used);
+    char all[32], wasted[32];
+
+    cu_cli_say(stdout,
+               "recipe: %llu paths and %s were asked for in advance; %llu paths and %s of them "
+               "were not used",
+               (unsigned long long)use.entries, cu_cli_size(use.bytes, all),
+               (unsigned long long)(use.entries - use.used_entries),
+               cu_cli_size(use.bytes - use.used_bytes, wasted));
+}
+
 void cu_recipe_file_save(struct cu_client *client, const char *path)
 {
     struct cu_recipe *used = NULL, *old = NULL, *next = NULL;
@@ -198,6 +212,8 @@ void cu_recipe_file_save(struct cu_client *client, const char *path)
         cu_error_set(&err, rc, "%s: too many paths, or out of memory", path);
     if (rc == 0)
         rc = cu_recipe_file_write(path, next, &err);
+    if (rc == 0 && old != NULL)
+        print_use(old, used);
     if (rc != 0)
         cu_cli_say(stderr, "the recipe is not kept: %s", err.text);
 out:

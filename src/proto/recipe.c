@@ -283,60 +283,6 @@ int cu_recipe_update(const struct cu_recipe *old, const struct cu_recipe *used,
     return rc;
 }
 
-/* Bytes of a chunk, the last of a file is short. */
-static uint64_t bytes_between(const struct entry *e, uint64_t first, uint64_t end)
-{
-    uint64_t from = first * CU_RECIPE_CHUNK, to = end * CU_RECIPE_CHUNK;
-
-    if (to > e->size)
-        to = e->size;
-    return to > from ? to - from : 0;
-}
-
-static uint64_t content_bytes(const struct entry *e)
-{
-    uint64_t bytes = e->what & CU_RECIPE_CONTENT ? e->size : 0;
-
-    for (uint32_t i = 0; i < e->part_count; i++)
-        bytes += bytes_between(e, e->parts[i].first, end_of(e->parts[i]));
-    return bytes;
-}
-
-/* Of these, those that are also in used. */
-static uint64_t shared_bytes(const struct entry *e, const struct entry *used)
-{
-    uint64_t bytes = e->what & used->what & CU_RECIPE_CONTENT ? e->size : 0;
-    uint32_t i = 0, u = 0;
-
-    while (i < e->part_count && u < used->part_count) {
-        const struct cu_recipe_part a = e->parts[i], b = used->parts[u];
-        uint64_t first = a.first > b.first ? a.first : b.first;
-        uint64_t end = end_of(a) < end_of(b) ? end_of(a) : end_of(b);
-
-        bytes += end > first ? bytes_between(e, first, end) : 0;
-        if (end_of(a) < end_of(b))
-            i++;
-        else
-            u++;
-    }
-    return bytes;
-}
-
-struct cu_recipe_use cu_recipe_compare(const struct cu_recipe *recipe, const struct cu_recipe *used)
-{
-    struct cu_recipe_use use = {.entries = recipe->count};
-
-    for (size_t i = 0; i < recipe->count; i++) {
-        const struct entry *e = recipe->entries[i];
-        const struct entry *u = find(used, e->path, e->path_len, e->hash);
-
-        use.bytes += content_bytes(e);
-        use.used_entries += u != NULL;
-        use.used_bytes += u ? shared_bytes(e, u) : 0;
-    }
-    return use;
-}
-
 /* --- bytes ------------------------------------------------------------------------------------ */
 
 static void put_varint(struct cu_writer *w, uint64_t v)

@@ -77,6 +77,8 @@ __attribute__((warn_unused_result)) int cu_recipe_merge(struct cu_recipe *into,
 __attribute__((warn_unused_result)) int
 cu_recipe_update(const struct cu_recipe *old, const struct cu_recipe *used, struct cu_recipe **out);
 
+/* Bytes of content that an entry names. */
+uint64_t cu_recipe_bytes(const struct cu_recipe_entry *entry);
 /* What of a recipe was used in a run, in bytes of content, as far as the sizes are still right. */
 struct cu_recipe_use {
     uint64_t entries, used_entries;

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What stop_copper.sh does, and says, about a mount. */
+#include "copper/stop_mount.h"
+
+#include "control/client.h"
+#include "copper/bypassed.h"
+#include "copper/cli.h"
+#include "copper/job_stop.h"
+#include "copper/launch_hosts.h"
+#include "copper/progress.h"
+#include "host/rundir.h"
+#include "host/session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const char *plural(size_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+static int report_stop(struct cu_job_stop *stop, const char *mount_dir)
+{
+    char *left_out = stop->left_out;
+
+    if (stop->stopped > 0)
+        printf("copper: stopped on %zu node%s%s%s\n", stop->stopped, plural(stop->stopped),
+               left_out != NULL ? "; the launch had gone on without " : "",
+               left_out != NULL ? left_out : "");
+    else if (stop->silent == 0)
+        cu_cli_say(stdout, "nothing runs at %s", mount_dir);
+    cu_bypassed_print(stop->bypassed);
+    if (stop->silent > 0)
+        return cu_cli_fail(CU_EXIT_FAILED,
+                           "no answer from %zu node%s: %s; when it is back: stop_copper.sh -H HOST",
+                           stop->silent, plural(stop->silent), stop->first);
+    return CU_EXIT_OK;
+}
+
+static int refuse_other(const char *mount_dir, size_t nodes, const char *owner)
+{
+    cu_progress_end();
+    return cu_cli_fail(
+        CU_EXIT_FAILED,
+        "Copper at %s (%zu node%s) was launched by %s, not by this one, and goes on: "
+        "stop_copper.sh --all stops it",
+        mount_dir, nodes, plural(nodes), cu_session_is_job(owner) ? owner : "another session");
+}
+
+int cu_stop_mount(const char *mount_dir, const char *hosts_text, bool all,
+                  const struct cu_launch_paths *paths)
+{
+    char run_dir[CU_PATH_MAX], path[CU_PATH_MAX];
+    struct cu_job_stop stop = {0};
+    struct cu_hosts hosts = {0};
+    struct cu_error err;
+    struct cu_job job;
+    int rc;
+
+    if (cu_rundir_find(getuid(), run_dir, &err) != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    if (cu_rundir_file(run_dir, mount_dir, "job", path) != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "run directory %s: the name is too long", run_dir);
+    if (hosts_text != NULL && cu_launch_hosts(hosts_text, &hosts, &err) != 0)
+        return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
+    cu_progress_begin("stopping");
+    rc = cu_client_read_job(path, &job, &err);
+    if (rc == 0 && !all && hosts_text == NULL && cu_session_is_other(job.owner)) {
+        rc = refuse_other(mount_dir, job.hosts.count, job.owner);
+        cu_job_free(&job);
+        return rc;
+    }
+    if (rc == 0) {
+        stop.recipe = job.recipe;
+        cu_job_stop_everywhere(&job, paths, &stop);
+        cu_job_free(&job);
+    }
+    unlink(path);
+    if (hosts.count > 0)
+        cu_job_stop_each(&hosts, mount_dir, NULL, 0, paths, &stop);
+    cu_parse_hosts_free(&hosts);
+    if (rc != 0 && hosts_text == NULL) {
+        rc = cu_job_stop_local(mount_dir, all, paths, &stop, &err);
+        if (rc == -EPERM)
+            return refuse_other(mount_dir, stop.others, err.text);
+        if (rc < 0)
+            return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    }
+    if (getenv("COPPER_RUN_DIR") == NULL)
+        rmdir(run_dir); /* as far as it is empty */
+    cu_progress_end();
+    rc = report_stop(&stop, mount_dir);
+    cu_job_stop_free(&stop);
+    return rc;
+}

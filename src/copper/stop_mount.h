@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Stopping what runs at a mount, with messages to the user. */
+#ifndef CU_COPPER_STOP_MOUNT_H
+#define CU_COPPER_STOP_MOUNT_H
+
+#include "copper/launch.h"
+
+#include <stdbool.h>
+
+/* Stops the job of this launch host's file when there is one, the hosts in hosts_text (NULL: none),
+ * else this node. all: also what another job or session has launched. Prints the result. Exit
+ * status. */
+int cu_stop_mount(const char *mount_dir, const char *hosts_text, bool all,
+                  const struct cu_launch_paths *paths);
+
+#endif

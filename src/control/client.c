@@ -246,6 +246,7 @@ int cu_client_read_job(const char *path, struct cu_job *job, struct cu_error *er
     ssize_t n = 0;
     int rc;
 
+    memset(job, 0, sizeof(*job)); /* may be freed, whatever happens */
     if (fd < 0)
         return cu_error_set(err, errno == ENOENT ? -ENOENT : -EIO, "%s: %s", path, strerror(errno));
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > CU_JOB_TEXT_MAX ||

@@ -58,7 +58,8 @@ __attribute__((warn_unused_result)) int cu_client_call(struct cu_client *client,
  * it does not within CU_CLIENT_END_MS. */
 __attribute__((warn_unused_result)) bool cu_client_await_end(struct cu_client *client);
 
-/* Reads and decodes the job description that the launch host keeps. -ENOENT when there is none. */
+/* Reads and decodes the job description that the launch host keeps. -ENOENT when there is none. On
+ * error job is empty. */
 __attribute__((warn_unused_result)) int cu_client_read_job(const char *path, struct cu_job *job,
                                                            struct cu_error *err);
 

@@ -121,7 +121,7 @@ block() {
 @test "-n from a launch host that is not on that network: said soon, with each address" {
     run -1 timeout 120 "$CLUSTER_BIN/cluster" run "$CLUSTER_DIR" login env COPPER_RSH="$CLUSTER_BIN/rsh" \
         "$COPPER_BIN/launch_copper.sh" -H "$nodes" -n tcp:hsn0 -p 23020 -s 3600
-    [[ $output == *"node1: runs, but is not reached from this host: node1 port 23020: 10.77.0.1: Connection refused; 10.99.0.1: Network is unreachable"* ]]
+    [[ $output == *"this host reaches no daemon of the job: node1 port 23020: 10.77.0.1: Connection refused; 10.99.0.1: Network is unreachable"* ]]
 }
 
 @test "a node without the fast network: its parent is reached by the other, and this is shown" {
@@ -201,7 +201,7 @@ END
     run -0 stop_from node1
     # Nobody looks for a faster one when -n names this one.
     run -1 launch_from node1 -H "$nodes" -n tcp:tap0 -s 2
-    [[ $output == *"did not join"* ]]
+    [[ $output == *"node2: its daemon cannot be reached from this host: node2 port "*": 10.66.0.2: Connection timed out"* ]]
     for node in node1 node2 node3; do on "$node" ip link del tap0; done
 }
 

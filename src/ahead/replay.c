@@ -118,7 +118,7 @@ static bool next(struct cu_ahead *a)
     struct cu_replay *r = &a->replay;
     struct file *f;
 
-    while ((f = r->files) != NULL) {
+    while ((f = r->files)) {
         if (next_chunk(a, f))
             return true;
         r->files = f->next;
@@ -186,15 +186,14 @@ bool cu_ahead_replayed(const struct cu_ahead *a)
 
     if (!r->recipe)
         return true;
-    return r->requests == 0 &&
-           (r->full || (r->files == NULL && r->next == cu_recipe_count(r->recipe)));
+    return r->requests == 0 && (r->full || (!r->files && r->next == cu_recipe_count(r->recipe)));
 }
 
 void cu_replay_free(struct cu_replay *r)
 {
     struct file *f;
 
-    while ((f = r->files) != NULL) {
+    while ((f = r->files)) {
         r->files = f->next;
         free(f);
     }

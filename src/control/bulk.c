@@ -32,9 +32,9 @@ struct job {
 static struct job *job_new(struct cu_commands *commands, void (*work)(struct cu_aside_job *),
                            void (*done)(struct cu_aside_job *))
 {
-    struct job *job = commands->config.aside != NULL ? calloc(1, sizeof(*job)) : NULL;
+    struct job *job = commands->config.aside ? calloc(1, sizeof(*job)) : NULL;
 
-    if (job == NULL)
+    if (!job)
         return NULL;
     job->aside = (struct cu_aside_job){.work = work, .done = done};
     job->commands = commands;
@@ -95,7 +95,7 @@ void cu_bulk_free(struct cu_commands *commands, json_t *json)
 {
     struct job *job = weight(json) >= CU_BULK_NODES ? job_new(commands, let_go, has_gone) : NULL;
 
-    if (job == NULL) {
+    if (!job) {
         json_decref(json);
         return;
     }
@@ -118,7 +118,7 @@ static bool agrees(const json_t *result, uint32_t node_count)
         return true;
     if (cu_idset_init(&ranks, node_count) < 0)
         return false;
-    good = text != NULL && cu_idset_add_text(&ranks, text) == 0;
+    good = text && cu_idset_add_text(&ranks, text) == 0;
     json_array_foreach ((json_t *)nodes, i, node) {
         json_int_t rank = json_integer_value(json_object_get(node, "rank"));
 
@@ -159,7 +159,7 @@ static void is_read(struct cu_aside_job *aside)
     struct job *job = job_of(aside);
     struct cu_commands *commands = job->commands;
 
-    if (commands != NULL) {
+    if (commands) {
         cu_gather_read(commands, job->rank, job->id, job->json);
         cu_bulk_free(commands, job->json);
     } else {
@@ -172,7 +172,7 @@ bool cu_bulk_read(struct cu_commands *commands, uint32_t rank, uint64_t id, stru
 {
     struct job *job = text->size >= CU_BULK_BYTES ? job_new(commands, read_text, is_read) : NULL;
 
-    if (job == NULL)
+    if (!job)
         return false;
     job->rank = rank;
     job->id = id;
@@ -198,7 +198,7 @@ static void is_written(struct cu_aside_job *aside)
 {
     struct job *job = job_of(aside);
 
-    if (job->commands != NULL)
+    if (job->commands)
         cu_commands_reply(job->commands, &job->origin, job->text);
     job_free(job);
 }
@@ -210,14 +210,14 @@ void cu_bulk_reply(struct cu_commands *commands, const struct cu_commands_origin
         weight(result) >= CU_BULK_NODES ? job_new(commands, write_text, is_written) : NULL;
     struct cu_buf *text;
 
-    if (job != NULL) {
+    if (job) {
         job->origin = *origin;
         job->json = result;
         cu_aside_run(commands->config.aside, &job->aside);
         return;
     }
     flatten(result);
-    text = result != NULL ? cu_commands_encode(result) : NULL;
+    text = result ? cu_commands_encode(result) : NULL;
     json_decref(result);
     cu_commands_reply(commands, origin, text);
     cu_buf_unref(text);
@@ -239,6 +239,6 @@ void cu_bulk_close(struct cu_commands *commands)
 {
     struct cu_list *link;
 
-    while ((link = cu_list_pop_front(&commands->jobs)) != NULL)
+    while ((link = cu_list_pop_front(&commands->jobs)))
         CU_LIST_ENTRY(link, struct job, link)->commands = NULL;
 }

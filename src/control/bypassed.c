@@ -34,7 +34,7 @@ static void add_file(json_t *files, const struct cu_topk_entry *entry)
     json_t *name = cu_shown_name(entry->key, entry->key_len);
     char path[2 * CU_TOPK_KEY_MAX];
 
-    if (name != NULL && entry->count > entry->over) {
+    if (name && entry->count > entry->over) {
         snprintf(path, sizeof(path), "%s%s", entry->key[0] == '/' ? "" : "...",
                  json_string_value(name));
         set(files, path, entry->count - entry->over);
@@ -82,7 +82,7 @@ void cu_bypassed_add(json_t **sum, const json_t *more)
 
     if (bytes == 0)
         return;
-    if (*sum == NULL)
+    if (!*sum)
         *sum = json_pack("{s:i, s:i, s:{}}", "bytes", 0, "largest", 0, "files");
     set(*sum, "bytes", sum_of(bytes, number(json_object_get(*sum, "bytes"))));
     if (largest > number(json_object_get(*sum, "largest")))
@@ -107,7 +107,7 @@ void cu_bypassed_cut(json_t *sum)
     size_t count = 0;
 
     json_object_foreach (files, path, value) {
-        if (all != NULL)
+        if (all)
             all[count++] = (struct file){.path = path, .bytes = number(value)};
     }
     if (count > 0)

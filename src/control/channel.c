@@ -75,7 +75,7 @@ int cu_channel_encrypt(struct cu_channel *channel, const uint8_t key_send[32],
     int rc;
 
     channel->seal = cu_seal_new(key_send, key_receive, &header);
-    if (channel->seal == NULL)
+    if (!channel->seal)
         return -ENOMEM;
     rc = cu_channel_write(channel, header->data, header->size, deadline_ms);
     cu_buf_unref(header);
@@ -86,7 +86,7 @@ int cu_channel_authenticate(struct cu_channel *channel, const uint8_t job_key[32
                             const uint8_t key_send[32], const uint8_t key_receive[32])
 {
     channel->auth = malloc(sizeof(*channel->auth));
-    if (channel->auth == NULL)
+    if (!channel->auth)
         return -ENOMEM;
     cu_auth_job_init(&channel->auth->job, job_key);
     cu_auth_init(&channel->auth->send, key_send);
@@ -99,13 +99,13 @@ static int write_part(struct cu_channel *channel, const struct cu_buf *part, int
 {
     int rc = 0;
 
-    if (channel->seal == NULL)
+    if (!channel->seal)
         return cu_channel_write(channel, part->data, part->size, deadline_ms);
     for (size_t at = 0; at < part->size && rc == 0;) {
         size_t left = part->size - at, size = left < CU_SEAL_PLAIN_MAX ? left : CU_SEAL_PLAIN_MAX;
         struct cu_buf *record = cu_seal_record(channel->seal, part->data + at, size);
 
-        if (record == NULL)
+        if (!record)
             return -ENOMEM;
         rc = cu_channel_write(channel, record->data, record->size, deadline_ms);
         cu_buf_unref(record);
@@ -119,11 +119,11 @@ int cu_channel_send(struct cu_channel *channel, const struct cu_msg *msg, int64_
     struct cu_buf *head = NULL, *bulk = NULL;
     int rc = cu_msg_encode(msg, &head, &bulk);
 
-    if (rc == 0 && channel->auth != NULL)
+    if (rc == 0 && channel->auth)
         cu_frame_tag(&channel->auth->job, &channel->auth->send, head, bulk);
     if (rc == 0)
         rc = write_part(channel, head, deadline_ms);
-    if (rc == 0 && bulk != NULL)
+    if (rc == 0 && bulk)
         rc = write_part(channel, bulk, deadline_ms);
     cu_buf_unref(head);
     cu_buf_unref(bulk);
@@ -152,7 +152,7 @@ int cu_channel_receive(struct cu_channel *channel, cu_frame_fn deliver, void *co
 
     if (n < 0)
         return (int)n;
-    if (channel->seal != NULL)
+    if (channel->seal)
         return cu_seal_feed(channel->seal, bytes, (size_t)n, on_opened, &to);
     return on_opened(&to, bytes, (size_t)n);
 }
@@ -161,7 +161,7 @@ void cu_channel_close(struct cu_channel *channel)
 {
     cu_seal_free(channel->seal);
     channel->seal = NULL;
-    if (channel->auth != NULL)
+    if (channel->auth)
         sodium_memzero(channel->auth, sizeof(*channel->auth));
     free(channel->auth);
     channel->auth = NULL;

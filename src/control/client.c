@@ -144,8 +144,8 @@ int cu_client_open_rank(const struct cu_job *job, uint32_t rank, int timeout_ms,
             break;
         cu_client_close(client);
         refused = cu_handshake_strerror(rc);
-        if (err != NULL)
-            cu_dial_explain(&dial, job->port, refused != NULL ? refused : strerror(-rc), err);
+        if (err)
+            cu_dial_explain(&dial, job->port, refused ? refused : strerror(-rc), err);
     }
     return rc;
 }
@@ -255,7 +255,7 @@ int cu_client_read_job(const char *path, struct cu_job *job, struct cu_error *er
         goto out;
     }
     text = malloc((size_t)st.st_size + 1);
-    if (text == NULL) {
+    if (!text) {
         rc = cu_error_set(err, -ENOMEM, "out of memory");
         goto out;
     }
@@ -282,7 +282,7 @@ int cu_client_open(const char *mount_dir, struct cu_client *client, struct cu_er
         rc = cu_rundir_file(run_dir, mount_dir, "job", path);
     if (rc == 0)
         rc = cu_client_read_job(path, &job, err);
-    if (rc == 0 && job.hosts.names != NULL) {
+    if (rc == 0 && job.hosts.names) {
         rc = cu_client_open_any(&job, client, err);
         cu_job_free(&job);
     }
@@ -298,7 +298,7 @@ static int send_frame(struct cu_client *client, const char *text, int64_t deadli
     int rc;
 
     msg.control.json = cu_buf_copy(text, strlen(text));
-    if (msg.control.json == NULL)
+    if (!msg.control.json)
         return -ENOMEM;
     rc = cu_channel_send(&client->channel, &msg, deadline_ms);
     cu_msg_clear(&msg);
@@ -311,7 +311,7 @@ int cu_client_send(struct cu_client *client, const json_t *request, struct cu_er
     char *text = json_dumps(request, JSON_COMPACT);
     int rc;
 
-    if (text == NULL)
+    if (!text)
         return cu_error_set(err, -ENOMEM, "out of memory");
     client->id++;
     if (client->peer) {
@@ -335,7 +335,7 @@ static int on_message(void *context, const struct cu_msg *msg)
 {
     struct awaited *awaited = context;
 
-    if (msg->type == CU_MSG_RESULT && msg->id == awaited->id && awaited->text == NULL)
+    if (msg->type == CU_MSG_RESULT && msg->id == awaited->id && !awaited->text)
         awaited->text = cu_buf_ref(msg->control.json);
     return 0;
 }
@@ -347,7 +347,7 @@ static int receive_frames(struct cu_client *client, int64_t deadline_ms, struct 
     int rc = cu_channel_receive(&client->channel, on_message, &awaited, deadline_ms);
 
     *text = awaited.text;
-    return awaited.text != NULL ? 1 : rc;
+    return awaited.text ? 1 : rc;
 }
 
 /* One line, without its newline. */
@@ -356,9 +356,9 @@ static int receive_line(struct cu_client *client, int64_t deadline_ms, struct cu
     size_t room = 65536;
     struct cu_buf *line = cu_buf_new(room);
 
-    if (line != NULL)
+    if (line)
         line->size = 0;
-    while (line != NULL) {
+    while (line) {
         ssize_t n = cu_channel_read(&client->channel, line->data + line->size, room - line->size,
                                     deadline_ms);
 
@@ -375,7 +375,7 @@ static int receive_line(struct cu_client *client, int64_t deadline_ms, struct cu
         if (line->size == room) {
             struct cu_buf *more = room < CU_CONTROL_JSON_MAX ? cu_buf_new(room * 2) : NULL;
 
-            if (more != NULL) {
+            if (more) {
                 memcpy(more->data, line->data, line->size);
                 more->size = line->size;
             }
@@ -395,13 +395,13 @@ static void make_printable(json_t *value)
     json_t *part;
     size_t i;
 
-    if (text != NULL) {
+    if (text) {
         size_t len = json_string_length(value), room = CU_TEXT_BYTES(len) + 3;
         char *line = malloc(room);
 
-        if (line != NULL)
+        if (line)
             cu_text_line(line, room, text, len);
-        if (line == NULL || json_string_set(value, line) != 0)
+        if (!line || json_string_set(value, line) != 0)
             (void)json_string_set(value, "");
         free(line);
     }
@@ -422,7 +422,7 @@ int cu_client_receive(struct cu_client *client, int timeout_ms, json_t **result,
     while (rc == 0)
         rc = client->peer ? receive_frames(client, deadline_ms, &text)
                           : receive_line(client, deadline_ms, &text);
-    if (text == NULL)
+    if (!text)
         return cu_error_set(err, rc, "%s: %s", client->name,
                             rc == -ETIMEDOUT    ? "no answer"
                             : rc == -ECONNRESET ? "ended before it answered"
@@ -449,7 +449,7 @@ int cu_client_call(struct cu_client *client, const json_t *request, int timeout_
         const char *error = json_string_value(json_object_get(*result, "error"));
 
         (void)cu_error_set(err, -EREMOTEIO, "%s: %s", client->name,
-                           error != NULL ? error : "refused without a reason");
+                           error ? error : "refused without a reason");
         json_decref(*result);
         *result = NULL;
         rc = -EREMOTEIO;

@@ -31,7 +31,7 @@ struct cu_commands *cu_commands_create(const struct cu_commands_config *config)
 {
     struct cu_commands *commands = calloc(1, sizeof(*commands));
 
-    if (commands == NULL)
+    if (!commands)
         return NULL;
     commands->config = *config;
     if (cu_idset_init(&commands->left_out, config->limits.node_count) < 0) {
@@ -51,7 +51,7 @@ struct cu_commands *cu_commands_create(const struct cu_commands_config *config)
 
 void cu_commands_destroy(struct cu_commands *commands)
 {
-    if (commands == NULL)
+    if (!commands)
         return;
     cu_list_for_each_safe (it, &commands->tasks)
         cu_task_free(commands, CU_LIST_ENTRY(it, struct cu_task, link));
@@ -66,7 +66,7 @@ struct cu_buf *cu_commands_encode(const json_t *result)
     size_t size = json_dumpb(result, NULL, 0, JSON_COMPACT);
     struct cu_buf *text = size > 0 ? cu_buf_new(size) : NULL;
 
-    if (text != NULL && json_dumpb(result, (char *)text->data, size, JSON_COMPACT) != size) {
+    if (text && json_dumpb(result, (char *)text->data, size, JSON_COMPACT) != size) {
         cu_buf_unref(text);
         text = NULL;
     }
@@ -79,15 +79,15 @@ void cu_commands_reply(struct cu_commands *commands, const struct cu_commands_or
     static const char no_memory[] = "{\"ok\":false,\"error\":\"out of memory\"}";
     static const char too_long[] = "{\"ok\":false,\"error\":\"the answer is too long\"}";
 
-    if (origin->owner == NULL)
+    if (!origin->owner)
         return;
-    if (text == NULL)
+    if (!text)
         text = cu_buf_copy(no_memory, sizeof(no_memory) - 1);
     else if (text->size > CU_CONTROL_JSON_MAX)
         text = cu_buf_copy(too_long, sizeof(too_long) - 1);
     else
         cu_buf_ref(text);
-    if (text == NULL)
+    if (!text)
         return; /* the client's own time limit reports it */
     commands->config.hooks.reply(commands->config.hooks.context, origin, text);
     cu_buf_unref(text);
@@ -97,7 +97,7 @@ void cu_commands_reply(struct cu_commands *commands, const struct cu_commands_or
 static void reply(struct cu_commands *commands, const struct cu_commands_origin *origin,
                   json_t *result)
 {
-    if (origin->owner == NULL)
+    if (!origin->owner)
         cu_bulk_free(commands, result);
     else
         cu_bulk_reply(commands, origin, result);
@@ -182,7 +182,7 @@ static bool is_over(const struct cu_commands *commands, const struct cu_task *ta
 
     if (ready + commands->left_out.count + spare < commands->config.limits.node_count)
         return false; /* any nodes: it is enough to count them */
-    return bits != NULL && cu_results_count_missing(commands, bits) <= spare;
+    return bits && cu_results_count_missing(commands, bits) <= spare;
 }
 
 /* At the root, or where only this node (and what is below it) is meant. */
@@ -226,7 +226,7 @@ static bool hand_up(struct cu_commands *commands, struct cu_task *task, uint32_t
 
     json_object_set_new(task->request, "timeout_ms", json_integer((json_int_t)left_ms));
     text = cu_commands_encode(task->request);
-    if (text != NULL)
+    if (text)
         rc = commands->config.hooks.ask(commands->config.hooks.context, cu_peer_parent(parent),
                                         task->id, text);
     cu_buf_unref(text);
@@ -258,7 +258,7 @@ static struct cu_task *task_new(struct cu_commands *commands,
 {
     struct cu_task *task = calloc(1, sizeof(*task));
 
-    if (task == NULL)
+    if (!task)
         return NULL;
     task->origin = *origin;
     task->request = json_incref(request);
@@ -289,18 +289,17 @@ void cu_commands_request(struct cu_commands *commands, const struct cu_commands_
         wrong = "too many requests wait already";
     else
         wrong = cu_request_reduce(request, op, &reduced);
-    if (wrong == NULL &&
-        (reduced == NULL || (task = task_new(commands, origin, reduced, now_ns)) == NULL))
+    if (!wrong && (!reduced || !(task = task_new(commands, origin, reduced, now_ns))))
         wrong = "out of memory";
     json_decref(reduced);
     json_decref(request);
-    if (wrong != NULL) {
+    if (wrong) {
         reply_error(commands, origin, wrong);
         return;
     }
     task->op = op;
     wrong = cu_request_check(commands, task);
-    if (wrong != NULL) {
+    if (wrong) {
         cu_task_fail(commands, task, "%s", wrong);
         return;
     }
@@ -331,7 +330,7 @@ static void hand_down(struct cu_commands *commands, struct cu_task *task, struct
 {
     struct cu_commands_origin origin = task->origin;
 
-    if (text->size > CU_CONTROL_JSON_MAX || memchr(text->data, '\n', text->size) != NULL) {
+    if (text->size > CU_CONTROL_JSON_MAX || memchr(text->data, '\n', text->size)) {
         cu_task_fail(commands, task, "the answer of %s is broken", parent_name(commands, task));
         return;
     }
@@ -351,7 +350,7 @@ void cu_commands_result(struct cu_commands *commands, struct cu_peer peer, uint6
 {
     struct cu_task *task = task_of(commands, id);
 
-    if (task == NULL)
+    if (!task)
         return; /* its time was over */
     if (task->state == CU_TASK_HANDED_UP && cu_peer_equal(peer, cu_peer_parent(task->parent)))
         hand_down(commands, task, text, now_ns);
@@ -363,7 +362,7 @@ void cu_gather_read(struct cu_commands *commands, uint32_t rank, uint64_t id, js
 {
     struct cu_task *task = task_of(commands, id);
 
-    if (task != NULL && task->state == CU_TASK_GATHERING)
+    if (task && task->state == CU_TASK_GATHERING)
         cu_gather_take(commands, task, rank, result);
 }
 
@@ -431,7 +430,7 @@ void cu_commands_tick(struct cu_commands *commands, uint64_t now_ns)
 {
     struct cu_deadline *deadline;
 
-    while ((deadline = cu_deadline_pop(&commands->deadlines, now_ns)) != NULL) {
+    while ((deadline = cu_deadline_pop(&commands->deadlines, now_ns))) {
         struct cu_task *task = CU_DEADLINE_ENTRY(deadline, struct cu_task, deadline);
 
         switch (task->state) {

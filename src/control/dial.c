@@ -14,11 +14,11 @@
 int cu_dial_resolve(const struct cu_job *job, const char *host, struct cu_dial *dial,
                     struct cu_error *err)
 {
-    const char *colon = job->network != NULL ? strchr(job->network, ':') : NULL;
+    const char *colon = job->network ? strchr(job->network, ':') : NULL;
     int rc;
 
     *dial = (struct cu_dial){.host = host};
-    rc = cu_network_candidates(colon != NULL ? colon + 1 : NULL, job->address, host, job->port,
+    rc = cu_network_candidates(colon ? colon + 1 : NULL, job->address, host, job->port,
                                &dial->addresses);
     return rc == 0 ? 0 : cu_error_set(err, -EHOSTUNREACH, "%s: %s", host, gai_strerror(rc));
 }

@@ -50,7 +50,7 @@ static struct cu_buf *request_below(const struct cu_task *task)
     uint64_t limit_ms = task->timeout_ms - task->timeout_ms / 8;
     struct cu_buf *text;
 
-    if (request == NULL)
+    if (!request)
         return NULL;
     json_object_del(request, "all");
     json_object_del(request, "root");
@@ -134,7 +134,7 @@ static void own_launched(struct cu_commands *commands, const struct cu_task *tas
 {
     const char *text = json_string_value(json_object_get(task->request, "left_out"));
 
-    int rc = text != NULL ? cu_idset_add_text(&commands->left_out, text) : 0;
+    int rc = text ? cu_idset_add_text(&commands->left_out, text) : 0;
 
     assert(rc == 0); /* was judged when it came */
     commands->launched = true;
@@ -147,7 +147,7 @@ static void own_recipe(const struct cu_commands *commands, struct cu_task *task)
     const struct cu_recipe *own = hooks->recorded(hooks->context);
 
     task->recipe = cu_recipe_new();
-    if (task->recipe != NULL && own != NULL && cu_recipe_merge(task->recipe, own) != 0) {
+    if (task->recipe && own && cu_recipe_merge(task->recipe, own) != 0) {
         cu_recipe_free(task->recipe);
         task->recipe = NULL;
     }
@@ -158,7 +158,7 @@ static void merge_recipe(struct cu_task *task, const json_t *result)
 {
     struct cu_recipe *more = cu_recorded_read(json_object_get(result, "recipe"));
 
-    if (more != NULL && task->recipe != NULL && cu_recipe_merge(task->recipe, more) != 0)
+    if (more && task->recipe && cu_recipe_merge(task->recipe, more) != 0)
         cu_log_warn("a child's record is left out: too many paths, or out of memory");
     cu_recipe_free(more);
 }
@@ -204,7 +204,7 @@ static int note_up(struct cu_commands *commands, struct cu_task *task)
 {
     const uint8_t *bits = NULL;
 
-    if (cu_core_ready(commands->config.core, &bits) == 0 || bits == NULL)
+    if (cu_core_ready(commands->config.core, &bits) == 0 || !bits)
         return 0;
     if (cu_idset_init(&task->up, commands->config.limits.node_count) < 0)
         return -ENOMEM;
@@ -223,10 +223,10 @@ void cu_gather_start(struct cu_commands *commands, struct cu_task *task, uint64_
     uint32_t count = 0;
 
     task->state = CU_TASK_GATHERING;
-    if (ranks != NULL && task->scope != CU_SCOPE_HERE)
+    if (ranks && task->scope != CU_SCOPE_HERE)
         count = cu_core_children(config->core, 0, ranks, max);
     task->children = calloc((size_t)count + 1, sizeof(*task->children));
-    if (ranks == NULL || task->children == NULL || cu_idset_init(&task->seen, max) < 0 ||
+    if (!ranks || !task->children || cu_idset_init(&task->seen, max) < 0 ||
         (task->op == CU_OP_STOP && task->scope == CU_SCOPE_ROOT && note_up(commands, task) < 0)) {
         free(ranks);
         cu_task_fail(commands, task, "out of memory");
@@ -238,7 +238,7 @@ void cu_gather_start(struct cu_commands *commands, struct cu_task *task, uint64_
     task->child_open = count;
     for (uint32_t i = 0; i < count; i++) {
         task->children[i].rank = ranks[i];
-        if (text == NULL ||
+        if (!text ||
             config->hooks.ask(config->hooks.context, cu_peer_child(ranks[i]), task->id, text) < 0)
             child_done(task, &task->children[i]);
     }
@@ -283,7 +283,7 @@ static void merge_stats(struct cu_task *task, const struct cu_idset *ranks, json
     cu_idset_add_all(&task->seen, ranks);
     add_counters(task->sum, json_object_get(result, "sum"));
     cu_bypassed_add(&task->bypassed, json_object_get(result, "bypassed"));
-    if (task->nodes == NULL || !json_is_array(nodes))
+    if (!task->nodes || !json_is_array(nodes))
         return;
     json_array_append(task->nodes, nodes);
     json_object_del(result, "nodes"); /* it has one owner */
@@ -325,7 +325,7 @@ static void merge(struct cu_commands *commands, struct cu_task *task, uint32_t r
 
     if (!json_is_true(json_object_get(result, "ok")) || cu_idset_init(&ranks, task->seen.limit) < 0)
         return;
-    if (text == NULL || cu_idset_add_text(&ranks, text) < 0)
+    if (!text || cu_idset_add_text(&ranks, text) < 0)
         cu_idset_add(&ranks, rank);
     cut = cut_claims(commands, task, rank, &ranks);
     if (task->op == CU_OP_STATS) {
@@ -348,7 +348,7 @@ void cu_gather_result(struct cu_commands *commands, struct cu_task *task, uint32
     struct cu_task_child *child = child_of(task, rank);
     json_t *result;
 
-    if (child == NULL || child->answered || child->coming || child->done)
+    if (!child || child->answered || child->coming || child->done)
         return;
     child->coming =
         text->size <= CU_CONTROL_JSON_MAX && cu_bulk_read(commands, rank, task->id, text);
@@ -366,7 +366,7 @@ void cu_gather_take(struct cu_commands *commands, struct cu_task *task, uint32_t
 {
     struct cu_task_child *child = child_of(task, rank);
 
-    if (child == NULL || child->answered || child->done)
+    if (!child || child->answered || child->done)
         return;
     child->coming = false;
     child->answered = true;
@@ -381,7 +381,7 @@ void cu_gather_child_down(struct cu_commands *commands, struct cu_task *task, ui
 {
     struct cu_task_child *child = child_of(task, rank);
 
-    if (child == NULL || child->done)
+    if (!child || child->done)
         return;
     child->down = true;
     if (child->coming)
@@ -423,22 +423,22 @@ void cu_gather_finish(struct cu_commands *commands, struct cu_task *task)
             cu_idset_remove(&task->seen, task->children[i].rank);
     }
     json_object_set_new(result, "ok", json_true());
-    if (task->sum != NULL)
+    if (task->sum)
         json_object_set(result, "sum", task->sum);
-    if (task->bypassed != NULL) {
+    if (task->bypassed) {
         cu_bypassed_cut(task->bypassed);
         json_object_set(result, "bypassed", task->bypassed);
     }
-    if (task->recipe != NULL)
+    if (task->recipe)
         json_object_set_new(result, "recipe", cu_recorded_json(task->recipe));
-    if (task->nodes != NULL)
+    if (task->nodes)
         json_object_set_new(result, "nodes", task->nodes);
     task->nodes = NULL;
     if (task->op == CU_OP_REFRESH || task->op == CU_OP_STOP)
         json_object_set_new(result, "failed", json_integer((json_int_t)task->failed));
     if (task->scope == CU_SCOPE_BELOW) {
         ranks = cu_idset_text(&task->seen);
-        json_object_set_new(result, "ranks", json_string(ranks != NULL ? ranks : ""));
+        json_object_set_new(result, "ranks", json_string(ranks ? ranks : ""));
         free(ranks);
     } else {
         add_totals(commands, task, result);

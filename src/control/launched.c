@@ -20,7 +20,7 @@ int cu_launched_expect(struct cu_commands *commands, uint64_t now_ns)
     if (commands->launched)
         return 0;
     task = calloc(1, sizeof(*task));
-    if (task == NULL)
+    if (!task)
         return -ENOMEM;
     task->confirms = true;
     task->op = CU_OP_STATUS;
@@ -56,7 +56,7 @@ void cu_launched_ask(struct cu_commands *commands, struct cu_task *task, uint64_
     task->request = json_pack("{s:s,s:b}", "op", "status", "root", 1);
     task->asked_ns = now_ns;
     task->state = CU_TASK_PARKED;
-    if (task->request == NULL)
+    if (!task->request)
         cu_task_fail(commands, task, "out of memory");
     else if (cu_task_set_deadline(commands, task, task->timeout_ms))
         cu_task_towards_root(commands, task, now_ns);

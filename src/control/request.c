@@ -26,7 +26,7 @@ bool cu_request_op(const json_t *request, enum cu_task_op *op)
 {
     const char *name = json_string_value(json_object_get(request, "op"));
 
-    for (size_t i = 0; name != NULL && i < sizeof(op_names) / sizeof(op_names[0]); i++) {
+    for (size_t i = 0; name && i < sizeof(op_names) / sizeof(op_names[0]); i++) {
         if (strcmp(op_names[i].name, name) == 0) {
             *op = op_names[i].op;
             return true;
@@ -59,7 +59,7 @@ const char *cu_request_reduce(const json_t *request, enum cu_task_op op, json_t 
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
         json_t *value = json_object_get(request, members[i].name);
 
-        if (value == NULL || (members[i].ops != 0 && (members[i].ops & 1u << op) == 0))
+        if (!value || (members[i].ops != 0 && (members[i].ops & 1u << op) == 0))
             continue;
         if (json_is_array(value) || json_is_object(value)) {
             json_decref(*reduced);
@@ -81,9 +81,9 @@ static bool is_rank_list(const struct cu_commands *commands, const struct cu_tas
     struct cu_idset set;
     bool good;
 
-    if (field == NULL)
+    if (!field)
         return true;
-    if (text == NULL || cu_idset_init(&set, commands->config.limits.node_count) < 0)
+    if (!text || cu_idset_init(&set, commands->config.limits.node_count) < 0)
         return false;
     cu_idset_add_all(&set, &commands->left_out);
     good = cu_idset_add_text(&set, text) == 0 && set.count <= commands->config.job->allow_missing;
@@ -111,15 +111,15 @@ const char *cu_request_check(struct cu_commands *commands, struct cu_task *task)
         if (value < 0 || (uint64_t)value > max)
             return "\"timeout_ms\" is out of range";
         task->timeout_ms = (uint64_t)value;
-    } else if (timeout != NULL) {
+    } else if (timeout) {
         return "\"timeout_ms\" is not a whole number";
     }
     if (task->op == CU_OP_RECIPE &&
-        commands->config.hooks.recorded(commands->config.hooks.context) == NULL)
+        !commands->config.hooks.recorded(commands->config.hooks.context))
         return "this job records nothing: launch it with --learn NAME";
     if (task->op == CU_OP_LAUNCHED && !is_rank_list(commands, task))
         return "\"left_out\" is not a list of ranks, or of more than may be missing";
-    if (task->op == CU_OP_WAIT && json_object_get(task->request, "missing") != NULL) {
+    if (task->op == CU_OP_WAIT && json_object_get(task->request, "missing")) {
         const json_t *missing = json_object_get(task->request, "missing");
 
         if (!json_is_integer(missing) || json_integer_value(missing) < 0 ||
@@ -129,11 +129,10 @@ const char *cu_request_check(struct cu_commands *commands, struct cu_task *task)
     if (task->op == CU_OP_REFRESH) {
         const json_t *generation = json_object_get(task->request, "generation");
 
-        if (path == NULL)
+        if (!path)
             return "\"path\" lacks";
-        if (generation != NULL &&
-            (!json_is_integer(generation) || json_integer_value(generation) < 1 ||
-             json_integer_value(generation) > INT32_MAX))
+        if (generation && (!json_is_integer(generation) || json_integer_value(generation) < 1 ||
+                           json_integer_value(generation) > INT32_MAX))
             return "\"generation\" is out of range";
         if (cu_text_unname(path, given, sizeof(given)) < 0 ||
             cu_path_normalise_tree(given, normal) < 0)

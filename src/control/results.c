@@ -89,7 +89,7 @@ static void add_network(struct cu_commands *commands, json_t *object)
     const struct cu_commands_hooks *hooks = &commands->config.hooks;
     char text[512], note[512];
 
-    if (hooks->network == NULL)
+    if (!hooks->network)
         return;
     hooks->network(hooks->context, text, sizeof(text), note, sizeof(note));
     json_object_set_new(object, "network", json_string(text));
@@ -108,7 +108,7 @@ json_t *cu_results_status(struct cu_commands *commands, uint64_t now_ns)
     char id[2 * CU_JOB_ID_BYTES + 1];
     bool root = cu_core_parent(config->core, 0) == limits->rank;
 
-    if (object == NULL)
+    if (!object)
         return NULL;
     json_object_set_new(object, "ok", json_true());
     json_object_set_new(object, "version", json_string(CU_VERSION));
@@ -125,10 +125,10 @@ json_t *cu_results_status(struct cu_commands *commands, uint64_t now_ns)
     add_int(object, "nodes", limits->node_count);
     add_int(object, "ready", ready);
     json_object_set_new(object, "root", json_boolean(root));
-    if (config->job->owner != NULL)
+    if (config->job->owner)
         json_object_set_new(object, "owner", json_string(config->job->owner));
     json_object_set_new(object, "launched", json_boolean(commands->launched));
-    if (root && bits != NULL)
+    if (root && bits)
         cu_results_add_missing(commands, object, "missing", bits);
     for (uint32_t tree = 0; tree < limits->tree_count; tree++)
         json_array_append_new(trees, tree_answer(commands, tree));
@@ -156,7 +156,7 @@ json_t *cu_commands_counters(struct cu_commands *commands)
     json_t *object = json_object();
     uint64_t user_ms, system_ms;
 
-    if (object == NULL)
+    if (!object)
         return NULL;
     for (int i = 0; i < CU_COUNTER_COUNT; i++)
         add_int(object, cu_counter_name((enum cu_counter)i), counters[i]);
@@ -171,7 +171,7 @@ json_t *cu_results_node_stats(struct cu_commands *commands)
 {
     json_t *object = json_object();
 
-    if (object == NULL)
+    if (!object)
         return NULL;
     json_object_set_new(object, "host",
                         json_string(host_of(commands, commands->config.limits.rank)));
@@ -218,7 +218,7 @@ json_t *cu_results_doctor(struct cu_commands *commands, bool hosts, uint64_t now
 {
     json_t *object = cu_results_status(commands, now_ns), *requests = json_array();
 
-    if (object == NULL)
+    if (!object)
         return NULL;
     if (hosts)
         add_hosts(commands, object);
@@ -248,7 +248,7 @@ json_t *cu_results_not_ready(struct cu_commands *commands)
     size_t at;
 
     cu_core_ready(commands->config.core, &bits);
-    if (object == NULL || bits == NULL)
+    if (!object || !bits)
         return object;
     missing = cu_results_add_missing(commands, object, "missing", bits);
     at = (size_t)snprintf(text, sizeof(text), "%u of %u nodes are not ready:", missing,
@@ -256,7 +256,7 @@ json_t *cu_results_not_ready(struct cu_commands *commands)
     for (uint32_t i = 0; i < missing; i++) {
         const char *host = json_string_value(json_array_get(json_object_get(object, "missing"), i));
 
-        if (i >= 5 || host == NULL || at + strlen(host) + 8 > sizeof(text)) {
+        if (i >= 5 || !host || at + strlen(host) + 8 > sizeof(text)) {
             snprintf(text + at, sizeof(text) - at, " ...");
             break;
         }

@@ -12,7 +12,7 @@ json_t *cu_shown_name(const char *bytes, size_t len)
     char *text = malloc(room);
     json_t *string;
 
-    if (text == NULL)
+    if (!text)
         return NULL;
     cu_text_name(text, room, bytes, len);
     string = json_string(text);

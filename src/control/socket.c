@@ -91,7 +91,7 @@ static void take_line(struct cu_socket_conn *conn)
 
     if (conn->busy || conn->closing)
         return;
-    if (end == NULL) {
+    if (!end) {
         if (conn->used > conn->socket->line_max)
             close_conn(conn);
         return;
@@ -108,10 +108,10 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     size_t capacity = conn->socket->line_max + 1;
 
     (void)suggested;
-    if (conn->line == NULL)
+    if (!conn->line)
         conn->line = malloc(capacity);
-    *buf = uv_buf_init(conn->line == NULL ? NULL : conn->line + conn->used,
-                       conn->line == NULL ? 0 : (unsigned)(capacity - conn->used));
+    *buf = uv_buf_init(!conn->line ? NULL : conn->line + conn->used,
+                       !conn->line ? 0 : (unsigned)(capacity - conn->used));
 }
 
 static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
@@ -155,7 +155,7 @@ void cu_socket_reply(struct cu_socket_conn *conn, struct cu_buf *json)
 {
     static char newline[] = "\n";
     char *end = memchr(conn->line, '\n', conn->used);
-    size_t taken = end != NULL ? (size_t)(end - conn->line) + 1 : conn->used;
+    size_t taken = end ? (size_t)(end - conn->line) + 1 : conn->used;
     uv_buf_t bufs[2];
 
     memmove(conn->line, conn->line + taken, conn->used - taken);
@@ -207,7 +207,7 @@ static void on_connection(uv_stream_t *server, int status)
         return;
     make_room(socket);
     conn = calloc(1, sizeof(*conn));
-    if (conn == NULL) {
+    if (!conn) {
         if (cu_refusal_take(&socket->refusal, server))
             socket->handles++;
         return;
@@ -243,7 +243,7 @@ struct cu_socket *cu_socket_create(uv_loop_t *loop, const char *path, size_t lin
         return NULL;
     }
     self = calloc(1, sizeof(*self));
-    if (self == NULL) {
+    if (!self) {
         cu_error_set(err, -ENOMEM, "out of memory");
         return NULL;
     }
@@ -290,7 +290,7 @@ size_t cu_socket_queued(const struct cu_socket *socket)
 
 void cu_socket_destroy(struct cu_socket *socket)
 {
-    if (socket == NULL)
+    if (!socket)
         return;
     socket->destroyed = true;
     cu_list_for_each_safe (it, &socket->conns)

@@ -82,9 +82,9 @@ void cu_cli_help(const struct cu_command *command)
         const struct known_option *o = &known_options[i];
         char left[32];
 
-        if (strchr(command->options, o->letter) == NULL)
+        if (!strchr(command->options, o->letter))
             continue;
-        snprintf(left, sizeof(left), "%s %s", o->name, o->value != NULL ? o->value : "");
+        snprintf(left, sizeof(left), "%s %s", o->name, o->value ? o->value : "");
         printf("  %-20s %s\n", left, o->help);
     }
     puts("  --help               this text");
@@ -106,7 +106,7 @@ static void list_options(const struct cu_command *command, struct option longs[K
     for (size_t i = 0; i < KNOWN_COUNT; i++) {
         const struct known_option *o = &known_options[i];
 
-        if (strchr(command->options, o->letter) != NULL)
+        if (strchr(command->options, o->letter))
             longs[count++] = (struct option){
                 .name = o->name + 2, .has_arg = o->value != NULL, .val = LONG + o->letter};
     }
@@ -119,10 +119,10 @@ static int refuse_option(const struct cu_command *command, int c, const char *wo
 {
     const struct known_option *o = find_option((char)(optopt > LONG ? optopt - LONG : optopt));
 
-    if (c == ':' && o != NULL)
+    if (c == ':' && o)
         return cu_cli_fail(CU_EXIT_USAGE, "%s: needs a value: %s", word, o->value);
     if (optopt > LONG)
-        return cu_cli_fail(CU_EXIT_USAGE, "%s: takes no value", o != NULL ? o->name : "--help");
+        return cu_cli_fail(CU_EXIT_USAGE, "%s: takes no value", o ? o->name : "--help");
     return cu_cli_fail(CU_EXIT_USAGE, "%s: there is no option %s: see copper %s --help",
                        command->name, word, command->name);
 }
@@ -213,8 +213,8 @@ int cu_cli_call(const char *mount, json_t *request, int timeout_ms, json_t **res
 {
     struct cu_client client;
     struct cu_error err;
-    int rc = request != NULL ? cu_client_open(mount, &client, &err)
-                             : cu_error_set(&err, -ENOMEM, "out of memory");
+    int rc = request ? cu_client_open(mount, &client, &err)
+                     : cu_error_set(&err, -ENOMEM, "out of memory");
 
     if (rc == 0) {
         rc = cu_client_call(&client, request, timeout_ms, result, &err);
@@ -261,5 +261,5 @@ const char *cu_cli_text(const json_t *object, const char *name)
 {
     const char *text = json_string_value(json_object_get(object, name));
 
-    return text != NULL ? text : "";
+    return text ? text : "";
 }

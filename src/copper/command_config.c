@@ -32,7 +32,7 @@ static bool is_set(const char *variable)
 {
     const char *value = getenv(variable);
 
-    return value != NULL && value[0] != '\0';
+    return value && value[0] != '\0';
 }
 
 static void find_origin(const struct cu_launch_options *options, unsigned i, struct setting *s)
@@ -47,9 +47,9 @@ static void find_origin(const struct cu_launch_options *options, unsigned i, str
     if (options->by_word & UINT32_C(1) << i) {
         s->from = "option";
         cu_launch_option_label(s->name, s->label, sizeof(s->label));
-    } else if ((options->by_site & UINT32_C(1) << i) && (variable == NULL || !is_set(variable))) {
+    } else if ((options->by_site & UINT32_C(1) << i) && (!variable || !is_set(variable))) {
         s->from = "site";
-    } else if (variable != NULL && is_set(variable)) {
+    } else if (variable && is_set(variable)) {
         s->from = "environment";
         snprintf(s->label, sizeof(s->label), "%s", variable);
     }
@@ -95,14 +95,14 @@ static int show(const struct setting *s, const char *site, json_t *list)
     const char *where = is_site ? site : s->label;
     char line[SHOWN_MAX];
 
-    if (list != NULL)
+    if (list)
         return json_array_append_new(list, json_pack("{s:s,s:s?,s:s,s:s,s:s}", "name", s->name,
                                                      "value", s->value, "from", s->from, "where",
                                                      where, "why", s->why)) == 0
                    ? 0
                    : -ENOMEM;
     snprintf(line, sizeof(line), "%-20s %-24s %s%s%s%s%s%s", s->name,
-             s->value != NULL ? s->value : "automatic", s->from, where[0] != '\0' ? " " : "", where,
+             s->value ? s->value : "automatic", s->from, where[0] != '\0' ? " " : "", where,
              s->why[0] != '\0' ? " (" : "", s->why, s->why[0] != '\0' ? " is set)" : "");
     print_line(line);
     return 0;
@@ -144,10 +144,10 @@ static int print(const struct cu_launch_options *options, const char *site, bool
         show_all(options, site, NULL);
         return status;
     }
-    if (list != NULL && show_all(options, site, list) == 0)
+    if (list && show_all(options, site, list) == 0)
         whole = json_pack("{s:s,s:b,s:O}", "site_file", site, "site_file_there", there, "settings",
                           list);
-    if (whole == NULL)
+    if (!whole)
         status = cu_cli_fail(CU_EXIT_FAILED, "out of memory");
     else
         status = cu_cli_print_json(whole);

@@ -42,7 +42,7 @@ static void check_run_dir(struct cu_finding *f)
     f->good = cu_rundir_make(getuid(), path, &err) == 0;
     snprintf(f->text, sizeof(f->text), f->good ? "run directory %.400s" : "%.480s",
              f->good ? path : err.text);
-    if (f->good && getenv("COPPER_RUN_DIR") == NULL)
+    if (f->good && !getenv("COPPER_RUN_DIR"))
         rmdir(path); /* as far as it is empty */
 }
 
@@ -118,7 +118,7 @@ static void check_storage(const json_t *daemon, struct cu_finding *f)
     unsigned long long oldest_ms = cu_cli_number(storage, "oldest_ms");
 
     f->good = oldest_ms < STUCK_MS;
-    if (storage == NULL)
+    if (!storage)
         snprintf(f->text, sizeof(f->text), "storage: nobody asks it");
     else if (f->good)
         snprintf(f->text, sizeof(f->text), "storage: %llu calls under way", calls);
@@ -135,7 +135,7 @@ static void check_log(const json_t *daemon, struct cu_finding *f)
     unsigned long long lost = cu_cli_number(log, "lost");
 
     f->good = lost == 0 && !json_is_true(json_object_get(log, "hangs"));
-    if (log == NULL)
+    if (!log)
         snprintf(f->text, sizeof(f->text), "log: none");
     else if (f->good)
         snprintf(f->text, sizeof(f->text), "log: written");
@@ -150,10 +150,10 @@ static void check_network(const json_t *daemon, struct cu_finding *f)
 {
     const char *note = json_string_value(json_object_get(daemon, "network_note"));
 
-    f->good = note == NULL;
+    f->good = !note;
     snprintf(f->text, sizeof(f->text), "network: %.200s%s%.280s",
-             daemon != NULL ? cu_cli_text(daemon, "network") : "no daemon uses it",
-             note != NULL ? "; " : "", note != NULL ? note : "");
+             daemon ? cu_cli_text(daemon, "network") : "no daemon uses it", note ? "; " : "",
+             note ? note : "");
 }
 
 /* Are there parents that this node does not reach? */
@@ -165,7 +165,7 @@ static void check_parents(const json_t *daemon, struct cu_finding *f)
     f->good = count == 0;
     if (count == 0)
         snprintf(f->text, sizeof(f->text), "parents: %s",
-                 daemon != NULL ? "none that cannot be reached" : "no daemon has any");
+                 daemon ? "none that cannot be reached" : "no daemon has any");
     else
         snprintf(f->text, sizeof(f->text), "parents: %zu cannot be reached: %.200s: %.200s", count,
                  cu_cli_text(first, "at"), cu_cli_text(first, "error"));
@@ -217,11 +217,10 @@ static void check_group(const json_t *daemon, struct cu_finding *f)
     const struct group *g = getgrgid(mounted);
     char name[64];
 
-    snprintf(name, sizeof(name), "%.60s", g != NULL ? g->gr_name : "?");
-    f->good =
-        daemon == NULL || mounted == mine || json_is_true(json_object_get(daemon, "allow_other"));
+    snprintf(name, sizeof(name), "%.60s", g ? g->gr_name : "?");
+    f->good = !daemon || mounted == mine || json_is_true(json_object_get(daemon, "allow_other"));
     g = getgrgid(mine);
-    if (daemon == NULL)
+    if (!daemon)
         snprintf(f->text, sizeof(f->text), "group: nothing is mounted");
     else if (f->good)
         snprintf(f->text, sizeof(f->text), "group %s sees the view%s", name,
@@ -231,7 +230,7 @@ static void check_group(const json_t *daemon, struct cu_finding *f)
                  "group: the view was mounted with primary group %s (%lu), this process has %.60s "
                  "(%lu): Permission denied. Launch with the group that the programs have (newgrp, "
                  "sg), or have the administrator put user_allow_other into /etc/fuse.conf",
-                 name, (unsigned long)mounted, g != NULL ? g->gr_name : "?", (unsigned long)mine);
+                 name, (unsigned long)mounted, g ? g->gr_name : "?", (unsigned long)mine);
 }
 
 /* By name: what the job shows of "/". */
@@ -239,12 +238,12 @@ static void print_served(const json_t *daemon)
 {
     const char *list = json_string_value(json_object_get(daemon, "serve")), *text;
 
-    if (daemon == NULL)
+    if (!daemon)
         return;
-    if (list != NULL)
+    if (list)
         printf("ok   served (--serve): %s\n", list);
     printf("ok   not served%s\n",
-           list != NULL ? ", where this list does not name it:" : " (--serve asks for it):");
+           list ? ", where this list does not name it:" : " (--serve asks for it):");
     for (unsigned i = 0; (text = cu_serve_secrets(i)) != NULL; i++)
         printf("     %s\n", text);
 }
@@ -258,7 +257,7 @@ static int print_json(const struct cu_finding *findings, size_t count, json_t *d
         json_array_append_new(
             list, json_pack("{s:b,s:s}", "good", findings[i].good, "text", findings[i].text));
     json_object_set_new(object, "findings", list);
-    if (daemon != NULL)
+    if (daemon)
         json_object_set(object, "daemon", daemon);
     status = cu_cli_print_json(object);
     json_decref(object);

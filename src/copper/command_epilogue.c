@@ -122,7 +122,7 @@ static void do_files(struct epilogue *e)
     const struct dirent *entry;
     char path[2 * CU_PATH_MAX];
 
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+    while (dir && (entry = readdir(dir))) {
         struct cu_lock_seen lock;
 
         snprintf(path, sizeof(path), "%s/%s", e->run_dir, entry->d_name);
@@ -138,7 +138,7 @@ static void do_files(struct epilogue *e)
         }
         cu_lock_unsee(&lock);
     }
-    if (dir != NULL)
+    if (dir)
         closedir(dir);
     rmdir(e->run_dir); /* as far as it is empty */
 }
@@ -179,7 +179,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
     if (options.first + 1 != argc)
         return cu_cli_fail(CU_EXIT_USAGE, "epilogue: wants one user: see copper epilogue --help");
     user = getpwnam(argv[options.first]);
-    if (user == NULL)
+    if (!user)
         return cu_cli_fail(CU_EXIT_FAILED, "epilogue: there is no user \"%s\"",
                            argv[options.first]);
     if (geteuid() != 0 && geteuid() != user->pw_uid)

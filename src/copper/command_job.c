@@ -54,7 +54,7 @@ static int take_paths(int argc, char **argv, struct cu_launch_paths *paths)
             ;
         if (k == 3)
             break;
-        *to[k] = realpath(argv[i + 1], whole[k]) != NULL ? whole[k] : argv[i + 1];
+        *to[k] = realpath(argv[i + 1], whole[k]) ? whole[k] : argv[i + 1];
     }
     return i - 1;
 }
@@ -77,7 +77,7 @@ static int take_options(int argc, char **argv, const struct cu_launch_paths *pat
     struct cu_error err;
     struct cu_hosts *hosts = &options->job.hosts;
     char site[CU_PATH_MAX];
-    bool has_site = paths->parts != NULL && cu_launch_site_path(site) == 0;
+    bool has_site = paths->parts && cu_launch_site_path(site) == 0;
     int rc = cu_launch_options(argc, argv, has_site ? site : NULL, options, &err);
 
     if (rc == 0 && (options->help || options->version)) {
@@ -90,13 +90,13 @@ static int take_options(int argc, char **argv, const struct cu_launch_paths *pat
     }
     if (rc != 0)
         return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
-    if (paths->parts != NULL && check_limits() != 0) {
+    if (paths->parts && check_limits() != 0) {
         cu_job_free(&options->job);
         return CU_EXIT_FAILED;
     }
-    if (options->hosts != NULL)
+    if (options->hosts)
         rc = cu_launch_hosts(options->hosts, hosts, &err);
-    else if (paths->parts != NULL)
+    else if (paths->parts)
         rc = cu_launch_hosts_found(paths->parts, hosts, &err);
     else
         rc = cu_launch_hosts_from(STDIN_FILENO, "host list", hosts, &err);
@@ -176,7 +176,7 @@ static int launch_job(struct cu_job *job, const struct cu_launch_paths *paths, u
     *again &= ~(unsigned)CU_LAUNCH_OTHER;
     status = cu_launch_run(job, &file, paths, again);
     cu_job_file_close(&file, status != CU_EXIT_OK);
-    if (status != CU_EXIT_OK && getenv("COPPER_RUN_DIR") == NULL)
+    if (status != CU_EXIT_OK && !getenv("COPPER_RUN_DIR"))
         rmdir(dirname(file.path)); /* as far as it is empty */
     return status;
 }
@@ -193,8 +193,7 @@ static int note_owner(struct cu_job *job)
     cu_session_text(session);
     if (owner[0] != '\0')
         rc = cu_job_set(job, "owner", owner, NULL, NULL);
-    if (rc == 0 && cu_session_is_job(owner) && session[0] != '\0' &&
-        (slurm == NULL || slurm[0] == '\0'))
+    if (rc == 0 && cu_session_is_job(owner) && session[0] != '\0' && (!slurm || slurm[0] == '\0'))
         rc = cu_job_set(job, "lease", session, NULL, NULL);
     return rc;
 }
@@ -244,10 +243,10 @@ static int launch_once(struct cu_job *job, const struct cu_launch_paths *paths)
 static void replace_plugins(const struct cu_job *job, const struct cu_launch_paths *paths)
 {
     const char *decided = getenv("COPPER_SPANK"), *id = getenv("SLURM_JOB_ID");
-    size_t len = id != NULL ? strlen(id) : 0;
+    size_t len = id ? strlen(id) : 0;
     struct cu_error err;
 
-    if (len == 0 || decided == NULL || strncmp(decided, id, len) != 0 || decided[len] != ' ')
+    if (len == 0 || !decided || strncmp(decided, id, len) != 0 || decided[len] != ' ')
         return;
     if (cu_launch_once(job->mount_dir, &err) > 0)
         (void)cu_stop_mount(job->mount_dir, NULL, false, paths);
@@ -261,7 +260,7 @@ static int launch(int argc, char **argv)
     struct cu_error err;
     int status;
 
-    if (paths.parts == NULL || paths.copperd == NULL || paths.copper == NULL)
+    if (!paths.parts || !paths.copperd || !paths.copper)
         return cu_cli_fail(CU_EXIT_USAGE, "job launch: is called by launch_copper.sh only");
     status = take_options(argc - taken, argv + taken, &paths, &options);
     if (status >= 0)
@@ -353,14 +352,14 @@ static int stop(int argc, char **argv)
     int taken = take_paths(argc, argv, &paths);
     int status, rc;
 
-    if (paths.parts == NULL || paths.copper == NULL)
+    if (!paths.parts || !paths.copper)
         return cu_cli_fail(CU_EXIT_USAGE, "job stop: is called by stop_copper.sh only");
     status = take_stop_options(argc - taken, argv + taken, &mount, &hosts, &all);
     if (status >= 0)
         return status;
     if (check_limits() != 0)
         return CU_EXIT_FAILED;
-    if (mount != NULL) {
+    if (mount) {
         rc = cu_path_normalise(mount, mount_dir);
     } else {
         rc = cu_rundir_default_mount(getuid(), mount_dir);
@@ -382,7 +381,7 @@ static int quote(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         char *word = cu_shell_quote(argv[i]);
 
-        if (word == NULL)
+        if (!word)
             return cu_cli_fail(CU_EXIT_FAILED, "out of memory");
         printf("%s%s", i > 1 ? " " : "", word);
         free(word);

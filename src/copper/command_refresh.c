@@ -28,7 +28,7 @@ static int storage_path(const char *mount, const char *given, char out[CU_TREE_P
     size_t mount_len = strlen(mount);
     int len;
 
-    if (given[0] != '/' && getcwd(here, sizeof(here)) == NULL)
+    if (given[0] != '/' && !getcwd(here, sizeof(here)))
         return -errno;
     if (snprintf(whole, sizeof(whole), "%s%s%s", given[0] == '/' ? "" : here,
                  given[0] == '/' ? "" : "/", given) >= (int)sizeof(whole))
@@ -72,7 +72,7 @@ static int refresh_one(struct cu_client *client, const struct cu_hosts *known, c
     cu_text_name(name, sizeof(name), path, strlen(path));
     request = json_pack("{s:s,s:s,s:b,s:i}", "op", "refresh", "path", name, "all", 1, "timeout_ms",
                         TIMEOUT_MS);
-    if (request == NULL)
+    if (!request)
         return cu_cli_fail(CU_EXIT_FAILED, "out of memory");
     cu_progress_begin("refreshing");
     rc = ask_all(client, request, &result, &err);

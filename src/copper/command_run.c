@@ -50,7 +50,7 @@ static int preload(const char *library)
     char *value = NULL;
     int rc;
 
-    if (before == NULL || before[0] == '\0')
+    if (!before || before[0] == '\0')
         return setenv("LD_PRELOAD", library, 1) == 0 ? 0 : -errno;
     if (asprintf(&value, "%s:%s", library, before) < 0)
         return -ENOMEM;
@@ -92,7 +92,7 @@ static int choose_library(const char *mount, char path[CU_PATH_MAX])
     rc = find_library(mount, path, &err);
     if (rc != 0)
         return cu_cli_fail(CU_EXIT_NOT_RUN, "run: isatty.so of this installation: %s", err.text);
-    if (strpbrk(path, ": \n$") != NULL) /* $ORIGIN and $LIB are replaced */
+    if (strpbrk(path, ": \n$")) /* $ORIGIN and $LIB are replaced */
         return cu_cli_fail(CU_EXIT_NOT_RUN,
                            "run: %s: LD_PRELOAD takes no name with a blank, a colon or a '$'",
                            path);

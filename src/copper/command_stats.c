@@ -104,14 +104,14 @@ static void print_counters(const json_t *counters)
     for (size_t i = 0; i < ROW_COUNT; i++) {
         uint64_t value;
 
-        if (rows[i].counter == NULL) {
+        if (!rows[i].counter) {
             heading = rows[i].label;
             continue;
         }
         value = cu_cli_number(counters, rows[i].counter);
         if (value == 0)
             continue;
-        if (heading != NULL)
+        if (heading)
             puts(heading);
         heading = NULL;
         if (rows[i].bytes)
@@ -128,7 +128,7 @@ static uint64_t total_under(const char *heading, const json_t *counters)
     bool inside = false;
 
     for (size_t i = 0; i < ROW_COUNT; i++) {
-        if (rows[i].counter == NULL)
+        if (!rows[i].counter)
             inside = strcmp(rows[i].label, heading) == 0;
         else if (inside && strcmp(rows[i].counter, "storage_errors") != 0)
             total += cu_cli_number(counters, rows[i].counter);
@@ -164,7 +164,7 @@ static int print_nodes(const json_t *nodes)
     size_t count = json_array_size(nodes);
     const json_t **sorted = malloc((count + 1) * sizeof(const json_t *));
 
-    if (sorted == NULL)
+    if (!sorted)
         return cu_cli_fail(CU_EXIT_FAILED, "out of memory");
     for (size_t i = 0; i < count; i++)
         sorted[i] = json_array_get(nodes, i);
@@ -187,7 +187,7 @@ static int fail_silent(const json_t *result, uint64_t count)
     json_array_foreach (names, i, name) {
         const char *host = json_string_value(name);
 
-        if (host == NULL || len + strlen(host) + 8 > sizeof(text)) {
+        if (!host || len + strlen(host) + 8 > sizeof(text)) {
             snprintf(text + len, sizeof(text) - len, ", ...");
             break;
         }
@@ -223,7 +223,7 @@ static int print_here(const json_t *result, const struct cu_cli_options *options
     json_t *node = json_array_get(json_object_get(result, "nodes"), 0);
     json_t *bypassed = json_object_get(result, "bypassed");
 
-    if (bypassed != NULL)
+    if (bypassed)
         json_object_set(node, "bypassed", bypassed);
     if (options->json)
         return cu_cli_print_json(node);

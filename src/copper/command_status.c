@@ -26,7 +26,7 @@ static void print_tree(const json_t *tree)
     const json_t *children = json_object_get(tree, "children");
 
     printf("tree %" PRIu64 "      %s", cu_cli_number(tree, "tree"), cu_cli_text(tree, "role"));
-    if (parent != NULL)
+    if (parent)
         printf(", parent %s", parent);
     if (json_array_size(children) > 0) {
         printf(", children ");
@@ -81,9 +81,9 @@ static void print_status(const json_t *status)
                cu_cli_number(status, "restarts"));
     json_array_foreach (json_object_get(status, "trees"), i, tree)
         print_tree(tree);
-    if (json_object_get(status, "network") != NULL)
+    if (json_object_get(status, "network"))
         printf("network     %s\n", cu_cli_text(status, "network"));
-    if (json_object_get(status, "network_note") != NULL)
+    if (json_object_get(status, "network_note"))
         printf("            %s\n", cu_cli_text(status, "network_note"));
     printf("fan-out     %" PRIu64 "\n", cu_cli_number(status, "fanout"));
     printf("cache       %s of %s, %" PRIu64 " objects, chunks of %s\n",

@@ -63,9 +63,9 @@ static int merge(const struct cu_cli_options *options, char **names)
     int status = CU_EXIT_OK;
 
     (void)options;
-    for (size_t i = 1; status == CU_EXIT_OK && names[i] != NULL; i++) {
+    for (size_t i = 1; status == CU_EXIT_OK && names[i]; i++) {
         status = read_recipe(names[i], &more);
-        if (status == CU_EXIT_OK && (all == NULL || cu_recipe_merge(all, more) != 0))
+        if (status == CU_EXIT_OK && (!all || cu_recipe_merge(all, more) != 0))
             status = cu_cli_fail(CU_EXIT_FAILED, "%s: too many paths, or out of memory", names[i]);
         cu_recipe_free(more);
     }

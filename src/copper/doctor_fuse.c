@@ -45,7 +45,7 @@ static bool may_have_admin(void)
     const char *line;
 
     if (cu_readfile_small(NULL, "/proc/self/status", text, sizeof(text)) <= 0 ||
-        (line = strstr(text, "\nCapBnd:")) == NULL)
+        !(line = strstr(text, "\nCapBnd:")))
         return true;
     return (strtoull(line + 8, NULL, 16) >> CAP_SYS_ADMIN_N & 1) != 0;
 }
@@ -87,9 +87,8 @@ static void check_helper(struct cu_finding *f)
         return;
     }
     why = geteuid() != 0 ? why_powerless(path) : NULL;
-    f->good = why == NULL;
-    snprintf(f->text, sizeof(f->text), "%.380s%s%s", path, why != NULL ? ": " : "",
-             why != NULL ? why : "");
+    f->good = !why;
+    snprintf(f->text, sizeof(f->text), "%.380s%s%s", path, why ? ": " : "", why ? why : "");
 }
 
 /* All FUSE mounts of the node, as fusermount3 counts them, and whether one is this user's own of
@@ -111,11 +110,11 @@ static unsigned count_mounts(bool *ours)
         text = NULL;
     close(fd);
     at = text;
-    while (at != NULL && cu_mountinfo_next(&at, &mount)) {
+    while (at && cu_mountinfo_next(&at, &mount)) {
         count += strcmp(mount.type, "fuse") == 0 || strcmp(mount.type, "fuseblk") == 0 ||
                  strncmp(mount.type, "fuse.", 5) == 0 || strncmp(mount.type, "fuseblk.", 8) == 0;
         user = cu_mountinfo_value(mount.options, "user_id", &len);
-        *ours = *ours || (strcmp(mount.type, CU_MOUNTS_TYPE) == 0 && user != NULL &&
+        *ours = *ours || (strcmp(mount.type, CU_MOUNTS_TYPE) == 0 && user &&
                           strtoul(user, NULL, 10) == geteuid());
     }
     free(text);
@@ -127,11 +126,11 @@ static int mount_max(const char *conf)
 {
     int max = MOUNTS_DEFAULT, value;
 
-    for (const char *line = conf; line != NULL && line[0] != '\0';) {
+    for (const char *line = conf; line && line[0] != '\0';) {
         if (sscanf(line + strspn(line, " \t"), "mount_max = %i", &value) == 1)
             max = value;
         line = strchr(line, '\n');
-        line = line != NULL ? line + 1 : NULL;
+        line = line ? line + 1 : NULL;
     }
     return max;
 }

@@ -34,7 +34,7 @@ static int list_hosts(const json_t *result, const json_t *without, char **text, 
     const json_t *value;
     size_t i;
 
-    if (out == NULL)
+    if (!out)
         return -ENOMEM;
     json_array_foreach (json_object_get(result, "hosts"), i, value) {
         const char *name = json_is_string(value) ? json_string_value(value) : "";
@@ -60,7 +60,7 @@ int cu_hosts_answer_here(struct cu_client *client, bool running, struct cu_hosts
         rc = cu_error_set(err, -ENOMEM, "out of memory");
     if (rc == 0)
         rc = cu_parse_hosts(text, size, hosts, err);
-    if (owner != NULL)
+    if (owner)
         snprintf(owner, CU_SESSION_MAX, "%s", cu_cli_text(result, "owner"));
     json_decref(result);
     free(text);
@@ -93,7 +93,7 @@ int cu_hosts_answer_known(const char *mount_dir, struct cu_client *client, struc
 /* The index of name, from the first of those not looked at on: lists have the job's order. */
 static size_t find(const struct cu_hosts *known, const char *name, size_t from)
 {
-    for (size_t i = 0; name != NULL && i < known->count; i++) {
+    for (size_t i = 0; name && i < known->count; i++) {
         size_t at = (from + i) % known->count;
 
         if (strcmp(known->names[at], name) == 0)
@@ -107,7 +107,7 @@ static int refuse(const struct cu_hosts *known, const char *name, size_t at, str
     if (at < known->count)
         return cu_error_set(err, -EBADMSG, "an answer names %s twice", known->names[at]);
     return cu_error_set(err, -EBADMSG, "an answer names a host that is not of the job: %s",
-                        name != NULL ? name : "?");
+                        name ? name : "?");
 }
 
 /* seen: a flag for each of known, all false. */
@@ -140,7 +140,7 @@ static int check_node(const struct cu_hosts *known, const json_t *node, size_t *
     if (json_is_integer(given) && json_integer_value(given) >= 0 &&
         (uint64_t)json_integer_value(given) < known->count)
         *rank = (size_t)json_integer_value(given);
-    if (*rank == known->count || name == NULL || strcmp(known->names[*rank], name) != 0)
+    if (*rank == known->count || !name || strcmp(known->names[*rank], name) != 0)
         return refuse(known, name, known->count, err);
     return 0;
 }
@@ -176,7 +176,7 @@ static int check_trees(const struct cu_hosts *known, const json_t *trees, bool *
 
         memset(seen, 0, known->count * sizeof(*seen));
         rc = check_names(known, json_object_get(tree, "children"), seen, err);
-        if (rc == 0 && parent != NULL && find(known, parent, 0) == known->count)
+        if (rc == 0 && parent && find(known, parent, 0) == known->count)
             rc = refuse(known, parent, known->count, err);
         if (rc != 0)
             break;
@@ -187,10 +187,10 @@ static int check_trees(const struct cu_hosts *known, const json_t *trees, bool *
 /* Each node of the job has answered, is silent, or was left out. */
 static int check_sum(const struct cu_hosts *known, const json_t *result, struct cu_error *err)
 {
-    const char *answered = json_object_get(result, "answered") != NULL ? "answered" : "nodes";
+    const char *answered = json_object_get(result, "answered") ? "answered" : "nodes";
     uint64_t sum;
 
-    if (json_object_get(result, "silent_count") == NULL)
+    if (!json_object_get(result, "silent_count"))
         return 0;
     sum = cu_cli_number(result, answered) + cu_cli_number(result, "silent_count") +
           cu_cli_number(result, "left_out_count");
@@ -209,7 +209,7 @@ int cu_hosts_answer_check(const struct cu_hosts *known, const json_t *result, st
     size_t rank;
     int rc = 0;
 
-    if (seen == NULL)
+    if (!seen)
         return cu_error_set(err, -ENOMEM, "out of memory");
     for (size_t i = 0; rc == 0 && i < sizeof(lists) / sizeof(lists[0]); i++) {
         memset(seen, 0, known->count * sizeof(*seen));
@@ -218,7 +218,7 @@ int cu_hosts_answer_check(const struct cu_hosts *known, const json_t *result, st
     memset(seen, 0, known->count * sizeof(*seen));
     if (rc == 0 && json_is_array(json_object_get(result, "nodes")))
         rc = check_nodes(known, json_object_get(result, "nodes"), seen, err);
-    if (rc == 0 && json_object_get(result, "host") != NULL)
+    if (rc == 0 && json_object_get(result, "host"))
         rc = check_node(known, result, &rank, err);
     for (size_t i = 0; rc == 0 && i < sizeof(counts) / sizeof(counts[0]); i++)
         if (cu_cli_number(result, counts[i]) > known->count)

@@ -58,7 +58,7 @@ static int refuse_live(const char *path, const struct cu_job *old, struct cu_err
     struct stat st;
     struct tm tm;
 
-    if (stat(path, &st) == 0 && localtime_r(&st.st_mtime, &tm) != NULL)
+    if (stat(path, &st) == 0 && localtime_r(&st.st_mtime, &tm))
         strftime(since, sizeof(since), "%Y-%m-%d %H:%M", &tm);
     return cu_error_set(err, -EEXIST,
                         "a job with %zu node%s already runs on %s (since %s%s%s): stop it with "
@@ -164,8 +164,8 @@ int cu_job_file_create(struct cu_job *job, unsigned attempt, struct cu_job_file 
     if (rc != 0)
         return rc;
     text = cu_job_encode(job);
-    rc = text == NULL ? -ENOMEM : make_file(run_dir, text, file);
-    if (text != NULL)
+    rc = !text ? -ENOMEM : make_file(run_dir, text, file);
+    if (text)
         explicit_bzero(text, strlen(text));
     free(text);
     if (rc == -EEXIST)
@@ -188,7 +188,7 @@ int cu_job_file_left_out(struct cu_job_file *file, const char *ranks, struct cu_
     text = cu_job_encode(&job);
     if (snprintf(path, sizeof(path), "%s.new", file->path) >= (int)sizeof(path))
         rc = -ENAMETOOLONG;
-    else if (text == NULL)
+    else if (!text)
         rc = -ENOMEM;
     else if ((fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)) < 0)
         rc = -errno;
@@ -201,7 +201,7 @@ int cu_job_file_left_out(struct cu_job_file *file, const char *ranks, struct cu_
     if (rc != 0)
         rc = cu_error_set(err, rc, "%s: %s", file->path, strerror(-rc));
 out:
-    if (text != NULL)
+    if (text)
         explicit_bzero(text, strlen(text));
     free(text);
     if (fd >= 0)

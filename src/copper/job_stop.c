@@ -36,9 +36,8 @@ void cu_job_stop_free(struct cu_job_stop *stop)
 void cu_job_stop_each(const struct cu_hosts *hosts, const char *mount_dir, const char *job_id,
                       size_t late, const struct cu_launch_paths *paths, struct cu_job_stop *stop)
 {
-    const char *const command[] = {paths->copper, "stop",    "--here",
-                                   "-v",          mount_dir, job_id != NULL ? "--job-id" : NULL,
-                                   job_id,        NULL};
+    const char *const command[] = {
+        paths->copper, "stop", "--here", "-v", mount_dir, job_id ? "--job-id" : NULL, job_id, NULL};
     struct cu_launcher_config config = {
         .parts = paths->parts, .mode = "run", .command = command, .hosts = hosts};
     struct cu_launcher s;
@@ -54,7 +53,7 @@ void cu_job_stop_each(const struct cu_hosts *hosts, const char *mount_dir, const
         const struct cu_launcher_host *host = &s.of[i];
 
         if (host->state == CU_LAUNCHER_DONE) {
-            bool here = host->text != NULL && strstr(host->text, "stopped") != NULL;
+            bool here = host->text && strstr(host->text, "stopped");
 
             stop->stopped += here || late > 0;
             late -= !here && late > 0;
@@ -62,7 +61,7 @@ void cu_job_stop_each(const struct cu_hosts *hosts, const char *mount_dir, const
         }
         if (stop->silent++ == 0)
             snprintf(stop->first, sizeof(stop->first), "%.100s: %.140s", hosts->names[i],
-                     host->text != NULL ? host->text : "no answer");
+                     host->text ? host->text : "no answer");
     }
     cu_launcher_free(&s);
 }
@@ -115,11 +114,11 @@ static int split_hosts(const struct cu_job *job, struct cu_hosts *there, struct 
     struct cu_idset out;
     int rc = cu_idset_init(&out, (uint32_t)count);
 
-    if (rc == 0 && job->left_out != NULL && cu_idset_add_text(&out, job->left_out) != 0)
+    if (rc == 0 && job->left_out && cu_idset_add_text(&out, job->left_out) != 0)
         cu_cli_say(stderr, "the job's file names ranks that it does not have: %s", job->left_out);
     there->names = calloc(count, sizeof(*there->names));
     gone->names = calloc(count, sizeof(*gone->names));
-    if (rc != 0 || there->names == NULL || gone->names == NULL) {
+    if (rc != 0 || !there->names || !gone->names) {
         free(there->names);
         free(gone->names);
         cu_idset_free(&out);
@@ -149,7 +148,7 @@ void cu_job_stop_everywhere(const struct cu_job *job, const struct cu_launch_pat
     }
     rc = cu_client_open_any(job, &client, NULL);
     cu_job_file_id(job, id);
-    if (rc == 0 && stop->recipe != NULL)
+    if (rc == 0 && stop->recipe)
         cu_recipe_file_save(&client, stop->recipe);
     if (rc == 0)
         stop_through(&client, &there, gone.count, job->mount_dir, id, paths, stop);

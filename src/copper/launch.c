@@ -77,7 +77,7 @@ static void note_reach(struct cu_launch *l, bool reached)
 {
     int64_t now = cu_clock_ms();
 
-    if (reached || l->launcher.stay || strchr(l->job->network, ':') == NULL)
+    if (reached || l->launcher.stay || !strchr(l->job->network, ':'))
         l->unreached_ms = 0;
     else if (l->unreached_ms == 0)
         l->unreached_ms = now;
@@ -121,7 +121,7 @@ static void take_answer(struct cu_launch *l)
         return;
     /* The time of the `wait` is over: are so few nodes missing that the launch still succeeds? */
     if (!json_is_true(json_object_get(result, "ok")) && l->job->allow_missing > 0 &&
-        json_object_get(result, "missing") != NULL &&
+        json_object_get(result, "missing") &&
         cu_cli_number(result, "missing_count") <= l->job->allow_missing)
         l->ready = true;
     if (json_is_true(json_object_get(result, "ok")) || l->ready) {
@@ -240,9 +240,9 @@ static unsigned find_again(const struct cu_launch *l, unsigned may, size_t *exam
 
         if (s->state != CU_LAUNCHER_FAILED)
             continue;
-        if (s->text != NULL && strstr(s->text, CU_JOB_PORT_TAKEN) != NULL)
+        if (s->text && strstr(s->text, CU_JOB_PORT_TAKEN))
             cause = CU_LAUNCH_PORT & may;
-        else if (s->text != NULL && strstr(s->text, CU_JOB_NO_INPUT) != NULL)
+        else if (s->text && strstr(s->text, CU_JOB_NO_INPUT))
             cause = CU_LAUNCH_INPUT & may;
         if (cause == 0)
             return 0;
@@ -258,7 +258,7 @@ static void say_again(const struct cu_launch *l, unsigned again, size_t example)
 
     if ((again & CU_LAUNCH_INPUT) != 0)
         cu_cli_say(stderr, "%s: %s: sharing it through a file in %s", host, CU_JOB_NO_INPUT,
-                   shared != NULL && shared[0] != '\0' ? shared : "the home directory");
+                   shared && shared[0] != '\0' ? shared : "the home directory");
     else
         cu_cli_say(stderr, "%s: port %u is in use: trying another", host, (unsigned)l->job->port);
 }
@@ -270,7 +270,7 @@ static void stop_all(const struct cu_launch *l, const struct cu_launch_paths *pa
     char id[2 * CU_JOB_ID_BYTES + 1];
 
     cu_job_file_id(l->job, id);
-    if (l->asked || l->not_ready != NULL || l->answer != NULL)
+    if (l->asked || l->not_ready || l->answer)
         cu_job_stop_everywhere(l->job, paths, stop);
     else
         cu_job_stop_each(&l->job->hosts, l->job->mount_dir, id, 0, paths, stop);

@@ -30,12 +30,12 @@ static int sealed_file(const struct cu_job *job, struct cu_error *why)
     char *text = cu_job_encode(job), *sealed = NULL;
     int fd;
 
-    if (text == NULL)
+    if (!text)
         return cu_error_set(why, -ENOMEM, "out of memory");
     sealed = cu_munge_seal_line(text, "key", why);
     explicit_bzero(text, strlen(text));
     free(text);
-    if (sealed == NULL)
+    if (!sealed)
         return -EPERM;
     fd = memory_file(sealed);
     free(sealed);

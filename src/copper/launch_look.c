@@ -34,14 +34,14 @@ static bool is_riddle(const struct cu_launch *l, size_t i)
     if (host->state == CU_LAUNCHER_FAILED || !cu_launcher_tried(&l->launcher, i) ||
         (host->state == CU_LAUNCHER_RUNS && !l->launcher.stay))
         return false;
-    if (l->left_out != NULL)
+    if (l->left_out)
         return l->left_out[i];
-    return l->not_ready == NULL || cu_launch_is_missing(l, i);
+    return !l->not_ready || cu_launch_is_missing(l, i);
 }
 
 static ssize_t rank_of(const struct cu_hosts *hosts, const char *name)
 {
-    for (size_t i = 0; name != NULL && i < hosts->count; i++)
+    for (size_t i = 0; name && i < hosts->count; i++)
         if (strcmp(hosts->names[i], name) == 0)
             return (ssize_t)i;
     return -1;
@@ -115,7 +115,7 @@ static bool none_answers(const struct cu_launch *l)
             return false;
         looked += l->found[i].looked;
     }
-    return looked > 1 && l->not_ready == NULL;
+    return looked > 1 && !l->not_ready;
 }
 
 static void judge(struct cu_launch *l)
@@ -131,12 +131,12 @@ static void judge(struct cu_launch *l)
             parent = &l->found[found->parent];
         if (!found->answers)
             say_fault(found, NULL, found->at);
-        else if (parent != NULL && is_at_fault(parent) && parent->answers)
+        else if (parent && is_at_fault(parent) && parent->answers)
             say_fault(parent, l->job->hosts.names[i], found->at);
-        else if (parent != NULL && !is_at_fault(parent))
+        else if (parent && !is_at_fault(parent))
             snprintf(found->text, sizeof(found->text), "it does not reach its parent %s",
                      found->at);
-        known = known || found->text[0] != '\0' || parent != NULL;
+        known = known || found->text[0] != '\0' || parent;
     }
     for (size_t i = 0; known && i < l->job->hosts.count; i++)
         l->found[i].excused = l->found[i].text[0] == '\0';
@@ -147,10 +147,10 @@ void cu_launch_look(struct cu_launch *l)
     int64_t deadline_ms = cu_clock_ms() + LOOK_MS;
     size_t count = l->job->hosts.count, looks = 0;
 
-    if (l->not_ready == NULL && l->left_out == NULL && l->launcher.failed > 0)
+    if (!l->not_ready && !l->left_out && l->launcher.failed > 0)
         return; /* these are the cause */
     l->found = calloc(count, sizeof(*l->found));
-    if (l->found == NULL)
+    if (!l->found)
         return;
     for (size_t i = 0; i < count; i++)
         l->found[i].parent = -1;

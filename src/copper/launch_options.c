@@ -90,14 +90,14 @@ void cu_launch_help(const char *site)
         char label[LEFT_MAX], left[2 * LEFT_MAX];
 
         label_of(o, label);
-        snprintf(left, sizeof(left), "%s %s", label, o->value != NULL ? o->value : "");
+        snprintf(left, sizeof(left), "%s %s", label, o->value ? o->value : "");
         printf("  %-14s %s\n", left, o->help);
     }
     puts("  -H HOSTS       host file, or hosts with commas (the scheduler's, else localhost)\n"
          "  --once         nothing to do when this job or session runs it there already\n"
          "  -h, --help     this text\n"
          "  --version      version");
-    if (site != NULL && access(site, F_OK) == 0)
+    if (site && access(site, F_OK) == 0)
         printf("\nThis site's own defaults stand in %s.\n", site);
 }
 
@@ -112,7 +112,7 @@ static int set_option(struct cu_launch_options *options, int letter, const char 
             continue;
         label_of(o, label);
         options->by_word |= UINT32_C(1) << (unsigned)cu_job_option_find(o->name, strlen(o->name));
-        return cu_job_set(&options->job, o->name, o->value != NULL ? value : "yes", label, err);
+        return cu_job_set(&options->job, o->name, o->value ? value : "yes", label, err);
     }
     return cu_error_set(err, -EINVAL, "-%c: there is no such option; see launch_copper.sh --help",
                         letter);
@@ -122,7 +122,7 @@ int cu_launch_refuse(int c, char **argv, const char *script, struct cu_error *er
 {
     /* a long option leaves its own word behind optind, a letter may stand inside of one */
     const char *word = argv[optind - 1];
-    bool letter = optopt != 0 && optopt < LONG && strchr("hV", optopt) == NULL;
+    bool letter = optopt != 0 && optopt < LONG && !strchr("hV", optopt);
 
     if (c == ':' && optopt >= LONG)
         return cu_error_set(err, -EINVAL, "%s: needs a value; see %s --help", word, script);
@@ -160,7 +160,7 @@ static int start_job(struct cu_job *job, struct cu_error *err)
     return cu_error_set(err, -EINVAL,
                         "%s: \"%.64s\" is not a directory; allowed is an absolute path, without "
                         "control characters",
-                        name, getenv(name) != NULL ? getenv(name) : "");
+                        name, getenv(name) ? getenv(name) : "");
 }
 
 /* Options up to the first operand; help and version end the parsing. */
@@ -210,7 +210,7 @@ static int start_learning(struct cu_launch_options *options, struct cu_error *er
 {
     const char *value = getenv("COPPER_LEARN");
 
-    if (value == NULL || value[0] == '\0')
+    if (!value || value[0] == '\0')
         return 0;
     return cu_job_set(&options->job, "learn", value, "COPPER_LEARN", err);
 }
@@ -225,7 +225,7 @@ int cu_launch_options(int argc, char **argv, const char *site, struct cu_launch_
     rc = start_job(&options->job, err);
     if (rc != 0)
         return rc;
-    site_rc = site != NULL ? cu_launch_site(site, &options->job, &options->by_site, &site_err) : 0;
+    site_rc = site ? cu_launch_site(site, &options->job, &options->by_site, &site_err) : 0;
     rc = start_learning(options, err);
     if (rc == 0)
         rc = take_words(argc, argv, options, err);

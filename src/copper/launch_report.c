@@ -15,30 +15,30 @@
 static bool reason_of(const struct cu_launch *l, size_t i, char *out, size_t size)
 {
     const struct cu_launcher_host *s = &l->launcher.of[i];
-    const struct cu_launch_found *found = l->found != NULL ? &l->found[i] : NULL;
+    const struct cu_launch_found *found = l->found ? &l->found[i] : NULL;
 
     if (s->state == CU_LAUNCHER_FAILED) {
-        snprintf(out, size, "%s", s->text != NULL ? s->text : "its starter failed");
+        snprintf(out, size, "%s", s->text ? s->text : "its starter failed");
         return true;
     }
     if (!cu_launcher_tried(&l->launcher, i))
         return false; /* all of them are one line */
     if (s->state == CU_LAUNCHER_RUNS && !l->launcher.stay && l->fail_ms == 0) {
         snprintf(out, size, "no answer from %s",
-                 getenv("COPPER_LAUNCHER") != NULL ? getenv("COPPER_LAUNCHER") : "rsh");
+                 getenv("COPPER_LAUNCHER") ? getenv("COPPER_LAUNCHER") : "rsh");
         return true;
     }
-    if (found != NULL && found->text[0] != '\0') {
+    if (found && found->text[0] != '\0') {
         snprintf(out, size, "%s", found->text);
         return true;
     }
-    if (found != NULL && found->excused)
+    if (found && found->excused)
         return false;
     if (cu_launch_is_missing(l, i) ||
-        (i == 0 && l->not_ready == NULL && !l->asked && l->launcher.failed == 0)) {
+        (i == 0 && !l->not_ready && !l->asked && l->launcher.failed == 0)) {
         const char *why = s->text;
 
-        if (why == NULL && i == 0 && l->not_ready == NULL)
+        if (!why && i == 0 && !l->not_ready)
             why = l->last.text;
         if (l->unreached_ms != 0 && why == l->last.text) {
             snprintf(out, size,
@@ -48,7 +48,7 @@ static bool reason_of(const struct cu_launch *l, size_t i, char *out, size_t siz
             return true;
         }
         snprintf(out, size, "did not join: %s",
-                 why != NULL && why[0] != '\0' ? why : "it runs, but did not report to its parent");
+                 why && why[0] != '\0' ? why : "it runs, but did not report to its parent");
         return true;
     }
     return false;
@@ -63,7 +63,7 @@ static char *list_of(const struct cu_launch *l, bool (*is)(const struct cu_launc
     char *text;
 
     *count = 0;
-    if (some.names == NULL)
+    if (!some.names)
         return NULL;
     for (size_t i = 0; i < all->count; i++)
         if (is(l, i))
@@ -81,7 +81,7 @@ static bool is_untried(const struct cu_launch *l, size_t i)
 
 static bool is_left_out(const struct cu_launch *l, size_t i)
 {
-    return l->left_out != NULL && l->left_out[i];
+    return l->left_out && l->left_out[i];
 }
 
 static bool is_up(const struct cu_launch *l, size_t i)
@@ -96,8 +96,8 @@ static void print_untried(const struct cu_launch *l)
 
     if (count > 0)
         cu_cli_say(stderr, "%zu host%s not tried yet: %.300s%s", count,
-                   count == 1 ? " was" : "s were", list != NULL ? list : "?",
-                   list != NULL && strlen(list) > 300 ? "..." : "");
+                   count == 1 ? " was" : "s were", list ? list : "?",
+                   list && strlen(list) > 300 ? "..." : "");
     free(list);
 }
 
@@ -106,7 +106,7 @@ static bool print_unreachable(const struct cu_launch *l)
 {
     const struct cu_launch_found *root = l->found;
 
-    if (root == NULL || !root->looked || root->answers || root->text[0] != '\0')
+    if (!root || !root->looked || root->answers || root->text[0] != '\0')
         return false;
     cu_cli_say(stderr, "this host reaches no daemon of the job: %s", root->at);
     return true;
@@ -118,7 +118,7 @@ static void print_reasons(const struct cu_launch *l)
     size_t missing = 0, waiting = 0;
 
     for (size_t i = 0; i < l->job->hosts.count; i++) {
-        waiting += l->found != NULL && l->found[i].excused && cu_launch_is_missing(l, i);
+        waiting += l->found && l->found[i].excused && cu_launch_is_missing(l, i);
         if (!reason_of(l, i, text, sizeof(text)))
             continue;
         if (missing++ < REASONS_MAX)
@@ -129,7 +129,7 @@ static void print_reasons(const struct cu_launch *l)
     if (missing > 0 && waiting > 0)
         cu_cli_say(stderr, "%zu node%s below could not join", waiting, waiting == 1 ? "" : "s");
     print_untried(l);
-    if (l->launcher.text != NULL)
+    if (l->launcher.text)
         cu_cli_say(stderr, "%s", l->launcher.text);
     else if (missing == 0 && !print_unreachable(l))
         cu_cli_say(stderr, "%s", l->last.text[0] != '\0' ? l->last.text : "no node has answered");
@@ -153,7 +153,7 @@ static void print_list(const char *what, const struct cu_launch *l,
     size_t count;
     char *list = list_of(l, is, &count);
 
-    if (list != NULL)
+    if (list)
         printf("copper: %s: %s\n", what,
                list); /* of letters, digits, '.', '-', '_', and brackets */
     free(list);
@@ -164,7 +164,7 @@ static void print_network(const struct cu_launch *l)
 {
     const char *note = json_string_value(json_object_get(l->answer, "network_note"));
 
-    if (note != NULL)
+    if (note)
         cu_cli_say(stderr, "%s: network: %s; %s", cu_cli_text(l->answer, "host"),
                    cu_cli_text(l->answer, "network"), note);
 }

@@ -23,12 +23,12 @@ static void mark_left_out(struct cu_launch *l)
     if (l->job->allow_missing == 0 || json_array_size(names) == 0)
         return;
     l->left_out = calloc(hosts->count, sizeof(*l->left_out));
-    if (l->left_out == NULL)
+    if (!l->left_out)
         return; /* they count as silent, then */
     json_array_foreach (names, n, name) {
         const char *text = json_string_value(name);
 
-        for (size_t i = 0; text != NULL && i < hosts->count; i++) {
+        for (size_t i = 0; text && i < hosts->count; i++) {
             if (strcmp(hosts->names[i], text) != 0 || l->left_out[i] ||
                 l->left_out_count >= l->job->allow_missing)
                 continue;
@@ -43,7 +43,7 @@ static void ranks_text(const struct cu_launch *l, char out[RANKS_BYTES])
     size_t len = 0;
 
     out[0] = '\0';
-    for (size_t i = 0; l->left_out != NULL && i < l->job->hosts.count; i++)
+    for (size_t i = 0; l->left_out && i < l->job->hosts.count; i++)
         if (l->left_out[i])
             len += (size_t)snprintf(out + len, RANKS_BYTES - len, "%s%zu", len > 0 ? "," : "", i);
 }

@@ -32,7 +32,7 @@ static char *trim(char *text)
 {
     char *end = text + strlen(text);
 
-    while (end > text && strchr(" \t\r\n", end[-1]) != NULL)
+    while (end > text && strchr(" \t\r\n", end[-1]))
         end--;
     *end = '\0';
     return text + strspn(text, " \t");
@@ -50,7 +50,7 @@ static int take_line(struct site *s, char *line)
     if (name[0] == '\0')
         return 0;
     equals = strchr(name, '=');
-    if (equals == NULL)
+    if (!equals)
         return cu_error_set(s->err, -EINVAL, "%s:%u: \"%.64s\" is not \"name = value\"", s->path,
                             s->line, name);
     *equals = '\0';
@@ -66,7 +66,7 @@ static int take_line(struct site *s, char *line)
     for (size_t i = 0; i < s->seen_count; i++)
         if (strcmp(s->seen[i], name) == 0)
             return cu_error_set(s->err, -EINVAL, "%s: is there twice", label);
-    if (s->seen_count == SITE_NAMES_MAX || (s->seen[s->seen_count] = strdup(name)) == NULL)
+    if (s->seen_count == SITE_NAMES_MAX || !(s->seen[s->seen_count] = strdup(name)))
         return cu_error_set(s->err, -ENOMEM, "out of memory");
     s->seen_count++;
     if (strcmp(name, LAUNCHER) == 0)
@@ -109,7 +109,7 @@ static int open_file(const char *path, FILE **file, struct cu_error *err)
         return rc == -ENOENT ? 0 : -EINVAL;
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     *file = fd >= 0 ? fdopen(fd, "r") : NULL;
-    if (*file != NULL)
+    if (*file)
         return 0;
     rc = cu_error_set(err, -EINVAL, "%s: %s", path, strerror(errno));
     if (fd >= 0)
@@ -125,7 +125,7 @@ int cu_launch_site(const char *path, struct cu_job *job, uint32_t *set, struct c
     size_t size = 0;
     int rc = open_file(path, &in, err);
 
-    if (in == NULL)
+    if (!in)
         return rc;
     errno = 0;
     while (rc == 0 && getline(&line, &size, in) >= 0) {
@@ -149,19 +149,19 @@ int cu_launch_site_launcher(const char *path, char launcher[CU_PATH_MAX], struct
     int rc = open_file(path, &in, err);
 
     launcher[0] = '\0';
-    while (in != NULL && launcher[0] == '\0' && getline(&line, &size, in) >= 0) {
+    while (in && launcher[0] == '\0' && getline(&line, &size, in) >= 0) {
         char *equals;
 
         line[strcspn(line, "#")] = '\0';
         equals = strchr(line, '=');
-        if (equals == NULL)
+        if (!equals)
             continue;
         *equals = '\0';
         if (strcmp(trim(line), LAUNCHER) == 0)
             snprintf(launcher, CU_PATH_MAX, "%s", trim(equals + 1));
     }
     free(line);
-    if (in != NULL)
+    if (in)
         fclose(in);
     return rc;
 }

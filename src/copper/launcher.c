@@ -36,11 +36,11 @@ static int hosts_file(const struct cu_hosts *hosts)
 {
     int fd = memfd_create("hosts", MFD_CLOEXEC);
     FILE *out = fd >= 0 ? fdopen(fcntl(fd, F_DUPFD_CLOEXEC, 0), "w") : NULL;
-    bool failed = out == NULL;
+    bool failed = !out;
 
     for (size_t i = 0; i < hosts->count && !failed; i++)
         failed = fprintf(out, "%s\n", hosts->names[i]) < 0;
-    if (out != NULL && fclose(out) != 0)
+    if (out && fclose(out) != 0)
         failed = true;
     if (failed && fd >= 0)
         close(fd);
@@ -61,7 +61,7 @@ __attribute__((noreturn)) static void run_launcher(const char *program,
     sigset_t none;
     size_t n = 0;
 
-    while (config->command[n] != NULL && n < COMMAND_MAX) {
+    while (config->command[n] && n < COMMAND_MAX) {
         argv[2 + n] = config->command[n];
         n++;
     }
@@ -70,13 +70,13 @@ __attribute__((noreturn)) static void run_launcher(const char *program,
     signal(SIGPIPE, SIG_DFL);
     setsid();
     setenv(ENV_INPUT,
-           config->input_fd > 0    ? "/dev/fd/4"
-           : config->input != NULL ? config->input
-                                   : "/dev/null",
+           config->input_fd > 0 ? "/dev/fd/4"
+           : config->input      ? config->input
+                                : "/dev/null",
            1);
     if (readlink("/proc/self/exe", self, sizeof(self) - 1) > 0)
         setenv(ENV_PROGRAM, self, 1);
-    setenv(ENV_JOB, config->job != NULL ? config->job : "", 1);
+    setenv(ENV_JOB, config->job ? config->job : "", 1);
     setenv(ENV_PARTS, config->parts, 1);
     snprintf(missing, sizeof(missing), "%u", config->allow_missing);
     setenv(ENV_MISSING, missing, 1);
@@ -107,7 +107,7 @@ static int choose_tmpdir(struct cu_error *err)
     struct cu_error why = {""};
     int rc;
 
-    if (given == NULL || given[0] == '\0')
+    if (!given || given[0] == '\0')
         given = "/tmp";
     if (cu_trust_open_dir(given, CU_TRUST_WAY, false, &dir, &why) == 0) {
         close(dir.fd);
@@ -137,7 +137,7 @@ int cu_launcher_spawn(struct cu_launcher *s, const struct cu_launcher_config *co
         return rc;
     s->of = calloc(config->hosts->count, sizeof(*s->of));
     hosts_fd = hosts_file(config->hosts);
-    if (s->of == NULL || hosts_fd < 0) {
+    if (!s->of || hosts_fd < 0) {
         rc = cu_error_set(err, -ENOMEM, "out of memory");
         goto out;
     }
@@ -185,7 +185,7 @@ static struct cu_launcher_host *find_label(struct cu_launcher *s, const char *na
 
         if (strncmp(host, name, len) != 0 || label_length(host) != len)
             continue;
-        if (found != NULL)
+        if (found)
             return NULL;
         found = &s->of[i];
     }
@@ -218,7 +218,7 @@ static void say(char **at, const char *text)
         return;
     free(*at);
     *at = malloc(room);
-    if (*at != NULL)
+    if (*at)
         cu_text_line(*at, room, text, strlen(text));
 }
 
@@ -227,7 +227,7 @@ static void say(char **at, const char *text)
 static void take_line(struct cu_launcher *s, char *line)
 {
     char *status = strchr(line, ' ');
-    char *text = status != NULL ? strchr(status + 1, ' ') : NULL;
+    char *text = status ? strchr(status + 1, ' ') : NULL;
     struct cu_launcher_host *host;
 
     if (strcmp(line, "stay") == 0) {
@@ -238,12 +238,12 @@ static void take_line(struct cu_launcher *s, char *line)
         s->begins = true;
         return;
     }
-    if (text == NULL)
+    if (!text)
         return;
     *status++ = '\0';
     *text++ = '\0';
     host = find_host(s, line);
-    if (host == NULL) {
+    if (!host) {
         say(&s->text, text);
         return;
     }
@@ -337,7 +337,7 @@ void cu_launcher_kill(struct cu_launcher *s)
 
 void cu_launcher_free(struct cu_launcher *s)
 {
-    for (size_t i = 0; s->of != NULL && i < s->hosts->count; i++)
+    for (size_t i = 0; s->of && i < s->hosts->count; i++)
         free(s->of[i].text);
     free(s->of);
     free(s->text);

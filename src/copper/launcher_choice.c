@@ -30,7 +30,7 @@ static const char *variable(const char *name)
 {
     const char *value = getenv(name);
 
-    return value != NULL && value[0] != '\0' ? value : NULL;
+    return value && value[0] != '\0' ? value : NULL;
 }
 
 /* A user's COPPER_RSH takes precedence, except in Slurm: there a daemon that was not started by
@@ -38,18 +38,18 @@ static const char *variable(const char *name)
 const char *cu_launcher_automatic(const char **why)
 {
     for (size_t i = 0; i < sizeof(schedulers) / sizeof(schedulers[0]); i++) {
-        if (variable(schedulers[i].variable) == NULL)
+        if (!variable(schedulers[i].variable))
             continue;
-        *why = i > 0 && variable(ENV_RSH) != NULL ? ENV_RSH : schedulers[i].variable;
+        *why = i > 0 && variable(ENV_RSH) ? ENV_RSH : schedulers[i].variable;
         return *why == schedulers[i].variable ? schedulers[i].launcher : "rsh";
     }
-    *why = variable(ENV_RSH) != NULL ? ENV_RSH : "";
+    *why = variable(ENV_RSH) ? ENV_RSH : "";
     return "rsh";
 }
 
 bool cu_launcher_is_automatic(const char *name)
 {
-    return name == NULL || name[0] == '\0' || strcmp(name, AUTO) == 0;
+    return !name || name[0] == '\0' || strcmp(name, AUTO) == 0;
 }
 
 bool cu_launcher_is_choice(const char *text)
@@ -114,7 +114,7 @@ int cu_launcher_settle(const char *parts, struct cu_error *err)
 {
     char choice[CU_PATH_MAX] = "", program[CU_PATH_MAX], site[CU_PATH_MAX];
 
-    if (variable(ENV_LAUNCHER) == NULL && cu_launch_site_path(site) == 0 &&
+    if (!variable(ENV_LAUNCHER) && cu_launch_site_path(site) == 0 &&
         cu_launch_site_launcher(site, choice, err) != 0)
         return -EINVAL;
     if (choice[0] == '\0')
@@ -129,7 +129,7 @@ int cu_launcher_settle(const char *parts, struct cu_error *err)
 
 bool cu_launcher_shares_input(void)
 {
-    return variable(ENV_INPUT_BY) != NULL && strcmp(variable(ENV_INPUT_BY), BY_FILE) == 0;
+    return variable(ENV_INPUT_BY) && strcmp(variable(ENV_INPUT_BY), BY_FILE) == 0;
 }
 
 void cu_launcher_share_input(void)
@@ -142,7 +142,7 @@ void cu_launcher_share_input(void)
 int cu_launcher_in_clear(const char *parts, struct cu_error *err)
 {
     char program[CU_PATH_MAX], line[256];
-    const char *rsh = getenv(ENV_RSH), *name = rsh != NULL ? rsh : "ssh", *slash;
+    const char *rsh = getenv(ENV_RSH), *name = rsh ? rsh : "ssh", *slash;
     size_t len = strcspn(name, " \t");
     bool is_clear = false, is_rsh = false, says = false;
     FILE *file;
@@ -151,16 +151,16 @@ int cu_launcher_in_clear(const char *parts, struct cu_error *err)
     if (rc != 0)
         return rc;
     file = fopen(program, "re");
-    if (file == NULL)
+    if (!file)
         return cu_error_set(err, -EINVAL, "%s: %s", program, strerror(errno));
-    while (!says && fgets(line, sizeof(line), file) != NULL) {
+    while (!says && fgets(line, sizeof(line), file)) {
         says = strncmp(line, "# carries: ", 11) == 0;
         is_clear = is_clear || strcmp(line, "# carries: clear\n") == 0;
         is_rsh = is_rsh || strcmp(line, "# carries: as COPPER_RSH does\n") == 0;
     }
     fclose(file);
     slash = memrchr(name, '/', len);
-    if (slash != NULL) {
+    if (slash) {
         len -= (size_t)(slash + 1 - name);
         name = slash + 1;
     }

@@ -58,7 +58,7 @@ static int ask(const char *mount_dir, const char *job_id, struct cu_error *err)
 
     if (rc == 0)
         rc = cu_client_call(&client, status, ASK_MS, &result, err);
-    if (rc == 0 && job_id != NULL && strcmp(cu_cli_text(result, "job"), job_id) != 0)
+    if (rc == 0 && job_id && strcmp(cu_cli_text(result, "job"), job_id) != 0)
         rc = -EXDEV;
     json_decref(result);
     result = NULL;
@@ -148,7 +148,7 @@ int cu_local_stop(const char *mount_dir, const char *job_id, struct cu_error *er
     if (rc != 0)
         return rc;
     cu_lock_see(path, &lock);
-    if (job_id != NULL && lock.job_id[0] != '\0' && strcmp(lock.job_id, job_id) != 0) {
+    if (job_id && lock.job_id[0] != '\0' && strcmp(lock.job_id, job_id) != 0) {
         cu_lock_unsee(&lock);
         return 0;
     }
@@ -164,7 +164,7 @@ int cu_local_stop(const char *mount_dir, const char *job_id, struct cu_error *er
     cu_lock_unsee(&lock);
     if (rc < 0)
         return rc;
-    if (getenv("COPPER_RUN_DIR") == NULL)
+    if (!getenv("COPPER_RUN_DIR"))
         rmdir(run_dir); /* as far as it is empty */
     return stopped ? 1 : 0;
 }

@@ -63,7 +63,7 @@ static int refuse(const char *word)
                            "there is no command \"%s\": a job is started with "
                            "launch_copper.sh",
                            word);
-    if (meant != NULL)
+    if (meant)
         return cu_cli_fail(CU_EXIT_USAGE, "there is no command \"%s\": do you mean copper %s?",
                            word, meant);
     return cu_cli_fail(CU_EXIT_USAGE, "there is no command \"%s\": see copper --help", word);
@@ -98,7 +98,7 @@ static int help(int argc, char **argv)
     if (argc < 2)
         return usage(stdout, CU_EXIT_OK);
     command = find(argv[1]);
-    if (command == NULL)
+    if (!command)
         return refuse(argv[1]);
     cu_cli_help(command);
     return CU_EXIT_OK;
@@ -117,7 +117,7 @@ static int run(int argc, char **argv)
         puts("copper " CU_VERSION);
         return CU_EXIT_OK;
     }
-    if (command == NULL)
+    if (!command)
         return refuse(word);
     return command->run(command, argc - 1, argv + 1);
 }

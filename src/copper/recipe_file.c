@@ -22,7 +22,7 @@ static const char *set_in_environment(const char *name)
 {
     const char *value = getenv(name);
 
-    return value != NULL && value[0] != '\0' ? value : NULL;
+    return value && value[0] != '\0' ? value : NULL;
 }
 
 int cu_recipe_file_path(const char *name, char out[CU_PATH_MAX], struct cu_error *err)
@@ -31,17 +31,17 @@ int cu_recipe_file_path(const char *name, char out[CU_PATH_MAX], struct cu_error
     char path[2 * CU_PATH_MAX], cwd[CU_PATH_MAX];
     int len = 0;
 
-    if (strchr(name, '/') != NULL) {
-        if (name[0] != '/' && getcwd(cwd, sizeof(cwd)) == NULL)
+    if (strchr(name, '/')) {
+        if (name[0] != '/' && !getcwd(cwd, sizeof(cwd)))
             return cu_error_set(err, -errno, "working directory: %s", strerror(errno));
         len = snprintf(path, sizeof(path), "%s%s%s", name[0] == '/' ? "" : cwd,
                        name[0] == '/' ? "" : "/", name);
     } else {
-        if (dir == NULL && (dir = set_in_environment("XDG_DATA_HOME")) != NULL)
+        if (!dir && (dir = set_in_environment("XDG_DATA_HOME")))
             sub = "/copper/recipes";
-        if (dir == NULL && (dir = set_in_environment("HOME")) != NULL)
+        if (!dir && (dir = set_in_environment("HOME")))
             sub = "/.local/share/copper/recipes";
-        if (dir == NULL)
+        if (!dir)
             return cu_error_set(err, -EINVAL, "recipes are kept below $HOME, which is not set");
         if (dir[0] != '/')
             return cu_error_set(err, -EINVAL, "recipes: \"%.64s\" is not an absolute path", dir);
@@ -61,13 +61,13 @@ static bool job_name(char out[64])
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-";
     const char *value = NULL;
 
-    for (size_t i = 0; value == NULL && i < sizeof(names) / sizeof(names[0]); i++)
+    for (size_t i = 0; !value && i < sizeof(names) / sizeof(names[0]); i++)
         value = set_in_environment(names[i]);
-    if (value == NULL)
+    if (!value)
         return false;
     snprintf(out, 64, "%s", value);
     for (char *p = out; *p != '\0'; p++)
-        if (strchr(allowed, *p) == NULL || (p == out && *p == '.'))
+        if (!strchr(allowed, *p) || (p == out && *p == '.'))
             *p = '_';
     return true;
 }
@@ -78,7 +78,7 @@ int cu_recipe_file_choose(struct cu_job *job, struct cu_error *err)
     const char *learn = job->learn;
     int rc;
 
-    if (learn == NULL || strcmp(learn, "off") == 0)
+    if (!learn || strcmp(learn, "off") == 0)
         return 0;
     if (strcmp(learn, "auto") == 0) {
         if (!job_name(name))
@@ -140,7 +140,7 @@ int cu_recipe_file_write(const char *path, const struct cu_recipe *recipe, struc
     const char *name = strrchr(path, '/') + 1;
     int fd = -1, rc;
 
-    if (bytes == NULL)
+    if (!bytes)
         return cu_error_set(err, -ENOMEM, "%s: too many paths, or out of memory", path);
     snprintf(parent, sizeof(parent), "%.*s", (int)cu_path_parent_len(path, strlen(path)), path);
     snprintf(next, sizeof(next), ".%s.%ld", name, (long)getpid());
@@ -167,8 +167,8 @@ out:
 int cu_recipe_file_ask(struct cu_client *client, struct cu_recipe **recipe, struct cu_error *err)
 {
     json_t *request = json_pack("{s:s,s:b}", "op", "recipe", "all", 1), *result = NULL;
-    int rc = request != NULL ? cu_client_call(client, request, ASK_MS, &result, err)
-                             : cu_error_set(err, -ENOMEM, "out of memory");
+    int rc = request ? cu_client_call(client, request, ASK_MS, &result, err)
+                     : cu_error_set(err, -ENOMEM, "out of memory");
 
     json_decref(request);
     *recipe = NULL;
@@ -176,7 +176,7 @@ int cu_recipe_file_ask(struct cu_client *client, struct cu_recipe **recipe, stru
         return rc;
     *recipe = cu_recorded_read(json_object_get(result, "recipe"));
     json_decref(result);
-    return *recipe != NULL ? 0 : cu_error_set(err, -EBADMSG, "%s: sends no recipe", client->name);
+    return *recipe ? 0 : cu_error_set(err, -EBADMSG, "%s: sends no recipe", client->name);
 }
 
 /* What the job's nodes have asked for in advance, and how much of it was for nothing. */
@@ -212,7 +212,7 @@ void cu_recipe_file_save(struct cu_client *client, const char *path)
         cu_error_set(&err, rc, "%s: too many paths, or out of memory", path);
     if (rc == 0)
         rc = cu_recipe_file_write(path, next, &err);
-    if (rc == 0 && old != NULL)
+    if (rc == 0 && old)
         print_use(old, used);
     if (rc != 0)
         cu_cli_say(stderr, "the recipe is not kept: %s", err.text);

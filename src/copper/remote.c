@@ -25,10 +25,9 @@ static int split_shell(struct cu_remote *r, const char *rsh)
     char *copy = strdup(rsh), *save = NULL;
     const char *name;
 
-    if (copy == NULL)
+    if (!copy)
         return -ENOMEM;
-    for (char *word = strtok_r(copy, " \t\n", &save);
-         word != NULL && r->shell_count < CU_REMOTE_WORDS_MAX;
+    for (char *word = strtok_r(copy, " \t\n", &save); word && r->shell_count < CU_REMOTE_WORDS_MAX;
          word = strtok_r(NULL, " \t\n", &save))
         r->shell[r->shell_count++] = word;
     if (r->shell_count == 0) {
@@ -36,8 +35,8 @@ static int split_shell(struct cu_remote *r, const char *rsh)
         return -EINVAL;
     }
     /* srun runs the words that it is given; others join them for a shell. */
-    name = strrchr(r->shell[0], '/') != NULL ? strrchr(r->shell[0], '/') + 1 : r->shell[0];
-    r->executes = strcmp(name, "srun") == 0 || getenv("COPPER_RSH_EXECUTES") != NULL;
+    name = strrchr(r->shell[0], '/') ? strrchr(r->shell[0], '/') + 1 : r->shell[0];
+    r->executes = strcmp(name, "srun") == 0 || getenv("COPPER_RSH_EXECUTES");
     return 0;
 }
 
@@ -50,9 +49,9 @@ static int take_words(struct cu_remote *r, int argc, char **argv)
     if (room > CU_REMOTE_WORDS_MAX)
         return -E2BIG;
     r->plain = calloc(room, sizeof(*r->plain));
-    if (r->plain == NULL)
+    if (!r->plain)
         return -ENOMEM;
-    if (run_dir != NULL && run_dir[0] != '\0') {
+    if (run_dir && run_dir[0] != '\0') {
         r->plain[r->word_count++] = strdup("env");
         if (asprintf(&r->plain[r->word_count++], "COPPER_RUN_DIR=%s", run_dir) < 0)
             return -ENOMEM;
@@ -60,8 +59,8 @@ static int take_words(struct cu_remote *r, int argc, char **argv)
     for (int i = 0; i < argc; i++)
         r->plain[r->word_count++] = argv[i];
     for (size_t i = 0; i < r->word_count; i++) {
-        r->words[i] = r->plain[i] != NULL ? cu_shell_quote(r->plain[i]) : NULL;
-        if (r->words[i] == NULL)
+        r->words[i] = r->plain[i] ? cu_shell_quote(r->plain[i]) : NULL;
+        if (!r->words[i])
             return -ENOMEM;
     }
     return 0;
@@ -80,11 +79,11 @@ static int take_part_words(struct cu_remote *r)
         return -errno;
     for (size_t i = 0; i < CU_REMOTE_PART_WORDS; i++) {
         r->part_words[i] = cu_shell_quote(plain[i]);
-        if (r->part_words[i] == NULL)
+        if (!r->part_words[i])
             return -ENOMEM;
     }
     out = open_memstream(&r->part_shell, &size);
-    if (out == NULL)
+    if (!out)
         return -ENOMEM;
     for (size_t i = 0; i < r->shell_count; i++)
         fprintf(out, "%s%s", i > 0 ? " " : "", r->shell[i]);
@@ -129,7 +128,7 @@ static int make_room(struct cu_remote *r)
     r->queue = calloc(count, sizeof(*r->queue));
     r->calls = calloc(r->width, sizeof(*r->calls));
     r->idle = calloc(r->width, sizeof(*r->idle));
-    if (r->of == NULL || r->queue == NULL || r->calls == NULL || r->idle == NULL)
+    if (!r->of || !r->queue || !r->calls || !r->idle)
         return -ENOMEM;
     for (size_t i = 0; i < r->width; i++) {
         r->idle[i] = i;
@@ -195,8 +194,8 @@ int cu_remote_each(int argc, char **argv)
     r.start = argc > 2 && strcmp(argv[1], "start") == 0;
     if (argc < 3 || (!r.start && strcmp(argv[1], "run") != 0))
         return cu_cli_fail(CU_EXIT_USAGE, "job each: is called by launchers only");
-    r.input = getenv("COPPER_INPUT") != NULL ? getenv("COPPER_INPUT") : "/dev/null";
-    r.output = r.start && output != NULL && strcmp(output, "yes") == 0;
+    r.input = getenv("COPPER_INPUT") ? getenv("COPPER_INPUT") : "/dev/null";
+    r.output = r.start && output && strcmp(output, "yes") == 0;
     r.debug = getenv("COPPER_DEBUG") != NULL;
     if (cu_launch_hosts_from(STDIN_FILENO, "host list", &r.hosts, &err) != 0)
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
@@ -204,8 +203,8 @@ int cu_remote_each(int argc, char **argv)
         puts("stay");
     else if (r.start)
         puts("begins");
-    return run_with(&r, shell != NULL && shell[0] != '\0' ? shell : "ssh -o BatchMode=yes",
-                    argc - 2, argv + 2);
+    return run_with(&r, shell && shell[0] != '\0' ? shell : "ssh -o BatchMode=yes", argc - 2,
+                    argv + 2);
 }
 
 int cu_remote_part(int argc, char **argv)

@@ -61,7 +61,7 @@ static void keep_line(struct cu_call *call,
         memcpy(call->last, call->line, call->len + 1);
         if (strncmp(call->line, "copperd: ", 9) == 0 || strncmp(call->line, "copper: ", 8) == 0)
             memcpy(call->ours, call->line, call->len + 1);
-        if (on_line != NULL)
+        if (on_line)
             on_line(context, call, call->line);
     }
     call->len = 0;

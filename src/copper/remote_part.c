@@ -27,7 +27,7 @@ int cu_part_count(size_t hosts, const char *text, size_t *count)
 {
     uint64_t wanted = 1;
 
-    if (text != NULL && text[0] != '\0') {
+    if (text && text[0] != '\0') {
         int rc = cu_parse_u64(text, 0, UINT32_MAX, &wanted);
 
         if (rc != 0)
@@ -80,8 +80,8 @@ int cu_part_write(const struct cu_hosts *hosts, size_t first, size_t count, cons
     int in = open(input, O_RDONLY | O_CLOEXEC);
     int rc = fd < 0 || in < 0 ? -errno : 0;
 
-    if (rc == 0 && (list == NULL || asprintf(&head, HEAD SHELL "%s\n" SELF "%s\n" HOSTS "%s\n\n",
-                                             shell, some.names[0], list) < 0)) {
+    if (rc == 0 && (!list || asprintf(&head, HEAD SHELL "%s\n" SELF "%s\n" HOSTS "%s\n\n", shell,
+                                      some.names[0], list) < 0)) {
         head = NULL;
         rc = -ENOMEM;
     }
@@ -113,7 +113,7 @@ static int read_head(int fd, char **head)
         if (len + 1 >= room) {
             char *more = room < HEAD_MAX ? realloc(*head, room + 4096) : NULL;
 
-            if (more == NULL)
+            if (!more)
                 return room < HEAD_MAX ? -ENOMEM : -E2BIG;
             *head = more;
             room += 4096;
@@ -140,7 +140,7 @@ static char *take_line(char **at, const char *word)
     if (strncmp(*at, word, strlen(word)) != 0)
         return NULL;
     end = strchr(text, '\n');
-    if (end == NULL || end == text)
+    if (!end || end == text)
         return NULL;
     *end = '\0';
     *at = end + 1;
@@ -153,11 +153,11 @@ static int decode(char *head, struct cu_part *part, struct cu_error *err)
     const char *shell = take_line(&at, SHELL), *self = NULL, *hosts = NULL;
     int rc;
 
-    if (shell != NULL)
+    if (shell)
         self = take_line(&at, SELF);
-    if (self != NULL)
+    if (self)
         hosts = take_line(&at, HOSTS);
-    if (hosts == NULL)
+    if (!hosts)
         return cu_error_set(err, -EBADMSG, "the head of a part is malformed");
     rc = cu_parse_hosts(hosts, strlen(hosts), &part->hosts, err);
     if (rc != 0)
@@ -167,7 +167,7 @@ static int decode(char *head, struct cu_part *part, struct cu_error *err)
     if (part->self == part->hosts.count)
         return cu_error_set(err, -EBADMSG, "%s is not in its part", self);
     part->shell = strdup(shell);
-    return part->shell != NULL ? 0 : cu_error_set(err, -ENOMEM, "out of memory");
+    return part->shell ? 0 : cu_error_set(err, -ENOMEM, "out of memory");
 }
 
 int cu_part_read(int fd, struct cu_part *part, struct cu_error *err)

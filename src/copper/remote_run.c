@@ -99,12 +99,12 @@ static void on_line(void *context, struct cu_call *call, char *line)
     char *name = call->part ? strstr(line, MARK) : NULL, *status, *text;
     size_t host;
 
-    if (name == NULL)
+    if (!name)
         return;
     name += strlen(MARK);
     status = strchr(name, ' ');
-    text = status != NULL ? strchr(status + 1, ' ') : NULL;
-    if (text == NULL)
+    text = status ? strchr(status + 1, ' ') : NULL;
+    if (!text)
         return;
     *status++ = '\0';
     *text++ = '\0';
@@ -220,7 +220,7 @@ static void end_host(struct cu_remote *r, struct cu_call *call, int status)
     }
     r->of[call->host].where = CU_REMOTE_ENDED;
     snprintf(number, sizeof(number), "%d", status);
-    if (status == NOT_FOUND && strstr(said, "while loading shared libraries") != NULL)
+    if (status == NOT_FOUND && strstr(said, "while loading shared libraries"))
         snprintf(text, sizeof(text), "cannot run %s: %s", program_of(r), said); /* it is there */
     else if (status == NOT_RUN || status == NOT_FOUND)
         snprintf(text, sizeof(text),

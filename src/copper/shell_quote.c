@@ -12,7 +12,7 @@ char *cu_shell_quote(const char *word)
                                "/._-+,:@%";
     char *quoted = malloc(strlen(word) * 4 + 3), *to = quoted;
 
-    if (quoted == NULL)
+    if (!quoted)
         return NULL;
     if (word[0] != '\0' && word[strspn(word, safe)] == '\0')
         return memcpy(quoted, word, strlen(word) + 1);

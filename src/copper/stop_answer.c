@@ -12,7 +12,7 @@
 /* The index in hosts, or -1. */
 static ssize_t find(const struct cu_hosts *hosts, const char *name)
 {
-    for (size_t i = 0; name != NULL && i < hosts->count; i++) {
+    for (size_t i = 0; name && i < hosts->count; i++) {
         if (strcmp(hosts->names[i], name) == 0)
             return (ssize_t)i;
     }
@@ -51,7 +51,7 @@ int cu_stop_answer_silent(const struct cu_hosts *known, size_t spare, const json
 
     *rest = (struct cu_hosts){0};
     rest->names = calloc(known->count + 1, sizeof(*rest->names));
-    if (silent == NULL || rest->names == NULL) {
+    if (!silent || !rest->names) {
         free(silent);
         cu_parse_hosts_free(rest);
         return cu_error_set(err, -ENOMEM, "out of memory");
@@ -68,7 +68,7 @@ int cu_stop_answer_silent(const struct cu_hosts *known, size_t spare, const json
         if (!all && !silent[i])
             continue;
         rest->names[rest->count] = strdup(known->names[i]);
-        if (rest->names[rest->count] == NULL)
+        if (!rest->names[rest->count])
             rc = cu_error_set(err, -ENOMEM, "out of memory");
         else
             rest->count++;

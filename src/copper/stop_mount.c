@@ -27,8 +27,7 @@ static int report_stop(struct cu_job_stop *stop, const char *mount_dir)
 
     if (stop->stopped > 0)
         printf("copper: stopped on %zu node%s%s%s\n", stop->stopped, plural(stop->stopped),
-               left_out != NULL ? "; the launch had gone on without " : "",
-               left_out != NULL ? left_out : "");
+               left_out ? "; the launch had gone on without " : "", left_out ? left_out : "");
     else if (stop->silent == 0)
         cu_cli_say(stdout, "nothing runs at %s", mount_dir);
     cu_bypassed_print(stop->bypassed);
@@ -63,11 +62,11 @@ int cu_stop_mount(const char *mount_dir, const char *hosts_text, bool all,
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
     if (cu_rundir_file(run_dir, mount_dir, "job", path) != 0)
         return cu_cli_fail(CU_EXIT_FAILED, "run directory %s: the name is too long", run_dir);
-    if (hosts_text != NULL && cu_launch_hosts(hosts_text, &hosts, &err) != 0)
+    if (hosts_text && cu_launch_hosts(hosts_text, &hosts, &err) != 0)
         return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
     cu_progress_begin("stopping");
     rc = cu_client_read_job(path, &job, &err);
-    if (rc == 0 && !all && hosts_text == NULL && cu_session_is_other(job.owner)) {
+    if (rc == 0 && !all && !hosts_text && cu_session_is_other(job.owner)) {
         rc = refuse_other(mount_dir, job.hosts.count, job.owner);
         cu_job_free(&job);
         return rc;
@@ -81,14 +80,14 @@ int cu_stop_mount(const char *mount_dir, const char *hosts_text, bool all,
     if (hosts.count > 0)
         cu_job_stop_each(&hosts, mount_dir, NULL, 0, paths, &stop);
     cu_parse_hosts_free(&hosts);
-    if (rc != 0 && hosts_text == NULL) {
+    if (rc != 0 && !hosts_text) {
         rc = cu_job_stop_local(mount_dir, all, paths, &stop, &err);
         if (rc == -EPERM)
             return refuse_other(mount_dir, stop.others, err.text);
         if (rc < 0)
             return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
     }
-    if (getenv("COPPER_RUN_DIR") == NULL)
+    if (!getenv("COPPER_RUN_DIR"))
         rmdir(run_dir); /* as far as it is empty */
     cu_progress_end();
     rc = report_stop(&stop, mount_dir);

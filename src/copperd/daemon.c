@@ -104,9 +104,9 @@ static void on_front_asked(void *context, const struct cu_front_asked *asked)
 {
     struct cu_daemon *daemon = context;
 
-    if (daemon->profile != NULL)
+    if (daemon->profile)
         cu_profile_asked(daemon->profile, asked);
-    if (daemon->recorder != NULL)
+    if (daemon->recorder)
         cu_recorder_asked(daemon->recorder, asked);
 }
 
@@ -144,7 +144,7 @@ static struct cu_buf *dated(json_t *object)
     struct cu_buf *text;
     uv_timeval64_t now;
 
-    if (object == NULL)
+    if (!object)
         return NULL;
     uv_gettimeofday(&now);
     json_object_set_new(object, "time_ms",
@@ -166,7 +166,7 @@ static struct cu_buf *make_profile(void *context)
     struct cu_daemon *daemon = context;
     json_t *profile = cu_profile_json(daemon->profile);
 
-    if (profile != NULL) {
+    if (profile) {
         const char *host = daemon->config.job->hosts.names[daemon->config.rank];
 
         json_object_set_new(profile, "host", json_string(host));
@@ -183,7 +183,7 @@ static int start_loop(struct cu_daemon *daemon, struct cu_error *err)
     if (rc < 0)
         return cu_error_set(err, rc, "no event loop: %s", uv_strerror(rc));
     daemon->aside = cu_aside_create(&daemon->loop);
-    if (daemon->aside == NULL)
+    if (!daemon->aside)
         return cu_error_set(err, -EAGAIN, "cannot start a thread");
     cu_trim_init(&daemon->trim, &daemon->loop);
     uv_timer_init(&daemon->loop, &daemon->timer);
@@ -221,13 +221,13 @@ static int start_logic(struct cu_daemon *daemon, const struct cu_core_config *li
     };
 
     daemon->core = cu_core_create(limits, uv_hrtime(), err);
-    if (daemon->core == NULL)
+    if (!daemon->core)
         return -EINVAL;
     cu_driver_init(&daemon->driver, daemon->core, &cu_daemon_ports, daemon);
     config.core = daemon->core;
     config.hooks.context = daemon;
     daemon->commands = cu_commands_create(&config);
-    if (daemon->commands == NULL || cu_links_init(&daemon->links, limits->node_count) < 0)
+    if (!daemon->commands || cu_links_init(&daemon->links, limits->node_count) < 0)
         return cu_error_set(err, -ENOMEM, "out of memory");
     return 0;
 }
@@ -253,12 +253,12 @@ static int start_network(struct cu_daemon *daemon, struct cu_error *err)
     config.identity.role = CU_ROLE_PEER;
     config.identity.encrypt = job->encrypt;
     daemon->transport = cu_transport_create(job->network, &config, err);
-    if (daemon->transport == NULL)
+    if (!daemon->transport)
         return -EADDRINUSE;
     events.context = daemon;
     daemon->socket = cu_socket_create(&daemon->loop, daemon->config.socket_path,
                                       CU_COMMANDS_REQUEST_MAX, &events, err);
-    return daemon->socket != NULL ? 0 : -EADDRINUSE;
+    return daemon->socket ? 0 : -EADDRINUSE;
 }
 
 /* On the launch host. The other daemons get the request over the tree. */
@@ -308,9 +308,9 @@ static size_t listing_bytes_max(const struct cu_core_config *limits)
 static void start_replay(struct cu_daemon *daemon)
 {
     const struct cu_job *job = daemon->config.job;
-    bool waits = job->recipe != NULL && job->learn_wait;
+    bool waits = job->recipe && job->learn_wait;
 
-    if (job->recipe != NULL && cu_front_replay(daemon->front, job->recipe) < 0) {
+    if (job->recipe && cu_front_replay(daemon->front, job->recipe) < 0) {
         cu_log_warn("%s: out of memory", job->recipe);
         waits = false;
     }
@@ -361,13 +361,13 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
     if (daemon->config.job->profile) {
         daemon->profile =
             cu_profile_create(daemon->config.job->top_paths, daemon->config.job->full_paths);
-        if (daemon->profile == NULL)
+        if (!daemon->profile)
             return cu_error_set(err, -ENOMEM, "out of memory");
         front.events.asked = on_front_asked;
     }
-    if (daemon->config.job->recipe != NULL) {
+    if (daemon->config.job->recipe) {
         daemon->recorder = cu_recorder_create(limits->inline_bytes, limits->max_cacheable_bytes);
-        if (daemon->recorder == NULL)
+        if (!daemon->recorder)
             return cu_error_set(err, -ENOMEM, "out of memory");
         front.events.asked = on_front_asked;
         if (daemon->config.job->learn_wait)
@@ -377,17 +377,17 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
     if (strcmp(real_mount, hidden[0]) != 0)
         hidden[5] = real_mount;
     serve = cu_serve_create(daemon->config.job->serve); /* as long as the process */
-    if (serve == NULL)
+    if (!serve)
         return cu_error_set(err, -ENOMEM, "out of memory");
     storage.serve = serve;
     front.serve = serve;
     memcpy(storage.hidden_paths, hidden, sizeof(hidden));
     memcpy(front.hidden_paths, hidden, sizeof(hidden));
     daemon->storage = cu_storage_create(&storage, daemon, on_storage_done, err);
-    if (daemon->storage == NULL)
+    if (!daemon->storage)
         return -ENOMEM;
     daemon->front = cu_front_create(&front, err);
-    if (daemon->front == NULL)
+    if (!daemon->front)
         return -EIO;
     start_replay(daemon);
     if (daemon->config.resumes && cu_front_resume(daemon->front) < 0)
@@ -412,7 +412,7 @@ static struct cu_snapshot *start_snapshot(struct cu_daemon *daemon, const char *
                        job->hosts.names[daemon->config.rank], suffix);
     struct cu_snapshot *snapshot = len < (int)sizeof(path) ? cu_snapshot_create(&config) : NULL;
 
-    if (snapshot == NULL)
+    if (!snapshot)
         cu_log_warn("%s: will not be written: out of memory or name too long", path);
     return snapshot;
 }
@@ -421,7 +421,7 @@ static void start_snapshots(struct cu_daemon *daemon)
 {
     if (daemon->config.job->snapshot_s != 0)
         start_snapshot(daemon, CU_SNAPSHOT_STATS, false, make_snapshot);
-    if (daemon->profile != NULL)
+    if (daemon->profile)
         daemon->profile_file = start_snapshot(daemon, CU_SNAPSHOT_PROFILE, true, make_profile);
 }
 
@@ -431,7 +431,7 @@ struct cu_daemon *cu_daemon_create(const struct cu_daemon_config *config, struct
     struct cu_core_config limits = core_config(config);
     uint64_t *counters;
 
-    if (daemon == NULL) {
+    if (!daemon) {
         cu_error_set(err, -ENOMEM, "out of memory");
         return NULL;
     }
@@ -441,7 +441,7 @@ struct cu_daemon *cu_daemon_create(const struct cu_daemon_config *config, struct
     if (start_loop(daemon, err) < 0 || start_logic(daemon, &limits, err) < 0 ||
         start_network(daemon, err) < 0 || start_files(daemon, &limits, err) < 0) {
         /* The process ends now: only what outlives it is cleaned up. */
-        if (daemon->socket != NULL)
+        if (daemon->socket)
             cu_socket_unlisten(daemon->socket);
         return NULL;
     }
@@ -458,7 +458,7 @@ struct cu_daemon *cu_daemon_create(const struct cu_daemon_config *config, struct
 
 void cu_daemon_run(struct cu_daemon *daemon)
 {
-    if (daemon->config.job->lease != NULL)
+    if (daemon->config.job->lease)
         watch_lease(daemon);
     cu_driver_run(&daemon->driver);
     uv_run(&daemon->loop, UV_RUN_DEFAULT);

@@ -28,7 +28,7 @@ static void send_result(struct cu_link *link, struct cu_msg *msg)
     if (rc == -ENOTCONN)
         return;
     msg->control.json = cu_buf_copy(text, sizeof(text) - 1);
-    if (msg->control.json != NULL && cu_link_send(link, msg) < 0)
+    if (msg->control.json && cu_link_send(link, msg) < 0)
         cu_log_warn("%s: nor that", cu_link_name(link));
     cu_buf_unref(msg->control.json);
 }
@@ -50,7 +50,7 @@ static int hook_ask(void *context, struct cu_peer peer, uint64_t id, struct cu_b
     struct cu_daemon *daemon = context;
     struct cu_msg msg = {.type = CU_MSG_CONTROL, .id = id, .control = {.json = json}};
     struct cu_link *link = cu_links_get(&daemon->links, peer);
-    int rc = link != NULL ? cu_link_send(link, &msg) : -ENOTCONN;
+    int rc = link ? cu_link_send(link, &msg) : -ENOTCONN;
 
     if (rc == 0)
         cu_links_asked(&daemon->links, peer);
@@ -70,7 +70,7 @@ static void hook_network(void *context, char *text, size_t size, char *note, siz
         uint32_t rank = cu_core_parent(daemon->core, tree);
         const struct cu_link *link = cu_links_get(&daemon->links, cu_peer_parent(rank));
 
-        if (link != NULL && cu_link_is_detour(link))
+        if (link && cu_link_is_detour(link))
             (void)snprintf(note, note_size, "parent %s was not reached there: data takes %s",
                            job->hosts.names[rank], cu_link_name(link));
     }
@@ -115,15 +115,15 @@ static void add_unreached(const struct cu_daemon *daemon, json_t *result)
             &daemon->links.slots[(size_t)rank * CU_SIDES + CU_PARENT];
         const char *refused = cu_handshake_strerror(-slot->failed), *at = slot->failed_at;
 
-        if (slot->up || (slot->failed == 0 && slot->link == NULL) ||
+        if (slot->up || (slot->failed == 0 && !slot->link) ||
             json_array_size(list) >= CU_COMMANDS_NAMES_MAX)
             continue;
-        if (at == NULL)
-            at = slot->link != NULL ? cu_link_name(slot->link) : hosts->names[rank];
+        if (!at)
+            at = slot->link ? cu_link_name(slot->link) : hosts->names[rank];
         json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "host", hosts->names[rank], "at",
                                               at, "error",
                                               slot->failed == 0 ? "no answer yet"
-                                              : refused != NULL ? refused
+                                              : refused         ? refused
                                                                 : strerror(slot->failed)));
     }
     if (json_array_size(list) > 0)
@@ -139,12 +139,12 @@ static void hook_describe(void *context, json_t *result)
     uint64_t age_ns = 0, now_ns = uv_hrtime();
     uint32_t pending = cu_storage_pending(daemon->storage, now_ns, &age_ns, &path);
 
-    if (daemon->config.job->serve != NULL)
+    if (daemon->config.job->serve)
         json_object_set_new(result, "serve", json_string(daemon->config.job->serve));
     json_object_set_new(storage, "pending", json_integer(pending));
     if (pending > 0) {
         json_object_set_new(storage, "oldest_ms", json_integer((json_int_t)(age_ns / 1000000)));
-        if (path != NULL)
+        if (path)
             json_object_set_new(storage, "oldest_path", cu_shown_name(path, strlen(path)));
     }
     json_object_set_new(result, "storage", storage);
@@ -170,7 +170,7 @@ static void hook_describe(void *context, json_t *result)
     json_object_set_new(result, "peers", peers);
     add_unreached(daemon, result);
     json_object_set_new(result, "peer_count", json_integer(daemon->links.up_count));
-    if (daemon->front == NULL)
+    if (!daemon->front)
         return;
     json_object_set_new(result, "allow_other", json_boolean(daemon->config.allow_other));
     json_object_set_new(result, "names_expire", json_boolean(cu_front_can_expire(daemon->front)));
@@ -183,7 +183,7 @@ static const struct cu_recipe *hook_recorded(void *context)
 {
     const struct cu_daemon *daemon = context;
 
-    return daemon->recorder != NULL ? cu_recorder_recipe(daemon->recorder) : NULL;
+    return daemon->recorder ? cu_recorder_recipe(daemon->recorder) : NULL;
 }
 
 static bool hook_forgot(void *context, uint64_t *failures)
@@ -191,7 +191,7 @@ static bool hook_forgot(void *context, uint64_t *failures)
     const struct cu_daemon *daemon = context;
 
     *failures = 0;
-    return daemon->front == NULL || cu_front_forgot(daemon->front, failures);
+    return !daemon->front || cu_front_forgot(daemon->front, failures);
 }
 
 const struct cu_commands_hooks cu_daemon_commands_hooks = {

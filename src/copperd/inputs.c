@@ -58,7 +58,7 @@ static void on_up(void *context, struct cu_link *link, struct cu_peer peer,
         cu_link_close(link);
         return;
     }
-    if (child && cu_links_any(&daemon->links, peer) != NULL)
+    if (child && cu_links_any(&daemon->links, peer))
         cu_driver_lose(&daemon->driver, peer, 0);
     cu_links_set(&daemon->links, peer, link, true);
     if (child)
@@ -126,7 +126,7 @@ static void on_down(void *context, struct cu_link *link, struct cu_peer peer, in
 
     cu_daemon_gone(daemon, link);
     if (cu_links_who(&daemon->links, link, &known)) {
-        if (cu_links_get(&daemon->links, known) == NULL)
+        if (!cu_links_get(&daemon->links, known))
             cu_links_failed(&daemon->links, known.rank, error, cu_link_name(link));
         else if (may_log(daemon))
             cu_log_info("%s is no longer connected as %s: %s",

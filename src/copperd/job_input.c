@@ -44,7 +44,7 @@ static int read_all(int fd, char **text, size_t *size, struct cu_error *err)
 int cu_job_input(const char *path, char **argv, struct cu_job *job, struct cu_error *group_note,
                  struct cu_error *err)
 {
-    int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : 0;
+    int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : 0;
     char *text = NULL;
     size_t size = 0;
     int rc;
@@ -54,24 +54,23 @@ int cu_job_input(const char *path, char **argv, struct cu_job *job, struct cu_er
                             "%s cannot be read here: %s (COPPER_SHARED must name a directory that "
                             "all nodes see)",
                             path, strerror(errno));
-    if (path == NULL && cu_clock_wait(fd, POLLIN, cu_clock_ms() + INPUT_MS) == -ETIMEDOUT)
+    if (!path && cu_clock_wait(fd, POLLIN, cu_clock_ms() + INPUT_MS) == -ETIMEDOUT)
         return cu_error_set(err, -ENODATA, CU_JOB_NO_INPUT);
     rc = read_all(fd, &text, &size, err);
-    if (path != NULL)
+    if (path)
         close(fd);
     cu_process_silence(0);
     if (rc < 0)
         return rc;
     /* ssh -n, or a start-up file of the shell that has read it, or its beginning. */
-    if (path == NULL && !cu_job_begins(text, size)) {
+    if (!path && !cu_job_begins(text, size)) {
         free(text);
         return cu_error_set(err, -ENODATA, CU_JOB_NO_INPUT);
     }
     rc = cu_munge_open_line(&text, &size, "key", err);
     if (rc == 0)
         rc = cu_job_decode(text, size, job, err);
-    if (rc == 0 &&
-        cu_group_enter(job->group, argv, path != NULL ? NULL : text, size, group_note) < 0)
+    if (rc == 0 && cu_group_enter(job->group, argv, path ? NULL : text, size, group_note) < 0)
         rc = 0; /* it goes on with the group that it has */
     sodium_memzero(text, size);
     free(text);

@@ -12,7 +12,7 @@ int cu_links_init(struct cu_links *links, uint32_t node_count)
 {
     *links = (struct cu_links){.node_count = node_count};
     links->slots = calloc((size_t)node_count * CU_SIDES, sizeof(*links->slots));
-    return links->slots != NULL ? 0 : -ENOMEM;
+    return links->slots ? 0 : -ENOMEM;
 }
 
 static struct cu_links_slot *slot_of(const struct cu_links *links, struct cu_peer peer)
@@ -40,7 +40,7 @@ void cu_links_set(struct cu_links *links, struct cu_peer peer, struct cu_link *l
 {
     struct cu_links_slot *slot = slot_of(links, peer);
 
-    if (slot == NULL)
+    if (!slot)
         return;
     links->up_count += up ? 1 : 0;
     links->up_count -= slot->up ? 1 : 0;
@@ -56,15 +56,14 @@ bool cu_links_may_have(const struct cu_links *links, uint32_t rank,
 {
     const struct cu_links_slot *slot = slot_of(links, cu_peer_child(rank));
 
-    return slot != NULL &&
-           (!slot->up || memcmp(slot->instance, instance, sizeof(slot->instance)) == 0);
+    return slot && (!slot->up || memcmp(slot->instance, instance, sizeof(slot->instance)) == 0);
 }
 
 void cu_links_bind(struct cu_links *links, uint32_t rank, const uint8_t instance[CU_PUBLIC_BYTES])
 {
     struct cu_links_slot *slot = slot_of(links, cu_peer_child(rank));
 
-    if (slot != NULL)
+    if (slot)
         memcpy(slot->instance, instance, sizeof(slot->instance));
 }
 
@@ -72,7 +71,7 @@ void cu_links_clear(struct cu_links *links, struct cu_peer peer)
 {
     struct cu_links_slot *slot = slot_of(links, peer);
 
-    if (slot == NULL)
+    if (!slot)
         return;
     if (slot->up)
         links->up_count--;
@@ -83,24 +82,24 @@ struct cu_link *cu_links_get(const struct cu_links *links, struct cu_peer peer)
 {
     const struct cu_links_slot *slot = slot_of(links, peer);
 
-    return slot != NULL && slot->up ? slot->link : NULL;
+    return slot && slot->up ? slot->link : NULL;
 }
 
 struct cu_link *cu_links_any(const struct cu_links *links, struct cu_peer peer)
 {
     const struct cu_links_slot *slot = slot_of(links, peer);
 
-    return slot != NULL ? slot->link : NULL;
+    return slot ? slot->link : NULL;
 }
 
 void cu_links_failed(struct cu_links *links, uint32_t rank, int error, const char *name)
 {
     struct cu_links_slot *slot = slot_of(links, cu_peer_parent(rank));
 
-    if (slot == NULL)
+    if (!slot)
         return;
     slot->failed = error;
-    if (slot->failed_at == NULL || strcmp(slot->failed_at, name) != 0) {
+    if (!slot->failed_at || strcmp(slot->failed_at, name) != 0) {
         free(slot->failed_at);
         slot->failed_at = strdup(name); /* NULL: the message has no address */
     }
@@ -110,14 +109,14 @@ int cu_links_failure(const struct cu_links *links, uint32_t rank)
 {
     const struct cu_links_slot *slot = slot_of(links, cu_peer_parent(rank));
 
-    return slot != NULL ? slot->failed : 0;
+    return slot ? slot->failed : 0;
 }
 
 void cu_links_asked(struct cu_links *links, struct cu_peer peer)
 {
     struct cu_links_slot *slot = slot_of(links, peer);
 
-    if (slot != NULL)
+    if (slot)
         slot->asked++;
 }
 
@@ -125,7 +124,7 @@ void cu_links_answered(struct cu_links *links, struct cu_peer peer)
 {
     struct cu_links_slot *slot = slot_of(links, peer);
 
-    if (slot != NULL && slot->asked > 0)
+    if (slot && slot->asked > 0)
         slot->asked--;
 }
 
@@ -133,14 +132,14 @@ bool cu_links_is_asked(const struct cu_links *links, struct cu_peer peer)
 {
     const struct cu_links_slot *slot = slot_of(links, peer);
 
-    return slot != NULL && slot->asked > 0;
+    return slot && slot->asked > 0;
 }
 
 bool cu_links_who(const struct cu_links *links, const struct cu_link *link, struct cu_peer *peer)
 {
     const struct cu_links_slot *slot = cu_link_data(link);
 
-    if (slot == NULL || slot->link != link)
+    if (!slot || slot->link != link)
         return false;
     *peer = cu_links_peer(links, slot);
     return true;

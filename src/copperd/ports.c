@@ -26,7 +26,7 @@ static void port_reply(void *context, uint64_t cookie, enum cu_core_where where,
 {
     const struct cu_daemon *daemon = context;
 
-    if (daemon->front != NULL)
+    if (daemon->front)
         cu_front_reply(daemon->front, cookie, where, value);
 }
 
@@ -34,7 +34,7 @@ static int port_send(void *context, struct cu_peer peer, struct cu_msg *msg, uin
 {
     struct cu_daemon *daemon = context;
     struct cu_link *link = cu_links_get(&daemon->links, peer);
-    int rc = link != NULL ? cu_link_send(link, msg) : -ENOTCONN;
+    int rc = link ? cu_link_send(link, msg) : -ENOTCONN;
 
     if (rc == 0)
         *queued = cu_link_queued(link);
@@ -62,7 +62,7 @@ static int port_connect(void *context, uint32_t rank)
     struct cu_link *link = cu_transport_connect(daemon->transport, rank, job->hosts.names[rank],
                                                 job->port, CONNECT_TIMEOUT_MS, detour);
 
-    if (link == NULL)
+    if (!link)
         return -ENOMEM;
     cu_link_hush(link, failure);
     cu_links_set(&daemon->links, cu_peer_parent(rank), link, false);
@@ -74,7 +74,7 @@ static void port_disconnect(void *context, struct cu_peer peer)
     struct cu_daemon *daemon = context;
     struct cu_link *link = cu_links_any(&daemon->links, peer);
 
-    if (link == NULL)
+    if (!link)
         return;
     cu_links_clear(&daemon->links, peer);
     cu_daemon_gone(daemon, link);
@@ -86,7 +86,7 @@ static void port_forget(void *context, const char *path, size_t path_len, bool p
 {
     const struct cu_daemon *daemon = context;
 
-    if (daemon->front != NULL)
+    if (daemon->front)
         cu_front_forget(daemon->front, path, path_len, pages);
 }
 

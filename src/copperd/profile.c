@@ -52,7 +52,7 @@ struct cu_profile *cu_profile_create(uint32_t top, bool full_paths)
     struct cu_profile *profile = calloc(1, sizeof(*profile));
     uint32_t capacity = 2 * top > CU_PROFILE_PATHS_MIN ? 2 * top : CU_PROFILE_PATHS_MIN;
 
-    if (profile == NULL)
+    if (!profile)
         return NULL;
     profile->top = top;
     profile->full_paths = full_paths;
@@ -61,8 +61,8 @@ struct cu_profile *cu_profile_create(uint32_t top, bool full_paths)
     profile->missing_names = cu_topk_create(capacity);
     profile->missing_dirs = cu_topk_create(capacity);
     profile->best = calloc((size_t)top + 1, sizeof(struct cu_topk_entry *));
-    if (profile->by_requests == NULL || profile->by_bytes == NULL ||
-        profile->missing_names == NULL || profile->missing_dirs == NULL || profile->best == NULL) {
+    if (!profile->by_requests || !profile->by_bytes || !profile->missing_names ||
+        !profile->missing_dirs || !profile->best) {
         cu_profile_destroy(profile);
         return NULL;
     }
@@ -71,7 +71,7 @@ struct cu_profile *cu_profile_create(uint32_t top, bool full_paths)
 
 void cu_profile_destroy(struct cu_profile *profile)
 {
-    if (profile == NULL)
+    if (!profile)
         return;
     cu_topk_destroy(profile->by_requests);
     cu_topk_destroy(profile->by_bytes);
@@ -123,7 +123,7 @@ static void count_path(struct cu_profile *profile, struct cu_topk *list, uint64_
 {
     struct cu_topk_entry *entry = cu_topk_add(list, asked->path, asked->path_len, weight);
 
-    if (entry != NULL)
+    if (entry)
         count(entry->details, asked, missing);
     else
         profile->uncounted++;
@@ -137,7 +137,7 @@ static void count_missing(struct cu_profile *profile, const struct cu_front_aske
     if (cu_topk_add(profile->missing_names, asked->path + name_at, asked->path_len - name_at, 1) ==
         NULL)
         profile->uncounted++;
-    if (cu_topk_add(profile->missing_dirs, asked->path, dir_len, 1) == NULL)
+    if (!cu_topk_add(profile->missing_dirs, asked->path, dir_len, 1))
         profile->uncounted++;
 }
 
@@ -227,7 +227,7 @@ json_t *cu_profile_json(const struct cu_profile *profile)
 {
     json_t *object = json_object(), *totals = json_object();
 
-    if (object == NULL)
+    if (!object)
         return NULL;
     add_int(totals, "requests", profile->requests);
     add_int(totals, "bytes", profile->bytes);

@@ -17,10 +17,10 @@ struct cu_recorder *cu_recorder_create(uint64_t inline_bytes, uint64_t max_bytes
 {
     struct cu_recorder *recorder = calloc(1, sizeof(*recorder));
 
-    if (recorder == NULL)
+    if (!recorder)
         return NULL;
     *recorder = (struct cu_recorder){cu_recipe_new(), inline_bytes, max_bytes};
-    if (recorder->recipe == NULL) {
+    if (!recorder->recipe) {
         free(recorder);
         return NULL;
     }
@@ -29,7 +29,7 @@ struct cu_recorder *cu_recorder_create(uint64_t inline_bytes, uint64_t max_bytes
 
 void cu_recorder_destroy(struct cu_recorder *recorder)
 {
-    if (recorder == NULL)
+    if (!recorder)
         return;
     cu_recipe_free(recorder->recipe);
     free(recorder);

@@ -48,7 +48,7 @@ int64_t cu_roster_rank(const struct cu_job *job, const char *node, const char *h
 {
     int64_t rank, rank_env, rank_address;
 
-    if (node != NULL) {
+    if (node) {
         rank = cu_job_rank_of(job, node);
         return rank >= 0 ? rank : not_found(job, node, rank, err);
     }
@@ -58,7 +58,7 @@ int64_t cu_roster_rank(const struct cu_job *job, const char *node, const char *h
     rank_address = rank_of_address(job);
     if (rank_address >= 0)
         return rank_address;
-    if (node_env != NULL && node_env[0] != '\0') {
+    if (node_env && node_env[0] != '\0') {
         rank_env = cu_job_rank_of(job, node_env);
         return rank_env >= 0 ? rank_env : not_found(job, node_env, rank_env, err);
     }

@@ -94,13 +94,13 @@ static void on_written(uv_work_t *work, int status)
 
 void cu_snapshot_take(struct cu_snapshot *snapshot)
 {
-    if (snapshot == NULL)
+    if (!snapshot)
         return;
     snapshot->again = snapshot->busy;
     if (snapshot->busy)
         return;
     snapshot->text = snapshot->config.make(snapshot->config.context);
-    if (snapshot->text == NULL)
+    if (!snapshot->text)
         return;
     snapshot->busy =
         uv_queue_work(snapshot->config.loop, &snapshot->work, write_file, on_written) == 0;
@@ -112,7 +112,7 @@ void cu_snapshot_take(struct cu_snapshot *snapshot)
 
 bool cu_snapshot_busy(const struct cu_snapshot *snapshot)
 {
-    return snapshot != NULL && snapshot->busy;
+    return snapshot && snapshot->busy;
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -131,8 +131,7 @@ struct cu_snapshot *cu_snapshot_create(const struct cu_snapshot_config *config)
 
     if (asprintf(&target, "%s%s", config->path, config->replace ? ".new" : "") < 0)
         target = NULL;
-    if (snapshot == NULL || path == NULL || target == NULL ||
-        uv_timer_init(config->loop, &snapshot->timer) < 0) {
+    if (!snapshot || !path || !target || uv_timer_init(config->loop, &snapshot->timer) < 0) {
         free(target);
         free(path);
         free(snapshot);

@@ -163,7 +163,7 @@ static void remove_job_file(const struct start *start)
     if (len >= 0) {
         text[len] = '\0';
         snprintf(line, sizeof(line), "\nid %s\n", start->lock.job_id);
-        if (strstr(text, line) != NULL)
+        if (strstr(text, line))
             unlink(path);
         sodium_memzero(text, sizeof(text));
     }
@@ -178,7 +178,7 @@ static void release_mount(struct start *start)
     cu_lock_release(&start->lock);
     /* The launch host keeps the job description there; a directory of the user's own choice stays.
      */
-    if (start->run_dir[0] != '\0' && getenv("COPPER_RUN_DIR") == NULL)
+    if (start->run_dir[0] != '\0' && !getenv("COPPER_RUN_DIR"))
         rmdir(start->run_dir);
 }
 
@@ -244,7 +244,7 @@ static void serve(void *context, bool again)
         cu_error_set(&err, -EINVAL, "the recovery area is damaged");
     else
         daemon = cu_daemon_create(&config, &err);
-    if (daemon == NULL) {
+    if (!daemon) {
         tell_failure(start, again, &err);
         cu_log_close();
         _exit(1);
@@ -283,10 +283,10 @@ static int mount_it(struct start *start, struct cu_error *err)
     const char *mount = start->job.mount_dir;
     char conf[8192];
 
-    if (realpath(mount, start->real_mount) == NULL)
+    if (!realpath(mount, start->real_mount))
         snprintf(start->real_mount, sizeof(start->real_mount), "%s", mount);
     start->recovery = cu_recovery_create(CU_RECOVERY_BYTES);
-    if (start->recovery == NULL)
+    if (!start->recovery)
         return cu_error_set(err, -ENOMEM, "out of memory");
     start->allow_other = geteuid() != 0 &&
                          cu_readfile_small(NULL, "/etc/fuse.conf", conf, sizeof(conf)) > 0 &&
@@ -321,7 +321,7 @@ static int choose_network(struct start *start, struct cu_error *err)
     const struct cu_job *job = &start->job;
     const char *colon = strchr(job->network, ':');
     struct cu_network_config config = {
-        .interface = colon != NULL ? colon + 1 : NULL,
+        .interface = colon ? colon + 1 : NULL,
         .rule = job->address,
         .host = start->host,
         .peer = job->hosts.count > 1 ? job->hosts.names[start->rank == 0 ? 1 : 0] : NULL,

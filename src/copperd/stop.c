@@ -30,7 +30,7 @@ static uint64_t queued(const struct cu_daemon *daemon)
         if (daemon->links.slots[i].up)
             bytes += cu_link_queued(daemon->links.slots[i].link);
     }
-    if (daemon->stop_origin.owner != NULL && daemon->stop_origin.is_link)
+    if (daemon->stop_origin.owner && daemon->stop_origin.is_link)
         bytes += cu_link_queued(daemon->stop_origin.owner);
     return bytes;
 }
@@ -84,7 +84,7 @@ static void answer(struct cu_daemon *daemon)
 {
     struct cu_buf *text;
 
-    if (daemon->stop_origin.owner == NULL || daemon->stop_result == NULL)
+    if (!daemon->stop_origin.owner || !daemon->stop_result)
         return;
     if (cu_commands_lingers(daemon->commands))
         json_object_set_new(daemon->stop_result, "lingers", json_true());
@@ -95,7 +95,7 @@ static void answer(struct cu_daemon *daemon)
                             json_integer(json_integer_value(failed) + 1));
     }
     text = cu_commands_encode(daemon->stop_result);
-    if (text != NULL)
+    if (text)
         cu_daemon_commands_hooks.reply(daemon, &daemon->stop_origin, text);
     cu_buf_unref(text);
 }
@@ -123,7 +123,7 @@ void cu_daemon_stop(struct cu_daemon *daemon, const struct cu_commands_origin *o
     case CU_PHASE_SERVING:
         daemon->phase = CU_PHASE_STOP_WANTED;
         cu_recovery_set_phase(daemon->config.recovery, CU_RECOVERY_STOPPING);
-        if (origin != NULL)
+        if (origin)
             daemon->stop_origin = *origin;
         daemon->stop_result = json_incref(result);
         uv_timer_start(&daemon->stop_timer, on_begin, 0, 0);

@@ -71,7 +71,7 @@ void cu_cores_text(const struct cu_cores *cores, char *text, size_t size)
             cu_idset_add(&set, cores->cores[i]);
         list = cu_idset_text(&set);
     }
-    snprintf(text, size, "%s", list != NULL ? list : "?");
+    snprintf(text, size, "%s", list ? list : "?");
     free(list);
     cu_idset_free(&set);
 }

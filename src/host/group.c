@@ -28,7 +28,7 @@ static bool is_member(gid_t wanted)
     gid_t groups[1024];
     int count = sizeof(groups) / sizeof(groups[0]);
 
-    if (user == NULL || getgrouplist(user->pw_name, user->pw_gid, groups, &count) < 0)
+    if (!user || getgrouplist(user->pw_name, user->pw_gid, groups, &count) < 0)
         return false;
     for (int i = 0; i < count; i++)
         if (groups[i] == wanted)
@@ -49,7 +49,7 @@ static char *command_of(char **argv)
     for (char **word = argv + 1; *word != NULL; word++)
         size += 4 * strlen(*word) + 4;
     text = malloc(size);
-    if (text == NULL)
+    if (!text)
         return NULL;
     at = stpcpy(text, "exec");
     for (char **word = argv; *word != NULL; word++) {
@@ -115,10 +115,10 @@ static int start_below_sg(const char *group, char **argv, const char *text, size
 {
     char *command = command_of(argv);
 
-    if (command == NULL)
+    if (!command)
         return cu_error_set(err, -EPERM, "cannot become group %s: out of memory", group);
     if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0 && run_sg(group, "true") == 0 &&
-        (text == NULL || as_stdin(text, size) == 0)) {
+        (!text || as_stdin(text, size) == 0)) {
         setenv(AGAIN, "1", 1);
         execlp("sg", "sg", group, "-c", command, (char *)NULL);
     }
@@ -139,7 +139,7 @@ int cu_group_enter(uint32_t wanted, char **argv, const char *text, size_t size,
     if (geteuid() == 0 && setresgid(wanted, wanted, wanted) == 0)
         return 0;
     group = getgrgid(wanted);
-    if (group == NULL)
+    if (!group)
         return cu_error_set(err, -EPERM, "cannot become group %u: this node does not know it",
                             wanted);
     if (again || !is_member(wanted))

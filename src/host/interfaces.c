@@ -22,7 +22,7 @@ static int ask(int fd, const char *name, unsigned long what, void *data, struct 
 {
     memset(request, 0, sizeof(*request));
     (void)snprintf(request->ifr_name, sizeof(request->ifr_name), "%s", name);
-    if (data != NULL)
+    if (data)
         request->ifr_data = data;
     return ioctl(fd, what, request);
 }
@@ -78,7 +78,7 @@ static unsigned bits_of(const struct sockaddr *netmask, unsigned family)
     unsigned bits = 0, bytes = family == AF_INET6 ? 16 : 4;
     const uint8_t *byte;
 
-    if (netmask == NULL)
+    if (!netmask)
         return bytes * 8;
     memset(&mask, 0, sizeof(mask));
     memcpy(&mask, netmask, family == AF_INET6 ? sizeof(mask.v6) : sizeof(mask.v4));
@@ -91,7 +91,7 @@ static unsigned bits_of(const struct sockaddr *netmask, unsigned family)
 
 static bool take(int fd, const struct ifaddrs *it, struct cu_interface *interface)
 {
-    unsigned family = it->ifa_addr != NULL ? it->ifa_addr->sa_family : AF_UNSPEC;
+    unsigned family = it->ifa_addr ? it->ifa_addr->sa_family : AF_UNSPEC;
 
     if ((family != AF_INET && family != AF_INET6) || (it->ifa_flags & IFF_UP) == 0)
         return false;
@@ -126,7 +126,7 @@ int cu_interfaces_list(struct cu_interface **list, size_t *count)
     for (const struct ifaddrs *it = all; it != NULL; it = it->ifa_next)
         room++;
     *list = calloc(room + 1, sizeof(**list));
-    if (*list == NULL) {
+    if (!*list) {
         rc = -ENOMEM;
         goto out;
     }
@@ -134,7 +134,7 @@ int cu_interfaces_list(struct cu_interface **list, size_t *count)
         if (take(fd, it, &(*list)[*count]))
             ++*count;
 out:
-    if (all != NULL)
+    if (all)
         freeifaddrs(all);
     if (fd >= 0)
         close(fd);

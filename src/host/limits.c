@@ -74,7 +74,7 @@ unsigned cu_limits_tasks(unsigned max)
     pthread_attr_t attributes;
     unsigned count = 0;
 
-    if (threads == NULL || pthread_attr_init(&attributes) != 0) {
+    if (!threads || pthread_attr_init(&attributes) != 0) {
         free(threads);
         return 0;
     }

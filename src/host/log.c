@@ -157,7 +157,7 @@ static size_t take_batch(char *batch)
 
 static void sink_free(struct sink *sink)
 {
-    if (sink == NULL)
+    if (!sink)
         return;
     if (sink->file_fd >= 0)
         close(sink->file_fd);
@@ -202,7 +202,7 @@ static void start_writer(void)
     pthread_attr_t attr;
     pthread_t thread;
 
-    if (state.writing || state.used == 0 || (writer = malloc(sizeof(*writer))) == NULL)
+    if (state.writing || state.used == 0 || !(writer = malloc(sizeof(*writer))))
         return;
     writer->sink = state.sink;
     writer->epoch = state.epoch;
@@ -373,14 +373,14 @@ int cu_log_open(const struct cu_log_config *config, struct cu_error *err)
         return cu_error_set(err, -EINVAL, "log level %d: allowed is 1 to 6", (int)config->level);
     if (config->level == CU_LOG_NONE)
         return 0;
-    if (config->file_path != NULL) {
+    if (config->file_path) {
         int rc = open_file(config->file_path, &fd, err);
 
         if (rc != 0)
             return rc;
     }
     sink = calloc(1, sizeof(*sink));
-    if (sink == NULL) {
+    if (!sink) {
         if (fd >= 0)
             close(fd);
         return cu_error_set(err, -ENOMEM, "out of memory");
@@ -392,7 +392,7 @@ int cu_log_open(const struct cu_log_config *config, struct cu_error *err)
         state.at_fork = pthread_atfork(before_fork, after_fork, in_child) == 0;
     state.sink = sink;
     state.host[0] = '\0';
-    if (config->host != NULL)
+    if (config->host)
         cu_text_line(state.host, sizeof(state.host), config->host, strlen(config->host));
     pthread_mutex_unlock(&state.mutex);
     __atomic_store_n(&threshold, (int)config->level, __ATOMIC_RELAXED);

@@ -22,7 +22,7 @@ static uint64_t mem_total(const char *root)
     if (cu_readfile_small(root, "/proc/meminfo", text, sizeof(text)) < 0)
         return 0;
     line = strstr(text, "MemTotal:");
-    if (line == NULL)
+    if (!line)
         return 0;
     return strtoull(line + strlen("MemTotal:"), NULL, 10) * 1024;
 }
@@ -81,10 +81,10 @@ static uint64_t cgroup_limit(const char *root)
     for (char *line = strtok_r(text, "\n", &save); line != NULL;
          line = strtok_r(NULL, "\n", &save)) {
         char *controllers = strchr(line, ':');
-        char *group = controllers != NULL ? strchr(controllers + 1, ':') : NULL;
+        char *group = controllers ? strchr(controllers + 1, ':') : NULL;
         uint64_t limit = UINT64_MAX;
 
-        if (group == NULL)
+        if (!group)
             continue;
         if (group == controllers + 1)
             limit = group_limit(root, "/sys/fs/cgroup", group + 1, "memory.max");

@@ -24,14 +24,14 @@ static int judge_last(const char *path, int fd, struct cu_error *err)
     int list = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = list >= 0 ? fdopendir(list) : NULL;
 
-    if (dir == NULL) {
+    if (!dir) {
         int rc = -errno;
 
         if (list >= 0)
             close(list);
         return cu_error_set(err, rc, "%s: %s", path, strerror(-rc));
     }
-    while (empty && (entry = readdir(dir)) != NULL)
+    while (empty && (entry = readdir(dir)))
         empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
     closedir(dir);
     if (fstat(fd, &st) < 0)

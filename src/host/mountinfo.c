@@ -42,7 +42,7 @@ static bool parse(char *line, struct cu_mountinfo *mount)
     const char *id, *parent, *device;
     unsigned major_number, minor_number;
 
-    if (tail == NULL)
+    if (!tail)
         return false;
     *tail = '\0';
     tail += 3;
@@ -87,18 +87,18 @@ bool cu_mountinfo_has(const char *options, const char *name)
 {
     const char *at = find(options, name);
 
-    return at != NULL && at[strlen(name)] != '=';
+    return at && at[strlen(name)] != '=';
 }
 
 const char *cu_mountinfo_value(const char *options, const char *name, size_t *len)
 {
     const char *at = find(options, name);
 
-    while (at != NULL && at[strlen(name)] != '=') {
+    while (at && at[strlen(name)] != '=') {
         at = strchr(at, ',');
-        at = at != NULL ? find(at + 1, name) : NULL;
+        at = at ? find(at + 1, name) : NULL;
     }
-    if (at == NULL)
+    if (!at)
         return NULL;
     at += strlen(name) + 1;
     *len = strcspn(at, ",");

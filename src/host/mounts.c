@@ -43,7 +43,7 @@ enum cu_mounts_what cu_mounts_find(char *mountinfo, const char *dir, uid_t uid)
         if (strcmp(mount.point, dir) != 0)
             continue;
         user = cu_mountinfo_value(mount.options, "user_id", &len);
-        what = strcmp(mount.type, CU_MOUNTS_TYPE) == 0 && user != NULL && len == strlen(owner) &&
+        what = strcmp(mount.type, CU_MOUNTS_TYPE) == 0 && user && len == strlen(owner) &&
                        strncmp(user, owner, len) == 0
                    ? CU_MOUNTS_OURS
                    : CU_MOUNTS_OTHER;
@@ -137,7 +137,7 @@ int cu_mounts_helper(char path[CU_PATH_MAX])
                                          "/sbin"};
     const char *dirs = getenv("PATH");
 
-    while (dirs != NULL && dirs[0] != '\0') {
+    while (dirs && dirs[0] != '\0') {
         size_t len = strcspn(dirs, ":");
 
         if (len > 0 && snprintf(path, CU_PATH_MAX, "%.*s/" HELPER, (int)len, dirs) < CU_PATH_MAX &&

@@ -64,9 +64,9 @@ static bool find(const struct munge *m, const char *name, void *function)
 
 static void munge_close(struct munge *m)
 {
-    if (m->context != NULL)
+    if (m->context)
         m->ctx_destroy(m->context);
-    if (m->library != NULL)
+    if (m->library)
         dlclose(m->library);
 }
 
@@ -74,7 +74,7 @@ static int munge_open(struct munge *m, struct cu_error *err)
 {
     memset(m, 0, sizeof(*m));
     m->library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-    if (m->library == NULL)
+    if (!m->library)
         return cu_error_set(err, -ENOENT, "no MUNGE: %s", dlerror());
     if (!find(m, "munge_ctx_create", &m->ctx_create) ||
         !find(m, "munge_ctx_destroy", &m->ctx_destroy) || !find(m, "munge_ctx_set", &m->ctx_set) ||
@@ -84,7 +84,7 @@ static int munge_open(struct munge *m, struct cu_error *err)
         return cu_error_set(err, -ENOENT, "no MUNGE: " LIBRARY " lacks a function");
     }
     m->context = m->ctx_create();
-    if (m->context != NULL)
+    if (m->context)
         return 0;
     munge_close(m);
     return cu_error_set(err, -ENOMEM, "out of memory");
@@ -102,7 +102,7 @@ static int explain(const struct munge *m, enum result result, struct cu_error *e
         rc = -EKEYEXPIRED;
     else if (result == MUNGE_UNAUTHORIZED)
         rc = -EPERM;
-    return cu_error_set(err, rc, "MUNGE: %s", text != NULL ? text : "refused");
+    return cu_error_set(err, rc, "MUNGE: %s", text ? text : "refused");
 }
 
 static int seal(const void *secret, size_t size, char **credential, struct cu_error *err)
@@ -147,13 +147,13 @@ static int unseal(const char *credential, char **secret, size_t *size, struct cu
         rc = explain(&m, (enum result)result, err);
     else if (uid != geteuid())
         rc = cu_error_set(err, -EPERM, "MUNGE: the credential is of uid %ld", (long)uid);
-    else if (bytes == NULL || length <= 0)
+    else if (!bytes || length <= 0)
         rc = cu_error_set(err, -EBADMSG, "MUNGE: the credential is empty");
     munge_close(&m);
     if (rc == 0) {
         *secret = bytes;
         *size = (size_t)length;
-    } else if (bytes != NULL) {
+    } else if (bytes) {
         explicit_bzero(bytes, (size_t)length);
         free(bytes);
     }
@@ -167,7 +167,7 @@ static const char *find_line(const char *text, size_t text_size, const char *nam
 
     for (const char *line = text, *end = text + text_size; line < end;) {
         const char *newline = memchr(line, '\n', (size_t)(end - line));
-        size_t len = newline != NULL ? (size_t)(newline - line) : (size_t)(end - line);
+        size_t len = newline ? (size_t)(newline - line) : (size_t)(end - line);
 
         if (len > name_len && memcmp(line, name, name_len) == 0 && line[name_len] == ' ') {
             *size = len - name_len - 1;
@@ -189,7 +189,7 @@ static char *replace_line(const char *text, size_t text_size, const char *value,
 
     *size = before + strlen(name) + 1 + new_size + after;
     all = malloc(*size + 1);
-    if (all == NULL)
+    if (!all)
         return NULL;
     memcpy(all, text, before);
     at = stpcpy(all + before, name);
@@ -206,7 +206,7 @@ char *cu_munge_seal_line(const char *text, const char *name, struct cu_error *er
     const char *value = find_line(text, strlen(text), name, &value_size);
     char *credential = NULL, *sealed = NULL;
 
-    if (value == NULL) {
+    if (!value) {
         (void)cu_error_set(err, -EINVAL, "the text has no line \"%s\"", name);
         return NULL;
     }
@@ -216,7 +216,7 @@ char *cu_munge_seal_line(const char *text, const char *name, struct cu_error *er
     sealed = replace_line(text, strlen(text), value, value_size, strlen(name), LINE, credential,
                           strlen(credential), &size);
     free(credential);
-    if (sealed == NULL)
+    if (!sealed)
         (void)cu_error_set(err, -ENOMEM, "out of memory");
     return sealed;
 }
@@ -228,10 +228,10 @@ int cu_munge_open_line(char **text, size_t *size, const char *name, struct cu_er
     char *credential, *secret = NULL, *opened = NULL;
     int rc;
 
-    if (value == NULL)
+    if (!value)
         return 0;
     credential = strndup(value, value_size);
-    if (credential == NULL)
+    if (!credential)
         return cu_error_set(err, -ENOMEM, "out of memory");
     rc = unseal(credential, &secret, &secret_size, err);
     free(credential);
@@ -241,7 +241,7 @@ int cu_munge_open_line(char **text, size_t *size, const char *name, struct cu_er
                           &opened_size);
     explicit_bzero(secret, secret_size);
     free(secret);
-    if (opened == NULL)
+    if (!opened)
         return cu_error_set(err, -ENOMEM, "out of memory");
     explicit_bzero(*text, *size);
     free(*text);

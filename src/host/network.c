@@ -30,7 +30,7 @@ static bool is_there(const void *context, const union cu_address *address)
 
 static bool is_named(const struct cu_interface *interface, const char *wanted)
 {
-    return wanted == NULL || strcmp(interface->name, wanted) == 0;
+    return !wanted || strcmp(interface->name, wanted) == 0;
 }
 
 /* A rule that is a network changes the addresses that were found; those of the other family go. */
@@ -80,7 +80,7 @@ static const struct cu_interface *interface_with(const struct cu_network_config 
             if ((exact ? cu_address_equal(&interface->address, &addresses->of[k])
                        : cu_address_shares(&interface->address, &addresses->of[k],
                                            interface->bits)) &&
-                (best == NULL || cu_interface_compare(interface, best) > 0))
+                (!best || cu_interface_compare(interface, best) > 0))
                 best = interface;
     }
     return best;
@@ -113,7 +113,7 @@ static void find_own(const struct cu_network_config *config, struct own *own)
     if (follow(config->look_up, CU_NETNAME_OWN, config->host, 0, &addresses) != 0)
         addresses.count = 0;
     own->at = interface_with(config, &addresses, true, NULL);
-    if (own->at == NULL && config->peer != NULL) {
+    if (!own->at && config->peer) {
         exact = false;
         if (follow(config->look_up, CU_NETNAME_OWN, config->peer, 0, &addresses) != 0)
             addresses.count = 0;
@@ -130,7 +130,7 @@ static bool same_place(const struct cu_interface *interface, const struct cu_int
     union cu_address moved;
     int family = interface->address.any.sa_family;
 
-    if (own == NULL || own->address.any.sa_family != family || !interface->fabric)
+    if (!own || own->address.any.sa_family != family || !interface->fabric)
         return false;
     moved = interface->address;
     cu_netname_network(family, cu_address_bytes(&moved), interface->bits, rule);
@@ -153,7 +153,7 @@ static const struct cu_interface *find_rule(const struct cu_network_config *conf
 
     name_rule(interface, rule);
     at = led_to(config, rule, interface);
-    for (size_t i = 0; i < config->interface_count && at == NULL; i++)
+    for (size_t i = 0; i < config->interface_count && !at; i++)
         if (is_named(&config->interfaces[i], interface) &&
             same_place(&config->interfaces[i], own->at, rule))
             at = &config->interfaces[i];
@@ -211,13 +211,13 @@ static int choose_given(const struct cu_network_config *config, const struct own
     char rule[CU_NETNAME_MAX] = CU_NETNAME_OWN, text[CU_ADDRESS_TEXT_MAX];
 
     network->given = true;
-    if (config->peer == NULL) {
+    if (!config->peer) {
         take(config, any, CU_NETNAME_OWN, network);
         return 0;
     }
-    if (at == NULL)
+    if (!at)
         at = find_rule(config, name, own, rule);
-    if (at != NULL) {
+    if (at) {
         take(config, at, rule, network);
         return 0;
     }
@@ -247,15 +247,15 @@ static const struct cu_interface *next_best(const struct cu_network_config *conf
 
     for (size_t i = 0; i < config->interface_count; i++) {
         const struct cu_interface *one = &config->interfaces[i];
-        int behind = before == NULL ? 1 : cu_interface_compare(before, one);
+        int behind = !before ? 1 : cu_interface_compare(before, one);
 
-        if (!one->leads || (than == NULL ? !one->fabric : cu_interface_compare(one, than) <= 0))
+        if (!one->leads || (!than ? !one->fabric : cu_interface_compare(one, than) <= 0))
             continue;
         /* Those that are equal are taken in the order of the list. */
         if (behind < 0 || (behind == 0 && one <= before) ||
-            (before != NULL && strcmp(one->name, before->name) == 0))
+            (before && strcmp(one->name, before->name) == 0))
             continue;
-        if (best == NULL || cu_interface_compare(one, best) > 0)
+        if (!best || cu_interface_compare(one, best) > 0)
             best = one;
     }
     return best;
@@ -269,16 +269,16 @@ static void choose_fastest(const struct cu_network_config *config, const struct 
 
     for (const struct cu_interface *it = first; it != NULL; it = next_best(config, own->at, it)) {
         at = find_rule(config, it->name, own, rule);
-        if (at != NULL) {
+        if (at) {
             take(config, at, rule, network);
             return;
         }
     }
-    if (own->at != NULL)
+    if (own->at)
         take(config, own->at, CU_NETNAME_OWN, network);
     /* Where the driver does not report how fast the present one is, nobody knows which is faster.
      */
-    if (first == NULL || (!first->fabric && (own->at == NULL || own->at->mbits == 0)))
+    if (!first || (!first->fabric && (!own->at || own->at->mbits == 0)))
         return;
     name_rule(first->name, rule);
     cu_interface_speed(first->mbits, speed, sizeof(speed));
@@ -295,27 +295,27 @@ int cu_network_choose(const struct cu_network_config *config, struct cu_network 
     struct own own = {0};
 
     cu_network_init(network);
-    if (config->peer == NULL && config->interface == NULL)
+    if (!config->peer && !config->interface)
         return 0;
-    if (config->interface != NULL && find_named(config) == NULL)
+    if (config->interface && !find_named(config))
         return no_interface(config, err);
-    if (config->peer != NULL && config->rule != NULL) {
+    if (config->peer && config->rule) {
         at = led_to(config, config->rule, config->interface);
         network->given = config->interface != NULL;
-        if (at != NULL) {
+        if (at) {
             take(config, at, config->rule, network);
             return 0;
         }
     }
-    if (config->peer != NULL)
+    if (config->peer)
         find_own(config, &own);
-    if (config->interface != NULL)
+    if (config->interface)
         return choose_given(config, &own, network, err);
-    if (config->rule == NULL) {
+    if (!config->rule) {
         choose_fastest(config, &own, network);
         return 0;
     }
-    if (own.at != NULL)
+    if (own.at)
         take(config, own.at, CU_NETNAME_OWN, network);
     (void)snprintf(network->note, sizeof(network->note),
                    "the rule %.100s (--address) leads to no address of this node", config->rule);
@@ -376,9 +376,8 @@ static bool is_near(const void *context, const union cu_address *address)
     const struct cu_interface *at =
         interface_with(near->config, &one, false, near->config->interface);
 
-    return at != NULL &&
-           (near->config->interface != NULL ||
-            (near->than == NULL ? at->fabric : cu_interface_compare(at, near->than) > 0));
+    return at && (near->config->interface ||
+                  (!near->than ? at->fabric : cu_interface_compare(at, near->than) > 0));
 }
 
 static void add_by(const struct cu_network_config *config, const char *rule, uint16_t port,
@@ -402,14 +401,14 @@ int cu_network_candidates_of(const struct cu_network_config *config, uint16_t po
     if (rc != 0)
         found->count = 0;
     near.than = interface_with(config, found, false, NULL);
-    if (config->rule != NULL)
+    if (config->rule)
         add_by(config, config->rule, port, found);
-    if (config->interface != NULL) {
+    if (config->interface) {
         name_rule(config->interface, rule);
         add_by(config, rule, port, found);
     }
     for (const struct cu_interface *it = next_best(config, near.than, NULL);
-         it != NULL && config->interface == NULL; it = next_best(config, near.than, it)) {
+         it && !config->interface; it = next_best(config, near.than, it)) {
         name_rule(it->name, rule);
         add_by(config, rule, port, found);
     }

@@ -79,7 +79,7 @@ int cu_network_choose_here(struct cu_network_config *config, struct cu_network *
     if (told) {
         rc = report.rc;
         *network = report.network;
-        if (rc < 0 && err != NULL)
+        if (rc < 0 && err)
             *err = report.err;
     } else {
         config->look_up = nothing;

@@ -40,7 +40,7 @@ ssize_t cu_readfile_small(const char *root, const char *path, char *text, size_t
     ssize_t len;
     int fd, n;
 
-    n = snprintf(full, sizeof(full), "%s%s", root != NULL ? root : "", path);
+    n = snprintf(full, sizeof(full), "%s%s", root ? root : "", path);
     if (n < 0 || (size_t)n >= sizeof(full))
         return -ENAMETOOLONG;
     fd = open(full, O_RDONLY | O_CLOEXEC);
@@ -63,7 +63,7 @@ int cu_readfile_all(int fd, size_t max, char **text, size_t *size)
     size_t room = max < ROOM_FIRST ? max + 1 : ROOM_FIRST;
     char *bytes = malloc(room + 1), *more;
     ssize_t got = 0;
-    int rc = bytes != NULL ? 0 : -ENOMEM;
+    int rc = bytes ? 0 : -ENOMEM;
 
     *text = NULL;
     for (*size = 0; rc == 0; room *= 2) {
@@ -75,7 +75,7 @@ int cu_readfile_all(int fd, size_t max, char **text, size_t *size)
         if (rc != 0 || *size < room)
             break;
         more = malloc(2 * room + 1);
-        if (more != NULL)
+        if (more)
             memcpy(more, bytes, room);
         else
             rc = -ENOMEM;
@@ -84,7 +84,7 @@ int cu_readfile_all(int fd, size_t max, char **text, size_t *size)
         bytes = more;
     }
     if (rc != 0) {
-        if (bytes != NULL)
+        if (bytes)
             explicit_bzero(bytes, *size);
         free(bytes);
         return rc;

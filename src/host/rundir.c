@@ -25,7 +25,7 @@ static bool is_given(void)
 {
     const char *given = getenv("COPPER_RUN_DIR");
 
-    return given != NULL && given[0] != '\0';
+    return given && given[0] != '\0';
 }
 
 /* Has another user taken the name? */
@@ -46,7 +46,7 @@ static bool find_other(uid_t uid, char out[CU_PATH_MAX])
     const struct dirent *entry;
     struct stat st;
 
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+    while (dir && (entry = readdir(dir))) {
         if (strncmp(entry->d_name, start, len) != 0 ||
             (best[0] != '\0' && strcmp(entry->d_name, best) > 0) ||
             fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
@@ -54,7 +54,7 @@ static bool find_other(uid_t uid, char out[CU_PATH_MAX])
             continue;
         snprintf(best, sizeof(best), "%s", entry->d_name);
     }
-    if (dir != NULL)
+    if (dir)
         closedir(dir);
     if (best[0] != '\0')
         snprintf(out, CU_PATH_MAX, "/tmp/%s", best);
@@ -93,7 +93,7 @@ static int make_other(uid_t uid, char out[CU_PATH_MAX])
     char made[64];
 
     snprintf(made, sizeof(made), "/tmp/copper-%lu.XXXXXX", (unsigned long)uid);
-    if (mkdtemp(made) == NULL)
+    if (!mkdtemp(made))
         return -errno;
     if (!find_other(uid, out))
         snprintf(out, CU_PATH_MAX, "%s", made);
@@ -201,7 +201,7 @@ int cu_rundir_file(const char *run_dir, const char *mount_dir, const char *suffi
 
 static bool is_dir_name(const char *name)
 {
-    return name != NULL && name[0] != '\0' && strchr(name, '/') == NULL && strcmp(name, ".") != 0 &&
+    return name && name[0] != '\0' && !strchr(name, '/') && strcmp(name, ".") != 0 &&
            strcmp(name, "..") != 0;
 }
 
@@ -213,7 +213,7 @@ int cu_rundir_default_mount(uid_t uid, char out[CU_PATH_MAX])
     struct passwd entry, *found = NULL;
     int len;
 
-    if (given != NULL && given[0] != '\0') {
+    if (given && given[0] != '\0') {
         len = cu_path_normalise(given, out);
         return len < 0 ? len : 0;
     }
@@ -222,7 +222,7 @@ int cu_rundir_default_mount(uid_t uid, char out[CU_PATH_MAX])
     if (!is_dir_name(user)) {
         snprintf(number, sizeof(number), "%lu", (unsigned long)uid);
         getpwuid_r(uid, &entry, entry_text, sizeof(entry_text), &found);
-        user = found != NULL && is_dir_name(found->pw_name) ? found->pw_name : number;
+        user = found && is_dir_name(found->pw_name) ? found->pw_name : number;
     }
     if (strlen(user) > CU_NAME_MAX)
         return -ENAMETOOLONG;

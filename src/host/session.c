@@ -28,7 +28,7 @@ static const struct scheduler {
 /* One that can stand in a line, between blanks. */
 static bool is_word(const char *text)
 {
-    if (text == NULL || text[0] == '\0' || strlen(text) > 128)
+    if (!text || text[0] == '\0' || strlen(text) > 128)
         return false;
     for (; *text != '\0'; text++)
         if (*text <= ' ' || *text >= 0x7f)
@@ -47,7 +47,7 @@ static unsigned long long start_of(long pid)
     if (pid <= 0 || cu_readfile_small(NULL, path, text, sizeof(text)) <= 0)
         return 0;
     behind = strrchr(text, ')'); /* its name may hold anything */
-    if (behind == NULL ||
+    if (!behind ||
         sscanf(behind + 1,
                " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
                &state, &start) != 2)
@@ -86,7 +86,7 @@ void cu_session_owner(char out[CU_SESSION_MAX])
         const char *id = getenv(schedulers[i].variable);
 
         /* other programs use JOB_ID, too */
-        if (!is_word(id) || (strcmp(schedulers[i].name, "sge") == 0 && getenv("SGE_ROOT") == NULL))
+        if (!is_word(id) || (strcmp(schedulers[i].name, "sge") == 0 && !getenv("SGE_ROOT")))
             continue;
         snprintf(out, CU_SESSION_MAX, "%s %s", schedulers[i].name, id);
         return;
@@ -96,7 +96,7 @@ void cu_session_owner(char out[CU_SESSION_MAX])
 
 bool cu_session_is_job(const char *owner)
 {
-    return owner != NULL && owner[0] != '\0' && strncmp(owner, WORD " ", strlen(WORD) + 1) != 0;
+    return owner && owner[0] != '\0' && strncmp(owner, WORD " ", strlen(WORD) + 1) != 0;
 }
 
 /* The process that the text names, 0: it is not of this host and namespace; start: its own. */
@@ -105,8 +105,8 @@ static long leader_of(const char *session, unsigned long long *start)
     char boot[64], space[64], here[128], there[130];
     long pid = 0;
 
-    if (session == NULL ||
-        sscanf(session, WORD " %63s %63s %ld %llu", boot, space, &pid, start) != 4 || !place(here))
+    if (!session || sscanf(session, WORD " %63s %63s %ld %llu", boot, space, &pid, start) != 4 ||
+        !place(here))
         return 0;
     snprintf(there, sizeof(there), "%s %s", boot, space);
     return strcmp(here, there) == 0 ? pid : 0;
@@ -119,7 +119,7 @@ bool cu_session_is_other(const char *owner)
     long pid;
 
     cu_session_owner(mine);
-    if (owner == NULL || owner[0] == '\0' || strcmp(owner, mine) == 0)
+    if (!owner || owner[0] == '\0' || strcmp(owner, mine) == 0)
         return false;
     if (cu_session_is_job(owner))
         return true;

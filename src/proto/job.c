@@ -111,7 +111,7 @@ static int replace_string(char **at, const char *value)
     size_t size = strlen(value) + 1;
     char *copy = malloc(size);
 
-    if (copy == NULL)
+    if (!copy)
         return -ENOMEM;
     memcpy(copy, value, size);
     free(*at);
@@ -187,8 +187,7 @@ static int set_network(struct cu_job *job, const char *value)
         const char *interface = value + word_len + 1;
 
         len = strlen(interface);
-        if (len == 0 || len > IFNAME_MAX || strpbrk(interface, "/: ") != NULL ||
-            has_control(interface))
+        if (len == 0 || len > IFNAME_MAX || strpbrk(interface, "/: ") || has_control(interface))
             return -EINVAL;
     }
     return replace_string(&job->network, value);
@@ -308,13 +307,13 @@ int cu_job_set(struct cu_job *job, const char *name, const char *value, const ch
     const struct option *o;
     int rc;
 
-    if (label == NULL)
+    if (!label)
         label = name;
     if (i < 0)
         return cu_error_set(err, -EINVAL, "%s: there is no option \"%.*s\"", label, SHOWN, name);
     o = &options[i];
     rc = set_value(job, o, value);
-    if (rc == -EINVAL && o->allowed != NULL)
+    if (rc == -EINVAL && o->allowed)
         return cu_error_set(err, rc, "%s: \"%.*s%s\" is not %s; allowed %s", label, SHOWN, value,
                             dots, o->what, o->allowed);
     if (rc == -EINVAL)
@@ -406,7 +405,7 @@ bool cu_job_option_format(unsigned i, const struct cu_job *job, char out[CU_JOB_
     case KIND_SIZE:
         return format_number(o, *(const uint64_t *)at, out);
     }
-    if (text != NULL)
+    if (text)
         snprintf(out, CU_JOB_VALUE_MAX, "%s", text);
     return text != NULL;
 }

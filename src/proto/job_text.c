@@ -31,8 +31,7 @@ __attribute__((format(printf, 2, 3))) static void put(struct text *t, const char
     int n;
 
     va_start(args, format);
-    n = vsnprintf(t->at != NULL ? t->at + t->len : NULL, t->at != NULL ? t->size - t->len : 0,
-                  format, args);
+    n = vsnprintf(t->at ? t->at + t->len : NULL, t->at ? t->size - t->len : 0, format, args);
     va_end(args);
     if (n > 0)
         t->len += (size_t)n;
@@ -65,13 +64,13 @@ char *cu_job_encode(const struct cu_job *job)
     struct text t = {NULL, 0, 0};
     char *hosts = cu_hostlist_text(&job->hosts, '\n');
 
-    if (hosts == NULL)
+    if (!hosts)
         return NULL;
     put_job(&t, job, hosts);
     t.size = t.len + 1;
     t.at = malloc(t.size);
     t.len = 0;
-    if (t.at != NULL)
+    if (t.at)
         put_job(&t, job, hosts);
     free(hosts);
     return t.at;
@@ -101,7 +100,7 @@ static const char *take_line(struct decoder *d, size_t *len)
 
     d->line++;
     *len = 0;
-    if (newline == NULL) {
+    if (!newline) {
         (void)refuse(d, left > 0 ? "is cut off" : "the text ends too early");
         return NULL;
     }
@@ -154,10 +153,10 @@ static int take_fields(struct decoder *d, uint64_t *host_count)
         const char *line = take_line(d, &len), *space;
         int rc;
 
-        if (line == NULL)
+        if (!line)
             return -EINVAL;
         space = memchr(line, ' ', len);
-        if (space == NULL || space == line)
+        if (!space || space == line)
             return refuse(d, "is not \"name value\"");
         name_len = (size_t)(space - line);
         len -= name_len + 1;
@@ -192,7 +191,7 @@ static int refuse_repeats(struct decoder *d, const struct cu_hosts *hosts)
     char **sorted = malloc(hosts->count * sizeof(*sorted));
     int rc = 0;
 
-    if (sorted == NULL)
+    if (!sorted)
         return cu_error_set(d->err, -ENOMEM, "job description: out of memory");
     memcpy(sorted, hosts->names, hosts->count * sizeof(*sorted));
     qsort(sorted, hosts->count, sizeof(*sorted), compare_strings);
@@ -209,14 +208,14 @@ static int take_hosts(struct decoder *d, uint64_t count)
     struct cu_hosts *hosts = &d->job->hosts;
 
     hosts->names = count > 0 ? calloc((size_t)count, sizeof(*hosts->names)) : NULL;
-    if (hosts->names == NULL)
+    if (!hosts->names)
         return cu_error_set(d->err, -ENOMEM, "job description: out of memory");
     while (hosts->count < count) {
         size_t len;
         const char *line = take_line(d, &len);
         int rc;
 
-        if (line == NULL)
+        if (!line)
             return -EINVAL;
         rc = cu_hostlist_append(hosts, (size_t)count, line, len);
         if (rc == -ENOMEM)
@@ -236,14 +235,14 @@ static int decode(struct decoder *d)
     const char *line = take_line(d, &len);
     int rc;
 
-    if (line == NULL)
+    if (!line)
         return -EINVAL;
     if (len != strlen(FIRST_LINE) || memcmp(line, FIRST_LINE, len) != 0)
         return refuse(d, "is not \"" FIRST_LINE "\": not a job of this version of Copper");
     rc = take_fields(d, &host_count);
     if (rc != 0)
         return rc;
-    if (!d->seen_id || !d->seen_key || d->job->mount_dir == NULL || d->job->log_dir == NULL)
+    if (!d->seen_id || !d->seen_key || !d->job->mount_dir || !d->job->log_dir)
         return refuse(d, "id, key, mount or log_dir is missing");
     return take_hosts(d, host_count);
 }
@@ -263,7 +262,7 @@ int cu_job_decode(const char *text, size_t size, struct cu_job *job, struct cu_e
     else if (size > CU_JOB_TEXT_MAX)
         rc = cu_error_set(err, -EINVAL, "job description: has %zu bytes; allowed are %u", size,
                           CU_JOB_TEXT_MAX);
-    else if (size > 0 && memchr(text, '\0', size) != NULL)
+    else if (size > 0 && memchr(text, '\0', size))
         rc = cu_error_set(err, -EINVAL, "job description: has a NUL byte");
     else
         rc = decode(&d);

@@ -169,13 +169,13 @@ struct cu_serve *cu_serve_create(const char *list)
     char path[CU_PATH_MAX];
     int len = 0;
 
-    if (serve == NULL || list == NULL)
+    if (!serve || !list)
         return serve;
     while (serve->count < CU_SERVE_PATHS_MAX && (len = take_path(&list, path)) > 0) {
         char *copy = strdup(path);
 
-        len = copy != NULL ? len : -ENOMEM;
-        if (copy == NULL)
+        len = copy ? len : -ENOMEM;
+        if (!copy)
             break;
         serve->paths[serve->count].path = copy;
         serve->paths[serve->count++].len = (size_t)len;
@@ -188,7 +188,7 @@ struct cu_serve *cu_serve_create(const char *list)
 
 void cu_serve_destroy(struct cu_serve *serve)
 {
-    for (size_t i = 0; serve != NULL && i < serve->count; i++)
+    for (size_t i = 0; serve && i < serve->count; i++)
         free(serve->paths[i].path);
     free(serve);
 }
@@ -345,7 +345,7 @@ static size_t find_secret(const char *path, size_t len, size_t from)
 {
     for (size_t start = 1, before = 1; start < len;) {
         const char *slash = memchr(path + start, '/', len - start);
-        size_t end = slash != NULL ? (size_t)(slash - path) : len;
+        size_t end = slash ? (size_t)(slash - path) : len;
 
         if (end > from && is_secret(path, before, start, end))
             return end;
@@ -360,7 +360,7 @@ enum cu_serve_what cu_serve_judge(const struct cu_serve *serve, const char *path
     bool within, leads = false;
     size_t longest = 0;
 
-    if (serve == NULL)
+    if (!serve)
         return CU_SERVE_ALL;
     within = serve->count == 0;
     for (size_t i = 0; i < serve->count; i++) {
@@ -397,7 +397,7 @@ bool cu_serve_lists(const struct cu_serve *serve, const char *dir, size_t dir_le
     size_t name_len = strlen(name);
     int len;
 
-    if (serve == NULL ||
+    if (!serve ||
         (what == CU_SERVE_ALL && !may_be_hidden(name, name_len) && !needs_care(dir, dir_len)))
         return true;
     len = dir_len < sizeof(path) && name_len <= CU_NAME_MAX

@@ -59,7 +59,7 @@ static void settle(struct cu_wish *wish, const char *text)
     struct cu_error err;
 
     *wish = site;
-    if (text != NULL && cu_wish_take(wish, text, &err) != 0)
+    if (text && cu_wish_take(wish, text, &err) != 0)
         wish->on = false; /* it was refused where it was given */
 }
 
@@ -70,7 +70,7 @@ static int take_option(int val, const char *text, int remote)
     struct cu_error err;
 
     (void)val;
-    text = text == NULL || strcmp(text, "(null)") == 0 ? "" : text;
+    text = !text || strcmp(text, "(null)") == 0 ? "" : text;
     if (strlen(text) >= sizeof(given) || cu_wish_take(&wish, text, &err) != 0) {
         slurm_error("--copper: %s", strlen(text) >= sizeof(given) ? "is too long" : err.text);
         return ESPANK_BAD_ARG;
@@ -128,7 +128,7 @@ static bool is_decided(const char *value, const char *job, const char **text)
 {
     size_t len = strlen(job);
 
-    if (value == NULL || len == 0 || strncmp(value, job, len) != 0 || value[len] != ' ')
+    if (!value || len == 0 || strncmp(value, job, len) != 0 || value[len] != ' ')
         return false;
     *text = value + len + 1;
     return true;
@@ -161,9 +161,9 @@ int slurm_spank_local_user_init(spank_t spank, int argc, char **argv)
     (void)argv;
     text = is_given ? given : getenv(ENV_OPTION);
     settle(&wish, text);
-    if (!wish.on || job == NULL || (decided != NULL && strcmp(decided, "no") == 0))
+    if (!wish.on || !job || (decided && strcmp(decided, "no") == 0))
         return ESPANK_SUCCESS;
-    note_decision(job, text != NULL ? text : "", decision);
+    note_decision(job, text ? text : "", decision);
     if (is_decided(decided, job, &text))
         return ESPANK_SUCCESS;
     if (spank_get_item(spank, S_JOB_UID, &uid) != ESPANK_SUCCESS ||
@@ -192,7 +192,7 @@ static int find_mount(spank_t spank, const struct cu_wish *wish, uid_t uid, char
     unsetenv("USER");
     if (spank_getenv(spank, "USER", value, sizeof(value)) == ESPANK_SUCCESS)
         setenv("USER", value, 1);
-    if (word != NULL)
+    if (word)
         setenv(ENV_MOUNT, word, 1);
     else if (spank_getenv(spank, ENV_MOUNT, value, sizeof(value)) == ESPANK_SUCCESS)
         setenv(ENV_MOUNT, value, 1);
@@ -247,7 +247,7 @@ int slurm_spank_task_init(spank_t spank, int argc, char **argv)
     (void)spank_getenv(spank, ENV_SPANK, decided, sizeof(decided));
     if (strcmp(decided, "no") == 0)
         return ESPANK_SUCCESS;
-    if (text == NULL)
+    if (!text)
         (void)is_decided(decided, job, &text);
     settle(&wish, text);
     if (!wish.on)

@@ -45,7 +45,7 @@ void cu_run_user(uid_t uid, gid_t gid, struct cu_run_user *user)
     char text[16384];
 
     *user = (struct cu_run_user){.uid = uid, .gid = gid};
-    if (getpwuid_r(uid, &entry, text, sizeof(text), &found) != 0 || found == NULL)
+    if (getpwuid_r(uid, &entry, text, sizeof(text), &found) != 0 || !found)
         return;
     snprintf(user->name, sizeof(user->name), "%s", found->pw_name);
     if (gid == (gid_t)-1)
@@ -58,12 +58,12 @@ int cu_run_prefix(char prefix[CU_PATH_MAX])
     Dl_info info;
     char *slash;
 
-    if (dladdr((void *)(uintptr_t)cu_run_prefix, &info) == 0 || info.dli_fname == NULL ||
-        realpath(info.dli_fname, self) == NULL)
+    if (dladdr((void *)(uintptr_t)cu_run_prefix, &info) == 0 || !info.dli_fname ||
+        !realpath(info.dli_fname, self))
         return -ENOENT;
     for (int up = 0; up < 4; up++) { /* PREFIX/lib64/slurm, PREFIX/lib/x86_64-linux-gnu/slurm */
         slash = strrchr(self, '/');
-        if (slash == NULL)
+        if (!slash)
             break;
         *slash = '\0';
         snprintf(programs, sizeof(programs), "%s/bin/launch_copper.sh", self);
@@ -82,10 +82,10 @@ static char **guarded(char *const *environment)
     size_t count = 0, kept = 0;
     char **copy;
 
-    while (environment[count] != NULL)
+    while (environment[count])
         count++;
     copy = calloc(count + 2, sizeof(*copy));
-    if (copy == NULL)
+    if (!copy)
         return NULL;
     for (size_t i = 0; i < count; i++)
         if (strncmp(environment[i], NO_SPANK, strlen("COPPER_SPANK=")) != 0)
@@ -96,7 +96,7 @@ static char **guarded(char *const *environment)
 
 static bool is_self(const struct cu_run_user *user)
 {
-    return user == NULL || (getuid() == user->uid && geteuid() == user->uid);
+    return !user || (getuid() == user->uid && geteuid() == user->uid);
 }
 
 /* The groups of the user, as far as this process must become that user. 0 or -ENOMEM. */
@@ -108,8 +108,7 @@ static int find_groups(struct program *p)
         return 0;
     p->group_count = GROUPS_MAX;
     p->groups = calloc(GROUPS_MAX, sizeof(*p->groups));
-    if (p->groups == NULL ||
-        getgrouplist(p->user->name, p->user->gid, p->groups, &p->group_count) < 0)
+    if (!p->groups || getgrouplist(p->user->name, p->user->gid, p->groups, &p->group_count) < 0)
         return -ENOMEM;
     return 0;
 }
@@ -215,14 +214,14 @@ static bool listen_to(int pidfd, int pipe_fd, int timeout_ms, char *why, size_t 
 /* 0, or -EIO or -ETIMEDOUT with why; why is what the program has said in any case. */
 static int run(struct program *p, int timeout_ms, char why[CU_RUN_TEXT_MAX])
 {
-    char *const *base = p->environment != NULL ? p->environment : environ;
+    char *const *base = p->environment ? p->environment : environ;
     char **environment = guarded(base);
     int fds[2] = {-1, -1}, pidfd = -1, status = 0, rc = -EIO;
     pid_t pid = -1;
     size_t len;
 
     why[0] = '\0';
-    if (environment == NULL || find_groups(p) != 0 || pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0)
+    if (!environment || find_groups(p) != 0 || pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0)
         goto out;
     pid = fork();
     if (pid == 0)

@@ -244,9 +244,9 @@ static bool is_candidate(const struct cu_core *core, const struct neighbor *neig
     return false;
 }
 
-/* The earliest deadline of all neighbors. Recomputed after each change, except changes that only
- * move a deadline to a later time, which are most of them; a tick that comes too early corrects
- * it. */
+/* The earliest deadline of all neighbors, when nothing is due now. Recomputed after each change,
+ * except changes that only move a deadline to a later time, which are most of them; a tick that
+ * comes too early corrects it. */
 static void update_deadline(struct cu_core *core)
 {
     uint64_t at = UINT64_MAX;
@@ -267,6 +267,13 @@ static void update_deadline(struct cu_core *core)
             at = earlier(at, neighbor->child_heard_ns + CHILD_GONE_NS);
     }
     core->neighbors_deadline_ns = at;
+}
+
+/* Does what is due, which the next deadline does not contain. */
+static void settle(struct cu_core *core)
+{
+    update_all(core);
+    update_deadline(core);
 }
 
 uint64_t cu_neighbors_deadline(const struct cu_core *core)
@@ -291,7 +298,7 @@ void cu_neighbors_up(struct cu_core *core, struct cu_peer peer)
         neighbor->child_trees = 0;
         neighbor->child_heard_ns = core->now_ns;
         cu_refresh_tell_anew(core, neighbor, CU_CHILD);
-        update_deadline(core);
+        settle(core);
         return;
     }
     neighbor->state = PARENT_UP;
@@ -302,8 +309,7 @@ void cu_neighbors_up(struct cu_core *core, struct cu_peer peer)
     neighbor->heard_ns = core->now_ns;
     neighbor->pinged_ns = 0;
     neighbor->joined = 0;
-    update_all(core);
-    update_deadline(core);
+    settle(core);
 }
 
 static uint64_t retry_delay(const struct neighbor *neighbor, uint64_t first_ns, uint64_t max_ns)
@@ -356,7 +362,7 @@ void cu_neighbors_down(struct cu_core *core, struct cu_peer peer, int error)
     if (peer.side == CU_PARENT) {
         if (neighbor->state != PARENT_NONE)
             parent_down(core, neighbor, error);
-        update_deadline(core);
+        settle(core);
         return;
     }
     if (neighbor->child)
@@ -378,7 +384,7 @@ void cu_neighbors_distrust(struct cu_core *core, uint32_t rank)
     cu_neighbors_todo(core, neighbor, SEND_DISCONNECT_PARENT);
     parent_down(core, neighbor, EPROTO);
     neighbor->retry_ns = core->now_ns + DISTRUST_NS;
-    update_deadline(core);
+    settle(core);
 }
 
 void cu_neighbors_heard(struct cu_core *core, struct cu_peer peer)
@@ -442,6 +448,5 @@ void cu_neighbors_tick(struct cu_core *core)
         tick_child(core, neighbor);
         tick_unused(core, neighbor);
     }
-    update_all(core);
-    update_deadline(core);
+    settle(core);
 }

@@ -155,6 +155,26 @@ static void lost_child_is_not_ready_any_more(void **state)
     node_free(n);
 }
 
+/* A child's connection is handled after the time for the next attempt and before the timer is: at
+ * the start of a job both happen at once. */
+static void an_attempt_that_is_due_is_made_although_a_child_comes_first(void **state)
+{
+    struct node *n = node_new(1, 4);
+
+    (void)state;
+    cu_core_peer_down(n->core, cu_peer_parent(0), ECONNREFUSED, n->now);
+    drain(n);
+    assert_int_equal(n->connects, 1);
+    n->now = cu_core_deadline(n->core);
+    cu_core_peer_up(n->core, cu_peer_child(3), n->now);
+    drain(n);
+    if (cu_core_deadline(n->core) <= n->now)
+        cu_core_tick(n->core, n->now);
+    drain(n);
+    assert_int_equal(n->connects, 2);
+    node_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +185,7 @@ int main(void)
         cmocka_unit_test(a_parent_that_is_silent_for_long_is_replaced_at_once),
         cmocka_unit_test(busy_parent_is_passed_by),
         cmocka_unit_test(lost_child_is_not_ready_any_more),
+        cmocka_unit_test(an_attempt_that_is_due_is_made_although_a_child_comes_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

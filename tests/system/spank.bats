@@ -275,14 +275,3 @@ END
     seen node1
     echo >"$work/go"
 }
-
-@test "daemons that are killed leave nothing behind the job's end" {
-    # Frozen first: a daemon unmounts when its supervisor dies.
-    run -0 batch -N 3 --copper <<END
-srun -n3 sh -c 'd=\$("$CLUSTER_BIN/daemons"); kill -STOP \$d; kill -9 \$("$CLUSTER_BIN/daemons" super) \$d'
-srun -n3 grep -c "$mount" /proc/self/mountinfo
-END
-    [ "$(grep -cx 1 <<<"$output")" = 3 ]
-    all_free
-    nothing_left
-}

@@ -21,15 +21,20 @@ static uint32_t file_of(const struct cu_sim_node *node, const struct cu_ahead_di
     return node->sim->world->dirs[dir - node->dirs];
 }
 
+static struct cu_request request_of(const struct cu_ahead_want *want)
+{
+    return (struct cu_request){.kind = want->kind,
+                               .flags = want->content ? CU_WANT_CONTENT : 0,
+                               .path = want->path,
+                               .path_len = want->path_len,
+                               .version = want->version,
+                               .chunk = want->chunk};
+}
+
 static void on_want(void *context, const struct cu_ahead_want *want)
 {
     struct cu_sim_node *node = context;
-    struct cu_request what = {.kind = want->kind,
-                              .flags = want->content ? CU_WANT_CONTENT : 0,
-                              .path = want->path,
-                              .path_len = want->path_len,
-                              .version = want->version,
-                              .chunk = want->chunk};
+    struct cu_request what = request_of(want);
 
     cu_core_prefetch(node->core, &what, node->sim->engine.now_ns);
 }
@@ -37,12 +42,7 @@ static void on_want(void *context, const struct cu_ahead_want *want)
 static int on_fetch(void *context, const struct cu_ahead_want *want, uint32_t tag)
 {
     struct cu_sim_node *node = context;
-    struct cu_request what = {.kind = want->kind,
-                              .flags = want->content ? CU_WANT_CONTENT : 0,
-                              .path = want->path,
-                              .path_len = want->path_len,
-                              .version = want->version,
-                              .chunk = want->chunk};
+    struct cu_request what = request_of(want);
 
     return cu_core_want(node->core, &what, CU_SIM_FETCH | tag, node->sim->engine.now_ns);
 }

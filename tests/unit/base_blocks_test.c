@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
+
+#include "resident.h"
 
 /* Sanitizers have memory of their own for all memory. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -60,21 +61,6 @@ static size_t mapped_kib(void)
     assert_int_equal(fscanf(f, "%lu", &n), 1);
     fclose(f);
     return n * 4;
-}
-
-/* Counted page by page, without those of the program: the figure in statm is late, and has them. */
-static size_t resident_kib(void)
-{
-    FILE *f = fopen("/proc/self/smaps_rollup", "r");
-    char line[256];
-    unsigned long n = 0;
-
-    assert_non_null(f);
-    while (n == 0 && fgets(line, sizeof(line), f))
-        (void)sscanf(line, "Anonymous: %lu kB", &n);
-    fclose(f);
-    assert_true(n > 0);
-    return n;
 }
 
 static void take_all(struct cu_blocks *pool, unsigned char *blocks[COUNT])
@@ -226,7 +212,6 @@ int main(void)
         cmocka_unit_test(what_is_given_for_later_is_returned_later),
     };
 
-    /* khugepaged brings memory back that was returned (blocks.c). */
-    assert_int_equal(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0), 0);
+    keep_returned_memory_away();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "resident.h"
+
 /* Sanitizers keep what is freed for a while, and have memory of their own for all memory. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define MEASURED false
@@ -37,17 +39,6 @@ static uint32_t next(uint32_t *seed)
 {
     *seed = *seed * 1664525u + 1013904223u;
     return *seed >> 8;
-}
-
-static size_t resident_kib(void)
-{
-    FILE *f = fopen("/proc/self/statm", "r");
-    unsigned long n = 0;
-
-    assert_non_null(f);
-    assert_int_equal(fscanf(f, "%*u %lu", &n), 1);
-    fclose(f);
-    return n * 4;
 }
 
 /* Mostly small ones, as a cache has them. */
@@ -247,5 +238,6 @@ int main(void)
         cmocka_unit_test(what_is_owed_is_returned),
     };
 
+    keep_returned_memory_away();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,9 +8,19 @@ complete -c copper -n __fish_use_subcommand -a refresh -d 'drops what is cached'
 complete -c copper -n __fish_use_subcommand -a doctor -d 'what could keep Copper from working'
 complete -c copper -n __fish_use_subcommand -a epilogue -d 'takes away what dead daemons of a user left'
 complete -c copper -n '__fish_seen_subcommand_from epilogue' -x -a '(__fish_complete_users)'
-complete -c copper -n __fish_use_subcommand -a run -d 'runs a command'
 complete -c copper -n __fish_use_subcommand -a trace -d 'recipes: what a start touches'
 complete -c copper -n '__fish_seen_subcommand_from trace' -F -a 'record show merge'
+complete -c copper -n __fish_use_subcommand -a run -d 'runs a command that reads through Copper'
+complete -c copper -n __fish_use_subcommand -a path -d 'the other name of a path'
+complete -c copper -n __fish_use_subcommand -a env -d 'variables with the prefix of the mount'
+complete -c copper -n '__fish_seen_subcommand_from run' -l over -x -a '(__fish_complete_directories)' -d 'serve these'
+complete -c copper -n '__fish_seen_subcommand_from run' -l not -x -a '(__fish_complete_directories)' -d 'leave these'
+complete -c copper -n '__fish_seen_subcommand_from run' -l rw -x -a '(__fish_complete_directories)' -d 'the job writes there'
+complete -c copper -n '__fish_seen_subcommand_from run' -l show -d 'what would be served'
+complete -c copper -n '__fish_seen_subcommand_from run' -l prefix-instead -d 'where it cannot be done'
+complete -c copper -n '__fish_seen_subcommand_from path' -F
+complete -c copper -n '__fish_seen_subcommand_from env' -l undo -d 'without the prefix'
+complete -c copper -n '__fish_seen_subcommand_from env' -l shell -x -a 'bash zsh csh fish' -d 'for which'
 complete -c copper -n __fish_use_subcommand -a config -d 'each setting of a launch'
 complete -c copper -n __fish_use_subcommand -a help -d 'help on a command'
 complete -c copper -n __fish_use_subcommand -l version -d version
@@ -25,7 +35,7 @@ complete -c copper -n '__fish_seen_subcommand_from stop' -l here -d 'this node o
 complete -c copper -n '__fish_seen_subcommand_from stop' -l job-id -x -d 'job'
 complete -c copper -n '__fish_seen_subcommand_from refresh' -F
 complete -c copper -n '__fish_seen_subcommand_from run' -a '(__fish_complete_subcommand --fcs-skip=2)'
-complete -c copper -n '__fish_seen_subcommand_from help' -a 'status stats stop refresh doctor epilogue run config trace'
+complete -c copper -n '__fish_seen_subcommand_from help' -a 'status stats stop refresh doctor epilogue run path env config trace'
 # config takes the options of a launch.
 complete -c copper -n '__fish_seen_subcommand_from config' -a '(__copper_of_launch)'
 function __copper_of_launch

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,6 +36,13 @@ static const struct known_option {
     {'w', "--wait", NULL, "return when all nodes are ready"},
     {'t', "--timeout", "SECONDS", "with --wait: at most so long (20)"},
     {'i', "--job-id", "ID", "only the daemon of this job"},
+    {'o', "--over", "DIR,...", "serve these directories, not those that are found"},
+    {'x', "--not", "DIR,...", "leave these as they are"},
+    {'r', "--rw", "DIR,...", "leave these as they are: the job writes there"},
+    {'s', "--show", NULL, "print which directories would be served, and why"},
+    {'p', "--prefix-instead", NULL, "where that cannot be done: set variables as copper env does"},
+    {'S', "--shell", "SHELL", "bash, zsh, csh or fish (by $SHELL)"},
+    {'u', "--undo", NULL, "the original paths again"},
 };
 #define KNOWN_COUNT (sizeof(known_options) / sizeof(known_options[0]))
 
@@ -72,6 +80,20 @@ void cu_cli_say(FILE *out, const char *format, ...)
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     print_line(out, text);
+}
+
+static struct sigaction pipe_before;
+
+void cu_cli_ignore_pipe(void)
+{
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+    (void)sigaction(SIGPIPE, &ignore, &pipe_before);
+}
+
+void cu_cli_restore_pipe(void)
+{
+    (void)sigaction(SIGPIPE, &pipe_before, NULL);
 }
 
 void cu_cli_help(const struct cu_command *command)
@@ -137,6 +159,29 @@ static int take_mount(struct cu_cli_options *options, const char *value)
     return -1;
 }
 
+static int take_list(struct cu_cli_lists *lists, const char *name, const char *value)
+{
+    if (lists->count == CU_CLI_LISTS_MAX)
+        return cu_cli_fail(CU_EXIT_USAGE, "%s: at most %u times", name, CU_CLI_LISTS_MAX);
+    lists->values[lists->count++] = value;
+    return -1;
+}
+
+/* Options that stand for themselves. */
+static void take_flag(struct cu_cli_options *options, char letter)
+{
+    const struct {
+        char letter;
+        bool *flag;
+    } flags[] = {{'j', &options->json}, {'a', &options->all},           {'n', &options->nodes},
+                 {'h', &options->here}, {'w', &options->wait},          {'s', &options->show},
+                 {'u', &options->undo}, {'p', &options->prefix_instead}};
+
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+        if (flags[i].letter == letter)
+            *flags[i].flag = true;
+}
+
 static int take_option(struct cu_cli_options *options, char letter, const char *value)
 {
     uint64_t number;
@@ -154,23 +199,19 @@ static int take_option(struct cu_cli_options *options, char letter, const char *
     case 'i':
         options->job_id = value;
         return -1;
-    case 'j':
-        options->json = true;
+    case 'o':
+        return take_list(&options->over, "--over", value);
+    case 'x':
+        return take_list(&options->without, "--not", value);
+    case 'r':
+        return take_list(&options->rw, "--rw", value);
+    case 'S':
+        options->shell = value;
         return -1;
-    case 'a':
-        options->all = true;
-        return -1;
-    case 'n':
-        options->nodes = true;
-        return -1;
-    case 'h':
-        options->here = true;
-        return -1;
-    case 'w':
-        options->wait = true;
+    default:
+        take_flag(options, letter);
         return -1;
     }
-    return -1;
 }
 
 int cu_cli_parse(const struct cu_command *command, int argc, char **argv,

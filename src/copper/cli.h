@@ -34,16 +34,27 @@ struct cu_command {
 
 extern const struct cu_command cu_command_status, cu_command_stats, cu_command_stop,
     cu_command_epilogue, cu_command_refresh, cu_command_doctor, cu_command_run, cu_command_config,
-    cu_command_trace, cu_command_job;
+    cu_command_trace, cu_command_job, cu_command_path, cu_command_env;
+
+#define CU_CLI_LISTS_MAX 32u
+
+/* The values of an option that may be given several times; borrowed. */
+struct cu_cli_lists {
+    const char *values[CU_CLI_LISTS_MAX];
+    unsigned count;
+};
 
 /* Options of the commands, by the letters of cu_command.options: v -v/--mount, j --json, a --all,
- * n --nodes, h --here, w --wait, t --timeout, i --job-id. */
+ * n --nodes, h --here, w --wait, t --timeout, i --job-id, o --over, x --not, r --rw, s --show,
+ * p --prefix-instead, S --shell, u --undo. */
 struct cu_cli_options {
     char mount[CU_PATH_MAX]; /* normal form; the default when not given */
-    bool mount_given, json, all, nodes, here, wait;
-    uint32_t timeout_s; /* 0: not given */
-    const char *job_id; /* 32 hex digits or NULL; borrowed */
-    int first;          /* index of the first operand in argv */
+    bool mount_given, json, all, nodes, here, wait, show, prefix_instead, undo;
+    struct cu_cli_lists over, without, rw; /* each value: directories with commas */
+    const char *shell;                     /* NULL: not given */
+    uint32_t timeout_s;                    /* 0: not given */
+    const char *job_id;                    /* 32 hex digits or NULL; borrowed */
+    int first;                             /* index of the first operand in argv */
 };
 
 /* Parses argv, refuses operands where the command takes none; -1 to go on, else the exit status
@@ -54,6 +65,10 @@ int cu_cli_parse(const struct cu_command *command, int argc, char **argv,
  * memory). -1 with *result, a new reference; or the exit status, after an error message was
  * printed. */
 int cu_cli_call(const char *mount, json_t *request, int timeout_ms, json_t **result);
+/* Ignores SIGPIPE for this program; the other one makes it what it was, for a command that this
+ * process becomes. */
+void cu_cli_ignore_pipe(void);
+void cu_cli_restore_pipe(void);
 void cu_cli_help(const struct cu_command *command);
 /* "copper: ..." on standard error; returns the status, so that it can be returned at once. */
 __attribute__((format(printf, 2, 3))) int cu_cli_fail(enum cu_exit status, const char *format, ...);

@@ -6,6 +6,7 @@
 #include "copper/cli.h"
 #include "copper/doctor_fuse.h"
 #include "copper/progress.h"
+#include "host/nspace.h"
 #include "host/rundir.h"
 #include "host/trust.h"
 #include "proto/serve.h"
@@ -82,6 +83,20 @@ static void check_mount(const char *mount, struct cu_finding *f)
              error == ENOTCONN               ? "a dead daemon's mount: run stop_copper.sh"
              : error != 0 && error != ENOENT ? strerror(error)
                                              : "");
+}
+
+/* What copper run needs beyond a mount. Where it is not there, paths below the mount still work. */
+static void check_namespaces(struct cu_finding *f)
+{
+    struct cu_error err;
+
+    f->good = true;
+    if (cu_nspace_try(&err) == 0)
+        snprintf(f->text, sizeof(f->text), "original paths (copper run): can be served");
+    else
+        snprintf(f->text, sizeof(f->text),
+                 "original paths (copper run): cannot be served: %.380s; paths below the mount can",
+                 err.text);
 }
 
 /* The daemon's own view, a new reference; NULL when there is none. */
@@ -267,7 +282,7 @@ static int print_json(const struct cu_finding *findings, size_t count, json_t *d
 static int run(const struct cu_command *command, int argc, char **argv)
 {
     struct cu_cli_options options;
-    struct cu_finding findings[CU_DOCTOR_FUSE + 9], *rest = findings + CU_DOCTOR_FUSE;
+    struct cu_finding findings[CU_DOCTOR_FUSE + 10], *rest = findings + CU_DOCTOR_FUSE;
     const size_t count = sizeof(findings) / sizeof(findings[0]);
     int status = cu_cli_parse(command, argc, argv, &options);
     bool good = true;
@@ -275,6 +290,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
 
     if (status >= 0)
         return status;
+    check_namespaces(&rest[9]); /* before there is a second thread */
     cu_progress_begin("looking");
     cu_doctor_fuse(findings);
     check_kernel(&rest[0]);

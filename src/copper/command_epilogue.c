@@ -118,6 +118,7 @@ static bool ends_with(const char *name, const char *suffix)
 /* Removes locks without a mount, sockets without a daemon, and job files. */
 static void do_files(struct epilogue *e)
 {
+    static const char *const sockets[] = {"sock", "view"};
     DIR *dir = opendir(e->run_dir);
     const struct dirent *entry;
     char path[2 * CU_PATH_MAX];
@@ -133,8 +134,10 @@ static void do_files(struct epilogue *e)
         cu_lock_see(path, &lock);
         if (lock.fd >= 0 && !lock.held) {
             e->taken += unlink(path) == 0;
-            memcpy(path + strlen(path) - strlen("lock"), "sock", strlen("sock"));
-            unlink(path);
+            for (size_t i = 0; i < sizeof(sockets) / sizeof(sockets[0]); i++) {
+                memcpy(path + strlen(path) - strlen("lock"), sockets[i], strlen("lock"));
+                unlink(path);
+            }
         }
         cu_lock_unsee(&lock);
     }

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* copper run: a command with isatty.so preloaded. The library is the installed file itself and is
- * not read through the mount: the paths below the mount directory belong to the job only as long as
- * it runs, and these processes may run longer. */
+/* copper run: a command that sees the original paths, served by Copper, and with isatty.so
+ * preloaded. The library is the installed file itself and is not read through the mount: the paths
+ * below the mount directory belong to the job only as long as it runs, and these processes may run
+ * longer. */
+#include "base/text.h"
 #include "control/client.h"
+#include "copper/candidates.h"
 #include "copper/cli.h"
+#include "copper/launch_options.h"
+#include "copper/prefix.h"
+#include "copper/view.h"
 #include "host/trust.h"
 
 #include <errno.h>
@@ -77,8 +83,8 @@ static int check_way(const char *mount, struct cu_error *err)
     return rc;
 }
 
-/* The library's path, when a job runs. -1, or the exit status. */
-static int choose_library(const char *mount, char path[CU_PATH_MAX])
+/* The library's path, when a job runs; *here: on this node. -1, or the exit status. */
+static int choose_library(const char *mount, char path[CU_PATH_MAX], bool *here)
 {
     struct cu_client client;
     struct cu_error err;
@@ -87,6 +93,7 @@ static int choose_library(const char *mount, char path[CU_PATH_MAX])
     if (cu_client_open(mount, &client, &err) != 0)
         return cu_cli_fail(CU_EXIT_NOT_RUN, "%s", err.text);
     cu_client_close(&client);
+    *here = !client.peer;
     if (!client.peer && check_way(mount, &err) != 0)
         return cu_cli_fail(CU_EXIT_NOT_RUN, "run: %s", err.text);
     rc = find_library(mount, path, &err);
@@ -99,37 +106,191 @@ static int choose_library(const char *mount, char path[CU_PATH_MAX])
     return -1;
 }
 
+/* For each directory of the lists (commas between them) a call of take. -1, or the exit status. */
+struct taker {
+    struct cu_choice *choice;
+    const struct cu_origin *origin;
+    const char *option; /* NULL: --over */
+};
+
+static int take_lists(const struct taker *taker, const struct cu_cli_lists *lists)
+{
+    struct cu_error err;
+
+    for (unsigned i = 0; i < lists->count; i++) {
+        for (const char *at = lists->values[i]; *at != '\0';) {
+            size_t len = strcspn(at, ",");
+            char dir[2 * CU_PATH_MAX];
+            int rc;
+
+            snprintf(dir, sizeof(dir), "%s%s%.*s", at[0] == '/' ? "" : taker->choice->cwd,
+                     at[0] == '/' ? "" : "/", (int)len, at);
+            rc = taker->option != NULL ? cu_choice_keep(taker->choice, dir, taker->option, &err)
+                                       : cu_choice_name(taker->choice, taker->origin, dir, &err);
+            if (rc < 0)
+                return cu_cli_fail(CU_EXIT_NOT_RUN, "run: %s", err.text);
+            at += len + (at[len] == ',');
+        }
+    }
+    return -1;
+}
+
+/* What is bound: -1 with the choice, or the exit status. */
+static int choose(const struct cu_cli_options *options, const struct cu_origin *origin, char **argv,
+                  struct cu_choice *choice)
+{
+    const struct taker over = {.choice = choice, .origin = origin};
+    const struct taker without = {.choice = choice, .origin = origin, .option = "--not"};
+    const struct taker rw = {.choice = choice, .origin = origin, .option = "--rw"};
+    char *nothing[] = {(char *)(uintptr_t) "", NULL};
+    int status = take_lists(&without, &options->without), rc = 0;
+
+    if (status < 0)
+        status = take_lists(&rw, &options->rw);
+    if (status < 0)
+        status = take_lists(&over, &options->over);
+    if (status >= 0)
+        return status;
+    if (options->over.count == 0)
+        rc = cu_candidates_offer(choice, origin, argv[0] != NULL ? argv : nothing);
+    if (rc == 0)
+        rc = cu_choice_finish(choice, origin);
+    return rc == 0 ? -1 : cu_cli_fail(CU_EXIT_NOT_RUN, "run: %s", strerror(-rc));
+}
+
+static int show(const struct cu_choice *choice)
+{
+    static const char *const words[] = {
+        [CU_CHOICE_BOUND] = "served", [CU_CHOICE_KEPT] = "as it is", [CU_CHOICE_LEFT] = "left"};
+    char path[CU_TEXT_BYTES(CU_PATH_MAX)], why[CU_TEXT_BYTES(512)];
+
+    if (choice->count == 0)
+        puts("nothing: the job reads nothing of a file system of a network, as far as its "
+             "environment tells");
+    for (size_t i = 0; i < choice->count; i++) {
+        const struct cu_choice_entry *entry = &choice->entries[i];
+
+        cu_text_line(path, sizeof(path), entry->path, strlen(entry->path));
+        cu_text_line(why, sizeof(why), entry->why, strlen(entry->why));
+        printf("%-8s  %s  (%s)\n", words[entry->what], path, why);
+    }
+    return CU_EXIT_OK;
+}
+
+/* --prefix-instead. -1, or the exit status. */
+static int set_prefixes(const char *mount, const struct cu_origin *origin)
+{
+    for (size_t i = 0; cu_candidates_lists[i] != NULL; i++) {
+        const char *value = getenv(cu_candidates_lists[i]);
+        char *changed = NULL;
+        int rc = value != NULL ? cu_prefix_list(origin, mount, false, value, &changed) : 0;
+
+        if (rc == 0 && changed != NULL && setenv(cu_candidates_lists[i], changed, 1) != 0)
+            rc = -errno;
+        free(changed);
+        if (rc < 0)
+            return cu_cli_fail(CU_EXIT_NOT_RUN, "run: %s", strerror(-rc));
+    }
+    return -1;
+}
+
+/* Enters the view, or does what the options say instead. -1 to go on, or the exit status. */
+static int enter(const struct cu_cli_options *options, const struct cu_origin *origin,
+                 const struct cu_choice *choice, bool here)
+{
+    bool any = false;
+    struct cu_error err;
+
+    for (size_t i = 0; i < choice->count; i++)
+        any |= choice->entries[i].what == CU_CHOICE_BOUND;
+    if (!any)
+        return -1;
+    if (!here && options->over.count > 0)
+        return cu_cli_fail(CU_EXIT_NOT_RUN, "run: --over: nothing is mounted on this node");
+    if (!here)
+        return -1;
+    switch (cu_view_enter(options->mount, choice, &err)) {
+    case CU_VIEW_ENTERED:
+        return -1;
+    case CU_VIEW_NOT:
+        if (options->prefix_instead)
+            return set_prefixes(options->mount, origin);
+        return cu_cli_fail(CU_EXIT_NOT_RUN,
+                           "run: the original paths cannot be served: %s; --prefix-instead runs "
+                           "the command with paths below the mount",
+                           err.text);
+    case CU_VIEW_LOST:
+        break;
+    }
+    return cu_cli_fail(CU_EXIT_NOT_RUN, "run: the original paths cannot be served: %s", err.text);
+}
+
+/* The view for the command argv. -1 to go on, or the exit status. */
+static int prepare(const struct cu_cli_options *options, char **argv, bool here)
+{
+    char types[CU_LAUNCH_SITE_TYPES_MAX];
+    struct cu_origin *origin;
+    struct cu_choice choice;
+    struct cu_error err;
+    int status;
+
+    if (cu_launch_site_types(types, &err) < 0)
+        return cu_cli_fail(CU_EXIT_NOT_RUN, "run: %s", err.text);
+    origin = cu_origin_create(options->mount, types, &err);
+    if (origin == NULL)
+        return cu_cli_fail(CU_EXIT_NOT_RUN, "run: %s", err.text);
+    cu_choice_init(&choice, origin);
+    status = choose(options, origin, argv, &choice);
+    if (status < 0)
+        status = options->show ? show(&choice) : enter(options, origin, &choice, here);
+    cu_choice_free(&choice);
+    cu_origin_destroy(origin);
+    return status;
+}
+
 static int run(const struct cu_command *command, int argc, char **argv)
 {
     struct cu_cli_options options;
     char path[CU_PATH_MAX];
+    bool here = false;
     int status = cu_cli_parse(command, argc, argv, &options), rc;
 
     if (status >= 0)
         return status;
-    if (options.first >= argc)
+    argv += options.first;
+    if (argv[0] == NULL && !options.show)
         return cu_cli_fail(CU_EXIT_USAGE, "run: wants a command: see copper run --help");
-    status = choose_library(options.mount, path);
+    status = choose_library(options.mount, path, &here);
+    if (status >= 0)
+        return status;
+    if (options.show || options.over.count > 0 || !cu_candidates_is_launcher(argv[0]))
+        status = prepare(&options, argv, here);
     if (status >= 0)
         return status;
     rc = preload(path);
     if (rc != 0)
         return cu_cli_fail(CU_EXIT_NOT_RUN, "run: %s", strerror(-rc));
-    execvp(argv[options.first], argv + options.first);
-    return cu_cli_fail(errno == ENOENT ? CU_EXIT_NOT_FOUND : CU_EXIT_NOT_RUNNABLE, "run: %s: %s",
-                       argv[options.first], strerror(errno));
+    cu_cli_restore_pipe();
+    execvp(argv[0], argv);
+    rc = errno;
+    cu_cli_ignore_pipe();
+    return cu_cli_fail(rc == ENOENT ? CU_EXIT_NOT_FOUND : CU_EXIT_NOT_RUNNABLE, "run: %s: %s",
+                       argv[0], strerror(rc));
 }
 
 const struct cu_command cu_command_run = {
     .name = "run",
-    .synopsis = "[-v MOUNT] COMMAND [ARGUMENT...]",
-    .summary = "Runs a command, as a rule the job's mpiexec or srun, with quicker file opens",
+    .synopsis = "[-v MOUNT] [--over DIR,...] [--not DIR,...] [--rw DIR,...] [--show]\n"
+                "                  [--prefix-instead] [--] COMMAND [ARGUMENT...]",
+    .summary = "Runs a command that reads the original paths through Copper",
     .details =
-        "Python's open() asks of each file whether it is a terminal, and the kernel passes that\n"
-        "question on to Copper, however often. COMMAND and what it starts answer it themselves:\n"
-        "a library of one function is loaded into them (LD_PRELOAD). Exit status: that of\n"
-        "COMMAND; 125 nothing is mounted; 126, 127 COMMAND cannot be run, is not there.\n",
-    .options = "v",
+        "Behind srun or mpiexec: COMMAND and its children see the directories of programs,\n"
+        "modules and libraries that lie on shared file systems at their own paths, read-only and\n"
+        "served by Copper. In front of srun or mpiexec: its ranks use no such paths. In both\n"
+        "cases they open files more quickly: a library answers isatty(3) without asking (Python\n"
+        "asks it of each file). Exit status: that of COMMAND; 125 nothing is mounted, or the\n"
+        "paths cannot be served; 126, 127 COMMAND cannot be run, is not there.\n",
+    .options = "voxrsp",
     .operands = true,
     .run = run,
 };

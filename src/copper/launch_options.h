@@ -38,6 +38,11 @@ __attribute__((warn_unused_result)) int cu_launch_site(const char *path, struct 
  * else. 0; -EINVAL with err: others may have written the file. */
 __attribute__((warn_unused_result)) int
 cu_launch_site_launcher(const char *path, char launcher[CU_PATH_MAX], struct cu_error *err);
+/* "network_types" of the site's file of this installation; "" where there is none. The same errors.
+ */
+#define CU_LAUNCH_SITE_TYPES_MAX 1024
+__attribute__((warn_unused_result)) int cu_launch_site_types(char types[CU_LAUNCH_SITE_TYPES_MAX],
+                                                             struct cu_error *err);
 /* The site's file of this installation: PREFIX/etc/copper.conf, /etc/copper.conf where PREFIX is
  * /usr; PREFIX is the directory above that of this program. 0 or -errno. */
 __attribute__((warn_unused_result)) int cu_launch_site_path(char out[CU_PATH_MAX]);

@@ -6,6 +6,7 @@
 #include "proto/job_options.h"
 
 #include "copper/launcher_choice.h"
+#include "host/netfs.h"
 #include "host/trust.h"
 
 #include <errno.h>
@@ -16,7 +17,8 @@
 #include <unistd.h>
 
 #define SITE_NAMES_MAX 64
-#define LAUNCHER       "launcher" /* not the job's: stop_copper.sh needs it, too */
+#define LAUNCHER       "launcher"      /* not the job's: stop_copper.sh needs it, too */
+#define NETWORK_TYPES  "network_types" /* of copper run on each node */
 
 struct site {
     const char *path;
@@ -75,6 +77,13 @@ static int take_line(struct site *s, char *line)
                    : cu_error_set(s->err, -EINVAL,
                                   "%s: \"%.64s\" is not a launcher; allowed is auto, a name, or "
                                   "an absolute path",
+                                  label, value);
+    if (strcmp(name, NETWORK_TYPES) == 0)
+        return cu_netfs_check(value) == 0
+                   ? 0
+                   : cu_error_set(s->err, -EINVAL,
+                                  "%s: \"%.64s\" is not a list of file system types; allowed are "
+                                  "types as in /proc/mounts, with commas",
                                   label, value);
     rc = cu_job_set(s->job, name, value, label, s->err);
     if (rc == 0 && option >= 0)
@@ -141,15 +150,16 @@ int cu_launch_site(const char *path, struct cu_job *job, uint32_t *set, struct c
     return rc;
 }
 
-int cu_launch_site_launcher(const char *path, char launcher[CU_PATH_MAX], struct cu_error *err)
+static int read_value(const char *path, const char *name, char *out, size_t size,
+                      struct cu_error *err)
 {
     FILE *in = NULL;
     char *line = NULL;
-    size_t size = 0;
+    size_t room = 0;
     int rc = open_file(path, &in, err);
 
-    launcher[0] = '\0';
-    while (in && launcher[0] == '\0' && getline(&line, &size, in) >= 0) {
+    out[0] = '\0';
+    while (in && out[0] == '\0' && getline(&line, &room, in) >= 0) {
         char *equals;
 
         line[strcspn(line, "#")] = '\0';
@@ -157,11 +167,26 @@ int cu_launch_site_launcher(const char *path, char launcher[CU_PATH_MAX], struct
         if (!equals)
             continue;
         *equals = '\0';
-        if (strcmp(trim(line), LAUNCHER) == 0)
-            snprintf(launcher, CU_PATH_MAX, "%s", trim(equals + 1));
+        if (strcmp(trim(line), name) == 0)
+            snprintf(out, size, "%s", trim(equals + 1));
     }
     free(line);
     if (in)
         fclose(in);
     return rc;
+}
+
+int cu_launch_site_launcher(const char *path, char launcher[CU_PATH_MAX], struct cu_error *err)
+{
+    return read_value(path, LAUNCHER, launcher, CU_PATH_MAX, err);
+}
+
+int cu_launch_site_types(char types[CU_LAUNCH_SITE_TYPES_MAX], struct cu_error *err)
+{
+    char path[CU_PATH_MAX];
+
+    types[0] = '\0';
+    return cu_launch_site_path(path) == 0
+               ? read_value(path, NETWORK_TYPES, types, CU_LAUNCH_SITE_TYPES_MAX, err)
+               : 0;
 }

@@ -97,6 +97,7 @@ static int clean(const char *run_dir, const char *mount_dir, uint32_t dirs, stru
     if (rc != 0)
         return cu_error_set(err, rc, "%s: cannot be unmounted: %s", mount_dir, strerror(-rc));
     remove_file(run_dir, mount_dir, "sock");
+    remove_file(run_dir, mount_dir, "view");
     remove_file(run_dir, mount_dir, "lock");
     snprintf(made.path, sizeof(made.path), "%s", mount_dir);
     cu_mountdir_remove(&made);

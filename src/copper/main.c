@@ -2,7 +2,6 @@
 /* The copper program: the table of commands, and the search for a command by its name. */
 #include "copper/cli.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -10,7 +9,7 @@
 static const struct cu_command *const commands[] = {
     &cu_command_status, &cu_command_stats, &cu_command_stop,   &cu_command_refresh,
     &cu_command_doctor, &cu_command_run,   &cu_command_config, &cu_command_epilogue,
-    &cu_command_trace,  &cu_command_job,
+    &cu_command_trace,  &cu_command_job,   &cu_command_path,   &cu_command_env,
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
@@ -126,7 +125,7 @@ int main(int argc, char **argv)
 {
     int status;
 
-    signal(SIGPIPE, SIG_IGN); /* a daemon may end during a request */
+    cu_cli_ignore_pipe(); /* a daemon may end during a request */
     /* Job keys must not get into a core file, or to other processes of this user. Programs that are
      * executed from here can be traced again. */
     prctl(PR_SET_DUMPABLE, 0);

@@ -22,6 +22,8 @@ struct cu_daemon_config {
     uint8_t instance[CU_PUBLIC_BYTES]; /* secret that identifies the daemons of this node, over
                                           restarts */
     const char *socket_path;           /* borrowed: control socket */
+    const char *spaces_path;           /* borrowed: socket of control/spaces.h */
+    int spaces_store[2];               /* borrowed: of cu_spaces_store_open */
     const char *run_dir;               /* borrowed: where it and the key are; not served */
     int listener_fd;                   /* borrowed: of cu_transport_tcp_listen */
     uint64_t cache_bytes;

@@ -5,6 +5,7 @@
 #include "copperd/start.h"
 
 #include "base/text.h"
+#include "control/spaces.h"
 #include "copperd/daemon.h"
 #include "copperd/detach.h"
 #include "copperd/job_input.h"
@@ -49,7 +50,8 @@ struct start {
     char host[256]; /* for messages: the name in the host list once it is known */
     uint32_t rank;
     char run_dir[CU_PATH_MAX];
-    char socket_path[CU_PATH_MAX];
+    char socket_path[CU_PATH_MAX], spaces_path[CU_PATH_MAX];
+    int spaces_store[2];
     struct cu_lock lock;
     struct cu_mountdir mountdir;
     struct cu_cores cores;
@@ -131,7 +133,8 @@ static int claim_mount(struct start *start, const char *job_id, struct cu_error 
     if (rc < 0)
         return rc;
     if (cu_rundir_file(start->run_dir, mount, "lock", path) < 0 ||
-        cu_rundir_file(start->run_dir, mount, "sock", start->socket_path) < 0)
+        cu_rundir_file(start->run_dir, mount, "sock", start->socket_path) < 0 ||
+        cu_rundir_file(start->run_dir, mount, "view", start->spaces_path) < 0)
         return cu_error_set(err, -ENAMETOOLONG, "run directory %s: name too long", start->run_dir);
     rc = cu_lock_take(&start->lock, path, job_id, start->rank, err);
     if (rc < 0)
@@ -221,6 +224,8 @@ static void serve(void *context, bool again)
         .rank = start->rank,
         .network = &start->network,
         .socket_path = start->socket_path,
+        .spaces_path = start->spaces_path,
+        .spaces_store = {start->spaces_store[0], start->spaces_store[1]},
         .run_dir = start->run_dir,
         .cache_bytes = start->cache_bytes,
         .mountdir = &start->mountdir,
@@ -312,6 +317,7 @@ static void clear_away(struct start *start)
         cu_mounts_unmount(mount, &err) < 0)
         cu_log_error("%s", err.text);
     unlink(start->socket_path);
+    unlink(start->spaces_path);
     if (cu_recovery_phase(start->recovery) != CU_RECOVERY_STARTING)
         remove_job_file(start);
 }
@@ -402,6 +408,11 @@ static int supervise(struct start *start, struct cu_error *err)
     rc = take_port(start, err);
     if (rc < 0)
         goto out;
+    rc = cu_spaces_store_open(start->spaces_store);
+    if (rc < 0) {
+        cu_error_set(err, rc, "no pair of sockets: %s", strerror(-rc));
+        goto out;
+    }
     rc = mount_it(start, err);
     if (rc < 0)
         goto out;

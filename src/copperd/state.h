@@ -6,6 +6,7 @@
 
 #include "control/commands.h"
 #include "control/socket.h"
+#include "control/spaces.h"
 #include "copperd/daemon.h"
 #include "copperd/links.h"
 #include "copperd/looptime.h"
@@ -40,6 +41,7 @@ struct cu_daemon {
     struct cu_storage *storage;
     struct cu_front *front;         /* NULL before the mount is up and after the unmount */
     struct cu_socket *socket;       /* the control socket */
+    struct cu_spaces *spaces;       /* of copper run */
     struct cu_commands *commands;   /* the control plane */
     struct cu_links links;          /* connections to peers */
     struct cu_log_limit peer_lines; /* about who connects and disconnects */

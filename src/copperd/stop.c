@@ -111,6 +111,7 @@ static void on_begin(uv_timer_t *timer)
     take_away_mount(daemon);
     cu_snapshot_take(daemon->profile_file);
     cu_socket_unlisten(daemon->socket);
+    cu_spaces_unlisten(daemon->spaces);
     cu_transport_unlisten(daemon->transport);
     answer(daemon);
     uv_timer_start(&daemon->stop_timer, on_look, 0, LOOK_MS);

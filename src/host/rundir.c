@@ -189,8 +189,8 @@ int cu_rundir_file(const char *run_dir, const char *mount_dir, const char *suffi
 {
     char mount[CU_PATH_MAX];
     int len = cu_path_normalise(mount_dir, mount);
-    size_t limit = strcmp(suffix, "sock") == 0 ? sizeof(((struct sockaddr_un *)0)->sun_path)
-                                               : (size_t)CU_PATH_MAX;
+    bool is_socket = strcmp(suffix, "sock") == 0 || strcmp(suffix, "view") == 0;
+    size_t limit = is_socket ? sizeof(((struct sockaddr_un *)0)->sun_path) : (size_t)CU_PATH_MAX;
 
     if (len < 0)
         return len;

@@ -26,9 +26,10 @@ __attribute__((warn_unused_result)) int cu_rundir_make(uid_t uid, char out[CU_PA
 __attribute__((warn_unused_result)) int cu_rundir_find(uid_t uid, char out[CU_PATH_MAX],
                                                        struct cu_error *err);
 /* Name of a file in it that belongs to the mount: RUN_DIR/HASH16.SUFFIX, HASH16 16 hex digits of
- * the mount's normal path. Suffixes: "sock" control socket, "lock" held while the daemon lives,
+ * the mount's normal path. Suffixes: "sock" control socket, "view" that of
+ * control/spaces.h, "lock" held while the daemon lives,
  * "job" the job description on the launch host. 0, -EINVAL when mount_dir is not absolute,
- * -ENAMETOOLONG (also when "sock" is too long for a Unix socket). */
+ * -ENAMETOOLONG (also when "sock" or "view" is too long for a Unix socket). */
 __attribute__((warn_unused_result)) int cu_rundir_file(const char *run_dir, const char *mount_dir,
                                                        const char *suffix, char out[CU_PATH_MAX]);
 /* The default mount directory: $COPPER_MOUNT, else /tmp/$USER/copper (the name of uid when USER is

@@ -1,0 +1,228 @@
+# copper run: a job sees the original paths, served by Copper, as an ordinary user and as root.
+# SPDX-License-Identifier: BSD-3-Clause
+
+bats_require_minimum_version 1.5.0
+load lib.bash
+
+# Storage holds what a user has there: an interpreter's installation with a virtual environment of it,
+# programs with absolute paths in them, and his project.
+setup_file() {
+    can_run || return 0
+    bed_up 2
+    local env=$WORK/pfs/env base=$WORK/pfs/base
+    mkdir -p "$WORK/source/home"
+    chmod 1777 "$WORK/source" "$WORK/source/home"
+    # A Python of its own: programs and library on storage, as conda or spack put them there.
+    mkdir -p "$WORK/source/base/bin" "$WORK/source/base/lib"
+    cp "$(readlink -f /usr/bin/python3)" "$WORK/source/base/bin/python3"
+    cp -r "/usr/lib/$(basename "$(readlink -f /usr/bin/python3)")" "$WORK/source/base/lib/"
+    "$base/bin/python3" -m venv --without-pip "$env"
+    # What pip makes of an entry point: the interpreter by its absolute path.
+    mkdir -p "$(echo "$WORK"/source/env/lib/python3.*/site-packages)/tool"
+    cat >"$(echo "$WORK"/source/env/lib/python3.*/site-packages)/tool/__init__.py" <<'END'
+import os, sys
+def main():
+    print("from", __file__, "of", sys.prefix, "by", os.readlink("/proc/self/exe"))
+END
+    printf '%s\n' "#!$env/bin/python3" 'import sys' 'from tool import main' 'sys.exit(main())' >"$WORK/source/env/bin/tool"
+    printf '%s\n' "#!/usr/bin/perl" "print 'perl ', __FILE__, qq{\\n};" >"$WORK/source/env/bin/tool.pl"
+    ln -s "$env/bin/tool" "$WORK/source/env/bin/tool-link"
+    chmod 755 "$WORK"/source/env/bin/tool*
+    install -d -o 1 -m 755 "$WORK/source/project"
+    chown -R alice: "$WORK/source/project" 2>/dev/null || true
+    on node1 chown alice: "$WORK/pfs/project"
+    printf '%s\n' 'import sys, os' 'print("app", __file__, os.getcwd(), sys.argv[1:])' >"$WORK/source/project/app.py"
+    mkdir "$WORK/source/project/out"
+    chmod 777 "$WORK/source/project/out"
+    for user in alice root; do
+        as_user $user login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/launch_copper.sh" \
+            -H node1,node2 -s "$PATIENCE" >&2
+    done
+}
+
+teardown_file() {
+    [ -n "${CLUSTER_DIR:-}" ] || return 0
+    local user status=0
+    for user in alice root; do
+        as_user $user login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/stop_copper.sh" || status=1
+    done
+    bed_down && return $status
+}
+
+setup() {
+    skip_unless_built
+    env=$WORK/pfs/env
+}
+
+# as USER NODE COMMAND...: with the environment activated.
+as() {
+    local user=$1 node=$2
+    shift 2
+    as_user "$user" "$node" env -C "${CWD:-/}" PATH="$env/bin:$PATH" VIRTUAL_ENV="$env" "$@"
+}
+
+run_as() {
+    as "$1" "$2" "$COPPER_BUILD/copper" run "${@:3}"
+}
+
+@test "an entry-point script, its interpreter and its modules come through Copper under their own names" {
+    local user counts
+    for user in alice root; do
+        run -0 run_as $user node2 tool
+        [ "$output" = "from $(echo "$env"/lib/python3.*/site-packages)/tool/__init__.py of $env by $WORK/pfs/base/bin/python3" ]
+        run -0 run_as $user node2 tool-link
+        [[ $output == "from $env/lib/"* ]]
+        run -0 run_as $user node2 tool.pl
+        [ "$output" = "perl $env/bin/tool.pl" ]
+        # Once more: storage is asked for nothing.
+        pfs reset
+        run -0 run_as $user node2 tool-link
+        run -0 run_as $user node2 tool.pl
+        counts=$(pfs counts)
+        for kind in stat open read readdir readlink; do
+            [ "$(jq_get "$counts" $kind)" = 0 ]
+        done
+    done
+}
+
+@test "the same job script gives the same output with and without copper run" {
+    local script='pwd; id -u; id -g; umask; ulimit -n; tool; python3 app.py a "b c"; echo done >out/said; cat out/said; ls -l /proc/self/fd | wc -l
+        trap "echo term; exit 3" TERM; kill -TERM $$'
+    local user CWD=$WORK/pfs/project without
+    for user in alice root; do
+        run -3 as $user node1 bash -c "$script"
+        without=$output
+        run -3 run_as $user node1 bash -c "$script"
+        [ "$output" = "$without" ]
+    done
+}
+
+@test "what is bound, and why: --show, --over, --not, --rw" {
+    local CWD=$WORK/pfs/project site
+    site=$(echo "$env"/lib/python3.*/site-packages)
+    run -0 run_as alice node1 --show python3 app.py
+    [ "${lines[0]}" = "served    $WORK/pfs/base  (base of the virtual environment)" ]
+    [ "${lines[1]}" = "served    $env  (the program)" ]
+    [[ ${lines[2]} == "left      $CWD  (the working directory is in it; wanted as the script)" ]]
+    [ "${#lines[@]}" = 3 ]
+    # From elsewhere the script's directory is served, and outputs below --rw can be written.
+    CWD=/
+    run -0 run_as alice node1 --show --rw "$WORK/pfs/project/out" python3 "$WORK/pfs/project/app.py"
+    [[ $output == *"served    $WORK/pfs/project  (the script)"*"as it is  $WORK/pfs/project/out  (--rw)"* ]]
+    run -2 run_as alice node1 --over "$WORK/pfs/project" sh -c "echo x >$WORK/pfs/project/out/file"
+    [[ $output == *"Read-only file system"* ]]
+    run -0 run_as alice node1 --over "$WORK/pfs/project" --rw "$WORK/pfs/project/out" \
+        sh -c "echo x >$WORK/pfs/project/out/file; ! echo y >$WORK/pfs/project/file"
+    [ "$(cat "$WORK/source/project/out/file")" = x ]
+    run -0 run_as alice node1 --show --not "$env" --not "$WORK/pfs/base" tool
+    [[ $output != *served* ]]
+    run -0 run_as alice node1 --over "$site,$WORK/pfs/base" grep -c " $WORK/.* fuse.copper " /proc/self/mountinfo
+    [ "$output" = 2 ]
+    # What cannot be is said before anything is started.
+    for wrong in / /nowhere /proc "/tmp/alice/copper$env"; do
+        run -125 run_as alice node1 --over "$wrong" echo started
+        [[ $output == "copper: run: --over: "*"$wrong"* ]]
+        [[ $output != *started* ]]
+    done
+    run -125 run_as alice node1 --rw /nowhere true
+    [ "$output" = "copper: run: --rw: /nowhere: No such file or directory" ]
+}
+
+@test "nothing is left of how it came there: ids, groups, capabilities, signals, descriptors" {
+    local user
+    for user in alice root; do
+        # shellcheck disable=SC2016
+        local script='/^(Cap|Uid|Gid|NoNewPrivs|Sig[BIC]|Umask)/ { print } END { while ((getline line < "/proc/self/limits") > 0) print line }'
+        run -0 as $user node1 awk "$script" /proc/self/status
+        local without=$output
+        run -0 run_as $user node1 awk "$script" /proc/self/status
+        [ "$output" = "$without" ]
+    done
+    # Rights by a supplementary group, and with root's capabilities away.
+    install -d -g 54321 -m 770 "$WORK/source/group"
+    echo shared >"$WORK/source/group/file"
+    local ids
+    ids=(--reuid="$(on node1 id -u alice)" --regid="$(on node1 id -g alice)" --groups=54321)
+    run -0 on node1 setpriv "${ids[@]}" env USER=alice HOME=/ PATH="$env/bin:$PATH" "$COPPER_BUILD/copper" run \
+        sh -c "cat $WORK/pfs/group/file; id -u; grep -c ' $WORK/.* fuse.copper ' /proc/self/mountinfo"
+    [ "$output" = "$(printf '%s\n' shared "$(on node1 id -u alice)" 2)" ]
+    # Root without the right to mount is an ordinary user, and gets none of the namespace's rights.
+    # shellcheck disable=SC2016
+    run -0 on node1 setpriv --bounding-set=-sys_admin env HOME=/ PATH="$env/bin:$PATH" "$COPPER_BUILD/copper" run \
+        awk '/^Cap(Prm|Eff|Inh|Amb)/ { print $2 } /\/pfs\/.* fuse.copper / { n++ } END { print n }' /proc/self/status /proc/self/mountinfo
+    [ "$output" = "$(printf '%s\n' 0000000000000000{,,,} 2)" ]
+    run -143 run_as alice node1 sh -c 'kill -TERM $$'
+}
+
+# 128 processes at once: a new choice, so the namespace is made while they come.
+@test "128 processes join at once one namespace, in which they may read each other's memory" {
+    local user reader
+    reader=$SYSTEM_DIR/neighbors
+    for user in alice root; do
+        # shellcheck disable=SC2016
+        run -0 as_user $user node2 env PATH="$env/bin:$PATH" COPPER="$COPPER_BUILD/copper" OVER="$env/bin" sh -c '
+            i=0
+            while [ $i -lt 128 ]; do
+                "$COPPER" run --over "$OVER" readlink /proc/self/ns/mnt /proc/self/ns/user &
+                i=$((i + 1))
+            done
+            wait'
+        [ "$(grep -c . <<<"$output")" = 256 ]
+        [ "$(sort -u <<<"$output" | grep -c .)" = 2 ]
+        # Two views share the user namespace, so their ranks may, too.
+        run -0 as_user $user node2 "$reader" "$COPPER_BUILD/copper" run --over "$env/bin" -- \
+            "$COPPER_BUILD/copper" run --over "$env"
+        [ "$output" = "read: the neighbor's bytes" ]
+    done
+}
+
+@test "the namespace is kept when the daemon dies, and goes with it" {
+    local space before
+    space=$(run_as alice node1 readlink /proc/self/ns/mnt)
+    before=$(as_user alice node1 "$COPPER_BUILD/copper" status --json)
+    on node1 kill -9 "$(jq_get "$before" pid)"
+    [ "$(run_as alice node1 readlink /proc/self/ns/mnt)" = "$space" ]
+    run -0 run_as alice node1 tool
+}
+
+# filtered COMMAND...: without the right to make namespaces, as in most containers (seccomp(2)).
+@test "where it cannot be done: the reason in one line and 125, or the prefix instead" {
+    local said path filtered=("$SYSTEM_DIR/filtered" "$COPPER_BUILD/copper")
+    run -125 as alice node2 "${filtered[@]}" run --over "$WORK/pfs/base" echo started
+    [[ $output == "copper: run: the original paths cannot be served: user namespace: Operation not permitted: a filter of system calls (seccomp)"*"; --prefix-instead runs the command with paths below the mount" ]]
+    run -0 as alice node2 "${filtered[@]}" run --prefix-instead --over "$WORK/pfs/base" printenv PATH
+    [[ $output == "/tmp/alice/copper$env/bin:"* ]]
+    run -0 as alice node2 "${filtered[@]}" doctor
+    [[ $output == *"original paths (copper run): cannot be served: user namespace: Operation not permitted: a filter"* ]]
+    run -0 as alice node2 "$COPPER_BUILD/copper" doctor
+    [[ $output == *"original paths (copper run): can be served"* ]]
+    # One that is made already can be used all the same, or not: said before anything is started.
+    run -125 as alice node2 "${filtered[@]}" run --over "$WORK/pfs/base/lib" echo started
+    [[ $output != *started* ]]
+}
+
+@test "copper path and copper env" {
+    local mount=/tmp/alice/copper shell
+    run -0 as_user alice node1 env -C "$WORK/pfs" "$COPPER_BUILD/copper" path "$env/bin/tool-link" "$mount$env/bin" project
+    [ "$output" = "$(printf '%s\n' "$mount$env/bin/tool" "$env/bin" "$mount$WORK/pfs/project")" ]
+    run -1 as_user alice node1 "$COPPER_BUILD/copper" path /nowhere
+    [ "$output" = "copper: path: /nowhere: Copper does not show it: No such file or directory" ]
+    run -0 as alice node1 "$COPPER_BUILD/copper" env
+    [ "$output" = "export PATH='$mount$env/bin:$PATH';" ]
+    run -0 as_user alice node1 env PYTHONPATH="/usr/lib:it's $env/lib:$env/lib" LD_LIBRARY_PATH=/lib "$COPPER_BUILD/copper" env --shell csh PYTHONPATH
+    [ "$output" = "setenv PYTHONPATH '/usr/lib:it'\\''s $env/lib:$mount$env/lib';" ]
+    run -2 as_user alice node1 "$COPPER_BUILD/copper" env --shell cmd
+    # Each shell reads what is printed for it, and the way back.
+    for shell in bash zsh csh fish; do
+        command -v $shell >/dev/null || continue
+        run -0 as_user alice node1 env ODD="$env/lib:a'b!c \\d:" "$shell" -c \
+            "$(for undo in "" --undo; do
+                case $shell in
+                fish) echo "$COPPER_BUILD/copper env $undo --shell fish ODD | source; printenv ODD;" ;;
+                *) echo "eval \"\`$COPPER_BUILD/copper env $undo --shell $shell ODD\`\"; printenv ODD;" ;;
+                esac
+            done)"
+        echo "$shell: $output"
+        [ "$output" = "$(printf '%s\n' "$mount$env/lib:a'b!c \\d:" "$env/lib:a'b!c \\d:")" ]
+    done
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Namespaces in which a directory shows another one; and the reasons why there are none. */
+#include "host/nspace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char dir[] = "/tmp/copper-nspace.XXXXXX";
+static char from[64], to[64], root[64];
+
+/* root/path, with that text; directories above it are made. */
+static void put(const char *path, const char *text)
+{
+    char name[256];
+    FILE *out;
+
+    snprintf(name, sizeof(name), "%s%s", root, path);
+    for (char *at = strchr(name + 1, '/'); at != NULL; at = strchr(at + 1, '/')) {
+        *at = '\0';
+        (void)mkdir(name, 0755);
+        *at = '/';
+    }
+    out = fopen(name, "we");
+    assert_non_null(out);
+    fputs(text, out);
+    fclose(out);
+}
+
+static int make_dirs(void **state)
+{
+    char name[80];
+
+    (void)state;
+    if (mkdtemp(dir) == NULL)
+        return -1;
+    snprintf(from, sizeof(from), "%s/from", dir);
+    snprintf(to, sizeof(to), "%s/to", dir);
+    snprintf(root, sizeof(root), "%s/root", dir);
+    snprintf(name, sizeof(name), "%s/file", from);
+    return mkdir(from, 0755) == 0 && mkdir(to, 0755) == 0 && mkdir(root, 0755) == 0 &&
+                   close(open(name, O_CREAT | O_WRONLY | O_CLOEXEC, 0644)) == 0
+               ? 0
+               : -1;
+}
+
+static int remove_dirs(void **state)
+{
+    char command[128];
+
+    (void)state;
+    snprintf(command, sizeof(command), "rm -rf --one-file-system %s", dir);
+    return system(command); /* NOLINT(cert-env33-c): a test's own name */
+}
+
+static bool shows(const char *path)
+{
+    char name[80];
+
+    snprintf(name, sizeof(name), "%s/file", path);
+    return access(name, F_OK) == 0;
+}
+
+static void test_joins(void **state)
+{
+    const struct cu_nspace_bind bind = {.from = from, .to = to};
+    struct cu_error err = {""};
+    int status, fd = cu_nspace_make(&bind, 1, -1, &err), near;
+    pid_t pid;
+
+    (void)state;
+    if (fd < 0) {
+        print_message("no namespaces here: %s\n", err.text);
+        skip();
+    }
+    assert_true(cu_nspace_is(fd));
+    assert_false(shows(to)); /* this process has changed nothing */
+    near = cu_nspace_make(NULL, 0, fd, &err);
+    assert_true(near >= 0);
+    for (int i = 0; i < 2; i++) { /* each of both, from where this process is */
+        pid = fork();
+        if (pid == 0) {
+            char cwd[80] = "";
+            bool good = chdir(to) == 0 && cu_nspace_join(i == 0 ? fd : near, &err) == 0 &&
+                        getcwd(cwd, sizeof(cwd)) != NULL && strcmp(cwd, to) == 0;
+
+            _exit(good && shows(to) == (i == 0) && shows(".") == (i == 0) ? 0 : 1);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+    }
+    close(near);
+    close(fd);
+}
+
+static void test_fails_as_a_whole(void **state)
+{
+    const struct cu_nspace_bind binds[] = {{.from = from, .to = to},
+                                           {.from = "/nowhere/at/all", .to = from}};
+    struct cu_error err = {""};
+
+    (void)state;
+    if (cu_nspace_try(&err) < 0)
+        skip();
+    assert_int_equal(cu_nspace_make(binds, 2, -1, &err), -ENOENT);
+    assert_string_equal(err.text, "/nowhere/at/all: No such file or directory");
+    assert_false(shows(to));
+}
+
+static void test_what_is_one(void **state)
+{
+    int file = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    int other = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    (void)state;
+    assert_true(cu_nspace_is(file));
+    assert_false(cu_nspace_is(other));
+    assert_false(cu_nspace_is(null));
+    assert_false(cu_nspace_is(-1));
+    close(file);
+    close(other);
+    close(null);
+}
+
+static void expect(int error, const char *text)
+{
+    struct cu_error err = {""};
+
+    assert_int_equal(cu_nspace_explain(root, error, "user namespace", &err), error);
+    if (strstr(err.text, text) == NULL)
+        print_error("%s\n", err.text);
+    assert_non_null(strstr(err.text, text));
+}
+
+static void test_reasons(void **state)
+{
+    (void)state;
+    expect(-EPERM, "user namespace: Operation not permitted: the administrator can allow");
+    expect(-ENOSPC, "the limit of user namespaces is reached");
+    expect(-ENOSYS, "this kernel has no such call: needs Linux 5.14");
+    put("/proc/self/status", "Name:\tx\nSeccomp:\t0\nSeccomp_filters:\t0\n");
+    expect(-EPERM, "the administrator can allow");
+    put("/proc/self/status", "Name:\tx\nSeccomp:\t2\nSeccomp_filters:\t1\n");
+    expect(-EPERM, "a filter of system calls (seccomp)");
+    put("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1\n");
+    expect(-EACCES, "kernel.apparmor_restrict_unprivileged_userns=0");
+    put("/proc/sys/kernel/unprivileged_userns_clone", "0\n");
+    expect(-EPERM, "sysctl kernel.unprivileged_userns_clone=1");
+    put("/proc/sys/user/max_user_namespaces", "0\n");
+    expect(-ENOSPC, "sysctl user.max_user_namespaces=15000");
+    put("/proc/sys/user/max_user_namespaces", "1000\n");
+    put("/proc/sys/kernel/unprivileged_userns_clone", "1\n");
+    put("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "0\n");
+    expect(-EPERM, "a filter of system calls (seccomp)");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_joins),
+        cmocka_unit_test(test_fails_as_a_whole),
+        cmocka_unit_test(test_what_is_one),
+        cmocka_unit_test(test_reasons),
+    };
+
+    return cmocka_run_group_tests(tests, make_dirs, remove_dirs);
+}

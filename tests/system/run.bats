@@ -176,6 +176,28 @@ run_as() {
     done
 }
 
+# The library's own start-up (PMI) and its way within a node work below it: one copy, no second one.
+@test "two ranks of MPICH and of Open MPI read each other's memory" {
+    local kind user start word
+    for kind in mpich openmpi; do
+        for user in alice root; do
+            # shellcheck disable=SC2054 # commas of Open MPI
+            case $kind in
+            mpich) start=(env HYDRA_LAUNCHER=fork mpiexec.hydra -n 2) ;;
+            openmpi)
+                start=(env OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun.openmpi --oversubscribe -n 2
+                    --mca btl vader,self --mca btl_vader_single_copy_mechanism cma --mca plm isolated)
+                ;;
+            esac
+            for word in "${start[@]}"; do [[ $word != mpi* ]] || command -v "$word" >/dev/null || skip "needs $word"; done
+            run -0 as_user $user node2 env PATH="$PATH:$env/bin" HOME=/tmp timeout 60 "${start[@]}" "$COPPER_BUILD/copper" run --over "$env" \
+                "$SYSTEM_DIR/mpi_pair" $kind </dev/null
+            echo "$kind $user: $output"
+            [ "$output" = $'read 8388608 8388608\nreceived 8388608' ]
+        done
+    done
+}
+
 @test "the namespace is kept when the daemon dies, and goes with it" {
     local space before
     space=$(run_as alice node1 readlink /proc/self/ns/mnt)

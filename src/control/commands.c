@@ -118,6 +118,7 @@ void cu_task_free(struct cu_commands *commands, struct cu_task *task)
     json_decref(task->sum);
     json_decref(task->bypassed);
     cu_recipe_free(task->recipe);
+    json_decref(task->in_use);
     cu_bulk_free(commands, task->nodes);
     cu_idset_free(&task->seen);
     cu_idset_free(&task->up);

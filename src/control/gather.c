@@ -15,6 +15,7 @@
 
 #include "control/bulk.h"
 #include "control/bypassed.h"
+#include "control/inuse.h"
 #include "control/recorded.h"
 #include "control/results.h"
 #include "core/claims.h"
@@ -332,8 +333,10 @@ static void merge(struct cu_commands *commands, struct cu_task *task, uint32_t r
         if (!cut)
             merge_stats(task, &ranks, result);
     } else {
-        if (!cut && !cu_idset_meet(&task->seen, &ranks)) /* not counted twice */
+        if (!cut && !cu_idset_meet(&task->seen, &ranks)) { /* not counted twice */
             cu_bypassed_add(&task->bypassed, json_object_get(result, "bypassed"));
+            cu_inuse_add(&task->in_use, json_object_get(result, "in_use"));
+        }
         if (task->op == CU_OP_RECIPE)
             merge_recipe(task, result);
         cu_idset_add_all(&task->seen, &ranks);
@@ -431,6 +434,8 @@ void cu_gather_finish(struct cu_commands *commands, struct cu_task *task)
     }
     if (task->recipe)
         json_object_set_new(result, "recipe", cu_recorded_json(task->recipe));
+    if (task->in_use)
+        json_object_set(result, "in_use", task->in_use);
     if (task->nodes)
         json_object_set_new(result, "nodes", task->nodes);
     task->nodes = NULL;

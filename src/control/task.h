@@ -71,6 +71,7 @@ struct cu_task {
     json_t *sum;          /* STATS: owned object, counters of all ranks in seen */
     json_t *bypassed;     /* STATS, STOP: owned or NULL (bypassed.h) */
     struct cu_recipe *recipe; /* RECIPE: owned, what the ranks in seen have recorded */
+    json_t *in_use;           /* STOP: owned or NULL (inuse.h) */
     json_t *nodes;            /* STATS, where each node was asked for: owned list of lists */
 };
 

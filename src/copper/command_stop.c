@@ -4,6 +4,7 @@
 #include "control/client.h"
 #include "copper/bypassed.h"
 #include "copper/cli.h"
+#include "copper/inuse.h"
 #include "copper/local_stop.h"
 #include "copper/progress.h"
 
@@ -54,6 +55,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
     cu_progress_end();
     printf("copper: stopped on %llu nodes\n", (unsigned long long)cu_cli_number(result, "stopped"));
     cu_bypassed_print(json_object_get(result, "bypassed"));
+    cu_inuse_print(json_object_get(result, "in_use"));
     silent = cu_cli_number(result, "silent_count") + cu_cli_number(result, "failed");
     json_decref(result);
     if (silent > 0)

@@ -29,8 +29,10 @@ void cu_job_stop_free(struct cu_job_stop *stop)
 {
     free(stop->left_out);
     json_decref(stop->bypassed);
+    json_decref(stop->in_use);
     stop->left_out = NULL;
     stop->bypassed = NULL;
+    stop->in_use = NULL;
 }
 
 void cu_job_stop_each(const struct cu_hosts *hosts, const char *mount_dir, const char *job_id,
@@ -81,8 +83,10 @@ static void stop_through(struct cu_client *client, const struct cu_hosts *known,
     int rc = cu_client_call(client, request, STOP_MS, &result, &stop->why);
 
     json_decref(request);
-    if (rc == 0)
+    if (rc == 0) {
         stop->bypassed = json_incref(json_object_get(result, "bypassed"));
+        stop->in_use = json_incref(json_object_get(result, "in_use"));
+    }
     if (rc == -ETIMEDOUT || rc == -ECONNRESET)
         late = known->count; /* it was asked, and what it does is not known */
     /* Without an answer, each node; with nodes that keep their mount or do not end, too: each tells

@@ -5,6 +5,7 @@
 #include "control/client.h"
 #include "copper/bypassed.h"
 #include "copper/cli.h"
+#include "copper/inuse.h"
 #include "copper/job_stop.h"
 #include "copper/launch_hosts.h"
 #include "copper/progress.h"
@@ -31,6 +32,7 @@ static int report_stop(struct cu_job_stop *stop, const char *mount_dir)
     else if (stop->silent == 0)
         cu_cli_say(stdout, "nothing runs at %s", mount_dir);
     cu_bypassed_print(stop->bypassed);
+    cu_inuse_print(stop->in_use);
     if (stop->silent > 0)
         return cu_cli_fail(CU_EXIT_FAILED,
                            "no answer from %zu node%s: %s; when it is back: stop_copper.sh -H HOST",

@@ -9,6 +9,7 @@
  * end of its connection, nothing is left on any node. */
 #include "copperd/stop.h"
 
+#include "control/inuse.h"
 #include "copperd/hooks.h"
 #include "copperd/state.h"
 #include "copperd/supervisor.h"
@@ -83,6 +84,7 @@ static void take_away_mount(struct cu_daemon *daemon)
 static void answer(struct cu_daemon *daemon)
 {
     struct cu_buf *text;
+    json_t *in_use;
 
     if (!daemon->stop_origin.owner || !daemon->stop_result)
         return;
@@ -94,6 +96,10 @@ static void answer(struct cu_daemon *daemon)
         json_object_set_new(daemon->stop_result, "failed",
                             json_integer(json_integer_value(failed) + 1));
     }
+    in_use = json_incref(json_object_get(daemon->stop_result, "in_use"));
+    cu_inuse_add(&in_use, daemon->stop_in_use);
+    if (in_use != NULL)
+        json_object_set_new(daemon->stop_result, "in_use", in_use);
     text = cu_commands_encode(daemon->stop_result);
     if (text)
         cu_daemon_commands_hooks.reply(daemon, &daemon->stop_origin, text);
@@ -111,6 +117,11 @@ static void on_begin(uv_timer_t *timer)
     take_away_mount(daemon);
     cu_snapshot_take(daemon->profile_file);
     cu_socket_unlisten(daemon->socket);
+    daemon->stop_in_use =
+        cu_inuse_own(daemon->spaces, daemon->config.job->hosts.names[daemon->config.rank]);
+    if (daemon->stop_in_use != NULL)
+        cu_log_info("processes of copper run still use the view: %s",
+                    json_string_value(json_object_get(daemon->stop_in_use, "first")));
     cu_spaces_unlisten(daemon->spaces);
     cu_transport_unlisten(daemon->transport);
     answer(daemon);

@@ -248,3 +248,23 @@ run_as() {
         [ "$output" = "$(printf '%s\n' "$mount$env/lib:a'b!c \\d:" "$env/lib:a'b!c \\d:")" ]
     done
 }
+
+@test "stop says who still uses the view, and does not wait for it" {
+    local pids stop=("$COPPER_BUILD/stop_copper.sh" -v /tmp/alice/other)
+    as_user alice login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/launch_copper.sh" -H node1,node2 -v /tmp/alice/other -s "$PATIENCE"
+    coproc as_user alice node2 "$COPPER_BUILD/copper" run -v /tmp/alice/other --over "$env" sh -c \
+        "echo started; read -r line; cat $env/pyvenv.cfg 2>&1; exit 5"
+    local run_pid=$COPROC_PID
+    read -r -t "$PATIENCE" -u "${COPROC[0]}" _
+    run -0 as_user alice login env COPPER_RSH="$CLUSTER_BIN/rsh" "${stop[@]}"
+    [ "${lines[0]}" = "copper: stopped on 2 nodes" ]
+    [[ ${lines[1]} == "copper: 1 process below copper run still uses the view, and cannot read on: node2: sh (pid "*")" ]]
+    run -1 on_all grep /tmp/alice/other /proc/self/mountinfo
+    # It gets an error, not bytes of something else, and ends as it likes.
+    echo >&"${COPROC[1]}"
+    read -r -t "$PATIENCE" -u "${COPROC[0]}" said
+    [[ $said == *"Transport endpoint is not connected"* ]]
+    status=0
+    wait "$run_pid" || status=$?
+    [ "$status" = 5 ]
+}

@@ -34,11 +34,11 @@ void cu_inuse_add(json_t **sum, const json_t *more)
 
     if (count <= 0 || !json_is_string(first))
         return;
-    if (*sum == NULL)
+    if (!*sum)
         *sum = json_pack("{s:I,s:O}", "processes", (json_int_t)0, "first", first);
     before = json_integer_value(json_object_get(*sum, "processes"));
     if (count > PROCESSES_MAX - before)
         count = PROCESSES_MAX - before;
-    if (*sum != NULL)
+    if (*sum)
         json_object_set_new(*sum, "processes", json_integer(before + count));
 }

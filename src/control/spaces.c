@@ -89,7 +89,7 @@ int cu_spaces_receive(int fd, int flags, struct cu_spaces_packet *packet, int *p
     if (n < 0)
         return -errno;
     head = CMSG_FIRSTHDR(&msg);
-    if (head != NULL && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS &&
+    if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS &&
         head->cmsg_len == CMSG_LEN(sizeof(int)))
         memcpy(passed, CMSG_DATA(head), sizeof(int));
     if (n == 0)
@@ -200,7 +200,7 @@ unsigned cu_spaces_users(const struct cu_spaces *s, long *pids, unsigned max)
     const struct dirent *entry;
     unsigned found = 0;
 
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+    while (dir && (entry = readdir(dir)) != NULL) {
         char path[64], *end;
         long pid = strtol(entry->d_name, &end, 10);
         struct stat st;
@@ -214,7 +214,7 @@ unsigned cu_spaces_users(const struct cu_spaces *s, long *pids, unsigned max)
             pids[found] = pid;
         found++;
     }
-    if (dir != NULL)
+    if (dir)
         closedir(dir);
     return found;
 }
@@ -263,15 +263,15 @@ static void answer_ask(struct cu_spaces *s, struct conn *conn,
     const struct space *space = find(s, packet, false);
     struct cu_spaces_packet answer = *packet;
 
-    answer.what = space != NULL ? CU_SPACES_HERE : CU_SPACES_MAKE;
-    if (space != NULL) {
+    answer.what = space ? CU_SPACES_HERE : CU_SPACES_MAKE;
+    if (space) {
         (void)!cu_spaces_send(conn->fd, &answer, space->fd);
         end_conn(s);
         return;
     }
     conn->asked = *packet;
     space = find(s, packet, true);
-    if (cu_spaces_send(conn->fd, &answer, space != NULL ? space->fd : -1) < 0) {
+    if (cu_spaces_send(conn->fd, &answer, space ? space->fd : -1) < 0) {
         end_conn(s);
         return;
     }
@@ -324,7 +324,7 @@ static void on_connection(uv_poll_t *poll, int status, int events)
     if (fd < 0)
         return;
     conn = is_allowed(fd) ? calloc(1, sizeof(*conn)) : NULL;
-    if (conn == NULL || uv_poll_init(s->loop, &conn->poll, fd) != 0) {
+    if (!conn || uv_poll_init(s->loop, &conn->poll, fd) != 0) {
         free(conn);
         close(fd);
         return;
@@ -371,7 +371,7 @@ struct cu_spaces *cu_spaces_create(uv_loop_t *loop, const char *path, const int 
                                    struct cu_error *err)
 {
     struct cu_spaces *s = calloc(1, sizeof(*s));
-    int rc = s != NULL ? 0 : -ENOMEM;
+    int rc = s ? 0 : -ENOMEM;
 
     if (rc == 0 && strlen(path) >= sizeof(s->path))
         rc = -ENAMETOOLONG;
@@ -406,7 +406,7 @@ void cu_spaces_unlisten(struct cu_spaces *s)
     if (fd < 0)
         return;
     s->fd = -1;
-    if (s->conn != NULL)
+    if (s->conn)
         end_conn(s);
     uv_close((uv_handle_t *)&s->poll, on_closed);
     close(fd);
@@ -417,7 +417,7 @@ void cu_spaces_unlisten(struct cu_spaces *s)
 
 void cu_spaces_destroy(struct cu_spaces *s)
 {
-    if (s == NULL)
+    if (!s)
         return;
     s->destroyed = true;
     cu_spaces_unlisten(s);

@@ -19,7 +19,7 @@
 
 #define WAIT_MS   (CU_SPACES_MAKE_MS + 10000) /* for others that make the same one */
 #define AGAIN_MS  5                           /* between two tries */
-#define RETURN_MS 3000                        /* for a daemon that is started again */
+#define RETURN_MS 20000                       /* for a daemon that is started again */
 
 struct place {
     struct sockaddr_un address;

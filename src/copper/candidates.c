@@ -36,7 +36,7 @@ static const char *base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
 
-    return slash != NULL ? slash + 1 : path;
+    return slash ? slash + 1 : path;
 }
 
 static bool matches(const char *const *patterns, size_t count, const char *name)
@@ -76,11 +76,11 @@ static int offer_base(const struct chooser *c, const char *prefix)
     len = read(fd, text, HEAD_MAX);
     close(fd);
     text[len > 0 ? len : 0] = '\0';
-    while (line != NULL && sscanf(line, " home = %4095[^\n]", path) != 1) {
+    while (line && sscanf(line, " home = %4095[^\n]", path) != 1) {
         line = strchr(line, '\n');
-        line = line != NULL ? line + 1 : NULL;
+        line = line ? line + 1 : NULL;
     }
-    if (line == NULL || path[0] != '/')
+    if (!line || path[0] != '/')
         return 0;
     path[cu_path_parent_len(path, strlen(path))] = '\0';
     return cu_choice_offer_prefix(c->choice, c->origin, path, "base of the virtual environment");
@@ -114,13 +114,13 @@ static bool find_program(const struct chooser *c, const char *name, char out[CU_
     const char *list = getenv("PATH");
     struct stat st;
 
-    if (strchr(name, '/') != NULL) {
+    if (strchr(name, '/')) {
         int len = name[0] == '/' ? snprintf(out, CU_PATH_MAX, "%s", name)
                                  : snprintf(out, CU_PATH_MAX, "%s/%s", c->choice->cwd, name);
 
         return len < CU_PATH_MAX && out[0] == '/';
     }
-    while (list != NULL && *list != '\0') {
+    while (list && *list != '\0') {
         size_t len = strcspn(list, ":");
         char dir[CU_PATH_MAX], real[CU_PATH_MAX], path[2 * CU_PATH_MAX];
 
@@ -167,11 +167,11 @@ static bool read_interpreter(const struct chooser *c, const char *path, char *na
     head[len] = '\0';
     head[strcspn(head, "\n")] = '\0';
     word = strtok_r(head + 2, " \t", &save);
-    if (word != NULL && strcmp(base_name(word), "env") == 0)
+    if (word && strcmp(base_name(word), "env") == 0)
         do
             word = strtok_r(NULL, " \t", &save);
-        while (word != NULL && (word[0] == '-' || strchr(word, '=') != NULL));
-    if (word != NULL)
+        while (word && (word[0] == '-' || strchr(word, '=')));
+    if (word)
         snprintf(name, CU_PATH_MAX, "%s", word);
     return word != NULL;
 }
@@ -208,7 +208,7 @@ static int offer_script(const struct chooser *c, char **argv)
 
     if (!matches(interpreters, sizeof(interpreters) / sizeof(interpreters[0]), base_name(argv[0])))
         return 0;
-    for (size_t i = 1; argv[i] != NULL; i++) {
+    for (size_t i = 1; argv[i]; i++) {
         if (argv[i][0] == '-' && (strcmp(argv[i], "-c") == 0 || strcmp(argv[i], "-m") == 0))
             return 0;
         if (argv[i][0] == '-')
@@ -229,7 +229,7 @@ static int offer_list(const struct chooser *c, const char *variable)
     bool programs = strcmp(variable, "PATH") == 0;
     int rc = 0;
 
-    while (rc == 0 && list != NULL && *list != '\0') {
+    while (rc == 0 && list && *list != '\0') {
         size_t len = strcspn(list, ":");
         char dir[CU_PATH_MAX];
 
@@ -255,13 +255,13 @@ int cu_candidates_offer(struct cu_choice *choice, const struct cu_origin *origin
     for (size_t i = 0; rc == 0 && i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
         const char *prefix = getenv(prefixes[i]);
 
-        if (prefix == NULL)
+        if (!prefix)
             continue;
         rc = cu_choice_offer_prefix(choice, origin, prefix, prefixes[i]);
         if (rc == 0)
             rc = offer_base(&c, prefix);
     }
-    for (size_t i = 0; rc == 0 && cu_candidates_lists[i] != NULL; i++)
+    for (size_t i = 0; rc == 0 && cu_candidates_lists[i]; i++)
         rc = offer_list(&c, cu_candidates_lists[i]);
     return rc;
 }

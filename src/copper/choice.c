@@ -23,14 +23,14 @@ static void resolve_variable(const struct cu_origin *origin, const char *name,
 {
     const char *value = getenv(name);
 
-    if (value == NULL || cu_origin_resolve(origin, value, out) < 0)
+    if (!value || cu_origin_resolve(origin, value, out) < 0)
         out[0] = '\0';
 }
 
 void cu_choice_init(struct cu_choice *choice, const struct cu_origin *origin)
 {
     memset(choice, 0, sizeof(*choice));
-    if (getcwd(choice->cwd, sizeof(choice->cwd)) == NULL || choice->cwd[0] != '/')
+    if (!getcwd(choice->cwd, sizeof(choice->cwd)) || choice->cwd[0] != '/')
         choice->cwd[0] = '\0';
     resolve_variable(origin, "HOME", choice->home);
     resolve_variable(origin, "TMPDIR", choice->tmp);
@@ -64,12 +64,12 @@ static int add(struct cu_choice *choice, enum cu_choice_what what, const char *p
             return 0;
     entries = cu_grow(choice->entries, &choice->capacity, choice->count + 1, 32,
                       sizeof(choice->entries[0]));
-    if (entries == NULL)
+    if (!entries)
         return -ENOMEM;
     choice->entries = entries;
     entry.path = strdup(path);
     entry.why = strdup(why);
-    if (entry.path == NULL || entry.why == NULL) {
+    if (!entry.path || !entry.why) {
         free(entry.path);
         free(entry.why);
         return -ENOMEM;
@@ -147,7 +147,7 @@ int cu_choice_offer(struct cu_choice *choice, const struct cu_origin *origin, co
     if (!look(origin, path, real, &st))
         return 0;
     against = objection(choice, origin, real, &st);
-    if (against == NULL)
+    if (!against)
         return add(choice, CU_CHOICE_BOUND, real, why);
     snprintf(text, sizeof(text), "%.120s; wanted as %.120s", against, why);
     return add(choice, CU_CHOICE_LEFT, real, text);
@@ -163,7 +163,7 @@ int cu_choice_offer_prefix(struct cu_choice *choice, const struct cu_origin *ori
 
     if (!look(origin, path, real, &st))
         return 0;
-    if (objection(choice, origin, real, &st) == NULL)
+    if (!objection(choice, origin, real, &st))
         return add(choice, CU_CHOICE_BOUND, real, why);
     for (size_t i = 0; rc == 0 && i < sizeof(parts) / sizeof(parts[0]); i++) {
         snprintf(part, sizeof(part), "%s/%s", real, parts[i]);
@@ -203,7 +203,7 @@ int cu_choice_keep(struct cu_choice *choice, const char *path, const char *optio
     int rc;
 
     /* On storage itself: it may be newer than what Copper knows. */
-    if (stat(path, &st) != 0 || realpath(path, real) == NULL)
+    if (stat(path, &st) != 0 || !realpath(path, real))
         return cu_error_set(err, -EINVAL, "%s: %s: %s", option, path, strerror(errno));
     if (!S_ISDIR(st.st_mode))
         return cu_error_set(err, -EINVAL, "%s: %s: %s", option, path, strerror(ENOTDIR));
@@ -289,7 +289,7 @@ static int merge_some(struct cu_choice *choice, const struct cu_origin *origin)
                 continue;
             parent_of(&choice->entries[k], other);
             if (strcmp(parent, other) != 0 || cu_origin_stat(origin, parent, &st) < 0 ||
-                may_write(&st) || objection(choice, origin, parent, &st) != NULL)
+                may_write(&st) || objection(choice, origin, parent, &st))
                 continue;
             rc = add(choice, CU_CHOICE_BOUND, parent, "holds several of them");
             return rc < 0 ? rc : 1;

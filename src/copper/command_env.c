@@ -27,14 +27,14 @@ static enum shell find_shell(const char *given)
     } shells[] = {{"bash", SHELL_SH},  {"sh", SHELL_SH},    {"zsh", SHELL_SH},
                   {"ksh", SHELL_SH},   {"dash", SHELL_SH},  {"csh", SHELL_CSH},
                   {"tcsh", SHELL_CSH}, {"fish", SHELL_FISH}};
-    const char *name = given != NULL ? given : getenv("SHELL");
+    const char *name = given ? given : getenv("SHELL");
 
-    if (name != NULL && given == NULL && strrchr(name, '/') != NULL)
+    if (name && !given && strrchr(name, '/'))
         name = strrchr(name, '/') + 1;
-    for (size_t i = 0; name != NULL && i < sizeof(shells) / sizeof(shells[0]); i++)
+    for (size_t i = 0; name && i < sizeof(shells) / sizeof(shells[0]); i++)
         if (strcmp(shells[i].name, name) == 0)
             return shells[i].shell;
-    return given != NULL ? SHELL_UNKNOWN : SHELL_SH;
+    return given ? SHELL_UNKNOWN : SHELL_SH;
 }
 
 /* The value as one word, whatever is in it. */
@@ -88,9 +88,9 @@ static int print_one(const struct cu_cli_options *options, const struct cu_origi
 
     if (!is_name(name))
         return cu_cli_fail(CU_EXIT_USAGE, "env: \"%s\" is not the name of a variable", name);
-    if (value != NULL && cu_prefix_list(origin, options->mount, options->undo, value, &changed) < 0)
+    if (value && cu_prefix_list(origin, options->mount, options->undo, value, &changed) < 0)
         return cu_cli_fail(CU_EXIT_FAILED, "env: out of memory");
-    if (changed != NULL)
+    if (changed)
         print_setting(shell, name, changed);
     free(changed);
     return CU_EXIT_OK;
@@ -115,13 +115,13 @@ static int run(const struct cu_command *command, int argc, char **argv)
     if (cu_launch_site_types(types, &err) < 0)
         return cu_cli_fail(CU_EXIT_FAILED, "env: %s", err.text);
     origin = cu_origin_create(options.mount, types, &err);
-    if (origin == NULL)
+    if (!origin)
         return cu_cli_fail(CU_EXIT_FAILED, "env: %s", err.text);
     status = CU_EXIT_OK;
     for (int i = options.first; status == CU_EXIT_OK && i < argc; i++)
         status = print_one(&options, origin, shell, argv[i]);
     for (size_t i = 0; options.first >= argc && status == CU_EXIT_OK; i++) {
-        if (cu_candidates_lists[i] == NULL)
+        if (!cu_candidates_lists[i])
             break;
         status = print_one(&options, origin, shell, cu_candidates_lists[i]);
     }

@@ -16,7 +16,7 @@ static int translate(const struct cu_origin *origin, const char *mount, const ch
     struct stat st;
     int rc;
 
-    if (given[0] != '/' && getcwd(cwd, sizeof(cwd)) == NULL)
+    if (given[0] != '/' && !getcwd(cwd, sizeof(cwd)))
         return cu_cli_fail(CU_EXIT_FAILED, "path: %s: there is no working directory", given);
     if (snprintf(joined, sizeof(joined), "%s%s%s", cwd, given[0] == '/' ? "" : "/", given) >=
             (int)sizeof(joined) ||
@@ -51,7 +51,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
     if (cu_launch_site_types(types, &err) < 0)
         return cu_cli_fail(CU_EXIT_FAILED, "path: %s", err.text);
     origin = cu_origin_create(options.mount, types, &err);
-    if (origin == NULL)
+    if (!origin)
         return cu_cli_fail(CU_EXIT_FAILED, "path: %s", err.text);
     status = CU_EXIT_OK;
     for (int i = options.first; i < argc; i++) {

@@ -10,6 +10,8 @@
 #include "copper/launch_options.h"
 #include "copper/prefix.h"
 #include "copper/view.h"
+#include "host/lock.h"
+#include "host/rundir.h"
 #include "host/trust.h"
 
 #include <errno.h>
@@ -83,18 +85,41 @@ static int check_way(const char *mount, struct cu_error *err)
     return rc;
 }
 
+/* Is there a daemon of this node, as its lock tells? Also while it is started again: then its
+ * socket is not there. 1, 0, or -errno with err. */
+static int is_here(const char *mount, struct cu_error *err)
+{
+    char run_dir[CU_PATH_MAX], path[CU_PATH_MAX];
+    struct cu_lock_seen lock;
+    int rc = cu_rundir_find(getuid(), run_dir, err);
+
+    if (rc < 0)
+        return rc;
+    if (cu_rundir_file(run_dir, mount, "lock", path) < 0)
+        return cu_error_set(err, -ENAMETOOLONG, "run directory %s: the name is too long", run_dir);
+    cu_lock_see(path, &lock);
+    rc = lock.held;
+    cu_lock_unsee(&lock);
+    return rc;
+}
+
 /* The library's path, when a job runs; *here: on this node. -1, or the exit status. */
 static int choose_library(const char *mount, char path[CU_PATH_MAX], bool *here)
 {
     struct cu_client client;
     struct cu_error err;
-    int rc;
+    int rc = is_here(mount, &err);
 
-    if (cu_client_open(mount, &client, &err) != 0)
-        return cu_cli_fail(CU_EXIT_NOT_RUN, "%s", err.text);
-    cu_client_close(&client);
-    *here = !client.peer;
-    if (!client.peer && check_way(mount, &err) != 0)
+    if (rc == 0) {
+        *here = false;
+        if (cu_client_open(mount, &client, &err) < 0)
+            return cu_cli_fail(CU_EXIT_NOT_RUN, "%s", err.text);
+        cu_client_close(&client);
+    } else if (rc > 0) {
+        *here = true;
+        rc = check_way(mount, &err);
+    }
+    if (rc < 0)
         return cu_cli_fail(CU_EXIT_NOT_RUN, "run: %s", err.text);
     rc = find_library(mount, path, &err);
     if (rc != 0)
@@ -125,8 +150,8 @@ static int take_lists(const struct taker *taker, const struct cu_cli_lists *list
 
             snprintf(dir, sizeof(dir), "%s%s%.*s", at[0] == '/' ? "" : taker->choice->cwd,
                      at[0] == '/' ? "" : "/", (int)len, at);
-            rc = taker->option != NULL ? cu_choice_keep(taker->choice, dir, taker->option, &err)
-                                       : cu_choice_name(taker->choice, taker->origin, dir, &err);
+            rc = taker->option ? cu_choice_keep(taker->choice, dir, taker->option, &err)
+                               : cu_choice_name(taker->choice, taker->origin, dir, &err);
             if (rc < 0)
                 return cu_cli_fail(CU_EXIT_NOT_RUN, "run: %s", err.text);
             at += len + (at[len] == ',');
@@ -152,7 +177,7 @@ static int choose(const struct cu_cli_options *options, const struct cu_origin *
     if (status >= 0)
         return status;
     if (options->over.count == 0)
-        rc = cu_candidates_offer(choice, origin, argv[0] != NULL ? argv : nothing);
+        rc = cu_candidates_offer(choice, origin, argv[0] ? argv : nothing);
     if (rc == 0)
         rc = cu_choice_finish(choice, origin);
     return rc == 0 ? -1 : cu_cli_fail(CU_EXIT_NOT_RUN, "run: %s", strerror(-rc));
@@ -180,12 +205,12 @@ static int show(const struct cu_choice *choice)
 /* --prefix-instead. -1, or the exit status. */
 static int set_prefixes(const char *mount, const struct cu_origin *origin)
 {
-    for (size_t i = 0; cu_candidates_lists[i] != NULL; i++) {
+    for (size_t i = 0; cu_candidates_lists[i]; i++) {
         const char *value = getenv(cu_candidates_lists[i]);
         char *changed = NULL;
-        int rc = value != NULL ? cu_prefix_list(origin, mount, false, value, &changed) : 0;
+        int rc = value ? cu_prefix_list(origin, mount, false, value, &changed) : 0;
 
-        if (rc == 0 && changed != NULL && setenv(cu_candidates_lists[i], changed, 1) != 0)
+        if (rc == 0 && changed && setenv(cu_candidates_lists[i], changed, 1) != 0)
             rc = -errno;
         free(changed);
         if (rc < 0)
@@ -237,7 +262,7 @@ static int prepare(const struct cu_cli_options *options, char **argv, bool here)
     if (cu_launch_site_types(types, &err) < 0)
         return cu_cli_fail(CU_EXIT_NOT_RUN, "run: %s", err.text);
     origin = cu_origin_create(options->mount, types, &err);
-    if (origin == NULL)
+    if (!origin)
         return cu_cli_fail(CU_EXIT_NOT_RUN, "run: %s", err.text);
     cu_choice_init(&choice, origin);
     status = choose(options, origin, argv, &choice);
@@ -258,7 +283,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
     if (status >= 0)
         return status;
     argv += options.first;
-    if (argv[0] == NULL && !options.show)
+    if (!argv[0] && !options.show)
         return cu_cli_fail(CU_EXIT_USAGE, "run: wants a command: see copper run --help");
     status = choose_library(options.mount, path, &here);
     if (status >= 0)

@@ -42,7 +42,7 @@ static int read_places(struct cu_origin *o, const char *types)
         struct place *more =
             cu_grow(o->places, &o->capacity, o->count + 1, 64, sizeof(o->places[0]));
 
-        if (more == NULL)
+        if (!more)
             return -ENOMEM;
         o->places = more;
         more[o->count++] = (struct place){.point = mount.point,
@@ -57,7 +57,7 @@ struct cu_origin *cu_origin_create(const char *mount, const char *types, struct 
 {
     struct cu_origin *o = calloc(1, sizeof(*o));
     int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-    int rc = o == NULL ? -ENOMEM : fd < 0 ? -errno : 0;
+    int rc = !o ? -ENOMEM : fd < 0 ? -errno : 0;
     size_t size;
 
     if (rc == 0) {
@@ -78,7 +78,7 @@ struct cu_origin *cu_origin_create(const char *mount, const char *types, struct 
 
 void cu_origin_destroy(struct cu_origin *o)
 {
-    if (o == NULL)
+    if (!o)
         return;
     free(o->places);
     free(o->text);
@@ -95,7 +95,7 @@ static const struct place *place_of(const struct cu_origin *o, const char *path)
         const struct place *place = &o->places[i];
 
         if (cu_path_within(path, len, place->point, place->len) &&
-            (best == NULL || place->len >= best->len))
+            (!best || place->len >= best->len))
             best = place;
     }
     return best;
@@ -105,14 +105,14 @@ const char *cu_origin_type(const struct cu_origin *o, const char *path)
 {
     const struct place *place = place_of(o, path);
 
-    return place != NULL ? place->type : "";
+    return place ? place->type : "";
 }
 
 bool cu_origin_is_shared(const struct cu_origin *o, const char *path)
 {
     const struct place *place = place_of(o, path);
 
-    return place != NULL && place->shared;
+    return place && place->shared;
 }
 
 bool cu_origin_is_mount(const struct cu_origin *o, const char *path)

@@ -47,7 +47,7 @@ int cu_prefix_list(const struct cu_origin *origin, const char *mount, bool remov
 
     *list = NULL;
     out = open_memstream(list, &size);
-    if (out == NULL)
+    if (!out)
         return -ENOMEM;
     for (;;) {
         size_t len = strcspn(value, ":");

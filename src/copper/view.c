@@ -62,7 +62,7 @@ static int make_space(const char *mount, const struct cu_choice *choice, int nea
     struct cu_nspace_bind *binds = calloc(choice->count, sizeof(*binds));
     char **shown = calloc(choice->count, sizeof(*shown));
     size_t count = 0;
-    int rc = binds != NULL && shown != NULL ? 0 : -ENOMEM;
+    int rc = binds && shown ? 0 : -ENOMEM;
 
     for (size_t i = 0; rc == 0 && i < choice->count; i++) {
         const struct cu_choice_entry *entry = &choice->entries[i];
@@ -73,12 +73,12 @@ static int make_space(const char *mount, const struct cu_choice *choice, int nea
             shown[i] = NULL;
             rc = -ENOMEM;
         }
-        binds[count++] = (struct cu_nspace_bind){.from = shown[i] != NULL ? shown[i] : entry->path,
-                                                 .to = entry->path};
+        binds[count++] =
+            (struct cu_nspace_bind){.from = shown[i] ? shown[i] : entry->path, .to = entry->path};
     }
     rc = rc < 0 ? cu_error_set(err, rc, "out of memory")
                 : cu_nspace_make(binds, count, near_fd, err);
-    for (size_t i = 0; shown != NULL && i < choice->count; i++)
+    for (size_t i = 0; shown && i < choice->count; i++)
         free(shown[i]);
     free(shown);
     free(binds);

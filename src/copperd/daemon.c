@@ -258,11 +258,11 @@ static int start_network(struct cu_daemon *daemon, struct cu_error *err)
     events.context = daemon;
     daemon->socket = cu_socket_create(&daemon->loop, daemon->config.socket_path,
                                       CU_COMMANDS_REQUEST_MAX, &events, err);
-    if (daemon->socket == NULL)
+    if (!daemon->socket)
         return -EADDRINUSE;
     daemon->spaces = cu_spaces_create(&daemon->loop, daemon->config.spaces_path,
                                       daemon->config.spaces_store, err);
-    return daemon->spaces != NULL ? 0 : -EADDRINUSE;
+    return daemon->spaces ? 0 : -EADDRINUSE;
 }
 
 /* On the launch host. The other daemons get the request over the tree. */
@@ -447,7 +447,7 @@ struct cu_daemon *cu_daemon_create(const struct cu_daemon_config *config, struct
         /* The process ends now: only what outlives it is cleaned up. */
         if (daemon->socket)
             cu_socket_unlisten(daemon->socket);
-        if (daemon->spaces != NULL)
+        if (daemon->spaces)
             cu_spaces_unlisten(daemon->spaces);
         return NULL;
     }

@@ -98,7 +98,7 @@ static void answer(struct cu_daemon *daemon)
     }
     in_use = json_incref(json_object_get(daemon->stop_result, "in_use"));
     cu_inuse_add(&in_use, daemon->stop_in_use);
-    if (in_use != NULL)
+    if (in_use)
         json_object_set_new(daemon->stop_result, "in_use", in_use);
     text = cu_commands_encode(daemon->stop_result);
     if (text)
@@ -119,7 +119,7 @@ static void on_begin(uv_timer_t *timer)
     cu_socket_unlisten(daemon->socket);
     daemon->stop_in_use =
         cu_inuse_own(daemon->spaces, daemon->config.job->hosts.names[daemon->config.rank]);
-    if (daemon->stop_in_use != NULL)
+    if (daemon->stop_in_use)
         cu_log_info("processes of copper run still use the view: %s",
                     json_string_value(json_object_get(daemon->stop_in_use, "first")));
     cu_spaces_unlisten(daemon->spaces);

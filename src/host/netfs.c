@@ -34,7 +34,7 @@ static bool is_named(const char *list, const char *type)
 {
     size_t len = strlen(type);
 
-    while (list != NULL && *list != '\0') {
+    while (list && *list != '\0') {
         size_t word = strcspn(list, ",");
 
         if (word == len && strncmp(list, type, len) == 0)

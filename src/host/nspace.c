@@ -66,7 +66,7 @@ static bool is_filtered(const char *root)
     if (cu_readfile_small(root, "/proc/self/status", text, sizeof(text)) <= 0)
         return false;
     line = strstr(text, "\nSeccomp:");
-    return line != NULL && strtol(line + 9, NULL, 10) == 2;
+    return line && strtol(line + 9, NULL, 10) == 2;
 }
 
 static bool is_same(const struct stat *a, const struct stat *b)
@@ -78,7 +78,7 @@ static bool is_chroot(const char *root)
 {
     struct stat own, init;
 
-    return root == NULL && stat("/", &own) == 0 && stat("/proc/1/root/", &init) == 0 &&
+    return !root && stat("/", &own) == 0 && stat("/proc/1/root/", &init) == 0 &&
            !is_same(&own, &init);
 }
 
@@ -324,7 +324,7 @@ int cu_nspace_join(int fd, struct cu_error *err)
 {
     uint64_t bounding = bounding_set();
     char cwd[CU_PATH_MAX];
-    bool named = getcwd(cwd, sizeof(cwd)) != NULL && cwd[0] == '/';
+    bool named = getcwd(cwd, sizeof(cwd)) && cwd[0] == '/';
     int old = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC), rc;
     struct stat before, after;
     bool ours;

@@ -47,7 +47,7 @@ static int setup(void **state)
     (void)state;
     memset(&t, 0, sizeof(t));
     snprintf(t.dir, sizeof(t.dir), "/tmp/copper-spaces.XXXXXX");
-    if (mkdtemp(t.dir) == NULL || cu_spaces_store_open(t.store) != 0)
+    if (!mkdtemp(t.dir) || cu_spaces_store_open(t.store) != 0)
         return -1;
     snprintf(t.path, sizeof(t.path), "%s/view", t.dir);
     uv_loop_init(&t.loop);
@@ -100,7 +100,7 @@ static int hear(int fd, bool *passed)
         uv_run(&t.loop, UV_RUN_ONCE);
     if (got >= 0)
         close(got);
-    if (passed != NULL)
+    if (passed)
         *passed = got >= 0;
     return rc < 0 ? rc : (int)packet.what;
 }

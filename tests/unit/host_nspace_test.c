@@ -28,7 +28,7 @@ static void put(const char *path, const char *text)
     FILE *out;
 
     snprintf(name, sizeof(name), "%s%s", root, path);
-    for (char *at = strchr(name + 1, '/'); at != NULL; at = strchr(at + 1, '/')) {
+    for (char *at = strchr(name + 1, '/'); at; at = strchr(at + 1, '/')) {
         *at = '\0';
         (void)mkdir(name, 0755);
         *at = '/';
@@ -44,7 +44,7 @@ static int make_dirs(void **state)
     char name[80];
 
     (void)state;
-    if (mkdtemp(dir) == NULL)
+    if (!mkdtemp(dir))
         return -1;
     snprintf(from, sizeof(from), "%s/from", dir);
     snprintf(to, sizeof(to), "%s/to", dir);
@@ -96,7 +96,7 @@ static void test_joins(void **state)
         if (pid == 0) {
             char cwd[80] = "";
             bool good = chdir(to) == 0 && cu_nspace_join(i == 0 ? fd : near, &err) == 0 &&
-                        getcwd(cwd, sizeof(cwd)) != NULL && strcmp(cwd, to) == 0;
+                        getcwd(cwd, sizeof(cwd)) && strcmp(cwd, to) == 0;
 
             _exit(good && shows(to) == (i == 0) && shows(".") == (i == 0) ? 0 : 1);
         }
@@ -142,7 +142,7 @@ static void expect(int error, const char *text)
     struct cu_error err = {""};
 
     assert_int_equal(cu_nspace_explain(root, error, "user namespace", &err), error);
-    if (strstr(err.text, text) == NULL)
+    if (!strstr(err.text, text))
         print_error("%s\n", err.text);
     assert_non_null(strstr(err.text, text));
 }

@@ -73,6 +73,7 @@ static const struct row {
     {"stale_versions", "changed on storage", false},
     {"bad_checksums", "bad checksums", false},
     {"recipe_asked", "asked for by the recipe", false},
+    {"links_rewritten", "links shown with another target", false},
     {NULL, "Names", false},
     {"inode_bytes", "the kernel's", true},
     {"recovery_bytes", "for a successor", true},

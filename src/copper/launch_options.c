@@ -23,6 +23,7 @@
 #define ONCE     (LONG + 5)
 #define LEARN    (LONG + 6)
 #define WAIT     (LONG + 7)
+#define SYMLINKS (LONG + 8)
 #define LEFT_MAX 32 /* an option with its value */
 
 static const struct launch_option {
@@ -54,6 +55,7 @@ static const struct launch_option {
     {MISSING, "allow_missing", "N", "go on without up to N nodes that do not answer (0)"},
     {LEARN, "learn", "NAME", "record what is touched, and ask for it in advance next time"},
     {WAIT, "learn_wait", NULL, "with --learn: ready when all of that is on the nodes"},
+    {SYMLINKS, "symlinks", "WHAT", "keep, or rewrite: absolute links stay in the view (keep)"},
     {LISTINGS, "listings", "RULES", "what listings of some storage are worth (by its type)"},
 };
 #define OPTION_COUNT (sizeof(launch_options) / sizeof(launch_options[0]))
@@ -173,6 +175,7 @@ static int take_words(int argc, char **argv, struct cu_launch_options *options,
                                           {"address", required_argument, NULL, ADDRESS},
                                           {"listings", required_argument, NULL, LISTINGS},
                                           {"serve", required_argument, NULL, SERVE},
+                                          {"symlinks", required_argument, NULL, SYMLINKS},
                                           {"learn", required_argument, NULL, LEARN},
                                           {"learn-wait", no_argument, NULL, WAIT},
                                           {"allow-missing", required_argument, NULL, MISSING},

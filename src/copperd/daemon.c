@@ -13,6 +13,7 @@
 #include "host/process.h"
 #include "host/session.h"
 #include "proto/serve.h"
+#include "storage/served.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -98,6 +99,13 @@ static bool on_front_is_ours(void *context, uint32_t tid)
     struct cu_daemon *daemon = context;
 
     return cu_storage_is_worker(daemon->storage, tid);
+}
+
+static bool on_front_shows(void *context, const char *path, size_t path_len)
+{
+    struct cu_daemon *daemon = context;
+
+    return cu_served_shows(cu_storage_served(daemon->storage), path, path_len);
 }
 
 static void on_front_asked(void *context, const struct cu_front_asked *asked)
@@ -354,12 +362,14 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
         .resumes = daemon->config.resumes,
         .allow_other = daemon->config.allow_other,
         .old_kernel = getenv("COPPER_OLD_KERNEL") != NULL,
+        .relink = daemon->config.job->rewrite_links,
         .aside = daemon->aside,
         .events = {.context = daemon,
                    .kick = on_front_kick,
                    .unmounted = on_front_unmounted,
                    .drop = on_front_drop,
-                   .is_ours = on_front_is_ours},
+                   .is_ours = on_front_is_ours,
+                   .shows = on_front_shows},
     };
 
     if (daemon->config.job->profile) {

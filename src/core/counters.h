@@ -49,7 +49,8 @@
     /* read from storage past the trees, only because the file is above -M; and the size of the \
      * largest such file, of many nodes the largest, too */ \
     X(bypass_bytes) X(bypass_largest /* gauge */) \
-    X(recipe_asked /* objects that a recipe named, asked for in advance */)
+    X(recipe_asked /* objects that a recipe named, asked for in advance */) \
+    X(links_rewritten /* links that the kernel was shown with another target */)
 /* clang-format on */
 
 enum cu_counter {

@@ -47,6 +47,8 @@ struct cu_front_events {
     /* Is the calling thread one of this daemon's own workers? The answer to such a request could
      * wait for that thread, so it gets ELOOP at once. NULL: there are none. */
     bool (*is_ours)(void *context, uint32_t tid);
+    /* Is this path (normal form) on a file system that the view shows? NULL: all are. */
+    bool (*shows)(void *context, const char *path, size_t path_len);
     /* A request was answered for which an object was looked for. NULL: requests are not recorded,
      * at no cost. Must not call back into the front. */
     void (*asked)(void *context, const struct cu_front_asked *asked);
@@ -63,6 +65,7 @@ struct cu_front_config {
     uint32_t chunk_bytes;
     uint64_t cache_bytes; /* the core's budget: bounds what is asked for ahead */
     uint64_t enoent_ttl_ns;
+    bool relink; /* links that lead out of the view are shown so that they stay inside */
     uint64_t name_bytes_max;      /* memory for names that the kernel holds; 0: no bound of it */
     int device_fd;                /* of cu_front_mount, taken; 0: mounts, and unmounts, by itself */
     struct cu_recovery *recovery; /* borrowed, opened; NULL: no daemon will take over */

@@ -180,6 +180,7 @@ static void keep(struct cu_inodes *t, struct cu_inode *inode)
         .attr = inode->has_attr ? &inode->attr : NULL,
         .name = inode->name,
         .name_len = inode->name_len,
+        .inside = S_ISLNK(inode->attr.mode) && inode->link.how == CU_INODE_LINK_INSIDE,
     };
 
     if (!t->recovery)
@@ -206,6 +207,14 @@ void cu_inodes_set_attr(struct cu_inodes *t, struct cu_inode *inode, const struc
     inode->has_attr = true;
     inode->doubted = false;
     if (!same)
+        keep(t, inode);
+}
+
+void cu_inodes_set_link(struct cu_inodes *t, struct cu_inode *inode, enum cu_inode_link how)
+{
+    assert(S_ISLNK(inode->attr.mode) && inode->link.how == CU_INODE_LINK_OPEN);
+    inode->link.how = how;
+    if (how == CU_INODE_LINK_INSIDE)
         keep(t, inode);
 }
 
@@ -420,6 +429,8 @@ static int restore(struct cu_inodes *t, const struct cu_recovery_node *node)
     inode->lookups = node->lookups;
     if (S_ISREG(inode->attr.mode))
         inode->file.seen.lost = true; /* another daemon has read it */
+    if (S_ISLNK(inode->attr.mode))
+        inode->link.how = node->inside ? CU_INODE_LINK_INSIDE : CU_INODE_LINK_KEPT;
     inode->record = node->handle;
     return 0;
 }

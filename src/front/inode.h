@@ -20,6 +20,13 @@
 
 #define CU_INODE_ROOT 1u /* the kernel's number for the mount's root */
 
+/* How the target of a link is shown. Decided once: the kernel keeps its length, too. */
+enum cu_inode_link {
+    CU_INODE_LINK_OPEN,   /* not decided; nobody was told */
+    CU_INODE_LINK_KEPT,   /* as on storage */
+    CU_INODE_LINK_INSIDE, /* as cu_relink has it */
+};
+
 struct cu_inode {
     struct cu_table_link id_link;
     struct cu_table_link name_link;
@@ -49,6 +56,7 @@ struct cu_inode {
         } file;
         struct {
             struct cu_buf *target; /* reference, or NULL */
+            enum cu_inode_link how;
         } link;
     };
     char name[]; /* name_len bytes, then NUL */
@@ -89,6 +97,8 @@ struct cu_inode *cu_inodes_enter(struct cu_inodes *t, struct cu_inode *parent, c
 bool cu_inode_is(const struct cu_inode *inode, const struct cu_attr *attr);
 /* Sets what is known of inode. */
 void cu_inodes_set_attr(struct cu_inodes *t, struct cu_inode *inode, const struct cu_attr *attr);
+/* Decides how a link is shown, before the kernel is told. */
+void cu_inodes_set_link(struct cu_inodes *t, struct cu_inode *inode, enum cu_inode_link how);
 /* The kernel is about to get inode in an answer, and will hold one more reference. To be called
  * before the answer: a node that the kernel knows and we do not would be lost in a crash
  * between. */

@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "front/ahead.h"
 #include "front/forget.h"
+#include "front/link.h"
 #include "front/names.h"
 #include "front/state.h"
 #include "front/view.h"
@@ -144,11 +145,12 @@ struct cu_inode *cu_front_enter(struct cu_front *front, struct cu_inode *dir, co
         cu_ahead_new_file(front->ahead, name, name_len);
     cu_inodes_looked_up(&front->inodes, inode);
     if (S_ISLNK(value->attr.mode) && !inode->link.target)
-        inode->link.target = cu_buf_ref(value->bytes);
+        cu_front_link_set(front, inode, value->bytes);
     *entry = (struct fuse_entry_param){.ino = inode->nodeid,
                                        .attr_timeout = CU_FRONT_FOREVER_S,
                                        .entry_timeout = CU_FRONT_FOREVER_S};
     cu_front_stat(&value->attr, &entry->attr);
+    cu_front_link_stat(inode, &entry->attr);
     cu_front_names_bound(front);
     return inode;
 }

@@ -10,6 +10,7 @@
 #include "front/dir.h"
 #include "front/forget.h"
 #include "front/holes.h"
+#include "front/link.h"
 #include "front/lookup.h"
 #include "front/names.h"
 #include "front/read.h"
@@ -37,6 +38,7 @@ static void reply_attr(fuse_req_t fuse, const struct cu_inode *inode)
     struct stat st;
 
     cu_front_stat(&inode->attr, &st);
+    cu_front_link_stat(inode, &st);
     if (inode->nodeid == CU_INODE_ROOT)
         st.st_uid = geteuid();
     if (inode->nodeid == CU_INODE_ROOT && front->config.allow_other)
@@ -67,6 +69,8 @@ void cu_front_getattr_done(struct cu_front *front, struct cu_front_request *r,
         return;
     }
     cu_inodes_set_attr(&front->inodes, r->inode, &value->attr);
+    if (S_ISLNK(value->attr.mode))
+        cu_front_link_set(front, r->inode, value->bytes);
     reply_attr(r->fuse, r->inode);
     cu_front_request_end(front, r);
 }
@@ -81,7 +85,7 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
     CU_FRONT_COUNT(front, fuse_getattr);
     if (!inode) {
         fuse_reply_err(req, ESTALE);
-    } else if (inode->has_attr && !inode->doubted) {
+    } else if (inode->has_attr && !inode->doubted && cu_front_link_known(inode)) {
         reply_attr(req, inode);
     } else {
         r = cu_front_request_new(front, req, inode, CU_FRONT_GETATTR);
@@ -92,13 +96,11 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 
 /* --- links ------------------------------------------------------------------------------------ */
 
-static void reply_target(fuse_req_t fuse, const struct cu_buf *target)
+static void reply_target(fuse_req_t fuse, const struct cu_inode *inode)
 {
     char text[CU_PATH_MAX];
-    size_t len = target->size < sizeof(text) - 1 ? target->size : sizeof(text) - 1;
 
-    memcpy(text, target->data, len);
-    text[len] = '\0';
+    cu_front_link_text(inode, text);
     fuse_reply_readlink(fuse, text);
 }
 
@@ -114,9 +116,8 @@ void cu_front_readlink_done(struct cu_front *front, struct cu_front_request *r,
         return;
     }
     cu_inodes_set_attr(&front->inodes, r->inode, &value->attr);
-    cu_buf_unref(r->inode->link.target);
-    r->inode->link.target = cu_buf_ref(value->bytes);
-    reply_target(r->fuse, value->bytes);
+    cu_front_link_set(front, r->inode, value->bytes);
+    reply_target(r->fuse, r->inode);
     cu_front_request_end(front, r);
 }
 
@@ -130,7 +131,7 @@ static void op_readlink(fuse_req_t req, fuse_ino_t ino)
     if (!inode || !S_ISLNK(inode->attr.mode)) {
         fuse_reply_err(req, inode ? EINVAL : ESTALE);
     } else if (inode->link.target && !inode->doubted) {
-        reply_target(req, inode->link.target);
+        reply_target(req, inode);
     } else {
         r = cu_front_request_new(front, req, inode, CU_FRONT_READLINK);
         if (r)

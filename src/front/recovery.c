@@ -53,6 +53,7 @@ struct node_payload {
     uint64_t parent;
     struct cu_attr attr;
     uint8_t has_attr;
+    uint8_t inside;
     uint16_t name_len;
     char name[];
 };
@@ -222,6 +223,7 @@ uint32_t cu_recovery_put_node(struct cu_recovery *r, const struct cu_recovery_no
     payload->nodeid = node->nodeid;
     payload->parent = node->parent;
     payload->has_attr = node->attr != NULL;
+    payload->inside = node->inside;
     if (node->attr)
         payload->attr = *node->attr;
     payload->name_len = node->name_len;
@@ -293,6 +295,7 @@ bool cu_recovery_next_node(const struct cu_recovery *r, uint32_t *at, struct cu_
             .parent = payload->parent,
             .lookups = record->lookups,
             .attr = payload->has_attr ? &payload->attr : NULL,
+            .inside = payload->inside != 0,
             .name = payload->name,
             .name_len = payload->name_len,
             .handle = unit,

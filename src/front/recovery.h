@@ -48,6 +48,7 @@ struct cu_recovery_node {
         *attr;        /* borrowed; NULL: not known. Read back: valid until the next call */
     const char *name; /* the same; not NUL-terminated */
     uint16_t name_len;
+    bool inside;     /* a link that is shown with a target of cu_relink */
     uint32_t handle; /* read back only */
 };
 

@@ -43,6 +43,7 @@ enum kind {
     KIND_TEXT,
     KIND_ADDRESS,
     KIND_RECIPE,
+    KIND_SYMLINKS,
     KIND_FLAG,
 };
 
@@ -91,6 +92,8 @@ static const struct option options[] = {
     {"listings", KIND_LISTINGS, AT(listings), 0, 0, "a rule for listings",
      "is TYPE:WORD or PATH:WORD, separated by commas, the word trusted, partial, unstamped, "
      "untrusted, numbered or unnumbered"},
+    {"symlinks", KIND_SYMLINKS, AT(rewrite_links), 0, 0, "a treatment of links",
+     "is keep or rewrite"},
     {"snapshot_s", KIND_U32, AT(snapshot_s), 0, DAY_S, "a number of seconds", NULL},
     {"allow_missing", KIND_U32, AT(allow_missing), 0, CU_JOB_MISSING_MAX, "a number of nodes",
      NULL},
@@ -238,11 +241,11 @@ static int set_recipe(char **at, const char *value)
     return replace_string(at, value);
 }
 
-static int set_flag(bool *at, const char *value)
+static int set_bool(bool *at, const char *value, const char *yes, const char *no)
 {
-    if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
+    if (strcmp(value, yes) != 0 && strcmp(value, no) != 0)
         return -EINVAL;
-    *at = value[0] == 'y';
+    *at = strcmp(value, yes) == 0;
     return 0;
 }
 
@@ -274,8 +277,10 @@ static int set_value(struct cu_job *job, const struct option *o, const char *val
         return set_address(at, value);
     case KIND_RECIPE:
         return set_recipe(at, value);
+    case KIND_SYMLINKS:
+        return set_bool(at, value, "rewrite", "keep");
     case KIND_FLAG:
-        return set_flag(at, value);
+        return set_bool(at, value, "yes", "no");
     case KIND_SIZE:
         rc = cu_parse_size(value, &n);
         if (rc != 0 || n < o->min)
@@ -390,6 +395,9 @@ bool cu_job_option_format(unsigned i, const struct cu_job *job, char out[CU_JOB_
         break;
     case KIND_LOG_TYPE:
         text = !job->log_to_stdout ? "file" : job->log_to_file ? "file_and_stdout" : "stdout";
+        break;
+    case KIND_SYMLINKS:
+        text = *(const bool *)at ? "rewrite" : "keep";
         break;
     case KIND_FLAG:
         text = *(const bool *)at ? "yes" : "no";

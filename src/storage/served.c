@@ -250,6 +250,17 @@ void cu_served_leave(struct cu_served_place *place)
     place->mount = NULL;
 }
 
+bool cu_served_shows(struct cu_served *served, const char *path, size_t len)
+{
+    struct cu_served_place place;
+    bool shows;
+
+    cu_served_enter(served, path, len, &place);
+    shows = !(place.traits & CU_FS_NOT_SERVED);
+    cu_served_leave(&place);
+    return shows;
+}
+
 void cu_served_probed(struct cu_served *served, struct cu_served_place *place, bool folds)
 {
     struct probe *larger;

@@ -37,6 +37,8 @@ void cu_served_destroy(struct cu_served *served); /* NULL does nothing */
 void cu_served_enter(struct cu_served *served, const char *path, size_t len,
                      struct cu_served_place *place);
 void cu_served_leave(struct cu_served_place *place);
+/* Is this path on a file system that is served? Touches none. */
+bool cu_served_shows(struct cu_served *served, const char *path, size_t len);
 /* lstat(2) of the place itself, which a system call finds at on_disk, and which triggers an
  * automount there; `place` is the mounted file system's then. 0 or -errno; -ENOENT as well when it
  * turns out to be what is not served. */

@@ -41,7 +41,7 @@ static void test_every_option_reaches_the_job(void **state)
     (void)state;
     assert_int_equal(take("-l 2 -t stdout -d /l -v /m -T 3 -k 4 -M 5K -m 6M -s 7 -b 8,9 -E 10 "
                           "-n tcp:eth0 -p 1111 -P -N 12 -A -I 13 -H a,b --encrypt --listings "
-                          "nfs4:partial --serve /a --address %h-ib0"),
+                          "nfs4:partial --serve /a --address %h-ib0 --symlinks rewrite"),
                      0);
     assert_int_equal(job->log_level, 2);
     assert_true(job->log_to_stdout && !job->log_to_file);
@@ -56,7 +56,7 @@ static void test_every_option_reaches_the_job(void **state)
     assert_int_equal(job->enoent_ttl_ms, 10);
     assert_string_equal(job->network, "tcp:eth0");
     assert_int_equal(job->port, 1111);
-    assert_true(job->profile && job->full_paths && job->encrypt);
+    assert_true(job->profile && job->full_paths && job->encrypt && job->rewrite_links);
     assert_string_equal(job->listings, "nfs4:partial");
     assert_string_equal(job->serve, "/a");
     assert_string_equal(job->address, "%h-ib0");

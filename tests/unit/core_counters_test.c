@@ -88,6 +88,7 @@ static const char *const promised[] = {
     "bypass_bytes",
     "bypass_largest",
     "recipe_asked",
+    "links_rewritten",
 };
 /* clang-format on */
 

@@ -48,6 +48,8 @@ struct node_config {
     uint32_t chunk_bytes; /* 0: NODE_CHUNK_BYTES */
     uint64_t name_bytes_max;
     bool old_kernel;
+    bool relink;
+    bool (*shows)(void *context, const char *path, size_t path_len);
 };
 
 static size_t node_listing_bytes; /* of a node that is set up; 0: the default */
@@ -241,10 +243,12 @@ static inline int node_start(struct node *n, const struct node_config *c, struct
         .enoent_ttl_ns = core.enoent_ttl_ns,
         .name_bytes_max = c->name_bytes_max,
         .old_kernel = c->old_kernel,
+        .relink = c->relink,
         .events = {.context = n,
                    .kick = node_pump,
                    .unmounted = node_unmounted,
-                   .drop = node_dropped},
+                   .drop = node_dropped,
+                   .shows = c->shows},
     };
 
     memset(n, 0, sizeof(*n));

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* With --symlinks rewrite a link that leads out of the view (base/relink.h), to a path that the
+ * view shows, is shown as one that stays inside. It is relative, so it holds for a view that is
+ * bound elsewhere, too, and is the same on all nodes.
+ *
+ * Invariant: the shown text follows from the target, the inode's place and inode->link.how, none of
+ * which changes as long as the kernel holds the inode, also over the death of a daemon. */
+#include "front/link.h"
+
+#include "base/relink.h"
+#include "front/lookup.h"
+#include "front/state.h"
+#include "proto/serve.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+/* The text and where it leads; 0: as it is on storage. */
+static int relink(const struct cu_inode *inode, char text[CU_PATH_MAX], char to[CU_TREE_PATH_MAX])
+{
+    const struct cu_buf *target = inode->link.target;
+    char dir[CU_TREE_PATH_MAX];
+    int len = cu_inode_path(inode->parent, dir);
+
+    if (len > 0)
+        len = cu_relink(dir, (size_t)len, (const char *)target->data, target->size, text, to);
+    return len > 0 ? len : 0;
+}
+
+static bool is_shown(const struct cu_front *front, const char *path, size_t len)
+{
+    return !cu_front_hidden(front, path, len) &&
+           cu_serve_judge(front->config.serve, path, len) == CU_SERVE_ALL &&
+           (!front->config.events.shows ||
+            front->config.events.shows(front->config.events.context, path, len));
+}
+
+static bool goes_inside(const struct cu_front *front, const struct cu_inode *inode)
+{
+    char text[CU_PATH_MAX], to[CU_TREE_PATH_MAX];
+
+    return front->config.relink && inode->parent && relink(inode, text, to) > 0 &&
+           is_shown(front, to, strlen(to));
+}
+
+void cu_front_link_set(struct cu_front *front, struct cu_inode *inode, struct cu_buf *target)
+{
+    if (!target)
+        return;
+    cu_buf_ref(target);
+    cu_buf_unref(inode->link.target);
+    inode->link.target = target;
+    if (inode->link.how != CU_INODE_LINK_OPEN)
+        return;
+    if (goes_inside(front, inode)) {
+        CU_FRONT_COUNT(front, links_rewritten);
+        cu_inodes_set_link(&front->inodes, inode, CU_INODE_LINK_INSIDE);
+    } else {
+        cu_inodes_set_link(&front->inodes, inode, CU_INODE_LINK_KEPT);
+    }
+}
+
+bool cu_front_link_known(const struct cu_inode *inode)
+{
+    return !S_ISLNK(inode->attr.mode) || inode->link.target;
+}
+
+void cu_front_link_text(const struct cu_inode *inode, char text[CU_PATH_MAX])
+{
+    const struct cu_buf *target = inode->link.target;
+    size_t len = target->size < CU_PATH_MAX - 1 ? target->size : CU_PATH_MAX - 1;
+    char to[CU_TREE_PATH_MAX];
+
+    if (inode->link.how == CU_INODE_LINK_INSIDE && relink(inode, text, to) > 0)
+        return;
+    memcpy(text, target->data, len);
+    text[len] = '\0';
+}
+
+void cu_front_link_stat(const struct cu_inode *inode, struct stat *st)
+{
+    char text[CU_PATH_MAX];
+
+    if (!S_ISLNK(inode->attr.mode) || !inode->link.target)
+        return;
+    cu_front_link_text(inode, text);
+    st->st_size = (off_t)strlen(text);
+}

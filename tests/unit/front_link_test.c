@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Links through the FUSE front, as on storage or so that they stay in the view. */
+#include "front_node.h"
+
+static struct node node;
+static bool shown = true; /* by the file system of the target */
+
+static bool shows(void *context, const char *path, size_t len)
+{
+    (void)context;
+    (void)path;
+    (void)len;
+    return shown;
+}
+
+static void make(void)
+{
+    char target[PATH_MAX];
+
+    assert_int_equal(mkdir(ROOT("/lus"), 0755), 0);
+    assert_int_equal(mkdir(ROOT("/lus/env"), 0755), 0);
+    assert_int_equal(mkdir(ROOT("/hidden"), 0755), 0);
+    node_write(ROOT("/lus/file"), 5, 0);
+    assert_int_equal(symlink("/lus/file", ROOT("/lus/env/absolute")), 0);
+    assert_int_equal(symlink("/lus/env/absolute", ROOT("/lus/chain")), 0);
+    assert_int_equal(symlink("../file", ROOT("/lus/env/relative")), 0);
+    assert_int_equal(symlink("../../../lus/file", ROOT("/lus/env/over")), 0);
+    assert_int_equal(symlink("/lus/nowhere", ROOT("/lus/env/dangling")), 0);
+    assert_int_equal(symlink("/hidden/x", ROOT("/lus/env/hidden")), 0);
+    assert_int_equal(symlink("/lus/file", ROOT("/top")), 0);
+    memset(target, 'x', sizeof(target) - 1);
+    for (size_t i = 0; i < sizeof(target) - 1; i += 100)
+        target[i] = '/';
+    target[sizeof(target) - 1] = '\0';
+    assert_int_equal(symlink(target, ROOT("/lus/env/longest")), 0);
+}
+
+static int set_up(void **state, bool relink)
+{
+    char root[PATH_MAX], mount_dir[PATH_MAX];
+    struct node_config config = {.root = root,
+                                 .mount = mount_dir,
+                                 .hidden = "/hidden",
+                                 .enoent_ttl_ms = 60000,
+                                 .relink = relink,
+                                 .shows = shows};
+    struct cu_error err = {0};
+
+    *state = NULL;
+    shown = true;
+    if (!node_can_mount())
+        return 0;
+    node_base_make();
+    make();
+    strcpy(root, ROOT(""));
+    strcpy(mount_dir, MOUNT(""));
+    if (node_start(&node, &config, &err) < 0)
+        fail_msg("%s", err.text);
+    *state = &node;
+    return 0;
+}
+
+static int setup(void **state)
+{
+    return set_up(state, true);
+}
+
+static int setup_kept(void **state)
+{
+    return set_up(state, false);
+}
+
+/* What readlink(2) shows, twice: the second time it is the kernel's; and the length that it was
+ * told. */
+static void assert_target(const char *path, const char *expected)
+{
+    char text[PATH_MAX];
+    struct stat st;
+    ssize_t n;
+
+    assert_int_equal(lstat(path, &st), 0);
+    assert_int_equal(st.st_size, strlen(expected));
+    for (int i = 0; i < 2; i++) {
+        n = readlink(path, text, sizeof(text) - 1);
+        assert_int_equal(n, strlen(expected));
+        text[n] = '\0';
+        assert_string_equal(text, expected);
+    }
+    assert_int_equal(lstat(path, &st), 0);
+    assert_int_equal(st.st_size, strlen(expected));
+}
+
+static void assert_as_on_storage(const char *path)
+{
+    char text[PATH_MAX], side[PATH_MAX];
+    ssize_t n = readlink(node_path(side, "root", path), text, sizeof(text) - 1);
+
+    assert_true(n > 0);
+    text[n] = '\0';
+    assert_target(node_path(side, "mount", path), text);
+}
+
+static void a_link_that_leads_out_stays_inside(void **state)
+{
+    struct stat st;
+
+    if (!*state)
+        skip();
+    assert_target(MOUNT("/lus/env/absolute"), "../file");
+    assert_target(MOUNT("/lus/chain"), "env/absolute");
+    assert_target(MOUNT("/lus/env/over"), "../file");
+    assert_target(MOUNT("/lus/env/dangling"), "../nowhere");
+    assert_target(MOUNT("/top"), "lus/file");
+    assert_int_equal(node_counter(&node, CU_COUNT_links_rewritten), 5);
+    assert_int_equal(stat(MOUNT("/lus/chain"), &st), 0);
+    assert_int_equal(st.st_size, 5);
+    assert_int_equal(stat(MOUNT("/lus/env/dangling"), &st), -1);
+    assert_int_equal(errno, ENOENT);
+}
+
+static void others_are_as_on_storage(void **state)
+{
+    if (!*state)
+        skip();
+    assert_as_on_storage("/lus/env/relative");
+    assert_as_on_storage("/lus/env/hidden");
+    assert_as_on_storage("/lus/env/longest");
+    shown = false;
+    assert_as_on_storage("/lus/env/absolute");
+    assert_int_equal(node_counter(&node, CU_COUNT_links_rewritten), 0);
+    /* It was told that it is so long. */
+    shown = true;
+    node_refresh(&node, "/");
+    assert_as_on_storage("/lus/env/absolute");
+}
+
+static void without_the_option_all_are(void **state)
+{
+    if (!*state)
+        skip();
+    assert_as_on_storage("/lus/env/absolute");
+    assert_as_on_storage("/lus/env/over");
+    assert_as_on_storage("/lus/env/longest");
+    assert_int_equal(node_counter(&node, CU_COUNT_links_rewritten), 0);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_link_that_leads_out_stays_inside, setup, node_teardown),
+        cmocka_unit_test_setup_teardown(others_are_as_on_storage, setup, node_teardown),
+        cmocka_unit_test_setup_teardown(without_the_option_all_are, setup_kept, node_teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* copper refresh: makes changes on storage visible. Paths may be given as on storage or as below
- * the mount, absolute or relative. */
+ * the mount, absolute or relative. Of a path that leads over links, the links and what they lead to
+ * are refreshed (way.h). */
 #include "base/text.h"
 #include "control/client.h"
 #include "copper/cli.h"
 #include "copper/hosts_answer.h"
 #include "copper/progress.h"
+#include "copper/way.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -20,29 +22,6 @@
  * reaches them meanwhile. Sending a refresh twice is harmless. */
 #define HEALING_MS 5000
 #define PAUSE_MS   250
-
-/* The path on storage, normal form, into out. */
-static int storage_path(const char *mount, const char *given, char out[CU_TREE_PATH_MAX])
-{
-    char whole[2 * CU_TREE_PATH_MAX], here[CU_TREE_PATH_MAX];
-    size_t mount_len = strlen(mount);
-    int len;
-
-    if (given[0] != '/' && !getcwd(here, sizeof(here)))
-        return -errno;
-    if (snprintf(whole, sizeof(whole), "%s%s%s", given[0] == '/' ? "" : here,
-                 given[0] == '/' ? "" : "/", given) >= (int)sizeof(whole))
-        return -ENAMETOOLONG;
-    len = cu_path_normalise_tree(whole, out);
-    if (len < 0)
-        return len;
-    if (cu_path_within(out, (size_t)len, mount, mount_len)) {
-        memmove(out, out + mount_len, (size_t)len - mount_len + 1);
-        if (out[0] == '\0')
-            memcpy(out, "/", 2);
-    }
-    return 0;
-}
 
 /* Asks all nodes; asks again while nodes are silent that may be connecting to another parent. */
 static int ask_all(struct cu_client *client, const json_t *request, json_t **result,
@@ -99,11 +78,27 @@ static int refresh_one(struct cu_client *client, const struct cu_hosts *known, c
     return status;
 }
 
+/* A path as the user wrote it. */
+static int refresh_given(struct cu_client *client, const struct cu_hosts *known, const char *mount,
+                         const char *given)
+{
+    int status = CU_EXIT_OK, rc;
+    struct cu_way way;
+
+    rc = cu_way_find(mount, given, &way);
+    if (rc != 0)
+        status = cu_cli_fail(CU_EXIT_FAILED, "\"%s\": %s", given, strerror(-rc));
+    for (size_t i = 0; i < way.count && rc == 0; i++)
+        if (refresh_one(client, known, way.paths[i]) != CU_EXIT_OK)
+            status = CU_EXIT_FAILED;
+    cu_way_free(&way);
+    return status;
+}
+
 static int run(const struct cu_command *command, int argc, char **argv)
 {
     static char all[] = "/";
     struct cu_cli_options options;
-    char path[CU_TREE_PATH_MAX];
     struct cu_client client;
     struct cu_hosts known = {0};
     struct cu_error err;
@@ -120,11 +115,8 @@ static int run(const struct cu_command *command, int argc, char **argv)
     status = CU_EXIT_OK;
     for (int i = options.first; i < argc || i == options.first; i++) {
         const char *given = i < argc ? argv[i] : all;
-        int rc = storage_path(options.mount, given, path);
 
-        if (rc != 0)
-            status = cu_cli_fail(CU_EXIT_FAILED, "%s: %s", given, strerror(-rc));
-        else if (refresh_one(&client, &known, path) != CU_EXIT_OK)
+        if (refresh_given(&client, &known, options.mount, given) != CU_EXIT_OK)
             status = CU_EXIT_FAILED;
     }
     cu_client_close(&client);

@@ -147,6 +147,38 @@ all_sit_well() {
     done
 }
 
+@test "a path over symbolic links: the links and what they lead to are refreshed, as any user writes it" {
+    local view=$leaf path name
+    mkdir -p "$source/one/sub" "$source/two/sub"
+    ln -s one "$source/link"
+    ln -s "$WORK/pfs/$dir/link/sub" "$source/far"
+    copper node1 refresh "$WORK/pfs/$dir"
+    for path in link/sub/f far/f link/../one/sub/f; do
+        # Absolute on storage, absolute in the view, relative in the view.
+        for name in "$WORK/pfs/$dir/$path" "$view/$path" "./$path"; do
+            echo "old $name" >"$source/one/sub/f"
+            copper node2 refresh "$WORK/pfs/$dir/one/sub/f"
+            for node in $NODES; do on "$node" cat "$view/one/sub/f" "$view/link/sub/f" >/dev/null; done
+            echo "new $name" >"$source/one/sub/f"
+            on node3 sh -c 'cd "$1" && "$2" refresh -v "$3" "$4"' sh "$view" "$COPPER_BUILD/copper" "$MOUNT" "$name"
+            for node in $NODES; do
+                [ "$(on "$node" cat "$view/link/sub/f")" = "new $name" ]
+            done
+        done
+    done
+    # A link that leads elsewhere now.
+    echo two >"$source/two/sub/f"
+    rm "$source/link"
+    ln -s two "$source/link"
+    copper node1 refresh "$WORK/pfs/$dir/link/sub"
+    for node in $NODES; do [ "$(on "$node" cat "$view/link/sub/f")" = two ]; done
+    run -1 copper node1 refresh ""
+    [[ $output == *"No such file or directory"* ]]
+    ln -s round "$source/round"
+    run -1 copper node1 refresh "$WORK/pfs/$dir/round/x"
+    [[ $output == *"symbolic links"* ]]
+}
+
 @test "who has a changed file open goes on with its old bytes" {
     local going=() pids=()
     head -c 40000 /dev/urandom >"$source/file"

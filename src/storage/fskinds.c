@@ -72,7 +72,7 @@ static const struct kind kinds[] = {
     {"ext4", CU_FS_FOLD_FLAG},
     {"f2fs", CU_FS_FOLD_FLAG},
     {"tmpfs", CU_FS_FOLD_FLAG},
-    {"overlay", CU_FS_PROBE},
+    {"overlay", CU_FS_PROBE | CU_FS_PROBE_NUMBERS},
     {"aufs", CU_FS_PROBE | CU_FS_UNNUMBERED},
     {"nfs", CU_FS_PROBE | CU_FS_AUTOMOUNT},
     {"nfs4", CU_FS_PROBE | CU_FS_AUTOMOUNT},

@@ -16,6 +16,8 @@
 /* An inode number may be another file's on another node, or later: the program that serves it, or
  * the kernel, counts files as they are seen. */
 #define CU_FS_UNNUMBERED 512u
+/* Whether numbers are of that kind can only be tried (devprobe.h). */
+#define CU_FS_PROBE_NUMBERS 1024u
 
 #define CU_FS_NOT_SERVED (CU_FS_COPPER | CU_FS_KERNEL)
 

@@ -52,9 +52,9 @@ static unsigned traits_of(const struct cu_fsmap_mount *m, const char *rules)
         return traits;
     word = cu_listings_find_numbers(rules, m->info.type, m->info.point, m->point_len);
     if (word == CU_LISTINGS_NUMBERED)
-        traits &= ~CU_FS_UNNUMBERED;
+        traits &= ~(CU_FS_UNNUMBERED | CU_FS_PROBE_NUMBERS);
     else if (word == CU_LISTINGS_UNNUMBERED)
-        traits |= CU_FS_UNNUMBERED;
+        traits = (traits | CU_FS_UNNUMBERED) & ~CU_FS_PROBE_NUMBERS;
     switch (cu_listings_find(rules, m->info.type, m->info.point, m->point_len)) {
     case CU_LISTINGS_UNSAID:
     case CU_LISTINGS_NUMBERED:

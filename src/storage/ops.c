@@ -431,6 +431,8 @@ static int run(struct cu_storage_env *env, struct cu_storage_job *job)
         return -ENAMETOOLONG;
     cu_served_enter(env->served, whole, len, &job->place);
     if (!(job->place.traits & CU_FS_NOT_SERVED)) {
+        if (job->kind == CU_KIND_ATTR || job->kind == CU_KIND_DIR)
+            cu_served_try_numbers(env->served, &job->place);
         r = cu_storage_reach(whole, len, &reached);
         if (r == 0)
             r = run_kind(env, job, reached.path);

@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "host/mounts.h"
 #include "host/readfile.h"
+#include "storage/devprobe.h"
 #include "storage/pathno.h"
 
 #include <assert.h>
@@ -33,10 +34,13 @@ struct cu_served_table {
     struct cu_fsmap *map;
 };
 
-/* The result of a test on a file system. */
+enum found { NOT_TRIED, FOUND_NO, FOUND_YES };
+
+/* The results of tests on a file system. */
 struct probe {
     dev_t dev;
-    bool folds;
+    enum found folds;      /* case is not told apart */
+    enum found unnumbered; /* files show devices of their own */
 };
 
 /* The topmost directory of a device that is not its mount's. */
@@ -204,7 +208,7 @@ void cu_served_destroy(struct cu_served *served)
 
 /* --- places ----------------------------------------------------------------------------------- */
 
-static const struct probe *probe_of(const struct cu_served *served, dev_t dev)
+static struct probe *probe_of(const struct cu_served *served, dev_t dev)
 {
     for (size_t i = 0; i < served->probe_count; i++)
         if (served->probes[i].dev == dev)
@@ -215,11 +219,15 @@ static const struct probe *probe_of(const struct cu_served *served, dev_t dev)
 /* With the mutex. */
 static unsigned traits_now(const struct cu_served *served, const struct cu_fsmap_mount *mount)
 {
+    const unsigned tried = CU_FS_PROBE | CU_FS_PROBE_NUMBERS;
     unsigned traits = mount->traits;
-    const struct probe *probe = traits & CU_FS_PROBE ? probe_of(served, mount->info.dev) : NULL;
+    const struct probe *probe = traits & tried ? probe_of(served, mount->info.dev) : NULL;
 
-    if (probe)
-        traits = (traits & ~CU_FS_PROBE) | (probe->folds ? CU_FS_PARTIAL : 0);
+    if (probe && (traits & CU_FS_PROBE) && probe->folds != NOT_TRIED)
+        traits = (traits & ~CU_FS_PROBE) | (probe->folds == FOUND_YES ? CU_FS_PARTIAL : 0);
+    if (probe && (traits & CU_FS_PROBE_NUMBERS) && probe->unnumbered != NOT_TRIED)
+        traits = (traits & ~CU_FS_PROBE_NUMBERS) |
+                 (probe->unnumbered == FOUND_YES ? CU_FS_UNNUMBERED : 0);
     return traits;
 }
 
@@ -261,23 +269,53 @@ bool cu_served_shows(struct cu_served *served, const char *path, size_t len)
     return shows;
 }
 
+/* With the mutex. NULL: out of memory, and it is tried again. */
+static struct probe *probe_for(struct cu_served *served, dev_t dev)
+{
+    struct probe *probe = probe_of(served, dev), *larger;
+
+    if (probe)
+        return probe;
+    larger = realloc(served->probes, (served->probe_count + 1) * sizeof(*larger));
+    if (!larger)
+        return NULL;
+    served->probes = larger;
+    probe = &larger[served->probe_count++];
+    *probe = (struct probe){.dev = dev};
+    return probe;
+}
+
 void cu_served_probed(struct cu_served *served, struct cu_served_place *place, bool folds)
 {
-    struct probe *larger;
+    struct probe *probe;
 
     if (!place->mount)
         return;
     pthread_mutex_lock(&served->mutex);
-    larger = probe_of(served, place->mount->info.dev)
-                 ? NULL
-                 : realloc(served->probes, (served->probe_count + 1) * sizeof(*larger));
-    if (larger) {
-        served->probes = larger;
-        served->probes[served->probe_count++] =
-            (struct probe){.dev = place->mount->info.dev, .folds = folds};
-    }
+    probe = probe_for(served, place->mount->info.dev);
+    if (probe && probe->folds == NOT_TRIED)
+        probe->folds = folds ? FOUND_YES : FOUND_NO;
     pthread_mutex_unlock(&served->mutex);
     place->traits = (place->traits & ~CU_FS_PROBE) | (folds ? CU_FS_PARTIAL : 0);
+}
+
+void cu_served_try_numbers(struct cu_served *served, struct cu_served_place *place)
+{
+    struct probe *probe;
+    bool unnumbered;
+
+    if (!place->mount || !(place->traits & CU_FS_PROBE_NUMBERS))
+        return;
+    /* Without a file nothing is known, and paths are always right. */
+    unnumbered = cu_devprobe_try(place->map, place->mount) != 0;
+    pthread_mutex_lock(&served->mutex);
+    probe = probe_for(served, place->mount->info.dev);
+    if (probe && probe->unnumbered == NOT_TRIED)
+        probe->unnumbered = unnumbered ? FOUND_YES : FOUND_NO;
+    if (probe) /* of two threads that tried, the first one decides */
+        unnumbered = probe->unnumbered == FOUND_YES;
+    pthread_mutex_unlock(&served->mutex);
+    place->traits = (place->traits & ~CU_FS_PROBE_NUMBERS) | (unnumbered ? CU_FS_UNNUMBERED : 0);
 }
 
 void cu_served_each(struct cu_served *served,
@@ -337,7 +375,10 @@ int cu_served_settle(struct cu_served *served, struct cu_served_place *place, co
     /* Another device: a file system was mounted in the meantime. */
     cu_served_leave(place);
     cu_served_enter(served, place->path, place->len, place);
-    return place->traits & CU_FS_NOT_SERVED ? -ENOENT : 0;
+    if (place->traits & CU_FS_NOT_SERVED)
+        return -ENOENT;
+    cu_served_try_numbers(served, place);
+    return 0;
 }
 
 int cu_served_stat(struct cu_served *served, struct cu_served_place *place, const char *on_disk,
@@ -406,19 +447,6 @@ static void keep_root(struct cu_served *served, const struct cu_served_place *pl
     pthread_mutex_unlock(&served->mutex);
 }
 
-/* A file of its own device (an overlay of several file systems shows such): where it is says which
- * it is; of one with several names, what no other file of that number has. */
-static uint64_t file_space(const struct cu_served_place *place, const struct stat *st)
-{
-    struct {
-        uint64_t size, mtime_s, mtime_ns;
-    } what = {(uint64_t)st->st_size, (uint64_t)st->st_mtim.tv_sec, (uint64_t)st->st_mtim.tv_nsec};
-
-    if (st->st_nlink > 1)
-        return cu_fsmap_subspace(place->mount->space, (const char *)&what, sizeof(what));
-    return cu_fsmap_subspace(place->mount->space, place->path, place->len);
-}
-
 uint64_t cu_served_space(struct cu_served *served, const struct cu_served_place *place,
                          const struct stat *st)
 {
@@ -432,8 +460,8 @@ uint64_t cu_served_space(struct cu_served *served, const struct cu_served_place 
     len = known_root(served, place, st->st_dev);
     if (len == 0) {
         len = climb(place, st->st_dev);
-        if (len == place->len && !S_ISDIR(st->st_mode))
-            return file_space(place, st);
+        if (len == place->len && !S_ISDIR(st->st_mode)) /* a file of its own device */
+            return cu_fsmap_subspace(mount->space, place->path, place->len);
         keep_root(served, place, st->st_dev, len);
     }
     if (len <= mount->point_len)

@@ -78,6 +78,9 @@ uint64_t cu_served_entry_number(const struct cu_served_place *place, const char 
 /* For traits with CU_FS_PROBE: notes the result of the test, whether names of this file system are
  * case-sensitive. Kept as long as it is mounted. */
 void cu_served_probed(struct cu_served *served, struct cu_served_place *place, bool folds);
+/* For traits with CU_FS_PROBE_NUMBERS: tries it, and sets CU_FS_UNNUMBERED or not, for as long as
+ * the file system is mounted. Called before numbers are asked for; may block. */
+void cu_served_try_numbers(struct cu_served *served, struct cu_served_place *place);
 
 /* Calls fn for each mount that can be reached, with its traits as they are known. */
 void cu_served_each(struct cu_served *served,

@@ -298,6 +298,51 @@ found_on() {
     rm "$WORK/source/new/node1"
 }
 
+# Every number that a node shows of these: by stat, by listing, and as the parent of a directory.
+all_numbers() {
+    on "$1" /usr/bin/python3 -c '
+import os, sys
+for top in sys.argv[1:]:
+    for path, dirs, files in os.walk(top):
+        for entry in sorted(os.scandir(path), key=lambda e: e.name):
+            assert entry.inode() == os.lstat(entry.path).st_ino, entry.path
+            print(entry.path, entry.inode())
+        for name in dirs:
+            assert os.stat(path + "/" + name + "/..").st_ino == os.stat(path).st_ino, name' "${@:2}"
+}
+
+@test "overlays: where their files have numbers of several file systems, paths make them; else hard links stay" {
+    local i dir node
+    # one and two have files of equal numbers.
+    mkdir -p "$storage"/{mixed,single} "$storage"/one/layers/{a,b/d}
+    echo text >"$storage/one/layers/a/file"
+    ln "$storage/one/layers/a/file" "$storage/one/layers/a/hard"
+    cp "$storage/one/layers/a/file" "$storage/one/layers/b/d"
+    for i in 1 2 3; do
+        # The kernel counts directories of such an overlay as they are seen.
+        on node$i sh -ec 'mount -t overlay overlay -o "lowerdir=$1/one/d:$1/two,xino=off" "$1/mixed"
+            find "$1/mixed" -mindepth "$2" >/dev/null
+            mount -t overlay overlay -o "lowerdir=$1/one/layers/a:$1/one/layers/b,xino=off" "$1/single"' \
+            sh "$storage" "$i"
+    done
+    until_true on node4 test -e "$view/mixed/file"
+    until_true on node4 test -e "$view/single/file"
+    for dir in mixed single; do
+        for node in node1 node4 node2; do all_numbers "$node" "$view/$dir" >"$out/$dir.$node"; done
+        diff "$out/$dir.node1" "$out/$dir.node4"
+        diff "$out/$dir.node1" "$out/$dir.node2"
+    done
+    [ "$(cut -d ' ' -f 2 "$out/mixed.node1" | sort | uniq -d)" = "" ]
+    [ "$(cut -d ' ' -f 2 "$out/single.node1" | sort | uniq -d | wc -l)" = 1 ] # file and hard
+    on node4 tar cf - -C "$view" mixed single | tar xf - -C "$out"
+    for dir in mixed single; do on node1 diff -r "$storage/$dir" "$out/$dir"; done
+    [ "$(stat -c %h "$out/single/hard" "$out/mixed/hard")" = $'2\n1' ]
+    run -0 copper node1 doctor
+    [[ $output == *"$storage/mixed (overlay): listings are complete; inode numbers are made of paths"* ]]
+    [[ $output == *"$storage/single (overlay): listings are complete"$'\n'* ]]
+    for i in 1 2 3; do on node$i umount -l "$storage/mixed" "$storage/single"; done # files are kept open
+}
+
 @test "btrfs subvolumes have numbers of their own" {
     command -v mkfs.btrfs >/dev/null || skip "needs mkfs.btrfs"
     grep -qw btrfs /proc/filesystems || skip "the kernel has no btrfs"

@@ -242,7 +242,7 @@ static void listings_are_believed_by_type(void **state)
         {"fuse.cvmfs2", "ro", CU_FS_UNNUMBERED},
         {"fuse.squashfuse", "ro", CU_FS_UNNUMBERED},
         {"fuse.squashfuse_ll", "ro", 0},
-        {"overlay", "rw", CU_FS_PROBE},
+        {"overlay", "rw", CU_FS_PROBE | CU_FS_PROBE_NUMBERS},
         {"ceph", "rw,acl", 0},
         {"ceph", "rw,snapdirname=.backup,acl", CU_FS_PARTIAL},
         {"a_new_one", "rw", CU_FS_PROBE},
@@ -267,11 +267,14 @@ static void the_site_has_the_last_word(void **state)
     static const char text[] = ROOT "30 27 0:40 / /a rw - fuse.s3fs bucket rw\n"
                                     "31 27 0:41 / /b rw - fuse.s3fs bucket rw\n"
                                     "32 31 0:42 / /b/c rw - nfs4 s:/x rw\n"
-                                    "33 27 0:43 / /proc rw - proc proc rw\n";
-    struct cu_fsmap *map = map_with(text, "/",
-                                    "fuse.s3fs:unstamped,/b:trusted,/b/c:untrusted,proc:trusted,"
-                                    "/b:numbered,nfs4:numbered,/b/c:unnumbered",
-                                    NULL);
+                                    "33 27 0:43 / /proc rw - proc proc rw\n"
+                                    "34 27 0:44 / /o rw - overlay o rw\n"
+                                    "35 27 0:45 / /u rw - overlay o rw\n";
+    struct cu_fsmap *map = map_with(
+        text, "/",
+        "/o:numbered,/u:unnumbered,fuse.s3fs:unstamped,/b:trusted,/b/c:untrusted,proc:trusted,"
+        "/b:numbered,nfs4:numbered,/b/c:unnumbered",
+        NULL);
 
     (void)state;
     assert_int_equal(traits(map, "/a/f"), CU_FS_UNSTAMPED | CU_FS_SIZELESS | CU_FS_UNNUMBERED);
@@ -279,6 +282,8 @@ static void the_site_has_the_last_word(void **state)
     assert_int_equal(traits(map, "/b/c/f"),
                      CU_FS_PARTIAL | CU_FS_UNSTAMPED | CU_FS_AUTOMOUNT | CU_FS_UNNUMBERED);
     assert_int_equal(traits(map, "/proc/1"), CU_FS_KERNEL);
+    assert_int_equal(traits(map, "/o/f"), CU_FS_PROBE);
+    assert_int_equal(traits(map, "/u/f"), CU_FS_PROBE | CU_FS_UNNUMBERED);
     cu_fsmap_destroy(map);
 }
 

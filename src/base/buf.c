@@ -4,6 +4,7 @@
  * acquire before the free. */
 #include "base/buf.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 
 #include <assert.h>
@@ -19,6 +20,7 @@ struct cu_buf *cu_buf_new(size_t capacity)
     if (!buf)
         return NULL;
     buf->digested = 0;
+    buf->hashed = 0;
     buf->refs = 1;
     buf->size = capacity;
     buf->capacity = capacity;
@@ -32,6 +34,11 @@ struct cu_buf *cu_buf_copy(const void *bytes, size_t size)
     if (buf && size > 0)
         memcpy(buf->data, bytes, size);
     return buf;
+}
+
+uint64_t cu_buf_hash(const struct cu_buf *buf)
+{
+    return buf->hashed ? buf->hash : cu_hash_bytes(buf->data, buf->size);
 }
 
 struct cu_buf *cu_buf_ref(struct cu_buf *buf)

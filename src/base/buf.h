@@ -9,11 +9,15 @@
 #include <stdint.h>
 
 struct cu_buf {
-    uint32_t refs;      /* atomic */
-    uint32_t digested;  /* digest is there */
-    size_t size;        /* bytes in use, may be set below capacity by the filler */
-    size_t capacity;    /* as it was asked for */
-    uint8_t digest[16]; /* the transport's, of the bytes; written and read on its thread */
+    uint32_t refs;     /* atomic */
+    uint16_t digested; /* digest is there */
+    uint16_t hashed;   /* hash is there */
+    size_t size;       /* bytes in use, may be set below capacity by the filler */
+    size_t capacity;   /* as it was asked for */
+    uint64_t hash;     /* of the bytes, as they were received: see cu_buf_hash */
+    /* The transport's, of the bytes. Both are written by the filler, or on the transport's thread.
+     */
+    uint8_t digest[16];
     unsigned char data[];
 };
 
@@ -21,6 +25,8 @@ struct cu_buf {
 struct cu_buf *cu_buf_new(size_t capacity);
 /* New buffer holding a copy of size bytes; NULL when out of memory. */
 struct cu_buf *cu_buf_copy(const void *bytes, size_t size);
+/* cu_hash_bytes of the bytes. Of a large payload it was made while that was received. */
+uint64_t cu_buf_hash(const struct cu_buf *buf);
 /* Adds a reference; returns buf. NULL is passed through. */
 struct cu_buf *cu_buf_ref(struct cu_buf *buf);
 /* Drops a reference; the last frees. NULL does nothing. */

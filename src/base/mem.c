@@ -2,7 +2,8 @@
 /* Up to SMALL_MAX: slots of some hundred sizes, cut out of pieces of 64 KiB that hold one size
  * each; a piece without a slot in use is a free block of base/blocks.h. Up to a chunk: a block of
  * the next larger of 16 sizes; what is not touched of it takes no memory. Above that: malloc, which
- * maps it by itself (M_MMAP_THRESHOLD, host/process.c).
+ * maps it by itself (M_MMAP_THRESHOLD, host/process.c); the kernel takes 0.1 us for each page to
+ * unmap it, and a listing has thousands.
  *
  * Waste: less than 16 bytes up to 1 KiB, then at most a fifth of a slot. A chunk from malloc costs
  * 64 page faults until it is filled, more than all later work on it, so chunks have huge pages.
@@ -16,6 +17,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define KIB         ((size_t)1024)
 #define ALIGN       16u
@@ -100,9 +103,66 @@ bool cu_mem_owes(void)
     return __atomic_load_n(&owes, __ATOMIC_RELAXED);
 }
 
+/* --- large ------------------------------------------------------------------------------------ */
+
+#define STEP_BYTES (1024 * KIB)
+
+/* At the beginning of one that waits to be freed. */
+struct huge {
+    struct huge *next;
+    size_t size;
+};
+
+static pthread_mutex_t huge_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct huge *huge_free; /* guarded by huge_lock */
+
+static void give_huge(void *at, size_t size)
+{
+    struct huge *huge = at;
+
+    if (!__atomic_load_n(&later, __ATOMIC_RELAXED)) {
+        free(at);
+        return;
+    }
+    huge->size = size;
+    pthread_mutex_lock(&huge_lock);
+    huge->next = huge_free;
+    huge_free = huge;
+    pthread_mutex_unlock(&huge_lock);
+    __atomic_store_n(&owes, true, __ATOMIC_RELAXED);
+}
+
+/* In steps: while a mapping goes, no other thread can make one. */
+static void free_huge(struct huge *huge)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t at = ((uintptr_t)(huge + 1) + page - 1) & ~(page - 1);
+    uintptr_t end = ((uintptr_t)huge + huge->size) & ~(page - 1);
+
+    for (; at < end; at += STEP_BYTES)
+        (void)madvise((void *)at, end - at < STEP_BYTES ? end - at : STEP_BYTES, MADV_DONTNEED);
+    free(huge);
+}
+
+static bool return_huge(void)
+{
+    struct huge *huge;
+
+    pthread_mutex_lock(&huge_lock);
+    huge = huge_free;
+    if (huge)
+        huge_free = huge->next;
+    pthread_mutex_unlock(&huge_lock);
+    if (huge)
+        free_huge(huge);
+    return huge != NULL;
+}
+
 void cu_mem_return(void)
 {
     __atomic_store_n(&owes, false, __ATOMIC_RELAXED);
+    while (return_huge())
+        ;
     while (cu_blocks_return(&pieces))
         ;
     while (cu_blocks_return(&chunks))
@@ -239,6 +299,8 @@ void cu_mem_give(void *at, size_t size)
         give_small(at, size);
     else if (size <= BLOCK_TO)
         give_block(pool_of(size), at);
+    else if (size > CU_MEM_CHUNK_BYTES)
+        give_huge(at, size);
     else
         free(at);
 }

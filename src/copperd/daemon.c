@@ -63,14 +63,6 @@ static uint64_t space_of(void *context, const char *path, size_t path_len)
     return daemon->storage ? cu_storage_space(daemon->storage, path, path_len) : 0;
 }
 
-static void on_storage_done(void *context, uint64_t id, const struct cu_value *value)
-{
-    struct cu_daemon *daemon = context;
-
-    cu_core_storage_done(daemon->core, id, value, uv_hrtime());
-    cu_driver_run(&daemon->driver);
-}
-
 static void on_front_kick(void *context)
 {
     cu_driver_run(&((struct cu_daemon *)context)->driver);
@@ -190,6 +182,7 @@ static int start_loop(struct cu_daemon *daemon, struct cu_error *err)
 
     if (rc < 0)
         return cu_error_set(err, rc, "no event loop: %s", uv_strerror(rc));
+    cu_turn_init(&daemon->turn, &daemon->loop);
     daemon->aside = cu_aside_create(&daemon->loop);
     if (!daemon->aside)
         return cu_error_set(err, -EAGAIN, "cannot start a thread");
@@ -245,6 +238,7 @@ static int start_network(struct cu_daemon *daemon, struct cu_error *err)
     const struct cu_job *job = daemon->config.job;
     struct cu_transport_config config = {
         .loop = &daemon->loop,
+        .turn = &daemon->turn,
         .port = job->port,
         .listener_fd = daemon->config.listener_fd,
         .network = daemon->config.network,
@@ -342,6 +336,8 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
                              daemon->config.run_dir};
     struct cu_storage_config storage = {
         .loop = &daemon->loop,
+        .turn = &daemon->turn,
+        .prepare = cu_daemon_storage_prepare,
         .chunk_bytes = limits->chunk_bytes,
         .inline_bytes = limits->inline_bytes,
         .open_files_max = OPEN_FILES,
@@ -351,6 +347,7 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
     };
     struct cu_front_config front = {
         .loop = &daemon->loop,
+        .turn = &daemon->turn,
         .core = daemon->core,
         .mount_dir = daemon->config.job->mount_dir,
         .chunk_bytes = limits->chunk_bytes,
@@ -397,7 +394,7 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
     front.serve = serve;
     memcpy(storage.hidden_paths, hidden, sizeof(hidden));
     memcpy(front.hidden_paths, hidden, sizeof(hidden));
-    daemon->storage = cu_storage_create(&storage, daemon, on_storage_done, err);
+    daemon->storage = cu_storage_create(&storage, daemon, cu_daemon_storage_done, err);
     if (!daemon->storage)
         return -ENOMEM;
     daemon->front = cu_front_create(&front, err);
@@ -474,10 +471,16 @@ struct cu_daemon *cu_daemon_create(const struct cu_daemon_config *config, struct
 
 void cu_daemon_run(struct cu_daemon *daemon)
 {
+    const uint64_t *counters;
+
     if (daemon->config.job->lease)
         watch_lease(daemon);
     cu_driver_run(&daemon->driver);
     uv_run(&daemon->loop, UV_RUN_DEFAULT);
+    counters = cu_core_counters(daemon->core);
+    cu_log_info("stopped; longest turn of the loop %llu us, most processor time of a turn %llu us",
+                (unsigned long long)counters[CU_COUNT_loop_longest_us],
+                (unsigned long long)counters[CU_COUNT_loop_busy_us]);
 }
 
 bool cu_daemon_hangs(const struct cu_daemon *daemon)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What comes in over links and the control socket. A link without a rank belongs to the copper
- * command: it may send CONTROL only. A node may open a new connection before the end of the old one
- * was noticed here. The new one replaces the old one when it has the same instance, which only the
- * daemons of that node can prove; any other is refused until the old one has ended. */
+/* What comes in over links, the control socket, and from storage. A link without a rank belongs to
+ * the copper command: it may send CONTROL only. A node may open a new connection before the end of
+ * the old one was noticed here. The new one replaces the old one when it has the same instance,
+ * which only the daemons of that node can prove; any other is refused until the old one has ended.
+ */
 #include "copperd/inputs.h"
 
 #include "copperd/state.h"
@@ -178,3 +179,19 @@ const struct cu_socket_events cu_daemon_socket_events = {
     .request = on_socket_request,
     .gone = on_socket_gone,
 };
+
+/* On a worker. */
+void cu_daemon_storage_prepare(void *context, struct cu_buf *bytes)
+{
+    const struct cu_daemon *daemon = context;
+
+    cu_transport_prepare(daemon->transport, bytes);
+}
+
+void cu_daemon_storage_done(void *context, uint64_t id, const struct cu_value *value)
+{
+    struct cu_daemon *daemon = context;
+
+    cu_core_storage_done(daemon->core, id, value, uv_hrtime());
+    cu_driver_run(&daemon->driver);
+}

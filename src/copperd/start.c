@@ -258,7 +258,6 @@ static void serve(void *context, bool again)
     if (!again && !start->options.foreground)
         cu_detach_ready(&start->detach);
     cu_daemon_run(daemon);
-    cu_log_info("stopped");
     remove_job_file(start);
     /* Where the supervisor is a step's task, its end kills us. */
     if (start->options.foreground)

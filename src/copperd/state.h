@@ -19,6 +19,7 @@
 #include "front/front.h"
 #include "host/loglimit.h"
 #include "loop/aside.h"
+#include "loop/turn.h"
 #include "net/transport.h"
 #include "storage/storage.h"
 
@@ -28,9 +29,9 @@
 
 enum cu_daemon_phase {
     CU_PHASE_SERVING,
-    CU_PHASE_STOP_WANTED,
-    CU_PHASE_LINGERING, /* unmounted; a `stop` that was handed up waits for its answer */
-    CU_PHASE_FLUSHING,  /* the last messages are being sent */
+    CU_PHASE_STOP_WANTED, /* until it is unmounted */
+    CU_PHASE_LINGERING,   /* unmounted; a `stop` that was handed up waits for its answer */
+    CU_PHASE_FLUSHING,    /* the last messages are being sent */
 };
 
 struct cu_daemon {
@@ -46,7 +47,8 @@ struct cu_daemon {
     struct cu_links links;          /* connections to peers */
     struct cu_log_limit peer_lines; /* about who connects and disconnects */
     uv_signal_t sigterm, sigint, sigusr1;
-    uv_poll_t lease; /* of the session whose end is the job's */
+    uv_poll_t lease;     /* of the session whose end is the job's */
+    struct cu_turn turn; /* bounds what a turn of the loop takes on */
     struct cu_looptime looptime;
     struct cu_trim trim;
     struct cu_driver driver; /* of core */
@@ -54,6 +56,7 @@ struct cu_daemon {
     uv_idle_t idle;          /* instead of the timer, for what is due at once */
     struct cu_aside *aside;  /* as long as the process */
     enum cu_daemon_phase phase;
+    struct cu_aside_job unmount;
     uv_timer_t stop_timer;
     uint64_t stop_limit_ns; /* the phase ends then, come what may */
     struct cu_commands_origin

@@ -9,6 +9,7 @@
  * end of its connection, nothing is left on any node. */
 #include "copperd/stop.h"
 
+#include "base/list.h"
 #include "control/inuse.h"
 #include "copperd/hooks.h"
 #include "copperd/state.h"
@@ -62,17 +63,19 @@ static void on_look(uv_timer_t *timer)
         uv_stop(&daemon->loop);
 }
 
-static void take_away_mount(struct cu_daemon *daemon)
+static struct cu_daemon *unmounting(struct cu_aside_job *job)
 {
+    return CU_LIST_ENTRY(job, struct cu_daemon, unmount);
+}
+
+/* On the thread. */
+static void unmount(struct cu_aside_job *job)
+{
+    struct cu_daemon *daemon = unmounting(job);
     enum cu_mounts_what what = CU_MOUNTS_NOTHING;
     const char *dir = daemon->config.job->mount_dir;
     struct cu_error err;
 
-    cu_front_destroy(daemon->front);
-    daemon->front = NULL;
-    /* Processes that wait in the mount continue when the last holder of the FUSE device has closed
-     * it. */
-    cu_supervisor_tell(daemon->config.recovery, CU_RECOVERY_GIVEN_UP);
     if (cu_mounts_look(dir, &what) == 0 && what == CU_MOUNTS_OURS &&
         cu_mounts_unmount(dir, &err) < 0) {
         cu_log_error("%s", err.text);
@@ -106,15 +109,12 @@ static void answer(struct cu_daemon *daemon)
     cu_buf_unref(text);
 }
 
-static void on_begin(uv_timer_t *timer)
+static void on_unmounted(struct cu_aside_job *job)
 {
-    struct cu_daemon *daemon = timer->data;
+    struct cu_daemon *daemon = unmounting(job);
 
-    cu_log_info("stopping");
     daemon->phase = CU_PHASE_LINGERING;
     daemon->stop_limit_ns = uv_hrtime() + LINGER_MS * NS_PER_MS;
-    cu_commands_stopping(daemon->commands);
-    take_away_mount(daemon);
     cu_snapshot_take(daemon->profile_file);
     cu_socket_unlisten(daemon->socket);
     daemon->stop_in_use =
@@ -126,6 +126,22 @@ static void on_begin(uv_timer_t *timer)
     cu_transport_unlisten(daemon->transport);
     answer(daemon);
     uv_timer_start(&daemon->stop_timer, on_look, 0, LOOK_MS);
+}
+
+/* While the mount goes, others are still served: the kernel needs 3 us for each name it holds. */
+static void on_begin(uv_timer_t *timer)
+{
+    struct cu_daemon *daemon = timer->data;
+
+    cu_log_info("stopping");
+    cu_commands_stopping(daemon->commands);
+    cu_front_end(daemon->front);
+    daemon->front = NULL;
+    /* Processes that wait in the mount continue when the last holder of the FUSE device has closed
+     * it. */
+    cu_supervisor_tell(daemon->config.recovery, CU_RECOVERY_GIVEN_UP);
+    daemon->unmount = (struct cu_aside_job){.work = unmount, .done = on_unmounted};
+    cu_aside_run(daemon->aside, &daemon->unmount);
 }
 
 void cu_daemon_stop(struct cu_daemon *daemon, const struct cu_commands_origin *origin,

@@ -72,7 +72,7 @@ static bool arrives_whole(struct object *object, const struct cu_value *value)
 
     if (!bytes || !has_trusting_waiter(object->flight))
         return true;
-    object->verified = cu_hash_bytes(bytes->data, bytes->size) == value->hash;
+    object->verified = cu_buf_hash(bytes) == value->hash;
     return object->verified;
 }
 

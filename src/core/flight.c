@@ -283,7 +283,7 @@ bool cu_flight_verify(struct object *object)
     const struct cu_buf *bytes = object->bytes;
 
     if (!object->verified)
-        object->verified = !bytes || cu_hash_bytes(bytes->data, bytes->size) == object->bytes_hash;
+        object->verified = !bytes || cu_buf_hash(bytes) == object->bytes_hash;
     return object->verified;
 }
 

@@ -80,11 +80,12 @@ static void tune(struct cu_front *front)
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     struct cu_front *front = poll->data;
-    int rc = 1;
+    int taken = 0, rc;
 
     (void)status, (void)events; /* an error of the descriptor shows when it is read */
-    for (int i = 0; i < BATCH_MAX && rc == 1; i++)
+    do {
         rc = cu_front_take(front);
+    } while (rc == 1 && ++taken < BATCH_MAX && !cu_turn_spent(front->config.turn));
     if (front->initialised && !front->tuned)
         tune(front);
     cu_front_requests_interrupt(front);
@@ -188,13 +189,17 @@ static int open_session(struct cu_front *front, struct cu_error *err)
     return 0;
 }
 
-/* Frees all but the struct of the front itself, which contains libuv's handle. */
+static void free_session(struct cu_front *front)
+{
+    if (!front->session)
+        return;
+    fuse_session_unmount(front->session);
+    fuse_session_destroy(front->session);
+}
+
+/* Frees all else but the struct of the front itself, which contains libuv's handle. */
 static void free_parts(struct cu_front *front)
 {
-    if (front->session) {
-        fuse_session_unmount(front->session);
-        fuse_session_destroy(front->session);
-    }
     cu_front_returned_free(front);
     free(front->own_buffer);
     if (front->inodes.by_id.segments) {
@@ -250,6 +255,7 @@ struct cu_front *cu_front_create(const struct cu_front_config *config, struct cu
     cu_front_destroy(front);
     return NULL;
 fail:
+    free_session(front);
     free_parts(front);
     free(front);
     return NULL;
@@ -280,12 +286,8 @@ static void end_invalidator(struct cu_front *front)
     cu_invalidator_destroy(front->invalidator);
 }
 
-void cu_front_destroy(struct cu_front *front)
+static void end(struct cu_front *front)
 {
-    int saved = errno;
-
-    if (!front)
-        return;
     front->closing = true;
     cu_front_views_close(front);
     cu_front_replay_close(front);
@@ -296,6 +298,22 @@ void cu_front_destroy(struct cu_front *front)
     cu_front_requests_free(front);
     cu_front_forgets_close(front);
     uv_close((uv_handle_t *)&front->poll, cu_front_closed); /* before the descriptor is */
+    free_session(front);
+}
+
+void cu_front_destroy(struct cu_front *front)
+{
+    int saved = errno;
+
+    if (!front)
+        return;
+    end(front);
     free_parts(front);
     errno = saved;
+}
+
+void cu_front_end(struct cu_front *front)
+{
+    if (front)
+        end(front);
 }

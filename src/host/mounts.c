@@ -157,14 +157,24 @@ int cu_mounts_helper(char path[CU_PATH_MAX])
 static int start_helper(const char *path, char *const *argv, int said, pid_t *pid)
 {
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attr;
+    sigset_t none;
     int rc = posix_spawn_file_actions_init(&actions);
 
     if (rc != 0)
         return -rc;
+    rc = posix_spawnattr_init(&attr);
+    if (rc != 0)
+        goto out;
+    sigemptyset(&none); /* this thread may have blocked all */
+    (void)posix_spawnattr_setsigmask(&attr, &none);
+    (void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
     if (said >= 0)
         rc = posix_spawn_file_actions_adddup2(&actions, said, 2);
     if (rc == 0)
-        rc = posix_spawn(pid, path, &actions, NULL, argv, environ);
+        rc = posix_spawn(pid, path, &actions, &attr, argv, environ);
+    posix_spawnattr_destroy(&attr);
+out:
     posix_spawn_file_actions_destroy(&actions);
     return -rc;
 }

@@ -42,6 +42,11 @@ bool cu_link_is_detour(const struct cu_link *link)
     return link->detour;
 }
 
+void cu_transport_prepare(const struct cu_transport *transport, struct cu_buf *bytes)
+{
+    transport->ops->prepare(transport, bytes);
+}
+
 void cu_transport_unlisten(struct cu_transport *transport)
 {
     transport->ops->unlisten(transport);

@@ -38,6 +38,7 @@ struct cu_transport_ops {
     uint16_t (*port)(const struct cu_transport *transport);
     struct cu_link *(*connect)(struct cu_transport *transport, uint32_t rank, const char *host,
                                uint16_t port, uint32_t timeout_ms, bool detour);
+    void (*prepare)(const struct cu_transport *transport, struct cu_buf *bytes);
     void (*unlisten)(struct cu_transport *transport);
     void (*destroy)(struct cu_transport *transport);
 };

@@ -233,9 +233,18 @@ static void tcp_destroy(struct cu_transport *transport)
     cu_deferred_close(&tcp->turn, on_turn_closed);
 }
 
+static void tcp_prepare(const struct cu_transport *transport, struct cu_buf *bytes)
+{
+    const struct cu_tcp *tcp = (const struct cu_tcp *)transport;
+
+    if (!tcp->config.identity.encrypt)
+        cu_frame_digest(&tcp->auth_job, bytes);
+}
+
 static const struct cu_transport_ops tcp_ops = {
     .port = tcp_port,
     .connect = cu_tcp_connect,
+    .prepare = tcp_prepare,
     .unlisten = tcp_unlisten,
     .destroy = tcp_destroy,
 };

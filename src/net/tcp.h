@@ -79,6 +79,7 @@ struct cu_tcp_link {
     uint32_t receiving;  /* length of the unfinished payload, 0: none */
     uint32_t tick_bytes; /* received since the last tick */
     unsigned slow_ticks;
+    uint64_t read_in;     /* the turn in which it was last read from */
     unsigned owed;        /* CONTROLs from it without a RESULT */
     struct cu_txq plain;  /* messages */
     struct cu_txq sealed; /* records made of them; only with seal */

@@ -17,12 +17,14 @@
  * than the next head, so that the payload behind it is not received here and copied, but is read
  * directly into its own buffer. */
 #define SMALL_READ_BYTES 1024u
-#define IOV_COUNT        256u /* below IOV_MAX (1,024); 4 KiB of stack */
+/* Bytes of one read: memory that is new costs the loop a page fault for each of its pages. */
+#define READ_BYTES_MAX ((size_t)1024 * 1024)
+#define IOV_COUNT      256u /* below IOV_MAX (1,024); 4 KiB of stack */
 /* Bytes of one write, so that references are dropped in steps. */
 #define WRITE_BYTES_MAX (UINT64_C(4) * 1024 * 1024)
 /* Encrypted bytes that may wait for the kernel. */
 #define SEALED_BYTES_MAX (UINT64_C(1024) * 1024)
-/* Writes in a row, before other links have their turn. */
+/* Writes in a row, before other links have their turn; fewer when the turn's time is used up. */
 #define WRITES_MAX 8
 
 static struct cu_txq *outgoing(struct cu_tcp_link *link)
@@ -163,7 +165,7 @@ void cu_tcp_flush(struct cu_tcp_link *link)
             tell_drained(link);
             return;
         }
-        if (writes >= WRITES_MAX)
+        if (writes >= WRITES_MAX || (writes > 0 && cu_turn_spent(link->tcp->config.turn)))
             break;
         r = uv_try_write(stream, iov, n);
         if (r < 0 && r != UV_EAGAIN)
@@ -206,6 +208,19 @@ static int on_opened(void *context, const void *bytes, size_t size)
     return cu_frame_feed(&link->frame, bytes, size, on_message, link);
 }
 
+/* Each link is read once in a turn, and more often while the turn has time. */
+static bool may_read(struct cu_tcp_link *link)
+{
+    struct cu_turn *turn = link->tcp->config.turn;
+    uint64_t number = cu_turn_number(turn);
+
+    if (cu_turn_spent(turn) && link->read_in == number)
+        return false;
+    link->read_in = number;
+    return true;
+}
+
+/* No room ends libuv's reading for this turn. */
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     struct cu_tcp_link *link = handle->data;
@@ -213,12 +228,16 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     size_t size = link->small_read ? SMALL_READ_BYTES : CU_TCP_RX_BYTES, rest;
 
     (void)suggested;
+    if (!may_read(link)) {
+        *buf = uv_buf_init(NULL, 0);
+        return;
+    }
     if (link->state == CU_TCP_HANDSHAKE) {
         /* Reads no byte beyond this step: what follows may be encrypted. */
         at = link->opening->in + link->opening->in_size;
         size = cu_handshake_expects(&link->opening->handshake) - link->opening->in_size;
     } else if (!link->seal && (rest = cu_frame_rest(&link->frame, &at)) > 0) {
-        size = rest;
+        size = rest < READ_BYTES_MAX ? rest : READ_BYTES_MAX;
     }
     *buf = uv_buf_init((char *)at, (unsigned)size);
 }
@@ -239,7 +258,8 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf)
     unsigned char *at;
     int r;
 
-    if (count == 0 || link->state == CU_TCP_CLOSED) /* EAGAIN, or closed by an earlier callback */
+    if (count == 0 || count == UV_ENOBUFS || /* EAGAIN; or the turn's time is used up */
+        link->state == CU_TCP_CLOSED)        /* by an earlier callback */
         return;
     if (count < 0) {
         int error = count == UV_EOF ? end_of_stream(link) : (int)count;

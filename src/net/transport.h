@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "core/peer.h"
 #include "host/network.h"
+#include "loop/turn.h"
 #include "proto/handshake.h"
 #include "proto/job.h"
 #include "proto/msg.h"
@@ -44,6 +45,7 @@ struct cu_transport_events {
 
 struct cu_transport_config {
     uv_loop_t *loop;
+    struct cu_turn *turn;                /* borrowed; NULL: no limit */
     struct cu_handshake_config identity; /* nonce is filled per connection */
     const char *bind_address;            /* a numeric address; NULL: all */
     uint16_t port;                       /* 0: any (tests) */
@@ -110,6 +112,9 @@ void *cu_link_data(const struct cu_link *link);
 void cu_link_set_data(struct cu_link *link, void *data);
 /* "node3 10.0.0.3:5000" for messages; borrowed while the link lives. */
 const char *cu_link_name(const struct cu_link *link);
+/* Makes what sending bytes as a payload needs and grows with their size, which else is made when
+ * they are sent first. On any thread, before others have the bytes. */
+void cu_transport_prepare(const struct cu_transport *transport, struct cu_buf *bytes);
 /* Stops listening: the port is free at once, whichever processes hold a copy of the socket. Links
  * stay. */
 void cu_transport_unlisten(struct cu_transport *transport);

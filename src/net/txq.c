@@ -70,11 +70,13 @@ unsigned cu_txq_peek(const struct cu_txq *q, uv_buf_t *iov, unsigned iov_max, ui
     unsigned n = 0;
 
     *total = 0;
-    while (n < q->count && n < iov_max && (n == 0 || *total < bytes_max)) {
+    while (n < q->count && n < iov_max && *total < bytes_max) {
         struct cu_buf *buf = *slot(q, n);
 
         iov[n].base = (char *)buf->data + skip;
         iov[n].len = buf->size - skip;
+        if (iov[n].len > bytes_max - *total)
+            iov[n].len = bytes_max - *total;
         *total += iov[n].len;
         skip = 0;
         n++;

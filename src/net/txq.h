@@ -25,8 +25,8 @@ __attribute__((warn_unused_result)) int cu_txq_push(struct cu_txq *q, struct cu_
 /* Room for two: 0 or -ENOMEM. Then the push cannot fail. */
 __attribute__((warn_unused_result)) int cu_txq_reserve(struct cu_txq *q);
 void cu_txq_push_reserved(struct cu_txq *q, struct cu_buf *a, struct cu_buf *b);
-/* Names up to iov_max pieces from the front, at least one and then while under bytes_max. Returns
- * how many; *total their bytes. They stay valid until advanced over. */
+/* Names up to iov_max pieces from the front, of together at most bytes_max (over 0). Returns how
+ * many; *total their bytes. They stay valid until advanced over. */
 unsigned cu_txq_peek(const struct cu_txq *q, uv_buf_t *iov, unsigned iov_max, uint64_t bytes_max,
                      uint64_t *total);
 /* Copies up to size bytes from the front, which stay. Returns how many. */

@@ -122,17 +122,20 @@ void cu_auth_job_init(struct cu_auth_job *job, const uint8_t key[32])
     sodium_memzero(seed, sizeof(seed));
 }
 
-void cu_auth_digest(const struct cu_auth_job *job, const void *bytes, size_t size,
-                    uint8_t digest[CU_AUTH_DIGEST_BYTES])
+void cu_auth_sum_begin(struct cu_auth_sum *sum, const struct cu_auth_job *job)
+{
+    crypto_onetimeauth_init(&sum->state, job->poly);
+}
+
+void cu_auth_sum_add(struct cu_auth_sum *sum, const struct cu_auth_job *job, const void *bytes,
+                     size_t size)
 {
     uint8_t results[UNITS_MAX * NH_BYTES], last[UNIT];
-    crypto_onetimeauth_state state;
     const uint8_t *at = bytes;
     nh_fn nh = nh_best();
     uint64_t sums[2];
     size_t n = 0;
 
-    crypto_onetimeauth_init(&state, job->poly);
     while (size > 0) {
         size_t part = size < UNIT ? size : UNIT;
 
@@ -148,12 +151,26 @@ void cu_auth_digest(const struct cu_auth_job *job, const void *bytes, size_t siz
         at += part;
         size -= part;
         if (++n == UNITS_MAX || size == 0) {
-            crypto_onetimeauth_update(&state, results, n * NH_BYTES);
+            crypto_onetimeauth_update(&sum->state, results, n * NH_BYTES);
             n = 0;
         }
     }
-    crypto_onetimeauth_final(&state, digest);
-    sodium_memzero(&state, sizeof(state));
+}
+
+void cu_auth_sum_end(struct cu_auth_sum *sum, uint8_t digest[CU_AUTH_DIGEST_BYTES])
+{
+    crypto_onetimeauth_final(&sum->state, digest);
+    sodium_memzero(sum, sizeof(*sum));
+}
+
+void cu_auth_digest(const struct cu_auth_job *job, const void *bytes, size_t size,
+                    uint8_t digest[CU_AUTH_DIGEST_BYTES])
+{
+    struct cu_auth_sum sum;
+
+    cu_auth_sum_begin(&sum, job);
+    cu_auth_sum_add(&sum, job, bytes, size);
+    cu_auth_sum_end(&sum, digest);
 }
 
 void cu_auth_init(struct cu_auth *auth, const uint8_t key[32])

@@ -14,6 +14,7 @@
 #ifndef CU_PROTO_AUTH_H
 #define CU_PROTO_AUTH_H
 
+#include <sodium.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,6 +40,17 @@ void cu_auth_job_init(struct cu_auth_job *job, const uint8_t key[32]);
 /* Of a payload of any size. */
 void cu_auth_digest(const struct cu_auth_job *job, const void *bytes, size_t size,
                     uint8_t digest[CU_AUTH_DIGEST_BYTES]);
+
+/* The same of a payload that comes bit by bit. */
+struct cu_auth_sum {
+    crypto_onetimeauth_state state; /* secret */
+};
+void cu_auth_sum_begin(struct cu_auth_sum *sum, const struct cu_auth_job *job);
+/* size: a multiple of CU_AUTH_UNIT_BYTES in all calls but the last. */
+void cu_auth_sum_add(struct cu_auth_sum *sum, const struct cu_auth_job *job, const void *bytes,
+                     size_t size);
+/* Clears sum. */
+void cu_auth_sum_end(struct cu_auth_sum *sum, uint8_t digest[CU_AUTH_DIGEST_BYTES]);
 
 /* key: the direction's session key, used for nothing else. */
 void cu_auth_init(struct cu_auth *auth, const uint8_t key[32]);

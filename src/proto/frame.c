@@ -2,7 +2,8 @@
 /* Frames out of a byte stream. A frame's head is checked before anything of its size is allocated.
  *
  * Invariants: while a payload is under way (bulk not NULL) the stash holds exactly the frame's
- * head, fields and tag; else it holds the begin of these, never a whole frame. */
+ * head, fields and tag; else it holds the begin of these, never a whole frame. Digest and checksum
+ * of a payload under way are made while it comes, so that no step grows with its size. */
 #include "proto/frame.h"
 
 #include "base/grow.h"
@@ -13,6 +14,7 @@
 #include <string.h>
 
 #define STASH_MIN 256u
+#define SUM_BYTES (64 * CU_AUTH_UNIT_BYTES)
 
 void cu_frame_init(struct cu_frame *frame)
 {
@@ -23,6 +25,7 @@ void cu_frame_clear(struct cu_frame *frame)
 {
     free(frame->stash);
     cu_buf_unref(frame->bulk);
+    cu_hash_stream_free(frame->hash);
     sodium_memzero(frame, sizeof(*frame));
 }
 
@@ -33,14 +36,19 @@ void cu_frame_authenticate(struct cu_frame *frame, const struct cu_auth_job *job
     cu_auth_init(&frame->auth, key);
 }
 
+void cu_frame_digest(const struct cu_auth_job *job, struct cu_buf *bulk)
+{
+    if (!bulk->digested)
+        cu_auth_digest(job, bulk->data, bulk->size, bulk->digest);
+    bulk->digested = true;
+}
+
 /* A payload's digest, made when it is not in the buffer yet. */
 static const uint8_t *digest_of(const struct cu_auth_job *job, struct cu_buf *bulk)
 {
     if (!bulk)
         return NULL;
-    if (!bulk->digested)
-        cu_auth_digest(job, bulk->data, bulk->size, bulk->digest);
-    bulk->digested = true;
+    cu_frame_digest(job, bulk);
     return bulk->digest;
 }
 
@@ -116,6 +124,49 @@ static int hand_over(struct cu_frame *frame, const struct cu_msg_head *head,
     return r;
 }
 
+/* --- sums of a payload under way ----------------------------------------------------------------
+ */
+
+static void begin_sums(struct cu_frame *frame)
+{
+    frame->summed = 0;
+    if (frame->auth_job)
+        cu_auth_sum_begin(&frame->sum, frame->auth_job);
+    if (frame->head.bulk_len >= CU_FRAME_LARGE)
+        frame->hash = cu_hash_stream_new(); /* NULL: it is made in one go */
+}
+
+/* Adds what has come since, in whole units; at the end, the rest. */
+static void add_sums(struct cu_frame *frame, bool all)
+{
+    const unsigned char *at = frame->bulk->data + frame->summed;
+    size_t size = frame->bulk_at - frame->summed;
+
+    if (!all)
+        size -= size % SUM_BYTES;
+    if (frame->auth_job)
+        cu_auth_sum_add(&frame->sum, frame->auth_job, at, size);
+    if (frame->hash)
+        cu_hash_stream_add(frame->hash, at, size);
+    frame->summed += size;
+}
+
+static void end_sums(struct cu_frame *frame)
+{
+    struct cu_buf *bulk = frame->bulk;
+
+    if (frame->auth_job) {
+        cu_auth_sum_end(&frame->sum, bulk->digest);
+        bulk->digested = true;
+    }
+    if (frame->hash) {
+        bulk->hash = cu_hash_stream_value(frame->hash);
+        bulk->hashed = true;
+        cu_hash_stream_free(frame->hash);
+        frame->hash = NULL;
+    }
+}
+
 /* One frame, or as much of it as there is. */
 static int feed_frame(struct cu_frame *frame, const unsigned char **bytes, size_t *size,
                       cu_frame_fn deliver, void *context)
@@ -160,6 +211,7 @@ static int feed_frame(struct cu_frame *frame, const unsigned char **bytes, size_
             frame->head = head;
             frame->bulk = bulk;
             frame->bulk_at = part;
+            begin_sums(frame);
             return 0;
         }
     }
@@ -207,8 +259,10 @@ int cu_frame_filled(struct cu_frame *frame, size_t size, cu_frame_fn deliver, vo
     int r;
 
     frame->bulk_at += size;
+    add_sums(frame, frame->bulk_at == frame->head.bulk_len);
     if (frame->bulk_at < frame->head.bulk_len)
         return 0;
+    end_sums(frame);
     frame->bulk = NULL;
     frame->bulk_at = 0;
     r = hand_over(frame, &frame->head, frame->stash, bulk, deliver, context);

@@ -6,6 +6,7 @@
 #ifndef CU_PROTO_FRAME_H
 #define CU_PROTO_FRAME_H
 
+#include "base/hash.h"
 #include "proto/auth.h"
 #include "proto/msg.h"
 
@@ -16,6 +17,9 @@
  * value, and no memory is allocated. */
 typedef int (*cu_frame_begin_fn)(void *context, const struct cu_msg_head *head);
 
+/* From this size on a payload's checksum is made while it is received. */
+#define CU_FRAME_LARGE ((size_t)1024 * 1024)
+
 struct cu_frame {
     cu_frame_begin_fn begin; /* NULL: all may; its context is feed's */
     unsigned char *stash;    /* the begun frame's head and fields */
@@ -24,6 +28,9 @@ struct cu_frame {
     struct cu_msg_head head; /* valid when bulk is not NULL */
     struct cu_buf *bulk;     /* payload being received */
     size_t bulk_at;
+    size_t summed;                      /* bytes of it that are in sum and hash */
+    struct cu_auth_sum sum;             /* only with auth_job */
+    struct cu_hash_stream *hash;        /* of a large payload; NULL: made by who needs it */
     const struct cu_auth_job *auth_job; /* NULL: frames without tags */
     struct cu_auth auth;
 };
@@ -39,6 +46,8 @@ void cu_frame_authenticate(struct cu_frame *frame, const struct cu_auth_job *job
  * payload's digest is made once, and kept in its buffer. bulk: NULL when there is no payload. */
 void cu_frame_tag(const struct cu_auth_job *job, struct cu_auth *auth, struct cu_buf *head,
                   struct cu_buf *bulk);
+/* Makes the digest of a payload that nobody else has yet; on any thread. */
+void cu_frame_digest(const struct cu_auth_job *job, struct cu_buf *bulk);
 void cu_frame_clear(struct cu_frame *frame);
 /* Takes all bytes. 0, -EBADMSG (the stream is not to be trusted any more), -ENOMEM, or what deliver
  * returned. After anything but 0 the frame may only be cleared. */

@@ -28,6 +28,7 @@
 #define LIST_TRIES     3
 #define LINK_TRIES     3
 #define GETDENTS_BYTES 65536u
+#define PREPARED_BYTES ((size_t)1024 * 1024)
 #define COARSE_NS      INT64_C(2000000000) /* of file systems whose stamps are whole seconds */
 
 static bool is_hidden(const struct cu_storage_env *env, const char *path, size_t len)
@@ -444,8 +445,12 @@ static int run(struct cu_storage_env *env, struct cu_storage_job *job)
 
 void cu_storage_run(struct cu_storage_env *env, struct cu_storage_job *job)
 {
+    const struct cu_buf *bytes;
     int r = run(env, job);
 
+    bytes = job->value.bytes;
+    if (r == 0 && env->prepare && bytes && bytes->size >= PREPARED_BYTES)
+        env->prepare(env->prepare_context, job->value.bytes);
     if (r == 0)
         return;
     cu_value_clear(&job->value);

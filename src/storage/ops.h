@@ -26,10 +26,12 @@ struct cu_storage_env {
     char *root;                          /* owned; "" when none */
     char *hidden[CU_STORAGE_HIDDEN_MAX]; /* owned */
     size_t hidden_count;
-    const struct cu_serve *serve; /* borrowed */
-    struct cu_fdcache *files;     /* owned */
-    struct cu_served *served;     /* owned */
-    int no_atime_refused;         /* atomic: the user may not ask for O_NOATIME */
+    const struct cu_serve *serve;                         /* borrowed */
+    void (*prepare)(void *context, struct cu_buf *bytes); /* NULL: nothing to be done */
+    void *prepare_context;
+    struct cu_fdcache *files; /* owned */
+    struct cu_served *served; /* owned */
+    int no_atime_refused;     /* atomic: the user may not ask for O_NOATIME */
 };
 
 /* System calls made, as the counters of the same names. */

@@ -47,6 +47,7 @@ struct worker {
 struct cu_storage {
     struct cu_storage_env env;
     uv_loop_t *loop;
+    struct cu_turn *time;
     struct cu_tally tally;
     void *context;
     cu_storage_done_fn done_fn;
@@ -170,31 +171,35 @@ static void finish(struct cu_storage *storage, struct op *op)
     op_free(op);
 }
 
-static void drain(struct cu_storage *storage)
+static struct op *take_done(struct cu_storage *storage)
 {
-    struct cu_list results;
     struct cu_list *entry;
 
-    cu_list_init(&results);
     uv_mutex_lock(&storage->mutex);
-    cu_list_splice_back(&results, &storage->done);
+    entry = cu_list_pop_front(&storage->done);
     uv_mutex_unlock(&storage->mutex);
-    while (!storage->destroyed && (entry = cu_list_pop_front(&results)))
-        finish(storage, CU_LIST_ENTRY(entry, struct op, in_queue));
-    list_free(&results);
+    return entry ? CU_LIST_ENTRY(entry, struct op, in_queue) : NULL;
+}
+
+static void drain(struct cu_storage *storage)
+{
+    struct op *op;
+
+    while ((op = take_done(storage))) {
+        if (storage->destroyed)
+            op_free(op);
+        else
+            finish(storage, op);
+        if (cu_turn_spent(storage->time) && !storage->destroyed) {
+            (void)uv_async_send(&storage->async); /* the rest is for the next turn */
+            return;
+        }
+    }
 }
 
 static void on_async(uv_async_t *async)
 {
     drain(async->data);
-}
-
-static void on_handle_closed(uv_handle_t *handle)
-{
-    struct cu_storage *storage = handle->data;
-
-    if (--storage->open == 0)
-        free_memory(storage);
 }
 
 static void on_turn_closed(void *context)
@@ -203,6 +208,11 @@ static void on_turn_closed(void *context)
 
     if (--storage->open == 0)
         free_memory(storage);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    on_turn_closed(handle->data);
 }
 
 static void on_work_done(uv_work_t *work, int status);
@@ -371,6 +381,7 @@ void cu_storage_destroy(struct cu_storage *storage)
     cu_list_init(&dropped);
     uv_mutex_lock(&storage->mutex);
     cu_list_splice_back(&dropped, &storage->queue);
+    cu_list_splice_back(&dropped, &storage->done);
     storage->queued = 0;
     uv_mutex_unlock(&storage->mutex);
     list_free(&dropped);
@@ -448,6 +459,8 @@ struct cu_storage *cu_storage_create(const struct cu_storage_config *config, voi
     }
     storage->env.chunk_bytes = config->chunk_bytes;
     storage->env.inline_bytes = config->inline_bytes;
+    storage->env.prepare = config->prepare;
+    storage->env.prepare_context = context;
     storage->env.listing_bytes_max =
         config->listing_bytes_max ? config->listing_bytes_max : CU_DIR_BYTES_MAX;
     storage->env.files =
@@ -457,6 +470,7 @@ struct cu_storage *cu_storage_create(const struct cu_storage_config *config, voi
         goto no_memory;
     }
     storage->loop = config->loop;
+    storage->time = config->turn;
     storage->tally = (struct cu_tally){.counters = config->counters,
                                        .listing_bytes_max = storage->env.listing_bytes_max};
     storage->context = context;

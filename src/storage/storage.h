@@ -31,6 +31,7 @@
 
 #include "base/error.h"
 #include "core/core.h"
+#include "loop/turn.h"
 
 #include <stdint.h>
 #include <uv.h>
@@ -40,7 +41,11 @@ struct cu_storage;
 struct cu_served;
 
 struct cu_storage_config {
+    /* Called on a worker with a value's bytes of 1 MiB and more, before done gets them. NULL: not
+     */
+    void (*prepare)(void *context, struct cu_buf *bytes);
     uv_loop_t *loop;
+    struct cu_turn *turn; /* borrowed; NULL: no limit */
     uint32_t chunk_bytes;
     uint32_t inline_bytes;
     uint32_t open_files_max;      /* descriptors kept; 0: 64 */

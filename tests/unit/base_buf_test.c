@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Counted bytes. Leaks and use after free show under the address sanitizer. */
 #include "base/buf.h"
+#include "base/hash.h"
 #include "fail_alloc.h"
 
 #include <setjmp.h>
@@ -53,6 +54,18 @@ static void last_reference_frees(void **state)
     cu_buf_unref(NULL);
 }
 
+static void a_hash_that_is_there_is_not_made_again(void **state)
+{
+    struct cu_buf *buf = cu_buf_copy("abc", 3);
+
+    (void)state;
+    assert_true(cu_buf_hash(buf) == cu_hash_bytes("abc", 3));
+    buf->hash = 5;
+    buf->hashed = true;
+    assert_true(cu_buf_hash(buf) == 5);
+    cu_buf_unref(buf);
+}
+
 static void no_memory_is_null(void **state)
 {
     struct cu_buf *buf;
@@ -72,6 +85,7 @@ int main(void)
         cmocka_unit_test(new_has_capacity_and_one_reference),
         cmocka_unit_test(copy_holds_the_bytes),
         cmocka_unit_test(last_reference_frees),
+        cmocka_unit_test(a_hash_that_is_there_is_not_made_again),
         cmocka_unit_test(no_memory_is_null),
     };
 

@@ -136,6 +136,29 @@ static void what_is_given_goes_back(void **state)
     assert_true(!MEASURED || resident_kib() <= before + WARM); /* what stays warm */
 }
 
+/* Those that are mapped one by one, such as large listings. */
+static void large_ones_are_owed(void)
+{
+    enum { EACH = 20 << 20, LARGE = 4 };
+    size_t before = resident_kib();
+    unsigned char *at[LARGE];
+
+    for (int i = 0; i < LARGE; i++) {
+        at[i] = cu_mem_take(EACH);
+        assert_non_null(at[i]);
+        memset(at[i], i + 1, EACH);
+    }
+    for (int i = 0; i < LARGE; i++) {
+        assert_int_equal(at[i][EACH - 1], i + 1);
+        cu_mem_give(at[i], EACH);
+    }
+    assert_true(cu_mem_owes());
+    assert_true(!MEASURED || resident_kib() >= before + (LARGE * EACH >> 10) / 2);
+    cu_mem_return();
+    assert_false(cu_mem_owes());
+    assert_true(!MEASURED || resident_kib() <= before + WARM);
+}
+
 /* In a full cache old objects go and new ones of other sizes come. */
 static void a_full_cache_does_not_grow(void **state)
 {
@@ -214,6 +237,7 @@ static void what_is_owed_is_returned(void **state)
     cu_mem_return_later();
     cu_mem_return();
     assert_false(cu_mem_owes());
+    large_ones_are_owed();
     for (int i = 0; i < COUNT; i++)
         items[i] = item_new(&seed);
     full = resident_kib();

@@ -34,7 +34,9 @@ static void a_queue_gives_pieces_in_order(void **state)
     assert_int_equal(total, 37);
     assert_int_equal(cu_txq_copy(&q, copied, 15), 15); /* and takes nothing */
     assert_memory_equal(copied, "345678901234567", 15);
-    assert_int_equal(cu_txq_peek(&q, iov, 4, 1, &total), 1); /* always one */
+    assert_int_equal(cu_txq_peek(&q, iov, 4, 9, &total), 2); /* part of the second */
+    assert_int_equal(iov[1].len, 2);
+    assert_int_equal(total, 9);
     cu_txq_advance(&q, 987 - 10);
     assert_int_equal(cu_txq_peek(&q, iov, 4, 1000, &total), 1);
     cu_txq_advance(&q, 10);

@@ -243,6 +243,72 @@ static void a_payload_is_received_in_place(void **state)
     free(bytes);
 }
 
+/* A large payload: its digest and its checksum are there when it is. */
+static int on_large(void *context, const struct cu_msg *msg)
+{
+    const struct cu_buf *bytes = msg->answer.value.bytes;
+    const struct cu_auth_job *job = context;
+    uint8_t digest[CU_AUTH_DIGEST_BYTES];
+
+    assert_true(bytes->hashed);
+    assert_true(bytes->hash == cu_hash_bytes(bytes->data, bytes->size));
+    assert_true(bytes->hash == msg->answer.value.hash);
+    assert_true(bytes->digested);
+    cu_auth_digest(job, bytes->data, bytes->size, digest);
+    assert_memory_equal(digest, bytes->digest, sizeof(digest));
+    return -ECANCELED; /* it was seen */
+}
+
+static void sums_of_a_large_payload_are_made_as_it_comes(void **state)
+{
+    static const size_t sizes[] = {CU_FRAME_LARGE, CU_FRAME_LARGE + 1, 3 * CU_FRAME_LARGE + 777};
+    static const size_t steps[] = {1000, 65536, 100003, CU_FRAME_LARGE};
+    const uint8_t key[32] = {2};
+    struct cu_auth_job job;
+
+    (void)state;
+    cu_auth_job_init(&job, key);
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        struct cu_msg msg = {.type = CU_MSG_ANSWER, .answer = {.kind = CU_KIND_DIR}};
+        struct cu_buf *head, *bulk;
+        struct stream stream = {0};
+        struct cu_auth auth;
+
+        msg.answer.value.bytes = cu_buf_new(sizes[i]);
+        for (size_t k = 0; k < sizes[i]; k++)
+            msg.answer.value.bytes->data[k] = (unsigned char)(k * k >> 5);
+        msg.answer.value.hash = cu_buf_hash(msg.answer.value.bytes);
+        assert_int_equal(cu_msg_encode(&msg, &head, &bulk), 0);
+        cu_auth_init(&auth, key);
+        cu_frame_tag(&job, &auth, head, bulk);
+        put(&stream, head);
+        put(&stream, bulk);
+        cu_buf_unref(head);
+        cu_buf_unref(bulk);
+        cu_msg_clear(&msg);
+        for (size_t k = 0; k < 2 * sizeof(steps) / sizeof(steps[0]); k++) {
+            size_t step = steps[k / 2], bad = stream.size - 1 - k;
+            struct cu_frame frame;
+            int r = 0;
+
+            stream.bytes[bad] ^= k % 2;
+            cu_frame_init(&frame);
+            cu_frame_authenticate(&frame, &job, key);
+            for (size_t at = 0; at < stream.size && r == 0; at += step)
+                r = cu_frame_feed(&frame, stream.bytes + at,
+                                  stream.size - at < step ? stream.size - at : step, on_large,
+                                  &job);
+            assert_int_equal(r, k % 2 ? -EBADMSG : -ECANCELED);
+            cu_frame_clear(&frame);
+            assert_int_equal(cu_frame_feed(&frame, stream.bytes, stream.size / 2, on_large, &job),
+                             0);
+            cu_frame_clear(&frame); /* in the middle of one */
+            stream.bytes[bad] ^= k % 2;
+        }
+        free(stream.bytes);
+    }
+}
+
 static void what_deliver_returns_stops(void **state)
 {
     struct seen seen = {.stop_after = 2};
@@ -283,6 +349,7 @@ int main(void)
         cmocka_unit_test(a_stream_with_tags_may_be_cut_anywhere),
         cmocka_unit_test(a_changed_stream_gives_no_message),
         cmocka_unit_test(a_payload_is_received_in_place),
+        cmocka_unit_test(sums_of_a_large_payload_are_made_as_it_comes),
         cmocka_unit_test(what_deliver_returns_stops),
         cmocka_unit_test(an_impossible_length_is_refused),
     };

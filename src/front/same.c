@@ -14,9 +14,10 @@
  * its path ends: it, or a directory above it, may have been renamed there. It is then read under
  * the new name.
  *
- * When the parts that the kernel was given are not known (a large file, or they were given by an
- * earlier daemon), the changed stamp must be explained by another link count, mode, owner or name.
- * */
+ * When not all parts that the kernel was given are known (a large file, or they were given by an
+ * earlier daemon), those that are known are compared, and the changed stamp must be explained by
+ * another link count, mode, owner or name of the same file: one with the same inode number. A
+ * number made of the path shows no such thing. */
 #include "front/same.h"
 
 #include "base/path.h"
@@ -26,6 +27,7 @@
 #include "front/view.h"
 #include "proto/dir.h"
 #include "proto/dirview.h"
+#include "proto/pathno.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -49,6 +51,7 @@ struct cu_front_same {
     struct cu_attr attr;         /* that storage shows now */
     uint32_t next;               /* part to compare next */
     bool differs;                /* some part does */
+    bool is_explained;           /* the new stamp, without the parts */
     const struct cu_inode *lost; /* LIST: the file or an ancestor, whose name is gone */
     size_t path_len;
     char path[CU_TREE_PATH_MAX]; /* where the file is looked for */
@@ -101,8 +104,13 @@ static bool may_be_same(const struct cu_attr *was, const struct cu_value *value)
            same_time(&is->mtime, &was->mtime);
 }
 
-static bool explained(const struct cu_attr *was, const struct cu_attr *is)
+static bool explained(const struct cu_front_request *r, const struct cu_attr *is)
 {
+    const struct cu_front_same *same = r->read.same;
+    const struct cu_attr *was = &r->inode->attr;
+
+    if (is->ino != was->ino || is->ino == cu_pathno_of(same->path, same->path_len))
+        return false;
     return is->nlink != was->nlink || is->mode != was->mode || is->uid != was->uid ||
            is->gid != was->gid;
 }
@@ -116,7 +124,7 @@ static void compare(struct cu_front *front, struct cu_front_request *r)
 
     what.path = same->path;
     what.path_len = same->path_len;
-    same->differs |= seen->lost;
+    same->differs |= seen->lost && !same->is_explained;
     r->waiting++; /* a want that fails at once does not end it here */
     while (!same->differs && same->next < seen->count && r->waiting <= AT_ONCE_MAX) {
         uint32_t i = same->next++;
@@ -138,16 +146,13 @@ static void compare(struct cu_front *front, struct cu_front_request *r)
 static void begin_to_compare(struct cu_front *front, struct cu_front_request *r,
                              const struct cu_attr *attr)
 {
-    bool moved = r->read.same->phase == FOUND; /* which explains another ctime */
+    struct cu_front_same *same = r->read.same;
+    bool moved = same->phase == FOUND; /* which explains another ctime */
 
-    r->read.same->attr = *attr;
-    r->read.same->phase = COMPARE;
-    if (!r->inode->file.seen.lost)
-        compare(front, r);
-    else if (moved || explained(&r->inode->attr, attr))
-        carry_on(front, r);
-    else
-        give_up(front, r);
+    same->attr = *attr;
+    same->phase = COMPARE;
+    same->is_explained = moved || explained(r, attr);
+    compare(front, r);
 }
 
 static void want(struct cu_front *front, struct cu_front_request *r, enum phase phase,

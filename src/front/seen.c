@@ -17,12 +17,6 @@ static struct cu_seen_part *find(const struct cu_seen *seen, uint64_t chunk, uin
     return NULL;
 }
 
-static void lose(struct cu_seen *seen)
-{
-    cu_seen_clear(seen);
-    seen->lost = true;
-}
-
 /* Room for one more, or false. */
 static bool grow(struct cu_seen *seen)
 {
@@ -54,7 +48,7 @@ void cu_seen_note(struct cu_seen *seen, uint64_t chunk, uint16_t piece, uint64_t
     if (part && part->hash == hash)
         return;
     if (part || !grow(seen)) {
-        lose(seen);
+        seen->lost = true;
         return;
     }
     seen->parts[seen->count++] =

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The parts of a file's version that were handed to the kernel, with their checksums. When storage
  * shows other stamps for a file of the same size, they tell whether its bytes are still those that
- * readers have. Nothing is kept for a file of which more than CU_SEEN_MAX parts were read. */
+ * readers have. Of a file of which more than CU_SEEN_MAX parts were read the first ones are kept.
+ */
 #ifndef CU_FRONT_SEEN_H
 #define CU_FRONT_SEEN_H
 
@@ -24,7 +25,8 @@ struct cu_seen {
 };
 
 /* A part is about to be handed out. Without memory for it, over the bound, or when that part was
- * handed out before with other bytes, seen is lost. */
+ * handed out before with other bytes, seen is lost: what it has stays, and nothing more is noted.
+ */
 void cu_seen_note(struct cu_seen *seen, uint64_t chunk, uint16_t piece, uint64_t hash);
 /* Frees what it holds and leaves it empty. */
 void cu_seen_clear(struct cu_seen *seen);

@@ -5,9 +5,10 @@
  * would prove nothing more, and costs a round trip on some file systems.
  *
  * A stamp moves in ticks, so that equal stamps prove nothing about a file that was changed within
- * the current tick. For such a file, CU_STORAGE_TICK_NS have to pass before its version is checked
- * and the first byte is read: any later change then changes the stamp, too. The remaining cases are
- * listed in storage/storage.h. */
+ * the current tick. For such a file, the tick has to pass before its version is checked and the
+ * first byte is read: any later change then changes the stamp, too. Where stamps are whole seconds,
+ * only a file that is read in several parts is waited for so long: one that is read at once has the
+ * bytes of one version all the same. The remaining cases are listed in storage/storage.h. */
 #include "storage/ops.h"
 
 #include "base/hash.h"
@@ -73,6 +74,11 @@ int64_t cu_storage_age_ns(const struct stat *st)
     return (now.tv_sec - st->st_ctim.tv_sec) * NS_PER_S + now.tv_nsec - st->st_ctim.tv_nsec;
 }
 
+int64_t cu_storage_tick_ns(const struct stat *st)
+{
+    return st->st_ctim.tv_nsec == 0 ? CU_STORAGE_COARSE_NS : CU_STORAGE_TICK_NS;
+}
+
 /* 0 when st describes the regular file in that version, else -ESTALE. A size of 0 may mean that
  * storage does not know the size, and the version has the measured one; then the number of bytes
  * that can be read decides. */
@@ -99,20 +105,23 @@ static int check_version(int fd, const struct cu_version *version, bool at_end)
     return compare(&st, version);
 }
 
-/* The same, but first waits until a file that has just been changed is CU_STORAGE_TICK_NS old. A
- * ctime further in the future means that the clocks differ; then it does not wait. */
-static int check_settled(int fd, const struct cu_version *version)
+/* The same, but first waits until no change of a file that has just been changed can carry the same
+ * stamp. A ctime further in the future means that the clocks differ; then it does not wait. */
+static int check_settled(const struct cu_storage_env *env, int fd, const struct cu_version *version)
 {
-    struct timespec pause = {0};
+    struct timespec pause;
     struct stat st;
-    int64_t age;
+    int64_t age, tick = CU_STORAGE_TICK_NS;
 
     if (fstat(fd, &st))
         return -errno;
     age = cu_storage_age_ns(&st);
-    if (age >= CU_STORAGE_TICK_NS || age < -CU_STORAGE_TICK_NS || compare(&st, version))
+    if (version->size > env->inline_bytes)
+        tick = cu_storage_tick_ns(&st);
+    if (age >= tick || age < -tick || compare(&st, version))
         return compare(&st, version);
-    pause.tv_nsec = CU_STORAGE_TICK_NS - age;
+    pause =
+        (struct timespec){.tv_sec = (tick - age) / NS_PER_S, .tv_nsec = (tick - age) % NS_PER_S};
     while (nanosleep(&pause, &pause) && errno == EINTR)
         continue;
     return check_version(fd, version, false);
@@ -146,7 +155,7 @@ static int open_version(struct cu_storage_env *env, struct cu_storage_counts *co
 
     if (fd < 0)
         return fd;
-    r = check_settled(fd, version);
+    r = check_settled(env, fd, version);
     if (r) {
         close(fd);
         return r;

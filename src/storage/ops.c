@@ -29,7 +29,6 @@
 #define LINK_TRIES     3
 #define GETDENTS_BYTES 65536u
 #define PREPARED_BYTES ((size_t)1024 * 1024)
-#define COARSE_NS      INT64_C(2000000000) /* of file systems whose stamps are whole seconds */
 
 static bool is_hidden(const struct cu_storage_env *env, const char *path, size_t len)
 {
@@ -245,9 +244,7 @@ out:
 /* Will every later change show in the stamp? */
 static bool stamp_is_proof(const struct stat *st)
 {
-    int64_t age = cu_storage_age_ns(st);
-
-    return age >= (st->st_ctim.tv_nsec == 0 ? COARSE_NS : CU_STORAGE_TICK_NS);
+    return cu_storage_age_ns(st) >= cu_storage_tick_ns(st);
 }
 
 /* A directory that was changed within the current clock tick may change again without a new stamp.

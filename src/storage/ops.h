@@ -17,6 +17,8 @@
 /* File systems stamp changes with a clock that moves in ticks (1 to 10 ms): two changes within this
  * time may carry the same stamp. */
 #define CU_STORAGE_TICK_NS 20000000
+/* Of file systems whose stamps are whole seconds (Lustre), or even ones (FAT). */
+#define CU_STORAGE_COARSE_NS INT64_C(2000000000)
 
 /* What all operations share; constant while workers run. */
 struct cu_storage_env {
@@ -76,6 +78,8 @@ void cu_storage_run(struct cu_storage_env *env, struct cu_storage_job *job);
 struct cu_attr cu_storage_attr_of(const struct stat *st);
 /* The version that st shows. */
 struct cu_version cu_storage_version_of(const struct stat *st);
+/* How long after the last change that st shows another one may carry the same stamp. */
+int64_t cu_storage_tick_ns(const struct stat *st);
 /* Time since the last change that st shows, against this node's clock; negative: in the future. */
 int64_t cu_storage_age_ns(const struct stat *st);
 /* value.attr has size 0 on a file system that may not know sizes: sets the size to the number of

@@ -10,8 +10,8 @@
 #include "base/path.h"
 #include "host/mounts.h"
 #include "host/readfile.h"
+#include "proto/pathno.h"
 #include "storage/devprobe.h"
-#include "storage/pathno.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -3,7 +3,7 @@
  * with, which are those that cu_served_number finds for them. Touches no file system but where
  * cu_served_space does. */
 #include "base/path.h"
-#include "storage/pathno.h"
+#include "proto/pathno.h"
 #include "storage/served.h"
 
 #include <stdint.h>

@@ -12,9 +12,10 @@
  *
  * File systems stamp changes with a clock that moves in ticks of up to 10 ms. A file that was
  * changed less than 20 ms ago is therefore opened only after that time: any later change then shows
- * in its stamp. A listing of such a directory gets a version that no later state can equal, so that
- * the next check lists it again. What remains: where stamps are whole seconds, or the node's clock
- * is off by more than 20 ms, two states of a file with the same size within one tick cannot be told
+ * in its stamp. Where stamps are whole seconds this takes 2 s, for a file that is not read at once
+ * (over inline_bytes). A listing of such a directory gets a version that no later state can equal,
+ * so that the next check lists it again. What remains: where the node's clock is off by more than
+ * that from storage's, two states of a file with the same size within one tick cannot be told
  * apart; a write(2) that pauses for more than 20 ms between setting the stamp and writing the bytes
  * can be seen half done; and stores through a writer's shared mapping show in the stamp only when
  * the kernel writes the page back.

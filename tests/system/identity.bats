@@ -155,6 +155,33 @@ change_while_read() {
     [ "$verdict" = "version 1 then ESTALE" ]
 }
 
+@test "stamps of whole seconds: a rewrite within the second of the first write is not mixed with it" {
+    pfs quirk coarse
+    rewrite() { "$probe" make "$source/file" 2 1900; }
+    early() { [ "$(date +%1N)" -lt 3 ]; }
+    until_true early # both writes, were they not kept apart, would carry one stamp
+    change_while_read read 1900 rewrite
+    pfs quirk coarse=0
+    [[ $verdict == "version 1 then ESTALE" || $verdict == "version "[12] ]]
+}
+
+@test "another file of the same size and mtime is put in its place, after the reader's daemon has died" {
+    killed() {
+        on node4 kill -9 "$(daemon node4)"
+        "$probe" make "$source/new" 2 1900
+        touch -r "$source/file" "$source/new"
+        chmod 600 "$source/new"
+        mv "$source/new" "$source/file"
+        until_true copper node4 status >/dev/null
+    }
+    # Where inode numbers are storage's own, and where they are made of paths.
+    change_while_read read 1900 killed
+    [ "$verdict" = "version 1 then ESTALE" ]
+    top=$source leaf=$MOUNT$source
+    change_while_read read 1900 killed
+    [ "$verdict" = "version 1 then ESTALE" ]
+}
+
 @test "storage that renumbers inodes with time: a file stays readable, open or not" {
     pfs quirk ino_drift
     waits() {

@@ -34,9 +34,9 @@ static void another_content_of_a_part_is_lost(void **state)
     cu_seen_note(&seen, 5, 0, 7);
     cu_seen_note(&seen, 5, 0, 8);
     assert_true(seen.lost);
-    assert_int_equal(seen.count, 0);
+    assert_int_equal(seen.count, 1);
     cu_seen_note(&seen, 6, 0, 8);
-    assert_int_equal(seen.count, 0);
+    assert_int_equal(seen.count, 1);
     cu_seen_clear(&seen);
 }
 
@@ -53,7 +53,7 @@ static void what_is_too_much_is_lost(void **state)
     assert_false(seen.lost);
     cu_seen_note(&seen, CU_SEEN_MAX, 0, 0);
     assert_true(seen.lost);
-    assert_null(seen.parts);
+    assert_int_equal(seen.count, CU_SEEN_MAX); /* these can still be compared */
     cu_seen_clear(&seen);
 }
 

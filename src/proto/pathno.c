@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The hash of the name is seeded with that of the directory, so a path of any length is hashed
  * without being put together. */
-#include "storage/pathno.h"
+#include "proto/pathno.h"
 
 #include "base/hash.h"
 #include "base/path.h"

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "storage/pathno.h"
+#include "proto/pathno.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -31,6 +31,7 @@ complete -c copper -n '__fish_seen_subcommand_from status stats doctor config tr
 complete -c copper -n '__fish_seen_subcommand_from status' -l wait -d 'until all nodes are ready'
 complete -c copper -n '__fish_seen_subcommand_from status' -l timeout -x -d 'longest wait, seconds'
 complete -c copper -n '__fish_seen_subcommand_from stats' -l nodes -d 'a line a node'
+complete -c copper -n '__fish_seen_subcommand_from stats' -l latency -d 'how long answers took'
 complete -c copper -n '__fish_seen_subcommand_from stop' -l here -d 'this node only'
 complete -c copper -n '__fish_seen_subcommand_from stop' -l job-id -x -d 'job'
 complete -c copper -n '__fish_seen_subcommand_from refresh' -F

@@ -116,6 +116,7 @@ void cu_task_free(struct cu_commands *commands, struct cu_task *task)
     commands->task_count--;
     json_decref(task->request);
     json_decref(task->sum);
+    free(task->latency);
     json_decref(task->bypassed);
     cu_recipe_free(task->recipe);
     json_decref(task->in_use);

@@ -32,6 +32,7 @@
 #define CU_COMMANDS_END_MS 6000u
 
 struct cu_commands;
+struct cu_latency;
 
 /* Where a request came from. */
 struct cu_commands_origin {
@@ -68,7 +69,8 @@ struct cu_commands_config {
     const struct cu_job *job;     /* borrowed */
     struct cu_core_config limits; /* as the core was created with */
     uint64_t started_ns;
-    uint32_t restarts;      /* daemons that died here before this one */
+    uint32_t restarts;                /* daemons that died here before this one */
+    const struct cu_latency *latency; /* borrowed, of this node */
     struct cu_aside *aside; /* borrowed: figures of many nodes are worked on there; NULL: here */
     struct cu_commands_hooks hooks;
 };

@@ -16,6 +16,7 @@
 #include "control/bulk.h"
 #include "control/bypassed.h"
 #include "control/inuse.h"
+#include "control/latencies.h"
 #include "control/recorded.h"
 #include "control/results.h"
 #include "core/claims.h"
@@ -88,6 +89,10 @@ static void own_stats(struct cu_commands *commands, struct cu_task *task)
         task->nodes = json_pack("[[O]]", own);
     }
     json_decref(own);
+    if (json_is_true(json_object_get(task->request, "latency")) && commands->config.latency)
+        task->latency = malloc(sizeof(*task->latency)); /* NULL: the answer is without */
+    if (task->latency)
+        *task->latency = *commands->config.latency;
 }
 
 /* The path to refresh, which was checked when it came: the requested one, or the nearest above it
@@ -248,14 +253,6 @@ void cu_gather_start(struct cu_commands *commands, struct cu_task *task, uint64_
     finish_when_done(commands, task);
 }
 
-/* Of many nodes the largest, not the sum. */
-static bool is_maximum(const char *name)
-{
-    return strcmp(name, cu_counter_name(CU_COUNT_loop_longest_us)) == 0 ||
-           strcmp(name, cu_counter_name(CU_COUNT_loop_busy_us)) == 0 ||
-           strcmp(name, cu_counter_name(CU_COUNT_bypass_largest)) == 0;
-}
-
 static void add_counters(json_t *sum, const json_t *counters)
 {
     const char *name;
@@ -265,7 +262,7 @@ static void add_counters(json_t *sum, const json_t *counters)
         uint64_t so_far = (uint64_t)json_integer_value(json_object_get(sum, name));
         uint64_t more = (uint64_t)json_integer_value(value), total = so_far + more;
 
-        if (is_maximum(name))
+        if (cu_counter_kind_of(name) == CU_GAUGE_WORST)
             total = so_far > more ? so_far : more;
 
         json_object_set_new(sum, name, json_integer((json_int_t)total));
@@ -283,6 +280,8 @@ static void merge_stats(struct cu_task *task, const struct cu_idset *ranks, json
         return;
     cu_idset_add_all(&task->seen, ranks);
     add_counters(task->sum, json_object_get(result, "sum"));
+    if (task->latency)
+        cu_latencies_add(task->latency, json_object_get(result, "latency"));
     cu_bypassed_add(&task->bypassed, json_object_get(result, "bypassed"));
     if (!task->nodes || !json_is_array(nodes))
         return;
@@ -428,6 +427,8 @@ void cu_gather_finish(struct cu_commands *commands, struct cu_task *task)
     json_object_set_new(result, "ok", json_true());
     if (task->sum)
         json_object_set(result, "sum", task->sum);
+    if (task->latency)
+        json_object_set_new(result, "latency", cu_latencies_json(task->latency));
     if (task->bypassed) {
         cu_bypassed_cut(task->bypassed);
         json_object_set(result, "bypassed", task->bypassed);

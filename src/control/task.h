@@ -69,10 +69,11 @@ struct cu_task {
     struct cu_idset seen; /* ranks that the result speaks for */
     struct cu_idset up;   /* STOP at the root: ranks that were ready when it came; limit 0: none */
     json_t *sum;          /* STATS: owned object, counters of all ranks in seen */
-    json_t *bypassed;     /* STATS, STOP: owned or NULL (bypassed.h) */
-    struct cu_recipe *recipe; /* RECIPE: owned, what the ranks in seen have recorded */
-    json_t *in_use;           /* STOP: owned or NULL (inuse.h) */
-    json_t *nodes;            /* STATS, where each node was asked for: owned list of lists */
+    struct cu_latency *latency; /* STATS, where it was asked for: owned, of all ranks in seen */
+    json_t *bypassed;           /* STATS, STOP: owned or NULL (bypassed.h) */
+    struct cu_recipe *recipe;   /* RECIPE: owned, what the ranks in seen have recorded */
+    json_t *in_use;             /* STOP: owned or NULL (inuse.h) */
+    json_t *nodes;              /* STATS, where each node was asked for: owned list of lists */
 };
 
 struct cu_commands {

@@ -43,6 +43,7 @@ static const struct known_option {
     {'p', "--prefix-instead", NULL, "where that cannot be done: set variables as copper env does"},
     {'S', "--shell", "SHELL", "bash, zsh, csh or fish (by $SHELL)"},
     {'u', "--undo", NULL, "the original paths again"},
+    {'L', "--latency", NULL, "how long answers took, by operation"},
 };
 #define KNOWN_COUNT (sizeof(known_options) / sizeof(known_options[0]))
 
@@ -173,9 +174,11 @@ static void take_flag(struct cu_cli_options *options, char letter)
     const struct {
         char letter;
         bool *flag;
-    } flags[] = {{'j', &options->json}, {'a', &options->all},           {'n', &options->nodes},
-                 {'h', &options->here}, {'w', &options->wait},          {'s', &options->show},
-                 {'u', &options->undo}, {'p', &options->prefix_instead}};
+    } flags[] = {{'j', &options->json},   {'a', &options->all},
+                 {'n', &options->nodes},  {'h', &options->here},
+                 {'w', &options->wait},   {'s', &options->show},
+                 {'u', &options->undo},   {'p', &options->prefix_instead},
+                 {'L', &options->latency}};
 
     for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
         if (flags[i].letter == letter)

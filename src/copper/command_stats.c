@@ -7,6 +7,7 @@
 #include "copper/bypassed.h"
 #include "copper/cli.h"
 #include "copper/hosts_answer.h"
+#include "copper/latencies.h"
 #include "copper/progress.h"
 
 #include <inttypes.h>
@@ -74,6 +75,15 @@ static const struct row {
     {"bad_checksums", "bad checksums", false},
     {"recipe_asked", "asked for by the recipe", false},
     {"links_rewritten", "links shown with another target", false},
+    {NULL, "Read ahead", false},
+    {"read_ahead", "objects", false},
+    {"read_ahead_used", "used", false},
+    {"read_ahead_wasted", "gone unused", false},
+    {NULL, "Queues", false},
+    {"requests_waiting", "the kernel's requests", false},
+    {"requests_waiting_most", "the most so far", false},
+    {"storage_waiting", "storage operations", false},
+    {"storage_waiting_most", "the most so far", false},
     {NULL, "Names", false},
     {"inode_bytes", "the kernel's", true},
     {"recovery_bytes", "for a successor", true},
@@ -81,6 +91,7 @@ static const struct row {
     {NULL, "Trouble", false},
     {"recovery_full", "recovery records left out", false},
     {"parents_lost", "parents lost", false},
+    {"parents_changed", "parents changed", false},
     {"asked_again", "asked another parent", false},
     {"refused_busy", "children refused: busy", false},
     {"handshakes_refused", "strangers refused", false},
@@ -214,6 +225,8 @@ static int print_job(const json_t *result, const struct cu_cli_options *options)
         print_counters(json_object_get(result, "sum"));
         if (options->nodes)
             status = print_nodes(json_object_get(result, "nodes"));
+        if (options->latency)
+            cu_latencies_print(json_object_get(result, "latency"));
         cu_bypassed_print(json_object_get(result, "bypassed"));
     }
     return silent > 0 ? fail_silent(result, silent) : status;
@@ -223,13 +236,18 @@ static int print_here(const json_t *result, const struct cu_cli_options *options
 {
     json_t *node = json_array_get(json_object_get(result, "nodes"), 0);
     json_t *bypassed = json_object_get(result, "bypassed");
+    json_t *latency = json_object_get(result, "latency");
 
     if (bypassed)
         json_object_set(node, "bypassed", bypassed);
+    if (latency && options->json)
+        json_object_set(node, "latency", latency);
     if (options->json)
         return cu_cli_print_json(node);
     printf("%s (rank %" PRIu64 ")\n", cu_cli_text(node, "host"), cu_cli_number(node, "rank"));
     print_counters(json_object_get(node, "counters"));
+    if (options->latency)
+        cu_latencies_print(latency);
     cu_bypassed_print(bypassed);
     return CU_EXIT_OK;
 }
@@ -244,8 +262,8 @@ static int run(const struct cu_command *command, int argc, char **argv)
     if (status >= 0)
         return status;
     cu_progress_begin("asking");
-    request = json_pack("{s:s,s:b,s:b}", "op", "stats", "all", options.all || options.nodes, "each",
-                        options.nodes);
+    request = json_pack("{s:s,s:b,s:b,s:b}", "op", "stats", "all", options.all || options.nodes,
+                        "each", options.nodes, "latency", options.latency);
     status = cu_cli_call(options.mount, request, CU_CLIENT_ANSWER_MS, &result);
     if (status >= 0)
         return status;
@@ -255,6 +273,9 @@ static int run(const struct cu_command *command, int argc, char **argv)
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
     }
     json_object_del(result, "ok");
+    if (options.latency && options.json)
+        json_object_set_new(result, "latency",
+                            cu_latencies_expand(json_object_get(result, "latency")));
     if (options.all || options.nodes)
         status = print_job(result, &options);
     else
@@ -265,10 +286,11 @@ static int run(const struct cu_command *command, int argc, char **argv)
 
 const struct cu_command cu_command_stats = {
     .name = "stats",
-    .synopsis = "[--all | --nodes] [--json] [-v MOUNT]",
+    .synopsis = "[--all | --nodes] [--latency] [--json] [-v MOUNT]",
     .summary = "Shows what was asked, where it was found and what it cost the storage",
     .details =
-        "Of this node; with --all the sum over all nodes, with --nodes a line for each, too.\n",
-    .options = "vanj",
+        "Of this node; with --all the sum over all nodes, with --nodes a line for each, too.\n"
+        "With --latency also how long answers took.\n",
+    .options = "vanjL",
     .run = run,
 };

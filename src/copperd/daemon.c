@@ -218,6 +218,7 @@ static int start_logic(struct cu_daemon *daemon, const struct cu_core_config *li
         .started_ns = uv_hrtime(),
         .restarts = cu_recovery_restarts(daemon->config.recovery),
         .aside = daemon->aside,
+        .latency = &daemon->latency,
         .hooks = cu_daemon_commands_hooks,
     };
 
@@ -344,6 +345,7 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
         .listing_bytes_max = listing_bytes_max(limits),
         .listings = daemon->config.job->listings,
         .counters = cu_core_counters(daemon->core),
+        .latency = &daemon->latency,
     };
     struct cu_front_config front = {
         .loop = &daemon->loop,
@@ -361,6 +363,7 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
         .old_kernel = getenv("COPPER_OLD_KERNEL") != NULL,
         .relink = daemon->config.job->rewrite_links,
         .aside = daemon->aside,
+        .latency = &daemon->latency,
         .events = {.context = daemon,
                    .kick = on_front_kick,
                    .unmounted = on_front_unmounted,

@@ -16,6 +16,7 @@
 #include "copperd/trim.h"
 #include "core/core.h"
 #include "core/driver.h"
+#include "core/latency.h"
 #include "front/front.h"
 #include "host/loglimit.h"
 #include "loop/aside.h"
@@ -50,6 +51,7 @@ struct cu_daemon {
     uv_poll_t lease;     /* of the session whose end is the job's */
     struct cu_turn turn; /* bounds what a turn of the loop takes on */
     struct cu_looptime looptime;
+    struct cu_latency latency;
     struct cu_trim trim;
     struct cu_driver driver; /* of core */
     uv_timer_t timer;        /* for the core's and the control plane's deadlines */

@@ -183,6 +183,20 @@ void cu_cache_touch(struct cu_core *core, struct object *object)
     cu_list_push_back(&core->lru, &object->lru);
 }
 
+void cu_cache_used(struct cu_core *core, struct object *object)
+{
+    if (object->ahead)
+        COUNT(core, read_ahead_used);
+    object->ahead = false;
+}
+
+void cu_cache_wasted(struct cu_core *core, struct object *object)
+{
+    if (object->ahead)
+        COUNT(core, read_ahead_wasted);
+    object->ahead = false;
+}
+
 /* Each object is charged for its name, which it may share with others: an upper bound. */
 static size_t charge_of(const struct object *object)
 {
@@ -220,6 +234,7 @@ void cu_cache_unkeep(struct cu_core *core, struct object *object)
 void cu_cache_remove(struct cu_core *core, struct object *object)
 {
     assert(!cu_object_in_flight(object) && object->charge == 0);
+    cu_cache_wasted(core, object);
     cu_table_remove(&core->objects, &object->hash_link);
     object_free(core, object);
 }

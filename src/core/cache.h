@@ -17,6 +17,10 @@ struct object *cu_cache_find(struct cu_core *core, const struct cu_request *requ
 struct object *cu_cache_get(struct cu_core *core, const struct cu_request *request);
 /* FILLED, and used just now. */
 void cu_cache_touch(struct cu_core *core, struct object *object);
+/* FILLED, and somebody has asked for it; or it will not be used as it is: for what was read ahead,
+ * this is counted once. */
+void cu_cache_used(struct cu_core *core, struct object *object);
+void cu_cache_wasted(struct cu_core *core, struct object *object);
 /* FILLED now: accounts for it and puts it on the list of what may be evicted. */
 void cu_cache_keep(struct cu_core *core, struct object *object);
 /* Not FILLED any more, or its size changes: takes it off the list. */

@@ -50,7 +50,13 @@
      * largest such file, of many nodes the largest, too */ \
     X(bypass_bytes) X(bypass_largest /* gauge */) \
     X(recipe_asked /* objects that a recipe named, asked for in advance */) \
-    X(links_rewritten /* links that the kernel was shown with another target */)
+    X(links_rewritten /* links that the kernel was shown with another target */) \
+    /* objects read ahead that somebody then asked for, and those that went unused */ \
+    X(read_ahead_used) X(read_ahead_wasted) \
+    /* queues: requests of the kernel and storage operations that have no answer yet, and the most \
+     * there have been at a time; of many nodes the most on one of them */ \
+    X(requests_waiting /* gauge */) X(requests_waiting_most /* gauge */) \
+    X(storage_waiting /* gauge */) X(storage_waiting_most /* gauge */)
 /* clang-format on */
 
 enum cu_counter {
@@ -60,6 +66,15 @@ enum cu_counter {
         CU_COUNTER_COUNT
 };
 
+enum cu_counter_kind {
+    CU_COUNTS,      /* grows from the start */
+    CU_GAUGE,       /* what is now; of many nodes the sum */
+    CU_GAUGE_WORST, /* the most so far; of many nodes the most of one */
+};
+
 const char *cu_counter_name(enum cu_counter counter);
+enum cu_counter_kind cu_counter_kind(enum cu_counter counter);
+/* By name; CU_COUNTS for one that is not in the list. */
+enum cu_counter_kind cu_counter_kind_of(const char *name);
 
 #endif

@@ -126,6 +126,7 @@ static void fail(struct cu_core *core, struct object *object, int error)
 {
     struct flight *flight = end(core, object);
 
+    object->ahead = flight->ahead && !flight->used;
     cu_cache_remove(core, object);
     cu_waiters_answer(core, NULL, &flight->waiters, error);
     free(flight);
@@ -241,6 +242,7 @@ static void fill(struct cu_core *core, struct object *object, const struct cu_va
     }
     object->valid_ns = core->now_ns > age ? core->now_ns - age : 0;
     object->state = CU_FLIGHT_FILLED;
+    object->ahead = flight->ahead && !flight->used;
     if (value->content)
         fill_content(core, object, value->content, value->content_hash);
     cu_cache_keep(core, object);
@@ -285,6 +287,15 @@ bool cu_flight_verify(struct object *object)
     if (!object->verified)
         object->verified = !bytes || cu_buf_hash(bytes) == object->bytes_hash;
     return object->verified;
+}
+
+/* A want has joined the flight. */
+static void count_used(struct cu_core *core, struct flight *flight, const struct waiter *waiter)
+{
+    if (!waiter || !flight->ahead || flight->used)
+        return;
+    flight->used = true;
+    COUNT(core, read_ahead_used);
 }
 
 static void park(struct flight *flight, struct waiter *waiter)
@@ -333,6 +344,7 @@ static void serve(struct cu_core *core, struct object *object, const struct flig
         return;
     }
     cu_cache_touch(core, object);
+    cu_cache_used(core, object);
     count_want(core, waiter, CU_WHERE_HERE);
     cu_waiter_answer(core, object, waiter);
 }
@@ -346,6 +358,7 @@ static void expire(struct cu_core *core, struct object *object)
     if (object->error || object->kind != CU_KIND_DIR || !cu_flight_verify(object))
         cu_object_forget(object);
     object->state = CU_FLIGHT_ABSENT;
+    cu_cache_wasted(core, object);
 }
 
 static void begin(struct cu_core *core, struct object *object, const struct flight_input *in)
@@ -391,6 +404,7 @@ void cu_flight_step(struct cu_core *core, struct object *object, enum cu_flight_
         break;
     case CU_ACTION_WAIT:
         count_want(core, in->waiter, CU_WHERE_FLIGHT);
+        count_used(core, object->flight, in->waiter);
         park(object->flight, in->waiter);
         break;
     case CU_ACTION_START:

@@ -80,6 +80,7 @@ struct flight {
     bool content;            /* ATTR: ask for the content along */
     bool issued;             /* READING: the operation is under way */
     bool ahead;              /* started by read-ahead */
+    bool used;               /* the same: somebody has asked for it meanwhile */
     bool home;               /* DATA: from where the attributes are, along the tree of the path */
 };
 

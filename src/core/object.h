@@ -34,7 +34,8 @@ struct object {
     uint8_t kind;    /* enum cu_kind */
     uint8_t state;   /* enum cu_flight_state */
     uint8_t tree;
-    bool verified;      /* checksum seen to be right on this node */
+    bool verified : 1;  /* checksum seen to be right on this node */
+    bool ahead : 1;     /* FILLED: read ahead, and nobody has asked for it yet */
     uint16_t refreshed; /* FILLED: low bits of refreshes.made when it came, or was last compared */
 };
 

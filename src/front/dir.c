@@ -259,7 +259,7 @@ static void readdir_common(fuse_req_t req, fuse_ino_t ino, size_t size, off_t of
 
     CU_FRONT_COUNT(front, fuse_readdir);
     if (!dir || !S_ISDIR(dir->attr.mode) || off < 0) {
-        fuse_reply_err(req, !dir ? ESTALE : off < 0 ? EINVAL : ENOTDIR);
+        cu_front_refuse(req, !dir ? ESTALE : off < 0 ? EINVAL : ENOTDIR);
         return;
     }
     if (off > 0 && dir->dir.ahead.held) {

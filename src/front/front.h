@@ -16,6 +16,7 @@
 
 struct cu_front;
 struct cu_aside;
+struct cu_latency;
 struct cu_serve;
 
 enum cu_front_asked_op {
@@ -74,6 +75,7 @@ struct cu_front_config {
     bool resumes;                 /* goes on with what an earlier daemon left there */
     bool allow_other;             /* the mount is open to all; the front answers its user only */
     bool old_kernel;              /* uses nothing newer than Linux 5.14: for tests */
+    struct cu_latency *latency;   /* borrowed: answers are timed there; NULL: they are not */
     struct cu_aside *aside;       /* borrowed: large listings are made ready there; NULL: here */
     struct cu_front_events events;
 };

@@ -65,16 +65,16 @@ void cu_front_op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
     (void)fi;
     CU_FRONT_COUNT(front, fuse_other);
     if (!inode || !S_ISREG(inode->attr.mode) || (whence != SEEK_DATA && whence != SEEK_HOLE)) {
-        fuse_reply_err(req, inode ? EINVAL : ESTALE);
+        cu_front_refuse(req, inode ? EINVAL : ESTALE);
         return;
     }
     if (off < 0 || (uint64_t)off >= inode->attr.size) {
-        fuse_reply_err(req, ENXIO);
+        cu_front_refuse(req, ENXIO);
         return;
     }
     len = cu_inode_path(inode, path);
     if (len < 0) {
-        fuse_reply_err(req, -len);
+        cu_front_refuse(req, -len);
         return;
     }
     r = cu_front_request_new(front, req, inode, CU_FRONT_SEEK);

@@ -373,14 +373,14 @@ void cu_front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *text)
 
     CU_FRONT_COUNT(front, fuse_lookup);
     if (!dir || !S_ISDIR(dir->attr.mode)) {
-        fuse_reply_err(req, dir ? ENOTDIR : ESTALE);
+        cu_front_refuse(req, dir ? ENOTDIR : ESTALE);
         return;
     }
     rc = describe(dir, text, strlen(text), path, &name);
     if (rc < 0) {
         if (rc == -ENAMETOOLONG)
             CU_FRONT_COUNT(front, paths_over);
-        fuse_reply_err(req, -rc);
+        cu_front_refuse(req, -rc);
         return;
     }
     if (cu_front_hidden(front, path, name.path_len)) {

@@ -84,7 +84,7 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
     (void)fi;
     CU_FRONT_COUNT(front, fuse_getattr);
     if (!inode) {
-        fuse_reply_err(req, ESTALE);
+        cu_front_refuse(req, ESTALE);
     } else if (inode->has_attr && !inode->doubted && cu_front_link_known(inode)) {
         reply_attr(req, inode);
     } else {
@@ -129,7 +129,7 @@ static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 
     CU_FRONT_COUNT(front, fuse_readlink);
     if (!inode || !S_ISLNK(inode->attr.mode)) {
-        fuse_reply_err(req, inode ? EINVAL : ESTALE);
+        cu_front_refuse(req, inode ? EINVAL : ESTALE);
     } else if (inode->link.target && !inode->doubted) {
         reply_target(req, inode);
     } else {
@@ -174,7 +174,7 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 
     CU_FRONT_COUNT(front, fuse_statfs);
     if (!inode) {
-        fuse_reply_err(req, ESTALE);
+        cu_front_refuse(req, ESTALE);
         return;
     }
     r = cu_front_request_new(front, req, inode, CU_FRONT_STATFS);
@@ -225,7 +225,7 @@ static void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg
             front->config.events.drop(front->config.events.context);
         fuse_reply_ioctl(req, 0, NULL, 0);
     } else {
-        fuse_reply_err(req, ENOTTY);
+        cu_front_refuse(req, ENOTTY);
     }
 }
 
@@ -237,7 +237,7 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
     (void)ino, (void)fi;
     CU_FRONT_COUNT(front, fuse_open);
-    fuse_reply_err(req, ENOSYS);
+    cu_front_refuse(req, ENOSYS);
 }
 
 static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -246,7 +246,7 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 
     (void)ino, (void)fi;
     CU_FRONT_COUNT(front, fuse_opendir);
-    fuse_reply_err(req, ENOSYS);
+    cu_front_refuse(req, ENOSYS);
 }
 
 static void op_access(fuse_req_t req, fuse_ino_t ino, int mask)
@@ -255,7 +255,7 @@ static void op_access(fuse_req_t req, fuse_ino_t ino, int mask)
 
     (void)ino, (void)mask;
     CU_FRONT_COUNT(front, fuse_access);
-    fuse_reply_err(req, ENOSYS); /* default_permissions: the kernel decides */
+    cu_front_refuse(req, ENOSYS); /* default_permissions: the kernel decides */
 }
 
 static void unsupported(fuse_req_t req)
@@ -263,7 +263,7 @@ static void unsupported(fuse_req_t req)
     struct cu_front *front = fuse_req_userdata(req);
 
     CU_FRONT_COUNT(front, fuse_other);
-    fuse_reply_err(req, ENOSYS);
+    cu_front_refuse(req, ENOSYS);
 }
 
 static void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -285,7 +285,7 @@ static void refuse(fuse_req_t req)
     struct cu_front *front = fuse_req_userdata(req);
 
     CU_FRONT_COUNT(front, fuse_refused);
-    fuse_reply_err(req, EROFS);
+    cu_front_refuse(req, EROFS);
 }
 
 static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,

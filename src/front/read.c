@@ -214,7 +214,7 @@ void cu_front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
     (void)fi;
     CU_FRONT_COUNT(front, fuse_read);
     if (!inode || !S_ISREG(inode->attr.mode) || off < 0) {
-        fuse_reply_err(req, inode ? EINVAL : ESTALE);
+        cu_front_refuse(req, inode ? EINVAL : ESTALE);
         return;
     }
     if (start >= inode->attr.size || size == 0) {

@@ -18,6 +18,7 @@
 #include "front/same.h"
 #include "front/state.h"
 #include "front/takeover.h"
+#include "front/timing.h"
 #include "front/xattr.h"
 
 #include <assert.h>
@@ -62,6 +63,7 @@ static void release(struct cu_front *front, struct cu_front_request *r)
     if (r->kind == CU_FRONT_READ || r->kind == CU_FRONT_READ_SAME)
         cu_front_read_clear(r);
     cu_inodes_unref(&front->inodes, r->inode);
+    front->counters[CU_COUNT_requests_waiting]--;
     r->inode = NULL;
     r->generation++;
     cu_list_remove(&r->link);
@@ -103,7 +105,7 @@ struct cu_front_request *cu_front_request_new(struct cu_front *front, fuse_req_t
 
     if (cu_list_empty(&requests->idle) && add_block(requests) < 0) {
         CU_FRONT_COUNT(front, no_memory);
-        fuse_reply_err(fuse, ENOMEM);
+        cu_front_refuse(fuse, ENOMEM);
         return NULL;
     }
     r = CU_LIST_ENTRY(cu_list_pop_front(&requests->idle), struct cu_front_request, link);
@@ -116,6 +118,10 @@ struct cu_front_request *cu_front_request_new(struct cu_front *front, fuse_req_t
     r->interrupted = false;
     r->where = CU_WHERE_HERE;
     r->error = 0;
+    cu_front_timing_keep(front, r);
+    if (++front->counters[CU_COUNT_requests_waiting] >
+        front->counters[CU_COUNT_requests_waiting_most])
+        CU_FRONT_COUNT(front, requests_waiting_most);
     fuse_req_interrupt_func(fuse, on_interrupt, r);
     return r;
 }
@@ -171,6 +177,7 @@ static void tell_asked(const struct cu_front *front, const struct cu_front_reque
 void cu_front_request_end(struct cu_front *front, struct cu_front_request *r)
 {
     assert(r->fuse); /* it is answered once */
+    cu_front_timing_end(front, r);
     if (front->config.events.asked)
         tell_asked(front, r);
     r->fuse = NULL;
@@ -178,6 +185,14 @@ void cu_front_request_end(struct cu_front *front, struct cu_front_request *r)
     r->record = 0;
     if (r->waiting == 0)
         release(front, r);
+}
+
+void cu_front_refuse(fuse_req_t fuse, int error)
+{
+    struct cu_front *front = fuse_req_userdata(fuse);
+
+    front->timing.error = error;
+    fuse_reply_err(fuse, error);
 }
 
 void cu_front_request_fail(struct cu_front *front, struct cu_front_request *r, int error)

@@ -51,6 +51,7 @@ struct cu_front_request {
     uint32_t index;         /* in front->requests.blocks */
     uint32_t generation;    /* distinguishes answers to an earlier request in this slot */
     uint32_t waiting;       /* values that the core has not delivered yet */
+    uint64_t since_ns;      /* when it was taken, if answers are timed */
     uint32_t record;        /* record in the recovery area until it is answered; 0: none */
     enum cu_front_kind kind;
     bool interrupted; /* the kernel says so, and nobody has looked why */
@@ -119,6 +120,8 @@ __attribute__((warn_unused_result)) int cu_front_look_up(struct cu_front *front,
                                                          uint32_t *age_ms);
 /* The answer to r comes later by cu_front_reply with this cookie, as if the core had been asked. */
 uint64_t cu_front_owe(struct cu_front_request *r, uint32_t sub);
+/* Answers a request of the kernel for which there is no struct: error is a positive errno. */
+void cu_front_refuse(fuse_req_t fuse, int error);
 /* The request was answered (fuse is not valid any more) or gets error as its answer. */
 void cu_front_request_end(struct cu_front *front, struct cu_front_request *r);
 void cu_front_request_fail(struct cu_front *front, struct cu_front_request *r, int error);

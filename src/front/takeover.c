@@ -108,8 +108,11 @@ static void process(struct cu_front *front, const void *bytes, size_t size)
         return;
     }
     front->current = &request;
+    front->timing.kept = needs_no_answer(header->opcode);
+    front->timing.error = 0;
     fuse_session_process_buf(front->session, &request);
     front->current = NULL;
+    cu_front_timing_done(front, header->opcode);
 }
 
 int cu_front_take(struct cu_front *front)
@@ -248,6 +251,7 @@ int cu_front_resume(struct cu_front *front)
     front->negatives.lost_ns = uv_hrtime() + front->config.enoent_ttl_ns; /* the dead daemon's */
     save_buffer(front);
     handles = waiting(recovery, &count);
+    cu_front_timing_begin(front);
     if (!handles)
         return -ENOMEM;
     if (cu_recovery_forgot(recovery))

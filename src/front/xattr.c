@@ -138,7 +138,7 @@ static void xattr_common(fuse_req_t req, fuse_ino_t ino, const char *name, size_
     struct cu_front_request *r;
 
     if (!inode || strlen(name) > CU_FRONT_XATTR_NAME_MAX) {
-        fuse_reply_err(req, inode ? ERANGE : ESTALE);
+        cu_front_refuse(req, inode ? ERANGE : ESTALE);
         return;
     }
     r = cu_front_request_new(front, req, inode, kind);
@@ -158,7 +158,7 @@ void cu_front_op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size
 
     CU_FRONT_COUNT(front, fuse_getxattr);
     if (is_label(name, strlen(name))) {
-        fuse_reply_err(req, EOPNOTSUPP);
+        cu_front_refuse(req, EOPNOTSUPP);
         return;
     }
     xattr_common(req, ino, name, size, CU_FRONT_GETXATTR);

@@ -10,6 +10,7 @@
 #include "storage/storage.h"
 
 #include "base/list.h"
+#include "core/latency.h"
 #include "loop/deferred.h"
 #include "proto/dir.h"
 #include "storage/ops.h"
@@ -32,6 +33,7 @@ struct op {
     struct cu_list in_pending;
     uint64_t id;
     uint64_t submitted_ns;
+    uint64_t started_ns, ended_ns; /* 0: no worker had it */
     struct cu_storage_job job;
     uint32_t files_open; /* KIND_SWEEP: result */
     char path[];
@@ -49,6 +51,7 @@ struct cu_storage {
     uv_loop_t *loop;
     struct cu_turn *time;
     struct cu_tally tally;
+    struct cu_latency *latency; /* borrowed, or NULL */
     void *context;
     cu_storage_done_fn done_fn;
     struct cu_list pending; /* struct op, oldest first */
@@ -127,6 +130,13 @@ static struct op *put_and_take(struct cu_storage *storage, struct op *op)
     return CU_LIST_ENTRY(entry, struct op, in_queue);
 }
 
+static void run(struct cu_storage *storage, struct op *op)
+{
+    op->started_ns = uv_hrtime();
+    cu_storage_run(&storage->env, &op->job);
+    op->ended_ns = uv_hrtime();
+}
+
 static void on_work(uv_work_t *work)
 {
     struct worker *worker = work->data;
@@ -138,7 +148,7 @@ static void on_work(uv_work_t *work)
         if (op->job.kind == KIND_SWEEP)
             op->files_open = cu_fdcache_sweep(storage->env.files, op->submitted_ns - IDLE_CLOSE_NS);
         else
-            cu_storage_run(&storage->env, &op->job);
+            run(storage, op);
         op = put_and_take(storage, op);
     }
     __atomic_store_n(&worker->tid, 0, __ATOMIC_RELEASE);
@@ -164,6 +174,10 @@ static void finish(struct cu_storage *storage, struct op *op)
     if (--storage->pending_count == 0)
         uv_unref((uv_handle_t *)&storage->async);
     cu_tally_add(&storage->tally, &op->job.counts, op->path);
+    cu_tally_waiting(&storage->tally, storage->pending_count);
+    if (storage->latency && op->started_ns != 0)
+        cu_latency_stored(storage->latency, op->job.kind, op->job.counts.errors > 0,
+                          op->started_ns - op->submitted_ns, op->ended_ns - op->started_ns);
     if ((op->job.kind == CU_KIND_DATA || op->job.kind == CU_KIND_HOLES) &&
         !uv_is_active((uv_handle_t *)&storage->timer))
         uv_timer_start(&storage->timer, on_sweep_timer, SWEEP_PERIOD_MS, SWEEP_PERIOD_MS);
@@ -344,6 +358,7 @@ int cu_storage_submit(struct cu_storage *storage, uint64_t id, const struct cu_r
     cu_list_push_back(&storage->pending, &op->in_pending);
     if (storage->pending_count++ == 0)
         uv_ref((uv_handle_t *)&storage->async);
+    cu_tally_waiting(&storage->tally, storage->pending_count);
     if (valid && request->kind >= CU_KIND_ATTR && request->kind < CU_KIND_COUNT) {
         enqueue(storage, op);
         return 0;
@@ -473,6 +488,7 @@ struct cu_storage *cu_storage_create(const struct cu_storage_config *config, voi
     storage->time = config->turn;
     storage->tally = (struct cu_tally){.counters = config->counters,
                                        .listing_bytes_max = storage->env.listing_bytes_max};
+    storage->latency = config->latency;
     storage->context = context;
     storage->done_fn = done;
     storage->workers_max = workers;

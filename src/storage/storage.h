@@ -37,6 +37,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+struct cu_latency;
 struct cu_serve;
 struct cu_storage;
 struct cu_served;
@@ -57,6 +58,8 @@ struct cu_storage_config {
     const struct cu_serve *serve; /* borrowed while workers run (proto/serve.h); NULL: all */
     const char *listings;         /* borrowed; rules of proto/listings.h, or NULL */
     const char *root;             /* borrowed; prefix put before every path (tests); NULL: none */
+    struct cu_latency *latency;   /* borrowed: operations are timed there; NULL: they are not.
+                                     Written on the loop thread only */
     uint64_t *counters;           /* enum cu_counter, storage_*; written on the loop thread only */
 };
 

@@ -49,3 +49,15 @@ void cu_tally_add(struct cu_tally *tally, const struct cu_storage_counts *counts
         count(tally->counters, counts);
     tell(tally, counts, path);
 }
+
+void cu_tally_waiting(struct cu_tally *tally, uint32_t count)
+{
+    uint64_t *most;
+
+    if (!tally->counters)
+        return;
+    most = &tally->counters[CU_COUNT_storage_waiting_most];
+    tally->counters[CU_COUNT_storage_waiting] = count;
+    if (count > *most)
+        *most = count;
+}

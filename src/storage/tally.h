@@ -17,5 +17,7 @@ struct cu_tally {
 
 /* Adds what one operation on path has counted. */
 void cu_tally_add(struct cu_tally *tally, const struct cu_storage_counts *counts, const char *path);
+/* So many operations have no result now. */
+void cu_tally_waiting(struct cu_tally *tally, uint32_t count);
 
 #endif

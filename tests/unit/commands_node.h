@@ -47,6 +47,7 @@ static struct {
     struct cu_commands_origin stop_origin;
 } node;
 
+static const struct cu_latency *own_latency; /* of the next node; or NULL */
 static char name0[] = "node0", name1[] = "node1", name2[] = "node2", name3[] = "node3";
 static char *names[] = {name0, name1, name2, name3};
 static char mount_dir[] = "/tmp/alice/copper";
@@ -136,6 +137,7 @@ static inline void start_beside(uint32_t rank, struct cu_aside *aside, uint32_t 
     struct cu_commands_config config = {
         .job = &node.job,
         .aside = aside,
+        .latency = own_latency,
         .limits = {.rank = rank,
                    .node_count = node_count,
                    .fanout = 2,

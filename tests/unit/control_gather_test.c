@@ -2,6 +2,8 @@
 /* Requests down a tree and results up, and the order of a stop. */
 #include "commands_node.h"
 
+#include "core/latency.h"
+
 #include <pthread.h>
 
 #define MANY     10000u /* nodes */
@@ -76,6 +78,38 @@ static void test_gather_each_node(void **state)
     own = json_object_get(json_array_get(nodes, 0), "counters");
     assert_int_equal(json_integer_value(json_object_get(own, "fuse_lookup")), 5);
     assert_null(json_object_get(own, "fuse_read")); /* it is zero */
+}
+
+/* Each row of the sum is what its parts are; a part that makes no sense is left out alone. */
+static void test_gather_latencies(void **state)
+{
+    static struct cu_latency own;
+    const json_t *sum;
+
+    (void)state;
+    cu_latency_answered(&own, CU_LATENCY_LOOKUP, CU_WHERE_HERE, EIO, 5000);
+    own_latency = &own;
+    start(0);
+    own_latency = NULL;
+    join_child(1);
+    join_child(3);
+    request("{\"op\":\"stats\",\"all\":true,\"latency\":true}");
+    assert_true(json_is_true(json_object_get(node.outbox[0].json, "latency")));
+    result_from(cu_peer_child(1), node.outbox[0].id,
+                "{\"ok\":true,\"ranks\":\"1-2\",\"sum\":{},\"latency\":{"
+                "\"lookup here\":\"2 15 7 3:1 5:1 7:1\",\"read parent\":\"0 9 9 8:1\","
+                "\"getattr here\":\"1 2 3:1\",\"nothing\":\"0 1 1 1:1\"}}");
+    result_from(cu_peer_child(3), node.outbox[1].id,
+                "{\"ok\":true,\"ranks\":\"3\",\"sum\":{},\"latency\":{"
+                "\"lookup here\":\"0 4 4 4:1\",\"read parent\":7,\"ioctl here\":\"-1 1 1 1:1\","
+                "\"readdir here\":\"0 1 1 1:1 1:1\"}}");
+    sum = json_object_get(node.reply, "latency");
+    assert_string_equal(json_string_value(json_object_get(sum, "lookup here")),
+                        "3 24 7 3:1 4:1 5:2 7:1");
+    assert_string_equal(json_string_value(json_object_get(sum, "read parent")), "0 9 9 8:1");
+    assert_int_equal(json_object_size(sum), 2);
+    request("{\"op\":\"stats\"}"); /* not asked for */
+    assert_null(json_object_get(node.reply, "latency"));
 }
 
 /* A node that changed its parent is in two results: no figure counts twice. */
@@ -666,6 +700,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_asker_may_go_at_any_time, start_many, stop_many),
         TEST(test_gather_stats),
         TEST(test_gather_each_node),
+        TEST(test_gather_latencies),
         TEST(test_gather_counts_nobody_twice),
         TEST(test_gather_broken_results),
         TEST(test_gather_lost_child),

@@ -89,6 +89,12 @@ static const char *const promised[] = {
     "bypass_largest",
     "recipe_asked",
     "links_rewritten",
+    "read_ahead_used",
+    "read_ahead_wasted",
+    "requests_waiting",
+    "requests_waiting_most",
+    "storage_waiting",
+    "storage_waiting_most",
 };
 /* clang-format on */
 

@@ -307,9 +307,62 @@ static void storage_slots_bound_the_reads(void **state)
     node_free(n);
 }
 
+static uint64_t ahead(const struct node *n, enum cu_counter counter)
+{
+    return n->core->counters[counter];
+}
+
+static void read_ahead(struct node *n, const char *path)
+{
+    struct cu_request request = request_of(CU_KIND_ATTR, path);
+
+    cu_core_prefetch(n->core, &request, n->now);
+    drain(n);
+}
+
+/* What was read ahead is used once, or has gone unused once, or is there still. */
+static void what_is_read_ahead_is_used_or_not(void **state)
+{
+    struct cu_value value = attr_value(1, 1);
+    struct node *n = node_new(0, 1);
+
+    (void)state;
+    read_ahead(n, "/a");
+    stored(n, &value);
+    assert_int_equal(ahead(n, CU_COUNT_read_ahead_used), 0);
+    want(n, CU_KIND_ATTR, "/a", 1);
+    want(n, CU_KIND_ATTR, "/a", 2);
+    assert_int_equal(ahead(n, CU_COUNT_read_ahead_used), 1);
+    read_ahead(n, "/b"); /* joined while it is on its way */
+    want(n, CU_KIND_ATTR, "/b", 3);
+    want(n, CU_KIND_ATTR, "/b", 4);
+    stored(n, &value);
+    want(n, CU_KIND_ATTR, "/b", 5);
+    assert_int_equal(ahead(n, CU_COUNT_read_ahead_used), 2);
+    read_ahead(n, "/c");
+    stored(n, &value);
+    read_ahead(n, "/c");            /* is no use */
+    want(n, CU_KIND_ATTR, "/d", 6); /* nor is this read ahead */
+    stored(n, &value);
+    assert_int_equal(ahead(n, CU_COUNT_read_ahead), 3);
+    assert_int_equal(ahead(n, CU_COUNT_read_ahead_wasted), 0);
+    cu_core_refresh(n->core, "/", 1, 1, n->now);
+    drain(n);
+    for (const char *path = "/a"; path; path = path[1] == 'a'   ? "/c"
+                                               : path[1] == 'c' ? "/d"
+                                                                : NULL) {
+        want(n, CU_KIND_ATTR, path, 7);
+        stored(n, &value);
+    }
+    assert_int_equal(ahead(n, CU_COUNT_read_ahead_used), 2);
+    assert_int_equal(ahead(n, CU_COUNT_read_ahead_wasted), 1);
+    node_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_read_ahead_is_used_or_not),
         cmocka_unit_test(many_wants_are_one_read),
         cmocka_unit_test(passing_error_reaches_all_and_is_not_kept),
         cmocka_unit_test(negative_answer_lives_for_its_time),

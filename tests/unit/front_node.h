@@ -50,6 +50,7 @@ struct node_config {
     bool old_kernel;
     bool relink;
     bool (*shows)(void *context, const char *path, size_t path_len);
+    struct cu_latency *latency; /* or NULL */
 };
 
 static size_t node_listing_bytes; /* of a node that is set up; 0: the default */
@@ -233,6 +234,7 @@ static inline int node_start(struct node *n, const struct node_config *c, struct
         .inline_bytes = core.inline_bytes,
         .hidden_paths = {c->hidden},
         .root = c->root,
+        .latency = c->latency,
     };
     struct cu_front_config front = {
         .loop = &n->loop,
@@ -244,6 +246,7 @@ static inline int node_start(struct node *n, const struct node_config *c, struct
         .name_bytes_max = c->name_bytes_max,
         .old_kernel = c->old_kernel,
         .relink = c->relink,
+        .latency = c->latency,
         .events = {.context = n,
                    .kick = node_pump,
                    .unmounted = node_unmounted,

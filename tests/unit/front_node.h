@@ -17,6 +17,8 @@
 
 #include <cmocka.h>
 
+#include "own_mounts.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -401,6 +403,7 @@ static inline void node_write(const char *path, size_t size, unsigned seed)
 
 static inline void node_base_make(void)
 {
+    own_mounts();
     strcpy(node_base, "/tmp/copper-front-XXXXXX");
     assert_non_null(mkdtemp(node_base));
     assert_int_equal(mkdir(ROOT(""), 0755), 0);

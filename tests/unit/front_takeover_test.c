@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include "own_mounts.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
@@ -126,6 +128,7 @@ static int setup(void **state)
     (void)state;
     seed = (unsigned)time(NULL);
     print_message("seed %u\n", seed);
+    own_mounts();
     strcpy(dir, "/tmp/cu-takeover-test-XXXXXX");
     if (!mkdtemp(dir))
         return -1;

@@ -14,7 +14,8 @@ line() {
 # RUN_DIR COMMAND... HOW is "start" or "run" (the command ends, and its status is reported) or "stay" (it
 # keeps running, and reports by itself). INPUT is a file with its standard input, or "-": it keeps the one
 # it has. RUN_DIR is COPPER_RUN_DIR or "-". In the output, only lines "@copper HOST STATUS TEXT" and those
-# of copperd are used, so other output of a login or a launcher is ignored. The script is one line without
+# of copperd are used, so other output of a login or a launcher is ignored; so the command may print such
+# lines, too. The script is one line without
 # single quotes and "!", because it may pass through several shells.
 # shellcheck disable=SC2016
 on_node='h=${SLURMD_NODENAME:-$(uname -n)}; '\
@@ -26,7 +27,8 @@ on_node='h=${SLURMD_NODENAME:-$(uname -n)}; '\
 'if [ -x "$1" ]; then :; else '\
 'echo "@copper $h 127 cannot run $1: Copper must be at the same path on every node" >&2; exit 0; fi; '\
 'if [ "$0" = stay ]; then echo "@copper $h - " >&2; exec "$@" --foreground; fi; '\
-'t=$("$@" 2>&1); s=$?; t=$(echo "$t" | tail -n 1); [ "$s$t" = 0 ] || [ "$t" ] || t="ended with status $s"; '\
+'t=$("$@" 2>&1); s=$?; case $t in *"@copper "*) echo "$t" >&2 ;; esac; t=$(echo "$t" | tail -n 1); '\
+'[ "$s$t" = 0 ] || [ "$t" ] || t="ended with status $s"; '\
 'echo "@copper $h $s $t" >&2'
 
 # begin WORD...: the launcher's arguments. Sets files (a directory that goes with the launcher), hosts

@@ -269,29 +269,6 @@ out:
     return rc;
 }
 
-int cu_client_open(const char *mount_dir, struct cu_client *client, struct cu_error *err)
-{
-    char run_dir[CU_PATH_MAX], path[CU_PATH_MAX];
-    struct cu_job job = {0};
-    int rc = cu_client_open_here(mount_dir, client, err);
-
-    if (rc != -ENOENT)
-        return rc;
-    rc = cu_rundir_path(getuid(), run_dir);
-    if (rc == 0)
-        rc = cu_rundir_file(run_dir, mount_dir, "job", path);
-    if (rc == 0)
-        rc = cu_client_read_job(path, &job, err);
-    if (rc == 0 && job.hosts.names) {
-        rc = cu_client_open_any(&job, client, err);
-        cu_job_free(&job);
-    }
-    if (rc == -ENOENT)
-        return cu_error_set(err, rc, "nothing is mounted at %s: start it with launch_copper.sh",
-                            mount_dir);
-    return rc;
-}
-
 static int send_frame(struct cu_client *client, const char *text, int64_t deadline_ms)
 {
     struct cu_msg msg = {.type = CU_MSG_CONTROL, .id = client->id};

@@ -21,6 +21,7 @@
 struct cu_client {
     struct cu_channel channel;
     bool peer;      /* frames of proto/msg.h rather than lines */
+    bool relayed;   /* lines, to the daemon of another host of the job (copper/relay.h) */
     uint64_t id;    /* of the last request */
     char name[352]; /* "node3 port 20017 (10.0.0.3)" for messages */
 };
@@ -36,10 +37,6 @@ __attribute__((warn_unused_result)) int cu_client_open_rank(const struct cu_job 
 /* Any daemon of the job: tries many ranks, all addresses of each. -ENOENT when none answers. */
 __attribute__((warn_unused_result)) int
 cu_client_open_any(const struct cu_job *job, struct cu_client *client, struct cu_error *err);
-/* Connects to a daemon that knows the mount: that of this node, else one of the job that was
- * launched here. */
-__attribute__((warn_unused_result)) int
-cu_client_open(const char *mount_dir, struct cu_client *client, struct cu_error *err);
 void cu_client_close(struct cu_client *client);
 
 __attribute__((warn_unused_result)) int cu_client_send(struct cu_client *client,

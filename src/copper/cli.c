@@ -6,6 +6,7 @@
 #include "base/parse.h"
 #include "base/text.h"
 #include "control/client.h"
+#include "copper/reach.h"
 #include "copper/progress.h"
 #include "host/rundir.h"
 
@@ -257,7 +258,7 @@ int cu_cli_call(const char *mount, json_t *request, int timeout_ms, json_t **res
 {
     struct cu_client client;
     struct cu_error err;
-    int rc = request ? cu_client_open(mount, &client, &err)
+    int rc = request ? cu_reach_mount(mount, &client, &err)
                      : cu_error_set(&err, -ENOMEM, "out of memory");
 
     if (rc == 0) {

@@ -6,6 +6,7 @@
 #include "copper/cli.h"
 #include "copper/doctor_fuse.h"
 #include "copper/progress.h"
+#include "copper/reach.h"
 #include "host/nspace.h"
 #include "host/rundir.h"
 #include "host/trust.h"
@@ -106,7 +107,7 @@ static json_t *check_daemon(const char *mount, struct cu_finding *f)
     json_t *result = NULL;
     struct cu_client client;
     struct cu_error err;
-    int rc = cu_client_open(mount, &client, &err);
+    int rc = cu_reach_mount(mount, &client, &err);
 
     f->good = true;
     if (rc == 0)

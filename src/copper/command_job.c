@@ -12,6 +12,7 @@
 #include "copper/launcher_choice.h"
 #include "copper/progress.h"
 #include "copper/recipe_file.h"
+#include "copper/relay.h"
 #include "copper/remote.h"
 #include "copper/shell_quote.h"
 #include "copper/stop_mount.h"
@@ -402,6 +403,8 @@ static int run(const struct cu_command *command, int argc, char **argv)
         return cu_remote_each(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "part") == 0)
         return cu_remote_part(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "ask") == 0)
+        return cu_relay_ask(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "quote") == 0)
         return quote(argc - 1, argv + 1);
     cu_cli_help(command);

@@ -7,6 +7,7 @@
 #include "copper/cli.h"
 #include "copper/hosts_answer.h"
 #include "copper/progress.h"
+#include "copper/reach.h"
 #include "copper/way.h"
 
 #include <errno.h>
@@ -106,7 +107,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
 
     if (status >= 0)
         return status;
-    if (cu_client_open(options.mount, &client, &err) != 0)
+    if (cu_reach_mount(options.mount, &client, &err) != 0)
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
     if (cu_hosts_answer_known(options.mount, &client, &known, &err) != 0) {
         cu_client_close(&client);

@@ -9,6 +9,7 @@
 #include "copper/cli.h"
 #include "copper/launch_options.h"
 #include "copper/prefix.h"
+#include "copper/reach.h"
 #include "copper/view.h"
 #include "host/lock.h"
 #include "host/rundir.h"
@@ -112,7 +113,7 @@ static int choose_library(const char *mount, char path[CU_PATH_MAX], bool *here)
 
     if (rc == 0) {
         *here = false;
-        if (cu_client_open(mount, &client, &err) < 0)
+        if (cu_reach_mount(mount, &client, &err) < 0)
             return cu_cli_fail(CU_EXIT_NOT_RUN, "%s", err.text);
         cu_client_close(&client);
     } else if (rc > 0) {

@@ -4,6 +4,7 @@
 #include "copper/cli.h"
 #include "copper/hosts_answer.h"
 #include "copper/progress.h"
+#include "copper/reach.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -141,7 +142,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
         status = cu_cli_fail(CU_EXIT_USAGE, "--timeout: only with --wait");
     if (status >= 0)
         return status;
-    if (cu_client_open(options.mount, &client, &err) != 0)
+    if (cu_reach_mount(options.mount, &client, &err) != 0)
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
     cu_progress_begin(options.wait ? "waiting for all nodes" : "asking");
     status = ask(&client, &options);

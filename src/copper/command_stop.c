@@ -7,6 +7,7 @@
 #include "copper/inuse.h"
 #include "copper/local_stop.h"
 #include "copper/progress.h"
+#include "copper/reach.h"
 
 #include <stdio.h>
 
@@ -42,7 +43,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
     cu_progress_begin("stopping");
     if (options.here)
         return stop_here(&options);
-    rc = cu_client_open(options.mount, &client, &err);
+    rc = cu_reach_mount(options.mount, &client, &err);
     if (rc != 0)
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
     request = json_pack("{s:s,s:b}", "op", "stop", "all", 1);

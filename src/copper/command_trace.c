@@ -6,6 +6,7 @@
 #include "control/shown.h"
 #include "copper/cli.h"
 #include "copper/progress.h"
+#include "copper/reach.h"
 #include "copper/recipe_file.h"
 
 #include <inttypes.h>
@@ -46,7 +47,7 @@ static int record(const struct cu_cli_options *options, char **names)
     int rc, status;
 
     cu_progress_begin("asking all nodes");
-    rc = cu_client_open(options->mount, &client, &err);
+    rc = cu_reach_mount(options->mount, &client, &err);
     if (rc == 0) {
         rc = cu_recipe_file_ask(&client, &recipe, &err);
         cu_client_close(&client);

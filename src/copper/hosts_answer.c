@@ -75,7 +75,7 @@ int cu_hosts_answer_known(const char *mount_dir, struct cu_client *client, struc
     int rc;
 
     *known = (struct cu_hosts){0};
-    if (!client->peer)
+    if (!client->peer && !client->relayed)
         return cu_hosts_answer_here(client, false, known, NULL, err);
     rc = cu_rundir_path(getuid(), run_dir);
     if (rc == 0)

@@ -6,6 +6,7 @@
 #include "copper/job_file.h"
 
 #include "control/client.h"
+#include "copper/reach.h"
 #include "host/rundir.h"
 #include "host/session.h"
 
@@ -87,13 +88,8 @@ static int clear_old(const char *path, struct cu_error *err)
     rc = cu_client_read_job(path, &old, NULL);
     if (rc == 0) {
         rc = cu_client_open_here(old.mount_dir, &client, NULL);
-        if (rc != 0)
-            rc = cu_client_open_any(&old, &client, NULL);
-        if (rc == 0)
-            rc = refuse_live(path, &old, err);
-        else
-            rc = 0;
         cu_client_close(&client);
+        rc = rc == 0 || cu_reach_lives(&old) ? refuse_live(path, &old, err) : 0;
         cu_job_free(&old);
         if (rc != 0)
             goto out;
@@ -173,7 +169,8 @@ int cu_job_file_create(struct cu_job *job, unsigned attempt, struct cu_job_file 
     return rc == 0 ? 0 : cu_error_set(err, rc, "%s: %s", file->path, strerror(-rc));
 }
 
-int cu_job_file_left_out(struct cu_job_file *file, const char *ranks, struct cu_error *err)
+int cu_job_file_settle(struct cu_job_file *file, const char *ranks, bool relay,
+                       struct cu_error *err)
 {
     char path[CU_PATH_MAX];
     struct cu_job job = {0};
@@ -182,7 +179,10 @@ int cu_job_file_left_out(struct cu_job_file *file, const char *ranks, struct cu_
 
     if (rc != 0)
         return rc;
-    rc = cu_job_set(&job, "left_out", ranks, NULL, err);
+    if (ranks[0] != '\0')
+        rc = cu_job_set(&job, "left_out", ranks, NULL, err);
+    if (rc == 0)
+        rc = cu_job_set(&job, "relay", relay ? "yes" : "no", NULL, err);
     if (rc != 0)
         goto out;
     text = cu_job_encode(&job);

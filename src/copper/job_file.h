@@ -21,10 +21,11 @@ struct cu_job_file {
 __attribute__((warn_unused_result)) int cu_job_file_create(struct cu_job *job, unsigned attempt,
                                                            struct cu_job_file *file,
                                                            struct cu_error *err);
-/* Adds to the file the ranks that the launch went on without ("3,7"): the file is replaced
- * atomically. -errno with err: it is as before. */
+/* Adds to the file what the launch has found: the ranks that it went on without ("3,7", "": none),
+ * and whether its launcher is the only way to the daemons. The file is replaced atomically. -errno
+ * with err: it is as before. */
 __attribute__((warn_unused_result)) int
-cu_job_file_left_out(struct cu_job_file *file, const char *ranks, struct cu_error *err);
+cu_job_file_settle(struct cu_job_file *file, const char *ranks, bool relay, struct cu_error *err);
 /* Releases the lock; remove: also removes the file. */
 void cu_job_file_close(struct cu_job_file *file, bool remove);
 /* The job's id as hex. */

@@ -13,7 +13,9 @@
 #include "copper/launch.h"
 #include "copper/launcher.h"
 #include "copper/local_stop.h"
+#include "copper/reach.h"
 #include "copper/recipe_file.h"
+#include "copper/relay.h"
 #include "copper/stop_answer.h"
 #include "host/session.h"
 
@@ -22,8 +24,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STOP_MS 15000 /* for the tree: mounts that are busy, and daemons that do not answer */
-#define EACH_MS 8000  /* without a report of any node: more than local_stop.c needs for one */
+#define RELAY_TRIES 3
+#define STOP_MS     15000 /* for the tree: mounts that are busy, and daemons that do not answer */
+#define EACH_MS     8000  /* without a report of any node: more than local_stop.c needs for one */
 
 void cu_job_stop_free(struct cu_job_stop *stop)
 {
@@ -150,7 +153,8 @@ void cu_job_stop_everywhere(const struct cu_job *job, const struct cu_launch_pat
         snprintf(stop->first, sizeof(stop->first), "out of memory");
         return;
     }
-    rc = cu_client_open_any(job, &client, NULL);
+    rc = stop->relay && !job->relay ? cu_relay_open(job, paths, 0, RELAY_TRIES, &client, NULL)
+                                    : cu_reach_job(job, &client, NULL);
     cu_job_file_id(job, id);
     if (rc == 0 && stop->recipe)
         cu_recipe_file_save(&client, stop->recipe);

@@ -16,6 +16,7 @@ struct cu_job_stop {
     size_t stopped;   /* nodes that were running and are not any more */
     size_t silent;    /* nodes about which nothing is known */
     char first[256];  /* one of them, and why */
+    bool relay;       /* only the launcher leads to the daemons, whatever the job says */
     size_t others;    /* nodes of a job that another one has launched, and that goes on */
     char *left_out;   /* hosts that the launch went on without, as text, owned; NULL: none */
     json_t *in_use;   /* who still uses the view (control/inuse.h), owned; NULL: nobody */

@@ -37,8 +37,7 @@
           */
 #define PROGRESS_MS 1000
 
-/* The number of hosts known to be missing, as far as they may be. */
-static size_t without(const struct cu_launch *l)
+size_t cu_launch_without(const struct cu_launch *l)
 {
     size_t allowed = l->job->allow_missing;
 
@@ -51,16 +50,16 @@ static bool may_be_asked(const struct cu_launch *l, size_t i)
                             : l->launcher.of[i].state == CU_LAUNCHER_DONE;
 }
 
-/* The host that `wait` goes to, -1: none yet. */
-static ssize_t whom_to_ask(const struct cu_launch *l)
+/* The host that `wait` goes to, the first from that one on; -1: none yet. */
+static ssize_t whom_to_ask(const struct cu_launch *l, size_t at)
 {
     size_t count = l->job->hosts.count;
 
     if (l->job->allow_missing == 0)
         return may_be_asked(l, 0) ? 0 : -1;
     for (size_t k = 0; k < count; k++)
-        if (may_be_asked(l, (l->ask_at + k) % count))
-            return (ssize_t)((l->ask_at + k) % count);
+        if (may_be_asked(l, (at + k) % count))
+            return (ssize_t)((at + k) % count);
     return -1;
 }
 
@@ -72,30 +71,36 @@ static int open_host(struct cu_launch *l, size_t host)
 }
 
 /* Whoever has been started listens. With -n only on that network, and when this host is not there,
- * it will not reach them later either. */
+ * and there is no other way, it will not reach them later either. */
 static void note_reach(struct cu_launch *l, bool reached)
 {
     int64_t now = cu_clock_ms();
 
-    if (reached || l->launcher.stay || !strchr(l->job->network, ':'))
+    if (reached)
         l->unreached_ms = 0;
     else if (l->unreached_ms == 0)
         l->unreached_ms = now;
-    else if (now - l->unreached_ms >= UNREACHED_MS && l->fail_ms == 0)
+    else if (now - l->unreached_ms >= UNREACHED_MS && l->fail_ms == 0 && l->relay_failed &&
+             !l->launcher.stay && strchr(l->job->network, ':'))
         l->fail_ms = now;
+}
+
+json_t *cu_launch_wait_request(const struct cu_launch *l, int64_t way_ms)
+{
+    int64_t left = l->limit_ms - cu_clock_ms() - ANSWER_EARLY_MS - way_ms;
+
+    return json_pack("{s:s,s:I,s:I}", "op", "wait", "timeout_ms", (json_int_t)(left > 1 ? left : 1),
+                     "missing", (json_int_t)cu_launch_without(l));
 }
 
 static void ask_wait(struct cu_launch *l)
 {
-    int64_t left = l->limit_ms - cu_clock_ms() - ANSWER_EARLY_MS;
-    json_t *request =
-        json_pack("{s:s,s:I,s:I}", "op", "wait", "timeout_ms", (json_int_t)(left > 1 ? left : 1),
-                  "missing", (json_int_t)without(l));
-    ssize_t host = whom_to_ask(l);
+    json_t *request = cu_launch_wait_request(l, 0);
+    ssize_t host = whom_to_ask(l, l->ask_at);
     int rc = open_host(l, (size_t)host);
 
     note_reach(l, rc == 0);
-    l->asked_without = without(l);
+    l->asked_without = cu_launch_without(l);
     if (rc != 0 && l->job->allow_missing > 0)
         l->ask_at = (size_t)host + 1;
     if (rc == 0) {
@@ -103,22 +108,17 @@ static void ask_wait(struct cu_launch *l)
         l->asked = rc == 0;
         if (rc != 0)
             cu_client_close(&l->client);
+        else
+            cu_launch_relay_close(l);
     }
     json_decref(request);
     l->retry_ms = l->retry_ms * 2 < RETRY_MAX_MS ? l->retry_ms * 2 : RETRY_MAX_MS;
     l->try_ms = cu_clock_ms() + l->retry_ms;
 }
 
-static void take_answer(struct cu_launch *l)
+/* Takes result, a reference. */
+static void take_result(struct cu_launch *l, json_t *result)
 {
-    json_t *result = NULL;
-    int rc = cu_client_receive(&l->client, TRY_MS, &result, &l->last);
-
-    l->asked = false;
-    cu_client_close(&l->client);
-    l->try_ms = cu_clock_ms() + l->retry_ms;
-    if (rc != 0)
-        return;
     /* The time of the `wait` is over: are so few nodes missing that the launch still succeeds? */
     if (!json_is_true(json_object_get(result, "ok")) && l->job->allow_missing > 0 &&
         json_object_get(result, "missing") &&
@@ -135,15 +135,27 @@ static void take_answer(struct cu_launch *l)
     json_decref(result);
 }
 
+static void take_answer(struct cu_launch *l)
+{
+    json_t *result = NULL;
+    int rc = cu_client_receive(&l->client, TRY_MS, &result, &l->last);
+
+    l->asked = false;
+    cu_client_close(&l->client);
+    l->try_ms = cu_clock_ms() + l->retry_ms;
+    if (rc == 0)
+        take_result(l, result);
+}
+
 static bool may_try(const struct cu_launch *l)
 {
-    return !l->ready && !l->asked && whom_to_ask(l) >= 0;
+    return !l->ready && !l->asked && whom_to_ask(l, l->ask_at) >= 0;
 }
 
 /* When the time of the launch is over. A busy machine may answer `wait` late. */
 static int64_t end_of_time(const struct cu_launch *l)
 {
-    return l->limit_ms + (l->asked ? ANSWER_LATE_MS : 0);
+    return l->limit_ms + (l->asked || l->relay_asked ? ANSWER_LATE_MS : 0);
 }
 
 /* Is the launch over? Success also needs the launcher's end, so that no process of the launch is
@@ -167,8 +179,12 @@ static bool finished(const struct cu_launch *l, int64_t now)
 
 static int64_t earliest(const struct cu_launch *l)
 {
-    int64_t next = end_of_time(l);
+    int64_t next = end_of_time(l), relay_ms = INT64_MAX;
 
+    if (may_try(l))
+        relay_ms = cu_launch_relay_next(l, whom_to_ask(l, l->relay_at));
+    if (relay_ms < next)
+        next = relay_ms;
     if (may_try(l) && l->try_ms < next)
         next = l->try_ms;
     if (l->fail_ms != 0 && l->fail_ms < next)
@@ -189,14 +205,16 @@ static void show_progress(struct cu_launch *l, int64_t now)
 
 static void wait_once(struct cu_launch *l)
 {
-    struct pollfd polls[3] = {
+    struct pollfd polls[4] = {
         {.fd = l->signal_fd, .events = POLLIN},
         {.fd = l->launcher.fd, .events = POLLIN},
         {.fd = l->asked ? l->client.channel.fd : -1, .events = POLLIN},
+        {.fd = l->relay_asked ? l->relay.channel.fd : -1, .events = POLLIN},
     };
     struct signalfd_siginfo info;
+    json_t *result;
 
-    if (poll(polls, 3, cu_clock_left_ms(earliest(l))) < 0)
+    if (poll(polls, 4, cu_clock_left_ms(earliest(l))) < 0)
         return;
     if (polls[0].revents != 0 && read(l->signal_fd, &info, sizeof(info)) == sizeof(info))
         l->interrupted = (int)info.ssi_signo;
@@ -204,6 +222,8 @@ static void wait_once(struct cu_launch *l)
         cu_launcher_take(&l->launcher);
     if (polls[2].revents != 0)
         take_answer(l);
+    if (polls[3].revents != 0 && (result = cu_launch_relay_answer(l)))
+        take_result(l, result);
 }
 
 static void run_until_finished(struct cu_launch *l)
@@ -213,13 +233,16 @@ static void run_until_finished(struct cu_launch *l)
     while (!finished(l, now)) {
         wait_once(l);
         now = cu_clock_ms();
-        if (l->asked && l->asked_without != without(l) && !l->ready) {
+        if ((l->asked || l->relay_asked) && l->asked_without != cu_launch_without(l) && !l->ready) {
             cu_client_close(&l->client); /* asked anew, with the right number */
+            cu_launch_relay_close(l);
             l->asked = false;
             l->try_ms = now;
         }
         if (may_try(l) && now >= l->try_ms && now < l->limit_ms)
             ask_wait(l);
+        if (may_try(l) && now < l->limit_ms)
+            cu_launch_relay(l, whom_to_ask(l, l->relay_at), now);
         if (l->launcher.failed > l->job->allow_missing && l->fail_ms == 0)
             l->fail_ms = now + OTHERS_MS;
         show_progress(l, now);
@@ -269,6 +292,7 @@ static void stop_all(const struct cu_launch *l, const struct cu_launch_paths *pa
 {
     char id[2 * CU_JOB_ID_BYTES + 1];
 
+    stop->relay = l->relayed;
     cu_job_file_id(l->job, id);
     if (l->asked || l->not_ready || l->answer)
         cu_job_stop_everywhere(l->job, paths, stop);
@@ -291,6 +315,7 @@ static int give_up(struct cu_launch *l, const struct cu_launch_paths *paths, uns
         cu_launch_print_failure(l);
     }
     cu_client_close(&l->client);
+    cu_launch_relay_close(l);
     cu_progress_begin("stopping what was started");
     cu_launcher_kill(&l->launcher);
     stop_all(l, paths, &stop);
@@ -333,7 +358,8 @@ int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
                                         .job = file->path,
                                         .allow_missing = job->allow_missing,
                                         .keep_stdout = job->log_to_stdout};
-    struct cu_launch l = {.job = job, .client.channel.fd = -1, .retry_ms = 5};
+    struct cu_launch l = {
+        .job = job, .paths = paths, .client.channel.fd = -1, .relay.channel.fd = -1, .retry_ms = 5};
     struct cu_error err;
     int status;
 
@@ -375,6 +401,7 @@ int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
         status = give_up(&l, paths, again);
     }
     cu_client_close(&l.client);
+    cu_launch_relay_close(&l);
     json_decref(l.not_ready);
     json_decref(l.answer);
     free(l.left_out);

@@ -5,6 +5,7 @@
  * it, is named; those that wait for it are not. */
 #include "copper/cli.h"
 #include "copper/launch_state.h"
+#include "copper/relay.h"
 #include "host/clock.h"
 
 #include <stdio.h>
@@ -13,6 +14,7 @@
 
 #define LOOK_MS     6000 /* in all */
 #define LOOK_ONE_MS 1500 /* a busy node must not count as one behind a firewall */
+#define RELAY_MS    3000 /* the same, when the launcher must start a command for it */
 #define LOOKS_MAX   24u
 
 bool cu_launch_is_missing(const struct cu_launch *l, size_t i)
@@ -63,7 +65,8 @@ static void take(struct cu_launch *l, size_t i, const json_t *answer)
 
 static void look(struct cu_launch *l, size_t i, int64_t deadline_ms)
 {
-    int left = cu_clock_left_ms(deadline_ms), limit = left < LOOK_ONE_MS ? left : LOOK_ONE_MS;
+    int most = l->relayed ? RELAY_MS : LOOK_ONE_MS, left = cu_clock_left_ms(deadline_ms);
+    int limit = left < most ? left : most;
     json_t *request = json_pack("{s:s}", "op", "doctor"), *answer = NULL;
     struct cu_launch_found *found = &l->found[i];
     struct cu_client client = {.channel.fd = -1};
@@ -71,7 +74,10 @@ static void look(struct cu_launch *l, size_t i, int64_t deadline_ms)
     int rc;
 
     found->looked = true;
-    rc = cu_client_open_rank(l->job, (uint32_t)i, limit, &client, &err);
+    if (l->relayed)
+        rc = cu_relay_open(l->job, l->paths, i, 1, &client, &err);
+    else
+        rc = cu_client_open_rank(l->job, (uint32_t)i, limit, &client, &err);
     if (rc == 0)
         rc = cu_client_call(&client, request, limit, &answer, &err);
     if (rc == 0)

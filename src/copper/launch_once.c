@@ -6,6 +6,7 @@
 
 #include "control/client.h"
 #include "copper/hosts_answer.h"
+#include "copper/reach.h"
 #include "host/rundir.h"
 #include "host/session.h"
 
@@ -33,14 +34,12 @@ static bool runs_here(const char *mount_dir)
 /* The job that was launched on this host. */
 static bool runs_elsewhere(const char *path)
 {
-    struct cu_client client = {.channel.fd = -1};
     struct cu_job job;
     bool mine;
 
     if (cu_client_read_job(path, &job, NULL) != 0)
         return false;
-    mine = !cu_session_is_other(job.owner) && cu_client_open_any(&job, &client, NULL) == 0;
-    cu_client_close(&client);
+    mine = !cu_session_is_other(job.owner) && cu_reach_lives(&job);
     cu_job_free(&job);
     return mine;
 }

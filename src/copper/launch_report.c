@@ -40,7 +40,7 @@ static bool reason_of(const struct cu_launch *l, size_t i, char *out, size_t siz
 
         if (!why && i == 0 && !l->not_ready)
             why = l->last.text;
-        if (l->unreached_ms != 0 && why == l->last.text) {
+        if (l->unreached_ms != 0 && why == l->last.text && strchr(l->job->network, ':')) {
             snprintf(out, size,
                      "runs, but is not reached from this host: %s (with -n %s it listens on that "
                      "network only, and the launch host must be there, too)",

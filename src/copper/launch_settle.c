@@ -3,6 +3,7 @@
  * before the daemons are, so that a stop never waits for these hosts. */
 #include "copper/cli.h"
 #include "copper/launch_state.h"
+#include "copper/relay.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #define LAUNCHED_MS 5000
+#define RELAY_TRIES 3
 #define RANKS_BYTES (CU_JOB_MISSING_MAX * 8)
 
 /* Marks the hosts that the answer of the last `wait` calls missing. Accepted only for hosts of the
@@ -60,6 +62,8 @@ static int tell_daemons(struct cu_launch *l, const char *ranks, struct cu_error 
         json_object_set_new(request, "left_out", json_string(ranks));
     if (strcmp(l->job->hosts.names[0], "localhost") == 0)
         rc = cu_client_open_here(l->job->mount_dir, &client, err);
+    else if (l->relayed)
+        rc = cu_relay_open(l->job, l->paths, l->relay_host, RELAY_TRIES, &client, err);
     else
         rc = cu_client_open_any(l->job, &client, err);
     if (rc == 0)
@@ -77,7 +81,7 @@ void cu_launch_settle(struct cu_launch *l, struct cu_job_file *file)
 
     mark_left_out(l);
     ranks_text(l, ranks);
-    if (ranks[0] != '\0' && cu_job_file_left_out(file, ranks, &err) != 0)
+    if ((ranks[0] != '\0' || l->relayed) && cu_job_file_settle(file, ranks, l->relayed, &err) != 0)
         cu_cli_say(stderr, "%s", err.text);
     if (tell_daemons(l, ranks, &err) != 0)
         cu_cli_say(stderr, "the daemons were not told that the launch is over: %s", err.text);

@@ -5,6 +5,7 @@
 
 #include "control/client.h"
 #include "copper/job_file.h"
+#include "copper/launch.h"
 #include "copper/launcher.h"
 
 #include <jansson.h>
@@ -27,8 +28,16 @@ struct cu_launch_found {
 struct cu_launch {
     const struct cu_job *job;
     struct cu_launcher launcher;
+    const struct cu_launch_paths *paths;
     struct cu_client client; /* to rank 0 */
     bool asked;              /* `wait` was sent */
+    struct cu_client relay;  /* to it through the launcher (launch_relay.c) */
+    bool relay_asked;        /* `wait` was sent there */
+    bool relayed;            /* that has brought an answer, and the network none */
+    bool relay_failed;       /* it brought none, once */
+    size_t relay_at;         /* the host that the next relay leads to, or the first that may */
+    size_t relay_host;       /* the host of the last one */
+    int64_t relay_ms;        /* when a relay may be begun next */
     bool ready;
     size_t ask_at;                 /* the host to be asked, or the first that may be */
     size_t asked_without;          /* how many hosts the `wait` is to go without */
@@ -38,7 +47,7 @@ struct cu_launch {
     bool *left_out; /* by host: the launch went on without it; owned, NULL: without none */
     size_t left_out_count;
     json_t *not_ready;    /* the result of a `wait` that ended without success */
-    int64_t unreached_ms; /* since when no host can be reached that listens; 0: one can */
+    int64_t unreached_ms; /* since when no host can be reached that should listen; 0: one can */
     int64_t start_ms, limit_ms, try_ms, fail_ms, progress_ms;
     int retry_ms;
     int signal_fd;
@@ -51,6 +60,19 @@ struct cu_launch {
  * file. 0, or -errno with err: then nothing may be started. */
 __attribute__((warn_unused_result)) int cu_launch_input(const struct cu_job *job, const char *parts,
                                                         int *fd, struct cu_error *err);
+
+/* launch_relay.c: begins a relay when the host that is to be asked has not been reached over the
+ * network for a while, and it is time. `wait` goes there, too, and whichever way answers counts. */
+void cu_launch_relay(struct cu_launch *l, ssize_t host, int64_t now_ms);
+/* When cu_launch_relay has something to do, INT64_MAX: never. */
+int64_t cu_launch_relay_next(const struct cu_launch *l, ssize_t host);
+/* Takes what the relay has brought: the answer, a new reference, or NULL: none. */
+json_t *cu_launch_relay_answer(struct cu_launch *l);
+void cu_launch_relay_close(struct cu_launch *l);
+/* The request, a new reference; NULL: out of memory. way_ms: what it may take to get there. */
+json_t *cu_launch_wait_request(const struct cu_launch *l, int64_t way_ms);
+/* The number of hosts known to be missing, as far as they may be. */
+size_t cu_launch_without(const struct cu_launch *l);
 
 /* launch_settle.c: called when the launch has succeeded. Stores the hosts that it went on without
  * in left_out and in the job's file, and tells the daemons that these are not waited for, and that

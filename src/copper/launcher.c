@@ -130,6 +130,8 @@ int cu_launcher_spawn(struct cu_launcher *s, const struct cu_launcher_config *co
     memset(s, 0, sizeof(*s));
     s->fd = -1;
     s->hosts = config->hosts;
+    s->hear = config->hear;
+    s->context = config->context;
     rc = cu_launcher_find(config->parts, program, err);
     if (rc == 0)
         rc = choose_tmpdir(err);
@@ -242,6 +244,8 @@ static void take_line(struct cu_launcher *s, char *line)
         return;
     *status++ = '\0';
     *text++ = '\0';
+    if (s->hear)
+        s->hear(s->context, text);
     host = find_host(s, line);
     if (!host) {
         say(&s->text, text);

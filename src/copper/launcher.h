@@ -15,6 +15,8 @@
  * failures are told; or "begins", and then "HOST +" for each host when it begins with it. */
 struct cu_launcher {
     const struct cu_hosts *hosts; /* borrowed */
+    void (*hear)(void *context, const char *text);
+    void *context;
     struct cu_launcher_host {
         enum { CU_LAUNCHER_RUNS, CU_LAUNCHER_DONE, CU_LAUNCHER_FAILED } state;
         bool tried;
@@ -41,6 +43,9 @@ struct cu_launcher_config {
                         ("stay"), or NULL */
     unsigned allow_missing; /* "start": hosts that need not be there */
     bool keep_stdout;       /* what the commands print belongs to the user */
+    /* Gets each text that the launcher prints, or NULL. */
+    void (*hear)(void *context, const char *text);
+    void *context;
 };
 
 __attribute__((warn_unused_result)) int cu_launcher_spawn(struct cu_launcher *s,

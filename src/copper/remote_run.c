@@ -92,16 +92,20 @@ static size_t find_in_part(const struct cu_remote *r, const struct cu_call *call
     return SIZE_MAX;
 }
 
-/* "@copper HOST STATUS TEXT" of a part. */
+/* "@copper HOST STATUS TEXT" of a part; of a command, "@copper - - TEXT" is passed on. */
 static void on_line(void *context, struct cu_call *call, char *line)
 {
     struct cu_remote *r = context;
-    char *name = call->part ? strstr(line, MARK) : NULL, *status, *text;
+    char *name = strstr(line, MARK), *status, *text;
     size_t host;
 
     if (!name)
         return;
     name += strlen(MARK);
+    if (!call->part && !r->start && strncmp(name, "- - ", 4) == 0)
+        tell(r, "-", "-", name + 4);
+    if (!call->part)
+        return;
     status = strchr(name, ' ');
     text = status ? strchr(status + 1, ' ') : NULL;
     if (!text)

@@ -37,9 +37,14 @@ static void close_range_of(unsigned from, unsigned to)
         close((int)fd);
 }
 
+void cu_process_close_above(int fd)
+{
+    close_range_of((unsigned)fd + 1, ~0u);
+}
+
 void cu_process_close_all(void)
 {
-    close_range_of(3, ~0u);
+    cu_process_close_above(2);
 }
 
 void cu_process_close_but(int fd)

@@ -16,6 +16,8 @@ void cu_process_prepare(void);
 /* Closes all descriptors above 2. At the end, too: a thread that hangs in storage would keep them,
  * and so our connections, open after _exit. */
 void cu_process_close_all(void);
+/* Closes all descriptors above that one. */
+void cu_process_close_above(int fd);
 /* Closes all descriptors but that one: in a child that may outlive us, and holds pipes and locks
  * open. */
 void cu_process_close_but(int fd);

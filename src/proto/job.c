@@ -101,6 +101,7 @@ static const struct option options[] = {
     {"owner", KIND_TEXT, AT(owner), 0, 0, "an owner", "are up to 255 characters"},
     {"lease", KIND_TEXT, AT(lease), 0, 0, "a session", "are up to 255 characters"},
     {"left_out", KIND_RANKS, AT(left_out), 0, 0, "a list of ranks", "is as in 3,7-9"},
+    {"relay", KIND_FLAG, AT(relay), 0, 0, "a switch", "is yes or no"},
     {"learn", KIND_RECIPE, AT(learn), 0, 0, "the name of a recipe",
      "is auto, or up to 100 letters, digits and . _ + -, not beginning with a dot"},
     {"learn_wait", KIND_FLAG, AT(learn_wait), 0, 0, "a switch", "is yes or no"},
@@ -337,7 +338,8 @@ unsigned cu_job_option_count(void)
 
 bool cu_job_option_is_setting(unsigned i)
 {
-    static const char *const told[] = {"confirm", "owner", "lease", "left_out", "group", "recipe"};
+    static const char *const told[] = {"confirm", "owner", "lease", "left_out",
+                                       "relay",   "group", "recipe"};
 
     for (size_t n = 0; n < sizeof(told) / sizeof(told[0]); n++)
         if (strcmp(options[i].name, told[n]) == 0)

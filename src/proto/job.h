@@ -65,6 +65,7 @@ struct cu_job {
     char *owner;  /* who launched it, as host/session.h has it; NULL: not known */
     char *lease;  /* session with whose end the job ends; NULL: none */
     char *left_out;        /* ranks that the launch went on without, "3,7-9"; NULL: none */
+    bool relay;            /* the launch host reaches no daemon, only hosts through its launcher */
     char *learn;           /* --learn: name of the recipe; NULL: none */
     bool rewrite_links;    /* --symlinks rewrite: absolute links stay in the view */
     bool learn_wait;       /* --learn-wait: a node is ready when the recipe's content is here */
@@ -86,9 +87,9 @@ void cu_job_free(struct cu_job *job);
  * `-k: "0" is not a fan-out; allowed is 1 to 1024`. -ENOMEM. On error the option is as before.
  * Names: mount log_dir log_level log_type trees max_cacheable_bytes ready_timeout_s cores
  * enoent_ttl_ms network address cache_bytes fanout port encrypt profile full_paths top_paths
- * snapshot_s listings serve group allow_missing confirm owner lease left_out learn learn_wait
- * recipe symlinks; the value of a bool is "yes" or "no", of symlinks "keep" or "rewrite". What is
- * "chosen" when 0 cannot be set to 0. */
+ * snapshot_s listings serve group allow_missing confirm owner lease left_out relay learn
+ * learn_wait recipe symlinks; the value of a bool is "yes" or "no", of symlinks "keep" or
+ * "rewrite". What is "chosen" when 0 cannot be set to 0. */
 __attribute__((warn_unused_result)) int cu_job_set(struct cu_job *job, const char *name,
                                                    const char *value, const char *label,
                                                    struct cu_error *err);

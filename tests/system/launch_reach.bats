@@ -21,7 +21,7 @@ setup() {
 }
 
 teardown() {
-    for node in node1 node5; do
+    for node in node1 node5 login; do
         on "$node" nft flush ruleset
     done
     stop -H "$nodes" >/dev/null
@@ -86,21 +86,58 @@ fails() {
     [[ $output == *"copper: node5: its daemon cannot be reached from this host and 2 nodes: "*"Connection timed out"* ]]
 }
 
-@test "the root is behind a firewall; the launch host reaches no node at all" {
+@test "the root is behind a firewall" {
     filter node1 input "tcp dport $port reject with tcp reset"
     run -1 launch -H "$nodes" -p "$port" -s "$(limit 4)"
     echo "$output"
-    [[ $output == *"copper: node1: its daemon cannot be reached from this host and 2 nodes: node1 port $port: 10.77.0.1: Connection refused"* ]]
+    [[ $output == *"copper: node1: its daemon cannot be reached from 2 nodes: node1 10.77.0.1:$port: Connection refused"* ]]
     [[ $output != *"copper: node"[2-7]": "* ]]
-    on node1 nft flush ruleset
-    on login nft add table inet fw
-    on login nft add chain inet fw c "{ type filter hook output priority 0; }"
-    on login nft add rule inet fw c tcp dport "$port" reject with tcp reset
-    run -1 launch -H "$nodes" -p "$port" -s "$(limit 4)"
-    on login nft flush ruleset
+}
+
+# asked ARGUMENT...: copper on the login node, where the remote shell is known.
+asked() {
+    on login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BIN/copper" "$@"
+}
+
+# A login node may start programs on the nodes, and reach none of their ports.
+@test "the launch host reaches no daemon: launch, status, stats, refresh and stop go through the launcher" {
+    filter login output "tcp dport $port drop"
+    run -0 launch -H "$nodes" -p "$port"
     echo "$output"
-    [[ $output == *"copper: this host reaches no daemon of the job: node1 port $port: 10.77.0.1: Connection refused"* ]]
-    [[ $output != *"copper: node"[1-7]": "* ]]
+    [[ $output == "copper: 7 nodes ready at $mount in "* ]]
+    run -0 asked status --all
+    [[ $output == *"7 of 7 nodes ready"* ]]
+    run -0 asked stats --nodes
+    [[ $output == "7 nodes"*"node7 "* ]]
+    run -0 asked refresh /etc
+    [ "$output" = "copper: /etc: refreshed on 7 nodes" ]
+    run -0 asked doctor
+    [[ $output == *"daemon on node1: 7 of 7 nodes ready"* ]]
+    run -1 launch -H "$nodes"
+    [[ $output == *"a job with 7 nodes already runs on $mount"* ]]
+    run -0 launch -H "$nodes" --once
+    run -0 stop
+    [ "$output" = "copper: stopped on 7 nodes" ]
+    nothing_left
+    run -1 asked status
+    [[ $output == *"nothing is mounted at $mount"* ]]
+    # One of them fails: it is named.
+    on node5 sh -c 'mkdir -p -m 700 /tmp/root; touch /tmp/root/copper'
+    run -1 launch -H "$nodes" -p "$port" -s "$(limit 8)"
+    on node5 rm -r /tmp/root
+    [[ $output == *"copper: node5: "*"/tmp/root/copper"* ]]
+    [[ $output != *"copper: node"[1-4]": "* ]]
+    # Refused, not dropped; and a node that the others do not reach.
+    on login nft flush ruleset
+    filter login output "tcp dport $port reject with tcp reset"
+    filter node5 input "tcp dport $port drop; tcp sport $port drop"
+    run -0 launch -H "$nodes" -p "$port" --allow-missing 3 -s "$(limit 6)" || { echo "$output"; false; }
+    echo "$output"
+    [[ $output == *"copper: went on without node5: it does not reach its parent node1 10.77.0.1:$port: Connection timed out"* ]]
+    run -0 asked status --all
+    [[ $output == *"left out    node5"* ]]
+    run -0 stop
+    [[ $output == "copper: stopped on "[4-6]" nodes; the launch had gone on without "*node5* ]]
 }
 
 @test "--allow-missing: a node behind a firewall is gone on without, and why is said" {

@@ -208,6 +208,35 @@ END
     nothing_left
 }
 
+@test "a login node that reaches no port of the nodes: everything goes through srun" {
+    on login nft -f - <<'END'
+table inet fw {
+    chain c {
+        type filter hook output priority 0;
+        ip daddr 10.77.0.0/24 tcp dport 20000-31999 drop
+    }
+}
+END
+    run on login timeout 100 env PATH="$COPPER_BIN:$PATH" salloc -Q -N 4 sh -c '
+        launch_copper.sh || exit 1
+        copper status --all
+        copper stats --nodes
+        copper refresh /etc
+        srun -Q --overlap cat /tmp/root/copper/etc/hostname
+        stop_copper.sh
+        launch_copper.sh --once && copper status && launch_copper.sh --once'
+    on login nft flush ruleset
+    echo "$output"
+    [ "$status" = 0 ]
+    [[ ${lines[0]} == "copper: 4 nodes ready at $mount in "* ]]
+    [[ $output == *"4 of 4 nodes ready"*$'\n'"4 nodes"$'\n'*"copper: /etc: refreshed on 4 nodes"* ]]
+    [ "$(grep -cx "$(cat /etc/hostname)" <<<"$output")" = 4 ]
+    [[ $output == *$'\n'"copper: stopped on 4 nodes"$'\n'"copper: 4 nodes ready at "*"4 of 4 nodes ready"* ]]
+    [ "$(grep -c "4 nodes ready at" <<<"$output")" = 2 ]
+    on login timeout 60 srun -Q -N4 -n4 --exclusive true
+    nothing_left
+}
+
 @test "-t stdout: the log of all nodes in the job's output" {
     run -0 batch -N 2 <<'END'
 launch_copper.sh -l 1 -t stdout || exit 1

@@ -118,9 +118,18 @@ block() {
     [[ $output == *'node2: -n: this node has no network interface "hsn0" that is up and has an address; it has eth0'* ]]
 }
 
-@test "-n from a launch host that is not on that network: said soon, with each address" {
+@test "-n from a launch host that is not on that network: through the launcher, or said soon with each address" {
+    run -0 launch -H "$nodes" -n tcp:hsn0 -p 23020
+    [[ $output == "copper: 3 nodes ready"* ]]
+    run -0 stop
+    [ "$output" = "copper: stopped on 3 nodes" ]
+    # A launcher that starts daemons and runs nothing else.
+    printf '#!/bin/sh\n[ "$1" = start ] || { sed "s/$/ 1 refused/"; exit; }\nexec %s/launch/rsh.sh "$@"\n' \
+        "$COPPER_BIN" >"$CLUSTER_DIR/home/starts"
+    chmod +x "$CLUSTER_DIR/home/starts"
     run -1 timeout 120 "$CLUSTER_BIN/cluster" run "$CLUSTER_DIR" login env COPPER_RSH="$CLUSTER_BIN/rsh" \
-        "$COPPER_BIN/launch_copper.sh" -H "$nodes" -n tcp:hsn0 -p 23020 -s 3600
+        COPPER_LAUNCHER="$CLUSTER_DIR/home/starts" "$COPPER_BIN/launch_copper.sh" -H "$nodes" -n tcp:hsn0 -p 23020 -s 3600
+    stop -H "$nodes"
     [[ $output == *"this host reaches no daemon of the job: node1 port 23020: 10.77.0.1: Connection refused; 10.99.0.1: Network is unreachable"* ]]
 }
 

@@ -6,8 +6,8 @@
 #include "base/parse.h"
 #include "base/text.h"
 #include "control/client.h"
-#include "copper/reach.h"
 #include "copper/progress.h"
+#include "copper/reach.h"
 #include "host/rundir.h"
 
 #include <errno.h>

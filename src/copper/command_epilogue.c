@@ -96,9 +96,10 @@ static void do_job_file(struct epilogue *e, const char *path)
         e->live++;
         cu_cli_say(stdout, "%s: a launch is under way, left alone", path);
     } else if (cu_client_read_job(path, &job, NULL) == 0 &&
-               cu_client_open_any(&job, &client, NULL) == 0) {
+               (job.relay || cu_client_open_any(&job, &client, NULL) == 0)) {
         e->live++;
-        cu_cli_say(stdout, "%s: its job lives, left alone", path);
+        cu_cli_say(stdout, "%s: its job %s, left alone", path,
+                   job.relay ? "cannot be asked from here" : "lives");
         cu_job_free(&job);
     } else {
         cu_job_free(&job);
@@ -115,31 +116,49 @@ static bool ends_with(const char *name, const char *suffix)
     return len > end && strcmp(name + len - end, suffix) == 0;
 }
 
+/* What a daemon has left that was killed when its mount was gone already: its directories, which
+ * the lock's file tells of, its sockets and the file itself. */
+static void do_lock(struct epilogue *e, const char *path)
+{
+    static const char *const sockets[] = {"sock", "view"};
+    char of_mount[CU_PATH_MAX], sock[2 * CU_PATH_MAX];
+    struct cu_lock_seen lock;
+    struct cu_error err = {""};
+
+    cu_lock_see(path, &lock);
+    if (lock.fd < 0 || lock.held) {
+        cu_lock_unsee(&lock);
+        return;
+    }
+    if (lock.mount[0] != '\0' && cu_rundir_file(e->run_dir, lock.mount, "lock", of_mount) == 0 &&
+        strcmp(of_mount, path) == 0 && cu_local_stop(lock.mount, NULL, &err) < 0)
+        cu_cli_say(stderr, "%s", err.text);
+    if (access(path, F_OK) != 0) {
+        e->taken++;
+    } else {
+        e->taken += unlink(path) == 0;
+        for (size_t i = 0; i < sizeof(sockets) / sizeof(sockets[0]); i++) {
+            snprintf(sock, sizeof(sock), "%.*s%s", (int)(strlen(path) - strlen("lock")), path,
+                     sockets[i]);
+            unlink(sock);
+        }
+    }
+    cu_lock_unsee(&lock);
+}
+
 /* Removes locks without a mount, sockets without a daemon, and job files. */
 static void do_files(struct epilogue *e)
 {
-    static const char *const sockets[] = {"sock", "view"};
     DIR *dir = opendir(e->run_dir);
     const struct dirent *entry;
     char path[2 * CU_PATH_MAX];
 
     while (dir && (entry = readdir(dir))) {
-        struct cu_lock_seen lock;
-
         snprintf(path, sizeof(path), "%s/%s", e->run_dir, entry->d_name);
         if (ends_with(entry->d_name, ".job"))
             do_job_file(e, path);
-        if (!ends_with(entry->d_name, ".lock"))
-            continue;
-        cu_lock_see(path, &lock);
-        if (lock.fd >= 0 && !lock.held) {
-            e->taken += unlink(path) == 0;
-            for (size_t i = 0; i < sizeof(sockets) / sizeof(sockets[0]); i++) {
-                memcpy(path + strlen(path) - strlen("lock"), sockets[i], strlen("lock"));
-                unlink(path);
-            }
-        }
-        cu_lock_unsee(&lock);
+        if (ends_with(entry->d_name, ".lock"))
+            do_lock(e, path);
     }
     if (dir)
         closedir(dir);

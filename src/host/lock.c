@@ -14,15 +14,26 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define NOTE_MAX (CU_PATH_MAX + 256)
+#define MOUNT    "\nmount "
+
 static void read_note(int fd, struct cu_lock_seen *note)
 {
-    char text[256] = "";
+    char text[NOTE_MAX] = "", *mount, *end;
     ssize_t len = pread(fd, text, sizeof(text) - 1, 0);
 
     *note = (struct cu_lock_seen){.fd = fd, .rank = UINT32_MAX};
-    if (len > 0)
-        (void)sscanf(text, "pid %ld\njob %32[0-9a-f]\ndirs %" SCNu32 "\nstarts %*u\nrank %" SCNu32,
-                     &note->pid, note->job_id, &note->dirs, &note->rank);
+    if (len <= 0)
+        return;
+    (void)sscanf(text, "pid %ld\njob %32[0-9a-f]\ndirs %" SCNu32 "\nstarts %*u\nrank %" SCNu32,
+                 &note->pid, note->job_id, &note->dirs, &note->rank);
+    mount = strstr(text, MOUNT);
+    end = mount ? strchr(mount + strlen(MOUNT), '\n') : NULL;
+    if (!end)
+        return;
+    *end = '\0';
+    if (cu_path_normalise(mount + strlen(MOUNT), note->mount) < 0)
+        note->mount[0] = '\0';
 }
 
 /* 0 or -errno. */
@@ -47,8 +58,8 @@ static int try_lock(int fd, const char *path)
     return held.st_ino == named.st_ino && held.st_dev == named.st_dev;
 }
 
-int cu_lock_take(struct cu_lock *lock, const char *path, const char *job_id, uint32_t rank,
-                 struct cu_error *err)
+int cu_lock_take(struct cu_lock *lock, const char *path, const char *mount, const char *job_id,
+                 uint32_t rank, struct cu_error *err)
 {
     struct cu_lock_seen note;
     int rc = 0;
@@ -56,6 +67,7 @@ int cu_lock_take(struct cu_lock *lock, const char *path, const char *job_id, uin
     *lock = (struct cu_lock){.fd = -1, .rank = rank};
     if (snprintf(lock->path, sizeof(lock->path), "%s", path) >= (int)sizeof(lock->path))
         return cu_error_set(err, -ENAMETOOLONG, "%s: name too long", path);
+    snprintf(lock->mount, sizeof(lock->mount), "%s", mount);
     snprintf(lock->job_id, sizeof(lock->job_id), "%s", job_id);
     while (rc == 0) {
         int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -99,9 +111,10 @@ int cu_lock_take(struct cu_lock *lock, const char *path, const char *job_id, uin
 
 static int write_note(struct cu_lock *lock)
 {
-    char text[160];
-    int len = snprintf(text, sizeof(text), "pid %ld\njob %s\ndirs %u\nstarts %u\nrank %u\n",
-                       (long)getpid(), lock->job_id, lock->dirs_made, lock->starts, lock->rank);
+    char text[NOTE_MAX];
+    int len = snprintf(text, sizeof(text),
+                       "pid %ld\njob %s\ndirs %u\nstarts %u\nrank %u" MOUNT "%s\n", (long)getpid(),
+                       lock->job_id, lock->dirs_made, lock->starts, lock->rank, lock->mount);
 
     if (pwrite(lock->fd, text, (size_t)len, 0) != len || ftruncate(lock->fd, len) < 0)
         return errno != 0 ? -errno : -ENOSPC;

@@ -62,12 +62,12 @@ struct cu_job {
         allow_missing; /* --allow-missing 0..CU_JOB_MISSING_MAX: nodes that need not be there */
     bool confirm; /* the launcher reports the end of the launch; without this report the daemons end
                    */
-    char *owner;  /* who launched it, as host/session.h has it; NULL: not known */
-    char *lease;  /* session with whose end the job ends; NULL: none */
-    char *left_out;        /* ranks that the launch went on without, "3,7-9"; NULL: none */
-    bool relay;            /* the launch host reaches no daemon, only hosts through its launcher */
-    char *learn;           /* --learn: name of the recipe; NULL: none */
     bool rewrite_links;    /* --symlinks rewrite: absolute links stay in the view */
+    bool relay;            /* the launch host reaches no daemon, only hosts through its launcher */
+    char *owner;           /* who launched it, as host/session.h has it; NULL: not known */
+    char *lease;           /* session with whose end the job ends; NULL: none */
+    char *left_out;        /* ranks that the launch went on without, "3,7-9"; NULL: none */
+    char *learn;           /* --learn: name of the recipe; NULL: none */
     bool learn_wait;       /* --learn-wait: a node is ready when the recipe's content is here */
     char *recipe;          /* file of that recipe, as the launch host has found it; NULL: none */
     uint32_t group;        /* primary group of who launched it; 0: root's, or not known */

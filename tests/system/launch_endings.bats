@@ -330,7 +330,11 @@ in_job() {
     run -0 as_user alice node1 cat /tmp/alice/live/etc/hostname
     # shellcheck disable=SC2016
     as_user alice node1 sh -c 'COPPER_RSH=$1/rsh $2/stop_copper.sh -v /tmp/alice/live' sh "$CLUSTER_BIN" "$COPPER_BIN"
+    # Killed when the mount had gone and its directory had not.
+    on node2 umount -l /tmp/alice/dead
+    on node2 test -d /tmp/alice/dead
     run -0 on node2 "$COPPER_BIN/copper" epilogue alice
+    run -1 on node2 test -e /tmp/alice/dead
     for node in node1 node2; do
         run -0 on "$node" "$COPPER_BIN/copper" epilogue alice
         [ "$output" = "copper: nothing of alice is here" ]

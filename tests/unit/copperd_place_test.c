@@ -265,11 +265,12 @@ static void test_lock(void **state)
     char expected[256];
 
     (void)state;
-    assert_int_equal(cu_lock_take(&first, at("/lock"), "00112233445566778899aabbccddeeff", 7, &err),
-                     0);
+    assert_int_equal(
+        cu_lock_take(&first, at("/lock"), "/tmp/a/m", "00112233445566778899aabbccddeeff", 7, &err),
+        0);
     assert_int_equal(first.dirs_left, 0);
     assert_int_equal(cu_lock_note(&first, 2), 0);
-    assert_int_equal(cu_lock_take(&second, at("/lock"), "ff", 7, &err), -EBUSY);
+    assert_int_equal(cu_lock_take(&second, at("/lock"), "/tmp/a/m", "ff", 7, &err), -EBUSY);
     snprintf(expected, sizeof(expected),
              "already running on this mount (pid %ld, job 00112233): stop it with stop_copper.sh, "
              "or choose another mount with -v",
@@ -277,16 +278,18 @@ static void test_lock(void **state)
     assert_string_equal(err.text, expected);
     /* Another host of the same job; the same one, started once more. */
     assert_int_equal(
-        cu_lock_take(&second, at("/lock"), "00112233445566778899aabbccddeeff", 8, &err), -EBUSY);
+        cu_lock_take(&second, at("/lock"), "/tmp/a/m", "00112233445566778899aabbccddeeff", 8, &err),
+        -EBUSY);
     assert_non_null(strstr(err.text, "names this host twice"));
     assert_int_equal(
-        cu_lock_take(&second, at("/lock"), "00112233445566778899aabbccddeeff", 7, &err), -EALREADY);
+        cu_lock_take(&second, at("/lock"), "/tmp/a/m", "00112233445566778899aabbccddeeff", 7, &err),
+        -EALREADY);
     cu_lock_release(&second);
     assert_true(exists(at("/lock")));
     cu_lock_release(&first);
     cu_lock_release(&first);
     assert_false(exists(at("/lock")));
-    assert_int_equal(cu_lock_take(&second, at("/lock"), "ff", 7, &err), 0);
+    assert_int_equal(cu_lock_take(&second, at("/lock"), "/tmp/a/m", "ff", 7, &err), 0);
     cu_lock_release(&second);
 }
 
@@ -309,7 +312,7 @@ static void test_lock_tells_its_holders(void **state)
     (void)state;
     assert_int_equal(pipe(up), 0);
     assert_int_equal(pipe(down), 0);
-    assert_int_equal(cu_lock_take(&lock, at("/lock"), "ff", 7, &err), 0);
+    assert_int_equal(cu_lock_take(&lock, at("/lock"), "/tmp/a/m", "ff", 7, &err), 0);
     pid = fork();
     if (pid == 0) { /* the daemon */
         close(down[1]);
@@ -346,13 +349,15 @@ static void test_lock_tells_its_holders(void **state)
 static void test_lock_of_killed(void **state)
 {
     struct cu_lock lock;
+    struct cu_lock_seen seen;
     struct cu_error err;
     int status;
     pid_t pid = fork();
 
     (void)state;
     if (pid == 0) {
-        if (cu_lock_take(&lock, at("/lock"), "00112233445566778899aabbccddeeff", 7, &err) == 0 &&
+        if (cu_lock_take(&lock, at("/lock"), "/tmp/a/m", "00112233445566778899aabbccddeeff", 7,
+                         &err) == 0 &&
             cu_lock_note(&lock, 12) == 0)
             raise(SIGKILL);
         _exit(1);
@@ -360,7 +365,12 @@ static void test_lock_of_killed(void **state)
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFSIGNALED(status));
     assert_true(exists(at("/lock")));
-    assert_int_equal(cu_lock_take(&lock, at("/lock"), "ff", 7, &err), 0);
+    cu_lock_see(at("/lock"), &seen);
+    assert_false(seen.held);
+    assert_int_equal(seen.dirs, 12);
+    assert_string_equal(seen.mount, "/tmp/a/m");
+    cu_lock_unsee(&seen);
+    assert_int_equal(cu_lock_take(&lock, at("/lock"), "/tmp/a/m", "ff", 7, &err), 0);
     assert_int_equal(lock.dirs_left, 12);
     cu_lock_release(&lock);
 }
@@ -372,7 +382,7 @@ static void test_lock_refuses_link(void **state)
 
     (void)state;
     assert_int_equal(symlink(at("/elsewhere"), at("/lock")), 0);
-    assert_int_equal(cu_lock_take(&lock, at("/lock"), "ff", 7, &err), -ELOOP);
+    assert_int_equal(cu_lock_take(&lock, at("/lock"), "/tmp/a/m", "ff", 7, &err), -ELOOP);
     assert_false(exists(at("/elsewhere")));
 }
 

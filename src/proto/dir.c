@@ -247,6 +247,9 @@ bool cu_dir_name_hides(const char *name, size_t name_len)
         ".ifsvar",    /* Isilon */
     };
 
+    for (size_t i = 0; i < name_len; i++)
+        if ((unsigned char)name[i] >= 0x80) /* listed in another form, or in another case */
+            return true;
     if (name_len == 0 || (name[0] != '.' && name[0] != '~'))
         return false;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

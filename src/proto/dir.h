@@ -42,7 +42,8 @@ struct cu_dirent cu_dir_index_entry(const struct cu_dir_index *index, uint32_t i
 int64_t cu_dir_index_find(const struct cu_dir_index *index, const char *name, size_t name_len);
 
 /* Names that may exist in any directory without being listed: entry points to snapshots and to
- * files by number. A listing never proves that they do not exist. */
+ * files by number; and names that are not ASCII, which storage may list in another Unicode form
+ * (ZFS, HFS+). A listing never proves that they do not exist. */
 bool cu_dir_name_hides(const char *name, size_t name_len);
 
 #endif

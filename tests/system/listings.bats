@@ -204,6 +204,22 @@ found() {
     pfs quirk long_names=0
 }
 
+@test "a name in another Unicode form than the listed one is found, after others are not" {
+    local source=$WORK/source/form pfs=$WORK/pfs/form composed=$'caf\xc3\xa9' apart=$'cafe\xcc\x81'
+    pfs quirk normal
+    mkdir "$source"
+    echo text >"$source/$apart"
+    until_true on node3 test -d "$MOUNT$pfs"
+    [ "$(cat "$pfs/$composed")" = text ]
+    run on node3 stat "$MOUNT$pfs/none" "$MOUNT$pfs/none2" "$MOUNT$pfs/"$'\xc3\xa9'
+    [ "$(grep -c "No such file" <<<"$output")" = 3 ]
+    same node3 "$pfs" "$MOUNT$pfs"
+    for node in node3 node2 node1; do
+        [ "$(on "$node" cat "$MOUNT$pfs/$composed" "$MOUNT$pfs/$apart")" = $'text\ntext' ]
+    done
+    pfs quirk normal=0
+}
+
 @test "an extended attribute over the bounds fails alone" {
     local tmpfs=$WORK/tmpfs
     touch "$tmpfs/large" "$tmpfs/many"

@@ -85,6 +85,10 @@ static void doors_that_storage_hides_are_known(void **state)
     assert_false(cu_dir_name_hides(".snapper", 8));
     assert_false(cu_dir_name_hides("zfs", 3));
     assert_false(cu_dir_name_hides("", 0));
+    /* "caf" and an e with an accent, in one piece or two; nor need it be UTF-8 */
+    assert_true(cu_dir_name_hides("caf\xc3\xa9", 5));
+    assert_true(cu_dir_name_hides("cafe\xcc\x81", 6));
+    assert_true(cu_dir_name_hides("\xff", 1));
 }
 
 int main(void)

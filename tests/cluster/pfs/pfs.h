@@ -54,6 +54,7 @@ int cu_pfs_set(const char *name, uint64_t value);
 enum cu_pfs_quirk {
     CU_PFS_QUIRK_BLKSIZE,       /* its value is the st_blksize of files */
     CU_PFS_QUIRK_COARSE,        /* stamps of whole seconds */
+    CU_PFS_QUIRK_CUT_ON,        /* on the mount of that number stamps are whole seconds, from 1 */
     CU_PFS_QUIRK_HIDDEN,        /* ".snap..." and ".zfs" are not listed, and found */
     CU_PFS_QUIRK_INO_DRIFT,     /* inode numbers change each second */
     CU_PFS_QUIRK_INO_EPOCH,     /* inode numbers change with the value: a remount */
@@ -61,6 +62,7 @@ enum cu_pfs_quirk {
     CU_PFS_QUIRK_LONG_NAMES,    /* a name of 300 bytes in each directory */
     CU_PFS_QUIRK_NO_DTYPE,      /* listings say DT_UNKNOWN */
     CU_PFS_QUIRK_NOCASE,        /* names are found whatever their case */
+    CU_PFS_QUIRK_NORMAL,        /* U+00E9 in a name finds what is listed with "e" and U+0301 */
     CU_PFS_QUIRK_SIZE0,         /* files say size 0 and have content */
     CU_PFS_QUIRK_STILL_DIRS,    /* the stamps of directories never move */
     CU_PFS_QUIRKS

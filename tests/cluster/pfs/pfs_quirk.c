@@ -56,6 +56,7 @@ static ino_t ino_of(fuse_req_t req, ino_t ino)
 
 void cu_pfs_quirk_attr(fuse_req_t req, struct stat *st)
 {
+    const struct cu_pfs_mount *mount = fuse_req_userdata(req);
     uint64_t blksize = cu_pfs_quirk(CU_PFS_QUIRK_BLKSIZE);
 
     if (long_fd >= 0 && st->st_dev == long_st.st_dev && st->st_ino == long_st.st_ino)
@@ -69,8 +70,23 @@ void cu_pfs_quirk_attr(fuse_req_t req, struct stat *st)
         st->st_mtim = st->st_ctim = (struct timespec){.tv_sec = STILL_TIME};
         st->st_size = 4096;
     }
-    if (cu_pfs_quirk(CU_PFS_QUIRK_COARSE) > 0)
+    if (cu_pfs_quirk(CU_PFS_QUIRK_COARSE) > 0 ||
+        (mount->index > 0 && cu_pfs_quirk(CU_PFS_QUIRK_CUT_ON) == mount->index))
         st->st_atim.tv_nsec = st->st_mtim.tv_nsec = st->st_ctim.tv_nsec = 0;
+}
+
+/* The composed letter of the name taken apart, as a normalising file system keeps it. */
+static int open_normal(int fd, const char *name)
+{
+    const char *letter = strstr(name, "\xc3\xa9");
+    char apart[LONG_NAME_BYTES];
+
+    if (!letter || snprintf(apart, sizeof apart, "%.*se\xcc\x81%s", (int)(letter - name), name,
+                            letter + 2) >= (int)sizeof apart) {
+        errno = ENOENT;
+        return -1;
+    }
+    return openat(fd, apart, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 }
 
 /* The name in fd that is this one but for its case. */
@@ -109,6 +125,8 @@ int cu_pfs_quirk_open(int fd, const char *name)
     got = openat(fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (got < 0 && errno == ENOENT && cu_pfs_quirk(CU_PFS_QUIRK_NOCASE) > 0)
         got = open_nocase(fd, name);
+    if (got < 0 && errno == ENOENT && cu_pfs_quirk(CU_PFS_QUIRK_NORMAL) > 0)
+        got = open_normal(fd, name);
     return got;
 }
 

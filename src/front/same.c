@@ -90,9 +90,11 @@ static void carry_on(struct cu_front *front, struct cu_front_request *r)
     read_again(front, r);
 }
 
+/* The same time, or the whole second of the other: nodes may see storage through different kernels
+ * or protocols, and a server may keep no more than that. */
 static bool same_time(const struct cu_time *a, const struct cu_time *b)
 {
-    return a->sec == b->sec && a->nsec == b->nsec;
+    return a->sec == b->sec && (a->nsec == b->nsec || a->nsec == 0 || b->nsec == 0);
 }
 
 /* Can the bytes still be the same? */
@@ -251,8 +253,9 @@ static void look_done(struct cu_front *front, struct cu_front_request *r,
                       const struct cu_value *value)
 {
     const struct cu_attr *was = &r->inode->attr;
+    struct cu_version had = cu_version_of(was), has = cu_version_of(&value->attr);
 
-    if (may_be_same(was, value) && !same_time(&value->attr.ctime, &was->ctime))
+    if (may_be_same(was, value) && !cu_version_equal(&had, &has))
         begin_to_compare(front, r, &value->attr);
     else if (is_gone(value->error) || (value->error == 0 && value->attr.ino != was->ino))
         search(front, r, r->inode);

@@ -182,6 +182,19 @@ change_while_read() {
     [ "$verdict" = "version 1 then ESTALE" ]
 }
 
+@test "a node that sees whole seconds of a stamp, where others see all of it" {
+    local file
+    # node3 is the root of one of the trees: of chunks, not of the path, or the other way round.
+    pfs quirk cut_on=3
+    "$probe" make "$source/large" 1 3000
+    "$probe" make "$source/trees" 1 1900
+    for file in large trees; do
+        [ "$(versions "$leaf/$file")" = "version 1" ]
+        [ "$(versions "$leaf/$file" map)" = "version 1" ]
+    done
+    pfs quirk cut_on=0
+}
+
 @test "storage that renumbers inodes with time: a file stays readable, open or not" {
     pfs quirk ino_drift
     waits() {
@@ -241,8 +254,14 @@ assert os.lseek(fd, 0, os.SEEK_HOLE) == os.fstat(fd).st_size' "$drive/$file"
     "$probe" make "$source/known" 1 750
     "$probe" make "$source/large" 1 3000
     on_all stat "$leaf/known" "$leaf/large" >/dev/null
+    # Of some it has shown whole seconds of their stamps, and no other node does.
+    pfs quirk cut_on=1
+    for i in 1 2 3 4; do "$probe" make "$source/cut$i" 1 100; done
+    # shellcheck disable=SC2016
+    on_all sh -c 'stat "$1"/cut[1234] >/dev/null' sh "$leaf"
     kill_for_good node1
-    for file in known large; do
+    pfs quirk cut_on=0
+    for file in known large cut1 cut2 cut3 cut4; do
         for node in node2 node3 node4; do
             [ "$(on "$node" "$probe" read "$leaf/$file")" = "version 1" ]
         done

@@ -219,7 +219,8 @@ until_there() {
     run -0 as_user alice login squeue -h
     [ -z "$output" ]
     "$CLUSTER_BIN/cluster" slurm down "$CLUSTER_DIR"
-    run -1 on_all sh -c 'pgrep "slurmd|munged"'
+    run on_all sh -c 'pgrep "slurmd|munged"' # on none
+    [ -z "$output" ]
     [ -z "$(find /sys/fs/cgroup -maxdepth 2 -name "$name")" ]
 }
 

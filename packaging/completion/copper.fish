@@ -13,6 +13,9 @@ complete -c copper -n '__fish_seen_subcommand_from trace' -F -a 'record show mer
 complete -c copper -n __fish_use_subcommand -a run -d 'runs a command that reads through Copper'
 complete -c copper -n __fish_use_subcommand -a path -d 'the other name of a path'
 complete -c copper -n __fish_use_subcommand -a env -d 'variables with the prefix of the mount'
+complete -c copper -n __fish_use_subcommand -a leaks -d 'what a command reads past Copper'
+complete -c copper -n '__fish_seen_subcommand_from leaks' -s o -l output -r -F -d 'where the list goes'
+complete -c copper -n '__fish_seen_subcommand_from leaks' -l over -x -a '(__fish_complete_directories)' -d 'count as shared, too'
 complete -c copper -n '__fish_seen_subcommand_from run' -l over -x -a '(__fish_complete_directories)' -d 'serve these'
 complete -c copper -n '__fish_seen_subcommand_from run' -l not -x -a '(__fish_complete_directories)' -d 'leave these'
 complete -c copper -n '__fish_seen_subcommand_from run' -l rw -x -a '(__fish_complete_directories)' -d 'the job writes there'
@@ -25,9 +28,9 @@ complete -c copper -n __fish_use_subcommand -a config -d 'each setting of a laun
 complete -c copper -n __fish_use_subcommand -a help -d 'help on a command'
 complete -c copper -n __fish_use_subcommand -l version -d version
 complete -c copper -l help -d help
-complete -c copper -n 'not __fish_use_subcommand; and not __fish_seen_subcommand_from config epilogue' -s v -l mount -x -a '(__fish_complete_directories)' -d mount
+complete -c copper -n 'not __fish_use_subcommand; and not __fish_seen_subcommand_from config epilogue leaks' -s v -l mount -x -a '(__fish_complete_directories)' -d mount
 complete -c copper -n '__fish_seen_subcommand_from status stats stop' -l all -d 'the whole job'
-complete -c copper -n '__fish_seen_subcommand_from status stats doctor config trace' -l json -d 'for programs'
+complete -c copper -n '__fish_seen_subcommand_from status stats doctor config trace leaks' -l json -d 'for programs'
 complete -c copper -n '__fish_seen_subcommand_from status' -l wait -d 'until all nodes are ready'
 complete -c copper -n '__fish_seen_subcommand_from status' -l timeout -x -d 'longest wait, seconds'
 complete -c copper -n '__fish_seen_subcommand_from stats' -l nodes -d 'a line a node'
@@ -35,8 +38,8 @@ complete -c copper -n '__fish_seen_subcommand_from stats' -l latency -d 'how lon
 complete -c copper -n '__fish_seen_subcommand_from stop' -l here -d 'this node only'
 complete -c copper -n '__fish_seen_subcommand_from stop' -l job-id -x -d 'job'
 complete -c copper -n '__fish_seen_subcommand_from refresh' -F
-complete -c copper -n '__fish_seen_subcommand_from run' -a '(__fish_complete_subcommand --fcs-skip=2)'
-complete -c copper -n '__fish_seen_subcommand_from help' -a 'status stats stop refresh doctor epilogue run path env config trace'
+complete -c copper -n '__fish_seen_subcommand_from run leaks' -a '(__fish_complete_subcommand --fcs-skip=2)'
+complete -c copper -n '__fish_seen_subcommand_from help' -a 'status stats stop refresh doctor epilogue run path env leaks config trace'
 # config takes the options of a launch.
 complete -c copper -n '__fish_seen_subcommand_from config' -a '(__copper_of_launch)'
 function __copper_of_launch

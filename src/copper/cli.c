@@ -45,6 +45,8 @@ static const struct known_option {
     {'S', "--shell", "SHELL", "bash, zsh, csh or fish (by $SHELL)"},
     {'u', "--undo", NULL, "the original paths again"},
     {'L', "--latency", NULL, "how long answers took, by operation"},
+    {'O', "--output", "FILE", "write the list there, not to standard error (-o is the same)"},
+    {'d', "--over", "DIR,...", "these directories count as shared storage, too"},
 };
 #define KNOWN_COUNT (sizeof(known_options) / sizeof(known_options[0]))
 
@@ -204,6 +206,7 @@ static int take_option(struct cu_cli_options *options, char letter, const char *
         options->job_id = value;
         return -1;
     case 'o':
+    case 'd':
         return take_list(&options->over, "--over", value);
     case 'x':
         return take_list(&options->without, "--not", value);
@@ -211,6 +214,9 @@ static int take_option(struct cu_cli_options *options, char letter, const char *
         return take_list(&options->rw, "--rw", value);
     case 'S':
         options->shell = value;
+        return -1;
+    case 'O':
+        options->output = value;
         return -1;
     default:
         take_flag(options, letter);
@@ -229,7 +235,8 @@ int cu_cli_parse(const struct cu_command *command, int argc, char **argv,
     optind = 0; /* glibc: begin anew */
     for (;;) {
         const char *word = argv[optind == 0 && argc > 0 ? 1 : optind];
-        int c = getopt_long(argc, argv, "+:v:h", longs, NULL);
+        bool output = strchr(command->options, 'O');
+        int c = getopt_long(argc, argv, output ? "+:v:ho:" : "+:v:h", longs, NULL);
         int status;
 
         if (c == -1)
@@ -240,6 +247,8 @@ int cu_cli_parse(const struct cu_command *command, int argc, char **argv,
         }
         if (c == '?' || c == ':')
             return refuse_option(command, c, word);
+        if (c == 'o')
+            c = 'O';
         status = take_option(options, (char)(c > LONG ? c - LONG : c), optarg);
         if (status >= 0)
             return status;

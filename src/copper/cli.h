@@ -34,7 +34,7 @@ struct cu_command {
 
 extern const struct cu_command cu_command_status, cu_command_stats, cu_command_stop,
     cu_command_epilogue, cu_command_refresh, cu_command_doctor, cu_command_run, cu_command_config,
-    cu_command_trace, cu_command_job, cu_command_path, cu_command_env;
+    cu_command_trace, cu_command_job, cu_command_path, cu_command_env, cu_command_leaks;
 
 #define CU_CLI_LISTS_MAX 32u
 
@@ -46,12 +46,12 @@ struct cu_cli_lists {
 
 /* Options of the commands, by the letters of cu_command.options: v -v/--mount, j --json, a --all,
  * n --nodes, h --here, w --wait, t --timeout, i --job-id, o --over, x --not, r --rw, s --show,
- * p --prefix-instead, S --shell, u --undo, L --latency. */
+ * p --prefix-instead, S --shell, u --undo, L --latency, O -o/--output, d --over of copper leaks. */
 struct cu_cli_options {
     char mount[CU_PATH_MAX]; /* normal form; the default when not given */
     bool mount_given, json, all, nodes, here, wait, show, prefix_instead, undo, latency;
     struct cu_cli_lists over, without, rw; /* each value: directories with commas */
-    const char *shell;                     /* NULL: not given */
+    const char *shell, *output;            /* NULL: not given */
     uint32_t timeout_s;                    /* 0: not given */
     const char *job_id;                    /* 32 hex digits or NULL; borrowed */
     int first;                             /* index of the first operand in argv */

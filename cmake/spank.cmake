@@ -8,7 +8,8 @@ if(CU_SLURM AND CU_SLURM_INCLUDE)
   # Compiled once more, for the plugin. Not told to clang-tidy, which would look at each file twice: clang 14
   # takes the va_list of the second for uninitialised.
   add_library(spank_shared OBJECT src/base/error.c src/base/path.c src/base/text.c
-    src/host/mountinfo.c src/host/mounts.c src/host/process.c src/host/readfile.c src/host/rundir.c)
+    src/host/mountinfo.c src/host/mounts.c src/host/process.c src/host/readfile.c src/host/rundir.c
+    src/host/session.c)
   set_target_properties(spank_shared PROPERTIES POSITION_INDEPENDENT_CODE ON EXPORT_COMPILE_COMMANDS OFF)
   add_library(spank_copper MODULE ${cu_spank} $<TARGET_OBJECTS:spank_shared>)
   set_target_properties(spank_copper PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})

@@ -41,15 +41,20 @@ groups=
 for group in ${groups:-""}; do
     nodes_of "$group" >"$files/job.$group"
 done
-# A node is called by its address where its name is none (hosts.sh): "ADDRESS NODE" for each.
-if [ -n "$(cat "$files"/job.* | awk 'FILENAME == ARGV[1] { of_job[$0]; next } !($0 in of_job)' - "$hosts")" ]; then
-    scontrol show node -o 2>/dev/null |
-        sed -n 's/^NodeName=\([^ ]*\) .*NodeAddr=\([^ ]*\) .*/\2 \1/p' >"$files/addresses"
-else
-    : >"$files/addresses"
-fi
-awk 'FILENAME == ARGV[1] { node[$1] = $2; next } { print $0 in node ? node[$0] : $0 }' \
-    "$files/addresses" "$hosts" >"$files/wanted"
+# Users call nodes by longer names, or in capitals: "HOST NODE" for each whose name without domain is that of one
+# node of the job, whatever its case. A node is called by its address where its name is none (hosts.sh): "ADDRESS
+# NODE".
+cat "$files"/job.* | awk '
+    function label(name) { sub(/[.].*/, "", name); return tolower(name) }
+    FILENAME == "-" { of_job[$0]; l = label($0); one[l] = seen[l]++ ? "" : $0; next }
+    $0 in of_job { next }
+    $0 !~ /^[0-9.]*$/ && one[label($0)] != "" { print $0, one[label($0)]; next }
+    { print "? ?" }' - "$hosts" >"$files/called"
+: >"$files/addresses"
+! grep -q '^? ' "$files/called" || scontrol show node -o 2>/dev/null |
+    sed -n 's/^NodeName=\([^ ]*\) .*NodeAddr=\([^ ]*\) .*/\2 \1/p' >"$files/addresses"
+awk 'FILENAME != ARGV[3] { node[$1] = $2; next } { print $0 in node ? node[$0] : $0 }' \
+    "$files/addresses" "$files/called" "$hosts" >"$files/wanted"
 # A node that is down or does not respond blocks a step for all nodes, so no step has it: commands that run
 # after a failure, and a launch that may go on without it, must reach the others.
 sinfo -h -N -o '%N %T' 2>/dev/null | sed -n 's/^\([^ ]*\) \(down.*\|[^ ]*\*\|powered_down.*\)$/\1/p' |
@@ -65,7 +70,7 @@ cat "$files"/job.* | awk -v job="$SLURM_JOB_ID" 'FILENAME == ARGV[1] { dead[$0];
     $0 in dead { print $0 " 1 is down or does not respond, as Slurm says"; next }
     !($0 in of_job) { print $0 " 1 not a node of the Slurm job " job }' \
     "$files/dead" - "$files/wanted" >"$files/outside"
-names=$(cat "$files/addresses")
+names=$(cat "$files/addresses") # who reads the lines knows the other names itself
 
 # srun has a second process that kills the step with SIGKILL when srun itself is killed. At the end of a
 # batch script this happens, and the daemons would have no time to unmount. Without that process the step
@@ -136,7 +141,8 @@ as_called() {
     fi
     while read -r node rest; do
         host=$(printf '%s\n' "$names" | awk -v node="$node" '$2 == node { print $1; exit }')
-        printf '%s %s \n' "${host:-$node}" "$rest"
+        case $rest in *" "*) ;; *) rest="$rest " ;; esac # the blank before a text that is empty
+        printf '%s %s\n' "${host:-$node}" "$rest"
     done
 }
 
@@ -147,4 +153,4 @@ stays
 pass
 for group in ${groups:-""}; do
     step "$group" sh -c "$on_node" "$how" "$input" "$run_dir" "$@" &
-done | made | report 'srun: ' | as_called
+done | made | report 'srun: ' 's/^srun: cluster configuration lacks support for cpu binding$//' | as_called

@@ -1,5 +1,5 @@
 # Spack recipe of Copper, for a site's own repository: copy it to REPO/packages/copper/package.py.
-# Python's syntax was checked; it has not been run by Spack.
+# A test executes it with a stand-in for Spack's modules; Spack itself has not run it.
 # SPDX-License-Identifier: BSD-3-Clause
 from spack.package import *
 

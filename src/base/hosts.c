@@ -2,11 +2,12 @@
 /* Host lists, whatever wrote them: a person, Slurm (brackets), PBS (one line a slot, so a node
  * repeats a hundred times) or a machine file of some MPI. The result is the rank order of the job,
  * so it must not depend on the order of the input. Names are used as arguments of ssh and in file
- * names, so only plain host names are accepted. */
+ * names, so only plain host names and addresses are accepted. */
 #include "base/error.h"
 #include "base/hostlist.h"
 #include "base/parse.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -33,8 +34,26 @@ static bool is_name_byte(char c)
     return isalnum((unsigned char)c) || c == '.' || c == '-' || c == '_';
 }
 
+/* An IPv6 address into its usual form, with which those of interfaces are compared. */
+static bool make_address(const char *text, size_t len, char out[INET6_ADDRSTRLEN])
+{
+    char given[INET6_ADDRSTRLEN];
+    struct in6_addr address;
+
+    if (len >= sizeof(given) || !memchr(text, ':', len))
+        return false;
+    memcpy(given, text, len);
+    given[len] = '\0';
+    return inet_pton(AF_INET6, given, &address) == 1 &&
+           inet_ntop(AF_INET6, &address, out, INET6_ADDRSTRLEN);
+}
+
 bool cu_parse_is_host(const char *name, size_t len)
 {
+    char address[INET6_ADDRSTRLEN];
+
+    if (make_address(name, len, address))
+        return true;
     if (len == 0 || len > CU_HOST_NAME_MAX || name[0] == '-' || name[0] == '.')
         return false;
     for (size_t i = 0; i < len; i++)
@@ -110,10 +129,18 @@ static int add_name(struct gather *g, const char *name, size_t len)
 {
     struct cu_hosts *hosts = g->hosts;
     const char *last = hosts->count > 0 ? hosts->names[hosts->count - 1] : NULL;
+    char address[INET6_ADDRSTRLEN];
     int rc;
 
     if (!cu_parse_is_host(name, len))
-        return refuse(g, "is not a host name; allowed are letters, digits, '.', '-' and '_'");
+        return refuse(g, "is not a host name; allowed are letters, digits, '.', '-' and '_', and "
+                         "IPv6 addresses");
+    if (make_address(name, len, address)) {
+        if (strncmp(address, "fe80:", 5) == 0)
+            return refuse(g, "is an address of one link only, which the other hosts do not reach");
+        name = address;
+        len = strlen(address);
+    }
     if (!g->as_given && last && strncmp(last, name, len) == 0 && last[len] == '\0')
         return 0;
     rc = make_room(g);
@@ -206,23 +233,35 @@ static int expand(struct gather *g, char name[CU_HOST_NAME_MAX + 1], size_t len,
     return 0;
 }
 
+/* Is at[0..len) ":N"? */
+static bool is_slots(const char *at, size_t len)
+{
+    for (size_t i = 1; i < len; i++)
+        if (!isdigit((unsigned char)at[i]))
+            return false;
+    return len > 1 && at[0] == ':';
+}
+
+/* "node1", "node1:4", "node[1-3]:4", "2001:db8::1", "[2001:db8::1]:4". */
 static int take_host_word(struct gather *g)
 {
     char name[CU_HOST_NAME_MAX + 1];
-    size_t len = (size_t)g->word_len;
-    const char *colon = memchr(g->word, ':', len);
+    size_t len = (size_t)g->word_len, rest;
+    const char *word = g->word, *colon = memchr(word, ':', len);
+    const char *close = word[0] == '[' ? memchr(word, ']', len) : NULL;
 
-    if (colon) {
-        size_t slots = len - (size_t)(colon + 1 - g->word);
-
-        len = (size_t)(colon - g->word);
-        for (size_t i = 1; i <= slots; i++)
-            if (!isdigit((unsigned char)colon[i]))
-                return refuse(g, "has no number of slots behind the ':'");
-        if (slots == 0)
-            return refuse(g, "has no number of slots behind the ':'");
+    if (close && memchr(word, ':', (size_t)(close - word))) { /* no list of numbers */
+        rest = len - (size_t)(close + 1 - word);
+        if (rest > 0 && !is_slots(close + 1, rest))
+            return refuse(g, "has no number of slots behind the ']'");
+        return add_name(g, word + 1, (size_t)(close - word) - 1);
     }
-    return expand(g, name, 0, g->word, len);
+    rest = colon ? len - (size_t)(colon - word) : 0;
+    if (rest > 1 && memchr(colon + 1, ':', rest - 1)) /* two of them: an address */
+        return expand(g, name, 0, word, len);
+    if (colon && !is_slots(colon, rest))
+        return refuse(g, "has no number of slots behind the ':'");
+    return expand(g, name, 0, word, len - rest);
 }
 
 /* Length of the word at p: up to a blank or a comma, which are part of the word in brackets. */

@@ -20,7 +20,8 @@ int cu_parse_natural_compare(const char *a, const char *b);
  * runs to the end of the line; "name:slots" and "name slots=2" (machine files) keep the name only;
  * "node[01-03,7]" is expanded. Repeats are dropped, order is natural. A name is letters, digits,
  * '.', '-', '_', does not start with '-' or '.' (it becomes an argument of ssh) and has at most
- * CU_HOST_NAME_MAX bytes. */
+ * CU_HOST_NAME_MAX bytes; or it is an IPv6 address ("2001:db8::1", "[2001:db8::1]:slots"), which
+ * becomes inet_ntop's form of it, without brackets. */
 struct cu_hosts {
     char **names; /* owned */
     size_t count;

@@ -155,7 +155,9 @@ static int refuse_option(const struct cu_command *command, int c, const char *wo
 
 static int take_mount(struct cu_cli_options *options, const char *value)
 {
-    if (cu_path_normalise(value, options->mount) < 0)
+    int rc = cu_rundir_mount(value, getuid(), options->mount);
+
+    if (rc != 0)
         return cu_cli_fail(CU_EXIT_USAGE,
                            "-v: \"%s\" is not a mount directory; allowed is an absolute path",
                            value);
@@ -227,6 +229,7 @@ static int take_option(struct cu_cli_options *options, char letter, const char *
 int cu_cli_parse(const struct cu_command *command, int argc, char **argv,
                  struct cu_cli_options *options)
 {
+    int rc = 0;
     struct option longs[KNOWN_COUNT + 2];
 
     memset(options, 0, sizeof(*options));
@@ -254,7 +257,9 @@ int cu_cli_parse(const struct cu_command *command, int argc, char **argv,
             return status;
     }
     options->first = optind;
-    if (!options->mount_given && cu_rundir_default_mount(getuid(), options->mount) != 0)
+    if (!options->mount_given)
+        rc = cu_rundir_default_mount(getuid(), options->mount);
+    if (rc != 0)
         return cu_cli_fail(CU_EXIT_USAGE,
                            "COPPER_MOUNT: is not a mount directory; allowed is an absolute path");
     if (optind < argc && !command->operands)

@@ -274,6 +274,13 @@ static int launch(int argc, char **argv)
         cu_job_free(&options.job);
         return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
     }
+    if (strstr(options.job.mount_dir, "%j") || strstr(options.job.log_dir, "%j")) {
+        status = cu_cli_fail(
+            CU_EXIT_USAGE, "\"%s\" has %%j for the number of the scheduler's job, and this is none",
+            strstr(options.job.mount_dir, "%j") ? options.job.mount_dir : options.job.log_dir);
+        cu_job_free(&options.job);
+        return status;
+    }
     options.job.confirm = true;
     if (note_owner(&options.job) != 0) {
         cu_job_free(&options.job);
@@ -296,7 +303,8 @@ static void stop_help(void)
     puts("usage: stop_copper.sh [-v MOUNT] [-H HOSTS]\n\n"
          "Stops Copper on all nodes of the job and takes away what it left. Harmless when nothing\n"
          "runs.\n\n"
-         "  -v MOUNT       mount directory ($COPPER_MOUNT, else /tmp/$USER/copper)\n"
+         "  -v MOUNT       mount directory ($COPPER_MOUNT, else /tmp/$USER/copper);\n"
+         "                 %j in it is the number of the job\n"
          "  -H HOSTS       also on these: host file, or hosts with commas\n"
          "  --all          also when another job or session has launched it\n"
          "  -h, --help     this text\n"
@@ -361,7 +369,7 @@ static int stop(int argc, char **argv)
     if (check_limits() != 0)
         return CU_EXIT_FAILED;
     if (mount) {
-        rc = cu_path_normalise(mount, mount_dir);
+        rc = cu_rundir_mount(mount, getuid(), mount_dir);
     } else {
         rc = cu_rundir_default_mount(getuid(), mount_dir);
         mount = getenv("COPPER_MOUNT");

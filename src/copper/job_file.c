@@ -63,11 +63,12 @@ static int refuse_live(const char *path, const struct cu_job *old, struct cu_err
         strftime(since, sizeof(since), "%Y-%m-%d %H:%M", &tm);
     return cu_error_set(err, -EEXIST,
                         "a job with %zu node%s already runs on %s (since %s%s%s): stop it with "
-                        "stop_copper.sh%s or use -v",
+                        "stop_copper.sh%s or use -v%s",
                         old->hosts.count, old->hosts.count == 1 ? "" : "s", old->mount_dir, since,
                         cu_session_is_job(old->owner) ? ", launched by " : "",
                         cu_session_is_job(old->owner) ? old->owner : "",
-                        cu_session_is_other(old->owner) ? " --all" : "");
+                        cu_session_is_other(old->owner) ? " --all" : "",
+                        cu_session_is_job(old->owner) ? ", such as -v /tmp/%u/copper-%j" : "");
 }
 
 /* -EEXIST when the file's job lives; 0 when the file has gone. */

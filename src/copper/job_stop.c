@@ -66,7 +66,9 @@ void cu_job_stop_each(const struct cu_hosts *hosts, const char *mount_dir, const
         }
         if (stop->silent++ == 0)
             snprintf(stop->first, sizeof(stop->first), "%.100s: %.140s", hosts->names[i],
-                     host->text ? host->text : "no answer");
+                     host->text ? host->text
+                     : s.text   ? s.text
+                                : "no answer");
     }
     cu_launcher_free(&s);
 }

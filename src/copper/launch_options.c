@@ -34,7 +34,8 @@ static const struct launch_option {
     {'l', "log_level", "LEVEL", "1 (most) to 5 (least), 6 none (6)"},
     {'t', "log_type", "TYPE", "file, stdout or file_and_stdout (file)"},
     {'d', "log_dir", "DIR", "where log files go"},
-    {'v', "mount", "MOUNT", "mount directory ($COPPER_MOUNT, else /tmp/$USER/copper)"},
+    {'v', "mount", "MOUNT",
+     "mount directory ($COPPER_MOUNT, else /tmp/$USER/copper); %j: the job's number"},
     {'T', "trees", "N", "number of trees, each with its own root (1)"},
     {'k', "fanout", "N", "children of a node (chosen from the number of nodes)"},
     {'M', "max_cacheable_bytes", "SIZE", "larger files are read from storage by each node (10MB)"},
@@ -106,6 +107,9 @@ void cu_launch_help(const char *site)
 static int set_option(struct cu_launch_options *options, int letter, const char *value,
                       struct cu_error *err)
 {
+    char path[CU_PATH_MAX];
+    int rc = -EINVAL;
+
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct launch_option *o = &launch_options[i];
         char label[LEFT_MAX];
@@ -114,6 +118,10 @@ static int set_option(struct cu_launch_options *options, int letter, const char 
             continue;
         label_of(o, label);
         options->by_word |= UINT32_C(1) << (unsigned)cu_job_option_find(o->name, strlen(o->name));
+        if (letter == 'v' || letter == 'd')
+            rc = cu_rundir_mount(value, CU_RUNDIR_SELF, path);
+        if (rc == 0)
+            value = path;
         return cu_job_set(&options->job, o->name, o->value ? value : "yes", label, err);
     }
     return cu_error_set(err, -EINVAL, "-%c: there is no such option; see launch_copper.sh --help",

@@ -172,7 +172,8 @@ out:
 
 static size_t label_length(const char *name)
 {
-    return strspn(name, "0123456789.") == strlen(name) ? 0 : strcspn(name, ".");
+    return strspn(name, "0123456789.") == strlen(name) || strchr(name, ':') ? 0
+                                                                            : strcspn(name, ".");
 }
 
 /* The one host with the same first label: a node may report a longer or a shorter name of
@@ -185,7 +186,7 @@ static struct cu_launcher_host *find_label(struct cu_launcher *s, const char *na
     for (size_t i = 0; len > 0 && i < s->hosts->count; i++) {
         const char *host = s->hosts->names[i];
 
-        if (strncmp(host, name, len) != 0 || label_length(host) != len)
+        if (strncasecmp(host, name, len) != 0 || label_length(host) != len)
             continue;
         if (found)
             return NULL;
@@ -210,6 +211,38 @@ static struct cu_launcher_host *find_host(struct cu_launcher *s, const char *nam
             low = middle + 1;
     }
     return find_label(s, name);
+}
+
+/* Is name[0..len) a name of host? Nodes know longer and shorter ones of themselves. */
+static bool names_host(const char *name, size_t len, const char *host)
+{
+    size_t label = label_length(host), whole = strlen(host);
+
+    if (len == whole && strncasecmp(name, host, len) == 0)
+        return true;
+    return label > 0 && len >= label && (len == label || name[label] == '.') &&
+           strncasecmp(name, host, label) == 0 && (label == whole || len == label);
+}
+
+/* What a program of Copper's on that host has said, without the words by which it introduces
+ * itself: "copperd: node2: " in front of it. Whoever prints it names the host. */
+static const char *without_names(const char *text, const char *host)
+{
+    static const char *const programs[] = {"copperd: ", "copper: "};
+
+    for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
+        size_t len = strlen(programs[i]);
+        const char *end;
+
+        if (strncmp(text, programs[i], len) != 0)
+            continue;
+        text += len;
+        end = strstr(text, ": "); /* an address has colons, too */
+        if (end && names_host(text, (size_t)(end - text), host))
+            text = end + 2;
+        return text;
+    }
+    return text;
 }
 
 static void say(char **at, const char *text)
@@ -252,7 +285,7 @@ static void take_line(struct cu_launcher *s, char *line)
         return;
     }
     host->tried = true;
-    say(&host->text, text);
+    say(&host->text, without_names(text, s->hosts->names[host - s->of]));
     if (strcmp(status, "-") == 0 || strcmp(status, "+") == 0 || host->state != CU_LAUNCHER_RUNS)
         return;
     if (strcmp(status, "0") == 0) {

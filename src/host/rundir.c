@@ -7,6 +7,7 @@
 #include "host/rundir.h"
 
 #include "base/hash.h"
+#include "host/session.h"
 #include "host/trust.h"
 
 #include <dirent.h>
@@ -20,6 +21,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#define USER_BYTES 256
 
 static bool is_given(void)
 {
@@ -205,25 +208,62 @@ static bool is_dir_name(const char *name)
            strcmp(name, "..") != 0;
 }
 
-int cu_rundir_default_mount(uid_t uid, char out[CU_PATH_MAX])
+/* $USER, else the name of uid, else its number; room is memory for it. */
+static const char *user_name(uid_t uid, char room[USER_BYTES])
 {
-    const char *given = getenv("COPPER_MOUNT");
     const char *user = getenv("USER");
-    char entry_text[4096], number[24];
     struct passwd entry, *found = NULL;
-    int len;
+    char entry_text[4096];
 
-    if (given && given[0] != '\0') {
-        len = cu_path_normalise(given, out);
-        return len < 0 ? len : 0;
-    }
+    if (is_dir_name(user))
+        return user;
     if (uid == CU_RUNDIR_SELF)
         uid = getuid();
-    if (!is_dir_name(user)) {
-        snprintf(number, sizeof(number), "%lu", (unsigned long)uid);
-        getpwuid_r(uid, &entry, entry_text, sizeof(entry_text), &found);
-        user = found && is_dir_name(found->pw_name) ? found->pw_name : number;
+    getpwuid_r(uid, &entry, entry_text, sizeof(entry_text), &found);
+    if (found && is_dir_name(found->pw_name))
+        snprintf(room, USER_BYTES, "%s", found->pw_name);
+    else
+        snprintf(room, USER_BYTES, "%lu", (unsigned long)uid);
+    return room;
+}
+
+int cu_rundir_mount(const char *given, uid_t uid, char out[CU_PATH_MAX])
+{
+    char path[CU_PATH_MAX], job[CU_SESSION_MAX], room[USER_BYTES];
+    size_t len = 0;
+    bool in_job;
+    int rc;
+
+    cu_session_job(job);
+    for (char *p = job; *p != '\0'; p++)
+        if (*p == '/')
+            *p = '_';
+    in_job = is_dir_name(job);
+    while (*given != '\0') {
+        bool is_job = in_job && strncmp(given, "%j", 2) == 0;
+        bool is_user = strncmp(given, "%u", 2) == 0;
+        const char *part = is_job ? job : is_user ? user_name(uid, room) : given;
+        size_t size = is_job || is_user ? strlen(part) : 1;
+
+        if (len + size >= sizeof(path))
+            return -ENAMETOOLONG;
+        memcpy(path + len, part, size);
+        len += size;
+        given += is_job || is_user ? 2 : 1;
     }
+    path[len] = '\0';
+    rc = cu_path_normalise(path, out);
+    return rc < 0 ? rc : 0;
+}
+
+int cu_rundir_default_mount(uid_t uid, char out[CU_PATH_MAX])
+{
+    const char *given = getenv("COPPER_MOUNT"), *user;
+    char room[USER_BYTES];
+
+    if (given && given[0] != '\0')
+        return cu_rundir_mount(given, uid, out);
+    user = user_name(uid, room);
     if (strlen(user) > CU_NAME_MAX)
         return -ENAMETOOLONG;
     snprintf(out, CU_PATH_MAX, "/tmp/%s/copper", user);

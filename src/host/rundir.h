@@ -32,9 +32,14 @@ __attribute__((warn_unused_result)) int cu_rundir_find(uid_t uid, char out[CU_PA
  * -ENAMETOOLONG (also when "sock" or "view" is too long for a Unix socket). */
 __attribute__((warn_unused_result)) int cu_rundir_file(const char *run_dir, const char *mount_dir,
                                                        const char *suffix, char out[CU_PATH_MAX]);
-/* The default mount directory: $COPPER_MOUNT, else /tmp/$USER/copper (the name of uid when USER is
- * not set or cannot be a directory's name, its number when it has no name). 0, -EINVAL when the
- * variable is not an absolute path, -ENAMETOOLONG. */
+/* A mount directory as people write it: %j becomes the number of the scheduler's job, %u the name
+ * of uid ($USER), then the path its normal form. Where this is no job, %j stays: the text may be
+ * for a job that is yet to come. 0, -EINVAL when it is not absolute, -ENAMETOOLONG. */
+__attribute__((warn_unused_result)) int cu_rundir_mount(const char *given, uid_t uid,
+                                                        char out[CU_PATH_MAX]);
+/* The default mount directory: $COPPER_MOUNT as above, else /tmp/$USER/copper (the name of uid when
+ * USER is not set or cannot be a directory's name, its number when it has no name). Errors as
+ * cu_rundir_mount's, about the variable. */
 __attribute__((warn_unused_result)) int cu_rundir_default_mount(uid_t uid, char out[CU_PATH_MAX]);
 
 #endif

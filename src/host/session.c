@@ -80,18 +80,37 @@ void cu_session_text(char out[CU_SESSION_MAX])
         snprintf(out, CU_SESSION_MAX, WORD " %s %ld %llu", here, leader, start);
 }
 
-void cu_session_owner(char out[CU_SESSION_MAX])
+/* The scheduler whose job this is, and the job's number; NULL: none. */
+static const struct scheduler *find_job(const char **id)
 {
     for (size_t i = 0; i < SCHEDULER_COUNT; i++) {
-        const char *id = getenv(schedulers[i].variable);
-
+        *id = getenv(schedulers[i].variable);
         /* other programs use JOB_ID, too */
-        if (!is_word(id) || (strcmp(schedulers[i].name, "sge") == 0 && !getenv("SGE_ROOT")))
-            continue;
-        snprintf(out, CU_SESSION_MAX, "%s %s", schedulers[i].name, id);
-        return;
+        if (is_word(*id) && (strcmp(schedulers[i].name, "sge") != 0 || getenv("SGE_ROOT")))
+            return &schedulers[i];
     }
-    cu_session_text(out);
+    return NULL;
+}
+
+void cu_session_owner(char out[CU_SESSION_MAX])
+{
+    const char *id;
+    const struct scheduler *scheduler = find_job(&id);
+
+    if (scheduler)
+        snprintf(out, CU_SESSION_MAX, "%s %s", scheduler->name, id);
+    else
+        cu_session_text(out);
+}
+
+void cu_session_job(char out[CU_SESSION_MAX])
+{
+    const char *whole = getenv("SLURM_HET_JOB_ID"), *id;
+    const struct scheduler *scheduler = find_job(&id);
+
+    if (scheduler && strcmp(scheduler->name, "slurm") == 0 && is_word(whole))
+        id = whole; /* components have numbers of their own, too */
+    snprintf(out, CU_SESSION_MAX, "%s", scheduler ? id : "");
 }
 
 bool cu_session_is_job(const char *owner)

@@ -475,21 +475,24 @@ void cu_job_free(struct cu_job *job)
 /* Length of the first label; 0 for an address, whose first number says nothing about the host. */
 static size_t label_length(const char *name)
 {
-    return strspn(name, "0123456789.") == strlen(name) ? 0 : strcspn(name, ".");
+    return strspn(name, "0123456789.") == strlen(name) || strchr(name, ':') ? 0
+                                                                            : strcspn(name, ".");
 }
 
 int64_t cu_job_rank_of(const struct cu_job *job, const char *name)
 {
     size_t len = label_length(name);
-    int64_t found = -ENOENT;
+    int64_t same = -ENOENT, found = -ENOENT;
 
     for (size_t i = 0; i < job->hosts.count; i++) {
         const char *host = job->hosts.names[i];
 
         if (strcmp(host, name) == 0)
             return (int64_t)i;
-        if (len > 0 && label_length(host) == len && memcmp(host, name, len) == 0)
+        if (strcasecmp(host, name) == 0)
+            same = same == -ENOENT ? (int64_t)i : -ENOTUNIQ;
+        if (len > 0 && label_length(host) == len && strncasecmp(host, name, len) == 0)
             found = found == -ENOENT ? (int64_t)i : -ENOTUNIQ;
     }
-    return found;
+    return same != -ENOENT ? same : found;
 }

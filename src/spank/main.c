@@ -184,14 +184,17 @@ int slurm_spank_local_user_init(spank_t spank, int argc, char **argv)
 /* The mount that the job's tasks see. 0, or -errno: no valid name. */
 static int find_mount(spank_t spank, const struct cu_wish *wish, uid_t uid, char out[CU_PATH_MAX])
 {
+    static const char *const told[] = {"USER", "SLURM_JOB_ID", "SLURM_HET_JOB_ID"};
     char value[CU_PATH_MAX];
     const char *word = cu_wish_mount(wish);
 
     /* this process is about to be replaced: its environment is its own */
     unsetenv(ENV_MOUNT);
-    unsetenv("USER");
-    if (spank_getenv(spank, "USER", value, sizeof(value)) == ESPANK_SUCCESS)
-        setenv("USER", value, 1);
+    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+        unsetenv(told[i]);
+        if (spank_getenv(spank, told[i], value, sizeof(value)) == ESPANK_SUCCESS)
+            setenv(told[i], value, 1);
+    }
     if (word)
         setenv(ENV_MOUNT, word, 1);
     else if (spank_getenv(spank, ENV_MOUNT, value, sizeof(value)) == ESPANK_SUCCESS)

@@ -247,7 +247,7 @@ END
     run -1 launch -H node1,node2
     on node2 umount /tmp
     [ "${#lines[@]}" = 2 ]
-    [[ ${lines[1]} == "copper: node2: copperd: node2: run directory /tmp/copper-0: "*"No space left on device" ]]
+    [[ ${lines[1]} == "copper: node2: run directory /tmp/copper-0: "*"No space left on device" ]]
     on login mount -t tmpfs -o nr_inodes=1 none /tmp
     run -1 launch -H node1
     [[ $output == "copper: run directory /tmp/copper-0: "*"No space left on device" ]]

@@ -81,7 +81,7 @@ give_port() {
 @test "--allow-missing: a node whose port is taken" {
     take_port node2 21007
     run -0 launch -H "$nodes" --allow-missing 1 -p 21007 -s 12
-    [[ $output == *"went on without node2: copperd: node2: port 21007 is in use on this host"* ]]
+    [[ $output == *"went on without node2: port 21007 is in use on this host"* ]]
     [[ $output == *"copper: up: node[1,3-4]"* ]]
     give_port
     run -0 stop
@@ -152,7 +152,7 @@ give_port() {
     # shellcheck disable=SC2016
     run -1 as_user alice login sh -c 'COPPER_RSH=$1/rsh $2/launch_copper.sh -H node1,node2' sh "$CLUSTER_BIN" "$COPPER_BIN"
     on node2 umount /usr/bin/fusermount3
-    [[ $output == *"copper: node2: copperd: node2: cannot mount on /tmp/alice/copper: fusermount3: too many FUSE filesystems mounted"* ]]
+    [[ $output == *"copper: node2: cannot mount on /tmp/alice/copper: fusermount3: too many FUSE filesystems mounted"* ]]
 }
 
 # doctor_says TEXT: on node2, for alice; the line is a bad one.
@@ -228,7 +228,7 @@ doctor_says() {
         rsh_that "node2) shift; exec $CLUSTER_BIN/rsh node2 \"ulimit $limit; exec \$*\" ;;"
         run -1 as_user alice login env COPPER_RSH="$rsh" "$COPPER_BIN/launch_copper.sh" -H node1,node2
         echo "$limit: $output"
-        [[ $output == *"copper: node2: copperd: node2: this node allows "*" (ulimit "*", and "*" are needed" ]]
+        [[ $output == *"copper: node2: this node allows "*" (ulimit "*", and "*" are needed" ]]
         [ "${#lines[@]}" = 2 ]
     done
 }
@@ -299,13 +299,50 @@ in_job() {
         [[ $output == "copper: Copper at $mount (2 nodes) was launched by pbs 1.server, not by this one, and goes on: stop_copper.sh --all stops it" ]]
     done
     run -1 in_job 2.server node1 '"$0" -H node1,node2' "$COPPER_BIN/launch_copper.sh"
-    [[ $output == *"launched by pbs 1.server): stop it with stop_copper.sh --all or use -v" ]]
-    run -0 in_job 2.server node1 '"$0" -H node1,node2 -v /tmp/root/second' "$COPPER_BIN/launch_copper.sh"
+    [[ $output == *"launched by pbs 1.server): stop it with stop_copper.sh --all or use -v, such as -v /tmp/%u/copper-%j" ]]
+    # A mount of its own, which its stop takes away, and nothing else.
+    mkfifo "$CLUSTER_DIR/home/end2"
+    in_job 2.server node1 '"$0" -H node1,node2 -v /tmp/%u/copper-%j && read -r _ <"$1"' "$COPPER_BIN/launch_copper.sh" \
+        "$CLUSTER_DIR/home/end2" >"$BATS_TEST_TMPDIR/second" 3>&- &
+    until_true grep -q "2 nodes ready at /tmp/root/copper-2.server" "$BATS_TEST_TMPDIR/second"
+    run -0 on node2 cat "$mount/etc/hostname" /tmp/root/copper-2.server/etc/hostname
+    run -1 in_job 1.server node2 'COPPER_MOUNT=/tmp/%u/copper-2.server "$0"' "$COPPER_BIN/stop_copper.sh"
+    [[ $output == *"was launched by pbs 2.server"* ]]
+    run -0 in_job 2.server node2 '"$0" status -v /tmp/%u/copper-%j' "$COPPER_BIN/copper"
+    run -0 in_job 2.server node2 'COPPER_MOUNT=/tmp/%u/copper-%j "$0"' "$COPPER_BIN/stop_copper.sh"
+    [ "$output" = "copper: stopped on 2 nodes" ]
     run -0 on node2 cat "$mount/etc/hostname"
     run -0 in_job 1.server node1 '"$0"' "$COPPER_BIN/stop_copper.sh"
     [ "$output" = "copper: stopped on 2 nodes" ]
-    echo end >"$CLUSTER_DIR/home/end"
-    rm "$CLUSTER_DIR/home/end"
+    for end in end end2; do
+        echo end >"$CLUSTER_DIR/home/$end"
+        rm "$CLUSTER_DIR/home/$end"
+    done
+}
+
+@test "the stop of a job whose daemons are dead takes nothing from the next one on its nodes" {
+    mkfifo "$CLUSTER_DIR/home/end" "$CLUSTER_DIR/home/end2"
+    in_job 1.server node1 '"$0" -H node1,node2 && read -r _ <"$1"' "$COPPER_BIN/launch_copper.sh" \
+        "$CLUSTER_DIR/home/end2" >"$BATS_TEST_TMPDIR/first" 3>&- &
+    until_true grep -q "2 nodes ready" "$BATS_TEST_TMPDIR/first"
+    for node in node1 node2; do
+        kill_for_good "$node"
+    done
+    in_job 2.server node2 '"$0" -H node1,node2 && read -r _ <"$1"' "$COPPER_BIN/launch_copper.sh" \
+        "$CLUSTER_DIR/home/end" >"$BATS_TEST_TMPDIR/second" 3>&- &
+    until_true grep -q "2 nodes ready" "$BATS_TEST_TMPDIR/second"
+    run in_job 1.server node1 '"$0"' "$COPPER_BIN/stop_copper.sh"
+    echo "$output"
+    [[ $output != *"stopped on"* ]]
+    for node in node1 node2; do
+        run -0 on "$node" cat "$mount/etc/hostname"
+    done
+    run -0 in_job 2.server node2 '"$0"' "$COPPER_BIN/stop_copper.sh"
+    [ "$output" = "copper: stopped on 2 nodes" ]
+    for end in end end2; do
+        echo end >"$CLUSTER_DIR/home/$end"
+        rm "$CLUSTER_DIR/home/$end"
+    done
 }
 
 @test "the job's session is over: its daemons end on all nodes" {

@@ -149,7 +149,7 @@ all_serve() {
     rsh_where ''
     run -1 in_parts launch_copper.sh -H "$nodes"
     on node6 rm /tmp/root/copper
-    [[ $output == *"copper: node6: copperd: node6: "* ]]
+    [[ $output == *"copper: node6: "* ]]
     [ "$(grep -c "^login node6 copperd" "$calls" || true)" = 0 ]
     nothing_left
 }

@@ -188,7 +188,7 @@ without_input() {
     settings=(COPPER_RSH="ssh -n" COPPER_SHARED=/tmp)
     run -1 by rsh launch_copper.sh -H node1,node2
     echo "$output"
-    [[ $output == *"copper: node1: copperd: node1: /tmp/.copper."*" cannot be read here: No such file or directory (COPPER_SHARED must name a directory that all nodes see)"* ]]
+    [[ $output == *"copper: node1: /tmp/.copper."*" cannot be read here: No such file or directory (COPPER_SHARED must name a directory that all nodes see)"* ]]
     nothing_left
     settings=(X=1)
     cp "$rc" "$BATS_TEST_TMPDIR/rc"

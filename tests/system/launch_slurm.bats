@@ -237,6 +237,33 @@ END
     nothing_left
 }
 
+@test "cleaning after a failure is one step, whatever the number of nodes" {
+    on node2 sh -c 'mkdir -p -m 700 /tmp/root; touch /tmp/root/copper'
+    # Steps are numbered: that of the launch is 0, cleaning 1.
+    run -0 batch -N 4 <<'END'
+launch_copper.sh
+srun -Q --overlap -N1 -n1 sh -c 'echo "step $SLURM_STEP_ID"'
+END
+    on node2 rm -r /tmp/root
+    echo "$output"
+    [[ $output == *"copper: node2: /tmp/root/copper is not a directory"*$'\n'"step 2" ]]
+    [[ $output != *"srun:"* ]]
+    nothing_left
+}
+
+@test "hosts with a domain and in capitals are nodes of the job; an interactive shell of a job that is over" {
+    run batch -N 3 <<'END'
+launch_copper.sh -H node1.cluster,NODE2,node3 || exit 1
+copper status --all
+stop_copper.sh
+END
+    echo "$output"
+    [[ $output == *"3 of 3 nodes ready"*"copper: stopped on 3 nodes" ]]
+    run -1 on login env SLURM_JOB_ID=77777 SLURM_JOB_NODELIST='node[1-2]' "$COPPER_BIN/launch_copper.sh"
+    [[ $output == *"Expired or invalid job 77777"* && $output != *"no answer"* ]]
+    nothing_left
+}
+
 @test "-t stdout: the log of all nodes in the job's output" {
     run -0 batch -N 2 <<'END'
 launch_copper.sh -l 1 -t stdout || exit 1

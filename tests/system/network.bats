@@ -265,6 +265,22 @@ ipv6() {
         run -0 stop
         [ "$output" = "copper: stopped on 3 nodes" ]
     done
+    # Addresses in place of names; a remote shell that takes them.
+    mkdir -p "$CLUSTER_DIR/home/bin"
+    printf '#!/bin/sh\nhost=node${1#fd77::}\nshift\nexec %s/rsh "$host" "$@"\n' "$CLUSTER_BIN" >"$CLUSTER_DIR/home/bin/rsh6"
+    chmod 755 "$CLUSTER_DIR/home/bin/rsh6"
+    rsh=$CLUSTER_DIR/home/bin/rsh6
+    printf '[fd77::1]:16\r\nFD77:0::2 slots=16\r\n' >"$CLUSTER_DIR/home/hosts6"
+    run -0 launch -H "$CLUSTER_DIR/home/hosts6"
+    run -0 copper login status --all
+    [[ $output == *"2 of 2 nodes ready"*"node        fd77::1 (rank 0)"* ]]
+    run -0 stop
+    [ "$output" = "copper: stopped on 2 nodes" ]
+    on node2 sh -c 'mkdir -p -m 700 /tmp/root; touch /tmp/root/copper'
+    run -1 launch -H 'fd77::[1-3]'
+    on node2 rm -r /tmp/root
+    [[ $output == *"copper: fd77::2: /tmp/root/copper is not a directory"* ]]
+    rsh=
     for node in node1 node2 node3; do on "$node" ip addr add "10.77.0.${node#node}/24" dev eth0; done
 }
 

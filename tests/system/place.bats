@@ -103,7 +103,7 @@ refused() {
     local text=$1
     shift
     run -1 up_on node1 "$@"
-    [[ ${#lines[@]} = 2 && ${lines[1]} == "copper: node1: copperd: node1: "*"$text"* ]] || {
+    [[ ${#lines[@]} = 2 && ${lines[1]} == "copper: node1: "*"$text"* ]] || {
         echo "$output"
         return 1
     }

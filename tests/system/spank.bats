@@ -113,6 +113,19 @@ END
     [[ $output == *'"max_cacheable_bytes": 1073741824,'* ]]
 }
 
+# Jobs that share nodes.
+@test "a mount for each job: %j where no shell is" {
+    run batch -N 2 <<'END'
+#SBATCH --copper="-v /tmp/%u/copper-%j"
+echo "$COPPER_MOUNT"; [ "$COPPER_MOUNT" = "/tmp/root/copper-$SLURM_JOB_ID" ] || exit 1
+srun -n2 sh -c 'cat "$COPPER_MOUNT/etc/hostname"'
+copper status -v "$COPPER_MOUNT" | grep ready
+END
+    echo "$output"
+    [ "$(grep -cx "$(cat /etc/hostname)" <<<"$output")" = 2 ]
+    [[ $output == *"2 of 2 nodes ready"* ]]
+}
+
 # As it stands there but for the sizes and the names of directories.
 @test "the job script of docs/sites.md" {
     mkdir -p "$work/env/lib/python3.11/site-packages"

@@ -57,6 +57,12 @@ static void accepts(void **state)
         {"n[5],m[1-2]:8", "m1 m2 n5"},
         {"10.0.0.10 10.0.0.9", "10.0.0.9 10.0.0.10"},
         {"a_b-c.D", "a_b-c.D"},
+        {"2001:db8::1", "2001:db8::1"},
+        {"2001:DB8:0:0::0010,[2001:db8::2]:16 [::1]\r\n2001:db8::10 slots=4",
+         "2001:db8::2 2001:db8::10 "
+         "::1"},
+        {"2001:db8::[9-11]", "2001:db8::9 2001:db8::10 2001:db8::11"},
+        {"fd00::1,n[1-2]:8,10.0.0.1:2", "10.0.0.1 fd00::1 n1 n2"},
     };
 
     (void)state;
@@ -94,6 +100,15 @@ static void refuses(void **state)
                                       "\xc3\xa4",
                                       "n[1-2]x;",
                                       ":4",
+                                      "fe80::1",
+                                      "[fe80::1]:4",
+                                      "fe80::1%eth0",
+                                      "2001:db8::g",
+                                      "[2001:db8::1",
+                                      "[2001:db8::1]4",
+                                      "[2001:db8::1]:",
+                                      "[::1]x",
+                                      ":::1",
                                       "a\x01"};
 
     (void)state;
@@ -101,7 +116,7 @@ static void refuses(void **state)
         assert_memory_equal(parsed(bad[i]), "! host list, line 1: \"", 22);
     assert_string_equal(parsed("a\n\nb c;d e\n"),
                         "! host list, line 3: \"c;d\" is not a host name; allowed are letters, "
-                        "digits, '.', '-' and '_'");
+                        "digits, '.', '-' and '_', and IPv6 addresses");
 }
 
 static void refuses_nul_bytes(void **state)

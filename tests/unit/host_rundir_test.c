@@ -163,6 +163,40 @@ static void names_files_by_mount(void **state)
     assert_int_equal(cu_rundir_file(longest, "/m", "lock", b), -ENAMETOOLONG);
 }
 
+static void mount_of_a_job(void **state)
+{
+    static const char *const jobs[] = {"SLURM_JOB_ID", "SLURM_HET_JOB_ID", "PBS_JOBID",
+                                       "FLUX_JOB_ID",  "LSB_JOBID",        "OAR_JOB_ID",
+                                       "JOB_ID",       "COBALT_JOBID"};
+    char out[CU_PATH_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++)
+        unsetenv(jobs[i]);
+    setenv("USER", "alice", 1);
+    assert_int_equal(cu_rundir_mount("/tmp/%u/c", 1, out), 0);
+    assert_string_equal(out, "/tmp/alice/c");
+    assert_int_equal(cu_rundir_mount("/tmp/100%/c%x", 1, out), 0);
+    assert_string_equal(out, "/tmp/100%/c%x");
+    assert_int_equal(cu_rundir_mount("/tmp/%j", 1, out), 0);
+    assert_string_equal(out, "/tmp/%j");
+    setenv("PBS_JOBID", "12[3].site/x", 1);
+    assert_int_equal(cu_rundir_mount("/tmp/%u//%j/%j", 1, out), 0);
+    assert_string_equal(out, "/tmp/alice/12[3].site_x/12[3].site_x");
+    setenv("SLURM_JOB_ID", "..", 1);
+    assert_int_equal(cu_rundir_mount("/tmp/%j", 1, out), 0);
+    assert_string_equal(out, "/tmp/%j"); /* no name of a directory */
+    setenv("SLURM_JOB_ID", "18", 1);
+    setenv("SLURM_HET_JOB_ID", "17", 1); /* a component */
+    setenv("COPPER_MOUNT", "/tmp/%u/c-%j", 1);
+    assert_int_equal(cu_rundir_default_mount(1, out), 0);
+    assert_string_equal(out, "/tmp/alice/c-17");
+    assert_int_equal(cu_rundir_mount("%j", 1, out), -EINVAL);
+    for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++)
+        unsetenv(jobs[i]);
+    unsetenv("COPPER_MOUNT");
+}
+
 static void default_mount(void **state)
 {
     static const char *const no_names[] = {"", ".", "..", "a/b", "/"};
@@ -206,6 +240,7 @@ int main(void)
         CASE(names_the_run_directory),
         CASE(names_files_by_mount),
         CASE(default_mount),
+        CASE(mount_of_a_job),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,7 @@ set -eu
 # What computes, and memory. By name, each.
 allowed='
 memcpy memmove memset memcmp memchr memrchr
-strlen strcmp strncmp strcasecmp strchr strrchr strnlen strncpy strdup strndup strspn strcspn strpbrk strstr inet_pton inet_ntop
+strlen strcmp strncmp strcasecmp strncasecmp strchr strrchr strnlen strncpy strdup strndup strspn strcspn strpbrk strstr inet_pton inet_ntop
 strtoul strtoull strtol __isoc23_strtoul __isoc23_strtoull __isoc23_strtol
 malloc calloc realloc free explicit_bzero qsort qsort_r bsearch snprintf vsnprintf
 strerror_r __xpg_strerror_r

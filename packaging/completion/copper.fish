@@ -20,6 +20,7 @@ complete -c copper -n '__fish_seen_subcommand_from run' -l over -x -a '(__fish_c
 complete -c copper -n '__fish_seen_subcommand_from run' -l not -x -a '(__fish_complete_directories)' -d 'leave these'
 complete -c copper -n '__fish_seen_subcommand_from run' -l rw -x -a '(__fish_complete_directories)' -d 'the job writes there'
 complete -c copper -n '__fish_seen_subcommand_from run' -l show -d 'what would be served'
+complete -c copper -n '__fish_seen_subcommand_from run' -l view -x -a 'bind overlay' -d 'how'
 complete -c copper -n '__fish_seen_subcommand_from run' -l prefix-instead -d 'where it cannot be done'
 complete -c copper -n '__fish_seen_subcommand_from path' -F
 complete -c copper -n '__fish_seen_subcommand_from env' -l undo -d 'without the prefix'

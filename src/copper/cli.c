@@ -41,6 +41,7 @@ static const struct known_option {
     {'x', "--not", "DIR,...", "leave these as they are"},
     {'r', "--rw", "DIR,...", "leave these as they are: the job writes there"},
     {'s', "--show", NULL, "print which directories would be served, and why"},
+    {'V', "--view", "KIND", "bind (the usual), or overlay: asks Copper for less, notices less"},
     {'p', "--prefix-instead", NULL, "where that cannot be done: set variables as copper env does"},
     {'S', "--shell", "SHELL", "bash, zsh, csh or fish (by $SHELL)"},
     {'u', "--undo", NULL, "the original paths again"},
@@ -214,6 +215,13 @@ static int take_option(struct cu_cli_options *options, char letter, const char *
         return take_list(&options->without, "--not", value);
     case 'r':
         return take_list(&options->rw, "--rw", value);
+    case 'V':
+        options->overlay = strcmp(value, "overlay") == 0;
+        if (!options->overlay && strcmp(value, "bind") != 0)
+            return cu_cli_fail(CU_EXIT_USAGE,
+                               "--view: \"%s\" is no kind of view; allowed is bind or overlay",
+                               value);
+        return -1;
     case 'S':
         options->shell = value;
         return -1;

@@ -46,10 +46,11 @@ struct cu_cli_lists {
 
 /* Options of the commands, by the letters of cu_command.options: v -v/--mount, j --json, a --all,
  * n --nodes, h --here, w --wait, t --timeout, i --job-id, o --over, x --not, r --rw, s --show,
- * p --prefix-instead, S --shell, u --undo, L --latency, O -o/--output, d --over of copper leaks. */
+ * V --view, p --prefix-instead, S --shell, u --undo, L --latency, O -o/--output, d --over of copper
+ * leaks. */
 struct cu_cli_options {
     char mount[CU_PATH_MAX]; /* normal form; the default when not given */
-    bool mount_given, json, all, nodes, here, wait, show, prefix_instead, undo, latency;
+    bool mount_given, json, all, nodes, here, wait, show, prefix_instead, undo, overlay, latency;
     struct cu_cli_lists over, without, rw; /* each value: directories with commas */
     const char *shell, *output;            /* NULL: not given */
     uint32_t timeout_s;                    /* 0: not given */

@@ -235,7 +235,7 @@ static int enter(const struct cu_cli_options *options, const struct cu_origin *o
         return cu_cli_fail(CU_EXIT_NOT_RUN, "run: --over: nothing is mounted on this node");
     if (!here)
         return -1;
-    switch (cu_view_enter(options->mount, choice, &err)) {
+    switch (cu_view_enter(options->mount, choice, options->overlay, &err)) {
     case CU_VIEW_ENTERED:
         return -1;
     case CU_VIEW_NOT:
@@ -307,7 +307,8 @@ static int run(const struct cu_command *command, int argc, char **argv)
 const struct cu_command cu_command_run = {
     .name = "run",
     .synopsis = "[-v MOUNT] [--over DIR,...] [--not DIR,...] [--rw DIR,...] [--show]\n"
-                "                  [--prefix-instead] [--] COMMAND [ARGUMENT...]",
+                "                  [--view bind|overlay] [--prefix-instead] [--]\n"
+                "                  COMMAND [ARGUMENT...]",
     .summary = "Runs a command that reads the original paths through Copper",
     .details =
         "Behind srun or mpiexec: COMMAND and its children see the directories of programs,\n"
@@ -316,7 +317,7 @@ const struct cu_command cu_command_run = {
         "cases they open files more quickly: a library answers isatty(3) without asking (Python\n"
         "asks it of each file). Exit status: that of COMMAND; 125 nothing is mounted, or the\n"
         "paths cannot be served; 126, 127 COMMAND cannot be run, is not there.\n",
-    .options = "voxrsp",
+    .options = "voxrsVp",
     .operands = true,
     .run = run,
 };

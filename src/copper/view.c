@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LAYOUT 1u /* to be raised when the same choice is bound in another way */
+#define LAYOUT 2u /* to be raised when the same choice is bound in another way */
 
 struct keys {
     uint8_t key[CU_SPACES_KEY_BYTES], base[CU_SPACES_KEY_BYTES];
@@ -25,7 +25,8 @@ static void hash_text(crypto_generichash_state *state, const char *text)
     (void)crypto_generichash_update(state, (const uint8_t *)text, strlen(text) + 1);
 }
 
-static int make_keys(const char *mount, const struct cu_choice *choice, struct keys *keys)
+static int make_keys(const char *mount, const struct cu_choice *choice, bool overlay,
+                     struct keys *keys)
 {
     crypto_generichash_state state;
     struct cu_nspace_here here;
@@ -38,11 +39,13 @@ static int make_keys(const char *mount, const struct cu_choice *choice, struct k
     (void)crypto_generichash_update(&state, (const uint8_t *)here.user, sizeof(here.user));
     (void)crypto_generichash_update(&state, (const uint8_t *)&here.privileged,
                                     sizeof(here.privileged));
+    (void)crypto_generichash_update(&state, (const uint8_t *)here.limits, sizeof(here.limits));
     (void)crypto_generichash_final(&state, keys->base, sizeof(keys->base));
     (void)crypto_generichash_init(&state, NULL, 0, sizeof(keys->key));
     (void)crypto_generichash_update(&state, (const uint8_t *)&layout, sizeof(layout));
     (void)crypto_generichash_update(&state, (const uint8_t *)&here, sizeof(here));
     hash_text(&state, mount);
+    hash_text(&state, overlay ? "overlay" : "bind");
     for (size_t i = 0; i < choice->count; i++) {
         const struct cu_choice_entry *entry = &choice->entries[i];
 
@@ -56,41 +59,36 @@ static int make_keys(const char *mount, const struct cu_choice *choice, struct k
 }
 
 /* The descriptor, or -errno with err. */
-static int make_space(const char *mount, const struct cu_choice *choice, int near_fd,
+static int make_space(const char *mount, const struct cu_choice *choice, bool overlay, int near_fd,
                       struct cu_error *err)
 {
     struct cu_nspace_bind *binds = calloc(choice->count, sizeof(*binds));
-    char **shown = calloc(choice->count, sizeof(*shown));
     size_t count = 0;
-    int rc = binds && shown ? 0 : -ENOMEM;
+    int rc;
 
-    for (size_t i = 0; rc == 0 && i < choice->count; i++) {
+    for (size_t i = 0; binds && i < choice->count; i++) {
         const struct cu_choice_entry *entry = &choice->entries[i];
+        bool bound = entry->what == CU_CHOICE_BOUND;
 
         if (entry->what == CU_CHOICE_LEFT)
             continue;
-        if (entry->what == CU_CHOICE_BOUND && asprintf(&shown[i], "%s%s", mount, entry->path) < 0) {
-            shown[i] = NULL;
-            rc = -ENOMEM;
-        }
-        binds[count++] =
-            (struct cu_nspace_bind){.from = shown[i] ? shown[i] : entry->path, .to = entry->path};
+        binds[count++] = (struct cu_nspace_bind){.root = bound ? mount : NULL,
+                                                 .from = entry->path,
+                                                 .to = entry->path,
+                                                 .overlay = bound && overlay};
     }
-    rc = rc < 0 ? cu_error_set(err, rc, "out of memory")
-                : cu_nspace_make(binds, count, near_fd, err);
-    for (size_t i = 0; shown && i < choice->count; i++)
-        free(shown[i]);
-    free(shown);
+    rc = binds ? cu_nspace_make(binds, count, near_fd, err)
+               : cu_error_set(err, -ENOMEM, "out of memory");
     free(binds);
     return rc;
 }
 
-enum cu_view_result cu_view_enter(const char *mount, const struct cu_choice *choice,
+enum cu_view_result cu_view_enter(const char *mount, const struct cu_choice *choice, bool overlay,
                                   struct cu_error *err)
 {
     struct cu_spaces_client client;
     struct keys keys;
-    int rc = make_keys(mount, choice, &keys), space, made;
+    int rc = make_keys(mount, choice, overlay, &keys), space, made;
 
     if (rc < 0) {
         cu_error_set(err, rc, "/proc/self/ns: %s", strerror(-rc));
@@ -100,7 +98,7 @@ enum cu_view_result cu_view_enter(const char *mount, const struct cu_choice *cho
     if (rc < 0)
         return CU_VIEW_NOT;
     if (rc == 0) {
-        made = make_space(mount, choice, space, err);
+        made = make_space(mount, choice, overlay, space, err);
         if (made >= 0)
             (void)!cu_spaces_give(&client, made); /* else it is this process's alone */
         if (space >= 0)

@@ -13,8 +13,8 @@ enum cu_view_result {
     CU_VIEW_LOST, /* failed half-way: this process must end; err says why */
 };
 
-/* mount: Copper's. choice: finished, and something is bound. */
-enum cu_view_result cu_view_enter(const char *mount, const struct cu_choice *choice,
+/* mount: Copper's. choice: finished, and something is bound. overlay: through overlays. */
+enum cu_view_result cu_view_enter(const char *mount, const struct cu_choice *choice, bool overlay,
                                   struct cu_error *err);
 
 #endif

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A child makes the namespace, so that the caller has changed nothing when that fails half-way. It
  * shares the table of descriptors with the caller, and leaves the descriptor of the namespace in
- * it. Sources are cloned before the first of them is attached: an attached one may hide another's
- * path.
+ * it.
  *
  * Ranks of one job read each other's memory (process_vm_readv(2)): the kernel lets them only within
  * one user namespace. So all mount namespaces of a node have the same one. */
 #include "host/nspace.h"
 
 #include "base/path.h"
+#include "host/nsmount.h"
 #include "host/readfile.h"
 
 #include <errno.h>
@@ -23,6 +23,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -31,13 +32,7 @@
 #ifndef NS_GET_NSTYPE
 #define NS_GET_NSTYPE _IO(NSIO, 0x3)
 #endif
-#define OPEN_TREE    428 /* system calls of Linux 5.2; older C libraries lack them */
-#define MOVE_MOUNT   429
-#define TREE_CLONE   1u
-#define MOVE_FROM_FD 4u
-#define WHOLE_TREE   0x8000u /* AT_RECURSIVE */
-#define CAPABILITIES 64      /* more than there are */
-#define HELD_MAX     CU_NSPACE_BINDS_MAX
+#define CAPABILITIES 64 /* more than there are */
 
 /* What the child has to say, over a pipe. */
 struct outcome {
@@ -180,6 +175,23 @@ static bool is_privileged(void)
            (data[0].effective & wanted) == wanted;
 }
 
+/* The kernel counts these for the whole user namespace, too, up to what the process that makes it
+ * may have at that moment. All may have what the hard limits allow. */
+static const int counted_limits[CU_NSPACE_LIMITS] = {RLIMIT_NPROC, RLIMIT_MSGQUEUE,
+                                                     RLIMIT_SIGPENDING, RLIMIT_MEMLOCK};
+
+static void raise_limits(void)
+{
+    for (size_t i = 0; i < CU_NSPACE_LIMITS; i++) {
+        struct rlimit limit;
+
+        if (getrlimit((__rlimit_resource_t)counted_limits[i], &limit) != 0)
+            continue;
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit((__rlimit_resource_t)counted_limits[i], &limit);
+    }
+}
+
 /* New namespaces for this process, whose mounts follow those outside and are not seen there. */
 static int enter_new(int near_fd, struct cu_error *err)
 {
@@ -198,6 +210,7 @@ static int enter_new(int near_fd, struct cu_error *err)
         if (unshare(CLONE_NEWNS) != 0)
             return explain(-errno, "mount namespace", err);
     } else {
+        raise_limits();
         if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
             return explain(-errno, "user namespace", err);
         rc = map_ids(uid, gid);
@@ -209,35 +222,13 @@ static int enter_new(int near_fd, struct cu_error *err)
     return 0;
 }
 
-static int attach_all(const struct cu_nspace_bind *binds, size_t count, struct cu_error *err)
-{
-    int held[HELD_MAX];
-
-    if (count > HELD_MAX)
-        return cu_error_set(err, -E2BIG, "more than %u directories", HELD_MAX);
-    for (size_t i = 0; i < count; i++) {
-        held[i] = (int)syscall(OPEN_TREE, AT_FDCWD, binds[i].from,
-                               TREE_CLONE | (unsigned)O_CLOEXEC | WHOLE_TREE);
-        if (held[i] < 0 && (errno == ENOSYS || errno == EPERM))
-            return explain(-errno, binds[i].from, err);
-        if (held[i] < 0)
-            return cu_error_set(err, -errno, "%s: %s", binds[i].from, strerror(errno));
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (syscall(MOVE_MOUNT, held[i], "", AT_FDCWD, binds[i].to, MOVE_FROM_FD) != 0)
-            return cu_error_set(err, -errno, "%s: %s", binds[i].to, strerror(errno));
-        close(held[i]);
-    }
-    return 0;
-}
-
 static int make_here(const struct cu_nspace_bind *binds, size_t count, int near_fd,
                      struct cu_error *err)
 {
     int rc = enter_new(near_fd, err), fd;
 
     if (rc == 0)
-        rc = attach_all(binds, count, err);
+        rc = cu_nsmount_attach(binds, count, err);
     if (rc < 0)
         return rc;
     fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
@@ -362,9 +353,19 @@ static int identify(const char *path, uint64_t id[2])
 
 int cu_nspace_here(struct cu_nspace_here *here)
 {
-    int rc = identify("/proc/self/ns/mnt", here->mount);
+    int rc;
+
+    memset(here, 0, sizeof(*here));
+    rc = identify("/proc/self/ns/mnt", here->mount);
 
     here->privileged = is_privileged();
+    for (size_t i = 0; !here->privileged && i < CU_NSPACE_LIMITS; i++) {
+        struct rlimit limit;
+
+        if (getrlimit((__rlimit_resource_t)counted_limits[i], &limit) != 0)
+            return -errno;
+        here->limits[i] = limit.rlim_max;
+    }
     if (rc == 0)
         rc = identify("/proc/self/ns/user", here->user);
     return rc == 0 ? identify("/", here->root) : rc;

@@ -14,14 +14,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One directory, or file, of the namespace: `to` shows `from`. Both in normal form, without
- * symbolic links; `from` as it was before any of this. */
+/* One directory, or file, of the namespace: `to` shows `from`, which is below root (NULL: "/"), as
+ * it was before any of this. Absolute, in normal form. A symbolic link in one of them (root may
+ * have some) is not followed: the whole fails with -ELOOP. */
 struct cu_nspace_bind {
-    const char *from;
+    const char *root, *from;
     const char *to;
+    bool overlay; /* through an overlay (Linux 5.11) that keeps names and attributes for itself */
 };
 
 #define CU_NSPACE_BINDS_MAX 128u
+#define CU_NSPACE_LIMITS    4u
 
 /* Makes a namespace with these binds, in this order. near_fd: of a namespace whose user namespace
  * is shared; -1: a new one. Other threads must not run. The descriptor; -EPERM, -ENOSPC, ... with
@@ -43,6 +46,7 @@ __attribute__((warn_unused_result)) int cu_nspace_join(int fd, struct cu_error *
 struct cu_nspace_here {
     uint64_t mount[2], user[2], root[2]; /* device and inode number */
     uint64_t privileged;                 /* 1: root that may mount, without a user namespace */
+    uint64_t limits[CU_NSPACE_LIMITS];   /* hard ones that a user namespace has from its maker */
 };
 __attribute__((warn_unused_result)) int cu_nspace_here(struct cu_nspace_here *here);
 /* Is the descriptor one of a mount namespace? */

@@ -144,3 +144,36 @@ nobody_was_caught() {
     # A link is not followed, a directory not removed, as much as the user may do.
     [ "$(on node1 sh -c 'cd /tmp/copper-*/ && echo *')" = "c.job d.job e.lock f.job" ]
 }
+
+# The view of copper run: neither the socket that hands it out nor a process in it gives it to another user.
+@test "a neighbour gets at no view of copper run, and set-user-id programs give nothing in it" {
+    local pid socket daemon stranger
+    built
+    cp "$SYSTEM_DIR/stranger" "$WORK/bin"
+    stranger=$WORK/bin/stranger
+    alice /tmp/b/launch_copper.sh -s "$PATIENCE"
+    coproc alice /tmp/b/copper run --over /usr/share sh -c 'echo $$; read -r _'
+    read -r -t "$PATIENCE" -u "${COPROC[0]}" pid
+    # shellcheck disable=SC2016
+    socket=$(alice sh -c 'echo /tmp/copper-$(id -u)/*.view')
+    daemon=$(alice /tmp/b/copper status --json)
+    # As far as he is let in by the modes, the kernel still says who he is.
+    on node1 sh -c 'chmod 755 "${1%/*}" && chmod 666 "$1"' sh "$socket"
+    for victim in "$pid" "$(jq_get "$daemon" pid)"; do
+        run -0 as_user games node1 "$stranger" "$victim" "$socket"
+        [ -z "$output" ]
+    done
+    # The same ways work for root, and most of them for herself: it is not that they never do.
+    run -0 on node1 "$stranger" "$pid" "$socket"
+    [ "$output" = "$(printf '%s\n' root directory mounts users descriptors descriptor memory trace 'enter users' 'enter mounts')" ]
+    run -0 alice "$stranger" "$pid" "$socket"
+    [[ $output == socket$'\n'root* ]]
+    on node1 sh -c 'chmod 600 "$1" && chmod 700 "${1%/*}"' sh "$socket"
+    on node1 sh -c 'cp /usr/bin/id /tmp/b/id && chown root /tmp/b/id && chmod 4755 /tmp/b/id'
+    run -0 alice /tmp/b/id -u
+    [ "$output" = 0 ]
+    run -0 alice /tmp/b/copper run --over /usr/share /tmp/b/id -u
+    [ "$output" = "$(alice id -u)" ]
+    echo >&"${COPROC[1]}"
+    wait "$COPROC_PID"
+}

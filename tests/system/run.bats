@@ -154,6 +154,102 @@ run_as() {
     run -143 run_as alice node1 sh -c 'kill -TERM $$'
 }
 
+@test "--view overlay: the same files, nothing asked again, and a name that appears is not seen" {
+    local user before after absent=$WORK/pfs/env/absent
+    for user in alice root; do
+        run -0 run_as $user node1 --view overlay tool
+        [ "$output" = "from $(echo "$env"/lib/python3.*/site-packages)/tool/__init__.py of $env by $WORK/pfs/base/bin/python3" ]
+        # Named directories: looking for them asks for names that do not exist. Writing does, too.
+        run -0 run_as $user node1 --view overlay --over "$env,$WORK/pfs/base" env PYTHONDONTWRITEBYTECODE=1 tool
+        before=$(as_user $user node1 "$COPPER_BUILD/copper" stats --json)
+        run -0 run_as $user node1 --view overlay --over "$env,$WORK/pfs/base" env PYTHONDONTWRITEBYTECODE=1 tool
+        after=$(as_user $user node1 "$COPPER_BUILD/copper" stats --json)
+        diff <(grep fuse_ <<<"${before//,/$'\n'}") <(grep fuse_ <<<"${after//,/$'\n'}")
+        # Its own namespace, with an overlay in the place of each directory.
+        run -0 run_as $user node1 --view overlay grep -cE "^.* $WORK/pfs/(env|base) .* - overlay copper " /proc/self/mountinfo
+        [ "$output" = 2 ]
+        run -2 run_as $user node1 --view both true
+        [ "$output" = 'copper: --view: "both" is no kind of view; allowed is bind or overlay' ]
+        # What the manual says about names that did not exist.
+        run -0 run_as $user node1 --view overlay test ! -e "$absent"
+        touch "$WORK/source/env/absent"
+        until_true as_user $user node1 test -e "/tmp/$user/copper$absent"
+        run -0 run_as $user node1 test -e "$absent"
+        run -0 run_as $user node1 --view overlay test ! -e "$absent"
+        rm "$WORK/source/env/absent"
+        as_user $user node1 "$COPPER_BUILD/copper" refresh "$env"
+    done
+}
+
+@test "who cannot write in a directory that is served is told which one it is, once, and what to do" {
+    local project=$WORK/pfs/project said user kind how
+    said="copper: $project is served read-only below copper run: copper run --rw $project (or a directory in it) leaves it as it is"
+    for kind in bind overlay; do
+        for user in alice root; do
+            for how in 'import os; os.mkdir("new")' 'import os; os.rename("app.py", "b.py")' 'import os; os.unlink("app.py")' \
+                'import tempfile; tempfile.mkdtemp(dir="out")' 'open("out/app.py", "w")' 'import os; os.symlink("x", "y")' \
+                'import os; os.open("z", os.O_CREAT | os.O_WRONLY, dir_fd=os.open("out", os.O_RDONLY))'; do
+                CWD=$project run -1 --separate-stderr run_as $user node1 --view $kind --over "$project" python3 -c "$how"
+                echo "$kind $user $how: $stderr"
+                [ "${stderr_lines[0]}" = "$said" ]
+                [ "$(grep -c copper: <<<"$stderr")" = 1 ]
+                [[ $stderr == *"Read-only file system"* ]]
+            done
+            CWD=$project run -1 --separate-stderr run_as $user node1 --view $kind --over "$project" bash -c 'echo x >new; : >>app.py; touch out/new; cp app.py out'
+            [ "$(grep -cxF "$said" <<<"$stderr")" = 3 ] # bash, touch, cp
+        done
+        # Where she could not have written anyway there is nothing to leave as it is.
+        run -1 --separate-stderr run_as alice node1 --view $kind --over "$env" touch "$env/new"
+        [[ $stderr != *"copper run"* ]]
+        # Nor for what Python tries, and goes on without.
+        CWD=$project run -0 --separate-stderr run_as alice node1 --view $kind --over "$project" python3 -c 'import app'
+        [ -z "$stderr" ]
+    done
+    # What fails for another reason, or by the prefix, is as it was.
+    run -1 --separate-stderr run_as alice node1 --over "$env" touch /nowhere/new "/tmp/alice/copper$project/new"
+    [[ $stderr != *"copper run"* ]]
+}
+
+# What a process inherits, with and without a terminal.
+@test "working directory, limits, signals, groups, terminal, descriptors and whatever else is inherited: the same" {
+    local user without terminal CWD=$WORK/pfs/project
+    for user in alice root; do
+        for terminal in "" "$SYSTEM_DIR/terminal"; do
+            # shellcheck disable=SC2086
+            run -0 as $user node1 $terminal "$SYSTEM_DIR/context" "$SYSTEM_DIR/context" --tell a "b c" ""
+            without=$output
+            echo "$without"
+            [[ $without == *"umask 0037"*"death 10"*"Max open files"*"77"*"99"* ]]
+            [ -z "$terminal" ] || [[ $without == *terminal* ]]
+            # shellcheck disable=SC2086
+            run -0 as $user node1 $terminal "$SYSTEM_DIR/context" "$COPPER_BUILD/copper" run --over "$env" "$SYSTEM_DIR/context" --tell a "b c" ""
+            diff <(echo "$without") <(echo "$output")
+        done
+    done
+    # Exit status, and death by a signal as the parent sees it.
+    run -77 run_as alice node1 sh -c 'exit 77'
+    run -0 as alice node1 python3 -c 'import subprocess, sys; print(subprocess.run(sys.argv[1:]).returncode)' \
+        "$COPPER_BUILD/copper" run sh -c 'kill -SEGV $$'
+    [ "${lines[-1]}" = -11 ]
+}
+
+# The kernel counts some limits for a user namespace as a whole, up to what its maker might have.
+@test "a limit of the process that was first is not one of those that join it" {
+    local copper=$COPPER_BUILD/copper queue
+    queue='import ctypes, os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGRTMIN})
+print([ctypes.CDLL(None).sigqueue(os.getpid(), signal.SIGRTMIN, None) for i in range(3)])'
+    # Not one namespace is there yet: this is another limit, so it is another namespace.
+    run -0 as alice node1 prlimit --sigpending=0:4567 "$copper" run --over "$env/bin" true
+    run -0 as alice node1 prlimit --sigpending=4567:4567 "$copper" run --over "$env/bin" python3 -c "$queue"
+    [ "$output" = "[0, 0, 0]" ]
+    run -0 as alice node1 prlimit --sigpending=1:1 "$copper" run --over "$env/bin" true
+    run -0 as alice node1 prlimit --sigpending=4568:4568 "$copper" run --over "$env/bin" python3 -c "$queue"
+    [ "$output" = "[0, 0, 0]" ]
+    run -0 as alice node1 prlimit --sigpending=2:2 "$copper" run --over "$env/bin" python3 -c "$queue"
+    [ "$output" = "[0, 0, -1]" ]
+}
+
 # 128 processes at once: a new choice, so the namespace is made while they come.
 @test "128 processes join at once one namespace, in which they may read each other's memory" {
     local user reader
@@ -193,8 +289,52 @@ run_as() {
             run -0 as_user $user node2 env PATH="$PATH:$env/bin" HOME=/tmp timeout 60 "${start[@]}" "$COPPER_BUILD/copper" run --over "$env" \
                 "$SYSTEM_DIR/mpi_pair" $kind </dev/null
             echo "$kind $user: $output"
-            [ "$output" = $'read 8388608 8388608\nreceived 8388608' ]
+            [ "$output" = "read 8388608 8388608 received 8388608" ]
         done
+    done
+}
+
+# As a job starts them: by the launcher, on all nodes, several ranks a node. Ranks of one node are neighbours.
+@test "Hydra over two nodes: ranks below copper run start, use the view, and read each other's memory" {
+    local user expected
+    command -v mpiexec.hydra >/dev/null || skip "needs mpiexec.hydra"
+    expected=$(printf 'read 8388608 8388608 received 8388608\n%.0s' 1 2)
+    for user in alice root; do
+        run -0 as_user $user node1 env PATH="$PATH:$env/bin" HOME=/tmp HYDRA_LAUNCHER=rsh HYDRA_LAUNCHER_EXEC="$CLUSTER_BIN/rsh" \
+            timeout 60 mpiexec.hydra -hosts node1,node2 -ppn 2 -n 4 "$COPPER_BUILD/copper" run --over "$env" \
+            "$SYSTEM_DIR/mpi_pair" mpich </dev/null
+        [ "$output" = "$expected" ]
+        run -0 as_user $user node1 env PATH="$env/bin:$PATH" HOME=/tmp HYDRA_LAUNCHER=rsh HYDRA_LAUNCHER_EXEC="$CLUSTER_BIN/rsh" \
+            timeout 60 mpiexec.hydra -hosts node1,node2 -ppn 2 -n 4 "$COPPER_BUILD/copper" run tool </dev/null
+        [ "$(sort -u <<<"$output")" = "from $(echo "$env"/lib/python3.*/site-packages)/tool/__init__.py of $env by $WORK/pfs/base/bin/python3" ]
+        [ "${#lines[@]}" = 4 ]
+    done
+}
+
+@test "srun: ranks below copper run start, use the view, and read each other's memory" {
+    local user kind expected tool start
+    for tool in srun slurmd slurmctld munged mpirun.openmpi mpiexec.hydra; do
+        command -v $tool >/dev/null || skip "needs $tool"
+    done
+    "$CLUSTER_BIN/cluster" slurm up "$CLUSTER_DIR" 3>&-
+    expected=$(printf 'read 8388608 8388608 received 8388608\n%.0s' 1 2)
+    for user in alice root; do
+        for kind in mpich openmpi; do
+            # shellcheck disable=SC2054 # commas of Open MPI
+            case $kind in
+            mpich) start=(srun -Q -N2 -n4 --ntasks-per-node=2 --overcommit --mpi=pmi2) ;;
+            openmpi) # its own daemons, by srun
+                start=(salloc -Q -N2 -n4 --ntasks-per-node=2 --overcommit mpirun.openmpi -n 4 --map-by ppr:2:node --oversubscribe
+                    --mca btl vader,self,tcp --mca btl_vader_single_copy_mechanism cma)
+                ;;
+            esac
+            run -0 as_user $user login env -C / PATH="$PATH:$env/bin" HOME=/tmp OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
+                timeout 60 "${start[@]}" "$COPPER_BUILD/copper" run --over "$env" "$SYSTEM_DIR/mpi_pair" $kind </dev/null
+            echo "$kind $user: $output"
+            [ "$output" = "$expected" ]
+        done
+        run -0 as_user $user login env -C / PATH="$env/bin:$PATH" timeout 60 srun -Q -N2 -n4 --overcommit "$COPPER_BUILD/copper" run tool
+        [ "$(sort -u <<<"$output")" = "from $(echo "$env"/lib/python3.*/site-packages)/tool/__init__.py of $env by $WORK/pfs/base/bin/python3" ]
     done
 }
 

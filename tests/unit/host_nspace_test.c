@@ -121,6 +121,75 @@ static void test_fails_as_a_whole(void **state)
     assert_false(shows(to));
 }
 
+/* Another user who owns a directory on the way can put a link in its place. */
+static void test_follows_no_link(void **state)
+{
+    char link[80], below[96], victim[80];
+    const struct cu_nspace_bind binds[] = {{.from = from, .to = below},
+                                           {.from = below, .to = to},
+                                           {.root = dir, .from = "/link/sub", .to = to},
+                                           {.root = link, .from = "/sub", .to = to}};
+    struct cu_error err = {""};
+    int fd;
+
+    (void)state;
+    if (cu_nspace_try(&err) < 0)
+        skip();
+    snprintf(link, sizeof(link), "%s/link", dir);
+    snprintf(below, sizeof(below), "%s/link/sub", dir);
+    snprintf(victim, sizeof(victim), "%s/sub", root);
+    assert_int_equal(mkdir(victim, 0755), 0);
+    assert_int_equal(symlink(root, link), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(cu_nspace_make(&binds[i], 1, -1, &err), -ELOOP);
+        assert_non_null(strstr(err.text, "is a link by now"));
+    }
+    fd = cu_nspace_make(&binds[3], 1, -1, &err); /* root may have links */
+    assert_true(fd >= 0);
+    close(fd);
+}
+
+/* In the namespace of fd: does the command succeed? */
+static bool succeeds_in(int fd, const char *command)
+{
+    struct cu_error err;
+    int status;
+    pid_t pid = (pid_t)syscall(SYS_clone, (unsigned long)SIGCHLD, 0ul, 0ul, 0ul, 0ul);
+
+    if (pid == 0) {
+        if (cu_nspace_join(fd, &err) == 0)
+            execl("/bin/sh", "sh", "-ec", command, (char *)NULL);
+        _exit(99);
+    }
+    return waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+static void test_overlay(void **state)
+{
+    const struct cu_nspace_bind binds[] = {
+        {.root = dir, .from = "/from", .to = to, .overlay = true}, {.from = root, .to = root}};
+    struct cu_error err = {""};
+    char command[512];
+    int fd;
+
+    (void)state;
+    if (cu_nspace_try(&err) < 0)
+        skip();
+    fd = cu_nspace_make(binds, 2, -1, &err);
+    if (fd == -ENODEV || fd == -EPERM) {
+        print_message("no overlay here: %s\n", err.text);
+        assert_non_null(strstr(err.text, "--view bind"));
+        skip();
+    }
+    assert_true(fd >= 0);
+    snprintf(command, sizeof(command),
+             "test -e %s/file; test $(ls -A %s | wc -l) = 1; ! touch %s/new 2>/dev/null; "
+             "test $(grep -c ' %s .* - overlay copper ' /proc/self/mountinfo) = 1; test -d %s",
+             to, to, to, to, root);
+    assert_true(succeeds_in(fd, command));
+    close(fd);
+}
+
 static void test_what_is_one(void **state)
 {
     int file = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
@@ -172,10 +241,9 @@ static void test_reasons(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_joins),
-        cmocka_unit_test(test_fails_as_a_whole),
-        cmocka_unit_test(test_what_is_one),
-        cmocka_unit_test(test_reasons),
+        cmocka_unit_test(test_joins),           cmocka_unit_test(test_fails_as_a_whole),
+        cmocka_unit_test(test_follows_no_link), cmocka_unit_test(test_overlay),
+        cmocka_unit_test(test_what_is_one),     cmocka_unit_test(test_reasons),
     };
 
     return cmocka_run_group_tests(tests, make_dirs, remove_dirs);

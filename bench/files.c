@@ -8,9 +8,10 @@
  *   files read LIST PREFIX   the same, reading each file
  *   files stream FILE        one file from its beginning to its end
  *   files jump FILE COUNT BYTES SEED  COUNT reads of BYTES at multiples of BYTES, at random
- *   files map FILE COUNT SEED         COUNT pages of a map of the file, at random
- *   files data FILE          the parts with data, found with SEEK_DATA and SEEK_HOLE, and read
- *   files touch MEGABYTES    gets that much memory from the system and gives it back
+ *   files ask FILE COUNT     COUNT calls of isatty(3), which are not cached: round trips to the
+ * daemon files map FILE COUNT SEED         COUNT pages of a map of the file, at random files data
+ * FILE          the parts with data, found with SEEK_DATA and SEEK_HOLE, and read files touch
+ * MEGABYTES    gets that much memory from the system and gives it back
  * */
 #include <errno.h>
 #include <fcntl.h>
@@ -160,6 +161,18 @@ static void jump(const char *path, int count, size_t bytes, uint64_t seed)
     close(fd);
 }
 
+static void ask(const char *path, int count)
+{
+    int fd = open(path, O_RDONLY);
+
+    if (fd < 0)
+        die(path);
+    for (int i = 0; i < count; i++)
+        if (isatty(fd))
+            die(path);
+    close(fd);
+}
+
 static void map(const char *path, int count, uint64_t seed)
 {
     uint64_t size;
@@ -227,6 +240,8 @@ int main(int argc, char **argv)
     }
     if (argc == 6 && strcmp(argv[1], "jump") == 0 && (size_t)atoi(argv[4]) <= sizeof(buffer)) {
         jump(argv[2], atoi(argv[3]), (size_t)atoi(argv[4]), (uint64_t)atoi(argv[5]));
+    } else if (argc == 4 && strcmp(argv[1], "ask") == 0) {
+        ask(argv[2], atoi(argv[3]));
     } else if (argc == 5 && strcmp(argv[1], "map") == 0) {
         map(argv[2], atoi(argv[3]), (uint64_t)atoi(argv[4]));
     } else if (argc == 3 && strcmp(argv[1], "data") == 0) {
@@ -241,7 +256,7 @@ int main(int argc, char **argv)
         fprintf(stderr,
                 "usage: files make|flat DIR COUNT, bare DIR COUNT EACH, stat|read LIST PREFIX, "
                 "stream|data FILE, touch MEGABYTES, "
-                "jump FILE COUNT BYTES SEED, map FILE COUNT SEED\n");
+                "jump FILE COUNT BYTES SEED, map FILE COUNT SEED, ask FILE COUNT\n");
         return 2;
     }
     printf("%.6f\n", now() - start);

@@ -22,6 +22,7 @@ struct cu_fdcache_file {
     struct cu_list in_files;
     bool listed; /* guarded by mutex, as all below */
     bool ready;  /* the attempt to open it is over */
+    bool local;
     uint32_t users;
     uint64_t used_ns;
     int fd;     /* -1: not open */
@@ -86,20 +87,20 @@ static void unlist(struct cu_fdcache *cache, struct cu_fdcache_file *file)
     cache->count--;
 }
 
-static uint64_t hash_of(const char *path, const struct cu_version *version)
+static uint64_t hash_of(const char *path, size_t path_len, const struct cu_version *version)
 {
-    return cu_hash_seeded(path, strlen(path),
+    return cu_hash_seeded(path, path_len,
                           version->size ^ (uint64_t)version->ctime.sec << 30 ^ version->ctime.nsec);
 }
 
-static struct cu_fdcache_file *find(struct cu_fdcache *cache, const char *path, uint64_t hash,
-                                    const struct cu_version *version)
+static struct cu_fdcache_file *find(struct cu_fdcache *cache, const char *path, size_t path_len,
+                                    uint64_t hash, const struct cu_version *version)
 {
     cu_list_for_each (it, &cache->files) {
         struct cu_fdcache_file *file = CU_LIST_ENTRY(it, struct cu_fdcache_file, in_files);
 
         if (file->hash == hash && cu_version_equal(&file->version, version) &&
-            strcmp(file->path, path) == 0)
+            strncmp(file->path, path, path_len) == 0 && file->path[path_len] == '\0')
             return file;
     }
     return NULL;
@@ -138,14 +139,15 @@ static struct cu_fdcache_file *file_new(const char *path, uint64_t hash,
 }
 
 int cu_fdcache_acquire(struct cu_fdcache *cache, const char *path, const struct cu_version *version,
-                       cu_fdcache_open_fn open, void *context, struct cu_fdcache_file **out)
+                       bool local, cu_fdcache_open_fn open, void *context,
+                       struct cu_fdcache_file **out)
 {
-    uint64_t hash = hash_of(path, version);
+    uint64_t hash = hash_of(path, strlen(path), version);
     struct cu_fdcache_file *file, *surplus;
     int r;
 
     uv_mutex_lock(&cache->mutex);
-    file = find(cache, path, hash, version);
+    file = find(cache, path, strlen(path), hash, version);
     if (file) {
         file->users++;
         while (!file->ready)
@@ -163,6 +165,7 @@ int cu_fdcache_acquire(struct cu_fdcache *cache, const char *path, const struct 
         uv_mutex_unlock(&cache->mutex);
         return -ENOMEM;
     }
+    file->local = local;
     file->listed = true;
     cu_list_push_back(&cache->files, &file->in_files);
     cache->count++;
@@ -184,6 +187,40 @@ int cu_fdcache_acquire(struct cu_fdcache *cache, const char *path, const struct 
     }
     *out = file;
     return 0;
+}
+
+struct cu_fdcache_file *cu_fdcache_try(struct cu_fdcache *cache, const char *path, size_t path_len,
+                                       const struct cu_version *version)
+{
+    uint64_t hash = hash_of(path, path_len, version);
+    struct cu_fdcache_file *file;
+
+    uv_mutex_lock(&cache->mutex);
+    file = find(cache, path, path_len, hash, version);
+    if (file && file->local && file->ready && file->result == 0)
+        file->users++;
+    else
+        file = NULL;
+    uv_mutex_unlock(&cache->mutex);
+    return file;
+}
+
+void cu_fdcache_untry(struct cu_fdcache *cache, struct cu_fdcache_file *file)
+{
+    bool last;
+
+    uv_mutex_lock(&cache->mutex);
+    assert(file->users > 0 && file->local);
+    file->users--;
+    file->used_ns = uv_hrtime();
+    last = file->users == 0 && !file->listed;
+    if (file->listed) {
+        cu_list_remove(&file->in_files);
+        cu_list_push_back(&cache->files, &file->in_files);
+    }
+    uv_mutex_unlock(&cache->mutex);
+    if (last)
+        file_free(file);
 }
 
 int cu_fdcache_fd(const struct cu_fdcache_file *file)

@@ -19,12 +19,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 #define NS_PER_S        INT64_C(1000000000)
 #define AGE_MAX_S       INT64_C(1000000000) /* 31 years: a stamp may be of any time */
 #define MEASURE_BYTES   65536u
+#define AT_ONCE_BYTES   65536u /* 15 us of the loop's time */
 #define HOLE_SAMPLE     4096u
 #define HOLES_LOOKED_AT 4u                   /* of a file, at both ends */
 #define SIZELESS_LIMIT  (UINT64_C(16) << 20) /* bounds what a lookup reads */
@@ -295,28 +297,79 @@ static int acquire(struct cu_storage_env *env, struct cu_storage_job *job, const
 {
     struct open_context context = {.env = env, .counts = &job->counts, .on_disk = on_disk};
 
-    return stale_if_gone(
-        cu_fdcache_acquire(env->files, job->path, &job->version, open_for_cache, &context, file));
+    return stale_if_gone(cu_fdcache_acquire(env->files, job->path, &job->version,
+                                            job->place.traits & CU_FS_LOCAL, open_for_cache,
+                                            &context, file));
+}
+
+/* Where the job's part of the file is. 0 or a negative errno. */
+static int range_of(const struct cu_storage_env *env, const struct cu_storage_job *job,
+                    uint64_t *offset, size_t *size)
+{
+    uint64_t bytes = cu_piece_bytes(env->chunk_bytes, job->piece), left;
+
+    if (job->version.size > INT64_MAX)
+        return -EOVERFLOW;
+    *offset = job->chunk * env->chunk_bytes + cu_piece_start(env->chunk_bytes, job->piece);
+    if (job->chunk > job->version.size / env->chunk_bytes || *offset >= job->version.size)
+        return -EINVAL;
+    left = job->version.size - *offset;
+    *size = left < bytes ? (size_t)left : (size_t)bytes;
+    return 0;
+}
+
+/* The kernel refuses RWF_NOWAIT where it cannot promise that (EOPNOTSUPP), and where the bytes are
+ * not all in its cache (EAGAIN, or fewer bytes). */
+static bool read_cached(int fd, struct cu_storage_job *job, uint64_t offset, struct cu_buf *buf)
+{
+    struct iovec iov = {.iov_base = buf->data, .iov_len = buf->size};
+    struct stat st;
+
+    if (preadv2(fd, &iov, 1, (off_t)offset, RWF_NOWAIT) != (ssize_t)buf->size ||
+        fstat(fd, &st) < 0 || st.st_size == 0 || compare(&st, &job->version))
+        return false;
+    job->counts.read++;
+    job->counts.bytes += buf->size;
+    return true;
+}
+
+bool cu_storage_read_at_once(struct cu_storage_env *env, struct cu_storage_job *job)
+{
+    struct cu_fdcache_file *file;
+    struct cu_buf *buf = NULL;
+    uint64_t offset;
+    size_t size;
+
+    if (range_of(env, job, &offset, &size) < 0 || size > AT_ONCE_BYTES)
+        return false;
+    file = cu_fdcache_try(env->files, job->path, job->path_len, &job->version);
+    if (!file)
+        return false;
+    buf = cu_buf_new(size);
+    if (buf && read_cached(cu_fdcache_fd(file), job, offset, buf)) {
+        job->value.version = job->version;
+        job->value.hash = cu_hash_bytes(buf->data, size);
+        job->value.bytes = cu_buf_ref(buf);
+    }
+    cu_buf_unref(buf);
+    cu_fdcache_untry(env->files, file);
+    return job->value.bytes != NULL;
 }
 
 int cu_storage_read_chunk(struct cu_storage_env *env, struct cu_storage_job *job,
                           const char *on_disk)
 {
-    uint64_t offset = job->chunk * env->chunk_bytes + cu_piece_start(env->chunk_bytes, job->piece);
-    uint64_t bytes = cu_piece_bytes(env->chunk_bytes, job->piece), left;
     struct cu_fdcache_file *file;
-    int r;
+    uint64_t offset;
+    size_t size;
+    int r = range_of(env, job, &offset, &size);
 
-    if (job->version.size > INT64_MAX)
-        return -EOVERFLOW;
-    if (job->chunk > job->version.size / env->chunk_bytes || offset >= job->version.size)
-        return -EINVAL;
-    left = job->version.size - offset;
-    r = acquire(env, job, on_disk, &file);
+    if (r == 0)
+        r = acquire(env, job, on_disk, &file);
     if (r)
         return r;
-    r = read_part(&job->counts, cu_fdcache_fd(file), &job->version, offset,
-                  left < bytes ? (size_t)left : (size_t)bytes, &job->value.bytes);
+    r = read_part(&job->counts, cu_fdcache_fd(file), &job->version, offset, size,
+                  &job->value.bytes);
     cu_fdcache_release(env->files, file, r == 0);
     if (r)
         return r;

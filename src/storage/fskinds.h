@@ -18,6 +18,8 @@
 #define CU_FS_UNNUMBERED 512u
 /* Whether numbers are of that kind can only be tried (devprobe.h). */
 #define CU_FS_PROBE_NUMBERS 1024u
+/* On a device of this node: fstat(2) and close(2) of a file that was read do not wait. */
+#define CU_FS_LOCAL 2048u
 
 #define CU_FS_NOT_SERVED (CU_FS_COPPER | CU_FS_KERNEL)
 

@@ -90,6 +90,8 @@ int cu_storage_read_inline(struct cu_storage_env *env, struct cu_storage_job *jo
 int cu_storage_read_xattrs(struct cu_storage_job *job, const char *on_disk);
 int cu_storage_find_holes(struct cu_storage_env *env, struct cu_storage_job *job,
                           const char *on_disk);
+/* cu_storage_at_once; path need not end with NUL. */
+bool cu_storage_read_at_once(struct cu_storage_env *env, struct cu_storage_job *job);
 int cu_storage_read_chunk(struct cu_storage_env *env, struct cu_storage_job *job,
                           const char *on_disk);
 

@@ -9,12 +9,8 @@
  * left and libuv has closed the handles. */
 #include "storage/storage.h"
 
-#include "base/list.h"
-#include "core/latency.h"
-#include "loop/deferred.h"
 #include "proto/dir.h"
-#include "storage/ops.h"
-#include "storage/tally.h"
+#include "storage/state.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -28,52 +24,9 @@
 #define SWEEP_PERIOD_MS 5000u
 #define KIND_SWEEP      ((enum cu_kind)0) /* our own: close files that are not used any more */
 
-struct op {
-    struct cu_list in_queue; /* or in `done`; guarded by mutex */
-    struct cu_list in_pending;
-    uint64_t id;
-    uint64_t submitted_ns;
-    uint64_t started_ns, ended_ns; /* 0: no worker had it */
-    struct cu_storage_job job;
-    uint32_t files_open; /* KIND_SWEEP: result */
-    char path[];
-};
-
-struct worker {
-    uv_work_t work;
-    struct cu_storage *storage;
-    bool busy;
-    uint32_t tid; /* atomic; of the thread while it works, else 0 */
-};
-
-struct cu_storage {
-    struct cu_storage_env env;
-    uv_loop_t *loop;
-    struct cu_turn *time;
-    struct cu_tally tally;
-    struct cu_latency *latency; /* borrowed, or NULL */
-    void *context;
-    cu_storage_done_fn done_fn;
-    struct cu_list pending; /* struct op, oldest first */
-    uint32_t pending_count;
-    bool destroyed;
-    bool sweeping; /* a KIND_SWEEP is under way */
-    unsigned open; /* handles libuv still holds */
-    uv_async_t async;
-    uv_timer_t timer; /* active while files are kept open */
-    struct cu_deferred turn;
-    uv_mutex_t mutex;
-    struct cu_list queue; /* guarded by mutex */
-    struct cu_list done;  /* guarded by mutex */
-    uint32_t queued;      /* guarded by mutex */
-    unsigned workers_busy;
-    unsigned workers_max;
-    struct worker workers[];
-};
-
 static void sweep(struct cu_storage *storage);
 
-static void op_free(struct op *op)
+static void op_free(struct cu_storage_op *op)
 {
     cu_value_clear(&op->job.value);
     free(op);
@@ -84,7 +37,7 @@ static void list_free(struct cu_list *list)
     struct cu_list *entry;
 
     while ((entry = cu_list_pop_front(list)))
-        op_free(CU_LIST_ENTRY(entry, struct op, in_queue));
+        op_free(CU_LIST_ENTRY(entry, struct cu_storage_op, in_queue));
 }
 
 static void free_memory(struct cu_storage *storage)
@@ -100,7 +53,7 @@ static void free_memory(struct cu_storage *storage)
 
 /* --- on worker threads ------------------------------------------------------------------------ */
 
-static struct op *take(struct cu_storage *storage)
+static struct cu_storage_op *take(struct cu_storage *storage)
 {
     struct cu_list *entry;
 
@@ -109,12 +62,12 @@ static struct op *take(struct cu_storage *storage)
     if (entry)
         storage->queued--;
     uv_mutex_unlock(&storage->mutex);
-    return entry ? CU_LIST_ENTRY(entry, struct op, in_queue) : NULL;
+    return entry ? CU_LIST_ENTRY(entry, struct cu_storage_op, in_queue) : NULL;
 }
 
 /* Returns the next operation, if there is one. In that case the caller must wake the loop for this
  * operation's result; else the end of the work item wakes it. */
-static struct op *put_and_take(struct cu_storage *storage, struct op *op)
+static struct cu_storage_op *put_and_take(struct cu_storage *storage, struct cu_storage_op *op)
 {
     struct cu_list *entry;
 
@@ -127,10 +80,10 @@ static struct op *put_and_take(struct cu_storage *storage, struct op *op)
     if (!entry)
         return NULL;
     (void)uv_async_send(&storage->async);
-    return CU_LIST_ENTRY(entry, struct op, in_queue);
+    return CU_LIST_ENTRY(entry, struct cu_storage_op, in_queue);
 }
 
-static void run(struct cu_storage *storage, struct op *op)
+static void run(struct cu_storage *storage, struct cu_storage_op *op)
 {
     op->started_ns = uv_hrtime();
     cu_storage_run(&storage->env, &op->job);
@@ -139,9 +92,9 @@ static void run(struct cu_storage *storage, struct op *op)
 
 static void on_work(uv_work_t *work)
 {
-    struct worker *worker = work->data;
+    struct cu_storage_worker *worker = work->data;
     struct cu_storage *storage = worker->storage;
-    struct op *op = take(storage);
+    struct cu_storage_op *op = take(storage);
 
     __atomic_store_n(&worker->tid, (uint32_t)gettid(), __ATOMIC_RELEASE);
     while (op) {
@@ -161,7 +114,7 @@ static void on_sweep_timer(uv_timer_t *timer)
     sweep(timer->data);
 }
 
-static void finish(struct cu_storage *storage, struct op *op)
+static void finish(struct cu_storage *storage, struct cu_storage_op *op)
 {
     if (op->job.kind == KIND_SWEEP) {
         storage->sweeping = false;
@@ -185,19 +138,19 @@ static void finish(struct cu_storage *storage, struct op *op)
     op_free(op);
 }
 
-static struct op *take_done(struct cu_storage *storage)
+static struct cu_storage_op *take_done(struct cu_storage *storage)
 {
     struct cu_list *entry;
 
     uv_mutex_lock(&storage->mutex);
     entry = cu_list_pop_front(&storage->done);
     uv_mutex_unlock(&storage->mutex);
-    return entry ? CU_LIST_ENTRY(entry, struct op, in_queue) : NULL;
+    return entry ? CU_LIST_ENTRY(entry, struct cu_storage_op, in_queue) : NULL;
 }
 
 static void drain(struct cu_storage *storage)
 {
-    struct op *op;
+    struct cu_storage_op *op;
 
     while ((op = take_done(storage))) {
         if (storage->destroyed)
@@ -233,7 +186,7 @@ static void on_work_done(uv_work_t *work, int status);
 
 static void start_one(struct cu_storage *storage, void (*work)(uv_work_t *))
 {
-    struct worker *worker = storage->workers;
+    struct cu_storage_worker *worker = storage->workers;
 
     while (worker->busy)
         worker++;
@@ -246,7 +199,7 @@ static void start_one(struct cu_storage *storage, void (*work)(uv_work_t *))
 
 static void on_close_files(uv_work_t *work)
 {
-    struct worker *worker = work->data;
+    struct cu_storage_worker *worker = work->data;
 
     cu_fdcache_destroy(worker->storage->env.files);
     worker->storage->env.files = NULL;
@@ -280,7 +233,7 @@ static void start_workers(struct cu_storage *storage)
 
 static void on_work_done(uv_work_t *work, int status)
 {
-    struct worker *worker = work->data;
+    struct cu_storage_worker *worker = work->data;
     struct cu_storage *storage = worker->storage;
 
     (void)status; /* never cancelled */
@@ -301,7 +254,7 @@ static void on_turn(void *context)
 
 /* Starts one worker at once. At the end of the loop turn it is decided whether more are needed:
  * short calls have ended by then. */
-static void enqueue(struct cu_storage *storage, struct op *op)
+static void enqueue(struct cu_storage *storage, struct cu_storage_op *op)
 {
     uv_mutex_lock(&storage->mutex);
     cu_list_push_back(&storage->queue, &op->in_queue);
@@ -313,9 +266,9 @@ static void enqueue(struct cu_storage *storage, struct op *op)
         cu_deferred_arm(&storage->turn);
 }
 
-static struct op *op_new(const char *path, size_t path_len)
+static struct cu_storage_op *op_new(const char *path, size_t path_len)
 {
-    struct op *op = calloc(1, sizeof(*op) + path_len + 1);
+    struct cu_storage_op *op = calloc(1, sizeof(*op) + path_len + 1);
 
     if (!op)
         return NULL;
@@ -331,7 +284,7 @@ static struct op *op_new(const char *path, size_t path_len)
 
 static void sweep(struct cu_storage *storage)
 {
-    struct op *op = storage->sweeping ? NULL : op_new("", 0);
+    struct cu_storage_op *op = storage->sweeping ? NULL : op_new("", 0);
 
     if (!op) /* next time */
         return;
@@ -342,7 +295,7 @@ static void sweep(struct cu_storage *storage)
 int cu_storage_submit(struct cu_storage *storage, uint64_t id, const struct cu_request *request)
 {
     bool valid = cu_path_is_normal(request->path, request->path_len);
-    struct op *op;
+    struct cu_storage_op *op;
 
     if (storage->destroyed)
         return -ENOMEM;
@@ -371,21 +324,6 @@ int cu_storage_submit(struct cu_storage *storage, uint64_t id, const struct cu_r
     return 0;
 }
 
-uint32_t cu_storage_pending(const struct cu_storage *storage, uint64_t now_ns, uint64_t *oldest_ns,
-                            const char **oldest_path)
-{
-    const struct op *op;
-
-    *oldest_ns = 0;
-    *oldest_path = NULL;
-    if (storage->pending_count == 0)
-        return 0;
-    op = CU_LIST_ENTRY(storage->pending.next, struct op, in_pending);
-    *oldest_ns = now_ns > op->submitted_ns ? now_ns - op->submitted_ns : 0;
-    *oldest_path = op->path;
-    return storage->pending_count;
-}
-
 void cu_storage_destroy(struct cu_storage *storage)
 {
     struct cu_list dropped;
@@ -404,30 +342,6 @@ void cu_storage_destroy(struct cu_storage *storage)
         uv_unref((uv_handle_t *)&storage->async);
     uv_timer_stop(&storage->timer);
     close_when_idle(storage);
-}
-
-bool cu_storage_is_worker(const struct cu_storage *storage, uint32_t tid)
-{
-    for (unsigned i = 0; i < storage->workers_max; i++)
-        if (tid != 0 && __atomic_load_n(&storage->workers[i].tid, __ATOMIC_ACQUIRE) == tid)
-            return true;
-    return false;
-}
-
-uint64_t cu_storage_space(const struct cu_storage *storage, const char *path, size_t path_len)
-{
-    struct cu_served_place place;
-    uint64_t space;
-
-    cu_served_enter(storage->env.served, path, path_len, &place);
-    space = place.mount ? place.mount->info.dev : 0;
-    cu_served_leave(&place);
-    return space;
-}
-
-struct cu_served *cu_storage_served(const struct cu_storage *storage)
-{
-    return storage->env.served;
 }
 
 /* All of libuv's threads but one: a storage that hangs must not stop host names from being
@@ -463,7 +377,8 @@ struct cu_storage *cu_storage_create(const struct cu_storage_config *config, voi
                                      cu_storage_done_fn done, struct cu_error *err)
 {
     unsigned workers = workers_allowed();
-    struct cu_storage *storage = calloc(1, sizeof(*storage) + workers * sizeof(struct worker));
+    struct cu_storage *storage =
+        calloc(1, sizeof(*storage) + workers * sizeof(struct cu_storage_worker));
     int r;
 
     if (!storage)

@@ -83,6 +83,12 @@ struct cu_storage *cu_storage_create(const struct cu_storage_config *config, voi
  * EINVAL for a path that is not in normal form. */
 __attribute__((warn_unused_result)) int cu_storage_submit(struct cu_storage *storage, uint64_t id,
                                                           const struct cu_request *request);
+/* A DATA request that needs no wait: a part of at most 64 KiB, of a file that is open here, on a
+ * local file system (CU_FS_LOCAL), and in the page cache. True: *value is its answer, which the
+ * caller clears. False: nothing was done, it is to be submitted. */
+__attribute__((warn_unused_result)) bool cu_storage_at_once(struct cu_storage *storage,
+                                                            const struct cu_request *request,
+                                                            struct cu_value *value);
 /* Operations under way, and the age and path of the oldest (for `copper doctor`). */
 uint32_t cu_storage_pending(const struct cu_storage *storage, uint64_t now_ns, uint64_t *oldest_ns,
                             const char **oldest_path);

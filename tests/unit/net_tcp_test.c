@@ -109,6 +109,32 @@ static void small_and_large_keep_their_order(void **state)
     pair_stop(&a, &b);
 }
 
+/* Each message takes all of a turn's time: what has arrived behind it is for the next turns, and
+ * all of it comes. */
+static void a_link_does_not_keep_the_loop(void **state)
+{
+    struct cu_msg chunk = chunk_of(300000);
+    struct cu_turn turn;
+    struct node a, b;
+
+    (void)state;
+    cu_turn_init(&turn, &loop);
+    loop_turn = &turn;
+    pair_start(&a, &b, false);
+    b.reaction = USE_TURN;
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(cu_link_send(a.link, &chunk), 0);
+    RUN_UNTIL(b.messages == 20);
+    assert_false(b.broken);
+    assert_int_equal(b.bytes, 20 * 300000);
+    assert_int_equal(b.most_in_turn, 1);
+    cu_msg_clear(&chunk);
+    pair_stop(&a, &b);
+    uv_close((uv_handle_t *)&turn.prepare, NULL);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    loop_turn = NULL;
+}
+
 static void messages_of_one_turn_leave_together(void **state)
 {
     struct node a, b;
@@ -417,6 +443,7 @@ int main(void)
         TEST(many_small_messages_keep_their_order),
         TEST(many_small_messages_keep_their_order_encrypted),
         TEST(small_and_large_keep_their_order),
+        TEST(a_link_does_not_keep_the_loop),
         TEST(messages_of_one_turn_leave_together),
         TEST(hearing_is_timed),
         TEST(an_orderly_end_has_no_error),

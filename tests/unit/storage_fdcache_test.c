@@ -60,7 +60,7 @@ static struct cu_fdcache_file *acquire(const char *path, uint64_t ino)
     struct cu_version version = {.size = ino};
     struct cu_fdcache_file *file = NULL;
 
-    assert_int_equal(cu_fdcache_acquire(cache, path, &version, open_null, NULL, &file), 0);
+    assert_int_equal(cu_fdcache_acquire(cache, path, &version, false, open_null, NULL, &file), 0);
     assert_true(cu_fdcache_fd(file) >= 0);
     return file;
 }
@@ -100,6 +100,39 @@ static void what_is_out_of_date_is_not_handed_out(void **state)
     cu_fdcache_release(cache, b, true);
     assert_false(is_open(fd));
     cu_fdcache_release(cache, c, true);
+}
+
+/* For a thread that must not wait: only what is open already, and said not to block. */
+static void a_try_opens_nothing(void **state)
+{
+    struct cu_version version = {.size = 1}, other = {.size = 2};
+    struct cu_fdcache_file *file = NULL, *tried;
+    int fd;
+
+    (void)state;
+    assert_null(cu_fdcache_try(cache, "/a", 2, &version));
+    file = acquire("/a", 1);
+    assert_null(cu_fdcache_try(cache, "/a", 2, &version)); /* may block */
+    cu_fdcache_release(cache, file, false);
+    assert_int_equal(cu_fdcache_acquire(cache, "/a", &version, true, open_null, NULL, &file), 0);
+    fd = cu_fdcache_fd(file);
+    assert_null(cu_fdcache_try(cache, "/a", 2, &other));
+    assert_null(cu_fdcache_try(cache, "/ab", 3, &version));
+    assert_null(cu_fdcache_try(cache, "/a", 1, &version));
+    tried = cu_fdcache_try(cache, "/ab", 2, &version); /* does not look behind the path */
+    assert_ptr_equal(tried, file);
+    assert_int_equal(opens, 2);
+    cu_fdcache_release(cache, file, false); /* out of date, and still in use */
+    assert_true(is_open(fd));
+    cu_fdcache_untry(cache, tried);
+    assert_false(is_open(fd));
+    assert_null(cu_fdcache_try(cache, "/a", 2, &version));
+    assert_int_equal(cu_fdcache_acquire(cache, "/a", &version, true, open_null, NULL, &file), 0);
+    cu_fdcache_release(cache, file, true);
+    tried = cu_fdcache_try(cache, "/a", 2, &version);
+    assert_ptr_equal(tried, file);
+    cu_fdcache_untry(cache, tried);
+    assert_true(is_open(cu_fdcache_fd(file)));
 }
 
 static void files_in_use_stay_open(void **state)
@@ -145,7 +178,7 @@ static void read_once(void *context)
     struct cu_fdcache_file *file;
     int *result = context;
 
-    *result = cu_fdcache_acquire(cache, "/a", &version, open_slowly, NULL, &file);
+    *result = cu_fdcache_acquire(cache, "/a", &version, false, open_slowly, NULL, &file);
     if (*result == 0)
         cu_fdcache_release(cache, file, true);
 }
@@ -196,6 +229,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         TEST(one_version_is_opened_once),
         TEST(what_is_out_of_date_is_not_handed_out),
+        TEST(a_try_opens_nothing),
         TEST(files_in_use_stay_open),
         TEST(a_sweep_closes_what_is_idle),
         TEST(readers_at_once_share_one_opening),

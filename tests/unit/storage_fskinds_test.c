@@ -50,10 +50,10 @@ static void user_space_is_believed_by_name_only(void **state)
 static void a_driver_that_is_not_known_has_its_case_tried(void **state)
 {
     (void)state;
-    assert_int_equal(of("xfs"), CU_FS_PROBE);
+    assert_int_equal(of("xfs"), CU_FS_PROBE | CU_FS_LOCAL);
     assert_int_equal(of("zfs"), CU_FS_PROBE);
     assert_int_equal(of(""), CU_FS_PROBE);
-    assert_int_equal(of("ext4"), CU_FS_FOLD_FLAG);
+    assert_int_equal(of("ext4"), CU_FS_FOLD_FLAG | CU_FS_LOCAL);
     assert_int_equal(of("ext44"), CU_FS_PROBE); /* no prefix counts */
 }
 

@@ -225,8 +225,8 @@ static void listings_are_believed_by_type(void **state)
         const char *type, *options;
         unsigned traits;
     } cases[] = {
-        {"ext4", "rw", CU_FS_FOLD_FLAG},
-        {"xfs", "rw", CU_FS_PROBE},
+        {"ext4", "rw", CU_FS_FOLD_FLAG | CU_FS_LOCAL},
+        {"xfs", "rw", CU_FS_PROBE | CU_FS_LOCAL},
         {"lustre", "rw", 0},
         {"gpfs", "rw", 0},
         {"squashfs", "ro", 0},

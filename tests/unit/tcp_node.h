@@ -37,10 +37,13 @@ struct node {
     uint64_t messages, bytes; /* bytes: of payloads */
     uint64_t next_id;         /* of an ordered sequence of PINGs */
     bool disordered, broken, unsent;
-    enum { KEEP, CLOSE_LINK, DESTROY, SEND_BACK } reaction; /* to a message */
+    enum { KEEP, CLOSE_LINK, DESTROY, SEND_BACK, USE_TURN } reaction; /* to a message */
+    uint64_t turn;                                                    /* of the last message */
+    unsigned in_turn, most_in_turn;                                   /* messages of one turn */
 };
 
 static uv_loop_t loop;
+static struct cu_turn *loop_turn; /* of nodes; NULL: none */
 
 static inline void on_up(void *context, struct cu_link *link, struct cu_peer peer,
                          const struct cu_handshake_result *who)
@@ -87,12 +90,19 @@ static inline void on_message(void *context, struct cu_link *link, const struct 
         cu_transport_destroy(node->transport);
     else if (node->reaction == SEND_BACK && cu_link_send(link, msg))
         node->unsent = true;
+    while (node->reaction == USE_TURN && !cu_turn_spent(loop_turn))
+        ;
+    node->in_turn = node->turn == cu_turn_number(loop_turn) ? node->in_turn + 1 : 1;
+    node->turn = cu_turn_number(loop_turn);
+    if (node->in_turn > node->most_in_turn)
+        node->most_in_turn = node->in_turn;
 }
 
 static inline struct cu_transport_config node_config(struct node *node, uint32_t rank)
 {
     struct cu_transport_config config = {
         .loop = &loop,
+        .turn = loop_turn,
         .bind_address = "127.0.0.1",
         .events = {.context = node, .up = on_up, .message = on_message, .down = on_down},
         .counters = node->counters,

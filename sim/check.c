@@ -79,6 +79,12 @@ static uint64_t error_ns(const struct cu_sim *sim, const struct cu_sim_req *req)
     return own > whole ? own : whole;
 }
 
+/* What expires may be so much older than the request that it answers. */
+static uint64_t may_lag_ns(const struct cu_sim *sim, const struct cu_sim_req *req)
+{
+    return sim->config.enoent_ttl_ns + way_ns(sim, req->node) + 100 * CU_SIM_MS;
+}
+
 /* Was this the state of storage at a time that the request may have seen? */
 static bool error_is_true(const struct cu_sim *sim, const struct cu_sim_req *req, int error)
 {
@@ -90,7 +96,7 @@ static bool error_is_true(const struct cu_sim *sim, const struct cu_sim_req *req
         eio = sim->eio_ns[cu_sim_object(sim, CU_KIND_DIR, f->parent, 0, 0)];
         f = &sim->world->files[f->parent];
     }
-    slack = sim->config.enoent_ttl_ns + way_ns(sim, req->node) + 100 * CU_SIM_MS;
+    slack = may_lag_ns(sim, req);
     if (error == ENOENT)
         return f->absent_ns == UINT64_MAX ||
                (f->absent_ns && f->absent_ns + slack >= req->asked_ns);
@@ -150,6 +156,8 @@ static void check_dir(struct cu_sim *sim, const struct cu_sim_req *req, uint32_t
         cu_sim_violation(sim, "node %u: 'unchanged' for the listing of %s", req->node, f->path);
     else if (!version || version >= f->list_hash_count || f->list_hashes[version] != hash)
         cu_sim_violation(sim, "node %u: a listing of %s that it never had", req->node, f->path);
+    else if (version < f->version && f->changed_ns + may_lag_ns(sim, req) < req->asked_ns)
+        cu_sim_violation(sim, "node %u: a listing of %s that is older than -E", req->node, f->path);
 }
 
 static void check_data(struct cu_sim *sim, const struct cu_sim_req *req,

@@ -28,6 +28,9 @@ uint64_t cu_sim_message_wire_bytes(const struct cu_sim *sim, const struct cu_msg
                cu_sim_message_bulk(sim, msg);
     case CU_MSG_REFRESH:
         return bytes + 8 + msg->refresh.path_len;
+    case CU_MSG_CHECK:
+    case CU_MSG_CHECKED:
+        return bytes + 8 + msg->check.list->size;
     case CU_MSG_READY:
         return bytes + 8 + (msg->ready.count + 7) / 8;
     case CU_MSG_JOIN:

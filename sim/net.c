@@ -139,11 +139,12 @@ void cu_sim_net_abandon(struct cu_sim *sim, uint32_t index, unsigned end, bool l
 
 /* --- messages --------------------------------------------------------------------------------- */
 
-/* Wants and answers pair up by id, so they may overtake each other, as they do on a transport with
- * several channels; what a connection says about itself keeps its place. */
+/* Wants, checks and answers pair up by id, so they may overtake each other, as they do on a
+ * transport with several channels; what a connection says about itself keeps its place. */
 static bool may_overtake(const struct cu_msg *msg)
 {
-    return msg->type == CU_MSG_WANT || msg->type == CU_MSG_ANSWER;
+    return msg->type == CU_MSG_WANT || msg->type == CU_MSG_ANSWER || msg->type == CU_MSG_CHECK ||
+           msg->type == CU_MSG_CHECKED;
 }
 
 /* The visible length of a queue: only in runs with faults, and only bytes beyond the kernel's

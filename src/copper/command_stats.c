@@ -71,6 +71,7 @@ static const struct row {
     {"cached_objects", "objects", false},
     {"evictions", "evicted", false},
     {"expired", "expired", false},
+    {"renewed", "renewed with others", false},
     {"stale_versions", "changed on storage", false},
     {"bad_checksums", "bad checksums", false},
     {"recipe_asked", "asked for by the recipe", false},

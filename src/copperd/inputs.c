@@ -71,8 +71,8 @@ static void on_up(void *context, struct cu_link *link, struct cu_peer peer,
     cu_driver_run(&daemon->driver);
 }
 
-/* ANSWER is accepted from a parent only, and RESULT only after a CONTROL: large payloads arrive
- * only when they were asked for.
+/* ANSWER and CHECKED are accepted from a parent only, and RESULT only after a CONTROL: large
+ * payloads arrive only when they were asked for.
  * */
 static bool on_expects(void *context, struct cu_link *link, const struct cu_msg_head *head)
 {
@@ -80,7 +80,7 @@ static bool on_expects(void *context, struct cu_link *link, const struct cu_msg_
     struct cu_peer peer;
     bool known = cu_links_who(&daemon->links, link, &peer);
 
-    if (head->type == CU_MSG_ANSWER)
+    if (head->type == CU_MSG_ANSWER || head->type == CU_MSG_CHECKED)
         return known && peer.side == CU_PARENT;
     if (head->type == CU_MSG_RESULT)
         return known && cu_links_is_asked(&daemon->links, peer);

@@ -9,6 +9,7 @@
 #include "core/pieces.h"
 #include "core/state.h"
 #include "core/waiters.h"
+#include "proto/check.h"
 #include "proto/piece.h"
 
 #include <errno.h>
@@ -159,6 +160,58 @@ void cu_arrival_answer(struct cu_core *core, uint32_t rank, uint64_t id,
     COUNT(core, wrong_answers);
     cu_neighbors_distrust(
         core, rank); /* the flight is moved to another parent, like all requests to this one */
+}
+
+/* The parent did not confirm the version that a CHECK asked about: those who wait for the listing
+ * get a WANT for it. */
+static void unconfirmed(struct cu_core *core, struct flight *flight)
+{
+    cu_list_for_each_safe (link, &flight->waiters) {
+        struct waiter *waiter = CU_LIST_ENTRY(link, struct waiter, link);
+
+        if (waiter->check)
+            cu_waiter_fail(core, waiter, EBUSY);
+    }
+    flight->check = false;
+    cu_flight_step(core, flight->object,
+                   cu_list_empty(&flight->waiters) ? CU_EVENT_FAILED : CU_EVENT_REROUTE,
+                   &(struct flight_input){0});
+}
+
+void cu_arrival_checked(struct cu_core *core, uint32_t rank, const struct cu_buf *answers)
+{
+    for (uint32_t i = 0; i < cu_check_answers(answers); i++) {
+        struct cu_check_answer answer = cu_check_get_answer(answers, i);
+        struct flight *flight = asked_of(core, rank, answer.id);
+
+        if (!flight)
+            continue; /* as above */
+        if (!flight->check) {
+            COUNT(core, wrong_answers);
+            cu_neighbors_distrust(core, rank);
+            break;
+        }
+        if (answer.age_ms == CU_CHECK_ASK)
+            unconfirmed(core, flight);
+        else
+            result(core, flight->object,
+                   &(struct cu_value){.unchanged = true, .age_ms = answer.age_ms}, false);
+    }
+    cu_renew_flush(core);
+}
+
+void cu_arrival_unasked(struct cu_core *core, uint32_t rank, const struct cu_buf *questions)
+{
+    struct cu_check_question question;
+    struct cu_check_reader reader;
+
+    cu_check_reader_init(&reader, questions);
+    while (cu_check_next(&reader, &question) > 0) {
+        struct flight *flight = asked_of(core, rank, question.id);
+
+        if (flight)
+            unconfirmed(core, flight);
+    }
 }
 
 void cu_arrival_unsent(struct cu_core *core, uint32_t rank, uint64_t id)

@@ -15,6 +15,10 @@ void cu_arrival_answer(struct cu_core *core, uint32_t rank, uint64_t id,
                        const struct cu_msg_answer *answer);
 /* A want that did not leave. */
 void cu_arrival_unsent(struct cu_core *core, uint32_t rank, uint64_t id);
+/* A CHECKED from a parent. Anything may stand in it. */
+void cu_arrival_checked(struct cu_core *core, uint32_t rank, const struct cu_buf *answers);
+/* A CHECK that did not leave. */
+void cu_arrival_unasked(struct cu_core *core, uint32_t rank, const struct cu_buf *questions);
 /* The result of a storage operation. */
 void cu_arrival_stored(struct cu_core *core, uint64_t id, const struct cu_value *value);
 

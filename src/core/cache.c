@@ -28,6 +28,7 @@ int cu_cache_init(struct cu_core *core)
 
 static void object_free(struct cu_core *core, struct object *object)
 {
+    cu_renew_forget(object);
     cu_object_forget(object);
     cu_names_put(core->names, object->name);
     cu_mem_give(object, cu_object_size((enum cu_kind)object->kind));
@@ -149,6 +150,8 @@ static struct object *add(struct cu_core *core, const struct cu_request *request
         cu_object_data(object)->piece = request->piece;
         cu_object_data(object)->version = request->version;
     }
+    if (request->kind == CU_KIND_DIR)
+        cu_list_init(&cu_object_dir(object)->used);
     cu_list_init(&object->lru);
     cu_table_add(&core->objects, &object->hash_link);
     return object;

@@ -8,6 +8,7 @@
 #include "core/cache.h"
 #include "core/flight.h"
 #include "core/flow.h"
+#include "core/message.h"
 #include "core/ready.h"
 #include "core/state.h"
 #include "core/waiters.h"
@@ -55,6 +56,7 @@ struct cu_core *cu_core_create(const struct cu_core_config *config, uint64_t now
     cu_list_init(&core->pending);
     cu_list_init(&core->news.link);
     cu_lanes_init(core);
+    cu_renew_init(core);
     if (cu_cache_init(core) < 0 || cu_neighbors_init(core) < 0 || cu_ready_init(core) < 0) {
         cu_error_set(err, -ENOMEM, "out of memory");
         cu_core_destroy(core);
@@ -200,6 +202,7 @@ static enum listed listed_in(struct cu_core *core, const char *path, size_t path
     listing = cu_object_dir(*object);
     cu_cache_touch(core, *object);
     cu_cache_used(core, *object);
+    cu_renew_used(core, *object);
     if (!listing->view) {
         if (cu_dirview_is_large((*object)->bytes))
             return LISTED_UNREADY;
@@ -278,136 +281,23 @@ void cu_core_refresh(struct cu_core *core, const char *path, size_t path_len, ui
     cu_lanes_pump(core);
 }
 
-/* Messages about the connection itself must not be lost: when one cannot be sent, the connection is
- * closed, and a new one starts over. */
-static void lose(struct cu_core *core, struct cu_peer peer, int error)
-{
-    struct neighbor *neighbor = cu_neighbors_find(core, peer.rank);
-
-    if (!neighbor)
-        return;
-    cu_neighbors_todo(core, neighbor,
-                      peer.side == CU_CHILD ? SEND_DISCONNECT_CHILD : SEND_DISCONNECT_PARENT);
-    cu_neighbors_down(core, peer, error);
-}
-
-static void message_want(struct cu_core *core, struct neighbor *neighbor, const struct cu_msg *msg)
-{
-    COUNT(core, child_wants);
-    cu_refresh_heard(core, &msg->want);
-    if (cu_flow_want(core, neighbor, msg->id, &msg->want) == 0)
-        return;
-    /* No memory for this answer, or it cannot be sent: the child finds another parent. */
-    lose(core, cu_peer_child(neighbor->rank), ENOMEM);
-}
-
-static void message_refresh(struct cu_core *core, const struct cu_msg *msg)
-{
-    cu_refresh_learn(core, msg->refresh.generation, msg->refresh.path, msg->refresh.path_len, true);
-}
-
-/* A parent has a lower place than its child, in each tree. */
-static void message_join(struct cu_core *core, struct neighbor *child, uint64_t trees)
-{
-    for (uint32_t t = 0; t < core->config.tree_count; t++) {
-        const struct cu_tree *tree = &core->routes[t].tree;
-
-        if ((trees & 1ull << t) != 0 &&
-            cu_tree_place(tree, child->rank) < cu_tree_place(tree, core->config.rank)) {
-            COUNT(core, bad_messages);
-            trees &= ~(1ull << t);
-        }
-    }
-    child->child_trees = trees;
-    cu_ready_joined(core);
-}
-
-static void message_from_child(struct cu_core *core, uint32_t rank, const struct cu_msg *msg)
-{
-    struct neighbor *neighbor = cu_neighbors_find(core, rank);
-
-    if (!neighbor || !neighbor->child)
-        return;
-    switch (msg->type) {
-    case CU_MSG_WANT:
-        message_want(core, neighbor, msg);
-        break;
-    case CU_MSG_JOIN:
-        message_join(core, neighbor, msg->join.trees);
-        break;
-    case CU_MSG_PING:
-        neighbor->pong_id = msg->id;
-        cu_neighbors_todo(core, neighbor, SEND_PONG);
-        break;
-    case CU_MSG_READY:
-        cu_ready_hear(core, neighbor, msg->ready.first, msg->ready.count, msg->ready.bits);
-        break;
-    case CU_MSG_REFRESH:
-        message_refresh(core, msg);
-        break;
-    case CU_MSG_BYE:
-        break; /* the connection's end follows */
-    case CU_MSG_ANSWER:
-    case CU_MSG_PONG:
-    case CU_MSG_CONTROL:
-    case CU_MSG_RESULT:
-        COUNT(core, bad_messages);
-        break;
-    }
-}
-
-static void message_from_parent(struct cu_core *core, uint32_t rank, const struct cu_msg *msg)
-{
-    switch (msg->type) {
-    case CU_MSG_ANSWER:
-        cu_arrival_answer(core, rank, msg->id, &msg->answer);
-        break;
-    case CU_MSG_REFRESH:
-        message_refresh(core, msg);
-        break;
-    case CU_MSG_PONG:
-    case CU_MSG_BYE:
-        break;
-    case CU_MSG_WANT:
-    case CU_MSG_JOIN:
-    case CU_MSG_PING:
-    case CU_MSG_READY:
-    case CU_MSG_CONTROL:
-    case CU_MSG_RESULT:
-        COUNT(core, bad_messages);
-        break;
-    }
-}
-
 void cu_core_message(struct cu_core *core, struct cu_peer peer, const struct cu_msg *msg,
                      uint64_t now_ns)
 {
     enter(core, now_ns);
     cu_neighbors_heard(core, peer);
     if (peer.side == CU_CHILD)
-        message_from_child(core, peer.rank, msg);
+        cu_message_from_child(core, peer.rank, msg);
     else
-        message_from_parent(core, peer.rank, msg);
+        cu_message_from_parent(core, peer.rank, msg);
     cu_lanes_pump(core);
 }
 
 void cu_core_unsent(struct cu_core *core, struct cu_peer peer, const struct cu_msg *msg, int error,
                     uint64_t now_ns)
 {
-    struct neighbor *neighbor = cu_neighbors_find(core, peer.rank);
-
     enter(core, now_ns);
-    if (msg->type == CU_MSG_WANT) {
-        COUNT(core, unsent);
-        cu_arrival_unsent(core, peer.rank, msg->id);
-    } else if (msg->type == CU_MSG_ANSWER) {
-        COUNT(core, unsent);
-        if (neighbor && neighbor->child &&
-            cu_flow_unsent(core, neighbor, msg->id, &msg->answer) < 0)
-            lose(core, peer, error);
-    } else {
-        lose(core, peer, error);
-    }
+    cu_message_unsent(core, peer, msg, error);
     cu_lanes_pump(core);
 }
 
@@ -436,6 +326,8 @@ uint64_t cu_core_deadline(const struct cu_core *core)
         return core->now_ns;
     if (lanes < at)
         at = lanes;
+    if (cu_renew_deadline(core) < at)
+        at = cu_renew_deadline(core);
     return core->ready_ns && core->ready_ns < at ? core->ready_ns : at;
 }
 
@@ -445,6 +337,7 @@ void cu_core_tick(struct cu_core *core, uint64_t now_ns)
     cu_refresh_tick(core);
     cu_neighbors_tick(core);
     cu_ready_tick(core);
+    cu_renew_tick(core);
     cu_lanes_pump(core);
 }
 

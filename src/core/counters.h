@@ -56,7 +56,10 @@
     /* queues: requests of the kernel and storage operations that have no answer yet, and the most \
      * there have been at a time; of many nodes the most on one of them */ \
     X(requests_waiting /* gauge */) X(requests_waiting_most /* gauge */) \
-    X(storage_waiting /* gauge */) X(storage_waiting_most /* gauge */)
+    X(storage_waiting /* gauge */) X(storage_waiting_most /* gauge */) \
+    /* listings that had expired: asked about together, in so many messages; and renewed together \
+     * with one that was needed */ \
+    X(checks) X(checked) X(renewed)
 /* clang-format on */
 
 enum cu_counter {

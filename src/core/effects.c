@@ -67,13 +67,15 @@ static void effect_of_waiter(struct cu_core *core, struct waiter *waiter, struct
     cu_waiter_free(waiter);
 }
 
-static void effect_of_flight(struct cu_core *core, const struct flight *flight,
-                             struct cu_effect *effect)
+static void effect_of_flight(struct cu_core *core, struct flight *flight, struct cu_effect *effect)
 {
     const struct object *object = flight->object;
     struct cu_request request = cu_object_request(object);
     struct cu_msg_want *want;
 
+    if (flight->check && object->state == CU_FLIGHT_ASKING &&
+        cu_renew_message(core, flight, effect))
+        return;
     hold_name(core, object, effect);
     if (object->state == CU_FLIGHT_READING) {
         effect->type = CU_EFFECT_READ;
@@ -100,7 +102,7 @@ static void effect_of_flight(struct cu_core *core, const struct flight *flight,
 /* Which of the two connections the effect is for. */
 static struct cu_peer peer_of(const struct neighbor *neighbor, unsigned what)
 {
-    return what & (SEND_DISCONNECT_CHILD | SEND_PONG | SEND_REFRESH_CHILD)
+    return what & (SEND_DISCONNECT_CHILD | SEND_PONG | SEND_REFRESH_CHILD | SEND_CHECKED)
                ? cu_peer_child(neighbor->rank)
                : cu_peer_parent(neighbor->rank);
 }
@@ -115,6 +117,8 @@ static bool message_of_neighbor(struct cu_core *core, struct neighbor *neighbor,
     effect->send.peer = peer_of(neighbor, what);
     if (what == SEND_REFRESH_PARENT || what == SEND_REFRESH_CHILD)
         return cu_refresh_message(core, neighbor, effect->send.peer.side, effect);
+    if (what == SEND_CHECKED)
+        return cu_renew_answers(core, neighbor, msg);
     if (what == SEND_JOIN) {
         msg->type = CU_MSG_JOIN;
         for (uint32_t t = 0; t < core->config.tree_count; t++)

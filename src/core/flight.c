@@ -333,12 +333,19 @@ static void read_instead(struct cu_core *core, struct object *object, struct wai
     read_here(core, object->flight, true);
 }
 
+static void note_use(struct cu_core *core, struct object *object, const struct waiter *waiter)
+{
+    if (object->kind == CU_KIND_DIR && waiter && !waiter->child)
+        cu_renew_used(core, object);
+}
+
 static void serve(struct cu_core *core, struct object *object, const struct flight_input *in)
 {
     struct waiter *waiter = in->waiter;
 
     if (!waiter)
         return;
+    note_use(core, object, waiter);
     if ((!waiter->child || cu_pieces_part(object, waiter)) && !cu_flight_verify(object)) {
         cu_flight_step(core, object, CU_EVENT_CORRUPT, in);
         return;
@@ -381,7 +388,7 @@ static void begin(struct cu_core *core, struct object *object, const struct flig
         flight->stale = in->request->version;
     }
     park(flight, in->waiter);
-    if (!in->waiter) {
+    if (!in->waiter && !in->renew) {
         flight->ahead = true;
         core->ahead.requests++;
         core->ahead.bytes += ahead_bytes(core, object);
@@ -389,6 +396,8 @@ static void begin(struct cu_core *core, struct object *object, const struct flig
     }
     count_want(core, in->waiter,
                object->state == CU_FLIGHT_READING ? CU_WHERE_STORAGE : CU_WHERE_PARENT);
+    if (object->kind == CU_KIND_DIR)
+        cu_renew_begun(core, object, in);
 }
 
 void cu_flight_step(struct cu_core *core, struct object *object, enum cu_flight_event event,
@@ -405,6 +414,7 @@ void cu_flight_step(struct cu_core *core, struct object *object, enum cu_flight_
     case CU_ACTION_WAIT:
         count_want(core, in->waiter, CU_WHERE_FLIGHT);
         count_used(core, object->flight, in->waiter);
+        note_use(core, object, in->waiter);
         park(object->flight, in->waiter);
         break;
     case CU_ACTION_START:

@@ -81,13 +81,15 @@ struct flight {
     bool issued;             /* READING: the operation is under way */
     bool ahead;              /* started by read-ahead */
     bool used;               /* the same: somebody has asked for it meanwhile */
+    bool check;              /* DIR: asked about in a CHECK (renew.h) */
     bool home;               /* DATA: from where the attributes are, along the tree of the path */
 };
 
 /* What comes with an event. */
 struct flight_input {
     const struct cu_request *request; /* WANT, EXPIRED */
-    struct waiter *waiter;            /* the same; NULL: read ahead */
+    struct waiter *waiter;            /* the same; NULL: read ahead, or renew */
+    bool renew;                       /* EXPIRED: with others (renew.h) */
     const struct cu_value *value;     /* ANSWER, BUSY, STORED, FAILED */
 };
 

@@ -179,14 +179,19 @@ static void parked_free(struct cu_core *core, struct parked *parked)
     cu_mem_give(parked, sizeof *parked + parked->path_len);
 }
 
+bool cu_flow_is_deaf(const struct cu_core *core, const struct neighbor *neighbor)
+{
+    return neighbor->child_queued >
+           REFUSALS_BYTES + (uint64_t)core->config.tree_count * window_bytes(core);
+}
+
 static int refuse(struct cu_core *core, const struct neighbor *neighbor, uint64_t id,
                   const struct cu_msg_want *want, int error)
 {
     struct waiter *waiter = child_waiter(core, neighbor, id, want->kind, key_of(want));
 
     COUNT(core, refused_busy);
-    if (neighbor->child_queued >
-        REFUSALS_BYTES + (uint64_t)core->config.tree_count * window_bytes(core)) {
+    if (cu_flow_is_deaf(core, neighbor)) {
         cu_waiter_free(waiter); /* it does not even read refusals */
         return -ENOBUFS;
     }

@@ -63,6 +63,7 @@ void cu_neighbors_free(struct cu_core *core)
             CU_LIST_ENTRY(cu_list_pop_front(&core->neighbors), struct neighbor, link);
 
         cu_flow_child_lost(core, neighbor);
+        cu_renew_child_lost(neighbor);
         free(neighbor->ready);
         free(neighbor);
     }
@@ -369,9 +370,10 @@ void cu_neighbors_down(struct cu_core *core, struct cu_peer peer, int error)
         core->counters[CU_COUNT_children]--;
     neighbor->child = false;
     neighbor->child_trees = 0;
-    neighbor->todo &= ~(SEND_PONG | SEND_REFRESH_CHILD);
+    neighbor->todo &= ~(SEND_PONG | SEND_REFRESH_CHILD | SEND_CHECKED);
     cu_flow_child_lost(core, neighbor);
     cu_waiters_forget_child(core, peer.rank);
+    cu_renew_child_lost(neighbor);
     cu_ready_forget(core, neighbor);
 }
 

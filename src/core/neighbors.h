@@ -9,6 +9,7 @@
 #include "core/effects.h"
 #include "core/flow.h"
 #include "core/peer.h"
+#include "core/renew.h"
 #include "core/tree.h"
 
 #include <stdbool.h>
@@ -32,6 +33,7 @@ enum parent_state {
 #define SEND_READY             64u
 #define SEND_PING              128u
 #define SEND_PONG              256u
+#define SEND_CHECKED           512u
 
 struct neighbor {
     struct pending pending;
@@ -57,7 +59,8 @@ struct neighbor {
     uint64_t child_queued; /* bytes sent, and not taken by the network yet */
     uint8_t *ready;        /* ready ranks at and below it; NULL: none said */
     bool ready_wide;       /* some of these are not in its subtree */
-    struct flow flows[];   /* by tree */
+    struct checks checks;
+    struct flow flows[]; /* by tree */
 };
 
 #define CANDIDATES_MAX  CU_CLAIMS_PLACES

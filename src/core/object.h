@@ -50,6 +50,9 @@ struct dir_object {
     bool cut;                  /* the same */
     struct cu_version version; /* all zero: none held */
     struct cu_dirview *view;   /* reference; NULL: not made yet */
+    struct cu_list used;       /* renews.used, once this node's kernel used it */
+    uint64_t used_ns;          /* last */
+    bool renewed;              /* and not used since then (renew.h) */
 };
 
 struct data_object { /* DATA, and HOLES, which has chunk and piece 0 */

@@ -14,6 +14,7 @@
 #include "core/names.h"
 #include "core/neighbors.h"
 #include "core/refresh.h"
+#include "core/renew.h"
 #include "core/slots.h"
 
 #include <stdbool.h>
@@ -63,6 +64,7 @@ struct cu_core {
     struct cu_list pending; /* struct pending */
     struct pending news;
     struct refreshes refreshes;
+    struct renews renews;
     struct cu_value peeked; /* what the driver peeks at; borrows from an object */
 
     struct cu_topk *bypassed; /* bypass.h: files by bytes; NULL: none so far */

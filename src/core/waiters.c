@@ -35,12 +35,16 @@ void cu_waiter_free(struct waiter *waiter)
     free(waiter);
 }
 
-/* Hands the waiter to the queue of effects with what its value holds now. */
+/* Hands the waiter to the queue of effects, or to the answers to a CHECK, with what its value holds
+ * now. */
 static void send_off(struct cu_core *core, struct waiter *waiter)
 {
     assert(cu_list_empty(&waiter->pending.link));
     cu_list_remove(&waiter->link);
-    cu_pending_add(core, &waiter->pending, PENDING_WAITER);
+    if (waiter->check)
+        cu_renew_answered(core, waiter);
+    else
+        cu_pending_add(core, &waiter->pending, PENDING_WAITER);
 }
 
 void cu_waiter_fail(struct cu_core *core, struct waiter *waiter, int error)

@@ -18,6 +18,7 @@ struct waiter {
     struct cu_list link; /* in flight->waiters */
     bool child;
     bool content;           /* a child that wants a small file's content with its attr */
+    bool check;             /* a question of a CHECK: answered with others (renew.h) */
     bool has_attr;          /* waits for that content; value holds the attr to send */
     uint8_t kind;           /* of the object first wanted */
     uint8_t where;          /* enum cu_core_where */

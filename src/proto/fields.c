@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The records of proto/object.h on the wire, field by field in the order of the structs. Apart from
- * msg.c, because they stand in more than one message. The values are not checked here. */
+ * msg.c, because they stand in more than one message. Reading and writing do not check the values.
+ */
 #include "proto/fields.h"
+
+#define NSEC_PER_SEC 1000000000u
 
 static void put_time(struct cu_writer *w, const struct cu_time *t)
 {
@@ -27,6 +30,12 @@ void cu_fields_get_version(struct cu_reader *r, struct cu_version *version)
     version->size = cu_wire_get_u64(r);
     get_time(r, &version->mtime);
     get_time(r, &version->ctime);
+}
+
+bool cu_fields_version_is_valid(const struct cu_version *version)
+{
+    return version->size <= INT64_MAX && version->mtime.nsec < NSEC_PER_SEC &&
+           version->ctime.nsec < NSEC_PER_SEC;
 }
 
 void cu_fields_put_attr(struct cu_writer *w, const struct cu_attr *attr)

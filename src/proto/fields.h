@@ -14,6 +14,8 @@
 /* As proto/wire.h: what does not fit sets `failed`, what is missing reads as zero. */
 void cu_fields_put_version(struct cu_writer *w, const struct cu_version *version);
 void cu_fields_get_version(struct cu_reader *r, struct cu_version *version);
+/* Is each field within its bounds? */
+bool cu_fields_version_is_valid(const struct cu_version *version);
 void cu_fields_put_attr(struct cu_writer *w, const struct cu_attr *attr);
 void cu_fields_get_attr(struct cu_reader *r, struct cu_attr *attr);
 void cu_fields_put_statfs(struct cu_writer *w, const struct cu_statfs *statfs);

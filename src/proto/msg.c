@@ -199,6 +199,18 @@ static int get_ready(struct cu_reader *r, struct cu_msg *msg)
     return cu_reader_done(r) && cu_msg_bounds_msg(msg) ? 0 : -EBADMSG;
 }
 
+static int get_check(struct cu_reader *r, struct cu_buf *bulk, struct cu_msg *msg)
+{
+    unsigned reserved;
+
+    msg->check.list = cu_buf_ref(bulk);
+    msg->check.generation = cu_wire_get_u32(r);
+    msg->check.tree = cu_wire_get_u8(r);
+    reserved = cu_wire_get_u8(r);
+    reserved |= cu_wire_get_u16(r);
+    return cu_reader_done(r) && reserved == 0 && cu_msg_bounds_msg(msg) ? 0 : -EBADMSG;
+}
+
 static int get_refresh(struct cu_reader *r, struct cu_msg *msg)
 {
     unsigned reserved;
@@ -238,6 +250,16 @@ static struct cu_buf *put_meta(struct cu_writer *w, const struct cu_msg *msg)
         cu_wire_put_u16(w, (uint16_t)msg->refresh.path_len);
         cu_wire_put_u16(w, 0);
         cu_wire_put_bytes(w, msg->refresh.path, msg->refresh.path_len);
+        break;
+    case CU_MSG_CHECK:
+        cu_wire_put_u32(w, msg->check.generation);
+        cu_wire_put_u8(w, msg->check.tree);
+        cu_wire_put_u8(w, 0);
+        cu_wire_put_u16(w, 0);
+        payload = msg->check.list;
+        break;
+    case CU_MSG_CHECKED:
+        payload = msg->check.list;
         break;
     case CU_MSG_CONTROL:
     case CU_MSG_RESULT:
@@ -328,6 +350,13 @@ int cu_msg_decode(const struct cu_msg_head *head, const void *meta, struct cu_bu
     case CU_MSG_REFRESH:
         rc = get_refresh(&r, msg);
         break;
+    case CU_MSG_CHECK:
+        rc = get_check(&r, bulk, msg);
+        break;
+    case CU_MSG_CHECKED:
+        msg->check.list = cu_buf_ref(bulk);
+        rc = cu_msg_bounds_msg(msg) ? 0 : -EBADMSG;
+        break;
     case CU_MSG_CONTROL:
     case CU_MSG_RESULT:
         msg->control.json = cu_buf_ref(bulk);
@@ -348,6 +377,8 @@ void cu_msg_clear(struct cu_msg *msg)
         cu_value_clear(&msg->answer.value);
     else if (msg->type == CU_MSG_CONTROL || msg->type == CU_MSG_RESULT)
         cu_buf_unref(msg->control.json);
+    else if (msg->type == CU_MSG_CHECK || msg->type == CU_MSG_CHECKED)
+        cu_buf_unref(msg->check.list);
     *msg = (struct cu_msg){0};
 }
 

@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CU_PROTOCOL_VERSION 2u
+#define CU_PROTOCOL_VERSION 3u
 #define CU_MSG_HEAD         24u
 #define CU_MSG_META_MAX     66560u                  /* a path and fixed fields */
 #define CU_MSG_BULK_MAX     ((256u << 20) + 65536u) /* a listing at its bound */
@@ -38,6 +38,8 @@ enum cu_msg_type {
     CU_MSG_RESULT = 8,   /* its result, gathered: JSON text */
     CU_MSG_BYE = 9,      /* the sender leaves in good order */
     CU_MSG_REFRESH = 10, /* either side: what was known of a path no longer counts */
+    CU_MSG_CHECK = 11,   /* child asks whether many listings are still right (proto/check.h) */
+    CU_MSG_CHECKED = 12, /* parent says so, of some or all */
 };
 
 #define CU_WANT_CONTENT 1u /* ATTR: send a small file's content along */
@@ -84,6 +86,11 @@ struct cu_msg {
             const char *path;    /* borrowed, in normal form, not NUL-terminated */
             size_t path_len;
         } refresh;
+        struct {
+            uint32_t generation; /* CHECK: as in a WANT; CHECKED: 0 */
+            uint8_t tree;        /* the same */
+            struct cu_buf *list; /* owned reference: questions, or answers (proto/check.h) */
+        } check;
         struct {
             struct cu_buf *json; /* owned reference, never empty; CONTROL and RESULT */
         } control;

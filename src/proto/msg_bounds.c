@@ -3,6 +3,7 @@
 #include "proto/msg_bounds.h"
 
 #include "base/path.h"
+#include "proto/check.h"
 #include "proto/control.h"
 #include "proto/dir.h"
 #include "proto/fields.h"
@@ -21,6 +22,7 @@
 #define ANSWER_META_MAX (ANSWER_FIXED + CU_FIELDS_ATTR_BYTES + 16u + CU_PATH_MAX - 1u)
 #define READY_FIXED     8u
 #define REFRESH_FIXED   8u
+#define CHECK_FIXED     8u
 
 _Static_assert(WANT_FIXED + CU_TREE_PATH_MAX - 1 <= CU_MSG_META_MAX, "WANT fits");
 _Static_assert(ANSWER_META_MAX <= CU_MSG_META_MAX, "ANSWER fits");
@@ -45,11 +47,13 @@ static const struct bounds {
     [CU_MSG_RESULT] = {"RESULT", 0, 0, 1, CU_CONTROL_JSON_MAX, true},
     [CU_MSG_BYE] = {"BYE", 0, 0, 0, 0, false},
     [CU_MSG_REFRESH] = {"REFRESH", REFRESH_FIXED + 1, REFRESH_FIXED + CU_PATH_MAX - 1, 0, 0, false},
+    [CU_MSG_CHECK] = {"CHECK", CHECK_FIXED, CHECK_FIXED, 1, CU_CHECK_BYTES_MAX, false},
+    [CU_MSG_CHECKED] = {"CHECKED", 0, 0, CU_CHECK_ANSWER, CU_CHECK_ANSWERS_MAX, false},
 };
 
 static bool type_is_valid(unsigned type)
 {
-    return type >= CU_MSG_WANT && type <= CU_MSG_REFRESH;
+    return type >= CU_MSG_WANT && type <= CU_MSG_CHECKED;
 }
 
 bool cu_msg_bounds_kind(unsigned kind)
@@ -73,12 +77,6 @@ bool cu_msg_bounds_head(const struct cu_msg_head *head)
     return head->id == 0 || b->paired;
 }
 
-static bool version_is_valid(const struct cu_version *version)
-{
-    return version->size <= INT64_MAX && version->mtime.nsec < NSEC_PER_SEC &&
-           version->ctime.nsec < NSEC_PER_SEC;
-}
-
 static unsigned want_flags(enum cu_kind kind)
 {
     if (kind == CU_KIND_ATTR)
@@ -94,7 +92,7 @@ bool cu_msg_bounds_want(const struct cu_msg_want *want)
         return false;
     if ((want->chunk || want->piece) && want->kind != CU_KIND_DATA)
         return false;
-    if (!cu_piece_is_valid(want->piece) || !version_is_valid(&want->version))
+    if (!cu_piece_is_valid(want->piece) || !cu_fields_version_is_valid(&want->version))
         return false;
     if ((want->kind == CU_KIND_XATTR || want->kind == CU_KIND_STATFS) &&
         !cu_version_is_none(&want->version))
@@ -146,9 +144,9 @@ bool cu_msg_bounds_answer(const struct cu_msg_answer *answer)
     case CU_KIND_ATTR:
         return attr_is_valid(v);
     case CU_KIND_DIR:
-        return size <= CU_DIR_BYTES_MAX && version_is_valid(&v->version);
+        return size <= CU_DIR_BYTES_MAX && cu_fields_version_is_valid(&v->version);
     case CU_KIND_DATA:
-        return size <= CU_MSG_CHUNK_MAX && version_is_valid(&v->version);
+        return size <= CU_MSG_CHUNK_MAX && cu_fields_version_is_valid(&v->version);
     case CU_KIND_XATTR:
         return size <= CU_XATTR_BYTES_MAX;
     case CU_KIND_STATFS:
@@ -189,6 +187,11 @@ bool cu_msg_bounds_msg(const struct cu_msg *msg)
     case CU_MSG_RESULT:
         return msg->control.json && msg->control.json->size > 0 &&
                msg->control.json->size <= bounds_of[msg->type].bulk_max;
+    case CU_MSG_CHECK:
+        return msg->check.tree < CU_TREES_MAX && cu_check_is_valid(msg->check.list);
+    case CU_MSG_CHECKED:
+        return msg->check.generation == 0 && msg->check.tree == 0 &&
+               cu_check_answers_are_valid(msg->check.list);
     case CU_MSG_JOIN:
     case CU_MSG_PING:
     case CU_MSG_PONG:

@@ -5,6 +5,7 @@
 
 #include "handshake_fixture.h"
 #include "proto/auth.h"
+#include "proto/check.h"
 #include "proto/dir.h"
 #include "proto/holes.h"
 #include "proto/job.h"
@@ -228,6 +229,35 @@ static void seed_other_messages(void)
     }
 }
 
+static void seed_checks(void)
+{
+    static const char *const paths[] = {"/lus/env/lib/python3.11", "/lus/env/lib/python3.11/numpy",
+                                        "/lus/env/lib"};
+    static struct cu_check_writer writer;
+    struct cu_msg msg = {.type = CU_MSG_CHECK, .check = {.generation = 2, .tree = 1}};
+
+    for (size_t i = 0; i < 3; i++) {
+        struct cu_check_question question = {.id = i << 32 | 5,
+                                             .version = {4096, {1700000000, 5}, {1700000000, 6}}};
+
+        question.path = paths[i];
+        question.path_len = (uint16_t)strlen(paths[i]);
+        FUZZ_CHECK(cu_check_add(&writer, &question) == 0);
+    }
+    msg.check.list = writer.list;
+    write_msg("check", &msg);
+    cu_msg_clear(&msg);
+    msg = (struct cu_msg){.type = CU_MSG_CHECKED};
+    msg.check.list = cu_buf_new(2 * CU_CHECK_ANSWER);
+    FUZZ_CHECK(msg.check.list);
+    msg.check.list->size = 2 * CU_CHECK_ANSWER;
+    cu_check_put_answer(msg.check.list->data, (struct cu_check_answer){5, 1999});
+    cu_check_put_answer(msg.check.list->data + CU_CHECK_ANSWER,
+                        (struct cu_check_answer){1ull << 32 | 5, CU_CHECK_ASK});
+    write_msg("checked", &msg);
+    cu_msg_clear(&msg);
+}
+
 static void seed_payloads(void)
 {
     struct cu_buf *dir = listing(), *xattr = attributes();
@@ -365,6 +395,7 @@ int main(int argc, char **argv)
     seed_wants();
     seed_answers();
     seed_other_messages();
+    seed_checks();
     seed_payloads();
     seed_handshake("plain", false, false, false);
     seed_handshake("encrypted", true, true, false);

@@ -185,3 +185,33 @@ same() {
     until_true listed node4
     until_true listed node2
 }
+
+# search NAME: the directories below $leaf that have it, as one process on the leaf sees them.
+search() {
+    # shellcheck disable=SC2016 # the inner shell's
+    on node4 sh -c 'for d in "$1"/d??; do [ ! -e "$d/$2" ] || echo "${d##*/}"; done' sh "$leaf" "$1"
+}
+
+counted() {
+    copper node4 stats --json |
+        python3 -c 'import json, sys; print(json.load(sys.stdin)["counters"].get(sys.argv[1], 0))' "$1"
+}
+
+@test "directories that are searched again after -E are asked about together, and what is new in one of them is found" {
+    local before
+    mkdir "$source"/d{10..29}
+    [ -z "$(search a)$(search b)$(search c)" ]
+    before=$(counted renewed)
+    # Each search that begins after -E renews those that the last one used.
+    together() { search d && [ $(($(counted renewed) - before)) -ge 19 ]; }
+    until_true together
+    [ "$(counted checks)" -gt 0 ]
+    [ "$(counted checked)" -ge $(($(counted checks) * 2)) ]
+    echo text >"$source/d17/d"
+    echo text >"$source/d23/d"
+    found() { [ "$(search d)" = $'d17\nd23' ]; }
+    until_true found
+    rm "$source/d17/d"
+    copper node4 refresh "$WORK/pfs/$dir"
+    [ "$(search d)" = d23 ]
+}

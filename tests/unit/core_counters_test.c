@@ -95,6 +95,9 @@ static const char *const promised[] = {
     "requests_waiting_most",
     "storage_waiting",
     "storage_waiting_most",
+    "checks",
+    "checked",
+    "renewed",
 };
 /* clang-format on */
 

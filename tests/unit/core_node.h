@@ -37,6 +37,8 @@ struct node {
     struct cu_request read;
     struct cu_msg_want want;
     char path[32]; /* of read, cut */
+    unsigned checks, checked;
+    struct cu_buf *list; /* of the last CHECK or CHECKED */
 };
 
 static inline uint64_t port_now(void *context)
@@ -76,6 +78,11 @@ static inline int port_send(void *context, struct cu_peer peer, struct cu_msg *m
         n->error = msg->answer.value.error;
         cu_value_clear(&n->value);
         cu_value_copy(&n->value, &msg->answer.value);
+    } else if (msg->type == CU_MSG_CHECK || msg->type == CU_MSG_CHECKED) {
+        n->checks += msg->type == CU_MSG_CHECK;
+        n->checked += msg->type == CU_MSG_CHECKED;
+        cu_buf_unref(n->list);
+        n->list = cu_buf_ref(msg->check.list);
     }
     return 0;
 }
@@ -160,6 +167,7 @@ static inline struct node *node_new(uint32_t rank, uint32_t count)
 static inline void node_free(struct node *n)
 {
     cu_value_clear(&n->value);
+    cu_buf_unref(n->list);
     cu_core_destroy(n->core);
     free(n);
 }

@@ -165,7 +165,7 @@ static void another_version_is_told_and_logged_by_the_server(void **state)
     answer[4] += 2; /* as that version would write it */
     cu_handshake_client_start(&client, &config.identity, hello);
     assert_int_equal(cu_handshake_feed(&client, answer, hello, &out_size), -EPROTONOSUPPORT);
-    assert_true(logged("another version of Copper's protocol: 3, here 2"));
+    assert_true(logged("another version of Copper's protocol: 4, here 3"));
     close(fd);
     cu_transport_destroy(a.transport);
 }
@@ -195,12 +195,12 @@ static void another_version_is_logged_by_the_client(void **state)
     hello_of_another_version(&config, hello);
     cu_handshake_server_start(&server, &config.identity);
     assert_int_equal(cu_handshake_feed(&server, hello, answer, &out_size), -EPROTONOSUPPORT);
-    answer[4] = 4;
+    answer[4] = CU_PROTOCOL_VERSION + 2;
     assert_int_equal(send(fd, answer, out_size, 0), out_size);
     RUN_UNTIL(b.downs == 1);
     assert_int_equal(b.error, EPROTONOSUPPORT);
     assert_true(logged("cannot join 127.0.0.1:"));
-    assert_true(logged("another version of Copper's protocol: 4, here 2"));
+    assert_true(logged("another version of Copper's protocol: 5, here 3"));
     close(fd);
     close(listener);
     cu_transport_destroy(b.transport);

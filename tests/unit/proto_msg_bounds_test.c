@@ -28,7 +28,7 @@ static void heads(void **state)
         head = (struct cu_msg_head){.type = (uint8_t)type, .meta_len = UINT32_MAX};
         assert_false(cu_msg_bounds_head(&head));
         assert_int_equal(cu_msg_bounds_name(type)[0] == '?',
-                         type < CU_MSG_WANT || type > CU_MSG_REFRESH);
+                         type < CU_MSG_WANT || type > CU_MSG_CHECKED);
     }
 }
 

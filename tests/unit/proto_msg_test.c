@@ -4,6 +4,7 @@
 #include "msg_frame.h"
 
 #include "base/path.h"
+#include "proto/check.h"
 #include "proto/control.h"
 #include "proto/dir.h"
 #include "proto/piece.h"
@@ -279,6 +280,40 @@ static void control_carries_json(void **state)
     }
 }
 
+static void checks_carry_lists(void **state)
+{
+    struct cu_msg msg = {.type = CU_MSG_CHECK, .check = {.generation = 7, .tree = 3}}, out;
+    struct cu_check_writer writer = {0};
+    struct cu_check_question question = {
+        .id = 5, .version = {.size = 1}, .path = "/a", .path_len = 2};
+    struct frame f;
+
+    (void)state;
+    assert_int_equal(cu_check_add(&writer, &question), 0);
+    msg.check.list = writer.list;
+    f = round_trip(&msg, &out);
+    assert_int_equal(out.check.generation, 7);
+    assert_int_equal(out.check.tree, 3);
+    assert_ptr_equal(out.check.list, msg.check.list);
+    cu_msg_clear(&out);
+    damage(&f, CU_MSG_HEAD + 4, CU_TREES_MAX); /* the tree */
+    damage(&f, CU_MSG_HEAD + 5, 1);            /* reserved */
+    damage(&f, CU_MSG_HEAD + 7, 1);
+    frame_free(&f);
+    msg.check.list->size--;
+    refuses_to_encode(&msg);
+    msg.type = CU_MSG_CHECKED;
+    msg.check.generation = 0;
+    msg.check.tree = 0;
+    refuses_to_encode(&msg);
+    msg.check.list->size = CU_CHECK_ANSWER;
+    f = round_trip(&msg, &out);
+    assert_ptr_equal(out.check.list, msg.check.list);
+    cu_msg_clear(&out);
+    frame_free(&f);
+    cu_msg_clear(&msg);
+}
+
 static int head_rc(uint8_t type, uint32_t meta_len, uint32_t bulk_len)
 {
     unsigned char bytes[CU_MSG_HEAD] = {0};
@@ -309,6 +344,8 @@ static void the_head_bounds_both_lengths(void **state)
         {CU_MSG_RESULT, 0, 0, 1, CU_CONTROL_JSON_MAX},
         {CU_MSG_BYE, 0, 0, 0, 0},
         {CU_MSG_REFRESH, 9, 8 + 4095, 0, 0},
+        {CU_MSG_CHECK, 8, 8, 1, CU_CHECK_BYTES_MAX},
+        {CU_MSG_CHECKED, 0, 0, CU_CHECK_ANSWER, CU_CHECK_ANSWERS_MAX},
     };
 
     (void)state;
@@ -352,7 +389,8 @@ static void types_have_names(void **state)
     assert_string_equal(cu_msg_type_name(CU_MSG_BYE), "BYE");
     assert_string_equal(cu_msg_type_name((enum cu_msg_type)0), "?");
     assert_string_equal(cu_msg_type_name(CU_MSG_REFRESH), "REFRESH");
-    assert_string_equal(cu_msg_type_name((enum cu_msg_type)11), "?");
+    assert_string_equal(cu_msg_type_name(CU_MSG_CHECKED), "CHECKED");
+    assert_string_equal(cu_msg_type_name((enum cu_msg_type)13), "?");
 }
 
 static void a_truncated_want_is_refused(void **state)
@@ -375,6 +413,7 @@ int main(void)
         cmocka_unit_test(small_messages_trip),
         cmocka_unit_test(ready_trips_and_has_bounds),
         cmocka_unit_test(control_carries_json),
+        cmocka_unit_test(checks_carry_lists),
         cmocka_unit_test(the_head_bounds_both_lengths),
         cmocka_unit_test(a_bulk_of_another_length_is_refused),
         cmocka_unit_test(types_have_names),

@@ -364,6 +364,6 @@ for top in sys.argv[1:]:
     diff "$out/first" "$out/other"
     [ "$(grep -v '/g ' "$out/first" | awk 'NF == 2 {print $2}' | sort | uniq -d | wc -l)" = 0 ]
     on node4 tar cf - -C "$view/btrfs" v1 v2 | tar xf - -C "$out"
-    diff -r "$out/v2" <(:) 2>/dev/null || [ "$(cat "$out/v2/g")" = v2 ]
+    [ "$(cat "$out/v2/g" "$out/v1/g")" = $'v2\nv1' ]
     on_all umount -l "$storage/btrfs"
 }

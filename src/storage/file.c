@@ -25,6 +25,7 @@
 
 #define NS_PER_S        INT64_C(1000000000)
 #define AGE_MAX_S       INT64_C(1000000000) /* 31 years: a stamp may be of any time */
+#define AHEAD_MAX_NS    (10 * NS_PER_S)     /* of storage's clock, which is believed */
 #define MEASURE_BYTES   65536u
 #define AT_ONCE_BYTES   65536u /* 15 us of the loop's time */
 #define HOLE_SAMPLE     4096u
@@ -108,7 +109,8 @@ static int check_version(int fd, const struct cu_version *version, bool at_end)
 }
 
 /* The same, but first waits until no change of a file that has just been changed can carry the same
- * stamp. A ctime further in the future means that the clocks differ; then it does not wait. */
+ * stamp. A ctime in the future means that storage's clock is ahead, and a tick from now is enough;
+ * one further in the future was made by a wrong clock, at any time, and is not waited for. */
 static int check_settled(const struct cu_storage_env *env, int fd, const struct cu_version *version)
 {
     struct timespec pause;
@@ -120,8 +122,10 @@ static int check_settled(const struct cu_storage_env *env, int fd, const struct 
     age = cu_storage_age_ns(&st);
     if (version->size > env->inline_bytes)
         tick = cu_storage_tick_ns(&st);
-    if (age >= tick || age < -tick || compare(&st, version))
+    if (age >= tick || age < -AHEAD_MAX_NS || compare(&st, version))
         return compare(&st, version);
+    if (age < 0)
+        age = 0;
     pause =
         (struct timespec){.tv_sec = (tick - age) / NS_PER_S, .tv_nsec = (tick - age) % NS_PER_S};
     while (nanosleep(&pause, &pause) && errno == EINTR)

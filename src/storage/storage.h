@@ -14,11 +14,11 @@
  * changed less than 20 ms ago is therefore opened only after that time: any later change then shows
  * in its stamp. Where stamps are whole seconds this takes 2 s, for a file that is not read at once
  * (over inline_bytes). A listing of such a directory gets a version that no later state can equal,
- * so that the next check lists it again. What remains: where the node's clock is off by more than
- * that from storage's, two states of a file with the same size within one tick cannot be told
- * apart; a write(2) that pauses for more than 20 ms between setting the stamp and writing the bytes
- * can be seen half done; and stores through a writer's shared mapping show in the stamp only when
- * the kernel writes the page back.
+ * so that the next check lists it again. What remains: where the node's clock is ahead of storage's
+ * by more than that, or behind by more than 10 s, two states of a file with the same size within
+ * one tick cannot be told apart; a write(2) that pauses for more than 20 ms between setting the
+ * stamp and writing the bytes can be seen half done; and stores through a writer's shared mapping
+ * show in the stamp only when the kernel writes the page back.
  *
  * Counters: storage_stat lstat(2) of a path; storage_readlink readlink(2); storage_open files
  * opened; storage_read pread(2) and storage_bytes what they yielded; storage_readdir complete

@@ -52,6 +52,7 @@ void cu_pfs_pace(uint64_t bytes);
 int cu_pfs_set(const char *name, uint64_t value);
 /* Quirks of real storage systems. Each is a number, 0 when it is off; README.md has the table. */
 enum cu_pfs_quirk {
+    CU_PFS_QUIRK_AHEAD,         /* storage's clock is ahead by so many seconds (ctime) */
     CU_PFS_QUIRK_BLKSIZE,       /* its value is the st_blksize of files */
     CU_PFS_QUIRK_COARSE,        /* stamps of whole seconds */
     CU_PFS_QUIRK_CUT_ON,        /* on the mount of that number stamps are whole seconds, from 1 */

@@ -70,6 +70,7 @@ void cu_pfs_quirk_attr(fuse_req_t req, struct stat *st)
         st->st_mtim = st->st_ctim = (struct timespec){.tv_sec = STILL_TIME};
         st->st_size = 4096;
     }
+    st->st_ctim.tv_sec += (time_t)cu_pfs_quirk(CU_PFS_QUIRK_AHEAD);
     if (cu_pfs_quirk(CU_PFS_QUIRK_COARSE) > 0 ||
         (mount->index > 0 && cu_pfs_quirk(CU_PFS_QUIRK_CUT_ON) == mount->index))
         st->st_atim.tv_nsec = st->st_mtim.tv_nsec = st->st_ctim.tv_nsec = 0;

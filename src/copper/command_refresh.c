@@ -23,6 +23,7 @@
  * reaches them meanwhile. Sending a refresh twice is harmless. */
 #define HEALING_MS 5000
 #define PAUSE_MS   250
+#define LINKS_MS   3000 /* for storage to say where links lead */
 
 /* Asks all nodes; asks again while nodes are silent that may be connecting to another parent. */
 static int ask_all(struct cu_client *client, const json_t *request, json_t **result,
@@ -85,8 +86,12 @@ static int refresh_given(struct cu_client *client, const struct cu_hosts *known,
 {
     int status = CU_EXIT_OK, rc;
     struct cu_way way;
+    bool hangs;
 
-    rc = cu_way_find(mount, given, &way);
+    rc = cu_way_find_within(mount, given, LINKS_MS, &way, &hangs);
+    if (hangs)
+        fprintf(stderr, "copper: %s: storage does not answer: links in it are not followed\n",
+                given);
     if (rc != 0)
         status = cu_cli_fail(CU_EXIT_FAILED, "\"%s\": %s", given, strerror(-rc));
     for (size_t i = 0; i < way.count && rc == 0; i++)

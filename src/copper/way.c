@@ -4,12 +4,16 @@
  * the view, and goes on at the same path on storage. */
 #include "copper/way.h"
 
+#include "host/clock.h"
+
 #include <errno.h>
 #include <limits.h>
-#include <stdbool.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define REST_MAX (2 * CU_TREE_PATH_MAX + PATH_MAX)
@@ -187,6 +191,132 @@ out:
     free(real);
     free(whole);
     free(walk);
+    return rc;
+}
+
+/* --- where storage may hang ------------------------------------------------------------------- */
+
+#define FDS_MAX  64 /* of a command, which has few */
+#define TOLD_MAX (sizeof(int) + (CU_WAY_LINKS_MAX + 1) * (size_t)CU_TREE_PATH_MAX)
+
+static bool tell(int fd, const void *what, size_t size)
+{
+    const char *at = what;
+
+    while (size > 0) {
+        ssize_t n = write(fd, at, size);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        at += n;
+        size -= (size_t)n;
+    }
+    return true;
+}
+
+/* The child: the result, then the paths, each with its NUL. */
+static void find_and_tell(int fd, const char *mount, const char *given)
+{
+    struct cu_way way;
+    int rc;
+
+    for (int other = 0; other < FDS_MAX; other++) /* nobody waits for it at the other ends */
+        if (other != fd)
+            close(other);
+    rc = cu_way_find(mount, given, &way);
+    if (tell(fd, &rc, sizeof(rc)))
+        for (size_t i = 0; i < way.count && rc == 0; i++)
+            (void)tell(fd, way.paths[i], strlen(way.paths[i]) + 1);
+    _exit(0);
+}
+
+/* All that the child tells, until it ends: its length, or -ETIMEDOUT, -errno. */
+static ssize_t hear(int fd, int limit_ms, char *to)
+{
+    int64_t deadline_ms = cu_clock_ms() + limit_ms;
+    size_t len = 0;
+    ssize_t n;
+
+    do {
+        int rc = cu_clock_wait(fd, POLLIN, deadline_ms);
+
+        if (rc != 0)
+            return rc;
+        n = read(fd, to + len, TOLD_MAX - len);
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        len += n > 0 ? (size_t)n : 0;
+    } while (n != 0);
+    return (ssize_t)len;
+}
+
+static int understand(const char *told, size_t len, struct cu_way *way)
+{
+    int rc = -EIO;
+    size_t at = sizeof(rc);
+
+    if (len >= sizeof(rc))
+        memcpy(&rc, told, sizeof(rc));
+    while (rc == 0 && at < len) {
+        rc = note(way, told + at);
+        at += strlen(told + at) + 1;
+    }
+    return rc;
+}
+
+/* As it is written, with the mount taken off. */
+static int as_written(const char *mount, const char *given, struct cu_way *way)
+{
+    char *here = given[0] == '/' ? NULL : getcwd(NULL, 0), *whole = NULL;
+    char *path = malloc(CU_TREE_PATH_MAX);
+    size_t mount_len = strlen(mount);
+    int rc = path ? -ENAMETOOLONG : -ENOMEM;
+
+    if (path && asprintf(&whole, "%s/%s", here ? here : "", given) >= 0)
+        rc = cu_path_normalise_tree(whole, path);
+    if (rc >= 0) {
+        bool in_view = cu_path_within(path, (size_t)rc, mount, mount_len);
+
+        rc = note(way, !in_view ? path : path[mount_len] ? path + mount_len : "/");
+    }
+    free(here);
+    free(whole);
+    free(path);
+    return rc;
+}
+
+int cu_way_find_within(const char *mount, const char *given, int limit_ms, struct cu_way *way,
+                       bool *hangs)
+{
+    char *told = malloc(TOLD_MAX + 1);
+    int ends[2] = {-1, -1}, rc = -ENOMEM;
+    ssize_t len;
+    pid_t pid;
+
+    *way = (struct cu_way){0};
+    *hangs = false;
+    if (!told)
+        return rc;
+    pid = pipe(ends) == 0 ? fork() : -1;
+    if (pid == 0)
+        find_and_tell(ends[1], mount, given);
+    rc = -errno;
+    close(ends[1]);
+    if (pid > 0) {
+        len = hear(ends[0], limit_ms, told);
+        told[len > 0 ? len : 0] = '\0';
+        *hangs = len == -ETIMEDOUT;
+        if (*hangs)
+            (void)kill(pid, SIGKILL); /* what hangs in storage is not waited for */
+        else
+            (void)waitpid(pid, NULL, 0);
+        rc = *hangs ? as_written(mount, given, way)
+                    : understand(told, len > 0 ? (size_t)len : 0, way);
+    }
+    close(ends[0]);
+    free(told);
     return rc;
 }
 

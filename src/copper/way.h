@@ -8,6 +8,7 @@
 
 #include "base/path.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define CU_WAY_LINKS_MAX 40u /* followed by the kernel in one path */
@@ -23,6 +24,11 @@ struct cu_way {
  * of getcwd(3). The caller calls cu_way_free in each case. */
 __attribute__((warn_unused_result)) int cu_way_find(const char *mount, const char *given,
                                                     struct cu_way *way);
+/* The same in a child process: where storage does not answer within limit_ms, the path as it is
+ * written, its links not followed, and *hangs is set. The child ends when storage answers. */
+__attribute__((warn_unused_result)) int cu_way_find_within(const char *mount, const char *given,
+                                                           int limit_ms, struct cu_way *way,
+                                                           bool *hangs);
 void cu_way_free(struct cu_way *way);
 
 #endif

@@ -179,6 +179,15 @@ all_sit_well() {
     [[ $output == *"symbolic links"* ]]
 }
 
+@test "a path on storage that hangs is refreshed as it is written" {
+    mkdir "$source/stuck"
+    pfs hang "/$dir/stuck" lookup
+    run -0 copper node1 refresh "$WORK/pfs/$dir/stuck/../stuck/x"
+    pfs unhang
+    [[ $output == *"/stuck/x: storage does not answer: links in it are not followed"* ]]
+    [[ $output == *"$WORK/pfs/$dir/stuck/x: refreshed on 4 nodes"* ]]
+}
+
 @test "who has a changed file open goes on with its old bytes" {
     local going=() pids=()
     head -c 40000 /dev/urandom >"$source/file"

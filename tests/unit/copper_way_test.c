@@ -146,6 +146,30 @@ static void what_is_no_path_is_refused(void **state)
     free(given);
 }
 
+static void storage_may_hang(void **state)
+{
+    char given[600];
+    struct cu_way way;
+    bool hangs = true;
+
+    (void)state;
+    assert_int_equal(cu_way_find_within(below("/mnt/job"), below("/abs"), 60000, &way, &hangs), 0);
+    assert_false(hangs);
+    assert_int_equal(way.count, 3);
+    assert_string_equal(way.paths[2], below("/real/sub"));
+    cu_way_free(&way);
+    assert_int_equal(cu_way_find_within("/mnt", below("/loop/x"), 60000, &way, &hangs), -ELOOP);
+    assert_false(hangs);
+    cu_way_free(&way);
+    /* Nothing answers in no time. */
+    snprintf(given, sizeof(given), "%s/%s", below("/mnt/job"), "/lus/../x/");
+    assert_int_equal(cu_way_find_within(below("/mnt/job"), given, 0, &way, &hangs), 0);
+    assert_true(hangs);
+    assert_int_equal(way.count, 1);
+    assert_string_equal(way.paths[0], "/x");
+    cu_way_free(&way);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +177,7 @@ int main(void)
         cmocka_unit_test(a_path_below_the_mount_is_one_on_storage),
         cmocka_unit_test(relative_to_the_working_directory),
         cmocka_unit_test(what_is_no_path_is_refused),
+        cmocka_unit_test(storage_may_hang),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -222,7 +222,7 @@ static int set_prefixes(const char *mount, const struct cu_origin *origin)
 
 /* Enters the view, or does what the options say instead. -1 to go on, or the exit status. */
 static int enter(const struct cu_cli_options *options, const struct cu_origin *origin,
-                 const struct cu_choice *choice, bool here)
+                 const struct cu_choice *choice)
 {
     bool any = false;
     struct cu_error err;
@@ -230,10 +230,6 @@ static int enter(const struct cu_cli_options *options, const struct cu_origin *o
     for (size_t i = 0; i < choice->count; i++)
         any |= choice->entries[i].what == CU_CHOICE_BOUND;
     if (!any)
-        return -1;
-    if (!here && options->over.count > 0)
-        return cu_cli_fail(CU_EXIT_NOT_RUN, "run: --over: nothing is mounted on this node");
-    if (!here)
         return -1;
     switch (cu_view_enter(options->mount, choice, options->overlay, &err)) {
     case CU_VIEW_ENTERED:
@@ -260,6 +256,12 @@ static int prepare(const struct cu_cli_options *options, char **argv, bool here)
     struct cu_error err;
     int status;
 
+    if (!here && options->over.count > 0)
+        return cu_cli_fail(CU_EXIT_NOT_RUN, "run: --over: nothing is mounted on this node");
+    if (!here && !options->show) {
+        cu_cli_say(stderr, "run: no daemon on this node: storage is read without Copper");
+        return -1;
+    }
     if (cu_launch_site_types(types, &err) < 0)
         return cu_cli_fail(CU_EXIT_NOT_RUN, "run: %s", err.text);
     origin = cu_origin_create(options->mount, types, &err);
@@ -268,7 +270,7 @@ static int prepare(const struct cu_cli_options *options, char **argv, bool here)
     cu_choice_init(&choice, origin);
     status = choose(options, origin, argv, &choice);
     if (status < 0)
-        status = options->show ? show(&choice) : enter(options, origin, &choice, here);
+        status = options->show ? show(&choice) : enter(options, origin, &choice);
     cu_choice_free(&choice);
     cu_origin_destroy(origin);
     return status;

@@ -289,9 +289,9 @@ static int drop_capabilities(uint64_t bounding)
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
 
-    for (int i = 0; i < CAPABILITIES; i++) {
-        if ((bounding >> i & 1) == 0 && prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1 &&
-            prctl(PR_CAPBSET_DROP, i, 0, 0, 0) != 0)
+    for (int i = 0, has = 0; i < CAPABILITIES && has >= 0; i++) {
+        has = prctl(PR_CAPBSET_READ, i, 0, 0, 0);
+        if (has == 1 && (bounding >> i & 1) == 0 && prctl(PR_CAPBSET_DROP, i, 0, 0, 0) != 0)
             return -errno;
     }
     if (geteuid() == 0 &&
@@ -306,8 +306,10 @@ static uint64_t bounding_set(void)
 {
     uint64_t set = 0;
 
-    for (int i = 0; i < CAPABILITIES; i++)
-        set |= (uint64_t)(prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1) << i;
+    for (int i = 0, has = 0; i < CAPABILITIES && has >= 0; i++) {
+        has = prctl(PR_CAPBSET_READ, i, 0, 0, 0); /* an error: there is none with this number */
+        set |= (uint64_t)(has == 1) << i;
+    }
     return set;
 }
 

@@ -363,6 +363,26 @@ print([ctypes.CDLL(None).sigqueue(os.getpid(), signal.SIGRTMIN, None) for i in r
     [[ $output != *started* ]]
 }
 
+# The setting is the kernel's own, of a user namespace in which this root is root.
+@test "where user namespaces are off: which setting it is" {
+    # shellcheck disable=SC2016
+    local off='echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin "$@"'
+    local said="user namespaces are off on this node: the administrator can set sysctl user.max_user_namespaces=15000"
+    run -125 as root node2 unshare -Ur sh -c "$off" sh "$COPPER_BUILD/copper" run --over "$WORK/pfs/base/lib" echo started
+    [ "$output" = "copper: run: the original paths cannot be served: $said; --prefix-instead runs the command with paths below the mount" ]
+    run as root node2 unshare -Ur sh -c "$off" sh "$COPPER_BUILD/copper" doctor
+    [[ $output == *"original paths (copper run): cannot be served: $said"* ]]
+    run -0 as root node2 unshare -Ur sh -c "$off" sh "$COPPER_BUILD/copper" run --prefix-instead --over "$WORK/pfs/base/lib" printenv PATH
+    [[ $output == "/tmp/root/copper$env/bin:"* ]]
+}
+
+@test "a node without a daemon reads storage, and says so" {
+    run -0 --separate-stderr as_user alice login env -C / PATH="$env/bin:$PATH" "$COPPER_BUILD/copper" run tool
+    [[ $output == "from $env/lib/"* ]]
+    [ "$stderr" = "copper: run: no daemon on this node: storage is read without Copper" ]
+    run -125 as_user alice login "$COPPER_BUILD/copper" run --over "$env" tool
+}
+
 @test "copper path and copper env" {
     local mount=/tmp/alice/copper shell
     run -0 as_user alice node1 env -C "$WORK/pfs" "$COPPER_BUILD/copper" path "$env/bin/tool-link" "$mount$env/bin" project

@@ -67,6 +67,11 @@ works() {
     for node in node1 node2 node3 node4; do
         [ "$(as_user alice "$node" cat "$view/etc/hostname")" = "$(cat /etc/hostname)" ]
     done
+    # As where this host reaches no port of the nodes: asked by the launcher.
+    as_user alice login sh -c 'sed -i "s/^relay no$/relay yes/" /tmp/copper-*/*.job && grep -qx "relay yes" /tmp/copper-*/*.job'
+    run -0 by "$launcher" copper stats --nodes
+    [[ $output == "4 nodes"*$'\n'"node4 "* ]]
+    as_user alice login sh -c 'sed -i "s/^relay yes$/relay no/" /tmp/copper-*/*.job'
     # The job is stopped from another login, which knows of no daemon that answers: by the launcher.
     on node3 kill -STOP "$(daemon node3)"
     run -0 by "$launcher" stop_copper.sh

@@ -213,6 +213,26 @@ stayed() {
     done
 }
 
+# answers LAUNCHER [NAME=VALUE...]: what a command prints for a launch host that reaches no daemon arrives, and its
+# last line and status behind it.
+answers() {
+    local launcher=$1 node
+    shift
+    stub asker <<'END'
+echo "noise of a login"
+echo "@copper - - answer 0 AAAA_$NODE-"
+echo "answered 1 open BBBB"
+END
+    run -0 --separate-stderr env -i PATH="$stubs:$PATH" HOME=/nonexistent COPPER_SHARED="$BATS_TEST_TMPDIR/shared" \
+        COPPER_INPUT=/dev/null COPPER_OUTPUT=no COPPER_PROGRAM="$COPPER_BIN/copper" NODE=n1 "$@" timeout 60 \
+        "$top/launch/$launcher.sh" run "$stubs/asker" < <(printf 'n1\nn2\nn3\n')
+    for node in n1 n2 n3; do
+        [ "$(grep -E "^(- - answer 0 AAAA_$node-|$node 0 answered 1 open BBBB)\$" <<<"$output")" = "- - answer 0 AAAA_$node-
+$node 0 answered 1 open BBBB" ]
+    done
+    [[ $output != *noise* ]]
+}
+
 @test "PBS with PALS: one mpiexec in the foreground, which gives its input to the first command only" {
     stub_nodes
     mkdir -p "$stubs/pals/1.8/bin"
@@ -231,6 +251,7 @@ wait
 END
     start mpiexec PALS_PPN=12
     stayed
+    answers mpiexec
     # In a PBS job it is chosen where it is PALS's; where it is not, ssh is.
     start pbs PBS_NODEFILE=/x PBS_JOBID=1
     stayed
@@ -247,6 +268,7 @@ exec sh -c "$*"
 END
     start pbs PBS_NODEFILE=/x PBS_JOBID=1
     [[ $output == *"n1 0 "* && $output == *"n2 1 copperd: n2: no /dev/fuse"* && $output != *stay* ]]
+    answers pbs PBS_NODEFILE=/x PBS_JOBID=1
 }
 
 @test "Flux: brokers by their nodes' names, one flux exec for those of the hosts" {
@@ -278,6 +300,7 @@ END
     start flux FLUX_URI=local:///x
     stayed
     grep -q "^exec -r 1,2,3 sh -c" "$BATS_TEST_TMPDIR/flux"
+    answers flux FLUX_URI=local:///x
 }
 
 @test "LSF: one blaunch, or jsrun where there is one; Grid Engine: qrsh -inherit to each host" {
@@ -294,6 +317,7 @@ wait
 END
     start lsf LSB_JOBID=1
     stayed
+    answers lsf LSB_JOBID=1
     stub jsrun <<'END'
 [ "$*" != "${*#--nrs 3 --rs_per_host 1 --tasks_per_rs 1 --cpu_per_rs 1 --bind none sh }" ] || exit 2
 shift 10
@@ -306,6 +330,7 @@ END
     rm "$stubs/blaunch"
     start lsf LSB_JOBID=1
     stayed
+    answers lsf LSB_JOBID=1
     stub qrsh <<'END'
 [ "$1" = -inherit ] || exit 2
 NODE=$2
@@ -317,6 +342,7 @@ END
     [ "${lines[0]}" = stay ]
     [[ $output == *"n1 0 "* && $output == *"n3 0 "* && $output == *"n2 1 copperd: n2: no /dev/fuse"* ]]
     grep -q '^n3 --node n3 --foreground COPPER_RUN_DIR=/run/x$' "$BATS_TEST_TMPDIR/ran"
+    answers sge PE_HOSTFILE=/x
 }
 
 @test "a scheduler without its launcher is said to be so; nothing runs on one node instead" {

@@ -44,14 +44,15 @@ static int port_send(void *context, struct cu_peer peer, struct cu_msg *msg, uin
     return rc;
 }
 
-/* What needs no wait is done here: handing it to a worker and back takes two wake-ups. */
+/* What needs no wait is done here while the turn has time: handing it to a worker and back takes
+ * two wake-ups. */
 static int port_read(void *context, uint64_t id, const struct cu_request *request, bool direct)
 {
     struct cu_daemon *daemon = context;
     struct cu_value value = {0};
 
     (void)direct;
-    if (cu_storage_at_once(daemon->storage, request, &value)) {
+    if (!cu_turn_spent(&daemon->turn) && cu_storage_at_once(daemon->storage, request, &value)) {
         cu_core_storage_done(daemon->core, id, &value, uv_hrtime());
         cu_value_clear(&value);
         return 0;

@@ -23,12 +23,13 @@ static uint32_t file_of(const struct cu_sim_node *node, const struct cu_ahead_di
 
 static struct cu_request request_of(const struct cu_ahead_want *want)
 {
-    return (struct cu_request){.kind = want->kind,
-                               .flags = want->content ? CU_WANT_CONTENT : 0,
-                               .path = want->path,
-                               .path_len = want->path_len,
-                               .version = want->version,
-                               .chunk = want->chunk};
+    return (struct cu_request){
+        .kind = want->kind,
+        .flags = (uint8_t)((want->content ? CU_WANT_CONTENT : 0) | (want->home ? CU_WANT_HOME : 0)),
+        .path = want->path,
+        .path_len = want->path_len,
+        .version = want->version,
+        .chunk = want->chunk};
 }
 
 static void on_want(void *context, const struct cu_ahead_want *want)

@@ -48,9 +48,11 @@ struct cu_sim_config {
     const char *traces[CU_SIM_TRACES_MAX]; /* files: process i of a node does number i, round and
                                               round; none: a random workload out of the seed */
     uint32_t trace_count;
-    bool recipe;      /* of the first trace: all nodes ask for what it names from their start on */
-    bool recipe_wait; /* and processes start when it is there */
-    uint32_t runs;    /* the trace so many times in a row by new processes; 0: 1 */
+    bool recipe;       /* of the first trace: all nodes ask for what it names from their start on */
+    bool recipe_wait;  /* and processes start when it is there */
+    const char *stage; /* directory: all nodes stage it from their start on, and processes start
+                          when it is there; NULL: none */
+    uint32_t runs;     /* the trace so many times in a row by new processes; 0: 1 */
     enum cu_sim_plant plant;
     bool verbose; /* tell each fault on stderr */
 };
@@ -61,7 +63,7 @@ struct cu_sim_result {
     uint64_t trace_hash; /* of all events in order */
     uint64_t events;
     uint64_t ready_ns;    /* root knows that all are ready, from the launcher's command; 0: never */
-    uint64_t replayed_ns; /* the last node has all of the recipe; 0: never, or none */
+    uint64_t replayed_ns; /* the last node has all of the recipe or stage; 0: never, or none */
     uint64_t run_ns[4];   /* per run: from the first process's start to the last one's end */
     uint64_t median_ns[4]; /* of a process */
     uint64_t unique_objects, storage_reads, storage_reads_direct, storage_revalidations;

@@ -293,7 +293,10 @@ void cu_sim_front_reply(struct cu_sim *sim, struct cu_sim_node *node, uint64_t c
     enum cu_kind kind;
 
     if (cookie & CU_SIM_FETCH) {
-        cu_sim_recipe_fetched(sim, node, cookie, value);
+        if (sim->config.stage)
+            cu_sim_stage_fetched(sim, node, cookie, value);
+        else
+            cu_sim_recipe_fetched(sim, node, cookie, value);
         return;
     }
     if (!req || (req->generation & INT32_MAX) != (uint32_t)(cookie >> 32) ||

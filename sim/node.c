@@ -3,6 +3,8 @@
  */
 #include "sim.h"
 
+#include "ahead/stage.h"
+
 #include "core/tree.h"
 
 #include <errno.h>
@@ -127,7 +129,7 @@ static void port_ready(void *context)
         cu_core_ready(node->core, NULL) < sim->config.nodes)
         return;
     sim->result->ready_ns = sim->engine.now_ns;
-    if (sim->config.faults || sim->config.recipe_wait)
+    if (sim->config.faults || sim->config.recipe_wait || sim->config.stage)
         return;
     for (uint32_t i = 0; i < sim->config.nodes; i++)
         cu_sim_kernel_start(sim, &sim->nodes[i], sim->engine.now_ns);
@@ -206,13 +208,17 @@ void cu_sim_node_boot(struct cu_sim *sim, struct cu_sim_node *node)
     node->reads_why = 0;
     cu_sim_engine_push(&sim->engine, sim->engine.now_ns + c->machine.mount_ns, CU_SIM_MOUNT,
                        node->rank, node->inc, NULL);
-    if (sim->recipe)
+    if (sim->config.stage)
+        cu_sim_stage_start(sim, node);
+    else if (sim->recipe)
         cu_sim_recipe_start(sim, node);
     cu_sim_node_run(node);
 }
 
 void cu_sim_node_free(struct cu_sim_node *node)
 {
+    cu_stage_destroy(node->stage);
+    node->stage = NULL;
     cu_sim_ahead_free(node);
     cu_core_destroy(node->core);
     node->core = NULL;

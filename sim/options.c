@@ -12,7 +12,19 @@
 
 #define BOTH (CU_SIM_RUN | CU_SIM_SEEDS)
 
-enum kind { NUMBER, MILLISECONDS, FLAG, MACHINE, PARAMETER, TRACE, CONTENT, EXACT, CALM, PLANT };
+enum kind {
+    NUMBER,
+    DIRECTORY,
+    MILLISECONDS,
+    FLAG,
+    MACHINE,
+    PARAMETER,
+    TRACE,
+    CONTENT,
+    EXACT,
+    CALM,
+    PLANT
+};
 
 struct row {
     const char *name;
@@ -42,6 +54,8 @@ static const struct row table[] = {
      "all nodes ask for what the first trace touches, from their start on"},
     {"recipe-wait", NULL, CU_SIM_RUN, FLAG, AT(config.recipe_wait), 0, 0,
      "with --recipe: processes start when it is there"},
+    {"stage", "DIR", CU_SIM_RUN, DIRECTORY, 0, 0, 0, 0,
+     "all nodes stage this directory of the trace from their start on; processes wait for it"},
     {"runs", "R", CU_SIM_RUN, NUMBER, AT(config.runs), 1, 4,
      "the trace so many times, by new processes"},
     {"machine", "FILE", BOTH, MACHINE, 0, 0, 0, 0, "parameters of a machine (sim/machines)"},
@@ -231,6 +245,9 @@ static int set(struct cu_sim_options *o, const struct row *row, const char *text
         return set_machine(c, text);
     case PARAMETER:
         return set_parameter(c, row, text);
+    case DIRECTORY:
+        c->stage = text;
+        return 0;
     case TRACE:
         return set_trace(c, row, text);
     case CONTENT:

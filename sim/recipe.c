@@ -46,7 +46,6 @@ int cu_sim_recipe_make(struct cu_sim *sim)
     int rc = 0;
 
     sim->recipe = cu_recipe_new();
-    sim->replays_left = sim->config.nodes;
     for (uint32_t pc = 0; rc == 0 && cu_sim_workload_op(sim, 0, pc, &op); pc++) {
         const struct cu_sim_file *f = &sim->world->files[op.file];
 
@@ -59,17 +58,21 @@ int cu_sim_recipe_make(struct cu_sim *sim)
     return rc;
 }
 
-static void note_end(struct cu_sim *sim, struct cu_sim_node *node)
+void cu_sim_recipe_end(struct cu_sim *sim, struct cu_sim_node *node)
 {
-    if (node->replayed || !cu_ahead_replayed(node->ahead))
-        return;
     node->replayed = true;
     if (--sim->replays_left > 0)
         return;
     sim->result->replayed_ns = sim->engine.now_ns;
-    if (sim->config.recipe_wait)
+    if (sim->config.recipe_wait || sim->config.stage)
         for (uint32_t i = 0; i < sim->config.nodes; i++)
             cu_sim_kernel_start(sim, &sim->nodes[i], sim->engine.now_ns);
+}
+
+static void note_end(struct cu_sim *sim, struct cu_sim_node *node)
+{
+    if (!node->replayed && cu_ahead_replayed(node->ahead))
+        cu_sim_recipe_end(sim, node);
 }
 
 void cu_sim_recipe_start(struct cu_sim *sim, struct cu_sim_node *node)

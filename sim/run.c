@@ -132,6 +132,7 @@ static int set_up(struct cu_sim *sim, struct cu_error *err)
         rc = cu_sim_node_check(sim, err);
     if (rc < 0)
         return rc;
+    sim->replays_left = sim->config.nodes;
     if (sim->config.recipe)
         rc = cu_sim_recipe_make(sim);
     if (rc < 0)

@@ -97,6 +97,7 @@ struct cu_sim_node {
     bool replayed;               /* counted as such */
     uint8_t *page;               /* owned, by chunk of the world and part of it */
     uint8_t *name;               /* owned, by file: CU_SIM_NAME_* */
+    struct cu_stage *stage;      /* owned; NULL: none */
     struct cu_ahead *ahead;      /* owned, with what it keeps: */
     struct cu_ahead_dir *dirs;   /* owned, by number as a directory */
     struct cu_ahead_file *files; /* owned, by file */
@@ -346,6 +347,13 @@ int cu_sim_recipe_make(struct cu_sim *sim);
 void cu_sim_recipe_start(struct cu_sim *sim, struct cu_sim_node *node);
 void cu_sim_recipe_fetched(struct cu_sim *sim, struct cu_sim_node *node, uint64_t cookie,
                            const struct cu_value *value);
+/* The node has all of the recipe or stage. */
+void cu_sim_recipe_end(struct cu_sim *sim, struct cu_sim_node *node);
+
+/* stage.c: a whole directory, the same */
+void cu_sim_stage_start(struct cu_sim *sim, struct cu_sim_node *node);
+void cu_sim_stage_fetched(struct cu_sim *sim, struct cu_sim_node *node, uint64_t cookie,
+                          const struct cu_value *value);
 
 /* direct.c: the baseline without Copper */
 void cu_sim_direct_request(struct cu_sim *sim, uint32_t req);

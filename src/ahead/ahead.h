@@ -15,6 +15,7 @@
  *   holes.c      where a file that was read as zeros has no data
  * These share one budget (ahead.c).
  *   replay.c     what an earlier run touched, before anybody asks; with a window of its own
+ * stage.h asks for whole trees when it is told to.
  *
  * The driver keeps a struct cu_ahead_dir or cu_ahead_file beside each of its nodes, zeroed at
  * first, and calls the event functions below. Ports are called during events only, and must not
@@ -39,9 +40,11 @@ struct cu_ahead_want {
     enum cu_kind kind; /* ATTR, DIR, DATA, XATTR, HOLES */
     const char *path;  /* normal form */
     size_t path_len;
-    struct cu_version version; /* DATA, HOLES: of the file */
-    uint64_t chunk;            /* DATA: all of it */
-    bool content;              /* ATTR: with a small file's content */
+    struct cu_version
+        version;    /* DATA, HOLES: of the file; ATTR: known to be out of date, or zero */
+    uint64_t chunk; /* DATA: all of it */
+    bool content;   /* ATTR: with a small file's content */
+    bool home;      /* DATA: from where its attributes are read, also when the file is above -M */
 };
 
 /* What was asked for in advance and has not arrived. */

@@ -118,6 +118,7 @@ void cu_task_free(struct cu_commands *commands, struct cu_task *task)
     json_decref(task->sum);
     free(task->latency);
     json_decref(task->bypassed);
+    json_decref(task->stage);
     cu_recipe_free(task->recipe);
     json_decref(task->in_use);
     cu_bulk_free(commands, task->nodes);
@@ -212,6 +213,7 @@ static void do_here(struct cu_commands *commands, struct cu_task *task, uint64_t
     case CU_OP_DROP:
     case CU_OP_LAUNCHED:
     case CU_OP_RECIPE:
+    case CU_OP_STAGE:
         if (cu_task_set_deadline(commands, task, task->timeout_ms))
             cu_gather_start(commands, task, now_ns);
         return;

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "control/staged.h"
 #include "core/core.h"
 #include "loop/aside.h"
 #include "proto/job.h"
@@ -62,6 +63,9 @@ struct cu_commands_hooks {
     /* Were all invalidations sent to this node's kernel? *failures: notifications that could not be
      * made so far. Asked when the core's effects are drained. */
     bool (*forgot)(void *context, uint64_t *failures);
+    /* Begins a stage on this node, or tells how far it is (staged.error: borrowed until the next
+     * call). 0, -EBUSY: too many wait already; -ENOMEM. NULL: there is none. */
+    int (*stage)(void *context, const struct cu_staged_order *order, struct cu_staged *staged);
 };
 
 struct cu_commands_config {

@@ -179,6 +179,8 @@ static void own_part(struct cu_commands *commands, struct cu_task *task, uint64_
         own_launched(commands, task);
     if (task->op == CU_OP_RECIPE)
         own_recipe(commands, task);
+    if (task->op == CU_OP_STAGE)
+        cu_staged_own(commands, task);
     if (task->op == CU_OP_STATS || task->op == CU_OP_STOP)
         task->bypassed = cu_bypassed_own(commands->config.core);
     if (!task->own_open)
@@ -335,6 +337,8 @@ static void merge(struct cu_commands *commands, struct cu_task *task, uint32_t r
         if (!cut && !cu_idset_meet(&task->seen, &ranks)) { /* not counted twice */
             cu_bypassed_add(&task->bypassed, json_object_get(result, "bypassed"));
             cu_inuse_add(&task->in_use, json_object_get(result, "in_use"));
+            if (task->op == CU_OP_STAGE)
+                cu_staged_add(&task->stage, json_object_get(result, "stage"));
         }
         if (task->op == CU_OP_RECIPE)
             merge_recipe(task, result);
@@ -433,6 +437,8 @@ void cu_gather_finish(struct cu_commands *commands, struct cu_task *task)
         cu_bypassed_cut(task->bypassed);
         json_object_set(result, "bypassed", task->bypassed);
     }
+    if (task->stage)
+        json_object_set(result, "stage", task->stage);
     if (task->recipe)
         json_object_set_new(result, "recipe", cu_recorded_json(task->recipe));
     if (task->in_use)

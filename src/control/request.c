@@ -20,6 +20,7 @@ static const struct op_name {
     {"status", CU_OP_STATUS},   {"stats", CU_OP_STATS},       {"wait", CU_OP_WAIT},
     {"stop", CU_OP_STOP},       {"drop", CU_OP_DROP},         {"doctor", CU_OP_DOCTOR},
     {"refresh", CU_OP_REFRESH}, {"launched", CU_OP_LAUNCHED}, {"recipe", CU_OP_RECIPE},
+    {"stage", CU_OP_STAGE},
 };
 
 bool cu_request_op(const json_t *request, enum cu_task_op *op)
@@ -49,7 +50,11 @@ static const struct member {
     {"latency", 1u << CU_OP_STATS},
     {"hosts", 1u << CU_OP_DOCTOR},
     {"missing", 1u << CU_OP_WAIT},
-    {"path", 1u << CU_OP_REFRESH},
+    {"path", 1u << CU_OP_REFRESH | 1u << CU_OP_STAGE},
+    {"stage", 1u << CU_OP_STAGE},
+    {"manifest", 1u << CU_OP_STAGE},
+    {"cancel", 1u << CU_OP_STAGE},
+    {"rate", 1u << CU_OP_STAGE},
     {"generation", 1u << CU_OP_REFRESH},
     {"left_out", 1u << CU_OP_LAUNCHED},
 };
@@ -92,12 +97,50 @@ static bool is_rank_list(const struct cu_commands *commands, const struct cu_tas
     return good;
 }
 
+/* A path on storage, which takes its normal form. NULL, or what is wrong. */
+static const char *check_path(const struct cu_task *task)
+{
+    const char *path = json_string_value(json_object_get(task->request, "path"));
+    char given[CU_TREE_PATH_MAX], normal[CU_TREE_PATH_MAX];
+
+    if (!path)
+        return "\"path\" lacks";
+    if (cu_text_unname(path, given, sizeof(given)) < 0 || cu_path_normalise_tree(given, normal) < 0)
+        return "\"path\" is not an absolute path, or too long";
+    if (json_object_set_new(task->request, "path", cu_shown_name(normal, strlen(normal))) < 0)
+        return "out of memory";
+    return NULL;
+}
+
+static const char *check_refresh(const struct cu_task *task)
+{
+    const json_t *generation = json_object_get(task->request, "generation");
+
+    if (generation && (!json_is_integer(generation) || json_integer_value(generation) < 1 ||
+                       json_integer_value(generation) > INT32_MAX))
+        return "\"generation\" is out of range";
+    return check_path(task);
+}
+
+static const char *check_stage(const struct cu_commands *commands, const struct cu_task *task)
+{
+    const json_t *id = json_object_get(task->request, "stage");
+    const json_t *rate = json_object_get(task->request, "rate");
+
+    if (!json_is_string(id) || json_string_length(id) != CU_STAGED_ID)
+        return "\"stage\" is not the id of a stage";
+    if (rate && (!json_is_integer(rate) || json_integer_value(rate) < 0))
+        return "\"rate\" is not a number of bytes a second";
+    if (!commands->config.hooks.stage)
+        return "this daemon does not stage";
+    return check_path(task);
+}
+
 const char *cu_request_check(struct cu_commands *commands, struct cu_task *task)
 {
     const json_t *timeout = json_object_get(task->request, "timeout_ms");
     uint64_t max = task->op == CU_OP_WAIT ? WAIT_MAX_MS : TIMEOUT_MAX_MS;
-    const char *path = json_string_value(json_object_get(task->request, "path"));
-    char given[CU_TREE_PATH_MAX], normal[CU_TREE_PATH_MAX];
+    const char *wrong = NULL;
     bool all = json_is_true(json_object_get(task->request, "all")) ||
                json_is_true(json_object_get(task->request, "root"));
     bool below = json_is_true(json_object_get(task->request, "below"));
@@ -127,22 +170,15 @@ const char *cu_request_check(struct cu_commands *commands, struct cu_task *task)
             json_integer_value(missing) > CU_JOB_MISSING_MAX)
             return "\"missing\" is out of range";
     }
-    if (task->op == CU_OP_REFRESH) {
-        const json_t *generation = json_object_get(task->request, "generation");
-
-        if (!path)
-            return "\"path\" lacks";
-        if (generation && (!json_is_integer(generation) || json_integer_value(generation) < 1 ||
-                           json_integer_value(generation) > INT32_MAX))
-            return "\"generation\" is out of range";
-        if (cu_text_unname(path, given, sizeof(given)) < 0 ||
-            cu_path_normalise_tree(given, normal) < 0)
-            return "\"path\" is not an absolute path, or too long";
-        if (json_object_set_new(task->request, "path", cu_shown_name(normal, strlen(normal))) < 0)
-            return "out of memory";
-    }
+    if (task->op == CU_OP_REFRESH)
+        wrong = check_refresh(task);
+    else if (task->op == CU_OP_STAGE)
+        wrong = check_stage(commands, task);
+    if (wrong)
+        return wrong;
     task->scope = CU_SCOPE_HERE;
-    if (task->op == CU_OP_WAIT || (all && task->op != CU_OP_DROP && task->op != CU_OP_DOCTOR))
+    if (task->op == CU_OP_WAIT || (task->op == CU_OP_STAGE && !below) ||
+        (all && task->op != CU_OP_DROP && task->op != CU_OP_DOCTOR))
         task->scope = CU_SCOPE_ROOT;
     else if (below)
         task->scope = CU_SCOPE_BELOW;

@@ -20,6 +20,7 @@ enum cu_task_op {
     CU_OP_DOCTOR,
     CU_OP_LAUNCHED,
     CU_OP_RECIPE,
+    CU_OP_STAGE,
 };
 
 enum cu_task_state {
@@ -73,6 +74,7 @@ struct cu_task {
     json_t *bypassed;           /* STATS, STOP: owned or NULL (bypassed.h) */
     struct cu_recipe *recipe;   /* RECIPE: owned, what the ranks in seen have recorded */
     json_t *in_use;             /* STOP: owned or NULL (inuse.h) */
+    json_t *stage;              /* STAGE: owned or NULL (staged.h) */
     json_t *nodes;              /* STATS, where each node was asked for: owned list of lists */
 };
 
@@ -102,4 +104,8 @@ bool cu_task_towards_root(struct cu_commands *commands, struct cu_task *task, ui
 /* Sends text (borrowed; NULL: out of memory) as the answer, unless its asker has gone. */
 void cu_commands_reply(struct cu_commands *commands, const struct cu_commands_origin *origin,
                        struct cu_buf *text);
+/* STAGE: this node's part, and its figures into task->stage. A node that cannot take it says so in
+ * these. */
+void cu_staged_own(struct cu_commands *commands, struct cu_task *task);
+
 #endif

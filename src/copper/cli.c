@@ -34,8 +34,11 @@ static const struct known_option {
     {'n', "--nodes", NULL, "of all nodes, and a line for each of them"},
     {'h', "--here", NULL, "on this node only"},
     {'j', "--json", NULL, "as JSON"},
-    {'w', "--wait", NULL, "return when all nodes are ready"},
-    {'t', "--timeout", "SECONDS", "with --wait: at most so long (20)"},
+    {'w', "--wait", NULL, "return when all nodes are ready, or have all of it"},
+    {'W', "--no-wait", NULL, "return when all nodes have begun"},
+    {'t', "--timeout", "SECONDS", "wait at most so long"},
+    {'m', "--manifest", "FILE", "a list of paths instead, one a line"},
+    {'R', "--rate", "SIZE", "ask storage for at most so many bytes a second"},
     {'i', "--job-id", "ID", "only the daemon of this job"},
     {'o', "--over", "DIR,...", "serve these directories, not those that are found"},
     {'x', "--not", "DIR,...", "leave these as they are"},
@@ -180,11 +183,11 @@ static void take_flag(struct cu_cli_options *options, char letter)
     const struct {
         char letter;
         bool *flag;
-    } flags[] = {{'j', &options->json},   {'a', &options->all},
-                 {'n', &options->nodes},  {'h', &options->here},
-                 {'w', &options->wait},   {'s', &options->show},
-                 {'u', &options->undo},   {'p', &options->prefix_instead},
-                 {'L', &options->latency}};
+    } flags[] = {{'j', &options->json},    {'a', &options->all},
+                 {'n', &options->nodes},   {'h', &options->here},
+                 {'w', &options->wait},    {'s', &options->show},
+                 {'u', &options->undo},    {'p', &options->prefix_instead},
+                 {'L', &options->latency}, {'W', &options->no_wait}};
 
     for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
         if (flags[i].letter == letter)
@@ -227,6 +230,15 @@ static int take_option(struct cu_cli_options *options, char letter, const char *
         return -1;
     case 'O':
         options->output = value;
+        return -1;
+    case 'R':
+        if (cu_parse_size(value, &options->rate) != 0 || options->rate == 0)
+            return cu_cli_fail(CU_EXIT_USAGE,
+                               "--rate: \"%s\" is not a size; allowed are bytes, or with K, M, G",
+                               value);
+        return -1;
+    case 'm':
+        options->manifest = value;
         return -1;
     default:
         take_flag(options, letter);
@@ -289,6 +301,26 @@ int cu_cli_call(const char *mount, json_t *request, int timeout_ms, json_t **res
     }
     json_decref(request);
     return rc == 0 ? -1 : cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+}
+
+int cu_cli_fail_silent(const json_t *result, uint64_t count)
+{
+    const json_t *names = json_object_get(result, "silent");
+    char text[256] = "";
+    size_t len = 0, i;
+    const json_t *name;
+
+    json_array_foreach (names, i, name) {
+        const char *host = json_string_value(name);
+
+        if (!host || len + strlen(host) + 8 > sizeof(text)) {
+            snprintf(text + len, sizeof(text) - len, ", ...");
+            break;
+        }
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i > 0 ? ", " : "", host);
+    }
+    return cu_cli_fail(CU_EXIT_FAILED, "%" PRIu64 " node%s did not answer: %s", count,
+                       count == 1 ? "" : "s", text);
 }
 
 int cu_cli_print_json(const json_t *object)

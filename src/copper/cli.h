@@ -34,7 +34,8 @@ struct cu_command {
 
 extern const struct cu_command cu_command_status, cu_command_stats, cu_command_stop,
     cu_command_epilogue, cu_command_refresh, cu_command_doctor, cu_command_run, cu_command_config,
-    cu_command_trace, cu_command_job, cu_command_path, cu_command_env, cu_command_leaks;
+    cu_command_trace, cu_command_job, cu_command_path, cu_command_env, cu_command_leaks,
+    cu_command_stage;
 
 #define CU_CLI_LISTS_MAX 32u
 
@@ -47,12 +48,14 @@ struct cu_cli_lists {
 /* Options of the commands, by the letters of cu_command.options: v -v/--mount, j --json, a --all,
  * n --nodes, h --here, w --wait, t --timeout, i --job-id, o --over, x --not, r --rw, s --show,
  * V --view, p --prefix-instead, S --shell, u --undo, L --latency, O -o/--output, d --over of copper
- * leaks. */
+ * leaks, W --no-wait, m --manifest, R --rate. */
 struct cu_cli_options {
     char mount[CU_PATH_MAX]; /* normal form; the default when not given */
     bool mount_given, json, all, nodes, here, wait, show, prefix_instead, undo, overlay, latency;
+    bool no_wait;
     struct cu_cli_lists over, without, rw; /* each value: directories with commas */
-    const char *shell, *output;            /* NULL: not given */
+    const char *shell, *output, *manifest; /* NULL: not given */
+    uint64_t rate;                         /* bytes a second; 0: not given */
     uint32_t timeout_s;                    /* 0: not given */
     const char *job_id;                    /* 32 hex digits or NULL; borrowed */
     int first;                             /* index of the first operand in argv */
@@ -75,6 +78,8 @@ void cu_cli_help(const struct cu_command *command);
 __attribute__((format(printf, 2, 3))) int cu_cli_fail(enum cu_exit status, const char *format, ...);
 /* "copper: ..." as one line on out. Both write names as base/text.h says. */
 __attribute__((format(printf, 2, 3))) void cu_cli_say(FILE *out, const char *format, ...);
+/* The hosts that a result names as "silent", of which there are count. */
+int cu_cli_fail_silent(const json_t *result, uint64_t count);
 /* Prints the object as one JSON text on standard output. Exit status. */
 int cu_cli_print_json(const json_t *object);
 /* "12.3 MB" of 1,024s into out, which is returned. */

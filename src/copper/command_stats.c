@@ -190,26 +190,6 @@ static int print_nodes(const json_t *nodes)
     return CU_EXIT_OK;
 }
 
-static int fail_silent(const json_t *result, uint64_t count)
-{
-    const json_t *names = json_object_get(result, "silent");
-    char text[256] = "";
-    size_t len = 0, i;
-    const json_t *name;
-
-    json_array_foreach (names, i, name) {
-        const char *host = json_string_value(name);
-
-        if (!host || len + strlen(host) + 8 > sizeof(text)) {
-            snprintf(text + len, sizeof(text) - len, ", ...");
-            break;
-        }
-        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i > 0 ? ", " : "", host);
-    }
-    return cu_cli_fail(CU_EXIT_FAILED, "%" PRIu64 " node%s did not answer: %s", count,
-                       count == 1 ? "" : "s", text);
-}
-
 /* Of the whole job. */
 static int print_job(const json_t *result, const struct cu_cli_options *options)
 {
@@ -230,7 +210,7 @@ static int print_job(const json_t *result, const struct cu_cli_options *options)
             cu_latencies_print(json_object_get(result, "latency"));
         cu_bypassed_print(json_object_get(result, "bypassed"));
     }
-    return silent > 0 ? fail_silent(result, silent) : status;
+    return silent > 0 ? cu_cli_fail_silent(result, silent) : status;
 }
 
 static int print_here(const json_t *result, const struct cu_cli_options *options)

@@ -225,11 +225,13 @@ static int start_logic(struct cu_daemon *daemon, const struct cu_core_config *li
     daemon->core = cu_core_create(limits, uv_hrtime(), err);
     if (!daemon->core)
         return -EINVAL;
+    daemon->stager = cu_daemon_stager(daemon, limits);
     cu_driver_init(&daemon->driver, daemon->core, &cu_daemon_ports, daemon);
     config.core = daemon->core;
     config.hooks.context = daemon;
     daemon->commands = cu_commands_create(&config);
-    if (!daemon->commands || cu_links_init(&daemon->links, limits->node_count) < 0)
+    if (!daemon->commands || !daemon->stager ||
+        cu_links_init(&daemon->links, limits->node_count) < 0)
         return cu_error_set(err, -ENOMEM, "out of memory");
     return 0;
 }

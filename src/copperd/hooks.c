@@ -194,6 +194,32 @@ static bool hook_forgot(void *context, uint64_t *failures)
     return !daemon->front || cu_front_forgot(daemon->front, failures);
 }
 
+static void on_staged(void *context)
+{
+    cu_driver_run(&((struct cu_daemon *)context)->driver);
+}
+
+struct cu_stager *cu_daemon_stager(struct cu_daemon *daemon, const struct cu_core_config *limits)
+{
+    const struct cu_stager_config config = {
+        .loop = &daemon->loop,
+        .core = daemon->core,
+        .limits = *limits,
+        .mount = daemon->config.job->mount_dir,
+        .context = daemon,
+        .kick = on_staged,
+    };
+
+    return cu_stager_create(&config);
+}
+
+static int hook_stage(void *context, const struct cu_staged_order *order, struct cu_staged *staged)
+{
+    const struct cu_daemon *daemon = context;
+
+    return cu_stager_take(daemon->stager, order, staged);
+}
+
 const struct cu_commands_hooks cu_daemon_commands_hooks = {
     .reply = hook_reply,
     .ask = hook_ask,
@@ -202,4 +228,5 @@ const struct cu_commands_hooks cu_daemon_commands_hooks = {
     .describe = hook_describe,
     .recorded = hook_recorded,
     .forgot = hook_forgot,
+    .stage = hook_stage,
 };

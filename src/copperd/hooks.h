@@ -5,6 +5,11 @@
 
 #include "control/commands.h"
 
+struct cu_daemon;
+struct cu_stager;
+
+/* For the hook `stage`; the daemon has a core. NULL: out of memory. */
+struct cu_stager *cu_daemon_stager(struct cu_daemon *daemon, const struct cu_core_config *limits);
 /* context: the struct cu_daemon. */
 extern const struct cu_commands_hooks cu_daemon_commands_hooks;
 

@@ -26,7 +26,9 @@ static void port_reply(void *context, uint64_t cookie, enum cu_core_where where,
 {
     const struct cu_daemon *daemon = context;
 
-    if (daemon->front)
+    if ((cookie & CU_STAGER_COOKIE) == CU_STAGER_COOKIE)
+        cu_stager_reply(daemon->stager, cookie, value);
+    else if (daemon->front)
         cu_front_reply(daemon->front, cookie, where, value);
 }
 
@@ -94,6 +96,7 @@ static void port_forget(void *context, const char *path, size_t path_len, bool p
 {
     const struct cu_daemon *daemon = context;
 
+    cu_stager_refreshed(daemon->stager, path, path_len);
     if (daemon->front)
         cu_front_forget(daemon->front, path, path_len, pages);
 }

@@ -13,6 +13,7 @@
 #include "copperd/profile.h"
 #include "copperd/recorder.h"
 #include "copperd/snapshot.h"
+#include "copperd/stager.h"
 #include "copperd/trim.h"
 #include "core/core.h"
 #include "core/driver.h"
@@ -67,6 +68,7 @@ struct cu_daemon {
     json_t *stop_in_use; /* owned; processes that still run in a namespace of copper run, or NULL */
     bool mount_left;     /* the mount could not be removed */
     struct cu_profile *profile;       /* NULL: no -P */
+    struct cu_stager *stager;         /* as long as the process */
     struct cu_recorder *recorder;     /* NULL: no --learn */
     uv_timer_t learn_timer;           /* the node counts as ready then, come what may */
     struct cu_snapshot *profile_file; /* the same, or it cannot be written */

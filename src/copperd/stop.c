@@ -134,6 +134,7 @@ static void on_begin(uv_timer_t *timer)
     struct cu_daemon *daemon = timer->data;
 
     cu_log_info("stopping");
+    cu_stager_close(daemon->stager);
     cu_commands_stopping(daemon->commands);
     cu_front_end(daemon->front);
     daemon->front = NULL;

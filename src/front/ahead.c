@@ -24,12 +24,13 @@ static const struct cu_inode *inode_of(const struct cu_ahead_dir *dir)
 
 struct cu_request cu_front_ahead_request(const struct cu_ahead_want *want)
 {
-    return (struct cu_request){.kind = want->kind,
-                               .flags = want->content ? CU_WANT_CONTENT : 0,
-                               .path = want->path,
-                               .path_len = want->path_len,
-                               .version = want->version,
-                               .chunk = want->chunk};
+    return (struct cu_request){
+        .kind = want->kind,
+        .flags = (uint8_t)((want->content ? CU_WANT_CONTENT : 0) | (want->home ? CU_WANT_HOME : 0)),
+        .path = want->path,
+        .path_len = want->path_len,
+        .version = want->version,
+        .chunk = want->chunk};
 }
 
 static void on_want(void *context, const struct cu_ahead_want *want)

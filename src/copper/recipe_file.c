@@ -7,6 +7,7 @@
 #include "copper/cli.h"
 #include "host/readfile.h"
 #include "host/trust.h"
+#include "proto/serve.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -72,6 +73,19 @@ static bool job_name(char out[64])
     return true;
 }
 
+/* The daemons read the recipe as they read all files: it must be served. */
+static void say_if_hidden(const struct cu_job *job, const char *path)
+{
+    struct cu_serve *serve = cu_serve_create(job->serve);
+
+    if (serve && cu_serve_judge(serve, path, strlen(path)) != CU_SERVE_ALL)
+        cu_cli_fail(CU_EXIT_FAILED,
+                    "--learn: %s is not served (--serve): what the job touches is recorded there, "
+                    "and nothing is asked for in advance",
+                    path);
+    cu_serve_destroy(serve);
+}
+
 int cu_recipe_file_choose(struct cu_job *job, struct cu_error *err)
 {
     char path[CU_PATH_MAX], name[64];
@@ -86,7 +100,10 @@ int cu_recipe_file_choose(struct cu_job *job, struct cu_error *err)
         learn = name;
     }
     rc = cu_recipe_file_path(learn, path, err);
-    return rc != 0 ? rc : cu_job_set(job, "recipe", path, "--learn", err);
+    if (rc != 0)
+        return rc;
+    say_if_hidden(job, path);
+    return cu_job_set(job, "recipe", path, "--learn", err);
 }
 
 int cu_recipe_file_read(const char *path, struct cu_recipe **recipe, struct cu_error *err)

@@ -131,6 +131,14 @@ count() {
     [ "$output" = "_._my_job.recipe" ]
 }
 
+@test "a recipe where nothing is served is said at the launch" {
+    COPPER_RECIPES=/var/recipes run -0 --separate-stderr learn --learn hidden
+    [[ $stderr == *"--learn: /var/recipes/hidden.recipe is not served (--serve): "*"nothing is asked for in advance"* ]]
+    stop || true
+    run -0 --separate-stderr learn --learn seen
+    [ -z "$stderr" ]
+}
+
 @test "trace: merge, and what is wrong" {
     learn --learn one
     on node2 cat "$mount$root/site/pack/a.py"

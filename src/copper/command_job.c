@@ -71,6 +71,24 @@ static int check_limits(void)
     return cu_cli_fail(CU_EXIT_FAILED, "%s: nothing was done", err.text);
 }
 
+/* On each node that is another host, so no node would find the others there. 0, or the exit status.
+ */
+static int refuse_loopback(const struct cu_hosts *hosts)
+{
+    for (size_t i = 0; i < hosts->count && hosts->count > 1; i++) {
+        const char *name = hosts->names[i];
+
+        if (strcasecmp(name, "localhost") == 0 || strncasecmp(name, "localhost.", 10) == 0 ||
+            strcmp(name, "::1") == 0 ||
+            (strncmp(name, "127.", 4) == 0 && strspn(name, "0123456789.") == strlen(name)))
+            return cu_cli_fail(CU_EXIT_USAGE,
+                               "host list: \"%s\" is another host on each node: use the name by "
+                               "which the others reach it",
+                               name);
+    }
+    return 0;
+}
+
 /* The status to exit with, or -1: options and host list are good. */
 static int take_options(int argc, char **argv, const struct cu_launch_paths *paths,
                         struct cu_launch_options *options)
@@ -104,6 +122,10 @@ static int take_options(int argc, char **argv, const struct cu_launch_paths *pat
     if (rc != 0) {
         cu_job_free(&options->job);
         return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
+    }
+    if (refuse_loopback(hosts) != 0) {
+        cu_job_free(&options->job);
+        return CU_EXIT_USAGE;
     }
     if (options->job.ready_timeout_s == 0)
         options->job.ready_timeout_s = READY_S + (uint32_t)(hosts->count / READY_HOSTS);

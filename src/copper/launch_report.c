@@ -11,6 +11,17 @@
 
 #define REASONS_MAX 20 /* lines */
 
+/* Has the launcher ended without a word about any host? */
+static bool says_nothing(const struct cu_launch *l)
+{
+    if (l->launcher.fd >= 0 || l->interrupted != 0)
+        return false;
+    for (size_t i = 0; i < l->job->hosts.count; i++)
+        if (l->launcher.of[i].tried)
+            return false;
+    return true;
+}
+
 /* Writes why this node is not ready into out; false when no reason is known. */
 static bool reason_of(const struct cu_launch *l, size_t i, char *out, size_t size)
 {
@@ -21,7 +32,7 @@ static bool reason_of(const struct cu_launch *l, size_t i, char *out, size_t siz
         snprintf(out, size, "%s", s->text ? s->text : "its starter failed");
         return true;
     }
-    if (!cu_launcher_tried(&l->launcher, i))
+    if (!cu_launcher_tried(&l->launcher, i) || says_nothing(l))
         return false; /* all of them are one line */
     if (s->state == CU_LAUNCHER_RUNS && !l->launcher.stay && l->fail_ms == 0) {
         snprintf(out, size, "no answer from %s",
@@ -129,7 +140,10 @@ static void print_reasons(const struct cu_launch *l)
     if (missing > 0 && waiting > 0)
         cu_cli_say(stderr, "%zu node%s below could not join", waiting, waiting == 1 ? "" : "s");
     print_untried(l);
-    if (l->launcher.text)
+    if (says_nothing(l) && !l->launcher.text)
+        cu_cli_say(stderr, "%s has ended without a word about any host",
+                   getenv("COPPER_LAUNCHER") ? getenv("COPPER_LAUNCHER") : "the launcher");
+    else if (l->launcher.text)
         cu_cli_say(stderr, "%s", l->launcher.text);
     else if (missing == 0 && !print_unreachable(l))
         cu_cli_say(stderr, "%s", l->last.text[0] != '\0' ? l->last.text : "no node has answered");

@@ -92,7 +92,7 @@ __attribute__((noreturn)) static void run_launcher(const char *program,
     dup2(output, 3);
     if (input_fd > 0)
         dup2(input_fd, 4);
-    execv(program, (char *const *)argv);
+    execvp(program, (char *const *)argv); /* a script without "#!", too */
     cu_cli_say(stderr, "%s: %s", program, strerror(errno));
     _exit(127);
 }

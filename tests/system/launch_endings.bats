@@ -320,6 +320,27 @@ in_job() {
     done
 }
 
+@test "launchers that end at once, have no first line, buffer all they say, or end with CRLF and a status" {
+    local launcher=$CLUSTER_DIR/home/launcher program=$COPPER_BIN/launch/rsh.sh
+    by() {
+        run "$1" on login env COPPER_RSH="$CLUSTER_BIN/rsh" COPPER_LAUNCHER="$launcher" "$COPPER_BIN/$2" -H "$nodes"
+        echo "$output"
+    }
+    printf '#!/bin/sh\nexit 0\n' >"$launcher"
+    chmod +x "$launcher"
+    by -1 launch_copper.sh
+    [[ $output == *"copper: $launcher has ended without a word about any host"* && $output != *"copper: node1: "* ]]
+    # shellcheck disable=SC2016
+    for script in "exec $program "'"$@"' '#!/bin/sh\nt=$('"$program"' "$@"); echo "$t"; exit 3' \
+        "#!/bin/sh\n$program "'"$@" | sed -u "s/$/\r/"'; do
+        printf '%b\n' "$script" >"$launcher"
+        by -0 launch_copper.sh
+        [[ $output == *"copper: 4 nodes ready at "* ]]
+        by -0 stop_copper.sh
+        [[ $output == *"copper: stopped on 4 nodes" ]]
+    done
+}
+
 @test "the stop of a job whose daemons are dead takes nothing from the next one on its nodes" {
     mkfifo "$CLUSTER_DIR/home/end" "$CLUSTER_DIR/home/end2"
     in_job 1.server node1 '"$0" -H node1,node2 && read -r _ <"$1"' "$COPPER_BIN/launch_copper.sh" \

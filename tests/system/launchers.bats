@@ -73,7 +73,7 @@ taken() {
     [ "$(taken 'n1,,n2\n# n3\n\n')" = 2 ]
     [ "$(taken 'n[1-2]x[1-2]\n')" = 4 ]
     [ "$(taken '2001:db8::1\n[2001:DB8::1]:4\n::2 slots=2\n')" = 2 ]
-    for bad in '' '\n' ':::1' 'fe80::1' 'fe80::1%%eth0' '[::1]4' 'n[1-' 'n[3-1]' 'n[1-9999999]' 'n1;x' '-oProxyCommand=x' '\xef\xbb\xbfn1'; do
+    for bad in 'n1,localhost' 'LocalHost.localdomain\nn1' '127.0.0.1,n1' '::1,n1' '' '\n' ':::1' 'fe80::1' 'fe80::1%%eth0' '[::1]4' 'n[1-' 'n[3-1]' 'n[1-9999999]' 'n1;x' '-oProxyCommand=x' '\xef\xbb\xbfn1'; do
         run -2 taken "$bad"
         [[ $output == "copper: host list: "* ]]
     done

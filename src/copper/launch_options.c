@@ -3,6 +3,7 @@
  * so that every daemon accepts what is accepted here. */
 #include "copper/launch_options.h"
 
+#include "copper/launch_places.h"
 #include "host/rundir.h"
 #include "proto/job_options.h"
 
@@ -244,6 +245,8 @@ int cu_launch_options(int argc, char **argv, const char *site, struct cu_launch_
         rc = site_rc;
         *err = site_err;
     }
+    if (rc == 0 && !options->help && !options->version)
+        rc = cu_launch_places(&options->job, err);
     if (rc != 0)
         cu_job_free(&options->job);
     return rc;

@@ -20,8 +20,8 @@ struct cu_launch_options {
     uint32_t by_site, by_word;
 };
 
-/* argv[0] is skipped; site: file with the site's defaults, or NULL. 0; -EINVAL with err: nothing to
- * free then. */
+/* argv[0] is skipped; site: file with the site's defaults, or NULL. Links in paths of the options
+ * are followed (launch_places.h). 0; -EINVAL with err: nothing to free then. */
 __attribute__((warn_unused_result)) int cu_launch_options(int argc, char **argv, const char *site,
                                                           struct cu_launch_options *options,
                                                           struct cu_error *err);

@@ -349,15 +349,16 @@ not_there() {
 @test "--serve, and serve in copper.conf: nothing else is there, not even as a name" {
     local home
     home=$(alice node1 sh -c 'echo $HOME')
-    alice node1 sh -c 'mkdir -p ~/bin; echo open >~/bin/open; echo open >~/other'
-    up --serve "/usr/lib/,$home/bin"
+    alice node1 sh -c 'mkdir -p ~/bin; echo open >~/bin/open; echo open >~/other
+        ln -s bin ~/tools'
+    up --serve "/usr/lib/,$home/tools" # where a link leads is served, too
     [ "$(alice node2 ls -A /tmp/alice/copper/usr)" = lib ]
-    [ "$(alice node2 ls -A "/tmp/alice/copper$home")" = bin ]
-    [ "$(alice node2 cat "/tmp/alice/copper$home/bin/open")" = open ]
+    [ "$(alice node2 ls -A "/tmp/alice/copper$home")" = bin$'\n'tools ]
+    [ "$(alice node2 cat "/tmp/alice/copper$home/tools/open")" = open ]
     cmp <(alice node2 ls -A /tmp/alice/copper/usr/lib) <(ls -A /usr/lib)
     not_there node2 /etc /usr/bin "$home/other"
     run -1 alice node2 cat "/tmp/alice/copper$home/other"
-    [[ $(alice node2 copper doctor) == *"served (--serve): /usr/lib/,$home/bin"* ]]
+    [[ $(alice node2 copper doctor) == *"served (--serve): /usr/lib,$home/tools,$home/bin"* ]]
     alice login stop_copper.sh
     mkdir -p "${WORK}/etc"
     echo 'serve = /etc' >"$WORK/etc/copper.conf"

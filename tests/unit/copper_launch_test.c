@@ -100,6 +100,80 @@ static void test_help_stops_the_parsing(void **state)
     cu_job_free(&options.job);
 }
 
+/* Makes a directory with directories and links; top becomes its real path. */
+static void make_tree(char *top)
+{
+    char made[] = "/tmp/cu_places.XXXXXX", path[128], *real;
+
+    assert_non_null(mkdtemp(made));
+    real = realpath(made, NULL);
+    assert_non_null(real);
+    snprintf(top, 64, "%s", real);
+    free(real);
+    for (unsigned i = 0; i < 2; i++) {
+        snprintf(path, sizeof(path), "%s/%s", top, i == 0 ? "lus" : "lus/soft");
+        assert_int_equal(mkdir(path, 0700), 0);
+    }
+    snprintf(path, sizeof(path), "%s/link", top);
+    assert_int_equal(symlink("lus", path), 0);
+    snprintf(path, sizeof(path), "%s/second", top);
+    assert_int_equal(symlink("link/soft", path), 0);
+    snprintf(path, sizeof(path), "%s/comma", top);
+    assert_int_equal(symlink("lus/a,b", path), 0);
+    snprintf(path, sizeof(path), "%s/loop", top);
+    assert_int_equal(symlink("loop", path), 0);
+}
+
+/* text with top for each "@" */
+static const char *with_top(const char *text, const char *top)
+{
+    static char out[2][2048];
+    static unsigned next;
+    size_t len = 0;
+
+    next = 1 - next;
+    for (; *text; text++)
+        len += (size_t)snprintf(out[next] + len, sizeof(out[next]) - len, "%.*s",
+                                *text == '@' ? 64 : 1, *text == '@' ? top : text);
+    return out[next];
+}
+
+static void links_in_paths_are_followed(void **state)
+{
+    static const struct {
+        const char *words, *serve, *listings;
+    } cases[] = {
+        {"--serve @/lus,/opt", "@/lus,/opt", NULL},
+        {"--serve @//lus/,@/lus/./soft", "@/lus,@/lus/soft", NULL},
+        {"--serve @/link", "@/link,@/lus", NULL},
+        {"--serve @/link/soft/new", "@/link/soft/new,@/lus/soft/new", NULL},
+        /* of the second link only that it is there */
+        {"--serve @/second", "@/second,@/link/soft,@/lus/soft", NULL},
+        {"--serve @/second/../x", "@/second/x,@/link/x,@/lus/x", NULL},
+        {"--serve @/loop,@/lus", "@/loop,@/lus", NULL},
+        {"--listings nfs4:partial,@/second:trusted,@/lus:numbered", NULL,
+         "nfs4:partial,@/second:trusted,@/lus/soft:trusted,@/lus:numbered"},
+        {"--listings @/link:trusted,@/lus:trusted", NULL, "@/link:trusted,@/lus:trusted"},
+    };
+    char top[64], command[128];
+
+    (void)state;
+    make_tree(top);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(take(with_top(cases[i].words, top)), 0);
+        if (cases[i].serve)
+            assert_string_equal(options.job.serve, with_top(cases[i].serve, top));
+        if (cases[i].listings)
+            assert_string_equal(options.job.listings, with_top(cases[i].listings, top));
+        cu_job_free(&options.job);
+    }
+    assert_int_equal(take(with_top("--serve @/comma", top)), -EINVAL);
+    assert_string_equal(err.text, "--serve: where the links in it lead is too much for a list, or "
+                                  "has a comma in its name");
+    snprintf(command, sizeof(command), "rm -r '%s'", top);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): a path of our own */
+}
+
 static void test_hosts_are_sorted_without_repeats(void **state)
 {
     struct cu_hosts hosts;
@@ -340,6 +414,7 @@ int main(void)
         cmocka_unit_test(test_every_option_reaches_the_job),
         cmocka_unit_test(test_wrong_words_are_named),
         cmocka_unit_test(test_help_stops_the_parsing),
+        cmocka_unit_test(links_in_paths_are_followed),
         cmocka_unit_test(test_a_site_has_its_own_defaults),
         cmocka_unit_test(test_a_launcher_is_a_name_or_a_path),
         cmocka_unit_test(test_the_launcher_is_that_of_the_scheduler),

@@ -415,13 +415,10 @@ int cu_client_receive(struct cu_client *client, int timeout_ms, json_t **result,
     return 0;
 }
 
-int cu_client_call(struct cu_client *client, const json_t *request, int timeout_ms, json_t **result,
-                   struct cu_error *err)
+int cu_client_take(struct cu_client *client, int timeout_ms, json_t **result, struct cu_error *err)
 {
-    int rc = cu_client_send(client, request, err);
+    int rc = cu_client_receive(client, timeout_ms, result, err);
 
-    if (rc == 0)
-        rc = cu_client_receive(client, timeout_ms, result, err);
     if (rc == 0 && !json_is_true(json_object_get(*result, "ok"))) {
         const char *error = json_string_value(json_object_get(*result, "error"));
 
@@ -432,6 +429,14 @@ int cu_client_call(struct cu_client *client, const json_t *request, int timeout_
         rc = -EREMOTEIO;
     }
     return rc;
+}
+
+int cu_client_call(struct cu_client *client, const json_t *request, int timeout_ms, json_t **result,
+                   struct cu_error *err)
+{
+    int rc = cu_client_send(client, request, err);
+
+    return rc == 0 ? cu_client_take(client, timeout_ms, result, err) : rc;
 }
 
 bool cu_client_await_end(struct cu_client *client)

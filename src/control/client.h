@@ -45,7 +45,10 @@ __attribute__((warn_unused_result)) int cu_client_send(struct cu_client *client,
  * -ECONNRESET, -EBADMSG with err. */
 __attribute__((warn_unused_result)) int cu_client_receive(struct cu_client *client, int timeout_ms,
                                                           json_t **result, struct cu_error *err);
-/* Sends and receives; "ok": false becomes -EREMOTEIO with the daemon's error text. */
+/* The same, but "ok": false becomes -EREMOTEIO with the daemon's error text. */
+__attribute__((warn_unused_result)) int cu_client_take(struct cu_client *client, int timeout_ms,
+                                                       json_t **result, struct cu_error *err);
+/* Sends and takes; "ok": false becomes -EREMOTEIO with the daemon's error text. */
 __attribute__((warn_unused_result)) int cu_client_call(struct cu_client *client,
                                                        const json_t *request, int timeout_ms,
                                                        json_t **result, struct cu_error *err);

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,109 +25,200 @@
 #define HEALING_MS 5000
 #define PAUSE_MS   250
 #define LINKS_MS   3000 /* for storage to say where links lead */
+#define TOGETHER   8u   /* paths asked about at once: few of what a daemon takes */
 
-/* Asks all nodes; asks again while nodes are silent that may be connecting to another parent. */
-static int ask_all(struct cu_client *client, const json_t *request, json_t **result,
-                   struct cu_error *err)
-{
-    const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+/* A path that is being refreshed. */
+struct path {
+    char *name; /* owned */
+    struct cu_client client;
+    json_t *request, *result; /* owned, or NULL */
+    struct cu_error err;
     int rc;
+};
 
-    for (int waited_ms = 0;; waited_ms += PAUSE_MS) {
-        rc = cu_client_call(client, request, TIMEOUT_MS + CU_CLIENT_ANSWER_MS, result, err);
-        if (rc != 0 || cu_cli_number(*result, "silent_count") == 0 || waited_ms >= HEALING_MS)
-            return rc;
-        json_decref(*result);
-        *result = NULL;
-        nanosleep(&pause, NULL);
-    }
-}
+struct paths {
+    const char *mount;
+    struct cu_hosts known; /* the job's hosts */
+    struct path *list;
+    size_t count;
+};
 
-/* known: the job's hosts. */
-static int refresh_one(struct cu_client *client, const struct cu_hosts *known, const char *path)
+static void start(const char *mount, struct path *path)
 {
     char name[CU_TEXT_BYTES(CU_TREE_PATH_MAX)];
-    json_t *request, *result = NULL;
-    struct cu_error err;
-    int status = CU_EXIT_OK, rc;
 
-    cu_text_name(name, sizeof(name), path, strlen(path));
-    request = json_pack("{s:s,s:s,s:b,s:i}", "op", "refresh", "path", name, "all", 1, "timeout_ms",
-                        TIMEOUT_MS);
-    if (!request)
-        return cu_cli_fail(CU_EXIT_FAILED, "out of memory");
-    cu_progress_begin("refreshing");
-    rc = ask_all(client, request, &result, &err);
-    if (rc == 0)
-        rc = cu_hosts_answer_check(known, result, &err);
-    cu_progress_end();
-    json_decref(request);
-    if (rc != 0) {
-        json_decref(result);
-        return cu_cli_fail(CU_EXIT_FAILED, "%s: %s", path, err.text);
+    cu_text_name(name, sizeof(name), path->name, strlen(path->name));
+    path->request = json_pack("{s:s,s:s,s:b,s:i}", "op", "refresh", "path", name, "all", 1,
+                              "timeout_ms", TIMEOUT_MS);
+    path->rc = path->request ? cu_reach_mount(mount, &path->client, &path->err)
+                             : cu_error_set(&path->err, -ENOMEM, "out of memory");
+}
+
+static void finish(struct path *path)
+{
+    cu_client_close(&path->client);
+    json_decref(path->request);
+    json_decref(path->result);
+    path->request = NULL;
+    path->result = NULL;
+}
+
+static bool is_silent(const struct path *path)
+{
+    return path->rc == 0 && (!path->result || cu_cli_number(path->result, "silent_count") > 0);
+}
+
+/* Of those that need it. True: some nodes were silent. */
+static bool ask_once(struct path *paths, size_t count)
+{
+    bool asked[TOGETHER], silent = false;
+
+    for (size_t i = 0; i < count; i++) {
+        asked[i] = is_silent(&paths[i]);
+        if (!asked[i])
+            continue;
+        json_decref(paths[i].result);
+        paths[i].result = NULL;
+        paths[i].rc = cu_client_send(&paths[i].client, paths[i].request, &paths[i].err);
     }
-    cu_cli_say(stdout, "%s: refreshed on %" PRIu64 " node%s", path, cu_cli_number(result, "nodes"),
-               cu_cli_number(result, "nodes") == 1 ? "" : "s");
-    if (cu_cli_number(result, "silent_count") > 0)
-        status = cu_cli_fail(CU_EXIT_FAILED, "%s: %" PRIu64 " node%s did not answer", path,
-                             cu_cli_number(result, "silent_count"),
-                             cu_cli_number(result, "silent_count") == 1 ? "" : "s");
-    if (cu_cli_number(result, "failed") > 0)
+    for (size_t i = 0; i < count; i++) {
+        if (asked[i] && paths[i].rc == 0)
+            paths[i].rc = cu_client_take(&paths[i].client, TIMEOUT_MS + CU_CLIENT_ANSWER_MS,
+                                         &paths[i].result, &paths[i].err);
+        silent = silent || is_silent(&paths[i]);
+    }
+    return silent;
+}
+
+/* Asks all nodes about all of them at once, so that a silent node is waited for once; asks again
+ * while nodes are silent that may be connecting to another parent. */
+static void ask_all(struct path *paths, size_t count)
+{
+    const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+
+    for (int waited_ms = 0; ask_once(paths, count) && waited_ms < HEALING_MS; waited_ms += PAUSE_MS)
+        nanosleep(&pause, NULL);
+}
+
+static int say(const struct path *path)
+{
+    uint64_t nodes, silent, failed;
+    int status = CU_EXIT_OK;
+
+    if (path->rc != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "%s: %s", path->name, path->err.text);
+    nodes = cu_cli_number(path->result, "nodes");
+    silent = cu_cli_number(path->result, "silent_count");
+    failed = cu_cli_number(path->result, "failed");
+    cu_cli_say(stdout, "%s: refreshed on %" PRIu64 " node%s", path->name, nodes,
+               nodes == 1 ? "" : "s");
+    if (silent > 0)
+        status = cu_cli_fail(CU_EXIT_FAILED, "%s: %" PRIu64 " node%s did not answer", path->name,
+                             silent, silent == 1 ? "" : "s");
+    if (failed > 0)
         status = cu_cli_fail(CU_EXIT_FAILED,
                              "%s: the kernels of %" PRIu64
                              " nodes could not be told all: again, or start the job anew",
-                             path, cu_cli_number(result, "failed"));
-    json_decref(result);
+                             path->name, failed);
     return status;
 }
 
-/* A path as the user wrote it. */
-static int refresh_given(struct cu_client *client, const struct cu_hosts *known, const char *mount,
-                         const char *given)
+static int refresh_some(const struct paths *paths, struct path *some, size_t count)
 {
-    int status = CU_EXIT_OK, rc;
+    int status = CU_EXIT_OK;
+
+    cu_progress_begin("refreshing");
+    for (size_t i = 0; i < count; i++)
+        start(paths->mount, &some[i]);
+    ask_all(some, count);
+    for (size_t i = 0; i < count; i++)
+        if (some[i].rc == 0)
+            some[i].rc = cu_hosts_answer_check(&paths->known, some[i].result, &some[i].err);
+    cu_progress_end();
+    for (size_t i = 0; i < count; i++) {
+        if (say(&some[i]) != CU_EXIT_OK)
+            status = CU_EXIT_FAILED;
+        finish(&some[i]);
+    }
+    return status;
+}
+
+static int add(struct paths *paths, char *name)
+{
+    struct path *larger;
+
+    for (size_t i = 0; i < paths->count; i++)
+        if (strcmp(paths->list[i].name, name) == 0)
+            return 0;
+    larger = realloc(paths->list, (paths->count + 1) * sizeof(*larger));
+    name = larger ? strdup(name) : NULL;
+    if (larger)
+        paths->list = larger;
+    if (!name)
+        return -ENOMEM;
+    paths->list[paths->count++] = (struct path){.name = name, .client.channel.fd = -1};
+    return 0;
+}
+
+/* A path as the user wrote it. */
+static int add_given(struct paths *paths, const char *given)
+{
     struct cu_way way;
     bool hangs;
+    int rc;
 
-    rc = cu_way_find_within(mount, given, LINKS_MS, &way, &hangs);
+    rc = cu_way_find_within(paths->mount, given, LINKS_MS, &way, &hangs);
     if (hangs)
         fprintf(stderr, "copper: %s: storage does not answer: links in it are not followed\n",
                 given);
-    if (rc != 0)
-        status = cu_cli_fail(CU_EXIT_FAILED, "\"%s\": %s", given, strerror(-rc));
     for (size_t i = 0; i < way.count && rc == 0; i++)
-        if (refresh_one(client, known, way.paths[i]) != CU_EXIT_OK)
-            status = CU_EXIT_FAILED;
+        rc = add(paths, way.paths[i]);
     cu_way_free(&way);
+    return rc == 0 ? CU_EXIT_OK : cu_cli_fail(CU_EXIT_FAILED, "\"%s\": %s", given, strerror(-rc));
+}
+
+static int refresh_all(struct paths *paths, int count, char **given)
+{
+    int status = CU_EXIT_OK;
+
+    for (int i = 0; i < count; i++)
+        if (add_given(paths, given[i]) != CU_EXIT_OK)
+            status = CU_EXIT_FAILED;
+    for (size_t i = 0; i < paths->count; i += TOGETHER) {
+        size_t some = paths->count - i < TOGETHER ? paths->count - i : TOGETHER;
+
+        if (refresh_some(paths, paths->list + i, some) != CU_EXIT_OK)
+            status = CU_EXIT_FAILED;
+    }
+    for (size_t i = 0; i < paths->count; i++)
+        free(paths->list[i].name);
+    free(paths->list);
     return status;
 }
 
 static int run(const struct cu_command *command, int argc, char **argv)
 {
-    static char all[] = "/";
+    static char root[] = "/", *all[] = {root};
     struct cu_cli_options options;
     struct cu_client client;
-    struct cu_hosts known = {0};
     struct cu_error err;
-    int status = cu_cli_parse(command, argc, argv, &options);
+    struct paths paths = {0};
+    int status = cu_cli_parse(command, argc, argv, &options), rc;
 
     if (status >= 0)
         return status;
+    paths.mount = options.mount;
     if (cu_reach_mount(options.mount, &client, &err) != 0)
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
-    if (cu_hosts_answer_known(options.mount, &client, &known, &err) != 0) {
-        cu_client_close(&client);
-        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
-    }
-    status = CU_EXIT_OK;
-    for (int i = options.first; i < argc || i == options.first; i++) {
-        const char *given = i < argc ? argv[i] : all;
-
-        if (refresh_given(&client, &known, options.mount, given) != CU_EXIT_OK)
-            status = CU_EXIT_FAILED;
-    }
+    rc = cu_hosts_answer_known(options.mount, &client, &paths.known, &err);
     cu_client_close(&client);
-    cu_parse_hosts_free(&known);
+    if (rc != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    if (options.first < argc)
+        status = refresh_all(&paths, argc - options.first, argv + options.first);
+    else
+        status = refresh_all(&paths, 1, all);
+    cu_parse_hosts_free(&paths.known);
     return status;
 }
 

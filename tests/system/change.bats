@@ -95,6 +95,32 @@ same() {
     until_true sees node4 "no version then ENOENT"
 }
 
+shows_newer() {
+    [ "$(on node1 cat "$leaf/one/f")" = newer ]
+}
+
+@test "paths that are refreshed together wait together for a frozen node" {
+    local frozen pid said
+    mkdir "$source/one"
+    echo old >"$source/one/f"
+    ln -s one "$source/link"
+    copper node1 refresh "$WORK/pfs/$dir"
+    [ "$(on node1 cat "$leaf/link/f")" = old ]
+    echo newer >"$source/one/f"
+    frozen=$(daemon node4)
+    on node4 kill -STOP "$frozen"
+    copper node1 refresh "$WORK/pfs/$dir/link/f" >"$WORK/said" 2>&1 3>&- &
+    pid=$!
+    run until_true shows_newer
+    said=$(cat "$WORK/said")
+    on node4 kill -CONT "$frozen"
+    wait "$pid"
+    [ "$status" = 0 ]
+    [ "$said" = "" ] # what the link leads to was refreshed while node4 was awaited for the link
+    [ "$(grep -c "refreshed on 4 nodes" "$WORK/said")" = 2 ]
+    shows_newer
+}
+
 @test "what is in a cache stays as it was until copper refresh" {
     "$probe" make "$source/file" 1 300
     sees node4 "version 1"

@@ -167,11 +167,10 @@ static bool is_listed(const struct lister *l, struct cu_dirent *entry)
     entry->ino = cu_served_entry(place, l->entries, entry->name, entry->name_len, ino);
     if (l->has_points && cu_served_point(place, entry->name, entry->name_len, &entry->ino))
         return entry->ino != 0;
-    /* A subvolume is listed with a number that is none of its own. */
-    if ((place->traits & (CU_FS_SUBDEVS | CU_FS_UNNUMBERED)) == CU_FS_SUBDEVS &&
-        entry->type == DT_DIR && fstatat(l->fd, entry->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-        st.st_dev != l->dev)
-        entry->ino = cu_served_entry_number(place, entry->name, entry->name_len, st.st_ino);
+    /* It is listed with a number that is none of its own, or that others have, too. */
+    if (cu_served_strays(place, l->dev, entry->name, entry->name_len, entry->type) &&
+        fstatat(l->fd, entry->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev != l->dev)
+        entry->ino = cu_served_entry_number(place, entry->name, entry->name_len, &st);
     return true;
 }
 

@@ -71,10 +71,14 @@ uint64_t cu_served_entry(const struct cu_served_place *place, uint64_t entries, 
 /* The version of a listing: its directory's, with what is mounted in it (cu_served_points), which
  * shows in no stamp. Whatever points is, it is a version that travels. */
 struct cu_version cu_served_version(struct cu_version directory, uint64_t points);
-/* The number to list an entry with that is of another device without being a mount point: ino is
- * what stat says. */
+/* Must an entry of a directory at place, which is on dev, be looked at because it may be a
+ * directory of another device without being a mount point: a subvolume, or a snapshot? type: DT_.
+ */
+bool cu_served_strays(const struct cu_served_place *place, dev_t dev, const char *name,
+                      size_t name_len, unsigned char type);
+/* The number to list such an entry with, of which st is. */
 uint64_t cu_served_entry_number(const struct cu_served_place *place, const char *name,
-                                size_t name_len, uint64_t ino);
+                                size_t name_len, const struct stat *st);
 /* For traits with CU_FS_PROBE: notes the result of the test, whether names of this file system are
  * case-sensitive. Kept as long as it is mounted. */
 void cu_served_probed(struct cu_served *served, struct cu_served_place *place, bool folds);

@@ -3,9 +3,11 @@
  * with, which are those that cu_served_number finds for them. Touches no file system but where
  * cu_served_space does. */
 #include "base/path.h"
+#include "proto/dir.h"
 #include "proto/pathno.h"
 #include "storage/served.h"
 
+#include <dirent.h>
 #include <stdint.h>
 
 uint64_t cu_served_points(const struct cu_served_place *place)
@@ -60,13 +62,26 @@ uint64_t cu_served_entry(const struct cu_served_place *place, uint64_t entries, 
     return cu_fsmap_number(entries, ino);
 }
 
-uint64_t cu_served_entry_number(const struct cu_served_place *place, const char *name,
-                                size_t name_len, uint64_t ino)
+bool cu_served_strays(const struct cu_served_place *place, dev_t dev, const char *name,
+                      size_t name_len, unsigned char type)
 {
+    if (!place->mount || (place->traits & CU_FS_UNNUMBERED) ||
+        (type != DT_DIR && type != DT_UNKNOWN))
+        return false;
+    if ((place->traits & CU_FS_SUBDEVS) || dev != place->mount->info.dev)
+        return true;
+    /* Entry points to snapshots may be of devices of their own in any directory. */
+    return (name[0] == '.' || name[0] == '~') && cu_dir_name_hides(name, name_len);
+}
+
+uint64_t cu_served_entry_number(const struct cu_served_place *place, const char *name,
+                                size_t name_len, const struct stat *st)
+{
+    uint64_t space = place->mount->space;
     char path[CU_PATH_MAX];
     int len = entry_path(place, name, name_len, path);
 
-    if (len < 0)
-        return ino;
-    return cu_fsmap_number(cu_fsmap_subspace(place->mount->space, path, (size_t)len), ino);
+    if (len >= 0 && st->st_dev != place->mount->info.dev)
+        space = cu_fsmap_subspace(space, path, (size_t)len);
+    return cu_fsmap_number(space, st->st_ino);
 }

@@ -11,6 +11,7 @@
 #include "proto/msg.h"
 #include "storage/served.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -89,6 +90,38 @@ static void the_top_directory_has_a_number_in_any_case(void **state)
     cu_fsmap_destroy(map);
 }
 
+/* Ceph's snapshots: directories of devices of their own, in no mount table. As stat shows them. */
+static void a_snapshot_is_listed_with_its_own_number(void **state)
+{
+    struct cu_fsmap *map = map_of(ROOT "31 27 0:41 / /lus.none rw - ceph x rw\n"
+                                       "32 27 0:42 / /cvmfs.none rw - fuse.cvmfs2 x rw\n",
+                                  NULL);
+    struct cu_served *served = cu_served_create("/", NULL);
+    struct cu_served_place dir = place_of(map, "/lus.none/d"), numbered;
+    dev_t own = dir.mount->info.dev;
+    struct stat st = {.st_dev = own + 7, .st_ino = 5, .st_mode = S_IFDIR};
+    struct cu_served_place snap = place_of(map, "/lus.none/d/.snap");
+    struct cu_served_place one = place_of(map, "/lus.none/d/.snap/one");
+
+    (void)state;
+    assert_non_null(served);
+    assert_true(cu_served_strays(&dir, own, ".snap", 5, DT_DIR));
+    assert_true(cu_served_strays(&dir, own, ".snapshot", 9, DT_UNKNOWN));
+    assert_false(cu_served_strays(&dir, own, "plain", 5, DT_DIR)); /* costs nothing */
+    assert_false(cu_served_strays(&dir, own, "\xc3\xa4", 2, DT_DIR));
+    assert_true(cu_served_strays(&snap, 0, "one", 3, DT_DIR));
+    assert_false(cu_served_strays(&snap, 0, "file", 4, DT_REG));
+    numbered = place_of(map, "/cvmfs.none");
+    assert_false(cu_served_strays(&numbered, own, ".snap", 5, DT_DIR));
+    assert_true(cu_served_entry_number(&snap, "one", 3, &st) ==
+                cu_served_number(served, &one, &st));
+    st.st_dev = own; /* back in the file system itself */
+    assert_true(cu_served_entry_number(&snap, "one", 3, &st) ==
+                cu_served_number(served, &one, &st));
+    cu_served_destroy(served);
+    cu_fsmap_destroy(map);
+}
+
 static void a_mount_point_is_listed_with_its_roots_number(void **state)
 {
     struct cu_fsmap *map = map_of(ROOT "30 27 0:40 / /a rw - fuse.sshfs x rw\n"
@@ -156,6 +189,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(where_numbers_do_not_hold_paths_do),
         cmocka_unit_test(the_top_directory_has_a_number_in_any_case),
+        cmocka_unit_test(a_snapshot_is_listed_with_its_own_number),
         cmocka_unit_test(a_mount_point_is_listed_with_its_roots_number),
         cmocka_unit_test(a_listing_travels_whatever_is_mounted_in_it),
     };

@@ -390,6 +390,24 @@ static bool needs_care(const char *dir, size_t len)
            may_be_hidden(dir + start, len - start);
 }
 
+/* Is name a secret's in a directory whose path is too long to be put together? Of the path only the
+ * last component counts: secrets of certain directories have short paths. */
+static bool is_deep_secret(const char *dir, size_t len, const char *name, size_t name_len)
+{
+    char path[sizeof("/-/") + 2 * (CU_NAME_MAX + 1)] = "/-/";
+    size_t from = len, start;
+
+    while (from > 1 && dir[from - 1] != '/')
+        from--;
+    if (len - from > CU_NAME_MAX)
+        return false;
+    start = 3 + (len - from) + 1;
+    memcpy(path + 3, dir + from, len - from);
+    path[start - 1] = '/';
+    memcpy(path + start, name, name_len);
+    return is_secret(path, 3, start, start + name_len);
+}
+
 bool cu_serve_lists(const struct cu_serve *serve, const char *dir, size_t dir_len,
                     enum cu_serve_what what, const char *name)
 {
@@ -400,10 +418,11 @@ bool cu_serve_lists(const struct cu_serve *serve, const char *dir, size_t dir_le
     if (!serve ||
         (what == CU_SERVE_ALL && !may_be_hidden(name, name_len) && !needs_care(dir, dir_len)))
         return true;
-    len = dir_len < sizeof(path) && name_len <= CU_NAME_MAX
-              ? cu_path_join(dir, dir_len, name, name_len, path, sizeof(path))
-              : -ENAMETOOLONG;
-    if (len < 0) /* longer than any path of a list, and no secret's name is long */
+    if (name_len > CU_NAME_MAX) /* no secret's name is so long */
         return what == CU_SERVE_ALL;
+    len = dir_len < sizeof(path) ? cu_path_join(dir, dir_len, name, name_len, path, sizeof(path))
+                                 : -ENAMETOOLONG;
+    if (len < 0) /* longer than any path of a list */
+        return what == CU_SERVE_ALL && !is_deep_secret(dir, dir_len, name, name_len);
     return cu_serve_judge(serve, path, (size_t)len) != CU_SERVE_NOT;
 }

@@ -217,6 +217,39 @@ static void listings_agree_with_lookups(void **state)
     }
 }
 
+/* Below a path that is as long as any of a list can be: it is reached in several steps. */
+static void listings_agree_with_lookups_in_long_paths(void **state)
+{
+    static const char *const names[] = {".ssh", ".SSH", "x", "gcloud", ".copper.ab", "krb5cc",
+                                        "run",  ".aws", "a", "token",  "keyrings"};
+    static const char *const ends[] = {"/a", "/.config", "/share", "/huggingface", "/tmp"};
+    struct cu_serve *serve = cu_serve_create(NULL), *lus = cu_serve_create("/lus");
+    char dir[9000], path[9100];
+
+    (void)state;
+    assert_true(serve && lus);
+    for (size_t len = 4080; len < 8000; len += len < 4100 ? 1 : 1000) {
+        for (size_t e = 0; e < sizeof(ends) / sizeof(ends[0]); e++) {
+            memset(dir, 'd', len);
+            memcpy(dir, "/lus/", 5);
+            for (size_t at = 200; at < len - 1; at += 200)
+                dir[at] = '/';
+            strcpy(dir + len, ends[e]);
+            for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
+                int path_len = snprintf(path, sizeof(path), "%s/%s", dir, names[n]);
+                bool there = cu_serve_judge(serve, path, (size_t)path_len) != CU_SERVE_NOT;
+
+                assert_int_equal(cu_serve_lists(serve, dir, strlen(dir), CU_SERVE_ALL, names[n]),
+                                 there);
+                assert_int_equal(cu_serve_lists(lus, dir, strlen(dir), CU_SERVE_ALL, names[n]),
+                                 there);
+            }
+        }
+    }
+    cu_serve_destroy(serve);
+    cu_serve_destroy(lus);
+}
+
 static void bad_lists(void **state)
 {
     static const char *const bad[] = {",", "/a,", ",/a", "/a,,/b", "a", "/a,b", "/a\n", "/a,/\x7f"};
@@ -244,6 +277,7 @@ int main(void)
         cmocka_unit_test(a_list_says_what_is_served),
         cmocka_unit_test(a_secret_is_served_when_it_is_asked_for),
         cmocka_unit_test(listings_agree_with_lookups),
+        cmocka_unit_test(listings_agree_with_lookups_in_long_paths),
         cmocka_unit_test(bad_lists),
     };
 

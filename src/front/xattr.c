@@ -26,6 +26,12 @@ static bool is_acl(const char *name)
            strcmp(name, "system.posix_acl_default") == 0;
 }
 
+/* Storage reads these also where the list of names cannot be had (storage/xattr.c). */
+static bool is_always_read(const char *name)
+{
+    return is_acl(name) || strcmp(name, "security.capability") == 0;
+}
+
 /* file capabilities (exec, ls --color): the only security.* attribute that belongs to the file
  * */
 static bool is_label(const char *name, size_t len)
@@ -61,8 +67,8 @@ void cu_front_getxattr_done(struct cu_front *front, struct cu_front_request *r,
     }
     if (!error && rc < 0)
         error = EIO;
-    else if (!error && rc == 0) /* these are read also where names cannot be had */
-        error = names_error && !is_acl(r->xattr.name) ? names_error : ENODATA;
+    else if (!error && rc == 0)
+        error = names_error && !is_always_read(r->xattr.name) ? names_error : ENODATA;
     else if (!error)
         error = pair.error;
     if (!error && r->xattr.size > 0 && pair.value_len > r->xattr.size)

@@ -234,6 +234,8 @@ user.00000 1" ]
     [ "$(grep -c ' E2BIG$' "$dir.large")" = 8 ]
     [ "$(on node3 "$walker" attrs "$MOUNT$tmpfs/many")" = "list E2BIG
 user.00000 E2BIG" ]
+    run -1 on node3 python3 -c 'import os, sys; os.getxattr(sys.argv[1], "security.capability")' "$MOUNT$tmpfs/many"
+    [[ $output == *"No data available"* ]]
     cmp <(on node3 getfacl -pc "$MOUNT$tmpfs/many") <(getfacl -pc "$tmpfs/many")
     on node3 cat "$MOUNT$tmpfs/many"
 }

@@ -72,6 +72,7 @@ static const struct row {
     {"evictions", "evicted", false},
     {"expired", "expired", false},
     {"renewed", "renewed with others", false},
+    {"renewed_used", "used after that", false},
     {"stale_versions", "changed on storage", false},
     {"bad_checksums", "bad checksums", false},
     {"recipe_asked", "asked for by the recipe", false},

@@ -58,8 +58,8 @@
     X(requests_waiting /* gauge */) X(requests_waiting_most /* gauge */) \
     X(storage_waiting /* gauge */) X(storage_waiting_most /* gauge */) \
     /* listings that had expired: asked about together, in so many messages; and renewed together \
-     * with one that was needed */ \
-    X(checks) X(checked) X(renewed)
+     * with one that was needed; those of the renewed that were then used */ \
+    X(checks) X(checked) X(renewed) X(renewed_used)
 /* clang-format on */
 
 enum cu_counter {

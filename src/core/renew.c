@@ -3,8 +3,9 @@
  *
  * Invariants: a dir_object is in renews.used from its first use by this node's kernel until it is
  * freed. A question of a child is open from its arrival until cu_renew_answered, and room for its
- * answer was made before. A listing that was renewed in vain is renewed again only within
- * renews.window, until it is used: so at most one renewal for each use is in vain. */
+ * answer was made before. An answer has the age that it has when it is sent, not when it was
+ * known. A listing that was renewed in vain is renewed again only within renews.window, until it is
+ * used: so at most one renewal for each use is in vain. */
 #include "core/renew.h"
 
 #include "base/hash.h"
@@ -23,8 +24,10 @@
 #define GAP_NS      (2 * S_NS) /* besides -E: used together, when less lies between two uses */
 #define IDLE_MAX    64u        /* so many in a row with nothing to renew: the search ends */
 #define OPEN_MAX    (2u * CU_CHECK_MAX) /* questions of a child; the others: ask for the listing */
-#define ROUND_NS    (25 * MS_NS)        /* answers wait so long for the rest, at first */
-#define ROUNDS_LONG 2u                  /* doublings of that */
+#define OPEN_BYTES  (4u << 20)          /* of their paths, which a CHECK holds compressed */
+#define ASK_NS      UINT64_MAX
+#define ROUND_NS    (25 * MS_NS) /* answers wait so long for the rest, at first */
+#define ROUNDS_LONG 2u           /* doublings of that */
 
 static struct dir_object *dir_of(struct cu_list *link)
 {
@@ -42,6 +45,7 @@ void cu_renew_used(struct cu_core *core, struct object *object)
     struct dir_object *dir = cu_object_dir(object);
 
     core->renews.gained += dir->renewed;
+    core->counters[CU_COUNT_renewed_used] += dir->renewed;
     dir->renewed = false;
     dir->used_ns = core->now_ns;
     cu_list_remove(&dir->used);
@@ -210,11 +214,11 @@ bool cu_renew_message(struct cu_core *core, struct flight *flight, struct cu_eff
 static int make_room(struct checks *checks)
 {
     uint32_t room = checks->room ? 2 * checks->room : 64;
-    uint8_t *larger;
+    struct checked *larger;
 
     if (checks->count + checks->open < checks->room)
         return 0;
-    larger = realloc(checks->answers, (size_t)room * CU_CHECK_ANSWER);
+    larger = realloc(checks->answers, room * sizeof *larger);
     if (!larger)
         return -ENOMEM;
     checks->answers = larger;
@@ -222,20 +226,25 @@ static int make_room(struct checks *checks)
     return 0;
 }
 
-static void answer(struct cu_core *core, struct neighbor *neighbor, uint64_t id, uint32_t age_ms)
+static void answer(struct cu_core *core, struct neighbor *neighbor, uint64_t id, uint64_t valid_ns)
 {
     struct checks *checks = &neighbor->checks;
 
     assert(checks->count < checks->room);
-    cu_check_put_answer(checks->answers + (size_t)checks->count * CU_CHECK_ANSWER,
-                        (struct cu_check_answer){.id = id, .age_ms = age_ms});
-    checks->count++;
+    checks->answers[checks->count++] = (struct checked){.id = id, .valid_ns = valid_ns};
+    if (checks->count >= CU_CHECK_MAX) /* a message is full */
+        cu_neighbors_todo(core, neighbor, SEND_CHECKED);
     if (checks->due_ns)
         return;
     checks->due_ns =
         core->now_ns + (ROUND_NS << (checks->rounds < ROUNDS_LONG ? checks->rounds : ROUNDS_LONG));
     if (checks->due_ns < core->renews.due_ns)
         core->renews.due_ns = checks->due_ns;
+}
+
+static bool may_open(const struct checks *checks, const struct cu_check_question *question)
+{
+    return checks->open < OPEN_MAX && checks->open_bytes + question->path_len <= OPEN_BYTES;
 }
 
 static int open_question(struct cu_core *core, struct neighbor *neighbor, const struct cu_msg *msg,
@@ -257,9 +266,9 @@ static int open_question(struct cu_core *core, struct neighbor *neighbor, const 
         return -ENOMEM;
     COUNT(core, child_wants);
     cu_refresh_heard(core, &want);
-    waiter = neighbor->checks.open < OPEN_MAX ? cu_waiter_new(core) : NULL;
+    waiter = may_open(&neighbor->checks, question) ? cu_waiter_new(core) : NULL;
     if (!waiter) {
-        answer(core, neighbor, question->id, CU_CHECK_ASK);
+        answer(core, neighbor, question->id, ASK_NS);
         return 0;
     }
     waiter->child = true;
@@ -268,7 +277,9 @@ static int open_question(struct cu_core *core, struct neighbor *neighbor, const 
     waiter->cookie = question->id;
     waiter->kind = CU_KIND_DIR;
     waiter->held = question->version;
+    waiter->bytes = question->path_len;
     neighbor->checks.open++;
+    neighbor->checks.open_bytes += waiter->bytes;
     cu_want(core, &request, waiter);
     return 0;
 }
@@ -307,12 +318,41 @@ void cu_renew_answered(struct cu_core *core, struct waiter *waiter)
     struct neighbor *neighbor = cu_neighbors_find(core, waiter->rank);
     const struct cu_value *value = &waiter->value;
     bool confirmed = !value->error && value->unchanged && !value->partial;
+    uint64_t age_ns = (uint64_t)value->age_ms * MS_NS;
 
     assert(neighbor && neighbor->checks.open > 0);
+    assert(neighbor->checks.open_bytes >= waiter->bytes);
     neighbor->checks.open--;
-    answer(core, neighbor, waiter->cookie, confirmed ? value->age_ms : CU_CHECK_ASK);
+    neighbor->checks.open_bytes -= waiter->bytes;
+    if (!confirmed || age_ns > core->now_ns)
+        answer(core, neighbor, waiter->cookie, ASK_NS);
+    else
+        answer(core, neighbor, waiter->cookie, core->now_ns - age_ns);
     cu_waiter_free(waiter);
     send_if_complete(core, neighbor);
+}
+
+/* It has waited for others, and has grown older. */
+static uint32_t age_of(const struct cu_core *core, const struct checked *answer)
+{
+    uint64_t age_ns = core->now_ns - answer->valid_ns;
+
+    if (answer->valid_ns == ASK_NS || age_ns >= core->config.enoent_ttl_ns ||
+        age_ns / MS_NS >= CU_CHECK_ASK)
+        return CU_CHECK_ASK;
+    return (uint32_t)(age_ns / MS_NS);
+}
+
+static struct cu_buf *list_of(const struct cu_core *core, const struct checks *checks,
+                              uint32_t count)
+{
+    struct cu_buf *list = cu_buf_new((size_t)count * CU_CHECK_ANSWER);
+
+    for (uint32_t i = 0; list && i < count; i++)
+        cu_check_put_answer(list->data + (size_t)i * CU_CHECK_ANSWER,
+                            (struct cu_check_answer){.id = checks->answers[i].id,
+                                                     .age_ms = age_of(core, &checks->answers[i])});
+    return list;
 }
 
 bool cu_renew_answers(struct cu_core *core, struct neighbor *neighbor, struct cu_msg *msg)
@@ -322,7 +362,7 @@ bool cu_renew_answers(struct cu_core *core, struct neighbor *neighbor, struct cu
 
     if (count == 0)
         return false;
-    msg->check.list = cu_buf_copy(checks->answers, (size_t)count * CU_CHECK_ANSWER);
+    msg->check.list = list_of(core, checks, count);
     if (!msg->check.list) {
         COUNT(core, no_memory); /* cu_renew_tick tries again */
         checks->due_ns = core->now_ns + ROUND_NS;
@@ -332,8 +372,7 @@ bool cu_renew_answers(struct cu_core *core, struct neighbor *neighbor, struct cu
     }
     msg->type = CU_MSG_CHECKED;
     checks->count -= count;
-    memmove(checks->answers, checks->answers + (size_t)count * CU_CHECK_ANSWER,
-            (size_t)checks->count * CU_CHECK_ANSWER);
+    memmove(checks->answers, checks->answers + count, checks->count * sizeof *checks->answers);
     checks->due_ns = 0;
     checks->rounds = checks->open ? checks->rounds + 1 : 0;
     if (checks->count)

@@ -32,14 +32,21 @@ struct renews {
     uint64_t due_ns;     /* the earliest of all children, or earlier; UINT64_MAX: none */
 };
 
+/* An answer that waits for others. */
+struct checked {
+    uint64_t id;
+    uint64_t valid_ns; /* when storage said so; UINT64_MAX: not confirmed */
+};
+
 /* What a child asked in CHECKs. */
 struct checks {
-    uint8_t *answers; /* owned: `count` to be sent, room for those of all that are open */
+    struct checked *answers; /* owned: `count` to be sent, room for those of all that are open */
     uint32_t count;
     uint32_t room;
-    uint32_t open;   /* questions without an answer */
-    uint32_t rounds; /* messages sent while questions were open */
-    uint64_t due_ns; /* when answers are sent although questions are open; 0: no answers */
+    uint32_t open;       /* questions without an answer */
+    uint32_t open_bytes; /* their paths */
+    uint32_t rounds;     /* messages sent while questions were open */
+    uint64_t due_ns;     /* when answers are sent although questions are open; 0: no answers */
 };
 
 void cu_renew_init(struct cu_core *core);

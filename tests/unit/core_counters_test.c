@@ -98,6 +98,7 @@ static const char *const promised[] = {
     "checks",
     "checked",
     "renewed",
+    "renewed_used",
 };
 /* clang-format on */
 

@@ -110,6 +110,7 @@ static void all_that_were_used_together_go_in_one_message(void **state)
     assert_int_equal(leaf->checks, 1);
     assert_int_equal(leaf->wants, DIRS);
     assert_int_equal(counter(leaf, CU_COUNT_renewed), DIRS - 1);
+    assert_int_equal(counter(leaf, CU_COUNT_renewed_used), DIRS - 1);
     assert_int_equal(counter(leaf, CU_COUNT_checked), DIRS);
     assert_int_equal(cu_core_ahead(leaf->core).requests, 0);
     node_free(leaf);
@@ -162,7 +163,9 @@ static void what_is_not_used_is_not_renewed_again(void **state)
     assert_int_equal(leaf->checks, 1);
     give(leaf, false);
     later(leaf, 10 * TTL);
+    assert_int_equal(counter(leaf, CU_COUNT_renewed_used), 0);
     use(leaf, dirs[1]); /* it was renewed in vain: so is one more, on trial */
+    assert_int_equal(counter(leaf, CU_COUNT_renewed_used), 0);
     assert_int_equal(leaf->checks, 2);
     assert_int_equal(questions(leaf, dirs[1]), 2);
     confirm(leaf, 0, -1, 0);
@@ -413,6 +416,40 @@ static void what_hangs_does_not_keep_the_rest(void **state)
     node_free(root);
 }
 
+static void late_answers(struct node *root, uint64_t ns)
+{
+    struct cu_value v = listing_value(3);
+
+    child_check(root, 1, 9, 100);
+    give_all(root, &v, 1, 1); /* and the first hangs */
+    root->now += ns;
+    cu_core_tick(root->core, root->now);
+    drain(root);
+    assert_int_equal(root->checked, 1);
+    assert_int_equal(cu_check_answers(root->list), 1);
+    cu_value_clear(&v);
+}
+
+static void an_answer_grows_older_while_it_waits_for_others(void **state)
+{
+    struct node *root = root_with_children();
+
+    (void)state;
+    late_answers(root, 30 * MS_NS);
+    assert_int_equal(cu_check_get_answer(root->list, 0).age_ms, 30);
+    node_free(root);
+}
+
+static void an_answer_that_expires_while_it_waits_confirms_nothing(void **state)
+{
+    struct node *root = root_with_children();
+
+    (void)state;
+    late_answers(root, TTL);
+    assert_int_equal(cu_check_get_answer(root->list, 0).age_ms, CU_CHECK_ASK);
+    node_free(root);
+}
+
 static void a_child_that_goes_is_forgotten(void **state)
 {
     struct node *root = root_with_children();
@@ -487,6 +524,62 @@ static void questions_of_a_child_are_bounded(void **state)
     node_free(root);
 }
 
+/* A path of 4,000 bytes that ends with the number; in a CHECK it takes some bytes. */
+static void long_path(char *path, unsigned number)
+{
+    for (unsigned i = 0; i < 4000; i++)
+        path[i] = i % 200 == 0 ? '/' : 'a';
+    snprintf(path + 3990, 11, "%010u", number);
+}
+
+static void long_paths_of_a_child_are_bounded(void **state)
+{
+    struct node *root = root_with_children();
+    static struct cu_check_writer writer;
+    struct cu_msg msg = {.type = CU_MSG_CHECK};
+    static char path[4001];
+    uint32_t asks;
+
+    (void)state;
+    writer = (struct cu_check_writer){0};
+    for (unsigned i = 0; i < 2000; i++) {
+        long_path(path, i);
+        assert_int_equal(
+            cu_check_add(&writer, &(struct cu_check_question){i, {.size = 9}, path, 4000}), 0);
+    }
+    msg.check.list = writer.list;
+    cu_core_message(root->core, cu_peer_child(1), &msg, root->now);
+    root->now += S_NS;
+    cu_core_tick(root->core, root->now);
+    drain(root);
+    assert_int_equal(root->checked, 1);
+    assert_int_equal(confirmed(root, &asks), 0);
+    assert_int_equal(asks, 2000 - (4u << 20) / 4000);
+    cu_core_peer_down(root->core, cu_peer_child(1), 0, root->now);
+    cu_core_peer_up(root->core, cu_peer_child(1), root->now);
+    cu_core_message(root->core, cu_peer_child(1), &msg, root->now);
+    root->now += S_NS;
+    cu_core_tick(root->core, root->now);
+    drain(root);
+    assert_int_equal(root->checked, 2);
+    assert_int_equal(confirmed(root, &asks), 0);
+    assert_int_equal(asks, 2000 - (4u << 20) / 4000); /* its bytes were given back */
+    cu_buf_unref(writer.list);
+    node_free(root);
+}
+
+static void answers_for_a_full_message_do_not_wait(void **state)
+{
+    struct node *root = root_with_children();
+
+    (void)state;
+    for (unsigned i = 0; i < 3 * CU_CHECK_MAX / DIRS + 1; i++)
+        child_check(root, 1, 9, 1000 * i);
+    assert_int_equal(root->checked, 2); /* CU_CHECK_MAX, and what there was besides */
+    assert_true(cu_check_answers(root->list) <= DIRS);
+    node_free(root);
+}
+
 static void a_refresh_that_the_child_knows_of_counts(void **state)
 {
     struct node *root = root_with_children();
@@ -525,9 +618,13 @@ int main(void)
         cmocka_unit_test(a_check_that_does_not_leave_becomes_wants),
         cmocka_unit_test(a_root_reads_in_parallel_and_answers_once),
         cmocka_unit_test(what_hangs_does_not_keep_the_rest),
+        cmocka_unit_test(an_answer_grows_older_while_it_waits_for_others),
+        cmocka_unit_test(an_answer_that_expires_while_it_waits_confirms_nothing),
         cmocka_unit_test(a_child_that_goes_is_forgotten),
         cmocka_unit_test(an_interior_node_merges),
         cmocka_unit_test(questions_of_a_child_are_bounded),
+        cmocka_unit_test(long_paths_of_a_child_are_bounded),
+        cmocka_unit_test(answers_for_a_full_message_do_not_wait),
         cmocka_unit_test(a_refresh_that_the_child_knows_of_counts),
     };
 

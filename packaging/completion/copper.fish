@@ -37,6 +37,8 @@ complete -c copper -n '__fish_seen_subcommand_from status' -l wait -d 'until all
 complete -c copper -n '__fish_seen_subcommand_from status' -l timeout -x -d 'longest wait, seconds'
 complete -c copper -n '__fish_seen_subcommand_from stats' -l nodes -d 'a line a node'
 complete -c copper -n '__fish_seen_subcommand_from stats' -l latency -d 'how long answers took'
+complete -c copper -n '__fish_seen_subcommand_from stats' -l watch -d 'what changes, a line an interval'
+complete -c copper -n '__fish_seen_subcommand_from stats' -l prometheus -d 'Prometheus text'
 complete -c copper -n '__fish_seen_subcommand_from stop' -l here -d 'this node only'
 complete -c copper -n '__fish_seen_subcommand_from stop' -l job-id -x -d 'job'
 complete -c copper -n '__fish_seen_subcommand_from refresh stage' -F

@@ -20,6 +20,8 @@
 #include <unistd.h>
 
 #define TIMEOUT_MAX_S 86400u
+#define WATCH_S       2u
+#define WATCH_MAX_S   3600u
 #define LONG          1000 /* added to an option's letter: the long option was given */
 #define HELP          (LONG + 256)
 
@@ -51,6 +53,8 @@ static const struct known_option {
     {'L', "--latency", NULL, "how long answers took, by operation"},
     {'O', "--output", "FILE", "write the list there, not to standard error (-o is the same)"},
     {'d', "--over", "DIR,...", "these directories count as shared storage, too"},
+    {'I', "--watch", "[SECONDS]", "what changes, a line each so many seconds (2)"},
+    {'P', "--prometheus", NULL, "in Prometheus' text format"},
 };
 #define KNOWN_COUNT (sizeof(known_options) / sizeof(known_options[0]))
 
@@ -137,8 +141,11 @@ static void list_options(const struct cu_command *command, struct option longs[K
         const struct known_option *o = &known_options[i];
 
         if (strchr(command->options, o->letter))
-            longs[count++] = (struct option){
-                .name = o->name + 2, .has_arg = o->value != NULL, .val = LONG + o->letter};
+            longs[count++] = (struct option){.name = o->name + 2,
+                                             .has_arg = !o->value            ? no_argument
+                                                        : o->value[0] == '[' ? optional_argument
+                                                                             : required_argument,
+                                             .val = LONG + o->letter};
     }
     longs[count++] = (struct option){.name = "help", .val = HELP};
     longs[count] = (struct option){0};
@@ -183,11 +190,12 @@ static void take_flag(struct cu_cli_options *options, char letter)
     const struct {
         char letter;
         bool *flag;
-    } flags[] = {{'j', &options->json},    {'a', &options->all},
-                 {'n', &options->nodes},   {'h', &options->here},
-                 {'w', &options->wait},    {'s', &options->show},
-                 {'u', &options->undo},    {'p', &options->prefix_instead},
-                 {'L', &options->latency}, {'W', &options->no_wait}};
+    } flags[] = {{'j', &options->json},      {'a', &options->all},
+                 {'n', &options->nodes},     {'h', &options->here},
+                 {'w', &options->wait},      {'s', &options->show},
+                 {'u', &options->undo},      {'p', &options->prefix_instead},
+                 {'L', &options->latency},   {'W', &options->no_wait},
+                 {'P', &options->prometheus}};
 
     for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
         if (flags[i].letter == letter)
@@ -207,6 +215,13 @@ static int take_option(struct cu_cli_options *options, char letter, const char *
                                "--timeout: \"%s\" is not a number of seconds; allowed is 1 to %u",
                                value, TIMEOUT_MAX_S);
         options->timeout_s = (uint32_t)number;
+        return -1;
+    case 'I':
+        if (value && cu_parse_u64(value, 1, WATCH_MAX_S, &number) != 0)
+            return cu_cli_fail(CU_EXIT_USAGE,
+                               "--watch: \"%s\" is not a number of seconds; allowed is 1 to %u",
+                               value, WATCH_MAX_S);
+        options->watch_s = value ? (uint32_t)number : WATCH_S;
         return -1;
     case 'i':
         options->job_id = value;
@@ -272,6 +287,9 @@ int cu_cli_parse(const struct cu_command *command, int argc, char **argv,
             return refuse_option(command, c, word);
         if (c == 'o')
             c = 'O';
+        /* getopt_long takes a value that may be left out after '=' only. */
+        if (c == LONG + 'I' && !optarg && optind < argc && argv[optind][0] != '-')
+            optarg = argv[optind++];
         status = take_option(options, (char)(c > LONG ? c - LONG : c), optarg);
         if (status >= 0)
             return status;

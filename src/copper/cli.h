@@ -48,11 +48,13 @@ struct cu_cli_lists {
 /* Options of the commands, by the letters of cu_command.options: v -v/--mount, j --json, a --all,
  * n --nodes, h --here, w --wait, t --timeout, i --job-id, o --over, x --not, r --rw, s --show,
  * V --view, p --prefix-instead, S --shell, u --undo, L --latency, O -o/--output, d --over of copper
- * leaks, W --no-wait, m --manifest, R --rate. */
+ * leaks, W --no-wait, m --manifest, R --rate,
+ * I --watch (with or without a value), P --prometheus. */
 struct cu_cli_options {
     char mount[CU_PATH_MAX]; /* normal form; the default when not given */
     bool mount_given, json, all, nodes, here, wait, show, prefix_instead, undo, overlay, latency;
-    bool no_wait;
+    bool no_wait, prometheus;
+    uint32_t watch_s;                      /* 0: not given */
     struct cu_cli_lists over, without, rw; /* each value: directories with commas */
     const char *shell, *output, *manifest; /* NULL: not given */
     uint64_t rate;                         /* bytes a second; 0: not given */

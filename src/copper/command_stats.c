@@ -4,16 +4,21 @@
  * know is in --json all the same.
  * */
 #include "control/client.h"
+#include "control/latencies.h"
+#include "control/metrics.h"
 #include "copper/bypassed.h"
 #include "copper/cli.h"
 #include "copper/hosts_answer.h"
 #include "copper/latencies.h"
 #include "copper/progress.h"
+#include "copper/watch.h"
+#include "host/clock.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define REQUESTS_HEADING "Requests of the kernel"
 #define STORAGE_HEADING  "Storage operations"
@@ -234,31 +239,103 @@ static int print_here(const json_t *result, const struct cu_cli_options *options
     return CU_EXIT_OK;
 }
 
+/* Asks for the figures; -1 with *result, or the exit status. */
+static int ask(const struct cu_cli_options *options, json_t **result)
+{
+    bool all = options->all || options->nodes;
+    bool latency = options->latency || options->prometheus || options->watch_s > 0;
+    struct cu_error err;
+    json_t *request = json_pack("{s:s,s:b,s:b,s:b}", "op", "stats", "all", all, "each",
+                                options->nodes, "latency", latency);
+    int status = cu_cli_call(options->mount, request, CU_CLIENT_ANSWER_MS, result);
+
+    if (status < 0 && all && cu_hosts_answer_judge(options->mount, *result, &err) != 0) {
+        json_decref(*result);
+        status = cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    }
+    return status;
+}
+
+/* The counters of this node, or of all. */
+static const json_t *counters_of(const json_t *result, const struct cu_cli_options *options)
+{
+    const json_t *node = json_array_get(json_object_get(result, "nodes"), 0);
+
+    return options->all || options->nodes ? json_object_get(result, "sum")
+                                          : json_object_get(node, "counters");
+}
+
+/* Until the job ends, or the reader. */
+static int watch(const struct cu_cli_options *options)
+{
+    struct cu_watch *lines = cu_watch_create(options->json);
+    const struct timespec pause = {.tv_sec = options->watch_s};
+    json_t *result = NULL;
+    bool more = lines != NULL;
+    int status = -1;
+
+    if (!lines)
+        return cu_cli_fail(CU_EXIT_FAILED, "out of memory");
+    while (more && (status = ask(options, &result)) < 0) {
+        more = cu_watch_take(lines, counters_of(result, options),
+                             json_object_get(result, "latency"), cu_clock_ns());
+        json_decref(result);
+        if (more)
+            nanosleep(&pause, NULL);
+    }
+    cu_watch_destroy(lines);
+    return more ? status : CU_EXIT_OK;
+}
+
+static int print_prometheus(const json_t *result, const struct cu_cli_options *options)
+{
+    json_t *nodes = json_object_get(result, "nodes"), *sum = json_array();
+    const char *host = json_string_value(json_object_get(json_array_get(nodes, 0), "host"));
+    struct cu_latency *latency = calloc(1, sizeof(*latency));
+    struct cu_buf *text = NULL;
+
+    json_array_append_new(sum, json_pack("{s:O?}", "counters", json_object_get(result, "sum")));
+    if (latency)
+        cu_latencies_add(latency, json_object_get(result, "latency"));
+    if (options->all || options->nodes)
+        host = NULL; /* latencies are those of all */
+    text = cu_metrics_text(options->all && !options->nodes ? sum : nodes, latency, host);
+    if (text)
+        fwrite(text->data, 1, text->size, stdout);
+    cu_buf_unref(text);
+    json_decref(sum);
+    free(latency);
+    if (!text)
+        return cu_cli_fail(CU_EXIT_FAILED, "out of memory");
+    if (cu_cli_number(result, "silent_count") > 0)
+        return cu_cli_fail_silent(result, cu_cli_number(result, "silent_count"));
+    return CU_EXIT_OK;
+}
+
 static int run(const struct cu_command *command, int argc, char **argv)
 {
     struct cu_cli_options options;
-    json_t *request, *result = NULL;
-    struct cu_error err;
+    json_t *result = NULL;
     int status = cu_cli_parse(command, argc, argv, &options);
 
     if (status >= 0)
         return status;
+    if (options.prometheus && (options.json || options.watch_s > 0))
+        return cu_cli_fail(CU_EXIT_USAGE, "--prometheus goes with neither --json nor --watch");
+    if (options.watch_s > 0)
+        return watch(&options);
     cu_progress_begin("asking");
-    request = json_pack("{s:s,s:b,s:b,s:b}", "op", "stats", "all", options.all || options.nodes,
-                        "each", options.nodes, "latency", options.latency);
-    status = cu_cli_call(options.mount, request, CU_CLIENT_ANSWER_MS, &result);
+    status = ask(&options, &result);
     if (status >= 0)
         return status;
     cu_progress_end();
-    if ((options.all || options.nodes) && cu_hosts_answer_judge(options.mount, result, &err) != 0) {
-        json_decref(result);
-        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
-    }
     json_object_del(result, "ok");
     if (options.latency && options.json)
         json_object_set_new(result, "latency",
                             cu_latencies_expand(json_object_get(result, "latency")));
-    if (options.all || options.nodes)
+    if (options.prometheus)
+        status = print_prometheus(result, &options);
+    else if (options.all || options.nodes)
         status = print_job(result, &options);
     else
         status = print_here(result, &options);
@@ -268,11 +345,12 @@ static int run(const struct cu_command *command, int argc, char **argv)
 
 const struct cu_command cu_command_stats = {
     .name = "stats",
-    .synopsis = "[--all | --nodes] [--latency] [--json] [-v MOUNT]",
+    .synopsis =
+        "[--all | --nodes] [--latency] [--json | --prometheus] [--watch [SECONDS]] [-v MOUNT]",
     .summary = "Shows what was asked, where it was found and what it cost the storage",
     .details =
         "Of this node; with --all the sum over all nodes, with --nodes a line for each, too.\n"
         "With --latency also how long answers took.\n",
-    .options = "vanjL",
+    .options = "vanjLIP",
     .run = run,
 };

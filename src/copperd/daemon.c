@@ -3,12 +3,14 @@
  * request of the kernel is read before all parts work. */
 #include "copperd/daemon.h"
 
+#include "copperd/figures.h"
 #include "copperd/hooks.h"
 #include "copperd/inputs.h"
 #include "copperd/ports.h"
 #include "copperd/state.h"
 #include "copperd/stop.h"
 #include "core/tree.h"
+#include "front/special.h"
 #include "host/log.h"
 #include "host/process.h"
 #include "host/session.h"
@@ -136,44 +138,6 @@ static void on_signal(uv_signal_t *handle, int number)
         return; /* the supervisor passes on its signal, which this process may have got, too */
     cu_log_info("signal %d", number);
     cu_daemon_stop(handle->data, NULL, NULL);
-}
-
-/* object (taken, may be NULL) with the time, as text. */
-static struct cu_buf *dated(json_t *object)
-{
-    struct cu_buf *text;
-    uv_timeval64_t now;
-
-    if (!object)
-        return NULL;
-    uv_gettimeofday(&now);
-    json_object_set_new(object, "time_ms",
-                        json_integer((json_int_t)now.tv_sec * 1000 + now.tv_usec / 1000));
-    text = cu_commands_encode(object);
-    json_decref(object);
-    return text;
-}
-
-static struct cu_buf *make_snapshot(void *context)
-{
-    struct cu_daemon *daemon = context;
-
-    return dated(cu_commands_counters(daemon->commands));
-}
-
-static struct cu_buf *make_profile(void *context)
-{
-    struct cu_daemon *daemon = context;
-    json_t *profile = cu_profile_json(daemon->profile);
-
-    if (profile) {
-        const char *host = daemon->config.job->hosts.names[daemon->config.rank];
-
-        json_object_set_new(profile, "host", json_string(host));
-        json_object_set_new(profile, "rank", json_integer(daemon->config.rank));
-        json_object_set_new(profile, "counters", cu_commands_counters(daemon->commands));
-    }
-    return dated(profile);
 }
 
 static int start_loop(struct cu_daemon *daemon, struct cu_error *err)
@@ -335,8 +299,8 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
 {
     const char *real_mount = daemon->config.real_mount;
     const struct cu_serve *serve;
-    const char *hidden[8] = {daemon->config.job->mount_dir, "/proc", "/sys", "/dev",
-                             daemon->config.run_dir};
+    const char *hidden[8] = {daemon->config.job->mount_dir, "/proc",        "/sys", "/dev",
+                             daemon->config.run_dir,        CU_SPECIAL_PATH};
     struct cu_storage_config storage = {
         .loop = &daemon->loop,
         .turn = &daemon->turn,
@@ -365,11 +329,14 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
         .old_kernel = getenv("COPPER_OLD_KERNEL") != NULL,
         .relink = daemon->config.job->rewrite_links,
         .aside = daemon->aside,
+        .rank = daemon->config.rank,
+        .hosts = &daemon->config.job->hosts,
         .latency = &daemon->latency,
         .events = {.context = daemon,
                    .kick = on_front_kick,
                    .unmounted = on_front_unmounted,
                    .drop = on_front_drop,
+                   .metrics = cu_figures_metrics,
                    .is_ours = on_front_is_ours,
                    .shows = on_front_shows},
     };
@@ -391,7 +358,7 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
     }
     /* Storage reaches the mount by its real name, too. */
     if (strcmp(real_mount, hidden[0]) != 0)
-        hidden[5] = real_mount;
+        hidden[6] = real_mount;
     serve = cu_serve_create(daemon->config.job->serve); /* as long as the process */
     if (!serve)
         return cu_error_set(err, -ENOMEM, "out of memory");
@@ -436,9 +403,10 @@ static struct cu_snapshot *start_snapshot(struct cu_daemon *daemon, const char *
 static void start_snapshots(struct cu_daemon *daemon)
 {
     if (daemon->config.job->snapshot_s != 0)
-        start_snapshot(daemon, CU_SNAPSHOT_STATS, false, make_snapshot);
+        start_snapshot(daemon, CU_SNAPSHOT_STATS, false, cu_figures_snapshot);
     if (daemon->profile)
-        daemon->profile_file = start_snapshot(daemon, CU_SNAPSHOT_PROFILE, true, make_profile);
+        daemon->profile_file =
+            start_snapshot(daemon, CU_SNAPSHOT_PROFILE, true, cu_figures_profile);
 }
 
 struct cu_daemon *cu_daemon_create(const struct cu_daemon_config *config, struct cu_error *err)

@@ -258,6 +258,10 @@ static void readdir_common(fuse_req_t req, fuse_ino_t ino, size_t size, off_t of
     struct cu_front_request *r;
 
     CU_FRONT_COUNT(front, fuse_readdir);
+    if (cu_special_is(ino)) {
+        cu_special_readdir(req, ino, size, (uint64_t)off, plus);
+        return;
+    }
     if (!dir || !S_ISDIR(dir->attr.mode) || off < 0) {
         cu_front_refuse(req, !dir ? ESTALE : off < 0 ? EINVAL : ENOTDIR);
         return;

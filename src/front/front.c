@@ -202,6 +202,7 @@ static void free_session(struct cu_front *front)
 static void free_parts(struct cu_front *front)
 {
     cu_front_returned_free(front);
+    cu_specials_free(&front->specials);
     free(front->own_buffer);
     if (front->inodes.by_id.segments) {
         cu_front_stale_free(front);
@@ -229,6 +230,7 @@ struct cu_front *cu_front_create(const struct cu_front_config *config, struct cu
     cu_list_init(&front->stale);
     cu_list_init(&front->forgets.jobs);
     cu_front_requests_init(&front->requests);
+    cu_specials_init(&front->specials);
     if (copy_config(front, config) < 0 || cu_front_ahead_init(front) < 0 ||
         cu_inodes_init(&front->inodes, on_inode_free, front) < 0 || cu_front_take_over(front) < 0) {
         cu_error_set(err, -ENOMEM, "out of memory");

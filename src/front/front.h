@@ -16,6 +16,8 @@
 
 struct cu_front;
 struct cu_aside;
+struct cu_buf;
+struct cu_hosts;
 struct cu_latency;
 struct cu_serve;
 
@@ -54,6 +56,9 @@ struct cu_front_events {
     /* A request was answered for which an object was looked for. NULL: requests are not recorded,
      * at no cost. Must not call back into the front. */
     void (*asked)(void *context, const struct cu_front_asked *asked);
+    /* The text of MOUNT/.copper/metrics, a new reference; NULL: out of memory. The function NULL:
+     * there is no such directory. */
+    struct cu_buf *(*metrics)(void *context);
     /* cu_front_replay is over, one way or the other. NULL: nobody waits for it. */
     void (*replayed)(void *context);
 };
@@ -75,6 +80,8 @@ struct cu_front_config {
     bool resumes;                 /* goes on with what an earlier daemon left there */
     bool allow_other;             /* the mount is open to all; the front answers its user only */
     bool old_kernel;              /* uses nothing newer than Linux 5.14: for tests */
+    uint32_t rank;                /* this node's, */
+    const struct cu_hosts *hosts; /* and all nodes'; borrowed, NULL: not known by name */
     struct cu_latency *latency;   /* borrowed: answers are timed there; NULL: they are not */
     struct cu_aside *aside;       /* borrowed: large listings are made ready there; NULL: here */
     struct cu_front_events events;

@@ -64,6 +64,10 @@ void cu_front_op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 
     (void)fi;
     CU_FRONT_COUNT(front, fuse_other);
+    if (cu_special_is(ino)) {
+        cu_special_seek(front, req, ino, (uint64_t)off, whence);
+        return;
+    }
     if (!inode || !S_ISREG(inode->attr.mode) || (whence != SEEK_DATA && whence != SEEK_HOLE)) {
         cu_front_refuse(req, inode ? EINVAL : ESTALE);
         return;

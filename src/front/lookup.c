@@ -372,6 +372,8 @@ void cu_front_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *text)
     int rc;
 
     CU_FRONT_COUNT(front, fuse_lookup);
+    if (cu_special_lookup(front, req, parent, text))
+        return;
     if (!dir || !S_ISDIR(dir->attr.mode)) {
         cu_front_refuse(req, dir ? ENOTDIR : ESTALE);
         return;

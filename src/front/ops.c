@@ -83,7 +83,9 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 
     (void)fi;
     CU_FRONT_COUNT(front, fuse_getattr);
-    if (!inode) {
+    if (cu_special_is(ino)) {
+        cu_special_getattr(front, req, ino);
+    } else if (!inode) {
         cu_front_refuse(req, ESTALE);
     } else if (inode->has_attr && !inode->doubted && cu_front_link_known(inode)) {
         reply_attr(req, inode);
@@ -169,7 +171,8 @@ void cu_front_statfs_done(struct cu_front *front, struct cu_front_request *r,
 static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 {
     struct cu_front *front = fuse_req_userdata(req);
-    struct cu_inode *inode = cu_inodes_get(&front->inodes, ino ? ino : CU_INODE_ROOT);
+    struct cu_inode *inode =
+        cu_inodes_get(&front->inodes, ino && !cu_special_is(ino) ? ino : CU_INODE_ROOT);
     struct cu_front_request *r;
 
     CU_FRONT_COUNT(front, fuse_statfs);
@@ -189,6 +192,7 @@ static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count)
     struct cu_front *front = fuse_req_userdata(req);
 
     CU_FRONT_COUNT(front, fuse_forget);
+    cu_special_forget(front, ino);
     cu_inodes_forget(&front->inodes, ino, count);
     cu_front_names_count(front);
     fuse_reply_none(req);
@@ -199,6 +203,8 @@ static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
     struct cu_front *front = fuse_req_userdata(req);
 
     CU_FRONT_COUNT(front, fuse_forget);
+    for (size_t i = 0; i < count; i++)
+        cu_special_forget(front, forgets[i].ino);
     cu_front_returned_add(front, forgets, count);
     cu_front_names_count(front);
     fuse_reply_none(req);

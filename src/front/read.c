@@ -213,6 +213,10 @@ void cu_front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 
     (void)fi;
     CU_FRONT_COUNT(front, fuse_read);
+    if (cu_special_is(ino)) {
+        cu_special_read(front, req, ino, size, start);
+        return;
+    }
     if (!inode || !S_ISREG(inode->attr.mode) || off < 0) {
         cu_front_refuse(req, inode ? EINVAL : ESTALE);
         return;

@@ -13,6 +13,7 @@
 #include "front/names.h"
 #include "front/negative.h"
 #include "front/request.h"
+#include "front/special.h"
 #include "front/timing.h"
 
 #include <stdbool.h>
@@ -55,6 +56,7 @@ struct cu_front {
     struct cu_front_replay *replay; /* of a recipe (replay.c); owned, NULL: none */
     struct cu_front_requests requests;
     struct cu_front_timing timing;
+    struct cu_specials specials;
     struct cu_list returned; /* struct returned (returned.c): nodes that the kernel forgets */
     struct cu_list views;    /* struct making (view.c): listings that are being made ready */
     struct cu_list stale;    /* struct stale_mark, oldest first */

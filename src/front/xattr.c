@@ -12,6 +12,7 @@
 
 #include "ahead/ahead.h"
 #include "front/state.h"
+#include "front/whence.h"
 #include "proto/xattr.h"
 
 #include <errno.h>
@@ -50,6 +51,32 @@ static bool means_none(int error)
     return error == EOPNOTSUPP || error == ENOSYS || error == EACCES || error == EPERM;
 }
 
+static void reply_value(struct cu_front *front, struct cu_front_request *r, const void *value,
+                        size_t len)
+{
+    if (r->xattr.size > 0 && len > r->xattr.size) {
+        cu_front_request_fail(front, r, ERANGE);
+        return;
+    }
+    if (r->xattr.size == 0)
+        fuse_reply_xattr(r->fuse, len);
+    else
+        fuse_reply_buf(r->fuse, value, len);
+    cu_front_request_end(front, r);
+}
+
+/* Storage has no such attribute (error): it may be one of ours. */
+static void reply_whence(struct cu_front *front, struct cu_front_request *r, int error)
+{
+    char value[CU_WHENCE_MAX];
+    size_t len = cu_front_whence(front, r->inode, r->xattr.name, value);
+
+    if (len > 0)
+        reply_value(front, r, value, len);
+    else
+        cu_front_request_fail(front, r, error);
+}
+
 void cu_front_getxattr_done(struct cu_front *front, struct cu_front_request *r,
                             const struct cu_value *value)
 {
@@ -71,17 +98,12 @@ void cu_front_getxattr_done(struct cu_front *front, struct cu_front_request *r,
         error = names_error && !is_always_read(r->xattr.name) ? names_error : ENODATA;
     else if (!error)
         error = pair.error;
-    if (!error && r->xattr.size > 0 && pair.value_len > r->xattr.size)
-        error = ERANGE;
-    if (error) {
-        cu_front_request_fail(front, r, error);
-        return;
-    }
-    if (r->xattr.size == 0)
-        fuse_reply_xattr(r->fuse, pair.value_len);
+    if (!error)
+        reply_value(front, r, pair.value, pair.value_len);
+    else if (error == ENODATA || means_none(error))
+        reply_whence(front, r, error);
     else
-        fuse_reply_buf(r->fuse, pair.value, pair.value_len);
-    cu_front_request_end(front, r);
+        cu_front_request_fail(front, r, error);
 }
 
 /* Names with their NULs into out (size bytes; NULL: only counted); the length or -EIO, -E2BIG, or
@@ -143,6 +165,13 @@ static void xattr_common(fuse_req_t req, fuse_ino_t ino, const char *name, size_
     struct cu_inode *inode = cu_inodes_get(&front->inodes, ino);
     struct cu_front_request *r;
 
+    if (cu_special_is(ino)) { /* it has none */
+        if (kind == CU_FRONT_GETXATTR)
+            cu_front_refuse(req, ENODATA);
+        else
+            fuse_reply_xattr(req, 0);
+        return;
+    }
     if (!inode || strlen(name) > CU_FRONT_XATTR_NAME_MAX) {
         cu_front_refuse(req, inode ? ERANGE : ESTALE);
         return;

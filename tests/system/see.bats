@@ -85,3 +85,145 @@ EOF
     run -0 copper node4 stats
     [[ $output != *"Latency"* ]]
 }
+
+@test "MOUNT/.copper/metrics: valid, as copper stats --prometheus, of one moment, and hidden" {
+    local file=$mount/.copper/metrics one
+    run -0 on node4 ls -a "$mount/.copper"
+    [ "$output" = $'.\n..\nmetrics' ]
+    run -0 on node4 sh -c "ls -a $mount; find $mount -maxdepth 1"
+    [[ $output != *".copper"* ]]
+    run -0 on node4 stat -c '%A %U %F' "$mount/.copper" "$file"
+    [ "$output" = $'dr-x------ root directory\n-r-------- root regular file' ]
+    run ! on node4 sh -c "echo x >$file"
+    run ! on node4 ls "$mount/.copper/nothing"
+    run ! on node4 ls "$file/x"
+    # An open file keeps its state; another open has another.
+    run -0 on node4 sh -c "exec 3<$file; ls $mount/none2; one=\$(cat <&3); two=\$(cat $file)
+        [ \${#one} -gt 1000 ] && [ \"\$one\" != \"\$two\" ] && [ \$(stat -c %s $file) -gt 1000 ] && ! getfattr -d $file | grep ."
+    on node4 cat "$file" >"$BATS_TEST_TMPDIR/file"
+    copper node4 stats --prometheus >"$BATS_TEST_TMPDIR/command"
+    copper node4 stats --all --prometheus >"$BATS_TEST_TMPDIR/all"
+    copper node4 stats --nodes --prometheus >"$BATS_TEST_TMPDIR/nodes"
+    copper node4 stats --json --latency >"$BATS_TEST_TMPDIR/json"
+    /usr/bin/python3 - "$BATS_TEST_TMPDIR" <<'EOF'
+import json, sys
+from prometheus_client.parser import text_string_to_metric_families
+
+def load(name):
+    families = {}
+    for family in text_string_to_metric_families(open(sys.argv[1] + "/" + name).read()):
+        assert family.name not in families, family.name
+        families[family.name] = family
+    return families
+
+file, command, all_, nodes = map(load, ("file", "command", "all", "nodes"))
+stats = json.load(open(sys.argv[1] + "/json"))
+assert set(file) == set(command) == {"copper_" + name for name in stats["counters"]} | {"copper_answer_seconds", "copper_answer_errors"}
+for name, value in stats["counters"].items():
+    sample, = command["copper_" + name].samples
+    assert sample.labels == {"host": "node4"}
+    if name.startswith(("storage_", "child", "asked", "evict")):
+        assert sample.value == value, name
+    assert command["copper_" + name].type in ("counter", "gauge")
+    assert (sample.name == "copper_" + name + "_total") == (command["copper_" + name].type == "counter")
+    assert all_["copper_" + name].samples[0].labels == {}
+    assert [s.labels["host"] for s in sorted(nodes["copper_" + name].samples, key=lambda s: s.labels["host"])] == ["node1", "node2", "node3", "node4"]
+assert command["copper_cached_bytes"].type == "gauge" and command["copper_fuse_lookup"].type == "counter"
+rows = {(r["op"], r["answer"]): r for r in stats["latency"]}
+buckets = {}
+for s in command["copper_answer_seconds"].samples:
+    key = s.labels["op"], s.labels["answer"]
+    if s.name.endswith("_bucket"):
+        buckets.setdefault(key, []).append((float(s.labels["le"]), s.value))
+assert ("read", "parent") in buckets
+for key, list_ in buckets.items():
+    assert list_ == sorted(list_) and [v for _, v in list_] == sorted(v for _, v in list_) and list_[-1][0] == float("inf")
+    if key[0] == "read":
+        assert list_[-1][1] == rows[key]["count"]
+        for le, n in list_[:-1]:
+            assert n == sum(c for high, c in rows[key]["buckets"] if high < le * 1e6), (key, le)
+EOF
+}
+
+@test "getfattr tells where a file comes from; an attribute of storage is shown first" {
+    local f=$mount$tree/many/f1 g=$tree/many/f2 i
+    attr() { on "$1" getfattr --only-values -n "user.copper.$2" "$3"; }
+    [ "$(attr node4 source "$f")" = node3 ]
+    [ "$(attr node4 level "$f")" = 3 ]
+    [ "$(attr node4 cached "$f")" = 20000 ]
+    [ "$(attr node1 source "$f")" = storage ]
+    [ "$(attr node1 level "$f")" = 0 ]
+    [ "$(attr node4 version "$f")" = "$(attr node1 version "$f")" ]
+    [[ "$(attr node4 version "$f")" =~ ^20000\ [0-9]+\.[0-9]{9}\ [0-9]+\.[0-9]{9}$ ]]
+    [ "$(attr node4 cached "$mount$tree/many")" -gt 50 ]
+    run -0 on node4 getfattr -d "$f"
+    [ -z "$output" ]
+    run -1 on node4 getfattr -n user.copper.nothing "$f"
+    if setfattr -n user.copper.source -v mine "$g" 2>/dev/null; then
+        copper node4 refresh "$tree/many"
+        [ "$(attr node4 source "$mount$g")" = mine ]
+        [ "$(attr node4 level "$mount$g")" = 3 ]
+        setfattr -x user.copper.source "$g"
+    fi
+}
+
+@test "--watch: a line an interval, until nobody reads or the job is over" {
+    run -0 on node4 sh -c "$COPPER_BIN/copper stats --watch 1 | head -n 2"
+    [ "${#lines[@]}" = 2 ]
+    [[ ${lines[0]} =~ ^"a second"\ +requests ]]
+    [[ ${lines[1]} =~ ^[0-9:]{8}\ +[0-9]+\ +[0-9]+ ]]
+    run -0 on node4 sh -c "$COPPER_BIN/copper stats --all --watch=1 --json | head -n 1"
+    python3 -c 'import json, sys; r = json.load(sys.stdin); assert 0 < r["seconds"] and r["waiting"] == 0' <<<"$output"
+    run -2 copper node4 stats --watch 0
+    [[ $output == *'--watch: "0" is not a number of seconds; allowed is 1 to 3600' ]]
+    run -2 copper node4 stats --prometheus --json
+}
+
+# The last one: it launches anew, with a node that is not there, and files above -M.
+@test "each key of --json is in docs/stats.schema.json, and the other way round" {
+    stop
+    launch -H "node1,node2,nowhere" --allow-missing 1 -M 16KB
+    on node2 sh -c "cat $mount$tree/many/* >/dev/null"
+    copper node2 stats --json --latency >"$BATS_TEST_TMPDIR/node"
+    copper node2 stats --json --nodes --latency >"$BATS_TEST_TMPDIR/job"
+    python3 - "$BATS_TEST_DIRNAME/../../docs/stats.schema.json" "$BATS_TEST_TMPDIR" <<'EOF'
+import json, sys
+
+schema = json.load(open(sys.argv[1]))
+seen = set()
+
+def check(value, rule, where):
+    if "$ref" in rule:
+        where = rule["$ref"].rsplit("/", 1)[1]
+        rule = schema["$defs"][where]
+    kind = {"object": dict, "array": list, "integer": int, "string": str}[rule["type"]]
+    assert type(value) is kind, (where, value)
+    if kind is int:
+        assert value >= rule["minimum"], where
+    elif kind is list:
+        for item in value:
+            check(item, rule["items"], where + "[]")
+    elif kind is dict:
+        for name in rule.get("required", []):
+            assert name in value, (where, name)
+        for name, member in value.items():
+            if "properties" in rule:
+                assert name in rule["properties"], (where, name)
+                seen.add((where, name))
+                check(member, rule["properties"][name], where + "." + name)
+            else:
+                check(member, rule["additionalProperties"], where)
+
+def described(rule, where):
+    for name, member in rule.get("properties", {}).items():
+        yield where, name
+        yield from described(member, where + "." + name)
+    if "items" in rule:
+        yield from described(rule["items"], where + "[]")
+
+for name in "node", "job":
+    check(json.load(open(sys.argv[2] + "/" + name)), schema["$defs"][name], name)
+left = {key for name, rule in schema["$defs"].items() for key in described(rule, name)} - seen
+assert not left, left
+EOF
+}

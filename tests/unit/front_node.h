@@ -53,6 +53,7 @@ struct node_config {
     bool relink;
     bool (*shows)(void *context, const char *path, size_t path_len);
     struct cu_latency *latency; /* or NULL */
+    struct cu_buf *(*metrics)(void *context);
 };
 
 static size_t node_listing_bytes; /* of a node that is set up; 0: the default */
@@ -253,6 +254,7 @@ static inline int node_start(struct node *n, const struct node_config *c, struct
                    .kick = node_pump,
                    .unmounted = node_unmounted,
                    .drop = node_dropped,
+                   .metrics = c->metrics,
                    .shows = c->shows},
     };
 

@@ -181,6 +181,8 @@ static void own_part(struct cu_commands *commands, struct cu_task *task, uint64_
         own_recipe(commands, task);
     if (task->op == CU_OP_STAGE)
         cu_staged_own(commands, task);
+    if (task->op == CU_OP_STOP)
+        task->sum = cu_commands_counters(commands);
     if (task->op == CU_OP_STATS || task->op == CU_OP_STOP)
         task->bypassed = cu_bypassed_own(commands->config.core);
     if (!task->own_open)
@@ -336,6 +338,8 @@ static void merge(struct cu_commands *commands, struct cu_task *task, uint32_t r
     } else {
         if (!cut && !cu_idset_meet(&task->seen, &ranks)) { /* not counted twice */
             cu_bypassed_add(&task->bypassed, json_object_get(result, "bypassed"));
+            if (task->sum)
+                add_counters(task->sum, json_object_get(result, "sum"));
             cu_inuse_add(&task->in_use, json_object_get(result, "in_use"));
             if (task->op == CU_OP_STAGE)
                 cu_staged_add(&task->stage, json_object_get(result, "stage"));
@@ -417,6 +421,13 @@ static void add_totals(struct cu_commands *commands, struct cu_task *task, json_
         cu_results_add_missing(commands, result, "silent", task->seen.bits);
     if (task->op == CU_OP_STOP && task->scope == CU_SCOPE_ROOT)
         json_object_set_new(result, "late_count", json_integer(count_late(task)));
+    if (task->op == CU_OP_STOP) {
+        uint64_t up_ns = task->asked_ns - commands->config.started_ns;
+
+        json_object_set_new(result, "up_ms", json_integer((json_int_t)(up_ns / 1000000)));
+        json_object_set_new(result, "learns", json_boolean(commands->config.job->recipe));
+        cu_results_add_network(commands, result);
+    }
 }
 
 void cu_gather_finish(struct cu_commands *commands, struct cu_task *task)

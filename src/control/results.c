@@ -84,7 +84,7 @@ static json_t *tree_answer(struct cu_commands *commands, uint32_t tree)
     return object;
 }
 
-static void add_network(struct cu_commands *commands, json_t *object)
+void cu_results_add_network(struct cu_commands *commands, json_t *object)
 {
     const struct cu_commands_hooks *hooks = &commands->config.hooks;
     char text[512], note[512];
@@ -121,7 +121,7 @@ json_t *cu_results_status(struct cu_commands *commands, uint64_t now_ns)
     add_int(object, "group", getgid());
     json_object_set_new(object, "mount", json_string(config->job->mount_dir));
     add_int(object, "port", config->job->port);
-    add_network(commands, object);
+    cu_results_add_network(commands, object);
     add_int(object, "nodes", limits->node_count);
     add_int(object, "ready", ready);
     json_object_set_new(object, "root", json_boolean(root));

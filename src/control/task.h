@@ -69,7 +69,7 @@ struct cu_task {
     uint64_t failed;      /* the same: nodes on which some failed; STOP: whose mount stays */
     struct cu_idset seen; /* ranks that the result speaks for */
     struct cu_idset up;   /* STOP at the root: ranks that were ready when it came; limit 0: none */
-    json_t *sum;          /* STATS: owned object, counters of all ranks in seen */
+    json_t *sum;          /* STATS, STOP: owned object, counters of all ranks in seen */
     struct cu_latency *latency; /* STATS, where it was asked for: owned, of all ranks in seen */
     json_t *bypassed;           /* STATS, STOP: owned or NULL (bypassed.h) */
     struct cu_recipe *recipe;   /* RECIPE: owned, what the ranks in seen have recorded */

@@ -20,6 +20,7 @@ struct cu_job_stop {
     size_t others;    /* nodes of a job that another one has launched, and that goes on */
     char *left_out;   /* hosts that the launch went on without, as text, owned; NULL: none */
     json_t *in_use;   /* who still uses the view (control/inuse.h), owned; NULL: nobody */
+    json_t *answer;   /* to the `stop`, owned; NULL: none */
     json_t *bypassed; /* what was read past the trees (control/bypassed.h), owned; NULL: nothing */
     const char *recipe; /* file that gets what the nodes have recorded; borrowed, NULL: none */
     struct cu_error why;

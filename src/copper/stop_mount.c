@@ -9,6 +9,7 @@
 #include "copper/job_stop.h"
 #include "copper/launch_hosts.h"
 #include "copper/progress.h"
+#include "copper/summary.h"
 #include "host/rundir.h"
 #include "host/session.h"
 
@@ -24,8 +25,12 @@ static const char *plural(size_t n)
 
 static int report_stop(struct cu_job_stop *stop, const char *mount_dir)
 {
-    char *left_out = stop->left_out;
+    char *left_out = stop->left_out, text[CU_SUMMARY_MAX];
 
+    if (cu_summary_saved(stop->answer, text) > 0)
+        cu_cli_say(stdout, "%s", text);
+    if (!stop->bypassed && cu_summary_advice(stop->answer, text) > 0)
+        cu_cli_say(stdout, "%s", text);
     if (stop->stopped > 0)
         printf("copper: stopped on %zu node%s%s%s\n", stop->stopped, plural(stop->stopped),
                left_out ? "; the launch had gone on without " : "", left_out ? left_out : "");

@@ -184,10 +184,6 @@ void cu_cache_touch(struct cu_core *core, struct object *object)
     assert(object->state == CU_FLIGHT_FILLED && object->charge > 0);
     cu_list_remove(&object->lru);
     cu_list_push_back(&core->lru, &object->lru);
-}
-
-void cu_cache_used(struct cu_core *core, struct object *object)
-{
     if (object->ahead)
         COUNT(core, read_ahead_used);
     object->ahead = false;

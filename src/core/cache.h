@@ -15,11 +15,9 @@ void cu_cache_free(struct cu_core *core);
 struct object *cu_cache_find(struct cu_core *core, const struct cu_request *request);
 /* Finds or makes an ABSENT one; NULL when out of memory. */
 struct object *cu_cache_get(struct cu_core *core, const struct cu_request *request);
-/* FILLED, and used just now. */
+/* FILLED, and somebody has asked for it just now. */
 void cu_cache_touch(struct cu_core *core, struct object *object);
-/* FILLED, and somebody has asked for it; or it will not be used as it is: for what was read ahead,
- * this is counted once. */
-void cu_cache_used(struct cu_core *core, struct object *object);
+/* It will not be used as it is: what was read ahead, and nobody has asked for, counts as wasted. */
 void cu_cache_wasted(struct cu_core *core, struct object *object);
 /* FILLED now: accounts for it and puts it on the list of what may be evicted. */
 void cu_cache_keep(struct cu_core *core, struct object *object);

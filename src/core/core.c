@@ -201,7 +201,6 @@ static enum listed listed_in(struct cu_core *core, const char *path, size_t path
         return LISTED_NOT_HERE;
     listing = cu_object_dir(*object);
     cu_cache_touch(core, *object);
-    cu_cache_used(core, *object);
     cu_renew_used(core, *object);
     if (!listing->view) {
         if (cu_dirview_is_large((*object)->bytes))

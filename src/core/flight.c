@@ -351,7 +351,6 @@ static void serve(struct cu_core *core, struct object *object, const struct flig
         return;
     }
     cu_cache_touch(core, object);
-    cu_cache_used(core, object);
     count_want(core, waiter, CU_WHERE_HERE);
     cu_waiter_answer(core, object, waiter);
 }

@@ -8,7 +8,7 @@ setup_file() {
     tree=$CLUSTER_DIR/home/tree
     export tree
     mkdir -p "$tree/many"
-    for i in 1 2 3 4 5 6 7 8; do head -c 20000 /dev/urandom >"$tree/many/f$i"; done
+    for i in $(seq 40); do head -c 20000 /dev/urandom >"$tree/many/f$i"; done
     launch -H "$nodes" -k 1
     for node in node1 node3 node4; do
         on "$node" sh -c "cat $mount$tree/many/* >/dev/null; ls -l $mount$tree/many >/dev/null; ! ls $mount$tree/none"
@@ -179,9 +179,26 @@ EOF
     run -2 copper node4 stats --prometheus --json
 }
 
+@test "the end of a job: what it saved" {
+    local stats
+    stats=$(copper node3 stats --all --json)
+    run -0 stop
+    [ "${lines[-1]}" = "copper: stopped on 4 nodes" ]
+    python3 - "$output" "$stats" <<'EOF'
+import json, re, sys
+
+said = re.match(r"copper: 4 nodes, \d.* s: programs got ([\d,]+) objects and [\d.]+ [KMB]+, "
+                r"storage was asked for ([\d,]+) and [\d.]+ [KMB]+; saved: ([\d,]+) operations, ", sys.argv[1])
+objects, asked, saved = (int(n.replace(",", "")) for n in said.groups())
+c = json.loads(sys.argv[2])["sum"]
+assert objects >= sum(c[n] for n in ("hit_here", "hit_negative", "hit_flight", "hit_parent", "hit_storage")) > 30
+assert asked >= c["storage_stat"] + c["storage_readdir"] + c["storage_read"] and saved == objects - asked > 0
+EOF
+    [[ $output != *advice* ]]
+}
+
 # The last one: it launches anew, with a node that is not there, and files above -M.
 @test "each key of --json is in docs/stats.schema.json, and the other way round" {
-    stop
     launch -H "node1,node2,nowhere" --allow-missing 1 -M 16KB
     on node2 sh -c "cat $mount$tree/many/* >/dev/null"
     copper node2 stats --json --latency >"$BATS_TEST_TMPDIR/node"

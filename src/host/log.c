@@ -15,6 +15,7 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "host/clock.h"
+#include "host/logrepeat.h"
 #include "host/trust.h"
 
 #include <errno.h>
@@ -33,10 +34,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TEXT_MAX 1536u /* of a message, with its NUL */
+#define TEXT_MAX CU_LOG_TEXT_MAX
 #define LINE_BYTES                                                                                 \
     2048u /* with time, level, host; below PIPE_BUF, so a pipe takes all or nothing */
-#define REPEAT_NS (60 * UINT64_C(1000000000))
 
 #define QUEUE_BYTES (256u << 10)
 #define BATCH_BYTES 16384u
@@ -56,10 +56,7 @@ static struct {
     pthread_mutex_t mutex; /* guards all below */
     struct sink *sink;     /* NULL: closed */
     char host[256];
-    enum cu_log_level last_level;
-    char last[TEXT_MAX]; /* empty: nothing to compare with */
-    uint64_t last_ns;    /* monotonic, when it was written */
-    uint64_t repeats;    /* since then, not written */
+    struct cu_log_repeats repeats; /* of warnings and worse */
     char queue[QUEUE_BYTES];
     size_t head, used;
     uint64_t dropped; /* lines for which the queue had no room, not told yet */
@@ -75,15 +72,15 @@ static const char *level_name(enum cu_log_level level)
 {
     switch (level) {
     case CU_LOG_DEBUG:
-        return "DEBUG";
+        return "debug";
     case CU_LOG_INFO:
-        return "INFO";
+        return "info";
     case CU_LOG_WARN:
-        return "WARN";
+        return "warn";
     case CU_LOG_ERROR:
-        return "ERROR";
+        return "error";
     case CU_LOG_FATAL:
-        return "FATAL";
+        return "fatal";
     case CU_LOG_NONE:
         break;
     }
@@ -117,7 +114,7 @@ static void write_stdout(struct sink *sink, const char *line, size_t len)
         return;
     }
     if (sink->lost > 0) {
-        n = snprintf(note, sizeof(note), "(%" PRIu64 " lines lost here)\n", sink->lost);
+        n = snprintf(note, sizeof(note), "lost=%" PRIu64 "\n", sink->lost);
         if (write(STDOUT_FILENO, note, (size_t)n) == n)
             sink->lost = 0;
         if (poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0) {
@@ -237,7 +234,7 @@ static void enqueue(const char *line, size_t len)
     int n;
 
     if (state.dropped > 0) {
-        n = snprintf(note, sizeof(note), "(%" PRIu64 " lines lost here)\n", state.dropped);
+        n = snprintf(note, sizeof(note), "lost=%" PRIu64 "\n", state.dropped);
         if ((size_t)n + len <= QUEUE_BYTES - state.used && put(note, (size_t)n))
             state.dropped = 0;
     }
@@ -270,54 +267,66 @@ static void in_child(void)
 
 /* --- lines ------------------------------------------------------------------------------------ */
 
-/* Mutex held. The count goes behind the text: "no route to node7 (3 times more)". */
-static void emit(enum cu_log_level level, const char *text, uint64_t more)
+/* key="text": a quote and a backslash in it have a backslash before them. As much as fits before
+ * end; a pair is not cut. */
+static char *put_quoted(char *at, const char *end, const char *key, const char *text)
 {
-    char line[LINE_BYTES], count[48] = "";
-    struct timespec now;
-    struct tm utc;
-    int n;
-
-    if (more > 0)
-        snprintf(count, sizeof(count), " (%" PRIu64 " times more)", more);
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
-    n = snprintf(line, sizeof(line), "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ %-5s %s%s%s%s\n",
-                 utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min,
-                 utc.tm_sec, now.tv_nsec / 1000000, level_name(level), state.host,
-                 state.host[0] != '\0' ? " " : "", text, count);
-    if (n <= 0 || (size_t)n >= sizeof(line))
-        return; /* the parts' bounds add up to less */
-    enqueue(line, (size_t)n);
+    at += snprintf(at, (size_t)(end - at), " %s=\"", key);
+    for (; *text != '\0' && at + 3 < end; text++) {
+        if (*text == '"' || *text == '\\')
+            *at++ = '\\';
+        *at++ = *text;
+    }
+    *at++ = '"';
+    return at;
 }
 
-/* Mutex held. */
-static void flush_repeats(void)
+/* Mutex held. time=... level=warn node="node3" text="no route to node7" more=3 */
+static void emit(enum cu_log_level level, const char *text, uint64_t more)
 {
-    if (state.repeats > 0)
-        emit(state.last_level, state.last, state.repeats);
-    state.repeats = 0;
+    char line[LINE_BYTES], *at = line;
+    const char *end = line + sizeof(line) - 32; /* behind it: the count and the newline */
+    struct timespec now;
+    struct tm utc;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &utc);
+    at += snprintf(line, sizeof(line), "time=%04d-%02d-%02dT%02d:%02d:%02d.%06ldZ level=%s",
+                   utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min,
+                   utc.tm_sec, now.tv_nsec / 1000, level_name(level));
+    if (state.host[0] != '\0')
+        at = put_quoted(at, end, "node", state.host);
+    at = put_quoted(at, end, "text", text);
+    if (more > 0)
+        at += snprintf(at, (size_t)(line + sizeof(line) - at), " more=%" PRIu64, more);
+    *at++ = '\n';
+    enqueue(line, (size_t)(at - line));
+}
+
+/* Mutex held. Counts of lines that do not come again; at UINT64_MAX all. */
+static void tell_repeats(uint64_t now_ns)
+{
+    struct cu_log_told told;
+
+    while (cu_log_repeats_due(&state.repeats, now_ns, &told))
+        emit(told.level, told.text, told.more);
 }
 
 static void write_text(enum cu_log_level level, const char *text)
 {
-    uint64_t now_ns;
+    struct cu_log_told other = {0};
+    uint64_t more = 0, now_ns;
+    bool writes = true;
 
     pthread_mutex_lock(&state.mutex);
-    now_ns = (uint64_t)cu_clock_ns(); /* under the mutex: not before another thread's last_ns */
-    if (level == state.last_level && strcmp(text, state.last) == 0) {
-        state.repeats++;
-        if (now_ns - state.last_ns >= REPEAT_NS) {
-            flush_repeats();
-            state.last_ns = now_ns;
-        }
-    } else {
-        flush_repeats();
-        emit(level, text, 0);
-        state.last_level = level;
-        snprintf(state.last, sizeof(state.last), "%s", text);
-        state.last_ns = now_ns;
-    }
+    now_ns = (uint64_t)cu_clock_ns(); /* under the mutex: not before another thread's time */
+    if (level >= CU_LOG_WARN)
+        writes = cu_log_repeats_take(&state.repeats, level, text, now_ns, &more, &other);
+    if (other.text)
+        emit(other.level, other.text, other.more);
+    if (writes)
+        emit(level, text, more);
+    tell_repeats(now_ns);
     pthread_mutex_unlock(&state.mutex);
 }
 
@@ -446,7 +455,7 @@ void cu_log_close(void)
 {
     __atomic_store_n(&threshold, CU_LOG_NONE, __ATOMIC_RELAXED);
     pthread_mutex_lock(&state.mutex);
-    flush_repeats();
+    tell_repeats(UINT64_MAX);
     pthread_mutex_unlock(&state.mutex);
     (void)cu_log_flush(CLOSE_MS);
     pthread_mutex_lock(&state.mutex);
@@ -456,7 +465,7 @@ void cu_log_close(void)
     state.epoch++;
     state.writing = false;
     state.head = state.used = 0;
-    state.last[0] = '\0';
+    state.repeats = (struct cu_log_repeats){0};
     state.dropped = state.lost = 0;
     pthread_mutex_unlock(&state.mutex);
 }

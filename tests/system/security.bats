@@ -88,7 +88,7 @@ knows_of_both() {
     until_true parent_is node3 node1
     # It goes on trying, but says so once.
     until_true grep -q "still cannot connect to node2" "$WORK/log/copperd-node3"-*.log
-    [ "$(grep -c "WARN .* cannot join node2" "$WORK/log/copperd-node3"-*.log)" = 1 ]
+    [ "$(grep -c "level=warn .*cannot join node2" "$WORK/log/copperd-node3"-*.log)" = 1 ]
     [ "$(grep -c "node2 is no longer connected as parent" "$WORK/log/copperd-node3"-*.log)" = 1 ]
     for node in node1 node2 node3; do
         on "$node" cat "$MOUNT$WORK/secret" | cmp - "$WORK/secret"

@@ -9,7 +9,7 @@ setup_file() {
     export tree
     mkdir -p "$tree/many"
     for i in $(seq 40); do head -c 20000 /dev/urandom >"$tree/many/f$i"; done
-    launch -H "$nodes" -k 1
+    launch -H "$nodes" -k 1 -l 2 -d "$CLUSTER_DIR/home/log"
     for node in node1 node3 node4; do
         on "$node" sh -c "cat $mount$tree/many/* >/dev/null; ls -l $mount$tree/many >/dev/null; ! ls $mount$tree/none"
     done
@@ -177,6 +177,26 @@ EOF
     run -2 copper node4 stats --watch 0
     [[ $output == *'--watch: "0" is not a number of seconds; allowed is 1 to 3600' ]]
     run -2 copper node4 stats --prometheus --json
+}
+
+@test "the log is silent about names that do not exist" {
+    local i before
+    before=$(cat "$CLUSTER_DIR"/home/log/copperd-* | wc -l)
+    for i in 1 2 3; do
+        on node4 sh -c "! stat $mount$tree/absent.$i $mount$tree/many/absent.$i $mount$tree/absent.$i/x"
+        on node4 sh -c "! getfattr -n user.absent $mount$tree/many/f$i"
+    done
+    [ "$(cat "$CLUSTER_DIR"/home/log/copperd-* | wc -l)" = "$before" ]
+    python3 - "$CLUSTER_DIR"/home/log/copperd-* <<'EOF'
+import re, sys
+line = re.compile(r'time=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z level=(info|warn|error) node="node\d" text="(\\.|[^"\\])*"( more=\d+)?\n')
+seen = 0
+for name in sys.argv[1:]:
+    for text in open(name):
+        assert line.fullmatch(text), text
+        seen += 1
+assert seen >= 4
+EOF
 }
 
 @test "the end of a job: what it saved" {

@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define AT "2024-02-29T12:34:56.789Z "
+#define AT "time=2024-02-29T12:34:56.789000Z level="
 
 static time_t monotonic_s = 1000; /* atomic: the writer looks at it, too */
 static char dir[64], file[128];
@@ -119,8 +119,9 @@ static void writes_from_its_level_on(void **state)
     cu_log_error("e");
     cu_log_write(CU_LOG_FATAL, "f");
     assert_int_equal(errno, EBUSY);
-    assert_string_equal(read_log(),
-                        AT "WARN  node7 w 1\n" AT "ERROR node7 e\n" AT "FATAL node7 f\n");
+    assert_string_equal(read_log(), AT "warn node=\"node7\" text=\"w 1\"\n" AT
+                                       "error node=\"node7\" text=\"e\"\n" AT
+                                       "fatal node=\"node7\" text=\"f\"\n");
     cu_log_close();
     cu_log_error("closed");
     assert_null(strstr(read_log(), "closed"));
@@ -146,7 +147,7 @@ static void file_is_private_and_kept(void **state)
     cu_log_debug("one");
     open_log(CU_LOG_DEBUG, NULL);
     cu_log_debug("two");
-    assert_string_equal(read_log(), AT "DEBUG one\n" AT "DEBUG two\n");
+    assert_string_equal(read_log(), AT "debug text=\"one\"\n" AT "debug text=\"two\"\n");
     assert_int_equal(stat(file, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0600);
     *strrchr(file, '/') = '\0';
@@ -207,19 +208,35 @@ static void refuses_an_unknown_level(void **state)
     assert_int_equal(cu_log_open(&config, NULL), -EINVAL);
 }
 
-static void counts_repeats_until_a_change(void **state)
+/* Other lines between change nothing; information is written each time. */
+static void a_warning_is_written_once_a_minute(void **state)
 {
     (void)state;
     open_log(CU_LOG_INFO, NULL);
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 5; i++) {
         cu_log_warn("no route to %s", "node3");
-    cu_log_debug("below the level, so no change");
-    cu_log_warn("no route to node3");
-    assert_string_equal(read_log(), AT "WARN  no route to node3\n");
+        cu_log_warn("no route to %s", "node4");
+    }
     cu_log_error("no route to node3"); /* another level is another line */
-    assert_string_equal(read_log(), AT "WARN  no route to node3\n" AT
-                                       "WARN  no route to node3 (5 times more)\n" AT
-                                       "ERROR no route to node3\n");
+    cu_log_info("i");
+    cu_log_info("i");
+    assert_string_equal(read_log(), AT "warn text=\"no route to node3\"\n" AT
+                                       "warn text=\"no route to node4\"\n" AT
+                                       "error text=\"no route to node3\"\n" AT
+                                       "info text=\"i\"\n" AT "info text=\"i\"\n");
+    pass_s(60);
+    cu_log_info("later"); /* what does not come again is told, too */
+    assert_non_null(strstr(read_log(),
+                           "info text=\"later\"\n" AT "warn text=\"no route to node3\" more=4\n" AT
+                           "warn text=\"no route to node4\" more=4\n"));
+}
+
+static void a_quote_in_a_text_does_not_end_it(void **state)
+{
+    (void)state;
+    open_log(CU_LOG_INFO, "a\"b");
+    cu_log_info("\"x\\\" level=fatal");
+    assert_string_equal(read_log(), AT "info node=\"a\\\"b\" text=\"\\\"x\\\\\\\" level=fatal\"\n");
 }
 
 static void repeats_come_again_after_a_minute(void **state)
@@ -229,15 +246,15 @@ static void repeats_come_again_after_a_minute(void **state)
     cu_log_warn("x");
     pass_s(59);
     cu_log_warn("x");
-    assert_string_equal(read_log(), AT "WARN  x\n");
+    assert_string_equal(read_log(), AT "warn text=\"x\"\n");
     pass_s(1);
     cu_log_warn("x");
-    assert_string_equal(read_log(), AT "WARN  x\n" AT "WARN  x (2 times more)\n");
+    assert_string_equal(read_log(), AT "warn text=\"x\"\n" AT "warn text=\"x\" more=2\n");
     pass_s(59);
     cu_log_warn("x");
     cu_log_close();
-    assert_string_equal(read_log(),
-                        AT "WARN  x\n" AT "WARN  x (2 times more)\n" AT "WARN  x (1 times more)\n");
+    assert_string_equal(read_log(), AT "warn text=\"x\"\n" AT "warn text=\"x\" more=2\n" AT
+                                       "warn text=\"x\" more=1\n");
 }
 
 static void text_is_one_bounded_line(void **state)
@@ -248,13 +265,13 @@ static void text_is_one_bounded_line(void **state)
     (void)state;
     open_log(CU_LOG_INFO, NULL);
     cu_log_warn("a\nb\x1b[2J");
-    assert_string_equal(read_log(), AT "WARN  a\\x0ab\\x1b[2J\n");
+    assert_string_equal(read_log(), AT "warn text=\"a\\\\x0ab\\\\x1b[2J\"\n");
     memset(text, 'z', sizeof(text) - 1);
     text[sizeof(text) - 1] = '\0';
     cu_log_warn("%s", text);
     log = read_log();
     assert_true(strlen(log) < 2048);
-    assert_string_equal(log + strlen(log) - 5, "z...\n");
+    assert_string_equal(log + strlen(log) - 6, "z...\"\n");
 }
 
 #define THREADS 4
@@ -283,7 +300,8 @@ static void threads_do_not_mix_lines(void **state)
     for (const char *p = read_log(); *p != '\0'; p = strchr(p, '\n') + 1, lines++) {
         int thread, line, end = 0;
 
-        assert_int_equal(sscanf(p, AT "INFO  thread %d line %d end%n", &thread, &line, &end), 2);
+        assert_int_equal(
+            sscanf(p, AT "info text=\"thread %d line %d end\"%n", &thread, &line, &end), 2);
         assert_int_equal(p[end], '\n');
         assert_int_equal(line, next[thread]++);
     }
@@ -322,8 +340,8 @@ static void writes_to_both(void **state)
     assert_true(cu_log_flush(10000));
     restore_stdout(saved);
     assert_int_equal(rc, 0);
-    assert_string_equal(read_fd(fd), AT "INFO  both\n");
-    assert_string_equal(read_log(), AT "INFO  both\n");
+    assert_string_equal(read_fd(fd), AT "info text=\"both\"\n");
+    assert_string_equal(read_log(), AT "info text=\"both\"\n");
 }
 
 static void stopped_reader_costs_lines_only(void **state)
@@ -345,8 +363,11 @@ static void stopped_reader_costs_lines_only(void **state)
     assert_int_equal(rc, 0);
     assert_true(drained > 0 && bytes[drained - 1] == '\n');
     text = read_fd(fd);
-    note = strstr(text, " lines lost here)\n" AT "INFO  after\n");
+    note = strstr(text, "\n" AT "info text=\"after\"\n");
     assert_non_null(note);
+    while (note > text && note[-1] != '\n')
+        note--;
+    assert_memory_equal(note, "lost=", 5);
 }
 
 /* write(2) to the log's file hangs, until a byte comes. */
@@ -386,9 +407,13 @@ static void a_directory_that_hangs_costs_lines_only(void **state)
     assert_true(cu_log_flush(10000));
     cu_log_info("after");
     text = read_log();
-    assert_non_null(strstr(text, AT "INFO  before\n" AT "INFO  line 0\n" AT "INFO  line 1\n"));
-    note = strstr(text, " lines lost here)\n" AT "INFO  after\n");
+    assert_non_null(strstr(text, AT "info text=\"before\"\n" AT "info text=\"line 0\"\n" AT
+                                    "info text=\"line 1\"\n"));
+    note = strstr(text, "\n" AT "info text=\"after\"\n");
     assert_non_null(note);
+    while (note > text && note[-1] != '\n')
+        note--;
+    assert_memory_equal(note, "lost=", 5);
     hang = -1;
     close(hung[0]);
 }
@@ -433,7 +458,7 @@ static void a_child_logs_on(void **state)
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
     assert_true(cu_log_flush(10000));
-    assert_non_null(strstr(read_log(), "INFO  child\n"));
+    assert_non_null(strstr(read_log(), "info text=\"child\"\n"));
     assert_null(strstr(strstr(read_log(), "parent") + 1, "parent"));
 }
 
@@ -441,21 +466,14 @@ int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, make_dir, remove_dir)
     const struct CMUnitTest tests[] = {
-        CASE(writes_from_its_level_on),
-        CASE(level_none_makes_no_file),
-        CASE(file_is_private_and_kept),
-        CASE(refuses_links_pipes_and_strangers),
-        CASE(refuses_a_file_of_another),
-        CASE(refuses_an_unknown_level),
-        CASE(counts_repeats_until_a_change),
-        CASE(repeats_come_again_after_a_minute),
-        CASE(text_is_one_bounded_line),
-        CASE(threads_do_not_mix_lines),
-        CASE(writes_to_both),
-        CASE(stopped_reader_costs_lines_only),
-        CASE(a_directory_that_hangs_costs_lines_only),
-        CASE(closing_waits_for_nobody),
-        CASE(a_child_logs_on),
+        CASE(writes_from_its_level_on),           CASE(level_none_makes_no_file),
+        CASE(file_is_private_and_kept),           CASE(refuses_links_pipes_and_strangers),
+        CASE(refuses_a_file_of_another),          CASE(refuses_an_unknown_level),
+        CASE(a_warning_is_written_once_a_minute), CASE(a_quote_in_a_text_does_not_end_it),
+        CASE(repeats_come_again_after_a_minute),  CASE(text_is_one_bounded_line),
+        CASE(threads_do_not_mix_lines),           CASE(writes_to_both),
+        CASE(stopped_reader_costs_lines_only),    CASE(a_directory_that_hangs_costs_lines_only),
+        CASE(closing_waits_for_nobody),           CASE(a_child_logs_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

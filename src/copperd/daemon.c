@@ -298,6 +298,8 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
                        struct cu_error *err)
 {
     const char *real_mount = daemon->config.real_mount;
+    /* COPPER_UNTIMED: for bench/counting */
+    struct cu_latency *latency = getenv("COPPER_UNTIMED") ? NULL : &daemon->latency;
     const struct cu_serve *serve;
     const char *hidden[8] = {daemon->config.job->mount_dir, "/proc",        "/sys", "/dev",
                              daemon->config.run_dir,        CU_SPECIAL_PATH};
@@ -311,7 +313,7 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
         .listing_bytes_max = listing_bytes_max(limits),
         .listings = daemon->config.job->listings,
         .counters = cu_core_counters(daemon->core),
-        .latency = &daemon->latency,
+        .latency = latency,
     };
     struct cu_front_config front = {
         .loop = &daemon->loop,
@@ -331,7 +333,7 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
         .aside = daemon->aside,
         .rank = daemon->config.rank,
         .hosts = &daemon->config.job->hosts,
-        .latency = &daemon->latency,
+        .latency = latency,
         .events = {.context = daemon,
                    .kick = on_front_kick,
                    .unmounted = on_front_unmounted,

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Listings that have expired are renewed together: which, in which messages, and what happens when
  * the parent dies, lies, or says that one has changed. */
-#include "core_node.h"
-
-#include "proto/check.h"
-
-#define DIRS 6u
-
-static const char *const dirs[DIRS] = {"/lib", "/lib/a", "/lib/b", "/lib/c", "/opt", "/opt/x"};
+#include "core_renew.h"
+#include "fail_alloc.h"
 
 /* The parent answers the last WANT with a listing. */
 static void give(struct node *leaf, bool partial)
@@ -17,11 +12,6 @@ static void give(struct node *leaf, bool partial)
     v.partial = partial;
     answer(leaf, 0, CU_KIND_DIR, leaf->want_id, &v);
     cu_value_clear(&v);
-}
-
-static void use(struct node *leaf, const char *path)
-{
-    want(leaf, CU_KIND_DIR, path, 1);
 }
 
 /* A leaf that has used all directories once, each at another time. */
@@ -43,45 +33,6 @@ static void later(struct node *node, uint64_t ns)
     node->now += ns;
     cu_core_peer_up(node->core, cu_peer_parent(0), node->now); /* heard of */
     drain(node);
-}
-
-/* Sends CHECKED with the answers to the last CHECK: age_ms, but `odd` for the question of that
- * number (-1: none). */
-static void confirm(struct node *leaf, uint32_t age_ms, int odd, uint32_t odd_age_ms)
-{
-    static struct cu_check_reader reader;
-    struct cu_msg msg = {.type = CU_MSG_CHECKED};
-    struct cu_check_question q;
-    struct cu_buf *list = cu_buf_new(DIRS * CU_CHECK_ANSWER);
-
-    list->size = 0;
-    cu_check_reader_init(&reader, leaf->list);
-    for (int i = 0; cu_check_next(&reader, &q) == 1; i++) {
-        cu_check_put_answer(list->data + list->size,
-                            (struct cu_check_answer){q.id, i == odd ? odd_age_ms : age_ms});
-        list->size += CU_CHECK_ANSWER;
-    }
-    msg.check.list = list;
-    cu_core_message(leaf->core, cu_peer_parent(0), &msg, leaf->now);
-    drain(leaf);
-    cu_buf_unref(list);
-}
-
-static unsigned questions(const struct node *leaf, const char *first)
-{
-    static struct cu_check_reader reader;
-    struct cu_check_question q;
-    unsigned count = 0;
-
-    cu_check_reader_init(&reader, leaf->list);
-    while (cu_check_next(&reader, &q) == 1) {
-        if (count++ == 0) {
-            assert_int_equal(q.path_len, strlen(first));
-            assert_memory_equal(q.path, first, q.path_len);
-        }
-        assert_true(q.version.size == 9);
-    }
-    return count;
 }
 
 static uint64_t counter(const struct node *node, enum cu_counter which)
@@ -312,295 +263,46 @@ static void a_check_that_does_not_leave_becomes_wants(void **state)
     node_free(leaf);
 }
 
-/* --- the parent's side ------------------------------------------------------------------------ */
-
-static void child_check(struct node *node, uint32_t rank, uint64_t size, uint64_t id)
+/* Uses a directory, and gives what is asked for. */
+static void use_answered(struct node *leaf, const char *path)
 {
-    static struct cu_check_writer writer;
-    struct cu_msg msg = {.type = CU_MSG_CHECK};
+    unsigned replies = leaf->replies, wants = leaf->wants, checks = leaf->checks;
 
-    writer = (struct cu_check_writer){0};
-    for (unsigned i = 0; i < DIRS; i++)
-        assert_int_equal(cu_check_add(&writer,
-                                      &(struct cu_check_question){
-                                          .id = id + i,
-                                          .version = {.size = size},
-                                          .path = dirs[i],
-                                          .path_len = (uint16_t)strlen(dirs[i]),
-                                      }),
-                         0);
-    msg.check.list = writer.list;
-    cu_core_message(node->core, cu_peer_child(rank), &msg, node->now);
-    drain(node);
-    cu_buf_unref(writer.list);
+    use(leaf, path);
+    if (leaf->wants > wants)
+        give(leaf, false);
+    if (leaf->checks > checks)
+        confirm(leaf, 0, -1, 0);
+    assert_int_equal(leaf->replies, replies + 1);
 }
 
-static unsigned confirmed(const struct node *node, uint32_t *asks)
+/* Whichever allocation fails: no flight is left that nobody was asked for. */
+static void without_memory_no_listing_waits_for_ever(void **state)
 {
-    unsigned count = 0;
+    struct cu_request request = {.kind = CU_KIND_DIR, .path = dirs[0], .path_len = 4};
+    bool hit = true;
 
-    *asks = 0;
-    for (uint32_t i = 0; i < cu_check_answers(node->list); i++) {
-        if (cu_check_get_answer(node->list, i).age_ms == CU_CHECK_ASK)
-            ++*asks;
-        else
-            count++;
+    (void)state;
+    for (long at = 0; hit; at++) {
+        struct node *leaf = used_leaf();
+        unsigned replies = leaf->replies, wants = leaf->wants;
+        int rc;
+
+        assert_true(at < 1000);
+        later(leaf, 10 * TTL);
+        fail_alloc_at(at);
+        rc = cu_core_want(leaf->core, &request, 1, leaf->now);
+        drain(leaf);
+        hit = fail_alloc_hit();
+        if (leaf->wants > wants)
+            give(leaf, false);
+        if (leaf->checks > 0)
+            confirm(leaf, 0, -1, 0);
+        assert_int_equal(leaf->replies, replies + (rc == 0));
+        for (unsigned i = 0; i < DIRS; i++)
+            use_answered(leaf, dirs[i]);
+        node_free(leaf);
     }
-    return count;
-}
-
-static struct node *root_with_children(void)
-{
-    struct node *root = node_of_shape(0, 3, 1, 2);
-
-    cu_core_peer_up(root->core, cu_peer_child(1), root->now);
-    cu_core_peer_up(root->core, cu_peer_child(2), root->now);
-    drain(root);
-    return root;
-}
-
-static void give_all(struct node *root, const struct cu_value *value, unsigned from, unsigned count)
-{
-    for (unsigned i = from; i < from + count; i++)
-        cu_core_storage_done(root->core, 1ull << 32 | i, value, root->now);
-    drain(root);
-}
-
-static void a_root_reads_in_parallel_and_answers_once(void **state)
-{
-    struct node *root = root_with_children();
-    struct cu_value v = listing_value(3);
-    uint32_t asks;
-
-    (void)state;
-    child_check(root, 1, 9, 100);
-    assert_int_equal(root->reads, 4); /* its lane */
-    child_check(root, 2, 8, 200);     /* another version; waits for the same */
-    give_all(root, &v, 0, 4);
-    assert_int_equal(root->checked, 0);
-    assert_int_equal(root->reads, DIRS);
-    give_all(root, &v, 4, 2);
-    assert_int_equal(root->checked, 2);
-    assert_int_equal(confirmed(root, &asks), 0); /* the last: to child 2 */
-    assert_int_equal(asks, DIRS);
-    child_check(root, 1, 9, 300); /* all is known */
-    assert_int_equal(root->checked, 3);
-    assert_int_equal(confirmed(root, &asks), DIRS);
-    assert_int_equal(asks, 0);
-    assert_int_equal(root->reads, DIRS);
-    cu_value_clear(&v);
-    node_free(root);
-}
-
-static void what_hangs_does_not_keep_the_rest(void **state)
-{
-    struct node *root = root_with_children();
-    struct cu_value v = listing_value(3);
-    uint32_t asks;
-
-    (void)state;
-    child_check(root, 1, 9, 100);
-    give_all(root, &v, 1, 1); /* and the first hangs */
-    assert_int_equal(root->checked, 0);
-    assert_true(cu_core_deadline(root->core) <= root->now + 30 * MS_NS);
-    root->now += 30 * MS_NS;
-    cu_core_tick(root->core, root->now);
-    drain(root);
-    assert_int_equal(root->checked, 1);
-    assert_int_equal(confirmed(root, &asks), 1);
-    give_all(root, &v, 0, 1);
-    give_all(root, &v, 2, 4);
-    assert_int_equal(root->checked, 2);
-    assert_int_equal(confirmed(root, &asks), DIRS - 1);
-    cu_value_clear(&v);
-    node_free(root);
-}
-
-static void late_answers(struct node *root, uint64_t ns)
-{
-    struct cu_value v = listing_value(3);
-
-    child_check(root, 1, 9, 100);
-    give_all(root, &v, 1, 1); /* and the first hangs */
-    root->now += ns;
-    cu_core_tick(root->core, root->now);
-    drain(root);
-    assert_int_equal(root->checked, 1);
-    assert_int_equal(cu_check_answers(root->list), 1);
-    cu_value_clear(&v);
-}
-
-static void an_answer_grows_older_while_it_waits_for_others(void **state)
-{
-    struct node *root = root_with_children();
-
-    (void)state;
-    late_answers(root, 30 * MS_NS);
-    assert_int_equal(cu_check_get_answer(root->list, 0).age_ms, 30);
-    node_free(root);
-}
-
-static void an_answer_that_expires_while_it_waits_confirms_nothing(void **state)
-{
-    struct node *root = root_with_children();
-
-    (void)state;
-    late_answers(root, TTL);
-    assert_int_equal(cu_check_get_answer(root->list, 0).age_ms, CU_CHECK_ASK);
-    node_free(root);
-}
-
-static void a_child_that_goes_is_forgotten(void **state)
-{
-    struct node *root = root_with_children();
-    struct cu_value v = listing_value(3);
-
-    (void)state;
-    child_check(root, 1, 9, 100);
-    give_all(root, &v, 0, 2);
-    cu_core_peer_down(root->core, cu_peer_child(1), 0, root->now);
-    give_all(root, &v, 2, 2);
-    root->now += S_NS;
-    cu_core_tick(root->core, root->now);
-    drain(root);
-    assert_int_equal(root->checked, 0);
-    cu_core_peer_up(root->core, cu_peer_child(1), root->now);
-    child_check(root, 1, 9, 300);
-    give_all(root, &v, 4, 2);
-    assert_int_equal(root->checked, 1);
-    cu_value_clear(&v);
-    node_free(root);
-}
-
-/* An interior node: what it does not hold, it asks for as a listing. What it holds it asks about
- * once, for all its children and for itself. */
-static void an_interior_node_merges(void **state)
-{
-    struct node *node = node_of_shape(1, 7, 1, 2);
-    struct cu_value v = listing_value(3);
-    uint32_t asks;
-
-    (void)state;
-    cu_core_peer_up(node->core, cu_peer_parent(0), node->now);
-    cu_core_peer_up(node->core, cu_peer_child(2), node->now);
-    cu_core_peer_up(node->core, cu_peer_child(3), node->now);
-    drain(node);
-    for (unsigned i = 0; i < DIRS; i++) {
-        use(node, dirs[i]);
-        answer(node, 0, CU_KIND_DIR, node->want_id, &v);
-    }
-    node->now += 10 * TTL;
-    child_check(node, 2, 9, 100);
-    assert_int_equal(node->checks, 1);
-    assert_int_equal(questions(node, dirs[0]), DIRS);
-    child_check(node, 3, 9, 200);
-    use(node, dirs[3]);
-    assert_int_equal(node->checks, 1);
-    assert_int_equal(node->wants, DIRS);
-    confirm(node, 100, -1, 0);
-    assert_int_equal(node->checked, 2);
-    assert_int_equal(confirmed(node, &asks), DIRS);
-    assert_int_equal(cu_check_get_answer(node->list, 0).age_ms, 100);
-    cu_value_clear(&v);
-    node_free(node);
-}
-
-static void questions_of_a_child_are_bounded(void **state)
-{
-    struct node *root = root_with_children();
-    uint32_t asks;
-
-    (void)state;
-    for (unsigned i = 0; i < 2 * CU_CHECK_MAX / DIRS; i++)
-        child_check(root, 1, 9, 1000 * i);
-    assert_int_equal(root->checked, 0);
-    child_check(root, 1, 9, 1);
-    root->now += S_NS;
-    cu_core_tick(root->core, root->now);
-    drain(root);
-    assert_int_equal(root->checked, 1);
-    assert_int_equal(confirmed(root, &asks), 0);
-    assert_true(asks > 0 && asks <= DIRS);
-    node_free(root);
-}
-
-/* A path of 4,000 bytes that ends with the number; in a CHECK it takes some bytes. */
-static void long_path(char *path, unsigned number)
-{
-    for (unsigned i = 0; i < 4000; i++)
-        path[i] = i % 200 == 0 ? '/' : 'a';
-    snprintf(path + 3990, 11, "%010u", number);
-}
-
-static void long_paths_of_a_child_are_bounded(void **state)
-{
-    struct node *root = root_with_children();
-    static struct cu_check_writer writer;
-    struct cu_msg msg = {.type = CU_MSG_CHECK};
-    static char path[4001];
-    uint32_t asks;
-
-    (void)state;
-    writer = (struct cu_check_writer){0};
-    for (unsigned i = 0; i < 2000; i++) {
-        long_path(path, i);
-        assert_int_equal(
-            cu_check_add(&writer, &(struct cu_check_question){i, {.size = 9}, path, 4000}), 0);
-    }
-    msg.check.list = writer.list;
-    cu_core_message(root->core, cu_peer_child(1), &msg, root->now);
-    root->now += S_NS;
-    cu_core_tick(root->core, root->now);
-    drain(root);
-    assert_int_equal(root->checked, 1);
-    assert_int_equal(confirmed(root, &asks), 0);
-    assert_int_equal(asks, 2000 - (4u << 20) / 4000);
-    cu_core_peer_down(root->core, cu_peer_child(1), 0, root->now);
-    cu_core_peer_up(root->core, cu_peer_child(1), root->now);
-    cu_core_message(root->core, cu_peer_child(1), &msg, root->now);
-    root->now += S_NS;
-    cu_core_tick(root->core, root->now);
-    drain(root);
-    assert_int_equal(root->checked, 2);
-    assert_int_equal(confirmed(root, &asks), 0);
-    assert_int_equal(asks, 2000 - (4u << 20) / 4000); /* its bytes were given back */
-    cu_buf_unref(writer.list);
-    node_free(root);
-}
-
-static void answers_for_a_full_message_do_not_wait(void **state)
-{
-    struct node *root = root_with_children();
-
-    (void)state;
-    for (unsigned i = 0; i < 3 * CU_CHECK_MAX / DIRS + 1; i++)
-        child_check(root, 1, 9, 1000 * i);
-    assert_int_equal(root->checked, 2); /* CU_CHECK_MAX, and what there was besides */
-    assert_true(cu_check_answers(root->list) <= DIRS);
-    node_free(root);
-}
-
-static void a_refresh_that_the_child_knows_of_counts(void **state)
-{
-    struct node *root = root_with_children();
-    struct cu_msg msg = {.type = CU_MSG_CHECK, .check = {.generation = 5}};
-    static struct cu_check_writer writer;
-    struct cu_value v = listing_value(3);
-
-    (void)state;
-    use(root, dirs[0]);
-    stored(root, &v);
-    writer = (struct cu_check_writer){0};
-    assert_int_equal(cu_check_add(&writer, &(struct cu_check_question){1, v.version, dirs[0], 4}),
-                     0);
-    msg.check.list = writer.list;
-    cu_core_message(root->core, cu_peer_child(1), &msg, root->now);
-    drain(root);
-    assert_int_equal(root->reads, 2); /* although it is fresh */
-    assert_int_equal(root->checked, 0);
-    cu_buf_unref(writer.list);
-    cu_value_clear(&v);
-    node_free(root);
 }
 
 int main(void)
@@ -616,16 +318,7 @@ int main(void)
         cmocka_unit_test(without_a_parent_storage_is_asked_for_each),
         cmocka_unit_test(a_lie_costs_the_parent_its_place),
         cmocka_unit_test(a_check_that_does_not_leave_becomes_wants),
-        cmocka_unit_test(a_root_reads_in_parallel_and_answers_once),
-        cmocka_unit_test(what_hangs_does_not_keep_the_rest),
-        cmocka_unit_test(an_answer_grows_older_while_it_waits_for_others),
-        cmocka_unit_test(an_answer_that_expires_while_it_waits_confirms_nothing),
-        cmocka_unit_test(a_child_that_goes_is_forgotten),
-        cmocka_unit_test(an_interior_node_merges),
-        cmocka_unit_test(questions_of_a_child_are_bounded),
-        cmocka_unit_test(long_paths_of_a_child_are_bounded),
-        cmocka_unit_test(answers_for_a_full_message_do_not_wait),
-        cmocka_unit_test(a_refresh_that_the_child_knows_of_counts),
+        cmocka_unit_test(without_memory_no_listing_waits_for_ever),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

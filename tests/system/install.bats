@@ -153,9 +153,8 @@ print([s["from"] + s["where"] for s in json.load(sys.stdin)["settings"] if s["na
         [[ ${lines[1]} == *"-F _launch_copper launch_copper.sh" ]]
         [[ ${lines[2]} == *"-F _stop_copper stop_copper.sh" ]]
         [[ ${lines[3]} == *umount ]]
-        [ "${lines[4]}" = stats ]
-        [ "${lines[5]}" = status ]
-        [ "${lines[6]}" = unset ]
+        [ "${lines[4]} ${lines[5]} ${lines[6]}" = "stage stats status" ]
+        [ "${lines[7]}" = unset ]
     done
 }
 

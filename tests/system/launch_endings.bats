@@ -138,9 +138,9 @@ give_port() {
     as_user alice login sh -c 'COPPER_RSH=$1/rsh $2/launch_copper.sh -H node1,node2' sh "$CLUSTER_BIN" "$COPPER_BIN"
     on node2 mount --bind /bin/false /usr/bin/fusermount3
     run -1 as_user alice login sh -c "$words" sh "$CLUSTER_BIN" "$COPPER_BIN"
-    [ "${lines[0]}" = "copper: stopped on 1 node" ]
-    [[ ${lines[1]} == *"1 node: node2: copper: /tmp/alice/copper: cannot be unmounted: "* ]]
     on node2 umount /usr/bin/fusermount3
+    [ "${lines[0]}" = "copper: stopped on 1 node" ]
+    [[ ${lines[1]} == *"1 node: node2: /tmp/alice/copper: cannot be unmounted: "* ]]
     run -0 as_user alice login sh -c "$words" sh "$CLUSTER_BIN" "$COPPER_BIN" "-H node2"
     run -1 on node2 grep ' /tmp/alice/.* fuse.copper ' /proc/self/mountinfo
 }
@@ -192,7 +192,7 @@ doctor_says() {
     doctor_says "/etc/mtab: No such file or directory: fusermount3 needs it to unmount"
     # shellcheck disable=SC2016
     run -1 as_user alice login sh -c 'COPPER_RSH=$1/rsh $2/stop_copper.sh' sh "$CLUSTER_BIN" "$COPPER_BIN"
-    [[ $output == *"node2: copper: /tmp/alice/copper: cannot be unmounted: "*"fusermount3: "*"/etc/mtab: No such file or directory"* ]]
+    [[ $output == *"node2: /tmp/alice/copper: cannot be unmounted: "*"fusermount3: "*"/etc/mtab: No such file or directory"* ]]
     on node2 umount /etc
     # shellcheck disable=SC2016
     run -0 as_user alice login sh -c 'COPPER_RSH=$1/rsh $2/stop_copper.sh -H node2' sh "$CLUSTER_BIN" "$COPPER_BIN"

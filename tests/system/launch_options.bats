@@ -81,15 +81,15 @@ in_job() {
     launch -H node1,node2 -d "$CLUSTER_DIR/home/t" -l 1 -t stdout >"$BATS_TEST_TMPDIR/out" 3>&-
     [ "$(field node2 ready)" = 1 ]
     stop
-    grep -q ' node1 ' "$BATS_TEST_TMPDIR/out"
-    grep -q ' node2 ' "$BATS_TEST_TMPDIR/out"
+    grep -q ' node="node1" ' "$BATS_TEST_TMPDIR/out"
+    grep -q ' node="node2" ' "$BATS_TEST_TMPDIR/out"
     [ -z "$(find "$CLUSTER_DIR/home/t" -type f)" ]
 }
 
 @test "-t file_and_stdout: in both" {
     launch -H node1 -d "$CLUSTER_DIR/home/t" -l 1 -t file_and_stdout >"$BATS_TEST_TMPDIR/out" 3>&-
     stop
-    grep -q ' node1 ' "$BATS_TEST_TMPDIR/out"
+    grep -q ' node="node1" ' "$BATS_TEST_TMPDIR/out"
     [ -n "$(find "$CLUSTER_DIR/home/t" -name 'copperd-node1-*.log' -size +0)" ]
 }
 

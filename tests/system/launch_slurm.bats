@@ -269,7 +269,7 @@ END
 launch_copper.sh -l 1 -t stdout || exit 1
 stop_copper.sh
 END
-    [[ $output == *" node1 "* && $output == *" node2 "* ]]
+    [[ $output == *' node="node1" '* && $output == *' node="node2" '* ]]
 }
 
 @test "COPPER_LAUNCHER: another launcher, and one that does not exist" {

@@ -71,9 +71,8 @@ static void on_up(void *context, struct cu_link *link, struct cu_peer peer,
     cu_driver_run(&daemon->driver);
 }
 
-/* ANSWER and CHECKED are accepted from a parent only, and RESULT only after a CONTROL: large
- * payloads arrive only when they were asked for.
- * */
+/* ANSWER and CHECKED are accepted from a parent only, CHECK from a child only, and RESULT only
+ * after a CONTROL: large payloads arrive only when they are expected. */
 static bool on_expects(void *context, struct cu_link *link, const struct cu_msg_head *head)
 {
     struct cu_daemon *daemon = context;
@@ -82,6 +81,8 @@ static bool on_expects(void *context, struct cu_link *link, const struct cu_msg_
 
     if (head->type == CU_MSG_ANSWER || head->type == CU_MSG_CHECKED)
         return known && peer.side == CU_PARENT;
+    if (head->type == CU_MSG_CHECK)
+        return known && peer.side == CU_CHILD;
     if (head->type == CU_MSG_RESULT)
         return known && cu_links_is_asked(&daemon->links, peer);
     return true;

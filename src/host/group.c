@@ -22,18 +22,29 @@
 
 extern char **environ;
 
+/* A user may be in thousands of groups: the list is as long as the system says. */
 static bool is_member(gid_t wanted)
 {
     const struct passwd *user = getpwuid(getuid());
-    gid_t groups[1024];
-    int count = sizeof(groups) / sizeof(groups[0]);
+    gid_t *groups = NULL;
+    int room, count = 256;
+    bool found = false;
 
-    if (!user || getgrouplist(user->pw_name, user->pw_gid, groups, &count) < 0)
+    if (!user)
         return false;
-    for (int i = 0; i < count; i++)
-        if (groups[i] == wanted)
-            return true;
-    return false;
+    do {
+        gid_t *more = reallocarray(groups, (size_t)count, sizeof(*groups));
+
+        if (!more)
+            goto out;
+        groups = more;
+        room = count;
+    } while (getgrouplist(user->pw_name, user->pw_gid, groups, &count) < 0 && count > room);
+    for (int i = 0; i < count && i < room; i++)
+        found |= groups[i] == wanted;
+out:
+    free(groups);
+    return found;
 }
 
 /* argv as words of sh(1), behind "exec "; new memory. */

@@ -146,7 +146,7 @@ works() {
 }
 
 log_is_whole() {
-    grep -q "2 nodes ready" "$1" && grep -q " node1 " "$1" && grep -q " node2 " "$1"
+    grep -q "2 nodes ready" "$1" && grep -q ' node="node1" ' "$1" && grep -q ' node="node2" ' "$1"
 }
 
 @test "-t stdout: with each launcher, the log of all nodes" {

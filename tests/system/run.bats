@@ -247,7 +247,7 @@ print([ctypes.CDLL(None).sigqueue(os.getpid(), signal.SIGRTMIN, None) for i in r
     run -0 as alice node1 prlimit --sigpending=4568:4568 "$copper" run --over "$env/bin" python3 -c "$queue"
     [ "$output" = "[0, 0, 0]" ]
     run -0 as alice node1 prlimit --sigpending=2:2 "$copper" run --over "$env/bin" python3 -c "$queue"
-    [ "$output" = "[0, 0, -1]" ]
+    [[ $output == *", -1]" ]] # the machine's other processes of this user count, too
 }
 
 # 128 processes at once: a new choice, so the namespace is made while they come.

@@ -84,6 +84,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
     (void)status, (void)events; /* an error of the descriptor shows when it is read */
     cu_front_timing_begin(front);
+    cu_front_returned_begin(front);
     do {
         rc = cu_front_take(front);
     } while (rc == 1 && ++taken < BATCH_MAX && !cu_turn_spent(front->config.turn));

@@ -26,14 +26,21 @@ static void take(struct cu_front *front, const struct fuse_forget_data *list, si
         cu_inodes_forget(&front->inodes, list[i].ino, list[i].nlookup);
 }
 
+void cu_front_returned_begin(struct cu_front *front)
+{
+    front->returned_now = 0;
+}
+
 void cu_front_returned_add(struct cu_front *front, const struct fuse_forget_data *list,
                            size_t count)
 {
     struct returned *r = NULL;
 
-    if (count > AT_ONCE || !cu_list_empty(&front->returned))
+    /* A turn takes many messages of the kernel. */
+    if (front->returned_now + count > AT_ONCE || !cu_list_empty(&front->returned))
         r = malloc(sizeof(*r) + count * sizeof(*list));
     if (!r) {
+        front->returned_now += count;
         take(front, list, count);
         return;
     }

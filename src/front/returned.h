@@ -9,6 +9,8 @@
 
 struct cu_front;
 
+/* Before the requests of a turn are taken. */
+void cu_front_returned_begin(struct cu_front *front);
 /* The kernel gives these back; list is borrowed. */
 void cu_front_returned_add(struct cu_front *front, const struct fuse_forget_data *list,
                            size_t count);

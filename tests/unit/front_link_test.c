@@ -3,14 +3,14 @@
 #include "front_node.h"
 
 static struct node node;
-static bool shown = true; /* by the file system of the target */
+static atomic_bool shown = true; /* by the file system of the target */
 
 static bool shows(void *context, const char *path, size_t len)
 {
     (void)context;
     (void)path;
     (void)len;
-    return shown;
+    return atomic_load(&shown);
 }
 
 static void make(void)
@@ -47,7 +47,7 @@ static int set_up(void **state, bool relink)
     struct cu_error err = {0};
 
     *state = NULL;
-    shown = true;
+    atomic_store(&shown, true);
     if (!node_can_mount())
         return 0;
     node_base_make();
@@ -125,11 +125,11 @@ static void others_are_as_on_storage(void **state)
     assert_as_on_storage("/lus/env/relative");
     assert_as_on_storage("/lus/env/hidden");
     assert_as_on_storage("/lus/env/longest");
-    shown = false;
+    atomic_store(&shown, false);
     assert_as_on_storage("/lus/env/absolute");
     assert_int_equal(node_counter(&node, CU_COUNT_links_rewritten), 0);
     /* It was told that it is so long. */
-    shown = true;
+    atomic_store(&shown, true);
     node_refresh(&node, "/");
     assert_as_on_storage("/lus/env/absolute");
 }

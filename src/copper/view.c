@@ -88,6 +88,7 @@ enum cu_view_result cu_view_enter(const char *mount, const struct cu_choice *cho
 {
     struct cu_spaces_client client;
     struct keys keys;
+    bool begun;
     int rc = make_keys(mount, choice, overlay, &keys), space, made;
 
     if (rc < 0) {
@@ -108,7 +109,7 @@ enum cu_view_result cu_view_enter(const char *mount, const struct cu_choice *cho
     cu_spaces_close(&client);
     if (space < 0)
         return CU_VIEW_NOT;
-    rc = cu_nspace_join(space, err);
+    rc = cu_nspace_join(space, &begun, err);
     close(space);
-    return rc == 0 ? CU_VIEW_ENTERED : CU_VIEW_LOST;
+    return rc == 0 ? CU_VIEW_ENTERED : begun ? CU_VIEW_LOST : CU_VIEW_NOT;
 }

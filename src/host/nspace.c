@@ -313,31 +313,50 @@ static uint64_t bounding_set(void)
     return set;
 }
 
-int cu_nspace_join(int fd, struct cu_error *err)
+/* What follows the first setns that succeeded: no way leads back. */
+static int settle(bool ours, uint64_t bounding, const struct stat *root, const char *cwd, int old,
+                  struct cu_error *err)
+{
+    struct stat after;
+    int rc;
+
+    if (stat("/", &after) != 0 || !is_same(root, &after))
+        return cu_error_set(err, -EPERM, "this process is in a chroot, and the view is not");
+    if ((!cwd || chdir(cwd) != 0) && (old < 0 || fchdir(old) != 0))
+        return cu_error_set(err, -errno, "the working directory: %s", strerror(errno));
+    rc = ours ? drop_capabilities(bounding) : 0;
+    return rc < 0 ? cu_error_set(err, rc, "capabilities: %s", strerror(-rc)) : 0;
+}
+
+int cu_nspace_join(int fd, bool *begun, struct cu_error *err)
 {
     uint64_t bounding = bounding_set();
     char cwd[CU_PATH_MAX];
     bool named = getcwd(cwd, sizeof(cwd)) && cwd[0] == '/';
     int old = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC), rc;
-    struct stat before, after;
-    bool ours;
+    struct stat root;
 
-    if (stat("/", &before) != 0)
-        return cu_error_set(err, -errno, "/: %s", strerror(errno));
+    *begun = false;
+    if (stat("/", &root) != 0) {
+        rc = cu_error_set(err, -errno, "/: %s", strerror(errno));
+        goto out;
+    }
     rc = join_user(fd);
-    ours = rc == 1;
-    if (rc < 0)
-        return explain(rc, "user namespace", err);
-    if (setns(fd, CLONE_NEWNS) != 0)
-        return explain(-errno, "mount namespace", err);
-    if (stat("/", &after) != 0 || !is_same(&before, &after))
-        return cu_error_set(err, -EPERM, "this process is in a chroot, and the view is not");
-    if ((!named || chdir(cwd) != 0) && (old < 0 || fchdir(old) != 0))
-        return cu_error_set(err, -errno, "the working directory: %s", strerror(errno));
+    *begun = rc == 1;
+    if (rc < 0) {
+        rc = explain(rc, "user namespace", err);
+    } else if (setns(fd, CLONE_NEWNS) != 0) {
+        rc = explain(-errno, "mount namespace", err);
+    } else {
+        bool ours = *begun;
+
+        *begun = true;
+        rc = settle(ours, bounding, &root, named ? cwd : NULL, old, err);
+    }
+out:
     if (old >= 0)
         close(old);
-    rc = ours ? drop_capabilities(bounding) : 0;
-    return rc < 0 ? cu_error_set(err, rc, "capabilities: %s", strerror(-rc)) : 0;
+    return rc;
 }
 
 /* --- which ------------------------------------------------------------------------------------ */

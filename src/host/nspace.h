@@ -37,9 +37,9 @@ __attribute__((warn_unused_result)) int cu_nspace_try(struct cu_error *err);
  * tests, or NULL. Returns error. */
 int cu_nspace_explain(const char *root, int error, const char *step, struct cu_error *err);
 /* Joins it for good, as the process that will execute a command: in the working directory of the
- * same name, with no capability but those that root had before. One thread. 0; -errno with err:
- * the process must not go on. */
-__attribute__((warn_unused_result)) int cu_nspace_join(int fd, struct cu_error *err);
+ * same name, with no capability but those that root had before. One thread. 0; -errno with err, and
+ * then *begun: the process is half-way and must not go on; else it is as it was. */
+__attribute__((warn_unused_result)) int cu_nspace_join(int fd, bool *begun, struct cu_error *err);
 
 /* What a namespace is told apart by: those that this process is in (mount, user), and its root
  * directory. A namespace made here holds only for processes with the same. 0 or -errno. */

@@ -95,8 +95,9 @@ static void test_joins(void **state)
         pid = (pid_t)syscall(SYS_clone, (unsigned long)SIGCHLD, 0ul, 0ul, 0ul, 0ul);
         if (pid == 0) {
             char cwd[80] = "";
-            bool good = chdir(to) == 0 && cu_nspace_join(i == 0 ? fd : near, &err) == 0 &&
-                        getcwd(cwd, sizeof(cwd)) && strcmp(cwd, to) == 0;
+            bool begun = false;
+            bool good = chdir(to) == 0 && cu_nspace_join(i == 0 ? fd : near, &begun, &err) == 0 &&
+                        begun && getcwd(cwd, sizeof(cwd)) && strcmp(cwd, to) == 0;
 
             _exit(good && shows(to) == (i == 0) && shows(".") == (i == 0) ? 0 : 1);
         }
@@ -153,11 +154,12 @@ static void test_follows_no_link(void **state)
 static bool succeeds_in(int fd, const char *command)
 {
     struct cu_error err;
+    bool begun;
     int status;
     pid_t pid = (pid_t)syscall(SYS_clone, (unsigned long)SIGCHLD, 0ul, 0ul, 0ul, 0ul);
 
     if (pid == 0) {
-        if (cu_nspace_join(fd, &err) == 0)
+        if (cu_nspace_join(fd, &begun, &err) == 0)
             execl("/bin/sh", "sh", "-ec", command, (char *)NULL);
         _exit(99);
     }
@@ -188,6 +190,24 @@ static void test_overlay(void **state)
              to, to, to, to, root);
     assert_true(succeeds_in(fd, command));
     close(fd);
+}
+
+/* What cannot even begin leaves the process as it was. */
+static void test_refused_at_once(void **state)
+{
+    struct cu_error err = {""};
+    char cwd[256] = "", after[256] = "";
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    bool begun = true;
+
+    (void)state;
+    assert_non_null(getcwd(cwd, sizeof(cwd)));
+    assert_true(cu_nspace_join(null, &begun, &err) < 0);
+    assert_false(begun);
+    assert_true(err.text[0] != '\0');
+    assert_non_null(getcwd(after, sizeof(after)));
+    assert_string_equal(cwd, after);
+    close(null);
 }
 
 static void test_what_is_one(void **state)
@@ -243,7 +263,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_joins),           cmocka_unit_test(test_fails_as_a_whole),
         cmocka_unit_test(test_follows_no_link), cmocka_unit_test(test_overlay),
-        cmocka_unit_test(test_what_is_one),     cmocka_unit_test(test_reasons),
+        cmocka_unit_test(test_refused_at_once), cmocka_unit_test(test_what_is_one),
+        cmocka_unit_test(test_reasons),
     };
 
     return cmocka_run_group_tests(tests, make_dirs, remove_dirs);

@@ -298,6 +298,26 @@ static int merge_some(struct cu_choice *choice, const struct cu_origin *origin)
     return 0;
 }
 
+/* What is bound above the limit is left. */
+static int leave_rest(struct cu_choice *choice)
+{
+    size_t bound = 0;
+
+    for (size_t i = 0; i < choice->count; i++) {
+        struct cu_choice_entry *entry = &choice->entries[i];
+        char *why;
+
+        if (entry->what != CU_CHOICE_BOUND || ++bound <= CU_CHOICE_MAX)
+            continue;
+        if (asprintf(&why, "there are %u others; wanted as %s", CU_CHOICE_MAX, entry->why) < 0)
+            return -ENOMEM;
+        free(entry->why);
+        entry->why = why;
+        entry->what = CU_CHOICE_LEFT;
+    }
+    return 0;
+}
+
 int cu_choice_finish(struct cu_choice *choice, const struct cu_origin *origin)
 {
     int rc = 1;
@@ -324,10 +344,5 @@ int cu_choice_finish(struct cu_choice *choice, const struct cu_origin *origin)
         return rc;
     if (choice->count > 0)
         qsort(choice->entries, choice->count, sizeof(choice->entries[0]), compare);
-    for (size_t i = 0, bound = 0; i < choice->count; i++) {
-        bound += choice->entries[i].what == CU_CHOICE_BOUND;
-        if (choice->entries[i].what == CU_CHOICE_BOUND && bound > CU_CHOICE_MAX)
-            choice->entries[i].what = CU_CHOICE_LEFT;
-    }
-    return 0;
+    return leave_rest(choice);
 }

@@ -181,6 +181,11 @@ static int choose(const struct cu_cli_options *options, const struct cu_origin *
         rc = cu_candidates_offer(choice, origin, argv[0] ? argv : nothing);
     if (rc == 0)
         rc = cu_choice_finish(choice, origin);
+    for (size_t i = 0; rc == 0 && options->over.count > 0 && i < choice->count; i++)
+        if (choice->entries[i].what == CU_CHOICE_LEFT)
+            return cu_cli_fail(CU_EXIT_NOT_RUN,
+                               "run: --over: %s: more than %u directories are named",
+                               choice->entries[i].path, CU_CHOICE_MAX);
     return rc == 0 ? -1 : cu_cli_fail(CU_EXIT_NOT_RUN, "run: %s", strerror(-rc));
 }
 

@@ -56,6 +56,9 @@ setup_file() {
     echo 'const char *word(void) { return "library"; }' | gcc -shared -fPIC -x c -o "$sw/lib/libword.so" -
     printf '%s\n' '#include <stdio.h>' 'const char *word(void);' 'int main(void) { puts(word()); return 0; }' >"$sw/main.c"
     gcc -o "$sw/bin/word" "$sw/main.c" -L"$sw/lib" -lword -Wl,-rpath,"$sw/lib"
+    # The loader puts the directory of the program in its place.
+    # shellcheck disable=SC2016
+    gcc -o "$sw/bin/origin" "$sw/main.c" -L"$sw/lib" -lword -Wl,-rpath,'$ORIGIN/../lib'
     printf '%s\n' '#include <stdio.h>' 'int main(void) { puts("compiled"); return 0; }' >"$sw/hello.c"
     sysroot "$sw/sysroot"
     # Java is no package of the tests: 180 MB. Where it is there, it is used.
@@ -99,6 +102,8 @@ echo 'package require greeter; greet' | tclsh
 lua5.3 -e 'require("greeter").main()'
 "$SW/bin/word"
 ldd "$SW/bin/word" | grep libword | sed 's/ (.*//'
+"$SW/bin/origin"
+LD_DEBUG=files "$SW/bin/origin" 2>&1 | sed -n 's/.*calling init: \(.*libword.*\)/origin \1/p'
 gcc --sysroot="$SW/sysroot" -o hello "$SW/hello.c"
 ./hello
 gcc --sysroot="$SW/sysroot" -M "$SW/hello.c" | tr -s ' \\' '\n' | grep "$SW"
@@ -144,6 +149,7 @@ job() {
         run -0 job $user
         without=$output
         [[ $without == *"hello $sw/venv/lib/python3."*"$sw/venv/bin/greet $sw/venv/bin/python3"* ]]
+        [[ $without == *$'\n'"origin $sw/bin/../lib/libword.so"$'\n'* ]]
         [[ $without == *$'\nlibrary\n'*$'\ncompiled\n'*$'\nsame\nresult' ]]
         # By what the environment tells, and with all of it named.
         run -0 job $user "$COPPER_BUILD/copper" run

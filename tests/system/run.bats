@@ -126,6 +126,25 @@ run_as() {
     done
     run -125 run_as alice node1 --rw /nowhere true
     [ "$output" = "copper: run: --rw: /nowhere: No such file or directory" ]
+    mkdir -m 777 "$WORK/source/many"
+    mkdir "$WORK"/source/many/{1..65}
+    until_true as_user alice node1 test -d "/tmp/alice/copper$WORK/pfs/many/65"
+    run -125 run_as alice node1 --over "$(printf "$WORK/pfs/many/%s," {1..65})" echo started
+    [ "$output" = "copper: run: --over: $WORK/pfs/many/9: more than 64 directories are named" ]
+    # What follows -- is the command's, whatever it looks like.
+    # shellcheck disable=SC2016
+    run -0 run_as alice node1 --over "$env" --not "$env/bin" -- sh -c 'echo "$0" "$@"' --show -v /m -- --over
+    [ "$output" = "--show -v /m -- --over" ]
+    # Types of the site: copper.conf of this node's installation.
+    local own=$WORK/site
+    mkdir -p "$own"/{bin,etc,lib/copper} "$WORK/local"
+    cp "$COPPER_BUILD/copper" "$own/bin/"
+    cp "$COPPER_BUILD/isatty.so" "$own/lib/copper/"
+    run -0 as_user alice node1 env PYTHONPATH="$WORK/local" "$own/bin/copper" run --show true
+    [[ $output != *"$WORK/local"* ]]
+    echo "network_types = otherfs,$(on node1 findmnt -n -o FSTYPE -T "$WORK/local")" >"$own/etc/copper.conf"
+    run -0 as_user alice node1 env PYTHONPATH="$WORK/local" "$own/bin/copper" run --show true
+    [[ $output == *"served    $WORK/local  (PYTHONPATH)"* ]]
 }
 
 @test "nothing is left of how it came there: ids, groups, capabilities, signals, descriptors" {
@@ -178,6 +197,60 @@ run_as() {
         run -0 run_as $user node1 --view overlay test ! -e "$absent"
         rm "$WORK/source/env/absent"
         as_user $user node1 "$COPPER_BUILD/copper" refresh "$env"
+        # And about a file that changed.
+        echo old >"$WORK/source/env/changing"
+        until_true as_user $user node1 grep -qx old "/tmp/$user/copper$env/changing"
+        run -0 run_as $user node1 --view overlay cat "$env/changing"
+        [ "$output" = old ]
+        echo other >"$WORK/source/env/changing.new"
+        mv "$WORK/source/env/changing.new" "$WORK/source/env/changing"
+        as_user $user node1 "$COPPER_BUILD/copper" refresh "$env"
+        until_true as_user $user node1 grep -qx other "/tmp/$user/copper$env/changing"
+        run -0 run_as $user node1 cat "$env/changing"
+        [ "$output" = other ]
+        run -1 run_as $user node1 --view overlay cat "$env/changing"
+        [[ $output == *"Stale file handle"* ]]
+        rm "$WORK/source/env/changing"
+    done
+}
+
+# fuse_requests USER NODE MOUNT: what the kernel has asked the daemon.
+fuse_requests() {
+    local stats
+    stats=$(as_user "$1" "$2" "$COPPER_BUILD/copper" stats -v "$3" --json)
+    grep fuse_ <<<"${stats//,/$'\n'}"
+}
+
+# imports USER NODE MOUNT COUNT: so many processes import at once.
+imports() {
+    # shellcheck disable=SC2016
+    as "$1" "$2" env COPPER="$COPPER_BUILD/copper" MOUNT="$3" PYTHONDONTWRITEBYTECODE=1 sh -c '
+        i=0
+        while [ $i -lt '"$4"' ]; do
+            "$COPPER" run -v "$MOUNT" python3 -c "import ctypes, decimal, json, sqlite3, ssl, tool; print(tool.__file__)" &
+            i=$((i + 1))
+        done
+        wait'
+}
+
+# Names that did not exist are asked for again after -E: an hour here, as a machine may be slow.
+@test "8 and 48 processes import what is warm: Copper is asked for nothing" {
+    local user mount count before file
+    file=$(echo "$env"/lib/python3.*/site-packages)/tool/__init__.py
+    for user in alice root; do
+        mount=/tmp/$user/warm
+        as_user $user login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/launch_copper.sh" -H node1,node2 -v "$mount" -E 3600000 -s "$PATIENCE"
+        # Twice: the kernel forgets access lists when a listing tells it of the files that it has them of.
+        run -0 imports $user node1 "$mount" 1
+        run -0 imports $user node1 "$mount" 1
+        for count in 1 8 48; do
+            before=$(fuse_requests $user node1 "$mount")
+            [[ $before == *'"fuse_'* ]]
+            run -0 imports $user node1 "$mount" $count
+            [ "$(grep -cxF "$file" <<<"$output")" = $count ]
+            diff <(echo "$before") <(fuse_requests $user node1 "$mount")
+        done
+        as_user $user login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/stop_copper.sh" -v "$mount"
     done
 }
 
@@ -268,7 +341,7 @@ print([ctypes.CDLL(None).sigqueue(os.getpid(), signal.SIGRTMIN, None) for i in r
         # Two views share the user namespace, so their ranks may, too.
         run -0 as_user $user node2 "$reader" "$COPPER_BUILD/copper" run --over "$env/bin" -- \
             "$COPPER_BUILD/copper" run --over "$env"
-        [ "$output" = "read: the neighbor's bytes" ]
+        [ "$output" = "$(printf '%s\n' "read: the neighbor's bytes" traced)" ]
     done
 }
 
@@ -338,7 +411,7 @@ print([ctypes.CDLL(None).sigqueue(os.getpid(), signal.SIGRTMIN, None) for i in r
     done
 }
 
-@test "the namespace is kept when the daemon dies, and goes with it" {
+@test "the namespace is kept when the daemon dies" {
     local space before
     space=$(run_as alice node1 readlink /proc/self/ns/mnt)
     before=$(as_user alice node1 "$COPPER_BUILD/copper" status --json)
@@ -349,7 +422,7 @@ print([ctypes.CDLL(None).sigqueue(os.getpid(), signal.SIGRTMIN, None) for i in r
 
 # filtered COMMAND...: without the right to make namespaces, as in most containers (seccomp(2)).
 @test "where it cannot be done: the reason in one line and 125, or the prefix instead" {
-    local said path filtered=("$SYSTEM_DIR/filtered" "$COPPER_BUILD/copper")
+    local said filtered=("$SYSTEM_DIR/filtered" "$COPPER_BUILD/copper")
     run -125 as alice node2 "${filtered[@]}" run --over "$WORK/pfs/base" echo started
     [[ $output == "copper: run: the original paths cannot be served: user namespace: Operation not permitted: a filter of system calls (seccomp)"*"; --prefix-instead runs the command with paths below the mount" ]]
     run -0 as alice node2 "${filtered[@]}" run --prefix-instead --over "$WORK/pfs/base" printenv PATH
@@ -416,23 +489,50 @@ print([ctypes.CDLL(None).sigqueue(os.getpid(), signal.SIGRTMIN, None) for i in r
     done
 }
 
-@test "stop says who still uses the view, and does not wait for it" {
-    local pids stop=("$COPPER_BUILD/stop_copper.sh" -v /tmp/alice/other)
-    as_user alice login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/launch_copper.sh" -H node1,node2 -v /tmp/alice/other -s "$PATIENCE"
-    coproc as_user alice node2 "$COPPER_BUILD/copper" run -v /tmp/alice/other --over "$env" sh -c \
-        "echo started; read -r line; cat $env/pyvenv.cfg 2>&1; exit 5"
-    local run_pid=$COPROC_PID
-    read -r -t "$PATIENCE" -u "${COPROC[0]}" _
-    run -0 as_user alice login env COPPER_RSH="$CLUSTER_BIN/rsh" "${stop[@]}"
+# holders NODE NAMESPACE: the processes that are in it, or have a descriptor or a mount of it.
+holders() {
+    # shellcheck disable=SC2016
+    on "$1" sh -c 'for link in /proc/[0-9]*/ns/mnt /proc/[0-9]*/fd/*; do
+        [ "$(readlink "$link" 2>/dev/null)" != "$1" ] || echo "$link"
+    done
+    grep -hF "$1" /proc/[0-9]*/mountinfo 2>/dev/null; true' sh "$2"
+}
+
+@test "stop says who still uses the view, on all nodes, does not wait for them, and nothing holds it after them" {
+    local node said status other=/tmp/alice/other pids=() space
+    as_user alice login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/launch_copper.sh" -H node1,node2 -v $other -s "$PATIENCE"
+    for node in node1 node2; do
+        mkfifo "$WORK/to.$node" "$WORK/from.$node"
+        as_user alice $node "$COPPER_BUILD/copper" run -v $other --over "$env" sh -c \
+            "readlink /proc/self/ns/mnt; read -r line; cat $env/pyvenv.cfg 2>&1; exit 5" <>"$WORK/to.$node" >"$WORK/from.$node" &
+        pids+=($!)
+    done
+    exec {one}<"$WORK/from.node1" {two}<"$WORK/from.node2"
+    read -r -t "$PATIENCE" -u "$one" "space[1]"
+    read -r -t "$PATIENCE" -u "$two" "space[2]"
+    # The command is in it, and a process beside the daemon keeps it.
+    [[ $(holders node2 "${space[2]}") == *"/ns/mnt"*"/fd/"* ]]
+    run -0 as_user alice login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/stop_copper.sh" -v $other
     [ "${lines[0]}" = "copper: stopped on 2 nodes" ]
-    [[ ${lines[1]} == "copper: 1 process below copper run still uses the view, and cannot read on: node2: sh (pid "*")" ]]
-    run on_all grep /tmp/alice/other /proc/self/mountinfo # on none
+    [[ ${lines[1]} == "copper: 2 processes below copper run still use the view, and cannot read on: node"[12]": sh (pid "*"), ..." ]]
+    run on_all grep $other /proc/self/mountinfo # on none
     [ -z "$output" ]
-    # It gets an error, not bytes of something else, and ends as it likes.
-    echo >&"${COPROC[1]}"
-    read -r -t "$PATIENCE" -u "${COPROC[0]}" said
+    # It is held by these commands alone. They get an error, not bytes of something else, and end as they like.
+    for node in 1 2; do
+        said=$(holders "node$node" "${space[node]}")
+        [[ $said == *"/ns/mnt" && $said != *"/fd/"* ]]
+        echo >"$WORK/to.node$node"
+    done
+    read -r -t "$PATIENCE" -u "$one" said
     [[ $said == *"Transport endpoint is not connected"* ]]
-    status=0
-    wait "$run_pid" || status=$?
-    [ "$status" = 5 ]
+    read -r -t "$PATIENCE" -u "$two" said
+    [[ $said == *"Transport endpoint is not connected"* ]]
+    for node in 1 2; do
+        status=0
+        wait "${pids[node - 1]}" || status=$?
+        [ "$status" = 5 ]
+        said=$(holders "node$node" "${space[node]}")
+        [ -z "$said" ]
+    done
+    rm "$WORK"/to.node[12] "$WORK"/from.node[12]
 }

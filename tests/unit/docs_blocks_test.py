@@ -50,10 +50,20 @@ def take(table):
             value = words.pop(0) if words else refuse(f"{word}: needs a value")
         if word in SETS:
             os.environ.update([value.split("=", 1)])
+        if word == "--bind":
+            os.environ["BLOCK_BINDS"] = os.environ.get("BLOCK_BINDS", "") + value + ","
+
+def behind(path):
+    # What a path shows in the container.
+    for bind in os.environ.get("BLOCK_BINDS", "").split(","):
+        source, _, place = bind.partition(":")
+        if place and (path + "/").startswith(place + "/"):
+            return source + path[len(place):]
+    return path
 
 def program(path):
     # An interpreter on storage or in the view is not here: the stub stands for it.
-    log("program", path=path, pythonpath=os.environ.get("PYTHONPATH", ""))
+    log("program", path=behind(path), pythonpath=behind(os.environ.get("PYTHONPATH", "")))
     sys.exit(0)
 
 if name == "launch_copper.sh":

@@ -10,7 +10,7 @@ tests="git clang clang-format clang-tidy libclang-rt-14-dev shellcheck mandoc li
     python3 python3-pip python3-numpy python3-torch attr acl rsync btrfs-progs iproute2 nftables strace util-linux procps
     python3-prometheus-client
     slurmctld slurmd slurm-client slurm-wlm-basic-plugins libslurm-dev munge mpich openmpi-bin clustershell pdsh openssh-client
-    openssh-server lmod man-db tcl bash-completion zsh fish debootstrap rpm"
+    openssh-server lmod man-db tcl bash-completion zsh fish tcsh debootstrap rpm"
 
 case "${1-}" in
 --tests) wanted="$build $tests" ;;

@@ -24,6 +24,19 @@ skip_unless_root_fuse() {
     command -v fusermount3 >/dev/null || skip "needs fusermount3"
 }
 
+# there_is TOOL: fails when it is not there. A test that goes on without it ends with skip_what_is_missing, so that it
+# does not count as passed.
+there_is() {
+    command -v "$1" >/dev/null || {
+        MISSING+=" $1"
+        return 1
+    }
+}
+
+skip_what_is_missing() {
+    [ -z "${MISSING:-}" ] || skip "needs$MISSING for the rest of it"
+}
+
 # cluster_up [options of "cluster up"]: sets and exports CLUSTER_DIR. The nodes also see these sources
 # and the build, where they lie below a directory that is private to each node.
 cluster_up() {

@@ -154,9 +154,9 @@ log_is_whole() {
     settings=(COPPER_MPIEXEC=mpiexec.hydra)
     for launcher in ssh clush pdsh mpiexec prterun; do
         case $launcher in
-        mpiexec) command -v mpiexec.hydra >/dev/null || continue ;;
-        prterun) command -v mpirun.openmpi >/dev/null || continue ;;
-        *) command -v "$launcher" >/dev/null || continue ;;
+        mpiexec) there_is mpiexec.hydra || continue ;;
+        prterun) there_is mpirun.openmpi || continue ;;
+        *) there_is "$launcher" || continue ;;
         esac
         by "$launcher" launch_copper.sh -l 1 -t stdout -H node1,node2 >"$CLUSTER_DIR/home/log" 2>&1 3>&-
         by "$launcher" stop_copper.sh
@@ -165,6 +165,7 @@ log_is_whole() {
         log_is_whole "$CLUSTER_DIR/home/log"
         run ! grep -i 'broken pipe\|write error' "$CLUSTER_DIR/home/log"
     done
+    skip_what_is_missing
 }
 
 # without_input LAUNCHER: the job description does not come by standard input; the launch shares it through a
@@ -199,14 +200,16 @@ without_input() {
     cp "$rc" "$BATS_TEST_TMPDIR/rc"
     echo 'read -r line' >>"$rc"
     without_input ssh
-    if command -v clush >/dev/null; then
+    if there_is clush; then
         echo 'cat >/dev/null' >>"$rc"
         without_input clush
     fi
     cat "$BATS_TEST_TMPDIR/rc" >"$rc"
-    command -v pdsh >/dev/null || return 0
-    settings=(COPPER_RSH="pdsh -N -S -R ssh -w")
-    without_input rsh
+    if there_is pdsh; then
+        settings=(COPPER_RSH="pdsh -N -S -R ssh -w")
+        without_input rsh
+    fi
+    skip_what_is_missing
 }
 
 @test "a launcher of the site's own, outside the prefix, by path and in copper.conf" {

@@ -481,7 +481,7 @@ print([ctypes.CDLL(None).sigqueue(os.getpid(), signal.SIGRTMIN, None) for i in r
     run -2 as_user alice node1 "$COPPER_BUILD/copper" env --shell cmd
     # Each shell reads what is printed for it, and the way back.
     for shell in bash zsh csh fish; do
-        command -v $shell >/dev/null || continue
+        there_is $shell || continue
         run -0 as_user alice node1 env ODD="$env/lib:a'b!c \\d:" "$shell" -c \
             "$(for undo in "" --undo; do
                 case $shell in
@@ -492,6 +492,7 @@ print([ctypes.CDLL(None).sigqueue(os.getpid(), signal.SIGRTMIN, None) for i in r
         echo "$shell: $output"
         [ "$output" = "$(printf '%s\n' "$mount$env/lib:a'b!c \\d:" "$env/lib:a'b!c \\d:")" ]
     done
+    skip_what_is_missing
 }
 
 # holders NODE NAMESPACE: the processes that are in it, or have a descriptor or a mount of it.

@@ -71,8 +71,12 @@ without_traces() {
     done
 }
 
+# traceless NODE...
 traceless() {
-    without_traces traces "$1"
+    local node
+    for node in "$@"; do
+        without_traces traces "$node" || return 1
+    done
 }
 
 nothing_left() {

@@ -280,6 +280,36 @@ doctor_says() {
     on login sh -c 'rm /tmp/copper-0/*.job; rmdir /tmp/copper-0'
 }
 
+# late_after WHEN: SIGKILL of the launcher while node4's start hangs, which goes on after it; WHEN: a command
+# that runs in between. Its remote shell is one that the launcher's end does not end.
+late_after() {
+    local fifo status
+    for fifo in begun go ended; do
+        mkfifo -m 666 "$CLUSTER_DIR/home/$fifo"
+    done
+    rsh_that "node4) [ \"\$2\" != $COPPER_BIN/copperd ] || exec setsid sh -c 'exec 2>/dev/null >&2
+        echo x >$CLUSTER_DIR/home/begun; read -r x <$CLUSTER_DIR/home/go
+        $CLUSTER_BIN/rsh \"\$@\"; echo \$? >$CLUSTER_DIR/home/ended' sh \"\$@\" ;;"
+    # shellcheck disable=SC2016
+    run on login env COPPER_RSH="$rsh" sh -c '"$1" -H "$2" -s '"$(limit 3)"' & pid=$!
+        read -r x <"$3"; kill -KILL $pid; wait $pid' sh \
+        "$COPPER_BIN/launch_copper.sh" "$nodes" "$CLUSTER_DIR/home/begun"
+    "$@"
+    echo x >"$CLUSTER_DIR/home/go"
+    read -r status <"$CLUSTER_DIR/home/ended"
+    [ "$status" = 0 ]
+    rm "$CLUSTER_DIR/home/"{begun,go,ended}
+}
+
+@test "a node that starts after SIGKILL of the launcher ends by itself, with the others there and without" {
+    late_after true
+    traceless node4 node1 node2 node3
+    on login sh -c 'rm /tmp/copper-0/*.job'
+    late_after traceless node1 node2 node3
+    traceless node4
+    on login sh -c 'rm /tmp/copper-0/*.job; rmdir /tmp/copper-0'
+}
+
 # in_job ID NODE COMMAND...: as a script of that PBS job does, in a session of its own.
 in_job() {
     local id=$1 node=$2
@@ -300,6 +330,14 @@ in_job() {
     done
     run -1 in_job 2.server node1 '"$0" -H node1,node2' "$COPPER_BIN/launch_copper.sh"
     [[ $output == *"launched by pbs 1.server): stop it with stop_copper.sh --all or use -v, such as -v /tmp/%u/copper-%j" ]]
+    # stop_copper.sh --all, as it says: in the second job, on a node whose job file is not there.
+    run -0 in_job 2.server node2 '"$0" --all' "$COPPER_BIN/stop_copper.sh"
+    [ "$output" = "copper: stopped on 2 nodes" ]
+    nothing_left
+    echo end >"$CLUSTER_DIR/home/end"
+    in_job 1.server node1 '"$0" -H node1,node2 && read -r _ <"$1"' "$COPPER_BIN/launch_copper.sh" \
+        "$CLUSTER_DIR/home/end" >"$BATS_TEST_TMPDIR/again" 3>&- &
+    until_true grep -q "2 nodes ready" "$BATS_TEST_TMPDIR/again"
     # A mount of its own, which its stop takes away, and nothing else.
     mkfifo "$CLUSTER_DIR/home/end2"
     in_job 2.server node1 '"$0" -H node1,node2 -v /tmp/%u/copper-%j && read -r _ <"$1"' "$COPPER_BIN/launch_copper.sh" \
@@ -318,6 +356,45 @@ in_job() {
         echo end >"$CLUSTER_DIR/home/$end"
         rm "$CLUSTER_DIR/home/$end"
     done
+}
+
+@test "two sessions without a scheduler: the second one's stop takes nothing from the first; --all does" {
+    local second="$COPPER_BIN/stop_copper.sh"
+    in_session() {
+        on login env COPPER_RSH="$CLUSTER_BIN/rsh" setsid --wait sh -c "$@"
+    }
+    mkfifo "$CLUSTER_DIR/home/end"
+    # shellcheck disable=SC2016
+    in_session '"$0" -H node1,node2 && read -r _ <"$1"' "$COPPER_BIN/launch_copper.sh" "$CLUSTER_DIR/home/end" \
+        >"$BATS_TEST_TMPDIR/first" 3>&- &
+    until_true grep -q "2 nodes ready" "$BATS_TEST_TMPDIR/first"
+    # shellcheck disable=SC2016
+    run -1 in_session '"$0"' "$second"
+    [ "$output" = "copper: Copper at $mount (2 nodes) was launched by another session, not by this one, and goes on: stop_copper.sh --all stops it" ]
+    # A launch there is refused, and names the command that helps; one elsewhere is this session's own.
+    # shellcheck disable=SC2016
+    run -1 in_session '"$0" -H node1,node2' "$COPPER_BIN/launch_copper.sh"
+    [[ $output == *"a job with 2 nodes already runs on $mount (since "*"): stop it with stop_copper.sh --all or use -v" ]]
+    # shellcheck disable=SC2016
+    run -0 in_session '"$0" -H node1,node2 -v /tmp/root/second && "$1" && exit 1; "$1" -v /tmp/root/second' \
+        "$COPPER_BIN/launch_copper.sh" "$second"
+    [[ $output == *"was launched by another session"*"copper: stopped on 2 nodes" ]]
+    for node in node1 node2; do
+        run -0 on "$node" cat "$mount/etc/hostname"
+        run -1 on "$node" grep ' /tmp/root/second ' /proc/self/mountinfo
+    done
+    # shellcheck disable=SC2016
+    run -0 in_session '"$0" --all' "$second"
+    [ "$output" = "copper: stopped on 2 nodes" ]
+    nothing_left
+    # Its job is gone for the first session, too; when a session has ended, whoever comes may stop its job.
+    echo end >"$CLUSTER_DIR/home/end"
+    rm "$CLUSTER_DIR/home/end"
+    # shellcheck disable=SC2016
+    run -0 in_session '"$0" -H node1,node2' "$COPPER_BIN/launch_copper.sh"
+    # shellcheck disable=SC2016
+    run -0 in_session '"$0"' "$second"
+    [ "$output" = "copper: stopped on 2 nodes" ]
 }
 
 @test "launchers that end at once, have no first line, buffer all they say, or end with CRLF and a status" {

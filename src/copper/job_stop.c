@@ -40,8 +40,37 @@ void cu_job_stop_free(struct cu_job_stop *stop)
     stop->in_use = NULL;
 }
 
-void cu_job_stop_each(const struct cu_hosts *hosts, const char *mount_dir, const char *job_id,
-                      size_t late, const struct cu_launch_paths *paths, struct cu_job_stop *stop)
+static bool is_untouched(const struct cu_job_stop *stop, const char *name)
+{
+    size_t low = 0, high = stop->untouched ? stop->untouched->count : 0;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = cu_parse_natural_compare(name, stop->untouched->names[middle]);
+
+        if (order == 0)
+            return true;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return false;
+}
+
+/* Those of hosts to which a command must go; the names are borrowed. False when out of memory. */
+static bool pick_touched(const struct cu_hosts *hosts, const struct cu_job_stop *stop,
+                         struct cu_hosts *picked)
+{
+    *picked = (struct cu_hosts){.names = calloc(hosts->count + 1, sizeof(*picked->names))};
+    for (size_t i = 0; picked->names && i < hosts->count; i++)
+        if (!is_untouched(stop, hosts->names[i]))
+            picked->names[picked->count++] = hosts->names[i];
+    return picked->names;
+}
+
+static void stop_hosts(const struct cu_hosts *hosts, const char *mount_dir, const char *job_id,
+                       size_t late, const struct cu_launch_paths *paths, struct cu_job_stop *stop)
 {
     const char *const command[] = {
         paths->copper, "stop", "--here", "-v", mount_dir, job_id ? "--job-id" : NULL, job_id, NULL};
@@ -73,6 +102,18 @@ void cu_job_stop_each(const struct cu_hosts *hosts, const char *mount_dir, const
                                 : "no answer");
     }
     cu_launcher_free(&s);
+}
+
+void cu_job_stop_each(const struct cu_hosts *hosts, const char *mount_dir, const char *job_id,
+                      size_t late, const struct cu_launch_paths *paths, struct cu_job_stop *stop)
+{
+    struct cu_hosts touched;
+
+    if (!pick_touched(hosts, stop, &touched))
+        stop_hosts(hosts, mount_dir, job_id, late, paths, stop);
+    else if (touched.count > 0)
+        stop_hosts(&touched, mount_dir, job_id, late, paths, stop);
+    free(touched.names); /* the names themselves are others' */
 }
 
 /* Asks the connected daemon to stop its job, whose hosts are known, then stops the nodes that this

@@ -286,18 +286,34 @@ static void say_again(const struct cu_launch *l, unsigned again, size_t example)
         cu_cli_say(stderr, "%s: port %u is in use: trying another", host, (unsigned)l->job->port);
 }
 
+/* The hosts on which nothing can run of this launch, which is over; the names are the job's. */
+static void find_untouched(const struct cu_launch *l, struct cu_hosts *out)
+{
+    const struct cu_hosts *all = &l->job->hosts;
+
+    *out = (struct cu_hosts){.names = calloc(all->count, sizeof(*out->names))};
+    for (size_t i = 0; out->names && i < all->count; i++)
+        if (cu_launcher_untouched(&l->launcher, i))
+            out->names[out->count++] = all->names[i];
+}
+
 /* While no daemon has taken `wait`, the job has no tree that a stop could go through. */
 static void stop_all(const struct cu_launch *l, const struct cu_launch_paths *paths,
                      struct cu_job_stop *stop)
 {
     char id[2 * CU_JOB_ID_BYTES + 1];
+    struct cu_hosts untouched;
 
+    find_untouched(l, &untouched);
+    stop->untouched = &untouched;
     stop->relay = l->relayed;
     cu_job_file_id(l->job, id);
     if (l->asked || l->not_ready || l->answer)
         cu_job_stop_everywhere(l->job, paths, stop);
     else
         cu_job_stop_each(&l->job->hosts, l->job->mount_dir, id, 0, paths, stop);
+    stop->untouched = NULL;
+    free(untouched.names);
 }
 
 static int give_up(struct cu_launch *l, const struct cu_launch_paths *paths, unsigned *again)

@@ -257,8 +257,8 @@ static void say(char **at, const char *text)
         cu_text_line(*at, room, text, strlen(text));
 }
 
-/* "HOST STATUS TEXT"; STATUS "-": it has said something and runs on; "+": it begins; HOST "-":
- * about no host. */
+/* "HOST STATUS TEXT"; STATUS "-": it has said something and runs on; "+": it begins; "?": another
+ * host is to begin with it; HOST "-": about no host. */
 static void take_line(struct cu_launcher *s, char *line)
 {
     char *status = strchr(line, ' ');
@@ -282,6 +282,10 @@ static void take_line(struct cu_launcher *s, char *line)
     host = find_host(s, line);
     if (!host) {
         say(&s->text, text);
+        return;
+    }
+    if (strcmp(status, "?") == 0) {
+        host->passed = true;
         return;
     }
     host->tried = true;
@@ -316,10 +320,18 @@ bool cu_launcher_tried(const struct cu_launcher *s, size_t i)
     return !s->begins || s->of[i].tried;
 }
 
+bool cu_launcher_untouched(const struct cu_launcher *s, size_t i)
+{
+    return s->pid == 0 && !s->cut_off && !cu_launcher_tried(s, i) && !s->of[i].passed;
+}
+
 static void reap(struct cu_launcher *s)
 {
-    while (s->pid > 0 && waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
+    int status = 0;
+
+    while (s->pid > 0 && waitpid(s->pid, &status, 0) < 0 && errno == EINTR)
         ;
+    s->cut_off = s->cut_off || WIFSIGNALED(status);
     s->pid = 0;
 }
 

@@ -29,6 +29,7 @@
 #define NOT_RUN   126
 #define NOT_FOUND 127
 #define MARK      "@copper " /* before each line of a part, which may follow other output */
+#define PASSED    "?"        /* as a status: a part's first host is to begin with it */
 #define BACK      "back"     /* as a status: this host is to be started by another */
 
 /* --- lines ------------------------------------------------------------------------------------ */
@@ -43,6 +44,13 @@ static void tell_begun(struct cu_remote *r, size_t host)
     if (r->start && !r->of[host].begun)
         tell(r, r->hosts.names[host], "+", "");
     r->of[host].begun = true;
+}
+
+/* The part's first host begins with the others of it, and what it says of that may get lost. */
+static void tell_passed(struct cu_remote *r, const struct cu_remote_todo *part)
+{
+    for (size_t i = part->host + 1; r->start && i < part->host + part->count; i++)
+        tell(r, r->hosts.names[i], PASSED, "");
 }
 
 void cu_remote_put(struct cu_remote *r, size_t host, size_t count)
@@ -280,6 +288,7 @@ static int begin_some(struct cu_remote *r)
         r->first = (r->first + 1) % r->hosts.count;
         r->waiting--;
         tell_begun(r, todo.host);
+        tell_passed(r, &todo);
     }
     return 0;
 }

@@ -186,3 +186,56 @@ no_shells() {
     run -1 on login env COPPER_RSH="$rsh" COPPER_RSH_PARTS=many "$COPPER_BIN/launch_copper.sh" -H "$nodes"
     [[ $output == *"COPPER_RSH_PARTS"* ]]
 }
+
+@test "a host that was not tried is said so, and is not cleaned; with the root up, and without" {
+    local hung first names="$nodes" i
+    for i in {1..30}; do names+=,z$i; done
+    # z1 to z30 are stubs, whose starts hang. The descriptors are enough for sixteen hosts at once.
+    for hung in none node1; do
+        rsh_where '"login z"*" copperd "*|"login '$hung' copperd "*) exec sleep 600 ;;
+"login z"*) exit 0 ;;'
+        : >"$calls"
+        # shellcheck disable=SC2016
+        run -1 on login env COPPER_RSH="$rsh" COPPER_RSH_PARTS=0 bash -c 'ulimit -n 64; "$0" -H "$1" -s 4' \
+            "$COPPER_BIN/launch_copper.sh" "$names"
+        # A start that has ended makes room for one more.
+        first=17
+        [ "$hung" = none ] || first=16
+        [[ $output == *"copper: $((31 - first)) hosts were not tried yet: z[$first-30]"* ]]
+        [[ $output == *"copper: z15: no answer from rsh"* && $output != *"z$first: "* && $output != *"cleaned"* ]]
+        grep -q '^login z15 copper stop' "$calls"
+        for ((i = first; i <= 30; i++)); do
+            [ "$(called login "z$i")" = 0 ]
+        done
+        nothing_left
+    done
+}
+
+@test "a remote shell that fails once is tried once more, and not a third time" {
+    touch "$CLUSTER_DIR/home/fails"
+    chmod 666 "$CLUSTER_DIR/home/fails"
+    rsh_where '"login node2 copperd "*) [ -s '"$CLUSTER_DIR/home/fails"' ] || {
+    echo once >'"$CLUSTER_DIR/home/fails"'; echo "ssh: connect to host node2 port 22: Connection refused" >&2; exit 255; } ;;
+"login node3 copperd "*) [ -e '"$CLUSTER_DIR/home/fails"' ] || { echo "Connection closed" >&2; exit 255; } ;;'
+    run -0 --separate-stderr on login env COPPER_RSH="$rsh" COPPER_RSH_PARTS=0 "$COPPER_BIN/launch_copper.sh" -H "$nodes"
+    [[ $output =~ ^"copper: 6 nodes ready at $mount in "[0-9.]+" s"$ ]]
+    [ -z "$stderr" ]
+    [ "$(called login node2) $(called login node3)" = "2 1" ]
+    run -0 stop
+    rm "$CLUSTER_DIR/home/fails"
+    : >"$calls"
+    run -1 on login env COPPER_RSH="$rsh" COPPER_RSH_PARTS=0 "$COPPER_BIN/launch_copper.sh" -H "$nodes"
+    [[ $output == *"copper: node3: no answer from rsh: Connection closed"* ]]
+    [ "$(grep -c '^login node3 copperd ' "$calls")" = 2 ]
+}
+
+@test "limits that are just large enough for a few hosts at once: all are started" {
+    local names="$nodes" i count
+    for i in {1..30}; do names+=,z$i; done
+    rsh_where '"login z"*) exit 255 ;;'
+    # shellcheck disable=SC2016
+    run -0 on login env COPPER_RSH="$rsh" COPPER_RSH_PARTS=0 bash -c 'ulimit -n 64; "$0" -H "$1" --allow-missing 30' \
+        "$COPPER_BIN/launch_copper.sh" "$names"
+    [[ $output == *"copper: 6 of 36 nodes ready at "* && $output == *"copper: up: node[1-6]"* ]]
+    run -0 stop
+}

@@ -366,6 +366,33 @@ static void test_lines_of_a_launcher(void **state)
     cu_parse_hosts_free(&hosts);
 }
 
+/* To clean after a failure a command goes to each host on which one may have been started. */
+static void test_what_was_never_begun_with_is_untouched(void **state)
+{
+    static const struct {
+        const char *script;
+        bool untouched[4];
+    } cases[] = {
+        {"echo begins; echo 'n1 + '; echo 'n2 ? '; echo 'n3 1 lost'", {false, false, false, true}},
+        {"echo begins; exit 1", {true, true, true, true}},
+        {"echo 'n1 1 lost'", {false, false, false, false}},          /* it does not tell */
+        {"echo begins; kill -KILL $$", {false, false, false, false}}, /* it may have known more */
+    };
+    struct cu_hosts hosts;
+    struct cu_launcher s;
+
+    (void)state;
+    assert_int_equal(cu_launch_hosts("n1,n2,n3,n4", &hosts, &err), 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        spawn(&s, &hosts, cases[i].script);
+        for (size_t k = 0; k < 4; k++)
+            assert_int_equal(cu_launcher_untouched(&s, k), cases[i].untouched[k]);
+        assert_int_equal(s.of[1].tried, false); /* "?" is no beginning yet */
+        cu_launcher_free(&s);
+    }
+    cu_parse_hosts_free(&hosts);
+}
+
 static void test_a_launcher_gets_hosts_and_command(void **state)
 {
     struct cu_hosts hosts;
@@ -421,6 +448,7 @@ int main(void)
         cmocka_unit_test(test_a_wrong_line_of_the_site_is_named),
         cmocka_unit_test(test_hosts_are_sorted_without_repeats),
         cmocka_unit_test(test_lines_of_a_launcher),
+        cmocka_unit_test(test_what_was_never_begun_with_is_untouched),
         cmocka_unit_test(test_a_launcher_gets_hosts_and_command),
         cmocka_unit_test(test_a_line_that_is_too_long_is_cut),
         cmocka_unit_test(test_sizes_for_people),

@@ -238,4 +238,21 @@ no_shells() {
         "$COPPER_BIN/launch_copper.sh" "$names"
     [[ $output == *"copper: 6 of 36 nodes ready at "* && $output == *"copper: up: node[1-6]"* ]]
     run -0 stop
+    # Sanitizers need processes of their own.
+    [ -z "$(sanitizers)" ] || return 0
+    # In a namespace of his own, the limit is on this launch, whatever else the user has. The first that is not
+    # refused is enough for the launch.
+    rsh_where ''
+    for ((count = 8; count <= 60; count++)); do
+        # shellcheck disable=SC2016
+        run as_user alice login unshare --user --map-current-user bash -c \
+            'ulimit -u '$count'; COPPER_RSH=$1 COPPER_RSH_PARTS=0 "$0" -H "$2"' \
+            "$COPPER_BIN/launch_copper.sh" "$rsh" "$nodes"
+        echo "$count: $output"
+        [[ $output == *"(ulimit -u"*": nothing was done" ]] || break
+    done
+    [[ $output =~ ^"copper: 6 nodes ready at /tmp/alice/copper in "[0-9.]+" s"$ ]]
+    [ "$count" -gt 8 ]
+    # shellcheck disable=SC2016
+    run -0 as_user alice login sh -c 'COPPER_RSH=$1 "$0" -H "$2"' "$COPPER_BIN/stop_copper.sh" "$rsh" "$nodes"
 }

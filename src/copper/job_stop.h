@@ -13,10 +13,10 @@
 #include <stddef.h>
 
 struct cu_job_stop {
-    size_t stopped;   /* nodes that were running and are not any more */
-    size_t silent;    /* nodes about which nothing is known */
-    char first[256];  /* one of them, and why */
-    bool relay;       /* only the launcher leads to the daemons, whatever the job says */
+    size_t stopped;  /* nodes that were running and are not any more */
+    size_t silent;   /* nodes about which nothing is known */
+    char first[256]; /* one of them, and why */
+    bool relay;      /* only the launcher leads to the daemons, whatever the job says */
     const struct cu_hosts *untouched; /* no command was started there, so none is to clean; in
                                          natural order; borrowed, NULL: none */
     size_t others;    /* nodes of a job that another one has launched, and that goes on */
@@ -35,8 +35,9 @@ void cu_job_stop_free(struct cu_job_stop *stop);
  */
 void cu_job_stop_everywhere(const struct cu_job *job, const struct cu_launch_paths *paths,
                             struct cu_job_stop *stop);
-/* `copper stop --here` on these hosts, but for the untouched ones, added to stop. late: of so many it is known that they ran
- * and were asked to stop, so they count as stopped when nothing runs there any more. */
+/* `copper stop --here` on these hosts, but for the untouched ones, added to stop. late: of so many
+ * it is known that they ran and were asked to stop, so they count as stopped when nothing runs
+ * there any more. */
 void cu_job_stop_each(const struct cu_hosts *hosts, const char *mount_dir, const char *job_id,
                       size_t late, const struct cu_launch_paths *paths, struct cu_job_stop *stop);
 

@@ -3,13 +3,18 @@
 #include "base/hostlist.h"
 #include "copper/cli.h"
 #include "copper/launch_state.h"
+#include "copper/shell_quote.h"
 #include "host/clock.h"
+#include "host/lock.h"
+#include "host/rundir.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define REASONS_MAX 20 /* lines */
+#define REASONS_MAX 20   /* lines */
+#define HINT_MAX    400u /* bytes of host names in a command that is shown */
 
 /* Has the launcher ended without a word about any host? */
 static bool says_nothing(const struct cu_launch *l)
@@ -112,6 +117,36 @@ static void print_untried(const struct cu_launch *l)
     free(list);
 }
 
+static bool is_taken(const struct cu_launch *l, size_t i)
+{
+    const struct cu_launcher_host *s = &l->launcher.of[i];
+
+    return s->state == CU_LAUNCHER_FAILED && s->text && strstr(s->text, CU_LOCK_TAKEN);
+}
+
+/* The job that has the mount there is not known here, so a plain stop_copper.sh would find nothing.
+ * Says the command that stops it, as it can be given to a shell. */
+static void print_taken(const struct cu_launch *l)
+{
+    char usual[CU_PATH_MAX];
+    size_t count;
+    char *list = list_of(l, is_taken, &count);
+    char *hosts = list && strlen(list) <= HINT_MAX ? cu_shell_quote(list) : NULL;
+    char *mount = cu_shell_quote(l->job->mount_dir);
+    bool is_usual =
+        cu_rundir_default_mount(getuid(), usual) == 0 && strcmp(usual, l->job->mount_dir) == 0;
+
+    if (count > 0 && mount)
+        cu_cli_say(stderr,
+                   "another job has the mount on %zu host%s; choose another mount with -v, or stop "
+                   "it there: stop_copper.sh%s%s -H %s",
+                   count, count == 1 ? "" : "s", is_usual ? "" : " -v ", is_usual ? "" : mount,
+                   hosts ? hosts : "HOSTS");
+    free(list);
+    free(hosts);
+    free(mount);
+}
+
 /* When no daemon at all is reached from here. */
 static bool print_unreachable(const struct cu_launch *l)
 {
@@ -140,6 +175,7 @@ static void print_reasons(const struct cu_launch *l)
     if (missing > 0 && waiting > 0)
         cu_cli_say(stderr, "%zu node%s below could not join", waiting, waiting == 1 ? "" : "s");
     print_untried(l);
+    print_taken(l);
     if (says_nothing(l) && !l->launcher.text)
         cu_cli_say(stderr, "%s has ended without a word about any host",
                    getenv("COPPER_LAUNCHER") ? getenv("COPPER_LAUNCHER") : "the launcher");
@@ -203,4 +239,5 @@ void cu_launch_print_success(const struct cu_launch *l)
         if (is_left_out(l, i))
             cu_cli_say(stderr, "went on without %s: %s", l->job->hosts.names[i],
                        reason_of(l, i, text, sizeof(text)) ? text : "it was not ready in time");
+    print_taken(l);
 }

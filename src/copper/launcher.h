@@ -22,15 +22,15 @@ struct cu_launcher {
         enum { CU_LAUNCHER_RUNS, CU_LAUNCHER_DONE, CU_LAUNCHER_FAILED } state;
         bool tried;
         bool passed; /* another host begins with it, and may have done so without a word here */
-        char *text; /* what it said, owned, or NULL */
-    } * of;         /* by index in hosts */
-    char *text;     /* text that is not about one host, owned, or NULL */
+        char *text;  /* what it said, owned, or NULL */
+    } * of;          /* by index in hosts */
+    char *text;      /* text that is not about one host, owned, or NULL */
     size_t done, failed;
     pid_t pid; /* of the launcher and of its process group; 0 when reaped */
     int fd;    /* its lines; -1 after the end */
     bool stay;
     bool cut_off; /* it was ended by a signal: lines may be lost */
-    bool begins; /* it reports the hosts that it has begun with; else all of them count as begun */
+    bool begins;  /* it reports the hosts that it has begun with; else all of them count as begun */
     char line[1024];
     size_t line_len;
 };
@@ -60,8 +60,8 @@ bool cu_launcher_take(struct cu_launcher *s);
 bool cu_launcher_wait(struct cu_launcher *s, int silence_ms);
 /* Was a command started on that host, as far as is known? */
 bool cu_launcher_tried(const struct cu_launcher *s, size_t i);
-/* Is it certain that no command was started on that host, and none will be? After the launcher's end
- * only. */
+/* Is it certain that no command was started on that host, and none will be? After the launcher's
+ * end only. */
 bool cu_launcher_untouched(const struct cu_launcher *s, size_t i);
 /* Ends the launcher and what it started on this host. */
 void cu_launcher_kill(struct cu_launcher *s);

@@ -91,10 +91,8 @@ int cu_lock_take(struct cu_lock *lock, const char *path, const char *mount, cons
         return cu_error_set(err, -EALREADY, "already running here for this job (pid %ld)",
                             note.pid);
     if (rc == -EBUSY)
-        return cu_error_set(err, rc,
-                            "already running on this mount (pid %ld, job %.8s): stop it with "
-                            "stop_copper.sh, or choose another mount with -v",
-                            note.pid, note.job_id[0] != '\0' ? note.job_id : "?");
+        return cu_error_set(err, rc, CU_LOCK_TAKEN " (pid %ld, job %.8s)", note.pid,
+                            note.job_id[0] != '\0' ? note.job_id : "?");
     if (rc < 0)
         return cu_error_set(err, rc, "%s: %s", path, strerror(-rc));
     read_note(lock->fd, &note);

@@ -10,6 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* In the message about a mount that another job has. */
+#define CU_LOCK_TAKEN "already running on this mount"
+
 struct cu_lock {
     int fd; /* -1: not held */
     char path[CU_PATH_MAX];

@@ -275,6 +275,27 @@ END
     run -0 on node3 cat "$mount/etc/hostname"
 }
 
+@test "the mount is another launch host's: the command that the message names stops it, and the launch succeeds" {
+    local hint at where
+    # A mount of the user's choice, whose name a shell must not see as it is, and the usual one.
+    for where in "/tmp/root/a b's" ""; do
+        at=(${where:+-v "$where"})
+        on node4 env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BIN/launch_copper.sh" -H node1,node2 "${at[@]}"
+        run -1 launch -H "$nodes" "${at[@]}"
+        [[ $output == *"copper: node2: already running on this mount (pid "*", job "*")"* ]]
+        hint=$(sed -n 's/^copper: another job has the mount on 2 hosts; .*: stop_copper\.sh/stop_copper.sh/p' <<<"$output")
+        echo "$hint"
+        [[ $hint == *"-H 'node[1-2]'" ]]
+        run -0 on node2 cat "${where:-$mount}/etc/hostname"
+        run -0 on login env COPPER_RSH="$CLUSTER_BIN/rsh" PATH="$COPPER_BIN:$PATH" sh -c "$hint"
+        [ "$output" = "copper: stopped on 2 nodes" ]
+        run -0 launch -H "$nodes" "${at[@]}"
+        run -0 stop "${at[@]}"
+        on node4 sh -c 'rm -f /tmp/copper-0/*.job'
+        nothing_left
+    done
+}
+
 # not_all_ready NODE: the death of a node has reached the root.
 not_all_ready() {
     [[ $(copper "$1" status --all) == *", 3 of 4 nodes ready"* ]]

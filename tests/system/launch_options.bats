@@ -32,6 +32,26 @@ in_job() {
     on login sh -c 'cat /tmp/copper-0/*.job' | sed -n "s/^$1 //p"
 }
 
+@test "a job of 10,624 hosts: a time limit by their number unless -s is given, and a text below 1 KiB" {
+    local count seconds path
+    # made HOST-LIST [ARGUMENT...]: the job for them, in $path
+    made() {
+        path=$(echo "$1" | COPPER_RUN_DIR=$BATS_TEST_TMPDIR/run "$COPPER_BIN/copper" job create \
+            -v /tmp/root/many "${@:2}")
+    }
+    while read -r count seconds; do
+        made "frontier[00001-$(printf %05d "$count")]"
+        grep -qx "ready_timeout_s $seconds" "$path"
+        rm "$path"
+    done <<<$'1 20\n99 20\n100 21\n9408 114\n10624 126'
+    made 'frontier[00001-10624]' -s 33
+    grep -qx "ready_timeout_s 33" "$path"
+    [ "$(stat -c %s "$path")" -lt 1024 ]
+    grep -q 'frontier\[00001-10624\]' "$path"
+    grep -qx 'hosts 10624' "$path"
+    rm "$path"
+}
+
 @test "-d, -l: log files in the directory, at the level" {
     launch -H node1,node2 -d "$CLUSTER_DIR/home/t" -l 1
     stop

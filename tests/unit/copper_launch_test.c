@@ -375,7 +375,7 @@ static void test_what_was_never_begun_with_is_untouched(void **state)
     } cases[] = {
         {"echo begins; echo 'n1 + '; echo 'n2 ? '; echo 'n3 1 lost'", {false, false, false, true}},
         {"echo begins; exit 1", {true, true, true, true}},
-        {"echo 'n1 1 lost'", {false, false, false, false}},          /* it does not tell */
+        {"echo 'n1 1 lost'", {false, false, false, false}},           /* it does not tell */
         {"echo begins; kill -KILL $$", {false, false, false, false}}, /* it may have known more */
     };
     struct cu_hosts hosts;

@@ -451,6 +451,23 @@ in_job() {
     nothing_left
 }
 
+@test "the node of the job's session dies: the others serve on, the epilogue leaves them, stop_copper.sh -H ends them" {
+    mkfifo "$CLUSTER_DIR/home/end"
+    # shellcheck disable=SC2016
+    in_job 4.server node1 '"$0" -H node1,node2,node3 && read -r _ <"$1"' "$COPPER_BIN/launch_copper.sh" \
+        "$CLUSTER_DIR/home/end" >"$BATS_TEST_TMPDIR/first" 3>&- &
+    until_true grep -q "3 nodes ready" "$BATS_TEST_TMPDIR/first"
+    "$CLUSTER_BIN/cluster" kill "$CLUSTER_DIR" node1
+    rm "$CLUSTER_DIR/home/end"
+    run -0 on node3 cat "$mount/etc/hostname"
+    run -0 on node3 "$COPPER_BIN/copper" epilogue root
+    [[ $output == *"copper: $mount: its daemon (pid "*") lives, left alone"* ]]
+    run -0 stop -H node2,node3
+    [ "$output" = "copper: stopped on 2 nodes" ]
+    traceless node2 node3
+    "$CLUSTER_BIN/cluster" restart "$CLUSTER_DIR" node1
+}
+
 @test "copper epilogue takes away what is dead, and nothing that lives" {
     # shellcheck disable=SC2016
     local words='COPPER_RSH=$1/rsh $2/launch_copper.sh -H node1,node2 -v $3'

@@ -14,7 +14,7 @@ slurm_main() {
     case $verb in
     up) slurm_up "$@" ;;
     down) slurm_down ;;
-    *) die "slurm up DIR [NAME=VALUE...], slurm down DIR" ;;
+    *) die "slurm up DIR [--names PREFIX] [NAME=VALUE...], slurm down DIR" ;;
     esac
 }
 
@@ -24,9 +24,26 @@ slurm_on() {
     (enter "$node" root keep "$@")
 }
 
+# slurm_nodes PREFIX: what slurm.conf says of the nodes. With a prefix, Slurm calls them by names that no
+# name service knows, and has their addresses.
+slurm_nodes() {
+    local node rest="CPUs=4 RealMemory=1000 State=UNKNOWN"
+    if [ -z "$1" ]; then
+        echo "NodeName=$(paste -sd, "$dir/hosts") $rest"
+        return
+    fi
+    while IFS= read -r node; do
+        echo "NodeName=$1$node NodeHostName=$node NodeAddr=$(address_of "$(interface_of "$node")") $rest"
+    done <"$dir/hosts"
+}
+
 slurm_write_config() {
-    local nodes track=proctrack/cgroup
-    nodes=$(paste -sd, "$dir/hosts")
+    local nodes track=proctrack/cgroup called=
+    if [ "${1:-}" = --names ]; then
+        called=$2
+        shift 2
+    fi
+    nodes=$(sed "s/^/$called/" "$dir/hosts" | paste -sd,)
     [ -e "$slurm_cgroup_root/tasks" ] || track=proctrack/linuxproc
     mkdir -p "$dir/slurm/log" "$dir/slurm/state"
     head -c 1024 /dev/urandom >"$dir/slurm/munge.key"
@@ -57,7 +74,7 @@ SlurmdLogFile=$dir/slurm/log/slurmd.%n
 SlurmdPidFile=/run/slurmd.pid
 SlurmdSpoolDir=/run/slurmd
 $(printf '%s\n' "$@")
-NodeName=$nodes CPUs=4 RealMemory=1000 State=UNKNOWN
+$(slurm_nodes "$called")
 PartitionName=all Nodes=$nodes Default=YES MaxTime=INFINITE State=UP
 END
 }

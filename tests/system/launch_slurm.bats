@@ -306,3 +306,30 @@ END
     [ "$(grep -c "^node[1-4] $mount$work/env/lib/python3.11/site-packages/mine.py$" <<<"$output")" = 8 ]
     [ "${lines[-1]}" = "copper: stopped on 4 nodes" ]
 }
+
+# The last test: Slurm is another one afterwards.
+@test "Slurm's names are known to no name service: NodeAddr is what hosts are called by, and daemons find themselves" {
+    "$CLUSTER_BIN/cluster" slurm down "$CLUSTER_DIR"
+    "$CLUSTER_BIN/cluster" slurm up "$CLUSTER_DIR" --names slot- 3>&-
+    run -2 on login getent ahosts slot-node1
+    # A node that cannot mount is named as it is called here; then all work, and the stop reaches all.
+    on node2 sh -c 'mkdir -p -m 700 /tmp/root; touch /tmp/root/copper'
+    run -0 batch -N 4 <<'END'
+scontrol show hostnames | xargs
+launch_copper.sh -s 60 && exit 3
+srun -Q -N1 -n1 -w slot-node2 --overlap rm -r /tmp/root
+launch_copper.sh || exit 4
+srun -Q -N4 -n4 --overlap cat /tmp/root/copper/etc/hostname
+copper status --all
+copper stats --nodes
+stop_copper.sh
+END
+    echo "$output"
+    [ "${lines[0]}" = "slot-node1 slot-node2 slot-node3 slot-node4" ]
+    [[ $output == *"copper: 10.77.0.2: "*"/tmp/root/copper"* && $output != *"copper: 10.77.0.3: "* ]]
+    [[ $output == *"copper: 4 nodes ready at $mount in "* ]]
+    [ "$(grep -cx "$(cat /etc/hostname)" <<<"$output")" = 4 ]
+    [[ $output == *"4 of 4 nodes ready"* ]]
+    [ "${lines[-1]}" = "copper: stopped on 4 nodes" ]
+    nothing_left
+}

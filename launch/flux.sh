@@ -9,6 +9,10 @@ parts=$(dirname -- "$(readlink -f -- "$0")")
 # shellcheck source=launch/common.sh
 . "$parts/common.sh"
 
+command -v flux >/dev/null || {
+    echo "- - in a Flux instance, but there is no flux on the PATH: COPPER_LAUNCHER=ssh?"
+    exit 1
+}
 begin "$@"
 shift
 # The rank of the broker on each node, by the node's own name: "3: node4".

@@ -38,6 +38,7 @@ slurm_hosts() {
         [ -n "$list" ] || eval "list=\${SLURM_JOB_NODELIST_PACK_GROUP_$component:-}"
         [ -n "$list" ] || [ "$name" != SLURM_JOB_NODELIST ] || list=${SLURM_NODELIST:-}
         [ -n "$list" ] || fail "$name" "is not set, though SLURM_JOB_ID is: use -H"
+        command -v scontrol >/dev/null || fail SLURM_JOB_ID "is set, but there is no scontrol on the PATH: use -H"
         names=$(scontrol show hostnames "$list") || exit 1
         if getent ahosts "${names%%"$newline"*}" >/dev/null; then
             printf '%s\n' "$names"
@@ -61,6 +62,7 @@ elif [ -n "${PBS_NODEFILE:-}" ]; then
     exec cat -- "$PBS_NODEFILE"
 elif [ -n "${FLUX_JOB_ID:-}${FLUX_URI:-}" ]; then
     # FLUX_URI identifies the Flux instance of the job.
+    command -v flux >/dev/null || fail "FLUX_JOB_ID or FLUX_URI" "is set, but there is no flux on the PATH: use -H"
     exec flux resource list -s all -n -o '{nodelist}'
 elif [ -n "${LSB_JOBID:-}" ]; then
     if [ -n "${LSB_DJOB_HOSTFILE:-}" ]; then

@@ -345,6 +345,46 @@ END
     answers sge PE_HOSTFILE=/x
 }
 
+@test "OAR: oarsh to each host; the job's own COPPER_RSH is used where it is set" {
+    local list=$BATS_TEST_TMPDIR/list
+    stub_nodes
+    stub oarsh <<END
+echo "\$*" >>"$BATS_TEST_TMPDIR/oarsh"
+[ "\$1 \$2" = "-o BatchMode=yes" ] || exit 3
+[ -n "\$OAR_JOB_ID" ] || exit 4
+NODE=\$3
+export NODE
+shift 3
+exec sh -c "\$*"
+END
+    stub ssh <<'END'
+echo "ssh: must not be used" >&2
+exit 255
+END
+    start oar OAR_JOB_ID=1 OAR_NODEFILE=/x
+    echo "$output" "$stderr"
+    [[ $output == *"n1 0 "* && $output == *"n3 0 "* && $output == *"n2 1 copperd: n2: no /dev/fuse"* && $output != *stay* ]]
+    grep -q '^n3 --node n3 COPPER_RUN_DIR=/run/x$' "$BATS_TEST_TMPDIR/ran"
+    for node in n1 n2 n3; do
+        cmp "$BATS_TEST_TMPDIR/job" "$BATS_TEST_TMPDIR/read.$node"
+    done
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/oarsh")" = 3 ]
+    answers oar OAR_JOB_ID=1 OAR_NODEFILE=/x
+    # A launch in a job of OAR goes that way, with the hosts of the job.
+    : >"$BATS_TEST_TMPDIR/oarsh"
+    printf 'n1\nn1\nn2\n' >"$list"
+    run -1 env -i PATH="$stubs:$PATH" OAR_JOB_ID=1 OAR_NODEFILE="$list" COPPER_RUN_DIR="$BATS_TEST_TMPDIR/run" \
+        NODE=n0 "$COPPER_BIN/launch_copper.sh" -v "$BATS_TEST_TMPDIR/m" -s 1 </dev/null
+    [ "$(sed -n 's/^-o BatchMode=yes \(n[0-9]\) .*/\1/p' "$BATS_TEST_TMPDIR/oarsh" | sort -u | xargs)" = "n1 n2" ]
+    [[ $output != *"must not be used"* ]]
+    # What the user has set is used.
+    stub mine <<END
+echo "\$1" >>"$BATS_TEST_TMPDIR/mine"
+END
+    start oar OAR_JOB_ID=1 COPPER_RSH=mine
+    [ "$(sort "$BATS_TEST_TMPDIR/mine" | xargs)" = "n1 n2 n3" ]
+}
+
 @test "a scheduler without its launcher is said to be so; nothing runs on one node instead" {
     local list=$BATS_TEST_TMPDIR/list bare=$BATS_TEST_TMPDIR/bare tool
     printf 'n1\nn2\n' >"$list"
@@ -353,10 +393,19 @@ END
         ln -s "$(command -v "$tool")" "$bare/$tool"
     done
     for words in "LSB_JOBID=1 LSB_MCPU_HOSTS=n1_4_n2_4|neither blaunch nor jsrun" \
-        "JOB_ID=1 SGE_ROOT=/x PE_HOSTFILE=$list|there is no qrsh"; do
+        "JOB_ID=1 SGE_ROOT=/x PE_HOSTFILE=$list|there is no qrsh" \
+        "OAR_JOB_ID=1 OAR_NODEFILE=$list|there is no oarsh" "FLUX_URI=local:///x|there is no flux"; do
         # shellcheck disable=SC2086
         run -1 env -i PATH="$bare" ${words%%|*} COPPER_RUN_DIR="$BATS_TEST_TMPDIR/run" \
             "$COPPER_BIN/launch_copper.sh" -s 5 -H n1,n2 </dev/null
+        echo "$output"
+        [[ $output == *"${words##*|}"* && $output != *ready\ at* ]]
+    done
+    # Neither are there hosts where only the scheduler's own program knows them.
+    for words in "FLUX_URI=local:///x|there is no flux" "FLUX_JOB_ID=1|there is no flux" \
+        "SLURM_JOB_ID=1 SLURM_JOB_NODELIST=n[1-2]|there is no scontrol"; do
+        # shellcheck disable=SC2086
+        run -2 env -i PATH="$bare" ${words%%|*} COPPER_RUN_DIR="$BATS_TEST_TMPDIR/run" "$COPPER_BIN/launch_copper.sh" </dev/null
         echo "$output"
         [[ $output == *"${words##*|}"* && $output != *ready\ at* ]]
     done

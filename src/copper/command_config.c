@@ -35,23 +35,32 @@ static bool is_set(const char *variable)
     return value && value[0] != '\0';
 }
 
+/* Settings that the environment has, too. It goes before the site's file, except that the log
+ * directory is only by default in the run directory that the environment names. */
+static const struct {
+    const char *name, *variable;
+    bool is_default;
+} variables[] = {{"mount", "COPPER_MOUNT", false},
+                 {"learn", "COPPER_LEARN", false},
+                 {"log_dir", "COPPER_RUN_DIR", true}};
+
 static void find_origin(const struct cu_launch_options *options, unsigned i, struct setting *s)
 {
-    const char *variable = strcmp(s->name, "mount") == 0     ? "COPPER_MOUNT"
-                           : strcmp(s->name, "log_dir") == 0 ? "COPPER_RUN_DIR"
-                           : strcmp(s->name, "learn") == 0   ? "COPPER_LEARN"
-                                                             : NULL;
+    bool by_site = (options->by_site & UINT32_C(1) << i) != 0;
 
-    s->from = "default";
+    s->from = by_site ? "site" : "default";
     s->label[0] = '\0';
     if (options->by_word & UINT32_C(1) << i) {
         s->from = "option";
         cu_launch_option_label(s->name, s->label, sizeof(s->label));
-    } else if ((options->by_site & UINT32_C(1) << i) && (!variable || !is_set(variable))) {
-        s->from = "site";
-    } else if (variable && is_set(variable)) {
+        return;
+    }
+    for (size_t v = 0; v < sizeof(variables) / sizeof(variables[0]); v++) {
+        if (strcmp(s->name, variables[v].name) != 0 || !is_set(variables[v].variable) ||
+            (by_site && variables[v].is_default))
+            continue;
         s->from = "environment";
-        snprintf(s->label, sizeof(s->label), "%s", variable);
+        snprintf(s->label, sizeof(s->label), "%s", variables[v].variable);
     }
 }
 
@@ -185,7 +194,7 @@ const struct cu_command cu_command_config = {
     .summary = "Shows each setting of a launch, and where it comes from",
     .details =
         "  --json         for programs; before the launch's options\n"
-        "\nAn option goes before the site's file, that before the environment and the default.\n",
+        "\nAn option goes before the environment, that before the site's file and the default.\n",
     .options = "",
     .run = run,
 };

@@ -106,6 +106,40 @@ print([s["from"] + s["where"] for s in json.load(sys.stdin)["settings"] if s["na
     rm -r "${prefix:?}/etc"
 }
 
+# shellcheck disable=SC2016 # for session
+@test "option, environment, site's file, default: in this order, in copper config and in the launch" {
+    local words launched='for f in /tmp/copper-*/*.job; do sed -n "s/^\(learn\|mount\|log_dir\) /\1=/p" "$f"; stop_copper.sh -v "$(sed -n "s/^mount //p" "$f")" >/dev/null; done'
+    mkdir "$prefix/etc"
+    printf 'learn = of-the-site\nlog_dir = /tmp/alice-logs\n' >"$prefix/etc/copper.conf"
+    # "the environment | the options | the value | where it comes from"
+    while IFS='|' read -r words options value origin; do
+        run -0 session "$prefix" "module load copper && export $words && copper config $options"
+        grep -qE "^${value%%=*} +${value#*=} +$origin( |\$)" <<<"$output"
+        run -0 session "$prefix" "module load copper && export $words && launch_copper.sh $options >/dev/null && { $launched; }"
+        echo "$words, $options:" "$output"
+        grep -qx "$value" <<<"$output"
+    done <<'END'
+X=||learn=of-the-site|site
+COPPER_LEARN=||learn=of-the-site|site
+COPPER_LEARN=mine||learn=mine|environment COPPER_LEARN
+COPPER_LEARN=mine|--learn given|learn=given|option --learn
+X=||mount=/tmp/alice/copper|default
+COPPER_MOUNT=/tmp/alice/own||mount=/tmp/alice/own|environment COPPER_MOUNT
+COPPER_MOUNT=/tmp/alice/own|-v /tmp/alice/given|mount=/tmp/alice/given|option -v
+COPPER_RUN_DIR=/tmp/copper-alice-run||log_dir=/tmp/alice-logs|site
+COPPER_RUN_DIR=/tmp/copper-alice-run|-d /tmp/alice-more|log_dir=/tmp/alice-more|option -d
+END
+    rm "$prefix/etc/copper.conf"
+    run -0 session "$prefix" 'module load copper && COPPER_RUN_DIR=/tmp/run-alice copper config'
+    grep -qE '^log_dir +/tmp/run-alice/logs +environment COPPER_RUN_DIR$' <<<"$output"
+    # The mount is nothing for the file.
+    echo 'mount = /tmp/x' >"$prefix/etc/copper.conf"
+    run -2 session "$prefix" 'module load copper && copper config'
+    [ "$output" = "copper: $prefix/etc/copper.conf:1: mount: stands in the environment, as COPPER_MOUNT" ]
+    rm -r "${prefix:?}/etc"
+    traceless node1
+}
+
 @test "what copper run loads is found where it was installed" {
     # shellcheck disable=SC2016 # of the shell there
     run -0 session "$prefix" 'module load copper && launch_copper.sh >/dev/null &&

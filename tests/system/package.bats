@@ -12,7 +12,7 @@ setup_file() {
 }
 
 teardown_file() {
-    ! mountpoint -q "$work/root" || umount "$work/root/root" "$work/root"
+    ! mountpoint -q "$work/root" || umount "$work/root"
 }
 
 setup() {
@@ -71,22 +71,63 @@ names() {
     [ "$output" = "stage stats status" ]
 }
 
-@test "the .deb in a Debian of its own: installed, launched, imported from, stopped, purged, nothing left" {
-    local root=$work/root site depends proxy=
+# debian_of_mirror ROOT PACKAGE,...: the least system, and the packages.
+debian_of_mirror() {
+    local site proxy=
     site=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' | head -n 1)
-    depends=$(dpkg-deb -f "${deb[0]}" Depends | sed 's/([^)]*)//g; s/ //g')
     eval "$(apt-config shell proxy Acquire::http::Proxy)"
     [ -z "$proxy" ] || export http_proxy=$proxy https_proxy=$proxy
-    if ! debootstrap --variant=minbase --include="python3-minimal,$depends" "$(. /etc/os-release && echo "$VERSION_CODENAME")" \
-        "$root" "$site" >"$work/debootstrap.log" 2>&1; then
-        # Only apt may know the way to a mirror: then a copy of this machine's own system, in memory.
+    # As where there is none, to see the other way.
+    [ -z "${COPPER_TEST_NO_MIRROR:-}" ] || return 1
+    debootstrap --variant=minbase --include="$2" "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$1" "$site"
+}
+
+# debian_of_packages ROOT PACKAGE...: the same where only apt knows the way to a mirror, or nobody does: the files
+# of those packages that debootstrap would install, as they are on this machine, in memory. A package that is not
+# named is not there, so one that the .deb needs and does not name is missed.
+debian_of_packages() {
+    local root=$1 names name
+    shift
+    rm -rf --one-file-system "$root"
+    mkdir "$root"
+    mount -t tmpfs -o mode=755 tmpfs "$root"
+    # All that is essential or required, and what those and the named ones depend on.
+    names=$(dpkg-query -W -f '${Package} ${Essential} ${Priority}\n' | awk '$2 == "yes" || $NF == "required" { print $1 }')
+    # shellcheck disable=SC2086 # words
+    names=$(apt-cache depends --recurse --installed --no-recommends --no-suggests --no-conflicts --no-breaks \
+        --no-replaces --no-enhances $names "$@" | sed -n 's/^\([a-z0-9][^ :]*\)$/\1/p' | sort -u)
+    mkdir -p "$root"/{dev,proc,sys,tmp,root,home,run,srv,opt,etc,usr/{bin,sbin,lib,lib32,lib64,libx32},var/lib/dpkg/info,var/lib/dpkg/updates,var/lib/dpkg/triggers}
+    for name in $names; do
+        # Also virtual ones are among the names.
+        dpkg-query -L "$name" 2>/dev/null || continue
+        echo "$name" >>"$root/installed"
+    done | sed -n 's|^/||p' | sort -u >"$work/files"
+    # Links that no package owns: those of the merged /usr, and alternatives.
+    (cd / && find bin sbin lib* -maxdepth 0 -type l && find etc/alternatives -type l && find usr/bin usr/sbin -type l -lname '/etc/alternatives/*') >"$work/links"
+    tar -C / --no-recursion -T "$work/links" -cf - | tar -C "$root" -xf -
+    tar -C / --no-recursion --ignore-failed-read --exclude=copper -T "$work/files" -cf - 2>/dev/null | tar -C "$root" --keep-directory-symlink -xf -
+    cp /etc/passwd /etc/group /etc/shadow /etc/login.defs "$root/etc/"
+    # What dpkg itself knows: these packages.
+    awk -v names="$root/installed" 'BEGIN { while ((getline name <names) > 0) is[name]; RS = ""; ORS = "\n\n" }
+        { split($0, line, "\n"); sub(/^Package: /, "", line[1]) } line[1] in is' /var/lib/dpkg/status >"$root/var/lib/dpkg/status"
+    while IFS= read -r name; do
+        for name in /var/lib/dpkg/info/"$name".* /var/lib/dpkg/info/"$name":*; do
+            [ ! -e "$name" ] || cp "$name" "$root/var/lib/dpkg/info/"
+        done
+    done <"$root/installed"
+    cp /var/lib/dpkg/info/format "$root/var/lib/dpkg/info/"
+    chroot "$root" /sbin/ldconfig
+}
+
+@test "the .deb in a Debian of its own: installed, launched, imported from, stopped, purged, nothing left" {
+    local root=$work/root depends
+    depends=$(dpkg-deb -f "${deb[0]}" Depends | sed 's/([^)]*)//g; s/ //g')
+    if debian_of_mirror "$root" "python3-minimal,$depends" >"$work/debootstrap.log" 2>&1; then
+        echo "# a Debian from the mirror, with debootstrap" >&3
+    else
         tail -n 3 "$work/debootstrap.log"
-        rm -rf --one-file-system "$root"
-        mkdir "$root"
-        mount -t tmpfs tmpfs "$root"
-        mkdir "$root/upper" "$root/work" "$root/root"
-        mount -t overlay overlay -o "lowerdir=/,upperdir=$root/upper,workdir=$root/work" "$root/root"
-        root=$root/root
+        echo "# a Debian of this machine's packages: debootstrap reaches no mirror" >&3
+        debian_of_packages "$root" python3-minimal ${depends//,/ }
     fi
     cp "${deb[0]}" "$root/copper.deb"
     install -m 755 /dev/stdin "$root/life" <<'END'

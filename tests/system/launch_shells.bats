@@ -150,7 +150,7 @@ log_is_whole() {
 }
 
 @test "-t stdout: with each launcher, the log of all nodes" {
-    local launcher
+    local launcher tool missing=
     settings=(COPPER_MPIEXEC=mpiexec.hydra)
     for launcher in ssh clush pdsh mpiexec prterun; do
         case $launcher in
@@ -210,6 +210,47 @@ without_input() {
         without_input rsh
     fi
     skip_what_is_missing
+}
+
+# login_shell PATH: alice's, on all nodes. The file stays the same: it is mounted there.
+login_shell() {
+    sed "/^alice:/s|[^:]*\$|$1|" "$CLUSTER_DIR/etc/passwd" >"$BATS_TEST_TMPDIR/passwd"
+    cat "$BATS_TEST_TMPDIR/passwd" >"$CLUSTER_DIR/etc/passwd"
+}
+
+@test "login shells that are no POSIX shells: tcsh and fish, also of the nodes that start others" {
+    local shell before parts missing='' view="/tmp/alice/it's a \$HOME!" home=$CLUSTER_DIR/home/alice
+    before=$(sed -n 's/^alice:.*://p' "$CLUSTER_DIR/etc/passwd")
+    # What their start-up files print must not count, either.
+    as_user alice login sh -c 'echo "echo Welcome to the cluster" | tee ~/.cshrc >~/.profile.fish
+        mkdir -p ~/.config/fish && mv ~/.profile.fish ~/.config/fish/config.fish'
+    for shell in tcsh fish; do
+        command -v "$shell" >/dev/null || { missing+=" $shell"; continue; }
+        login_shell "$(command -v "$shell")"
+        # shellcheck disable=SC2016 # of the shell there
+        run -0 as_user alice login ssh node1 "sh -c 'cat /proc/\$PPID/comm'; true"
+        [ "${lines[-1]}" = "$shell" ]
+        for parts in 0 2; do
+            settings=(COPPER_RSH_PARTS=$parts COPPER_RUN_DIR="/tmp/alice-run of $shell")
+            run -0 by ssh launch_copper.sh -H "$nodes" -v "$view"
+            echo "$shell, $parts: $output"
+            [[ $output == "copper: 4 nodes ready at "*" in "* ]]
+            [ "$(as_user alice node4 cat "$view/etc/hostname")" = "$(cat /etc/hostname)" ]
+            run -0 by ssh stop_copper.sh -v "$view"
+            [ "$output" = "copper: stopped on 4 nodes" ]
+        done
+        settings=(X=1)
+        if command -v clush >/dev/null; then
+            run -0 by clush launch_copper.sh -H "$nodes"
+            [[ $output == "copper: 4 nodes ready at "*" in "* ]]
+            run -0 by clush stop_copper.sh
+            [ "$output" = "copper: stopped on 4 nodes" ]
+        fi
+        nothing_left
+    done
+    login_shell "$before"
+    rm -r "$home/.cshrc" "$home/.config"
+    [ -z "$missing" ] || skip "needs$missing; the other shells passed"
 }
 
 @test "a launcher of the site's own, outside the prefix, by path and in copper.conf" {

@@ -68,21 +68,17 @@ static void read_back(const char *shell, const char *word)
     assert_string_equal(got, command);
 }
 
+/* *state: the shell's path. */
 static void words_stay_words(void **state)
 {
-    static const char *const shells[] = {"/bin/sh", "/bin/bash", "/usr/bin/tcsh", "/usr/bin/fish",
-                                         "/usr/bin/zsh"};
-    unsigned tried = 0;
+    const char *shell = *state;
 
-    (void)state;
-    for (size_t k = 0; k < sizeof(shells) / sizeof(shells[0]); k++) {
-        if (access(shells[k], X_OK) != 0)
-            continue; /* sh at least is everywhere */
-        tried++;
-        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-            read_back(shells[k], words[i]);
+    if (access(shell, X_OK) != 0) {
+        print_message("needs %s\n", shell);
+        skip();
     }
-    assert_true(tried > 0);
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        read_back(shell, words[i]);
 }
 
 static void plain_words_stay_as_they_are(void **state)
@@ -97,7 +93,11 @@ static void plain_words_stay_as_they_are(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words_stay_words),
+        {"sh", words_stay_words, NULL, NULL, "/bin/sh"},
+        {"bash", words_stay_words, NULL, NULL, "/bin/bash"},
+        {"tcsh", words_stay_words, NULL, NULL, "/usr/bin/tcsh"},
+        {"fish", words_stay_words, NULL, NULL, "/usr/bin/fish"},
+        {"zsh", words_stay_words, NULL, NULL, "/usr/bin/zsh"},
         cmocka_unit_test(plain_words_stay_as_they_are),
     };
 

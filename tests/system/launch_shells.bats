@@ -253,6 +253,27 @@ login_shell() {
     [ -z "$missing" ] || skip "needs$missing; the other shells passed"
 }
 
+@test "clush with the site's topology.conf: a gateway reaches the other nodes, the login node does not" {
+    command -v clush >/dev/null || skip "needs clush"
+    local home=$CLUSTER_DIR/home/alice
+    local conf=$home/.config/clustershell
+    as_user alice login mkdir -p "$conf"
+    printf '%s\n' '[routes]' 'login: node1' 'node1: node[2-4]' >"$conf/topology.conf"
+    # A gateway of ClusterShell takes no other output for its own.
+    mv "$home/.bashrc" "$BATS_TEST_TMPDIR/rc"
+    cp "$home/.ssh/config" "$BATS_TEST_TMPDIR/config"
+    printf '%s\n' 'Match host node2,node3,node4 exec "[ $(uname -n) = login ]"' 'ProxyCommand false' >>"$home/.ssh/config"
+    run ! as_user alice login ssh node2 true
+    settings=(CLUSTERSHELL_CFGDIR="$conf")
+    works clush
+    run -1 by clush launch_copper.sh -H node1,node2,node9
+    echo "$output"
+    [[ $output == *node9* && $output != *"node1: "* ]]
+    cat "$BATS_TEST_TMPDIR/config" >"$home/.ssh/config"
+    cp "$BATS_TEST_TMPDIR/rc" "$home/.bashrc"
+    rm -r "$home/.config"
+}
+
 @test "a launcher of the site's own, outside the prefix, by path and in copper.conf" {
     local own=$CLUSTER_DIR/home/own prefix=$CLUSTER_DIR/home/sw
     # The example of docs/launchers.md, as it stands there.

@@ -207,6 +207,18 @@ END
     [ -z "$(on login squeue -h)" ]
 }
 
+@test "a script that ends with stop_copper.sh says what was read past the trees because of -M" {
+    dd if=/dev/urandom of="$work/large" bs=1M count=3 status=none
+    run -0 batch -N 2 --copper="-M 1MB" <<END
+srun -n2 sh -c 'wc -c <"\$COPPER_MOUNT$work/large"'
+stop_copper.sh
+END
+    echo "$output"
+    [ "$(grep -cx 3145728 <<<"$output")" = 2 ]
+    [[ $output == *"copper: stopped on 2 nodes"* && $output == *"past the trees, as files above -M: $work/large "* ]]
+    [[ $output == *"; -M "*"B would have avoided this"* ]]
+}
+
 @test "a site switches it on for all, a user off; a script that launches itself has its own options" {
     plugin on
     run -0 batch -N 2 <<END

@@ -435,3 +435,36 @@ for name in names - {"rss_bytes", "cpu_user_ms", "cpu_system_ms"}:
         "$CLUSTER_BIN" "$COPPER_BIN"
     [ "$output" = "copper: stopped on 2 nodes" ]
 }
+
+# A container's runtime binds the view into a root of its own, in namespaces of the user's; here by hand.
+@test "a container of the same user with the view bound in reads it, one of another user does not" {
+    local there=$CLUSTER_DIR/home/image view=/tmp/alice/copper
+    mkdir -p "$there/lib"
+    echo 'word = "read"' >"$there/lib/module.py"
+    run -0 as_user alice login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BIN/launch_copper.sh" -H node1,node2
+    cat >"$there/container" <<'END'
+#!/bin/sh
+# container VIEW COMMAND...: a root that has system programs and the view, and nothing else of the host
+set -eu
+root=$(mktemp -d /tmp/container.XXXXXX) view=$1
+shift
+mount -t tmpfs none "$root"
+mkdir -p "$root/usr" "$root/dev" "$root/tmp" "$root$view"
+for name in bin lib lib64; do ln -s "usr/$name" "$root/$name"; done
+mount --rbind /usr "$root/usr"
+mount --rbind "$view" "$root$view"
+chroot "$root" "$@"
+END
+    chmod 755 "$there/container"
+    run -0 as_user alice node2 unshare --map-root-user --mount "$there/container" "$view" \
+        /usr/bin/env -i PYTHONPATH="$view$there/lib" /usr/bin/python3 -c 'import module, os
+print(module.word, module.__file__, os.path.exists("/etc"), os.path.exists("/home"))'
+    echo "$output"
+    [ "$output" = "read $view$there/lib/module.py False False" ]
+    # root of the node is another user.
+    run -1 on node2 unshare --mount "$there/container" "$view" /usr/bin/cat "$view/etc/hostname"
+    [[ $output == *"$view"*"Permission denied" ]]
+    run -0 as_user alice login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BIN/stop_copper.sh"
+    [ "$output" = "copper: stopped on 2 nodes" ]
+    on node2 sh -c 'rm -rf --one-file-system /tmp/container.*'
+}

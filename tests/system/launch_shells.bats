@@ -150,7 +150,7 @@ log_is_whole() {
 }
 
 @test "-t stdout: with each launcher, the log of all nodes" {
-    local launcher tool missing=
+    local launcher
     settings=(COPPER_MPIEXEC=mpiexec.hydra)
     for launcher in ssh clush pdsh mpiexec prterun; do
         case $launcher in
@@ -219,19 +219,19 @@ login_shell() {
 }
 
 @test "login shells that are no POSIX shells: tcsh and fish, also of the nodes that start others" {
-    local shell before parts missing='' view="/tmp/alice/it's a \$HOME!" home=$CLUSTER_DIR/home/alice
+    local shell before parts view="/tmp/alice/it's a \$HOME!" home=$CLUSTER_DIR/home/alice
     before=$(sed -n 's/^alice:.*://p' "$CLUSTER_DIR/etc/passwd")
     # What their start-up files print must not count, either.
     as_user alice login sh -c 'echo "echo Welcome to the cluster" | tee ~/.cshrc >~/.profile.fish
         mkdir -p ~/.config/fish && mv ~/.profile.fish ~/.config/fish/config.fish'
     for shell in tcsh fish; do
-        command -v "$shell" >/dev/null || { missing+=" $shell"; continue; }
+        there_is "$shell" || continue
         login_shell "$(command -v "$shell")"
         # shellcheck disable=SC2016 # of the shell there
         run -0 as_user alice login ssh node1 "sh -c 'cat /proc/\$PPID/comm'; true"
         [ "${lines[-1]}" = "$shell" ]
         for parts in 0 2; do
-            settings=(COPPER_RSH_PARTS=$parts COPPER_RUN_DIR="/tmp/alice-run of $shell")
+            settings=(COPPER_RSH_PARTS="$parts" COPPER_RUN_DIR="/tmp/alice-run of $shell")
             run -0 by ssh launch_copper.sh -H "$nodes" -v "$view"
             echo "$shell, $parts: $output"
             [[ $output == "copper: 4 nodes ready at "*" in "* ]]
@@ -250,7 +250,7 @@ login_shell() {
     done
     login_shell "$before"
     rm -r "$home/.cshrc" "$home/.config"
-    [ -z "$missing" ] || skip "needs$missing; the other shells passed"
+    skip_what_is_missing
 }
 
 @test "clush with the site's topology.conf: a gateway reaches the other nodes, the login node does not" {

@@ -469,7 +469,7 @@ print([ctypes.CDLL(None).sigqueue(os.getpid(), signal.SIGRTMIN, None) for i in r
 }
 
 @test "copper path and copper env" {
-    local mount=/tmp/alice/copper shell missing=
+    local mount=/tmp/alice/copper shell
     run -0 as_user alice node1 env -C "$WORK/pfs" "$COPPER_BUILD/copper" path "$env/bin/tool-link" "$mount$env/bin" project
     [ "$output" = "$(printf '%s\n' "$mount$env/bin/tool" "$env/bin" "$mount$WORK/pfs/project")" ]
     run -1 as_user alice node1 "$COPPER_BUILD/copper" path /nowhere

@@ -212,19 +212,21 @@ no_shells() {
 }
 
 @test "a remote shell that fails once is tried once more, and not a third time" {
-    touch "$CLUSTER_DIR/home/fails"
-    chmod 666 "$CLUSTER_DIR/home/fails"
-    rsh_where '"login node2 copperd "*) [ -s '"$CLUSTER_DIR/home/fails"' ] || {
-    echo once >'"$CLUSTER_DIR/home/fails"'; echo "ssh: connect to host node2 port 22: Connection refused" >&2; exit 255; } ;;
-"login node3 copperd "*) [ -e '"$CLUSTER_DIR/home/fails"' ] || { echo "Connection closed" >&2; exit 255; } ;;'
+    local once=$CLUSTER_DIR/home/once broken=$CLUSTER_DIR/home/broken
+    : >"$once"
+    chmod 666 "$once"
+    rsh_where '"login node2 copperd "*) [ -s '"$once"' ] || {
+    echo x >'"$once"'; echo "ssh: connect to host node2 port 22: Connection refused" >&2; exit 255; } ;;
+"login node3 copperd "*) [ ! -e '"$broken"' ] || { echo "Connection closed" >&2; exit 255; } ;;'
     run -0 --separate-stderr on login env COPPER_RSH="$rsh" COPPER_RSH_PARTS=0 "$COPPER_BIN/launch_copper.sh" -H "$nodes"
     [[ $output =~ ^"copper: 6 nodes ready at $mount in "[0-9.]+" s"$ ]]
     [ -z "$stderr" ]
     [ "$(called login node2) $(called login node3)" = "2 1" ]
     run -0 stop
-    rm "$CLUSTER_DIR/home/fails"
     : >"$calls"
+    touch "$broken"
     run -1 on login env COPPER_RSH="$rsh" COPPER_RSH_PARTS=0 "$COPPER_BIN/launch_copper.sh" -H "$nodes"
+    rm "$broken"
     [[ $output == *"copper: node3: no answer from rsh: Connection closed"* ]]
     [ "$(grep -c '^login node3 copperd ' "$calls")" = 2 ]
 }

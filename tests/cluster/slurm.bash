@@ -5,6 +5,8 @@
 # Each node gets a part of the machine's cgroup (v1) tree as its own, so that the slurmd do not
 # share job directories. Without a freezer: proctrack/linuxproc.
 readonly slurm_cgroup_root=/sys/fs/cgroup/freezer
+# The same of the tree that confines jobs to their cores.
+readonly slurm_cpuset_root=/sys/fs/cgroup/cpuset
 
 slurm_main() {
     local verb=$1
@@ -14,7 +16,7 @@ slurm_main() {
     case $verb in
     up) slurm_up "$@" ;;
     down) slurm_down ;;
-    *) die "slurm up DIR [--names PREFIX] [NAME=VALUE...], slurm down DIR" ;;
+    *) die "slurm up DIR [--names PREFIX] [--constrain-cores] [NAME=VALUE...], slurm down DIR" ;;
     esac
 }
 
@@ -24,10 +26,10 @@ slurm_on() {
     (enter "$node" root keep "$@")
 }
 
-# slurm_nodes PREFIX: what slurm.conf says of the nodes. With a prefix, Slurm calls them by names that no
+# slurm_nodes PREFIX CPUS: what slurm.conf says of the nodes. With a prefix, Slurm calls them by names that no
 # name service knows, and has their addresses.
 slurm_nodes() {
-    local node rest="CPUs=4 RealMemory=1000 State=UNKNOWN"
+    local node rest="CPUs=$2 RealMemory=1000 State=UNKNOWN"
     if [ -z "$1" ]; then
         echo "NodeName=$(paste -sd, "$dir/hosts") $rest"
         return
@@ -38,17 +40,28 @@ slurm_nodes() {
 }
 
 slurm_write_config() {
-    local nodes track=proctrack/cgroup called=
-    if [ "${1:-}" = --names ]; then
-        called=$2
-        shift 2
-    fi
+    local nodes track=proctrack/cgroup called='' task=task/none cpus=4
+    mkdir -p "$dir/slurm/log" "$dir/slurm/state"
+    printf 'CgroupPlugin=cgroup/v1\nCgroupAutomount=no\n' >"$dir/slurm/cgroup.conf"
+    while [[ ${1:-} == --* ]]; do
+        case $1 in
+        --names)
+            called=$2
+            shift
+            ;;
+        --constrain-cores)
+            [ -e "$slurm_cpuset_root/tasks" ] || die "slurm up --constrain-cores needs $slurm_cpuset_root"
+            task=task/cgroup cpus=$(nproc)
+            echo ConstrainCores=yes >>"$dir/slurm/cgroup.conf"
+            ;;
+        *) die "slurm up: $1" ;;
+        esac
+        shift
+    done
     nodes=$(sed "s/^/$called/" "$dir/hosts" | paste -sd,)
     [ -e "$slurm_cgroup_root/tasks" ] || track=proctrack/linuxproc
-    mkdir -p "$dir/slurm/log" "$dir/slurm/state"
     head -c 1024 /dev/urandom >"$dir/slurm/munge.key"
     chmod 400 "$dir/slurm/munge.key"
-    printf 'CgroupPlugin=cgroup/v1\nCgroupAutomount=no\n' >"$dir/slurm/cgroup.conf"
     cat >"$dir/slurm/slurm.conf" <<END
 ClusterName=cluster
 SlurmctldHost=login($login_address)
@@ -57,7 +70,7 @@ AuthType=auth/munge
 CredType=cred/munge
 AuthInfo=socket=/run/munge/munge.socket.2
 ProctrackType=$track
-TaskPlugin=task/none
+TaskPlugin=$task
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 SlurmdParameters=config_overrides
@@ -74,18 +87,27 @@ SlurmdLogFile=$dir/slurm/log/slurmd.%n
 SlurmdPidFile=/run/slurmd.pid
 SlurmdSpoolDir=/run/slurmd
 $(printf '%s\n' "$@")
-$(slurm_nodes "$called")
+$(slurm_nodes "$called" "$cpus")
 PartitionName=all Nodes=$nodes Default=YES MaxTime=INFINITE State=UP
 END
 }
 
 # slurm_start_node NODE: its directories, munged, and slurmd (login: slurmctld).
 slurm_start_node() {
-    local node=$1 cgroup
+    local node=$1 cgroup name
     cgroup=$slurm_cgroup_root/$(basename "$dir")/$node
     if [ "$node" != login ] && [ -e "$slurm_cgroup_root/tasks" ]; then
         mkdir -p "$cgroup"
         slurm_on "$node" mount -n --bind "$cgroup" "$slurm_cgroup_root"
+    fi
+    if [ "$node" != login ] && grep -q ConstrainCores "$dir/slurm/cgroup.conf"; then
+        cgroup=$slurm_cpuset_root/$(basename "$dir")/$node
+        mkdir -p "$cgroup"
+        for name in "$(dirname "$cgroup")" "$cgroup"; do
+            cat "$slurm_cpuset_root/cpuset.cpus" >"$name/cpuset.cpus"
+            cat "$slurm_cpuset_root/cpuset.mems" >"$name/cpuset.mems"
+        done
+        slurm_on "$node" mount -n --bind "$cgroup" "$slurm_cpuset_root"
     fi
     # shellcheck disable=SC2016
     slurm_on "$node" /bin/sh -ec '
@@ -139,7 +161,9 @@ slurm_down() {
             [ -z "$pids" ] || "$2" wait 20 $pids
             umount -n /etc/slurm
             umount -n "$1" 2>/dev/null
-            rm -rf /run/munge /run/slurmd' sh "$slurm_cgroup_root" "$here/keeper" || true
+            ! grep -q ConstrainCores "$4" || umount -n "$3" 2>/dev/null
+            rm -rf /run/munge /run/slurmd' sh "$slurm_cgroup_root" "$here/keeper" "$slurm_cpuset_root" \
+            "$dir/slurm/cgroup.conf" || true
     done < <(cat "$dir/hosts"; echo login)
     slurm_clean
     rm -rf "$dir/slurm"
@@ -147,7 +171,9 @@ slurm_down() {
 
 # The cgroups of the nodes, once no process is in them.
 slurm_clean() {
-    local top
-    top=$slurm_cgroup_root/$(basename "$dir")
-    [ ! -d "$top" ] || find "$top" -depth -type d -exec rmdir {} \; 2>/dev/null || true
+    local root top
+    for root in "$slurm_cgroup_root" "$slurm_cpuset_root"; do
+        top=$root/$(basename "$dir")
+        [ ! -d "$top" ] || find "$top" -depth -type d -exec rmdir {} \; 2>/dev/null || true
+    done
 }

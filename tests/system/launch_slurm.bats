@@ -307,7 +307,51 @@ END
     [ "${lines[-1]}" = "copper: stopped on 4 nodes" ]
 }
 
-# The last test: Slurm is another one afterwards.
+# The last tests: Slurm is another one afterwards.
+@test "ConstrainCores: -b takes a core that the job owns, one that it does not own is refused" {
+    [ -e /sys/fs/cgroup/cpuset/tasks ] || skip "needs a cpuset hierarchy (cgroup v1)"
+    [ "$(nproc)" -ge 2 ] || skip "needs two cores"
+    "$CLUSTER_BIN/cluster" slurm down "$CLUSTER_DIR"
+    "$CLUSTER_BIN/cluster" slurm up "$CLUSTER_DIR" --constrain-cores 3>&-
+    cat >"$work/allowed" <<'END'
+#!/bin/sh
+# allowed WORD: the cores of each node's daemon
+srun -Q -N "$SLURM_NNODES" -n "$SLURM_NNODES" --overlap sh -c 'sed -n "s/^Cpus_allowed_list:[[:space:]]*/$1 /p" \
+    "/proc/$("$0" | head -n 1)/status"' "$CLUSTER_BIN/daemons" "$1"
+END
+    chmod +x "$work/allowed"
+    run -0 batch -N 2 -n 2 -c 1 <<END
+own=\$(sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status)
+echo "own \$own"
+launch_copper.sh -b \$((1 - own)) && exit 3
+launch_copper.sh -b "\$own" || exit 4
+$work/allowed given
+stop_copper.sh
+launch_copper.sh || exit 5
+$work/allowed default
+srun -Q -N2 -n2 --overlap cat /tmp/root/copper/etc/hostname
+stop_copper.sh
+END
+    echo "$output"
+    own=$(sed -n 's/^own //p' <<<"$output")
+    [[ $own == [0-9]* && $own != *[-,]* ]]
+    for node in node1 node2; do
+        [[ $output == *"copper: $node: -b: this process may not run on these cores: "* ]]
+    done
+    [ "$(grep -cx "given $own" <<<"$output") $(grep -cx "default $own" <<<"$output")" = "2 2" ]
+    [ "$(grep -cx "$(cat /etc/hostname)" <<<"$output")" = 2 ]
+    [ "$(grep -cx "copper: stopped on 2 nodes" <<<"$output")" = 2 ]
+    # A step for one core only would have the first one of the job; -b reaches the last one, too.
+    run -0 batch -N 1 -n 1 -c 2 <<END
+launch_copper.sh -b 1 || exit 4
+$work/allowed given
+stop_copper.sh
+END
+    echo "$output"
+    grep -qx 'given 1' <<<"$output"
+    nothing_left
+}
+
 @test "Slurm's names are known to no name service: NodeAddr is what hosts are called by, and daemons find themselves" {
     "$CLUSTER_BIN/cluster" slurm down "$CLUSTER_DIR"
     "$CLUSTER_BIN/cluster" slurm up "$CLUSTER_DIR" --names slot- 3>&-

@@ -93,11 +93,11 @@ static void plain_words_stay_as_they_are(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        {"sh", words_stay_words, NULL, NULL, "/bin/sh"},
-        {"bash", words_stay_words, NULL, NULL, "/bin/bash"},
-        {"tcsh", words_stay_words, NULL, NULL, "/usr/bin/tcsh"},
-        {"fish", words_stay_words, NULL, NULL, "/usr/bin/fish"},
-        {"zsh", words_stay_words, NULL, NULL, "/usr/bin/zsh"},
+        cmocka_unit_test_prestate(words_stay_words, "/bin/sh"),
+        cmocka_unit_test_prestate(words_stay_words, "/bin/bash"),
+        cmocka_unit_test_prestate(words_stay_words, "/usr/bin/tcsh"),
+        cmocka_unit_test_prestate(words_stay_words, "/usr/bin/fish"),
+        cmocka_unit_test_prestate(words_stay_words, "/usr/bin/zsh"),
         cmocka_unit_test(plain_words_stay_as_they_are),
     };
 

@@ -8,8 +8,7 @@
 
 #include <stdbool.h>
 
-/* Reads the casefold attribute of the directory open at fd (ext4, f2fs, tmpfs).
- * */
+/* Reads the casefold attribute of the directory open at fd (ext4, f2fs, tmpfs). */
 bool cu_casefold_flag(int fd);
 /* Tries it with a name of its listing (proto/dir.h; NULL: empty), written in the other case. 1: it
  * is found; 0: it is not; -ENODATA: no name to try with, or no answer. One lstat(2). */

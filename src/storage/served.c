@@ -39,6 +39,7 @@ enum found { NOT_TRIED, FOUND_NO, FOUND_YES };
 /* The results of tests on a file system. */
 struct probe {
     dev_t dev;
+    uint64_t made_of;      /* the mount's: see made_of */
     enum found folds;      /* case is not told apart */
     enum found unnumbered; /* files show devices of their own */
 };
@@ -125,20 +126,32 @@ static struct cu_served_table *table_new(const struct cu_served *served)
     return table;
 }
 
-/* Test results are kept as long as the device is mounted: afterwards its number may be given to
- * another one.
- * */
+/* What tells file systems apart that got the same device number one after the other. */
+static uint64_t made_of(const struct cu_mountinfo *info)
+{
+    uint64_t hash = cu_hash_seeded(info->type, strlen(info->type), 0);
+
+    hash = cu_hash_seeded(info->source, strlen(info->source), hash);
+    return cu_hash_seeded(info->options, strlen(info->options), hash);
+}
+
+/* The number of a device that is gone may be another one's at once. What is known of inode numbers
+ * holds for what the table says to be the same; case, one lstat(2), is tried again. */
 static void drop_probes(struct cu_served *served)
 {
+    const struct cu_fsmap *map = served->table->map;
     size_t kept = 0;
 
     for (size_t i = 0; i < served->probe_count; i++) {
+        struct probe probe = served->probes[i];
         bool there = false;
 
-        for (size_t k = 0; k < cu_fsmap_count(served->table->map) && !there; k++)
-            there = cu_fsmap_at(served->table->map, k)->info.dev == served->probes[i].dev;
-        if (there)
-            served->probes[kept++] = served->probes[i];
+        probe.folds = NOT_TRIED;
+        for (size_t k = 0; k < cu_fsmap_count(map) && !there; k++)
+            there = cu_fsmap_at(map, k)->info.dev == probe.dev &&
+                    made_of(&cu_fsmap_at(map, k)->info) == probe.made_of;
+        if (there && probe.unnumbered != NOT_TRIED)
+            served->probes[kept++] = probe;
     }
     served->probe_count = kept;
     for (unsigned i = 0; i < ROOTS_MAX; i++) {
@@ -269,11 +282,15 @@ bool cu_served_shows(struct cu_served *served, const char *path, size_t len)
     return shows;
 }
 
-/* With the mutex. NULL: out of memory, and it is tried again. */
-static struct probe *probe_for(struct cu_served *served, dev_t dev)
+/* With the mutex. NULL: no memory, or mounts have changed since: it is tried again. */
+static struct probe *probe_for(struct cu_served *served, const struct cu_served_place *place)
 {
-    struct probe *probe = probe_of(served, dev), *larger;
+    struct probe *probe, *larger;
 
+    update(served);
+    if (place->table != served->table)
+        return NULL;
+    probe = probe_of(served, place->mount->info.dev);
     if (probe)
         return probe;
     larger = realloc(served->probes, (served->probe_count + 1) * sizeof(*larger));
@@ -281,7 +298,7 @@ static struct probe *probe_for(struct cu_served *served, dev_t dev)
         return NULL;
     served->probes = larger;
     probe = &larger[served->probe_count++];
-    *probe = (struct probe){.dev = dev};
+    *probe = (struct probe){.dev = place->mount->info.dev, .made_of = made_of(&place->mount->info)};
     return probe;
 }
 
@@ -292,7 +309,7 @@ void cu_served_probed(struct cu_served *served, struct cu_served_place *place, b
     if (!place->mount)
         return;
     pthread_mutex_lock(&served->mutex);
-    probe = probe_for(served, place->mount->info.dev);
+    probe = probe_for(served, place);
     if (probe && probe->folds == NOT_TRIED)
         probe->folds = folds ? FOUND_YES : FOUND_NO;
     pthread_mutex_unlock(&served->mutex);
@@ -309,7 +326,7 @@ void cu_served_try_numbers(struct cu_served *served, struct cu_served_place *pla
     /* Without a file nothing is known, and paths are always right. */
     unnumbered = cu_devprobe_try(place->map, place->mount) != 0;
     pthread_mutex_lock(&served->mutex);
-    probe = probe_for(served, place->mount->info.dev);
+    probe = probe_for(served, place);
     if (probe && probe->unnumbered == NOT_TRIED)
         probe->unnumbered = unnumbered ? FOUND_YES : FOUND_NO;
     if (probe) /* of two threads that tried, the first one decides */

@@ -80,7 +80,7 @@ bool cu_served_strays(const struct cu_served_place *place, dev_t dev, const char
 uint64_t cu_served_entry_number(const struct cu_served_place *place, const char *name,
                                 size_t name_len, const struct stat *st);
 /* For traits with CU_FS_PROBE: notes the result of the test, whether names of this file system are
- * case-sensitive. Kept as long as it is mounted. */
+ * case-sensitive. Kept until something is mounted or unmounted. */
 void cu_served_probed(struct cu_served *served, struct cu_served_place *place, bool folds);
 /* For traits with CU_FS_PROBE_NUMBERS: tries it, and sets CU_FS_UNNUMBERED or not, for as long as
  * the file system is mounted. Called before numbers are asked for; may block. */

@@ -38,7 +38,7 @@ static int group_setup(void **state)
     (void)state;
     if (!mkdtemp(top) || unshare(CLONE_NEWNS) ||
         mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) || mkdir(at("/a"), 0755) ||
-        mkdir(at("/b"), 0755) || mkdir(at("/p"), 0755))
+        mkdir(at("/b"), 0755) || mkdir(at("/p"), 0755) || mkdir(at("/o"), 0755))
         return -1;
     served = cu_served_create("/", "/nowhere:partial");
     return served ? 0 : -1;
@@ -54,6 +54,8 @@ static int group_teardown(void **state)
     rmdir(at("/a"));
     rmdir(at("/b"));
     rmdir(at("/p"));
+    umount2(at("/o"), MNT_DETACH);
+    rmdir(at("/o"));
     return rmdir(top);
 }
 
@@ -124,23 +126,62 @@ static void what_is_hidden_is_known_before_it_is_touched(void **state)
     assert_int_equal(number_of(at("/p"), &st, &number), 0);
 }
 
+static unsigned traits_of(const char *path)
+{
+    struct cu_served_place place;
+    unsigned traits;
+
+    cu_served_enter(served, path, strlen(path), &place);
+    traits = place.traits;
+    cu_served_leave(&place);
+    return traits;
+}
+
+static void note(const char *path, bool folds)
+{
+    struct cu_served_place place;
+
+    cu_served_enter(served, path, strlen(path), &place);
+    assert_true(place.traits & CU_FS_PROBE);
+    cu_served_probed(served, &place, folds);
+    assert_int_equal(place.traits & CU_FS_PARTIAL ? 1 : 0, folds);
+    cu_served_leave(&place);
+}
+
+/* On an overlay, of which only a test can tell. False: the kernel has none. */
+static bool mount_overlay(void)
+{
+    char options[256];
+
+    snprintf(options, sizeof(options), "lowerdir=%s/p:%s/b", top, top);
+    return mount("overlay", at("/o"), "overlay", 0, options) == 0;
+}
+
 static void what_was_tried_is_remembered_while_it_is_mounted(void **state)
 {
     struct cu_served_place place;
-    const char *path = "/";
 
     (void)state;
-    cu_served_enter(served, path, 1, &place);
-    if (!(place.traits & CU_FS_PROBE)) { /* what the machine's root is, nobody knows */
-        cu_served_leave(&place);
-        return;
-    }
+    if (!mount_overlay())
+        skip();
+    note(at("/o"), true);
+    assert_int_equal(traits_of(at("/o")) & (CU_FS_PARTIAL | CU_FS_PROBE), CU_FS_PARTIAL);
+    assert_int_equal(traits_of(at("/o/below")) & (CU_FS_PARTIAL | CU_FS_PROBE), CU_FS_PARTIAL);
+    /* Another one gets its device number, and nobody has asked for anything meanwhile. */
+    assert_int_equal(umount(at("/o")), 0);
+    assert_true(mount_overlay());
+    assert_int_equal(traits_of(at("/o")) & (CU_FS_PARTIAL | CU_FS_PROBE), CU_FS_PROBE);
+    note(at("/o"), false);
+    assert_int_equal(traits_of(at("/o")) & (CU_FS_PARTIAL | CU_FS_PROBE), 0);
+    /* What was tried before a change is not noted after it. */
+    cu_served_enter(served, at("/o"), strlen(at("/o")), &place);
+    mount_tmpfs("/b");
     cu_served_probed(served, &place, true);
     assert_true(place.traits & CU_FS_PARTIAL);
     cu_served_leave(&place);
-    cu_served_enter(served, path, 1, &place);
-    assert_true((place.traits & CU_FS_PARTIAL) && !(place.traits & CU_FS_PROBE));
-    cu_served_leave(&place);
+    assert_int_equal(traits_of(at("/o")) & (CU_FS_PARTIAL | CU_FS_PROBE), CU_FS_PROBE);
+    assert_int_equal(umount(at("/b")), 0);
+    assert_int_equal(umount(at("/o")), 0);
 }
 
 static atomic_bool stop;

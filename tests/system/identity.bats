@@ -19,7 +19,11 @@ setup_file() {
     : >"$WORK/docs/empty"
     truncate -s 20M "$WORK/docs/over"
     "$PFS_BIN/pfsemu" --owner $$ --quirk size0 "$WORK/docs" "$WORK/drive" 3>&-
+    # One whose numbers are trusted, by its type.
+    mkdir "$WORK/home" "$WORK/trusted" "$WORK/over" "$WORK/over/lower" "$WORK/over/none" "$WORK/over/seen"
+    "$PFS_BIN/pfsemu" --owner $$ --control "$WORK/trusted.control" "$WORK/home" "$WORK/trusted" 3>&-
     cluster_up -n 4
+    on_all mount -t overlay overlay -o "lowerdir=$WORK/over/lower:$WORK/over/none" "$WORK/over/seen"
     # A chain for each of two trees, so that chunks of a file have two roots.
     # Files over 4 MiB are not asked for as a whole ahead.
     job_up -k 1 -T 2 -M 8M -E 500
@@ -29,7 +33,7 @@ teardown_file() {
     DEATHS_EXPECTED=yes job_down
     pfs_down
     cluster_down
-    [ -z "${WORK:-}" ] || umount "$WORK/source/far" "$WORK/drive"
+    [ -z "${WORK:-}" ] || umount "$WORK/source/far" "$WORK/drive" "$WORK/trusted"
     [ -z "${PFS_NODES:-}" ] || rm -rf --one-file-system "$PFS_NODES"
     work_down
 }
@@ -217,6 +221,61 @@ change_while_read() {
     waits
     copper node1 refresh "$WORK/pfs/$dir"
     [ "$(versions "$leaf/file")" = "version 1" ]
+}
+
+# renumbered COMMAND...: all that may be done with a file before and after the command.
+renumbered() {
+    local how blocks
+    for how in read map; do
+        for blocks in 1900 3000; do
+            change_while_read $how $blocks "$@"
+            [ "$verdict" = "version 1" ]
+        done
+    done
+    # Known, and not open; then asked for again.
+    "$probe" make "$source/file" 1 750
+    "$probe" make "$source/over-M" 1 3000
+    for how in read map read; do
+        [ "$(versions "$leaf/file" $how)" = "version 1" ]
+        [ "$(versions "$leaf/over-M" $how)" = "version 1" ]
+        [ $how = read ] || copper node1 refresh "$top"
+        "$@"
+    done
+}
+
+@test "storage that renumbers inodes at a remount: files stay readable, open or not, mapped or not" {
+    local epoch=0 control=$PFS_CONTROL
+    other_epoch() {
+        local before
+        before=$(stat -c %i "$top")
+        "$PFS_BIN/pfsctl" "$control" quirk ino_epoch=$((++epoch))
+        [ "$(stat -c %i "$top")" != "$before" ]
+    }
+    renumbered other_epoch
+    pfs quirk ino_epoch=0
+    # The same where numbers are trusted.
+    control=$WORK/trusted.control source=$WORK/home top=$WORK/trusted leaf=$MOUNT$WORK/trusted
+    renumbered other_epoch
+}
+
+@test "storage is mounted anew during the job, on some nodes or on all: files stay readable, open or not" {
+    local nodes=node1
+    source=$WORK/over/lower top=$WORK/over/seen leaf=$MOUNT$WORK/over/seen
+    remount() {
+        local node before
+        for node in $nodes; do
+            before=$(on "$node" stat -c %d "$top")
+            # The new one is there before the old one goes, so that it has another device number.
+            on "$node" mount -t overlay overlay -o "lowerdir=$WORK/over/lower:$WORK/over/none" /mnt
+            on "$node" umount -l "$top"
+            on "$node" mount --bind /mnt "$top"
+            on "$node" umount /mnt
+            [ "$(on "$node" stat -c %d "$top")" != "$before" ]
+        done
+    }
+    renumbered remount
+    nodes="node1 node2 node3 node4"
+    renumbered remount
 }
 
 @test "no number of a chunk is cut: a file of 2^63 - 1 bytes" {

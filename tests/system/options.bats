@@ -69,6 +69,74 @@ begin_counting() {
     [ "$(opens /many/1)" = 4 ]
 }
 
+# found NODE NAME: does it exist there, after another name in its directory did not?
+found() {
+    on "$1" test ! -e "$MOUNT$WORK/pfs/many/none" && on "$1" test -e "$MOUNT$WORK/pfs/many/$2"
+}
+
+# job_of_a_site RULES [OPTION...]: a job of programs whose copper.conf says so.
+job_of_a_site() {
+    local prefix=$WORK/prefix
+    [ -d "$prefix" ] || cmake --install "$COPPER_BUILD" --prefix "$prefix" >/dev/null
+    mkdir -p "$prefix/etc"
+    echo "listings = $1" >"$prefix/etc/copper.conf"
+    shift
+    "$CLUSTER_BIN/cluster" hosts "$CLUSTER_DIR" >"$CLUSTER_DIR/job-hosts"
+    on login env COPPER_RSH="$CLUSTER_BIN/rsh" "$prefix/bin/launch_copper.sh" \
+        -H "$CLUSTER_DIR/job-hosts" -v "$MOUNT" -s "$PATIENCE" -k 1 -E 3600000 "$@"
+}
+
+@test "listings in copper.conf, and --listings: whether a name that no listing shows is found" {
+    pfs quirk nocase
+    # By its type (fuse.dfuse) this storage is trusted, though it does not tell case apart.
+    mkdir -p "$WORK/source/many/Dir"
+    job_up -k 1 -E 3600000
+    run found node4 dir
+    [ "$status" = 1 ]
+    job_down
+    # The site knows better: by type, then by path.
+    for rules in fuse.dfuse:partial "fuse.dfuse:trusted,$WORK/pfs:partial"; do
+        job_of_a_site "$rules"
+        for node in node4 node1; do
+            found $node dir
+            found $node DIR
+        done
+        run -0 copper node4 doctor
+        [[ $output == *"$WORK/pfs (fuse.dfuse): may have names that it does not list"* ]]
+        job_down
+    done
+    # The option goes before the file.
+    job_of_a_site fuse.dfuse:partial --listings fuse.dfuse:trusted
+    run found node4 dir
+    [ "$status" = 1 ]
+    run -0 copper node4 doctor
+    [[ $output != *"$WORK/pfs (fuse.dfuse): may have names"* ]]
+    pfs quirk nocase=0
+    rmdir "$WORK/source/many/Dir"
+}
+
+@test "listings = unstamped in copper.conf: a new name is found after -E where stamps stand still" {
+    pfs quirk still_dirs
+    for rules in fuse.dfuse:trusted fuse.dfuse:unstamped; do
+        rm -f "$WORK/source/many/new"
+        job_of_a_site $rules -E 300
+        run on node4 test -e "$MOUNT$WORK/pfs/many/none"
+        run on node4 test -e "$MOUNT$WORK/pfs/many/none2"
+        : >"$WORK/source/many/new"
+        run -0 copper node4 doctor
+        if [ $rules = fuse.dfuse:unstamped ]; then
+            [[ $output == *"$WORK/pfs (fuse.dfuse): may change without a stamp"* ]]
+            until_true on node4 test -e "$MOUNT$WORK/pfs/many/new"
+        else
+            [[ $output != *"$WORK/pfs (fuse.dfuse): may change"* ]]
+        fi
+        job_down
+    done
+    job_up -k 1 # for the end of this test
+    pfs quirk still_dirs=0
+    rm "$WORK/source/many/new"
+}
+
 @test "-m: the cache stays within its bound, and the bytes right" {
     job_up -k 1 -m 16M
     on node4 sh -c "cd '$MOUNT$WORK/pfs' && md5sum --quiet -c '$WORK/sums'"

@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -I
 # SPDX-License-Identifier: BSD-3-Clause
-"""Each test that docs/guarantees.md names exists.
+"""Each test that docs/guarantees.md names exists, and no guarantee stands there twice.
 
 usage: guarantees_test.py TOP
 """
@@ -34,9 +34,15 @@ def exists(name, test, text):
 
 
 named = wrong = 0
+rows = set()
 for line in text.splitlines():
     if not line.startswith("| "):
         continue
+    row = line.split("|")[1].strip()
+    if row in rows and row != "guarantee":
+        wrong += 1
+        print("twice: %s" % row)
+    rows.add(row)
     for name, tests in re.findall(r'`([a-z_]+)`: ((?:"[^"]+"(?:, )?)+)', line):
         for test in re.findall(r'"([^"]+)"', tests):
             named += 1

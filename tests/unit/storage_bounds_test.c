@@ -7,6 +7,18 @@
 
 #define LEVEL 200 /* bytes of a name */
 
+/* lstat(2) of this program: a file whose name ends in "over" has a size that off_t does not hold.
+ */
+int lstat(const char *path, struct stat *st)
+{
+    size_t len = strlen(path);
+    int r = fstatat(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW);
+
+    if (r == 0 && len > 4 && strcmp(path + len - 4, "over") == 0)
+        st->st_size = INT64_MIN + 5;
+    return r;
+}
+
 static const char first_name[] = "system.posix_acl_access";
 
 /* rm takes steps, nftw(3) does not. */
@@ -193,12 +205,32 @@ static void a_list_over_the_bound_leaves_what_the_kernel_asks_for(void **state)
     attr_count = 0;
 }
 
+/* It is never opened: who looks it up gets the errno. */
+static void a_size_that_no_offset_reaches_is_refused(void **state)
+{
+    struct cu_request request = request_of(CU_KIND_ATTR, "/over");
+
+    (void)state;
+    make_file("/over", 5);
+    make_file("/other", 5);
+    assert_int_equal(run(&request), EOVERFLOW);
+    request.flags = CU_WANT_CONTENT;
+    assert_int_equal(run(&request), EOVERFLOW);
+    assert_null(done.value.content);
+    /* Nor is it read by who says that it has such a size. */
+    assert_int_equal(run_chunk("/over", (struct cu_version){.size = (uint64_t)INT64_MAX + 1}, 0),
+                     EOVERFLOW);
+    assert_int_equal(run_kind(CU_KIND_ATTR, "/other"), 0);
+    assert_int_equal(run_kind(CU_KIND_DIR, "/"), 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, tree_setup, bounds_teardown)
     static const struct CMUnitTest tests[] = {
         TEST(long_paths_are_reached_in_steps),
         TEST(an_attribute_too_many_fails_alone),
+        TEST(a_size_that_no_offset_reaches_is_refused),
         TEST(a_list_over_the_bound_leaves_what_the_kernel_asks_for),
     };
 #undef TEST

@@ -102,7 +102,8 @@ change_while_read() {
     wait "$reader" || { cat "$BATS_TEST_TMPDIR/verdict"; return 1; }
     verdict=$(<"$BATS_TEST_TMPDIR/verdict")
     rm -f "$WORK/ready$dir" "$WORK/go$dir" "$source"/*
-    copper node1 refresh "$top"
+    # Of all nodes, but where a test has taken one away.
+    copper "${asked:-node1}" refresh "$top" || [ -n "${asked:-}" ]
     echo "$how of $blocks blocks, $*: $verdict"
 }
 
@@ -344,7 +345,8 @@ assert os.lseek(fd, 0, os.SEEK_HOLE) == os.fstat(fd).st_size' "$drive/$file"
     [[ $status != 0 && $output == *"too large"* ]]
 }
 
-@test "the root dies: files that nodes know stay readable" {
+@test "the root dies: files that nodes know stay readable, and maps" {
+    local how asked=
     "$probe" make "$source/known" 1 750
     "$probe" make "$source/large" 1 3000
     on_all stat "$leaf/known" "$leaf/large" >/dev/null
@@ -357,9 +359,21 @@ assert os.lseek(fd, 0, os.SEEK_HOLE) == os.fstat(fd).st_size' "$drive/$file"
     pfs quirk cut_on=0
     for file in known large cut1 cut2 cut3 cut4; do
         for node in node2 node3 node4; do
-            [ "$(on "$node" "$probe" read "$leaf/$file")" = "version 1" ]
+            for how in map read; do
+                [ "$(on "$node" "$probe" $how "$leaf/$file")" = "version 1" ]
+            done
         done
     done
+    start_daemon node1
+    # One that is mapped when the root dies.
+    until_true parent_is node1 None
+    asked=node2
+    change_while_read map 1900 kill_for_good node1
+    [ "$verdict" = "version 1" ]
+    start_daemon node1
+    until_true parent_is node1 None
+    change_while_read map 3000 kill_for_good node1
+    [ "$verdict" = "version 1" ]
     start_daemon node1
 }
 

@@ -59,7 +59,7 @@ setup_file() {
 }
 
 teardown_file() {
-    job_down
+    DEATHS_EXPECTED=yes job_down
     pfs_down
     cluster_down
     umount "$WORK/storage"/{one,two} "$WORK/storage/kernel"/* 2>/dev/null
@@ -139,7 +139,26 @@ for top in tops:
     until_true copper node4 status >/dev/null
     numbers node4 >"$out/other"
     diff "$out/first" "$out/other"
-    DEATHS_EXPECTED=yes
+}
+
+@test "numbers of two file systems are the same after a root's death, on all other nodes" {
+    local node
+    numbers node4 >"$out/first"
+    # The root of each of the trees, one after the other.
+    for root in node1 node3; do
+        kill_for_good $root
+        run copper node2 refresh "$storage"
+        [[ $output == *"refreshed on 3 nodes"* ]]
+        for node in node1 node2 node3 node4; do
+            [ $node != $root ] || continue
+            numbers $node >"$out/other"
+            diff "$out/first" "$out/other"
+        done
+        start_daemon $root
+        until_true copper $root status >/dev/null
+    done
+    numbers node1 >"$out/other"
+    diff "$out/first" "$out/other"
 }
 
 @test "the view is not found in itself, by another way, and forty readers of it do not hang" {

@@ -227,7 +227,7 @@ imports() {
     as "$1" "$2" env COPPER="$COPPER_BUILD/copper" MOUNT="$3" PYTHONDONTWRITEBYTECODE=1 sh -c '
         i=0
         while [ $i -lt '"$4"' ]; do
-            "$COPPER" run -v "$MOUNT" python3 -c "import ctypes, decimal, json, sqlite3, ssl, tool; print(tool.__file__)" &
+            "$COPPER" run -v "$MOUNT" python3 -c "import ctypes, json, tool; print(tool.__file__)" &
             i=$((i + 1))
         done
         wait'
@@ -243,7 +243,8 @@ imports() {
         # Twice: the kernel forgets access lists when a listing tells it of the files that it has them of.
         run -0 imports $user node1 "$mount" 1
         run -0 imports $user node1 "$mount" 1
-        for count in 1 8 48; do
+        for count in 8 48; do
+            [ $user = alice ] || [ $count = 8 ] || continue # 48 processes take seconds
             before=$(fuse_requests $user node1 "$mount")
             [[ $before == *'"fuse_'* ]]
             run -0 imports $user node1 "$mount" $count

@@ -50,7 +50,7 @@ int cu_cores_bind(const struct cu_cores *chosen)
     union {
         cpu_set_t set;
         unsigned char bytes[CU_CORES_MAX / 8];
-    } mask;
+    } mask, before, bound;
 
     memset(&mask, 0, sizeof(mask));
     for (size_t i = 0; i < chosen->count; i++) {
@@ -58,7 +58,16 @@ int cu_cores_bind(const struct cu_cores *chosen)
             return -ERANGE;
         CPU_SET_S(chosen->cores[i], sizeof(mask), &mask.set);
     }
-    return sched_setaffinity(0, sizeof(mask), &mask.set) < 0 ? -errno : 0;
+    if (sched_getaffinity(0, sizeof(before), &before.set) < 0 ||
+        sched_setaffinity(0, sizeof(mask), &mask.set) < 0)
+        return -errno;
+    /* The kernel leaves out the cores that a cpuset does not have, without an error. */
+    if (sched_getaffinity(0, sizeof(bound), &bound.set) < 0)
+        return -errno;
+    if (CPU_EQUAL_S(sizeof(mask), &mask.set, &bound.set))
+        return 0;
+    (void)sched_setaffinity(0, sizeof(before), &before.set);
+    return -EINVAL;
 }
 
 void cu_cores_text(const struct cu_cores *cores, char *text, size_t size)

@@ -22,7 +22,8 @@ struct cu_cores {
 __attribute__((warn_unused_result)) int cu_cores_choose(const struct cu_cores *wish,
                                                         const char *root, struct cu_cores *chosen,
                                                         struct cu_error *reason);
-/* Binds the calling thread and all that it will start. 0 or -errno. */
+/* Binds the calling thread and all that it will start. 0 or -errno; -EINVAL, and no binding, where
+ * it may not run on all of these cores. */
 __attribute__((warn_unused_result)) int cu_cores_bind(const struct cu_cores *chosen);
 /* "48-51,60" for messages. */
 void cu_cores_text(const struct cu_cores *cores, char *text, size_t size);

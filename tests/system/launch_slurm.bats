@@ -324,6 +324,7 @@ END
 own=\$(sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status)
 echo "own \$own"
 launch_copper.sh -b \$((1 - own)) && exit 3
+launch_copper.sh -b 0,1 && exit 3
 launch_copper.sh -b "\$own" || exit 4
 $work/allowed given
 stop_copper.sh
@@ -336,7 +337,7 @@ END
     own=$(sed -n 's/^own //p' <<<"$output")
     [[ $own == [0-9]* && $own != *[-,]* ]]
     for node in node1 node2; do
-        [[ $output == *"copper: $node: -b: this process may not run on these cores: "* ]]
+        [ "$(grep -c "^copper: $node: -b: this process may not run on these cores: " <<<"$output")" = 2 ]
     done
     [ "$(grep -cx "given $own" <<<"$output") $(grep -cx "default $own" <<<"$output")" = "2 2" ]
     [ "$(grep -cx "$(cat /etc/hostname)" <<<"$output")" = 2 ]

@@ -161,6 +161,42 @@ for top in tops:
     diff "$out/first" "$out/other"
 }
 
+@test "the view is not found in itself from a mount namespace, by whatever path it is reached there" {
+    local propagation
+    mkdir "$storage/there" "$storage/again"
+    echo here >"$storage/there/file"
+    until_true on node1 test -e "$view/there/file"
+    until_true on node1 test -d "$view/again"
+    # Mounts that stay in the namespace, and ones that the others get, the daemon among them.
+    for propagation in private unchanged; do
+        # shellcheck disable=SC2016
+        on node1 timeout "$PATIENCE" unshare --mount --propagation $propagation sh -ec '
+            view=$1 storage=$2
+            mount --bind "$view" "$storage/there"
+            mount --rbind / "$storage/again"
+            # The view by its new name, and by the new name of all; it is the view.
+            [ -d "$storage/there/usr" ] && [ -d "$storage/again$view/usr" ]
+            # Within it there is no other one, by any name.
+            for seen in "$view" "$storage/there" "$storage/again$view" "$storage/again$storage/there"; do
+                [ ! -e "$seen$view" ]
+                [ ! -e "$seen$storage/there/usr" ]
+                [ ! -e "$seen$storage/again$view/usr" ]
+                [ ! -e "$seen$storage/again$storage/there/usr" ]
+            done
+            # Forty readers of what would be a view in the view.
+            for i in $(seq 40); do
+                cat "$view$storage/there$storage/there/usr/lib/os-release" "$view$storage/again$view/etc/passwd" &
+            done 2>/dev/null
+            wait
+            [ "$(find "$view$storage/there" | wc -l)" -le 2 ]
+            # Else what is below goes from everywhere.
+            mount --make-rslave "$storage/again"
+            umount -l "$storage/again"
+            umount "$storage/there"' sh "$MOUNT" "$storage"
+        until_true on node1 test -e "$view/there/file"
+    done
+}
+
 @test "the view is not found in itself, by another way, and forty readers of it do not hang" {
     # It is there, on each node.
     on node1 test -d "$storage/bound/copper-test/mnt/usr"

@@ -21,6 +21,8 @@ setup_file() {
     jumper make "$WORK/source/f6" $((12 << 20))
     jumper make "$WORK/source/f5" $((40 << 20))
     jumper make "$WORK/source/f7" $((4 << 20))
+    jumper library "$WORK/source"
+    jumper make "$WORK/source/plain" $((48 << 20))
     pfs_up --nodes 4 "$WORK/source" "$WORK/pfs"
     cluster_up -n 4
     # node1 is the root; node4 is below node3.
@@ -167,4 +169,34 @@ END
     stats_to "$WORK/after"
     [ "$(figures sum "$WORK/before" "$WORK/after" storage_bytes)" -le $((32 << 20)) ]
     [ "$(figures sum "$WORK/before" "$WORK/after" storage_holes)" = 1 ]
+}
+
+@test "SQLite by key and by index, immutable and read-only: right rows, and hardly more than the pages of them" {
+    local asked mode
+    for mode in immutable=1 mode=ro; do
+        asked=$(through node4 sqlite rows.db "$mode")
+        # What is cached of the first is not fetched again for the second.
+        echo "# $mode: $(fetched) bytes from storage for $asked in pages, of $(stat -c %s "$WORK/source/rows.db")"
+        [ "$(fetched)" -gt 0 ]
+        [ "$(fetched)" -le $((4 * asked)) ]
+        [ "$(fetched)" -le $(($(stat -c %s "$WORK/source/rows.db") / 3)) ]
+    done
+}
+
+@test "members of a zip file in any order: right bytes, and at most what is read ahead at each of them" {
+    local asked
+    # A member of 100 KB is read from its beginning to its end, so the kernel and Copper read on: 2 MiB at
+    # most at each of 12 members and the directory.
+    asked=$(through node4 zip members.zip)
+    echo "# $(fetched) bytes from storage for $asked"
+    [ "$(fetched)" -ge "$asked" ]
+    [ "$(fetched)" -le $((13 * (2 << 20))) ]
+}
+
+@test "a map that is used at random and does not say so fetches at most the window of the kernel around each page" {
+    # 1 MiB where the daemon is root, which may begin and end in the middle of a chunk of 256 KiB.
+    through node4 plain plain 12 9
+    echo "# $(fetched) bytes from storage for 12 pages"
+    [ "$(fetched)" -ge $((12 * 4096)) ]
+    [ "$(fetched)" -le $((12 * 5 * (256 << 10))) ]
 }

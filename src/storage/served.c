@@ -126,7 +126,7 @@ static struct cu_served_table *table_new(const struct cu_served *served)
     return table;
 }
 
-/* What tells file systems apart that got the same device number one after the other. */
+/* Tells file systems apart that got one device number after each other. */
 static uint64_t made_of(const struct cu_mountinfo *info)
 {
     uint64_t hash = cu_hash_seeded(info->type, strlen(info->type), 0);
@@ -196,11 +196,10 @@ struct cu_served *cu_served_create(const char *main, const char *rules)
     }
     served->fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
     update(served);
-    if (served->fd >= 0 && !served->table) {
-        cu_served_destroy(served);
-        return NULL;
-    }
-    return served;
+    if (served->fd < 0 || served->table)
+        return served;
+    cu_served_destroy(served);
+    return NULL;
 }
 
 void cu_served_destroy(struct cu_served *served)

@@ -149,14 +149,13 @@ change_while_read() {
         change_while_read $how 24000 ln "$source/file" "$source/other"
         [ "$verdict" = "version 1" ]
     done
-    for how in read map; do
-        first=2000
-        change_while_read $how 3000 killed_and chmod 640 "$source/file"
-        [ "$verdict" = "version 1" ]
-        first=1
-        change_while_read $how 1900 killed_and ln "$source/file" "$source/other"
-        [ "$verdict" = "version 1" ]
-    done
+    # Once each: a daemon that dies more than five times in a minute is not started again.
+    first=2000
+    change_while_read read 3000 killed_and chmod 640 "$source/file"
+    [ "$verdict" = "version 1" ]
+    first=1
+    change_while_read map 1900 killed_and ln "$source/file" "$source/other"
+    [ "$verdict" = "version 1" ]
 }
 
 @test "a file that is renamed, or below a directory that is, is read on" {

@@ -235,7 +235,7 @@ imports() {
 
 # Names that did not exist are asked for again after -E: an hour here, as a machine may be slow.
 @test "8 and 48 processes import what is warm: Copper is asked for nothing" {
-    local user mount count before file
+    local user mount count before file try
     file=$(echo "$env"/lib/python3.*/site-packages)/tool/__init__.py
     for user in alice root; do
         mount=/tmp/$user/warm
@@ -245,11 +245,15 @@ imports() {
         run -0 imports $user node1 "$mount" 1
         for count in 8 48; do
             [ $user = alice ] || [ $count = 8 ] || continue # 48 processes take seconds
-            before=$(fuse_requests $user node1 "$mount")
-            [[ $before == *'"fuse_'* ]]
-            run -0 imports $user node1 "$mount" $count
-            [ "$(grep -cxF "$file" <<<"$output")" = $count ]
-            diff <(echo "$before") <(fuse_requests $user node1 "$mount")
+            # The kernel may drop a page of its own accord, but not each time.
+            for try in 1 2 3; do
+                before=$(fuse_requests $user node1 "$mount")
+                [[ $before == *'"fuse_'* ]]
+                run -0 imports $user node1 "$mount" $count
+                [ "$(grep -cxF "$file" <<<"$output")" = $count ]
+                ! diff <(echo "$before") <(fuse_requests $user node1 "$mount") || break
+                [ $try -lt 3 ]
+            done
         done
         as_user $user login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/stop_copper.sh" -v "$mount"
     done

@@ -23,6 +23,7 @@ twins() {
     mkfs.ext4 -q "$WORK/one.img"
     mount -o loop "$WORK/one.img" "$WORK/storage/one"
     fill "$WORK/storage/one" one
+    sync -f "$WORK/storage/one" # another namespace may have it mounted, too
     umount "$WORK/storage/one"
     cp "$WORK/one.img" "$WORK/two.img"
     mount -o loop "$WORK/one.img" "$WORK/storage/one"
@@ -357,8 +358,9 @@ found_on() {
 all_numbers() {
     on "$1" /usr/bin/python3 -c '
 import os, sys
+def fail(error): raise error
 for top in sys.argv[1:]:
-    for path, dirs, files in os.walk(top):
+    for path, dirs, files in os.walk(top, onerror=fail):
         for entry in sorted(os.scandir(path), key=lambda e: e.name):
             assert entry.inode() == os.lstat(entry.path).st_ino, entry.path
             print(entry.path, entry.inode())
@@ -380,8 +382,11 @@ for top in sys.argv[1:]:
             mount -t overlay overlay -o "lowerdir=$1/one/layers/a:$1/one/layers/b,xino=off" "$1/single"' \
             sh "$storage" "$i"
     done
-    until_true on node4 test -e "$view/mixed/file"
-    until_true on node4 test -e "$view/single/file"
+    # Who has listed what is above knows of them after -E.
+    for node in node1 node4 node2; do
+        until_true on $node test -e "$view/mixed/file"
+        until_true on $node test -e "$view/single/file"
+    done
     for dir in mixed single; do
         for node in node1 node4 node2; do all_numbers "$node" "$view/$dir" >"$out/$dir.$node"; done
         diff "$out/$dir.node1" "$out/$dir.node4"
@@ -414,6 +419,7 @@ for top in sys.argv[1:]:
     local dev
     dev=$(on node1 findmnt -no SOURCE "$storage/btrfs")
     for node in node2 node3 node4; do on "$node" mount "$dev" "$storage/btrfs"; done
+    for node in node1 node4; do until_true on $node test -e "$view/btrfs/v1/g"; done
     view=$view/btrfs numbers node4 >"$out/first"
     view=$view/btrfs numbers node1 >"$out/other"
     diff "$out/first" "$out/other"

@@ -284,7 +284,9 @@ renumbered() {
     renumbered other_epoch
     pfs quirk ino_epoch=0
     # The same where numbers are trusted.
-    control=$WORK/trusted.control source=$WORK/home top=$WORK/trusted leaf=$MOUNT$WORK/trusted
+    control=$WORK/trusted.control source=$WORK/home/$dir top=$WORK/trusted/$dir leaf=$MOUNT$WORK/trusted/$dir
+    mkdir "$source"
+    until_true on node4 test -d "$leaf"
     renumbered other_epoch
 }
 

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 struct cu_buf *cu_buf_new(size_t capacity)
@@ -34,6 +35,26 @@ struct cu_buf *cu_buf_copy(const void *bytes, size_t size)
     if (buf && size > 0)
         memcpy(buf->data, bytes, size);
     return buf;
+}
+
+int cu_buf_room(struct cu_buf **buf, size_t size, size_t start)
+{
+    size_t used = *buf ? (*buf)->size : 0, capacity = used > 0 ? 2 * used : start;
+    struct cu_buf *larger;
+
+    if (*buf && size <= (*buf)->capacity - used)
+        return 0;
+    if (size > SIZE_MAX - used)
+        return -ENOMEM;
+    larger = cu_buf_new(capacity > used + size ? capacity : used + size);
+    if (!larger)
+        return -ENOMEM;
+    if (used > 0)
+        memcpy(larger->data, (*buf)->data, used);
+    larger->size = used;
+    cu_buf_unref(*buf);
+    *buf = larger;
+    return 0;
 }
 
 uint64_t cu_buf_hash(const struct cu_buf *buf)

@@ -25,6 +25,9 @@ struct cu_buf {
 struct cu_buf *cu_buf_new(size_t capacity);
 /* New buffer holding a copy of size bytes; NULL when out of memory. */
 struct cu_buf *cu_buf_copy(const void *bytes, size_t size);
+/* Room for size more bytes behind those in use; *buf may be replaced by a larger one, and is not
+ * shared. NULL: a new, empty one of at least start bytes. 0 or -ENOMEM: *buf is as it was. */
+__attribute__((warn_unused_result)) int cu_buf_room(struct cu_buf **buf, size_t size, size_t start);
 /* cu_hash_bytes of the bytes. Of a large payload it was made while that was received. */
 uint64_t cu_buf_hash(const struct cu_buf *buf);
 /* Adds a reference; returns buf. NULL is passed through. */

@@ -12,24 +12,6 @@
 #define FIXED       (8u + CU_FIELDS_VERSION_BYTES + 4u)
 #define START_BYTES 4096u
 
-static int make_room(struct cu_buf **list, size_t size)
-{
-    size_t used = *list ? (*list)->size : 0, capacity = used ? 2 * used : START_BYTES;
-    struct cu_buf *larger;
-
-    if (*list && used + size <= (*list)->capacity)
-        return 0;
-    larger = cu_buf_new(capacity > used + size ? capacity : used + size);
-    if (!larger)
-        return -ENOMEM;
-    if (used)
-        memcpy(larger->data, (*list)->data, used);
-    larger->size = used;
-    cu_buf_unref(*list);
-    *list = larger;
-    return 0;
-}
-
 static uint16_t shared_of(const struct cu_check_writer *writer,
                           const struct cu_check_question *question)
 {
@@ -53,7 +35,7 @@ int cu_check_add(struct cu_check_writer *writer, const struct cu_check_question 
         return -EINVAL;
     if (writer->count >= CU_CHECK_MAX || used + size > CU_CHECK_BYTES_MAX)
         return -ENOSPC;
-    rc = make_room(&writer->list, size);
+    rc = cu_buf_room(&writer->list, size, START_BYTES);
     if (rc < 0)
         return rc;
     cu_writer_init(&w, writer->list->data + used, size);

@@ -33,24 +33,6 @@ static bool may_follow(const struct cu_buf *list, size_t count, struct cu_hole h
     return count == 0 || hole.start > hole_at(list, count - 1).end;
 }
 
-static int make_room(struct cu_buf **list)
-{
-    size_t used = *list ? (*list)->size : 0;
-    struct cu_buf *larger;
-
-    if (*list && used + PAIR <= (*list)->capacity)
-        return 0;
-    larger = cu_buf_new(used ? 2 * used : PAIRS_START * PAIR);
-    if (!larger)
-        return -ENOMEM;
-    if (used)
-        memcpy(larger->data, (*list)->data, used);
-    larger->size = used;
-    cu_buf_unref(*list);
-    *list = larger;
-    return 0;
-}
-
 int cu_holes_append(struct cu_buf **list, struct cu_hole hole)
 {
     size_t count = count_of(*list);
@@ -61,7 +43,7 @@ int cu_holes_append(struct cu_buf **list, struct cu_hole hole)
         return -EINVAL;
     if (count >= CU_HOLES_MAX)
         return -E2BIG;
-    rc = make_room(list);
+    rc = cu_buf_room(list, PAIR, (size_t)PAIRS_START * PAIR);
     if (rc < 0)
         return rc;
     cu_writer_init(&w, (*list)->data + count * PAIR, PAIR);

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <string.h>
 
 static void new_has_capacity_and_one_reference(void **state)
@@ -66,6 +67,34 @@ static void a_hash_that_is_there_is_not_made_again(void **state)
     cu_buf_unref(buf);
 }
 
+static void room_grows_and_keeps_what_is_there(void **state)
+{
+    struct cu_buf *buf = NULL, *before;
+
+    (void)state;
+    assert_int_equal(cu_buf_room(&buf, 3, 8), 0);
+    assert_int_equal(buf->size, 0);
+    assert_int_equal(buf->capacity, 8);
+    memcpy(buf->data, "abcdefgh", 8);
+    buf->size = 8;
+    before = buf;
+    fail_alloc_at(0);
+    assert_int_equal(cu_buf_room(&buf, 1, 8), -ENOMEM);
+    assert_true(fail_alloc_hit());
+    assert_ptr_equal(buf, before);
+    assert_int_equal(cu_buf_room(&buf, SIZE_MAX, 8), -ENOMEM);
+    assert_int_equal(cu_buf_room(&buf, 1, 8), 0);
+    assert_int_equal(buf->capacity, 16);
+    assert_int_equal(cu_buf_room(&buf, 100, 8), 0);
+    assert_int_equal(buf->capacity, 108);
+    assert_int_equal(buf->size, 8);
+    assert_memory_equal(buf->data, "abcdefgh", 8);
+    before = buf;
+    assert_int_equal(cu_buf_room(&buf, 100, 8), 0);
+    assert_ptr_equal(buf, before);
+    cu_buf_unref(buf);
+}
+
 static void no_memory_is_null(void **state)
 {
     struct cu_buf *buf;
@@ -86,6 +115,7 @@ int main(void)
         cmocka_unit_test(copy_holds_the_bytes),
         cmocka_unit_test(last_reference_frees),
         cmocka_unit_test(a_hash_that_is_there_is_not_made_again),
+        cmocka_unit_test(room_grows_and_keeps_what_is_there),
         cmocka_unit_test(no_memory_is_null),
     };
 

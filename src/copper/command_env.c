@@ -98,7 +98,6 @@ static int print_one(const struct cu_cli_options *options, const struct cu_origi
 
 static int run(const struct cu_command *command, int argc, char **argv)
 {
-    char types[CU_LAUNCH_SITE_TYPES_MAX];
     struct cu_cli_options options;
     struct cu_origin *origin;
     struct cu_error err;
@@ -112,9 +111,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
         return cu_cli_fail(CU_EXIT_USAGE,
                            "--shell: \"%s\" is not a shell; allowed is bash, zsh, csh, fish",
                            options.shell);
-    if (cu_launch_site_types(types, &err) < 0)
-        return cu_cli_fail(CU_EXIT_FAILED, "env: %s", err.text);
-    origin = cu_origin_create(options.mount, types, &err);
+    origin = cu_origin_of_site(options.mount, &err);
     if (!origin)
         return cu_cli_fail(CU_EXIT_FAILED, "env: %s", err.text);
     status = CU_EXIT_OK;

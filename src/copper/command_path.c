@@ -38,7 +38,6 @@ static int translate(const struct cu_origin *origin, const char *mount, const ch
 
 static int run(const struct cu_command *command, int argc, char **argv)
 {
-    char types[CU_LAUNCH_SITE_TYPES_MAX];
     struct cu_cli_options options;
     struct cu_origin *origin;
     struct cu_error err;
@@ -48,9 +47,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
         return status;
     if (options.first >= argc)
         return cu_cli_fail(CU_EXIT_USAGE, "path: wants a path: see copper path --help");
-    if (cu_launch_site_types(types, &err) < 0)
-        return cu_cli_fail(CU_EXIT_FAILED, "path: %s", err.text);
-    origin = cu_origin_create(options.mount, types, &err);
+    origin = cu_origin_of_site(options.mount, &err);
     if (!origin)
         return cu_cli_fail(CU_EXIT_FAILED, "path: %s", err.text);
     status = CU_EXIT_OK;

@@ -255,7 +255,6 @@ static int enter(const struct cu_cli_options *options, const struct cu_origin *o
 /* The view for the command argv. -1 to go on, or the exit status. */
 static int prepare(const struct cu_cli_options *options, char **argv, bool here)
 {
-    char types[CU_LAUNCH_SITE_TYPES_MAX];
     struct cu_origin *origin;
     struct cu_choice choice;
     struct cu_error err;
@@ -267,9 +266,7 @@ static int prepare(const struct cu_cli_options *options, char **argv, bool here)
         cu_cli_say(stderr, "run: no daemon on this node: storage is read without Copper");
         return -1;
     }
-    if (cu_launch_site_types(types, &err) < 0)
-        return cu_cli_fail(CU_EXIT_NOT_RUN, "run: %s", err.text);
-    origin = cu_origin_create(options->mount, types, &err);
+    origin = cu_origin_of_site(options->mount, &err);
     if (!origin)
         return cu_cli_fail(CU_EXIT_NOT_RUN, "run: %s", err.text);
     cu_choice_init(&choice, origin);

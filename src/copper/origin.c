@@ -4,6 +4,7 @@
 #include "copper/origin.h"
 
 #include "base/grow.h"
+#include "copper/launch_options.h"
 #include "host/mountinfo.h"
 #include "host/mounts.h"
 #include "host/netfs.h"
@@ -74,6 +75,15 @@ struct cu_origin *cu_origin_create(const char *mount, const char *types, struct 
     cu_origin_destroy(o);
     cu_error_set(err, rc, "/proc/self/mountinfo: %s", strerror(-rc));
     return NULL;
+}
+
+struct cu_origin *cu_origin_of_site(const char *mount, struct cu_error *err)
+{
+    char types[CU_LAUNCH_SITE_TYPES_MAX];
+
+    if (cu_launch_site_types(types, err) < 0)
+        return NULL;
+    return cu_origin_create(mount, types, err); /* reads them at once */
 }
 
 void cu_origin_destroy(struct cu_origin *o)

@@ -15,8 +15,10 @@
 struct cu_origin;
 
 /* mount: Copper's, normal form. types: of further file systems of a network, with commas (host/
- * netfs.h); NULL: none. Both are borrowed. NULL with err: the mount table cannot be read. */
+ * netfs.h); NULL: none. mount is borrowed. NULL with err: the mount table cannot be read. */
 struct cu_origin *cu_origin_create(const char *mount, const char *types, struct cu_error *err);
+/* With the types that the site names in copper.conf; err also: of that file. */
+struct cu_origin *cu_origin_of_site(const char *mount, struct cu_error *err);
 void cu_origin_destroy(struct cu_origin *origin); /* NULL does nothing */
 
 /* The type of the file system on which the path (normal form, no links) lies, by the mount table

@@ -21,7 +21,7 @@ static uint32_t file_of(const struct cu_sim_node *node, const struct cu_ahead_di
     return node->sim->world->dirs[dir - node->dirs];
 }
 
-static struct cu_request request_of(const struct cu_ahead_want *want)
+struct cu_request cu_sim_request(const struct cu_ahead_want *want)
 {
     return (struct cu_request){
         .kind = want->kind,
@@ -35,7 +35,7 @@ static struct cu_request request_of(const struct cu_ahead_want *want)
 static void on_want(void *context, const struct cu_ahead_want *want)
 {
     struct cu_sim_node *node = context;
-    struct cu_request what = request_of(want);
+    struct cu_request what = cu_sim_request(want);
 
     cu_core_prefetch(node->core, &what, node->sim->engine.now_ns);
 }
@@ -43,7 +43,7 @@ static void on_want(void *context, const struct cu_ahead_want *want)
 static int on_fetch(void *context, const struct cu_ahead_want *want, uint32_t tag)
 {
     struct cu_sim_node *node = context;
-    struct cu_request what = request_of(want);
+    struct cu_request what = cu_sim_request(want);
 
     return cu_core_want(node->core, &what, CU_SIM_FETCH | tag, node->sim->engine.now_ns);
 }

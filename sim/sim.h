@@ -323,6 +323,8 @@ void cu_sim_front_reply(struct cu_sim *sim, struct cu_sim_node *node, uint64_t c
                         enum cu_core_where where, const struct cu_value *value);
 
 /* ahead.c: the read-ahead library, driven */
+/* A want of the library as a request of the core; borrows from want. */
+struct cu_request cu_sim_request(const struct cu_ahead_want *want);
 void cu_sim_ahead_init(struct cu_sim *sim, struct cu_sim_node *node);
 void cu_sim_ahead_free(struct cu_sim_node *node);
 /* What is known of path and all below it may be out of date. */

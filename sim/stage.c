@@ -10,13 +10,7 @@
 static int on_fetch(void *context, const struct cu_ahead_want *want, uint32_t tag)
 {
     struct cu_sim_node *node = context;
-    struct cu_request what = {
-        .kind = want->kind,
-        .flags = (uint8_t)((want->content ? CU_WANT_CONTENT : 0) | (want->home ? CU_WANT_HOME : 0)),
-        .path = want->path,
-        .path_len = want->path_len,
-        .version = want->version,
-        .chunk = want->chunk};
+    struct cu_request what = cu_sim_request(want);
 
     return cu_core_want(node->core, &what, CU_SIM_FETCH | tag, node->sim->engine.now_ns);
 }

@@ -7,6 +7,7 @@
 #include "base/list.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "front/ahead.h"
 #include "host/log.h"
 
 #include <errno.h>
@@ -121,13 +122,7 @@ void cu_stager_refreshed(struct cu_stager *stager, const char *path, size_t path
 static int fetch(void *context, const struct cu_ahead_want *want, uint32_t tag)
 {
     struct cu_stager *stager = context;
-    struct cu_request what = {
-        .kind = want->kind,
-        .flags = (uint8_t)((want->content ? CU_WANT_CONTENT : 0) | (want->home ? CU_WANT_HOME : 0)),
-        .path = want->path,
-        .path_len = want->path_len,
-        .version = want->version,
-        .chunk = want->chunk};
+    struct cu_request what = cu_front_ahead_request(want);
     uint64_t cookie = CU_STAGER_COOKIE | stager->epoch << EPOCH_SHIFT | tag;
 
     return cu_core_want(stager->config.core, &what, cookie, uv_hrtime());

@@ -294,6 +294,28 @@ static void start_replay(struct cu_daemon *daemon)
                        0);
 }
 
+/* What is recorded of the requests of this node's kernel. */
+static int start_records(struct cu_daemon *daemon, const struct cu_core_config *limits,
+                         struct cu_front_config *front, struct cu_error *err)
+{
+    if (daemon->config.job->profile) {
+        daemon->profile =
+            cu_profile_create(daemon->config.job->top_paths, daemon->config.job->full_paths);
+        if (!daemon->profile)
+            return cu_error_set(err, -ENOMEM, "out of memory");
+        front->events.asked = on_front_asked;
+    }
+    if (daemon->config.job->recipe) {
+        daemon->recorder = cu_recorder_create(limits->inline_bytes, limits->max_cacheable_bytes);
+        if (!daemon->recorder)
+            return cu_error_set(err, -ENOMEM, "out of memory");
+        front->events.asked = on_front_asked;
+        if (daemon->config.job->learn_wait)
+            front->events.replayed = on_learned;
+    }
+    return 0;
+}
+
 static int start_files(struct cu_daemon *daemon, const struct cu_core_config *limits,
                        struct cu_error *err)
 {
@@ -342,22 +364,10 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
                    .is_ours = on_front_is_ours,
                    .shows = on_front_shows},
     };
+    int rc = start_records(daemon, limits, &front, err);
 
-    if (daemon->config.job->profile) {
-        daemon->profile =
-            cu_profile_create(daemon->config.job->top_paths, daemon->config.job->full_paths);
-        if (!daemon->profile)
-            return cu_error_set(err, -ENOMEM, "out of memory");
-        front.events.asked = on_front_asked;
-    }
-    if (daemon->config.job->recipe) {
-        daemon->recorder = cu_recorder_create(limits->inline_bytes, limits->max_cacheable_bytes);
-        if (!daemon->recorder)
-            return cu_error_set(err, -ENOMEM, "out of memory");
-        front.events.asked = on_front_asked;
-        if (daemon->config.job->learn_wait)
-            front.events.replayed = on_learned;
-    }
+    if (rc < 0)
+        return rc;
     /* Storage reaches the mount by its real name, too. */
     if (strcmp(real_mount, hidden[0]) != 0)
         hidden[6] = real_mount;

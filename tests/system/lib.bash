@@ -57,6 +57,16 @@ bed_down() {
     return $status
 }
 
+# jobs_and_bed_down USER...: the jobs that these have launched, too.
+jobs_and_bed_down() {
+    [ -n "${CLUSTER_DIR:-}" ] || return 0
+    local user status=0
+    for user; do
+        as_user "$user" login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/stop_copper.sh" || status=1
+    done
+    bed_down && return $status
+}
+
 # own_directory [NODE...]: a directory for this test: $source on storage, $leaf through the mount, $dir its name.
 # Returns when these nodes see it: a listing without it is believed for -E.
 own_directory() {

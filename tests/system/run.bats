@@ -41,12 +41,7 @@ END
 }
 
 teardown_file() {
-    [ -n "${CLUSTER_DIR:-}" ] || return 0
-    local user status=0
-    for user in alice root; do
-        as_user $user login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/stop_copper.sh" || status=1
-    done
-    bed_down && return $status
+    jobs_and_bed_down alice root
 }
 
 setup() {

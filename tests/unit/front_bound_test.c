@@ -83,25 +83,10 @@ static void make(void)
 
 static int set_up(void **state, bool old_kernel)
 {
-    char root[PATH_MAX], mount_dir[PATH_MAX];
-    struct node_config config = {.root = root,
-                                 .mount = mount_dir,
-                                 .enoent_ttl_ms = 1000,
-                                 .name_bytes_max = BYTES_MAX,
-                                 .old_kernel = old_kernel};
-    struct cu_error err = {0};
+    const struct node_config config = {
+        .enoent_ttl_ms = 1000, .name_bytes_max = BYTES_MAX, .old_kernel = old_kernel};
 
-    *state = NULL;
-    if (!node_can_mount())
-        return 0;
-    node_base_make();
-    make();
-    strcpy(root, ROOT(""));
-    strcpy(mount_dir, MOUNT(""));
-    if (node_start(&node, &config, &err) < 0)
-        fail_msg("%s", err.text);
-    *state = &node;
-    return 0;
+    return node_setup_as(&node, state, config, make);
 }
 
 static int set_up_old(void **state)

@@ -37,27 +37,11 @@ static void make(void)
 
 static int set_up(void **state, bool relink)
 {
-    char root[PATH_MAX], mount_dir[PATH_MAX];
-    struct node_config config = {.root = root,
-                                 .mount = mount_dir,
-                                 .hidden = "/hidden",
-                                 .enoent_ttl_ms = 60000,
-                                 .relink = relink,
-                                 .shows = shows};
-    struct cu_error err = {0};
+    const struct node_config config = {
+        .hidden = "/hidden", .enoent_ttl_ms = 60000, .relink = relink, .shows = shows};
 
-    *state = NULL;
     atomic_store(&shown, true);
-    if (!node_can_mount())
-        return 0;
-    node_base_make();
-    make();
-    strcpy(root, ROOT(""));
-    strcpy(mount_dir, MOUNT(""));
-    if (node_start(&node, &config, &err) < 0)
-        fail_msg("%s", err.text);
-    *state = &node;
-    return 0;
+    return node_setup_as(&node, state, config, make);
 }
 
 static int setup(void **state)

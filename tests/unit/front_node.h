@@ -432,12 +432,11 @@ static inline bool node_can_mount(void)
 }
 
 /* Set-up and clean-up of a test: a node over what make has written, *state NULL where none can be.
- */
-static inline int node_setup(struct node *n, void **state, uint32_t enoent_ttl_ms,
-                             void (*make)(void))
+ * root and mount are filled in. */
+static inline int node_setup_as(struct node *n, void **state, struct node_config config,
+                                void (*make)(void))
 {
     char root[PATH_MAX], mount_dir[PATH_MAX];
-    struct node_config config = {.root = root, .mount = mount_dir, .enoent_ttl_ms = enoent_ttl_ms};
     struct cu_error err = {0};
 
     *state = NULL;
@@ -447,10 +446,18 @@ static inline int node_setup(struct node *n, void **state, uint32_t enoent_ttl_m
     make();
     strcpy(root, ROOT(""));
     strcpy(mount_dir, MOUNT(""));
+    config.root = root;
+    config.mount = mount_dir;
     if (node_start(n, &config, &err) < 0)
         fail_msg("%s", err.text);
     *state = n;
     return 0;
+}
+
+static inline int node_setup(struct node *n, void **state, uint32_t enoent_ttl_ms,
+                             void (*make)(void))
+{
+    return node_setup_as(n, state, (struct node_config){.enoent_ttl_ms = enoent_ttl_ms}, make);
 }
 
 static inline int node_teardown(void **state)

@@ -24,23 +24,9 @@ static void make(void)
 
 static int setup(void **state)
 {
-    char root[PATH_MAX], mount_dir[PATH_MAX];
-    struct node_config config = {
-        .root = root, .mount = mount_dir, .enoent_ttl_ms = 60000, .latency = &latency};
-    struct cu_error err = {0};
-
-    *state = NULL;
-    if (!node_can_mount())
-        return 0;
     memset(&latency, 0, sizeof(latency));
-    node_base_make();
-    make();
-    strcpy(root, ROOT(""));
-    strcpy(mount_dir, MOUNT(""));
-    if (node_start(&node, &config, &err) < 0)
-        fail_msg("%s", err.text);
-    *state = &node;
-    return 0;
+    return node_setup_as(&node, state,
+                         (struct node_config){.enoent_ttl_ms = 60000, .latency = &latency}, make);
 }
 
 static void copy_fn(struct node *n, void *arg)

@@ -65,8 +65,14 @@ static void test_status(void **state)
     (void)state;
     start(0);
     join_child(1);
+    cu_core_counters(node.core)[CU_COUNT_inode_bytes] = 5;
+    cu_core_counters(node.core)[CU_COUNT_recovery_bytes] = 6;
+    cu_core_counters(node.core)[CU_COUNT_recovery_full] = 7;
     request("{\"op\":\"status\"}");
     assert_true(ok());
+    assert_int_equal(number("inode_bytes"), 5);
+    assert_int_equal(number("recovery_bytes"), 6);
+    assert_int_equal(number("recovery_full"), 7);
     assert_string_equal(json_string_value(json_object_get(node.reply, "host")), "node0");
     assert_int_equal(number("nodes"), 4);
     assert_int_equal(number("ready"), 0);

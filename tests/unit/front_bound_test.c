@@ -164,6 +164,64 @@ static void names_are_counted_where_the_kernel_cannot_be_asked(void **state)
     assert_int_equal(node_counter(&node, CU_COUNT_recovery_full), 0);
 }
 
+/* --- the recovery area ------------------------------------------------------------------------ */
+
+#define LONG_NAME "/%0240u" /* so many of which find no room in the smallest area */
+
+static struct cu_recovery *area;
+
+static void make_long(void)
+{
+    char name[256];
+
+    for (unsigned i = 0; i < FILES; i++) {
+        snprintf(name, sizeof(name), LONG_NAME, i);
+        node_write(ROOT(name), i % 7, i);
+    }
+}
+
+static int set_up_area(void **state)
+{
+    struct node_config config = {.enoent_ttl_ms = 1000};
+
+    area = cu_recovery_create(CU_RECOVERY_BYTES_MIN);
+    assert_non_null(area);
+    assert_false(cu_recovery_open(area));
+    config.recovery = area;
+    return node_setup_as(&node, state, config, make_long);
+}
+
+static int tear_down_area(void **state)
+{
+    int rc = node_teardown(state);
+
+    cu_recovery_destroy(area);
+    return rc;
+}
+
+/* Names are served as before, and each record that found no room is counted. */
+static void what_finds_no_room_in_the_recovery_area_is_counted(void **state)
+{
+    uint64_t full = 0;
+    unsigned kept = 0;
+
+    if (!*state)
+        skip();
+    for (unsigned i = 0; i < FILES; i++) {
+        char name[256];
+        struct stat st;
+
+        snprintf(name, sizeof(name), LONG_NAME, i);
+        assert_int_equal(stat(MOUNT(name), &st), 0);
+        assert_int_equal(st.st_size, i % 7);
+        full = node_counter(&node, CU_COUNT_recovery_full);
+        kept += full == 0;
+    }
+    assert_in_range(kept, 1, FILES - 1);
+    assert_in_range(full, FILES - kept, 2 * (FILES - kept));
+    assert_in_range(node_counter(&node, CU_COUNT_recovery_bytes), 1u << 20, CU_RECOVERY_BYTES_MIN);
+}
+
 static bool few_are_left(void *arg)
 {
     (void)arg;
@@ -265,6 +323,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(names_are_counted_where_the_kernel_cannot_be_asked,
                                         set_up_old, node_teardown),
+        cmocka_unit_test_setup_teardown(what_finds_no_room_in_the_recovery_area_is_counted,
+                                        set_up_area, tear_down_area),
         cmocka_unit_test_setup_teardown(names_that_come_back_at_once_are_taken_bit_by_bit,
                                         set_up_old, node_teardown),
         cmocka_unit_test_setup_teardown(idle_names_are_given_back_one_by_one, set_up_new,

@@ -49,6 +49,7 @@ struct node_config {
     uint32_t enoent_ttl_ms;
     uint32_t chunk_bytes; /* 0: NODE_CHUNK_BYTES */
     uint64_t name_bytes_max;
+    struct cu_recovery *recovery; /* opened; or NULL */
     bool old_kernel;
     bool relink;
     bool (*shows)(void *context, const char *path, size_t path_len);
@@ -247,6 +248,7 @@ static inline int node_start(struct node *n, const struct node_config *c, struct
         .cache_bytes = core.cache_bytes,
         .enoent_ttl_ns = core.enoent_ttl_ns,
         .name_bytes_max = c->name_bytes_max,
+        .recovery = c->recovery,
         .old_kernel = c->old_kernel,
         .relink = c->relink,
         .latency = c->latency,

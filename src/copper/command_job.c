@@ -29,6 +29,7 @@
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #define PORT_ATTEMPTS    5u
@@ -210,14 +211,19 @@ static int note_owner(struct cu_job *job)
 {
     char owner[CU_SESSION_MAX], session[CU_SESSION_MAX];
     const char *slurm = getenv("SLURM_JOB_ID");
+    struct utsname self;
+    int64_t rank;
     int rc = 0;
 
     cu_session_owner(owner);
     cu_session_text(session);
     if (owner[0] != '\0')
         rc = cu_job_set(job, "owner", owner, NULL, NULL);
-    if (rc == 0 && cu_session_is_job(owner) && session[0] != '\0' && (!slurm || slurm[0] == '\0'))
+    if (rc == 0 && cu_session_is_job(owner) && session[0] != '\0' && (!slurm || slurm[0] == '\0')) {
+        if (uname(&self) == 0 && (rank = cu_job_rank_of(job, self.nodename)) >= 0)
+            (void)cu_session_add_rank(session, (uint32_t)rank);
         rc = cu_job_set(job, "lease", session, NULL, NULL);
+    }
     return rc;
 }
 

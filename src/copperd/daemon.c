@@ -13,7 +13,6 @@
 #include "front/special.h"
 #include "host/log.h"
 #include "host/process.h"
-#include "host/session.h"
 #include "proto/serve.h"
 #include "storage/served.h"
 
@@ -234,38 +233,40 @@ static int start_network(struct cu_daemon *daemon, struct cu_error *err)
     return daemon->spaces ? 0 : -EADDRINUSE;
 }
 
-/* On the launch host. The other daemons get the request over the tree. */
-static void stop_job(struct cu_daemon *daemon)
+/* The other daemons get the request over the tree. */
+static void on_over(void *context)
 {
     static const char stop[] = "{\"op\":\"stop\",\"all\":true}";
     const struct cu_commands_origin nobody = {0};
+    struct cu_daemon *daemon = context;
 
-    cu_log_info("the job's session is over");
     cu_commands_request(daemon->commands, &nobody, stop, sizeof(stop) - 1, uv_hrtime());
     cu_driver_run(&daemon->driver);
 }
 
-static void on_lease(uv_poll_t *handle, int status, int events)
+static bool is_root(void *context)
 {
-    (void)status;
-    (void)events;
-    uv_poll_stop(handle);
-    stop_job(handle->data);
+    const struct cu_daemon *daemon = context;
+
+    return cu_core_parent(daemon->core, 0) == daemon->config.rank;
 }
 
 /* A scheduler that does not track the daemons leaves them running when it ends the job. */
 static void watch_lease(struct cu_daemon *daemon)
 {
-    int fd = cu_session_open(daemon->config.job->lease);
+    const char *tick = getenv("COPPER_LEASE_MS"); /* for tests */
+    const struct cu_lease_config config = {
+        .loop = &daemon->loop,
+        .job = daemon->config.job,
+        .network = daemon->config.network,
+        .rank = daemon->config.rank,
+        .tick_ms = tick ? (uint32_t)strtoul(tick, NULL, 10) : 0,
+        .context = daemon,
+        .is_root = is_root,
+        .over = on_over,
+    };
 
-    if (fd == -ESRCH) {
-        stop_job(daemon);
-        return;
-    }
-    daemon->lease.data = daemon;
-    if (fd >= 0 && (uv_poll_init(&daemon->loop, &daemon->lease, fd) != 0 ||
-                    uv_poll_start(&daemon->lease, UV_READABLE, on_lease) != 0))
-        cu_log_warn("the job's session cannot be watched");
+    daemon->lease = cu_lease_start(&config);
 }
 
 /* A listing is one object of the cache. */
@@ -458,8 +459,7 @@ void cu_daemon_run(struct cu_daemon *daemon)
 {
     const uint64_t *counters;
 
-    if (daemon->config.job->lease)
-        watch_lease(daemon);
+    watch_lease(daemon);
     cu_driver_run(&daemon->driver);
     uv_run(&daemon->loop, UV_RUN_DEFAULT);
     counters = cu_core_counters(daemon->core);

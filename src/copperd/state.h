@@ -8,6 +8,7 @@
 #include "control/socket.h"
 #include "control/spaces.h"
 #include "copperd/daemon.h"
+#include "copperd/lease.h"
 #include "copperd/links.h"
 #include "copperd/looptime.h"
 #include "copperd/profile.h"
@@ -49,7 +50,7 @@ struct cu_daemon {
     struct cu_links links;          /* connections to peers */
     struct cu_log_limit peer_lines; /* about who connects and disconnects */
     uv_signal_t sigterm, sigint, sigusr1;
-    uv_poll_t lease;     /* of the session whose end is the job's */
+    struct cu_lease *lease; /* NULL: none; as long as the process */
     struct cu_turn turn; /* bounds what a turn of the loop takes on */
     struct cu_looptime looptime;
     struct cu_latency latency;

@@ -6,6 +6,7 @@
 #include "host/readfile.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,6 +146,22 @@ bool cu_session_is_other(const char *owner)
     cu_session_text(mine);
     pid = leader_of(owner, &start);
     return pid > 0 && strcmp(owner, mine) != 0 && start_of(pid) == start;
+}
+
+bool cu_session_add_rank(char session[CU_SESSION_MAX], uint32_t rank)
+{
+    size_t len = strlen(session);
+
+    return (size_t)snprintf(session + len, CU_SESSION_MAX - len, " %" PRIu32, rank) <
+           CU_SESSION_MAX - len;
+}
+
+int64_t cu_session_rank(const char *session)
+{
+    uint32_t rank;
+
+    return session && sscanf(session, WORD " %*s %*s %*d %*u %" SCNu32, &rank) == 1 ? (int64_t)rank
+                                                                                    : -1;
 }
 
 int cu_session_open(const char *session)

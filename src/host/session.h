@@ -5,6 +5,7 @@
 #define CU_HOST_SESSION_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define CU_SESSION_MAX 256u /* bytes with the NUL */
 
@@ -22,6 +23,10 @@ bool cu_session_is_other(const char *owner);
 
 /* This process's session as text, whatever the scheduler; "" when its leader is not to be seen. */
 void cu_session_text(char out[CU_SESSION_MAX]);
+/* The same with the number of this host in a list behind it. False: too long. */
+bool cu_session_add_rank(char session[CU_SESSION_MAX], uint32_t rank);
+/* That number, -1: there is none in the text. */
+int64_t cu_session_rank(const char *session);
 /* A descriptor that can be read when the session of such a text is over (pidfd_open(2)), which the
  * caller closes; -ESRCH: it is over already; -EXDEV: it is on another host, or hidden; -errno. */
 int cu_session_open(const char *session);

@@ -314,7 +314,7 @@ late_after() {
 in_job() {
     local id=$1 node=$2
     shift 2
-    on "$node" env PBS_JOBID="$id" PBS_NODEFILE="$CLUSTER_DIR/home/pbs" COPPER_RSH="$CLUSTER_BIN/rsh" \
+    on "$node" env PBS_JOBID="$id" PBS_NODEFILE="$CLUSTER_DIR/home/pbs" COPPER_RSH="${rsh:-$CLUSTER_BIN/rsh}" \
         setsid --wait sh -c "$@"
 }
 
@@ -466,6 +466,38 @@ in_job() {
     [ "$output" = "copper: stopped on 2 nodes" ]
     traceless node2 node3
     "$CLUSTER_BIN/cluster" restart "$CLUSTER_DIR" node1
+}
+
+# answers NODE: how often the host of the session has answered it.
+answers() {
+    on "$1" sh -c 'cat /tmp/lease/* | grep -c "the host of the job.s session, answers"; true'
+}
+
+answered_since() {
+    [ "$(answers "$1")" -ge "$2" ]
+}
+
+# Ten minutes are two seconds here. A kernel answers such questions once a second, unless it is told otherwise.
+@test "the host of the job's session does not answer: the others end; they do not while only its daemon is dead" {
+    local since
+    mkfifo "$CLUSTER_DIR/home/end"
+    on node1 sysctl -qw net.ipv4.icmp_ratelimit=0
+    # shellcheck disable=SC2016
+    rsh_that "*) host=\$1; shift; exec $CLUSTER_BIN/rsh \$host env COPPER_LEASE_MS=200 \"\$@\" ;;"
+    # shellcheck disable=SC2016
+    in_job 5.server node1 '"$0" -H node1,node2,node3 -l 1 -d /tmp/lease && read -r _ <"$1"' \
+        "$COPPER_BIN/launch_copper.sh" "$CLUSTER_DIR/home/end" >"$BATS_TEST_TMPDIR/first" 3>&- &
+    until_true grep -q "3 nodes ready" "$BATS_TEST_TMPDIR/first"
+    until_true answered_since node2 1
+    kill_for_good node1 # node2 is root now
+    since=$(answers node2)
+    until_true answered_since node2 $((since + 12))
+    run -0 on node3 cat "$mount/etc/hostname"
+    "$CLUSTER_BIN/cluster" kill "$CLUSTER_DIR" node1
+    rm "$CLUSTER_DIR/home/end"
+    traceless node2 node3
+    "$CLUSTER_BIN/cluster" restart "$CLUSTER_DIR" node1
+    run -0 on_all sh -c 'rm -rf /tmp/lease'
 }
 
 @test "copper epilogue takes away what is dead, and nothing that lives" {

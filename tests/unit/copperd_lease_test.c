@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The end of a job's lease: by its session, and by the silence of the session's host. The host is
+ * this one: its kernel answers for a port where nobody listens, and is silent for one with a
+ * socket that is never read. */
+#include "copperd/lease.h"
+
+#include "host/session.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char here[] = "127.0.0.1", there[] = "node2";
+
+struct world {
+    uv_loop_t loop;
+    uv_timer_t clock; /* ends the loop */
+    char *names[2];
+    char text[CU_SESSION_MAX];
+    struct cu_job job;
+    struct cu_network network;
+    struct cu_lease_config config;
+    struct cu_lease *lease;
+    uint16_t port;
+    int silent;           /* a socket on the port; -1: none, the host answers */
+    unsigned asked, over; /* calls */
+    unsigned asks_max;    /* the loop ends after so many */
+    bool root;
+    unsigned silent_from, silent_to; /* between these questions the host is silent */
+};
+
+static void hush(struct world *w, bool hush)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(w->port)};
+
+    if (!hush && w->silent >= 0) {
+        close(w->silent);
+        w->silent = -1;
+    } else if (hush && w->silent < 0) {
+        w->silent = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        assert_int_equal(bind(w->silent, (struct sockaddr *)&at, sizeof(at)), 0);
+    }
+}
+
+/* Called in each tick after the first answer. */
+static bool is_root(void *context)
+{
+    struct world *w = context;
+
+    w->asked++;
+    hush(w, w->asked >= w->silent_from && w->asked < w->silent_to);
+    if (w->asked >= w->asks_max)
+        uv_stop(&w->loop);
+    return w->root;
+}
+
+static void over(void *context)
+{
+    struct world *w = context;
+
+    w->over++;
+    uv_stop(&w->loop);
+}
+
+static void on_clock(uv_timer_t *timer)
+{
+    uv_stop(timer->loop);
+}
+
+/* Of this process's session, as if it were on the host with that rank. */
+static void build(struct world *w, const char *boot, long pid, int rank)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    socklen_t size = sizeof(at);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    memset(w, 0, sizeof(*w));
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
+    close(fd);
+    w->port = ntohs(at.sin_port);
+    w->silent = -1;
+    w->root = true;
+    w->names[0] = here;
+    w->names[1] = there;
+    cu_network_init(&w->network);
+    snprintf(w->text, sizeof(w->text), "session %s pid:[1] %ld 1", boot, pid);
+    if (rank >= 0)
+        assert_true(cu_session_add_rank(w->text, (uint32_t)rank));
+    w->job = (struct cu_job){.lease = w->text, .port = w->port};
+    w->job.hosts.names = w->names;
+    w->job.hosts.count = 2;
+    uv_loop_init(&w->loop);
+    uv_timer_init(&w->loop, &w->clock);
+    w->config = (struct cu_lease_config){.loop = &w->loop,
+                                         .job = &w->job,
+                                         .network = &w->network,
+                                         .rank = 1,
+                                         .tick_ms = 2,
+                                         .context = w,
+                                         .is_root = is_root,
+                                         .over = over};
+}
+
+static void run(struct world *w, unsigned asks)
+{
+    w->asks_max = asks;
+    w->lease = cu_lease_start(&w->config);
+    if (w->lease)
+        uv_run(&w->loop, UV_RUN_DEFAULT);
+}
+
+static void end(struct world *w)
+{
+    hush(w, false);
+    cu_lease_stop(w->lease);
+    uv_close((uv_handle_t *)&w->clock, NULL);
+    uv_run(&w->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&w->loop), 0);
+}
+
+static void test_silent(void **state)
+{
+    struct world w;
+
+    (void)state;
+    build(&w, "elsewhere", 1, 0);
+    w.silent_from = 5;
+    w.silent_to = UINT32_MAX;
+    run(&w, 1000);
+    assert_int_equal(w.over, 1);
+    assert_true(w.asked >= 5 + CU_LEASE_SILENT - 1);
+    end(&w);
+}
+
+static void test_alive(void **state)
+{
+    struct world w;
+
+    (void)state;
+    build(&w, "elsewhere", 1, 0);
+    run(&w, 100);
+    assert_int_equal(w.over, 0);
+    assert_int_equal(w.asked, 100);
+    end(&w);
+}
+
+/* One answer in between makes all silence before it good. */
+static void test_silent_for_a_while(void **state)
+{
+    struct world w;
+
+    (void)state;
+    build(&w, "elsewhere", 1, 0);
+    w.silent_from = 3;
+    w.silent_to = 3 + CU_LEASE_SILENT - 1;
+    run(&w, 60);
+    assert_int_equal(w.over, 0);
+    end(&w);
+}
+
+/* A node with a parent leaves it to the root. */
+static void test_not_root(void **state)
+{
+    struct world w;
+
+    (void)state;
+    build(&w, "elsewhere", 1, 0);
+    w.root = false;
+    w.silent_from = 1;
+    w.silent_to = UINT32_MAX;
+    run(&w, 100);
+    assert_int_equal(w.over, 0);
+    end(&w);
+}
+
+/* Answers that never come through prove nothing. */
+static void test_never_heard(void **state)
+{
+    struct world w;
+
+    (void)state;
+    build(&w, "elsewhere", 1, 0);
+    hush(&w, true);
+    run(&w, 100); /* ends by itself: it has given up asking */
+    assert_int_equal(w.over, 0);
+    assert_int_equal(w.asked, 0);
+    end(&w);
+}
+
+static void test_nothing_to_watch(void **state)
+{
+    struct world w;
+
+    (void)state;
+    build(&w, "elsewhere", 1, -1);
+    run(&w, 1);
+    assert_null(w.lease); /* the host of the session is none of the job */
+    end(&w);
+    build(&w, "elsewhere", 1, 1);
+    run(&w, 1);
+    assert_null(w.lease); /* it is this one, and the session is hidden */
+    end(&w);
+    build(&w, "elsewhere", 1, 2);
+    run(&w, 1);
+    assert_null(w.lease); /* a rank that the job does not have */
+    end(&w);
+    build(&w, "elsewhere", 1, 0);
+    w.job.lease = NULL;
+    run(&w, 1);
+    assert_null(w.lease);
+    end(&w);
+}
+
+/* A name that leads nowhere: nothing is concluded. */
+static void test_no_address(void **state)
+{
+    struct world w;
+
+    (void)state;
+    build(&w, "elsewhere", 1, 0);
+    w.names[0] = (char[]){"nowhere.invalid"};
+    run(&w, 1);
+    assert_int_equal(w.over, 0);
+    assert_int_equal(w.asked, 0);
+    end(&w);
+}
+
+static void test_session(void **state)
+{
+    struct world w;
+    int ready[2];
+    pid_t pid;
+
+    (void)state;
+    build(&w, "elsewhere", 1, 0);
+    assert_int_equal(pipe(ready), 0);
+    pid = fork();
+    if (pid == 0) {
+        char text[CU_SESSION_MAX];
+
+        setsid();
+        cu_session_text(text);
+        if (write(ready[1], text, sizeof(text)) != sizeof(text))
+            _exit(1);
+        pause();
+        _exit(0);
+    }
+    assert_int_equal(read(ready[0], w.text, sizeof(w.text)), sizeof(w.text));
+    close(ready[0]);
+    close(ready[1]);
+    uv_timer_start(&w.clock, on_clock, 20, 0);
+    run(&w, 1);
+    assert_int_equal(w.over, 0);
+    kill(pid, SIGKILL);
+    uv_run(&w.loop, UV_RUN_DEFAULT);
+    assert_int_equal(w.over, 1);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    cu_lease_stop(w.lease);
+    w.lease = NULL;
+    uv_run(&w.loop, UV_RUN_DEFAULT);
+    /* It is over before the watch begins. */
+    w.over = 0;
+    run(&w, 1);
+    assert_int_equal(w.over, 1);
+    end(&w);
+}
+
+static void test_rank_of_text(void **state)
+{
+    char text[CU_SESSION_MAX] = "session b pid:[4] 17 99";
+
+    (void)state;
+    assert_int_equal(cu_session_rank(text), -1);
+    assert_true(cu_session_add_rank(text, 10623));
+    assert_string_equal(text, "session b pid:[4] 17 99 10623");
+    assert_int_equal(cu_session_rank(text), 10623);
+    assert_int_equal(cu_session_rank(NULL), -1);
+    assert_int_equal(cu_session_rank("pbs 1.server"), -1);
+    memset(text, 'x', sizeof(text) - 2);
+    text[sizeof(text) - 2] = '\0';
+    assert_false(cu_session_add_rank(text, 7));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_silent),
+        cmocka_unit_test(test_alive),
+        cmocka_unit_test(test_silent_for_a_while),
+        cmocka_unit_test(test_not_root),
+        cmocka_unit_test(test_never_heard),
+        cmocka_unit_test(test_nothing_to_watch),
+        cmocka_unit_test(test_no_address),
+        cmocka_unit_test(test_session),
+        cmocka_unit_test(test_rank_of_text),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -6,8 +6,10 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 /* The length of the UTF-8 character at p and its code; 0: there is none (RFC 3629). */
@@ -155,4 +157,22 @@ int cu_text_unname(const char *text, char *out, size_t size)
         return -ENAMETOOLONG;
     out[used] = '\0';
     return (int)used;
+}
+
+const char *cu_text_size(uint64_t bytes, char out[CU_TEXT_SIZE_MAX])
+{
+    static const char *const units[] = {"KB", "MB", "GB", "TB", "PB"};
+    double value = (double)bytes / 1024;
+    size_t unit = 0;
+
+    if (bytes < 1024) {
+        snprintf(out, CU_TEXT_SIZE_MAX, "%" PRIu64 " B", bytes);
+        return out;
+    }
+    while (value >= 1023.95 && unit + 1 < sizeof(units) / sizeof(units[0])) {
+        value /= 1024;
+        unit++;
+    }
+    snprintf(out, CU_TEXT_SIZE_MAX, "%.1f %s", value, units[unit]);
+    return out;
 }

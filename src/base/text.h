@@ -13,6 +13,7 @@
 #define CU_BASE_TEXT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Size of the buffer that either form of len bytes needs at most, with the NUL. */
 #define CU_TEXT_BYTES(len) (4 * (len) + 1)
@@ -27,5 +28,9 @@ size_t cu_text_name(char *out, size_t size, const char *bytes, size_t len);
  * backslash that begins neither \\ nor \xHH, or \x00; -ENAMETOOLONG: they do not fit into size
  * bytes. */
 __attribute__((warn_unused_result)) int cu_text_unname(const char *text, char *out, size_t size);
+
+#define CU_TEXT_SIZE_MAX 32u
+/* "12.3 MB" of 1,024s into out, which is returned. */
+const char *cu_text_size(uint64_t bytes, char out[CU_TEXT_SIZE_MAX]);
 
 #endif

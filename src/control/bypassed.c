@@ -3,10 +3,17 @@
  * only as far as an honest one goes, so a sum has at most that many files a child. */
 #include "control/bypassed.h"
 
+#include "base/text.h"
 #include "control/shown.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define FILES_SHOWN 3u
+#define MB          (UINT64_C(1) << 20)
+#define GB          (UINT64_C(1) << 30)
 
 struct file {
     const char *path;
@@ -116,4 +123,69 @@ void cu_bypassed_cut(json_t *sum)
         set(kept, all[i].path, all[i].bytes);
     free(all);
     json_object_set_new(sum, "files", kept);
+}
+
+struct heavy {
+    const char *path;
+    uint64_t bytes;
+};
+
+/* The heaviest, heaviest first; returns how many. */
+static unsigned heaviest(const json_t *files, struct heavy best[FILES_SHOWN])
+{
+    unsigned count = 0;
+    const char *path;
+    json_t *value;
+
+    json_object_foreach ((json_t *)files, path, value) {
+        struct heavy file = {.path = path, .bytes = number(value)};
+
+        for (unsigned i = 0; i < FILES_SHOWN; i++) {
+            struct heavy lighter = best[i];
+
+            if (i < count && file.bytes <= lighter.bytes)
+                continue;
+            best[i] = file;
+            if (i >= count)
+                break;
+            file = lighter;
+        }
+        if (count < FILES_SHOWN)
+            count++;
+    }
+    return count;
+}
+
+/* A value of -M that is not below the size. */
+static void enough(uint64_t size, char out[32])
+{
+    if (size <= 10 * GB)
+        snprintf(out, 32, "%" PRIu64 "MB", (size + MB - 1) / MB);
+    else
+        snprintf(out, 32, "%" PRIu64 "GB", size / GB + (size % GB != 0));
+}
+
+size_t cu_bypassed_text(const json_t *bypassed, char *out, size_t size)
+{
+    const json_t *files = json_object_get(bypassed, "files");
+    uint64_t bytes = number(json_object_get(bypassed, "bytes"));
+    char all[CU_TEXT_SIZE_MAX], one[CU_TEXT_SIZE_MAX], wanted[32];
+    struct heavy best[FILES_SHOWN];
+    unsigned count = heaviest(files, best);
+    size_t len;
+
+    out[0] = '\0';
+    if (bytes == 0)
+        return 0;
+    len = (size_t)snprintf(out, size,
+                           "%s were read by nodes themselves, past the trees, as files above -M",
+                           cu_text_size(bytes, all));
+    for (unsigned i = 0; i < count && len < size; i++)
+        len += (size_t)snprintf(out + len, size - len, "%s%s %s", i == 0 ? ": " : ", ",
+                                best[i].path, cu_text_size(best[i].bytes, one));
+    enough(number(json_object_get(bypassed, "largest")), wanted);
+    if (len < size)
+        len += (size_t)snprintf(out + len, size - len, "%s; -M %s would have avoided this",
+                                json_object_size(files) > count ? ", ..." : "", wanted);
+    return len < size ? len : size - 1;
 }

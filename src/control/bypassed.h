@@ -16,6 +16,9 @@
 json_t *cu_bypassed_own(const struct cu_core *core);
 /* Adds more (borrowed; a peer's, so anything may stand in it) to *sum, which it may create. */
 void cu_bypassed_add(json_t **sum, const json_t *more);
+/* "12.0 MB were read by nodes themselves, past the trees, as files above -M: PATH 12.0 MB; -M 4MB
+ * would have avoided this". Length; 0: nothing. The paths may be a peer's: anything. */
+size_t cu_bypassed_text(const json_t *bypassed, char *out, size_t size);
 /* Leaves the heaviest files. */
 void cu_bypassed_cut(json_t *sum);
 

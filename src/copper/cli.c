@@ -351,20 +351,7 @@ int cu_cli_print_json(const json_t *object)
 
 const char *cu_cli_size(uint64_t bytes, char out[32])
 {
-    static const char *const units[] = {"KB", "MB", "GB", "TB", "PB"};
-    double value = (double)bytes / 1024;
-    size_t unit = 0;
-
-    if (bytes < 1024) {
-        snprintf(out, 32, "%" PRIu64 " B", bytes);
-        return out;
-    }
-    while (value >= 1023.95 && unit + 1 < sizeof(units) / sizeof(units[0])) {
-        value /= 1024;
-        unit++;
-    }
-    snprintf(out, 32, "%.1f %s", value, units[unit]);
-    return out;
+    return cu_text_size(bytes, out);
 }
 
 uint64_t cu_cli_number(const json_t *object, const char *name)

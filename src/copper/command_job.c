@@ -2,6 +2,7 @@
 /* copper job: the implementation of launch_copper.sh and stop_copper.sh. Not to be called by
  * users. */
 #include "control/client.h"
+#include "copper/bypassed.h"
 #include "copper/cli.h"
 #include "copper/job_file.h"
 #include "copper/job_stop.h"
@@ -412,6 +413,25 @@ static int stop(int argc, char **argv)
     return say_lost(cu_stop_mount(mount_dir, hosts, all, &paths), "what was to be stopped is");
 }
 
+/* The line about what was read past the trees because of -M, for a job that ends without a stop. */
+static int past(int argc, char **argv)
+{
+    char mount[CU_PATH_MAX];
+    json_t *result = NULL;
+    int rc = argc > 1 ? cu_rundir_mount(argv[1], getuid(), mount)
+                      : cu_rundir_default_mount(getuid(), mount);
+
+    if (rc < 0)
+        return cu_cli_fail(CU_EXIT_USAGE, "job past: no mount directory");
+    rc = cu_cli_call(mount, json_pack("{s:s,s:b}", "op", "stats", "all", 1), CU_CLIENT_ANSWER_MS,
+                     &result);
+    if (rc >= 0)
+        return rc;
+    cu_bypassed_print(json_object_get(result, "bypassed"));
+    json_decref(result);
+    return CU_EXIT_OK;
+}
+
 /* The words as a remote shell must be given them. */
 static int quote(int argc, char **argv)
 {
@@ -441,6 +461,8 @@ static int run(const struct cu_command *command, int argc, char **argv)
         return cu_remote_part(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "ask") == 0)
         return cu_relay_ask(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "past") == 0)
+        return past(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "quote") == 0)
         return quote(argc - 1, argv + 1);
     cu_cli_help(command);

@@ -51,7 +51,7 @@ struct cu_daemon {
     struct cu_log_limit peer_lines; /* about who connects and disconnects */
     uv_signal_t sigterm, sigint, sigusr1;
     struct cu_lease *lease; /* NULL: none; as long as the process */
-    struct cu_turn turn; /* bounds what a turn of the loop takes on */
+    struct cu_turn turn;    /* bounds what a turn of the loop takes on */
     struct cu_looptime looptime;
     struct cu_latency latency;
     struct cu_trim trim;

@@ -10,6 +10,7 @@
 #include "copperd/stop.h"
 
 #include "base/list.h"
+#include "control/bypassed.h"
 #include "control/inuse.h"
 #include "copperd/hooks.h"
 #include "copperd/state.h"
@@ -128,12 +129,26 @@ static void on_unmounted(struct cu_aside_job *job)
     uv_timer_start(&daemon->stop_timer, on_look, 0, LOOK_MS);
 }
 
+/* Who asks for a stop is told. Without that: of all nodes where they end together, else of this. */
+static void log_bypassed(struct cu_daemon *daemon)
+{
+    json_t *all = json_object_get(daemon->stop_result, "bypassed");
+    json_t *own = all ? NULL : cu_bypassed_own(daemon->core);
+    char text[CU_PATH_MAX];
+
+    if (cu_bypassed_text(all ? all : own, text, sizeof(text)) > 0)
+        cu_log_warn("%s%s", all ? "" : "on this node ", text);
+    json_decref(own);
+}
+
 /* While the mount goes, others are still served: the kernel needs 3 us for each name it holds. */
 static void on_begin(uv_timer_t *timer)
 {
     struct cu_daemon *daemon = timer->data;
 
     cu_log_info("stopping");
+    if (!daemon->stop_origin.owner)
+        log_bypassed(daemon);
     cu_stager_close(daemon->stager);
     cu_commands_stopping(daemon->commands);
     cu_front_end(daemon->front);

@@ -8,6 +8,8 @@
  *   then): launches before the script begins.
  * - slurmstepd, in the process of each other task: looks whether the mount is there, in its mount
  *   table, and sets COPPER_MOUNT accordingly.
+ * - slurmstepd, when the batch script has ended, or the first task of an srun with an allocation of
+ *   its own (task_exit): tells what was read past the trees, as the user.
  * - slurmd's epilogue (job_epilog, root): `copper epilogue`, as the user.
  * Whatever is executed runs as the job's user (run.c). The daemons are a step of the job, so Slurm
  * ends them with the job, however it ends. The launch itself calls srun: COPPER_SPANK=no in its
@@ -33,7 +35,10 @@
 #define ENV_SPANK  "COPPER_SPANK"
 #define ENV_MOUNT  "COPPER_MOUNT"
 #define ENV_OPTION "_SLURM_SPANK_OPTION_copper_copper" /* of sbatch and salloc */
+#define ENV_ENDS   "COPPER_SPANK_ENDS"                 /* the job that ends with this srun */
+#define JOB_MAX    32u
 #define EPILOG_MS  60000
+#define PAST_MS    10000
 
 SPANK_PLUGIN(copper, 1);
 
@@ -41,6 +46,7 @@ static struct cu_wish site = {.on = false};
 static char prefix[CU_PATH_MAX];
 static char given[CU_WISH_TEXT_MAX]; /* the value of --copper */
 static bool is_given;
+static bool has_job; /* this srun was called in a job */
 
 static int take_option(int val, const char *text, int remote);
 
@@ -108,6 +114,7 @@ int slurm_spank_init(spank_t spank, int argc, char **argv)
 {
     int rc = take_arguments(argc, argv);
 
+    has_job = getenv("SLURM_JOB_ID") != NULL;
     switch (spank_context()) {
     case S_CTX_LOCAL:
     case S_CTX_REMOTE:
@@ -172,6 +179,8 @@ int slurm_spank_local_user_init(spank_t spank, int argc, char **argv)
     cu_run_user(uid, gid, &user);
     if (cu_run_launch(prefix, &wish, &user, NULL, why) == 0) {
         setenv(ENV_SPANK, decision, 1);
+        if (!has_job)
+            setenv(ENV_ENDS, job, 1);
         return ESPANK_SUCCESS;
     }
     say_failed(&wish, why);
@@ -230,11 +239,31 @@ static void launch_for_script(spank_t spank, const char *job, const struct cu_wi
     spank_setenv(spank, ENV_SPANK, decision, 1);
 }
 
+/* The decision for the job of a step, in slurmstepd: what the step's own --copper says, else what
+ * was decided before. wish->on is false where the plugin is to keep out of it. */
+static void settle_step(spank_t spank, char job[JOB_MAX], struct cu_wish *wish)
+{
+    char decided[CU_WISH_TEXT_MAX + 64] = "";
+    const char *text = is_given ? given : NULL;
+    uint32_t id = 0;
+
+    wish->on = false;
+    if (spank_get_item(spank, S_JOB_ID, &id) != ESPANK_SUCCESS)
+        return;
+    if (spank_getenv(spank, "SLURM_JOB_ID", job, JOB_MAX) != ESPANK_SUCCESS)
+        snprintf(job, JOB_MAX, "%u", id);
+    (void)spank_getenv(spank, ENV_SPANK, decided, sizeof(decided));
+    if (strcmp(decided, "no") == 0)
+        return;
+    if (!text)
+        (void)is_decided(decided, job, &text);
+    settle(wish, text);
+}
+
 int slurm_spank_task_init(spank_t spank, int argc, char **argv)
 {
-    char decided[CU_WISH_TEXT_MAX + 64] = "", mount[CU_PATH_MAX], job[32], node[256] = "?";
-    const char *text = is_given ? given : NULL;
-    uint32_t id = 0, step = 0;
+    char mount[CU_PATH_MAX], job[JOB_MAX], node[256] = "?";
+    uint32_t step = 0;
     struct cu_wish wish;
     int task = -1;
     uid_t uid;
@@ -242,17 +271,9 @@ int slurm_spank_task_init(spank_t spank, int argc, char **argv)
     (void)argc;
     (void)argv;
     if (spank_get_item(spank, S_JOB_UID, &uid) != ESPANK_SUCCESS || uid != geteuid() ||
-        spank_get_item(spank, S_JOB_ID, &id) != ESPANK_SUCCESS ||
         spank_get_item(spank, S_JOB_STEPID, &step) != ESPANK_SUCCESS)
         return ESPANK_SUCCESS;
-    if (spank_getenv(spank, "SLURM_JOB_ID", job, sizeof(job)) != ESPANK_SUCCESS)
-        snprintf(job, sizeof(job), "%u", id);
-    (void)spank_getenv(spank, ENV_SPANK, decided, sizeof(decided));
-    if (strcmp(decided, "no") == 0)
-        return ESPANK_SUCCESS;
-    if (!text)
-        (void)is_decided(decided, job, &text);
-    settle(&wish, text);
+    settle_step(spank, job, &wish);
     if (!wish.on)
         return ESPANK_SUCCESS;
     if (step == SLURM_BATCH_SCRIPT)
@@ -270,6 +291,46 @@ int slurm_spank_task_init(spank_t spank, int argc, char **argv)
                         "(--copper=required)",
                         node, mount);
     _exit(EXIT_FAILURE);
+}
+
+/* Is the task whose end was collected the one with which the job ends: the batch script, or the
+ * first task of an srun that has an allocation of its own? */
+static bool ends_job(spank_t spank, const char *job)
+{
+    char ends[JOB_MAX] = "";
+    uint32_t step = 0, task = 1;
+
+    if (spank_get_item(spank, S_JOB_STEPID, &step) != ESPANK_SUCCESS)
+        return false;
+    if (step == SLURM_BATCH_SCRIPT)
+        return true;
+    return spank_getenv(spank, ENV_ENDS, ends, sizeof(ends)) == ESPANK_SUCCESS &&
+           strcmp(ends, job) == 0 &&
+           spank_get_item(spank, S_TASK_GLOBAL_ID, &task) == ESPANK_SUCCESS && task == 0;
+}
+
+/* In slurmstepd, as root; its standard error is the job's. The daemons still run: Slurm ends the
+ * other steps after this. */
+int slurm_spank_task_exit(spank_t spank, int argc, char **argv)
+{
+    char **environment = NULL;
+    struct cu_run_user user;
+    struct cu_wish wish;
+    char job[JOB_MAX];
+    uid_t uid;
+    gid_t gid;
+
+    (void)argc;
+    (void)argv;
+    settle_step(spank, job, &wish);
+    if (!wish.on || !ends_job(spank, job) ||
+        spank_get_item(spank, S_JOB_UID, &uid) != ESPANK_SUCCESS ||
+        spank_get_item(spank, S_JOB_GID, &gid) != ESPANK_SUCCESS ||
+        spank_get_item(spank, S_JOB_ENV, &environment) != ESPANK_SUCCESS)
+        return ESPANK_SUCCESS;
+    cu_run_user(uid, gid, &user);
+    cu_run_past(prefix, &wish, &user, environment, PAST_MS);
+    return ESPANK_SUCCESS;
 }
 
 /* Never fails: Slurm drains a node whose epilogue does. */

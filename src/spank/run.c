@@ -299,6 +299,19 @@ int cu_run_launch(const char *prefix, const struct cu_wish *wish, const struct c
     return rc;
 }
 
+void cu_run_past(const char *prefix, const struct cu_wish *wish, const struct cu_run_user *user,
+                 char *const *environment, int timeout_ms)
+{
+    struct program p = {.argv = {"copper", "job", "past", cu_wish_mount(wish)},
+                        .user = user,
+                        .environment = environment,
+                        .stdout_fd = 2};
+    char why[CU_RUN_TEXT_MAX];
+
+    snprintf(p.path, sizeof(p.path), "%s/bin/copper", prefix);
+    (void)run(&p, timeout_ms, why); /* what it cannot tell is no trouble of the job's */
+}
+
 int cu_run_epilogue(const char *prefix, const struct cu_run_user *user, int timeout_ms,
                     char why[CU_RUN_TEXT_MAX])
 {

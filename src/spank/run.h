@@ -32,6 +32,11 @@ __attribute__((warn_unused_result)) int cu_run_check(const char *prefix, const s
 __attribute__((warn_unused_result)) int
 cu_run_launch(const char *prefix, const struct cu_wish *wish, const struct cu_run_user *user,
               char *const *environment, char why[CU_RUN_TEXT_MAX]);
+/* Writes the line about what the job's nodes have read past the trees because of -M, if there is
+ * one, to this process's standard error; at most timeout_ms. The mount is that of the wish, else of
+ * the environment. */
+void cu_run_past(const char *prefix, const struct cu_wish *wish, const struct cu_run_user *user,
+                 char *const *environment, int timeout_ms);
 /* copper epilogue, killed after timeout_ms. 0; -EIO, -ETIMEDOUT with why. */
 __attribute__((warn_unused_result)) int cu_run_epilogue(const char *prefix,
                                                         const struct cu_run_user *user,

@@ -451,6 +451,32 @@ in_job() {
     nothing_left
 }
 
+@test "a job that ends without a stop: the log says what was read past the trees because of -M" {
+    local large=$CLUSTER_DIR/home/large said="were read by nodes themselves, past the trees, as files above -M: "
+    mkfifo "$CLUSTER_DIR/home/end"
+    dd if=/dev/zero of="$large" bs=1M count=3 status=none
+    # shellcheck disable=SC2016
+    in_job 6.server node1 '"$0" -H node1,node2,node3 -M 1MB -l 3 -d /tmp/past && read -r _ <"$1"' \
+        "$COPPER_BIN/launch_copper.sh" "$CLUSTER_DIR/home/end" >"$BATS_TEST_TMPDIR/first" 3>&- &
+    until_true grep -q "3 nodes ready" "$BATS_TEST_TMPDIR/first"
+    for node in node2 node3; do
+        run -0 on "$node" cksum "$mount$large"
+    done
+    # One alone is ended by a signal; the others by the end of the job's session, of which the root tells.
+    on node3 kill "$(daemon node3)"
+    traceless node3
+    run -0 on node3 sh -c 'cat /tmp/past/*'
+    [[ $output == *"on this node 3.0 MB $said$large 3.0 MB; -M 3MB would have avoided this"* ]]
+    echo end >"$CLUSTER_DIR/home/end"
+    nothing_left
+    run -0 on node1 sh -c 'cat /tmp/past/*'
+    [[ $output == *"3.0 MB $said$large 3.0 MB; -M 3MB would have avoided this"* ]]
+    run -0 on node2 sh -c 'cat /tmp/past/*'
+    [[ $output != *"$said"* ]]
+    rm "$CLUSTER_DIR/home/end" "$large"
+    run -0 on_all rm -rf /tmp/past
+}
+
 @test "the node of the job's session dies: the others serve on, the epilogue leaves them, stop_copper.sh -H ends them" {
     mkfifo "$CLUSTER_DIR/home/end"
     # shellcheck disable=SC2016

@@ -208,7 +208,8 @@ END
     [ -z "$(on login squeue -h)" ]
 }
 
-@test "a script that ends with stop_copper.sh says what was read past the trees because of -M" {
+@test "a job's end says what was read past the trees because of -M: with stop_copper.sh, without, of srun alone" {
+    local line="were read by nodes themselves, past the trees, as files above -M: $work/large "
     dd if=/dev/urandom of="$work/large" bs=1M count=3 status=none
     run -0 batch -N 2 --copper="-M 1MB" <<END
 srun -n2 sh -c 'wc -c <"\$COPPER_MOUNT$work/large"'
@@ -216,8 +217,31 @@ stop_copper.sh
 END
     echo "$output"
     [ "$(grep -cx 3145728 <<<"$output")" = 2 ]
-    [[ $output == *"copper: stopped on 2 nodes"* && $output == *"past the trees, as files above -M: $work/large "* ]]
-    [[ $output == *"; -M "*"B would have avoided this"* ]]
+    [[ $output == *"copper: stopped on 2 nodes"* && $output == *"$line"*"; -M "*"B would have avoided this"* ]]
+    [ "$(grep -c "$line" <<<"$output")" = 1 ]
+    # As an ordinary user, with a mount that the option names.
+    cat >"$work/mine" <<END
+#!/bin/sh
+#SBATCH -N2 -o $work/out --copper="-M 1MB -v /tmp/%u/copper-%j"
+srun -n2 sh -c 'wc -c <"\$COPPER_MOUNT$work/large"'
+srun -n2 sh -c 'wc -c <"\$COPPER_MOUNT$work/large"'
+END
+    rm -f "$work/out"
+    job=$(on --user alice login timeout 60 sbatch --parsable "$work/mine")
+    until_true over "$job"
+    run cat "$work/out"
+    echo "$output"
+    [[ ${lines[-1]} == "copper: "*" $line"*"; -M "*"B would have avoided this" ]]
+    [ "$(grep -c "$line" <<<"$output")" = 1 ]
+    all_free
+    run -0 slurm srun -Q -N2 --copper="-M 1MB" sh -c "wc -c <\$COPPER_MOUNT$work/large"
+    echo "$output"
+    [ "$(grep -c "$line" <<<"$output")" = 1 ]
+    all_free
+    # A step of salloc is not the job's end.
+    run -0 slurm salloc -Q -N2 --copper="-M 1MB" srun -Q sh -c "wc -c <\$COPPER_MOUNT$work/large"
+    echo "$output"
+    [ "$(grep -c "$line" <<<"$output")" = 0 ]
 }
 
 @test "a site switches it on for all, a user off; a script that launches itself has its own options" {

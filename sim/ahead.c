@@ -142,6 +142,58 @@ static struct cu_buf *on_holes(void *context, const void *owner, const char *pat
                               node->read_version);
 }
 
+/* --- reading on --------------------------------------------------------------------------------
+ */
+
+static void on_read(void *context, const struct cu_ahead_want *want)
+{
+    const struct cu_sim_node *node = context;
+    struct cu_request what = cu_sim_request(want);
+
+    if (cu_sim_world_find(node->sim->world, want->path, want->path_len) != CU_SIM_NONE)
+        (void)cu_core_read_on(node->core, &what, node->sim->engine.now_ns);
+}
+
+static struct cu_readon_load on_read_load(void *context)
+{
+    const struct cu_sim_node *node = context;
+    struct cu_core_read_on load = cu_core_reading_on(node->core);
+
+    return (struct cu_readon_load){load.requests, load.used_bytes, load.unused_bytes};
+}
+
+static void readon_init(const struct cu_sim *sim, struct cu_sim_node *node)
+{
+    struct cu_readon_config config = {
+        .context = node,
+        .read = on_read,
+        .load = on_read_load,
+        .listing = on_listing,
+        .cache_bytes = sim->config.cache_bytes,
+        .chunk_bytes = sim->config.chunk_bytes,
+        .inline_bytes = sim->config.inline_bytes,
+    };
+
+    node->readon = cu_readon_create(&config);
+}
+
+void cu_sim_ahead_stored(struct cu_sim *sim, struct cu_sim_node *node, uint64_t id,
+                         const struct cu_value *value)
+{
+    struct cu_request what;
+
+    (void)sim;
+    if (node->readon && cu_core_reads(node->core, id, &what))
+        cu_readon_stored(node->readon,
+                         &(struct cu_ahead_want){.kind = what.kind,
+                                                 .path = what.path,
+                                                 .path_len = what.path_len,
+                                                 .version = what.version,
+                                                 .chunk = what.chunk,
+                                                 .content = (what.flags & CU_WANT_CONTENT) != 0},
+                         value);
+}
+
 void cu_sim_ahead_init(struct cu_sim *sim, struct cu_sim_node *node)
 {
     const struct cu_sim_config *c = &sim->config;
@@ -169,7 +221,9 @@ void cu_sim_ahead_init(struct cu_sim *sim, struct cu_sim_node *node)
     node->dirs = cu_sim_alloc(sim->world->dir_count, sizeof *node->dirs);
     node->files = cu_sim_alloc(sim->world->count, sizeof *node->files);
     node->ahead = cu_ahead_create(&config);
-    if (!node->ahead) {
+    if (!sim->config.no_readon)
+        readon_init(sim, node);
+    if (!node->ahead || (!node->readon && !sim->config.no_readon)) {
         fprintf(stderr, "copper-sim: out of memory\n");
         exit(3);
     }
@@ -180,6 +234,8 @@ void cu_sim_ahead_free(struct cu_sim_node *node)
     for (uint32_t i = 0; node->dirs && i < node->sim->world->dir_count; i++)
         cu_ahead_dir_clear(node->ahead, &node->dirs[i]);
     cu_ahead_destroy(node->ahead);
+    cu_readon_destroy(node->readon);
+    node->readon = NULL;
     free(node->dirs);
     free(node->files);
     node->ahead = NULL;

@@ -40,8 +40,9 @@ struct cu_sim_config {
     uint32_t ahead_bytes; /* read-ahead of a sequential reader, 0: none */
     uint32_t list_after;  /* a directory is listed after this number of absent names in it */
     enum cu_ahead_content content;
-    bool original; /* the baseline: the original Copper's algorithm */
-    bool direct;   /* the baseline: no Copper, storage for everybody */
+    bool no_readon; /* the root does not read on */
+    bool original;  /* the baseline: the original Copper's algorithm */
+    bool direct;    /* the baseline: no Copper, storage for everybody */
     bool faults;
     bool exact;            /* no faults, and no freshness limit: reads must equal unique objects */
     uint32_t scaled_bytes; /* see world.h */

@@ -80,6 +80,8 @@ static const struct row table[] = {
      "read ahead of a sequential reader"},
     {"list-after", "N", BOTH, NUMBER, AT(config.list_after), 0, 16,
      "a directory is listed after so many absent names; 16: never"},
+    {"no-readon", NULL, BOTH, FLAG, AT(config.no_readon), 0, 0,
+     "the root reads nothing before somebody asks"},
     {"max", "BYTES", BOTH, NUMBER, AT(config.max_cacheable_bytes), 0, N64,
      "a larger file is read by each node itself (-M)"},
     {"ttl", "MS", BOTH, MILLISECONDS, AT(config.enoent_ttl_ns), 0, N32,

@@ -5,6 +5,7 @@
 #define CU_SIM_SIM_H
 
 #include "ahead/ahead.h"
+#include "ahead/readon.h"
 #include "core/core.h"
 #include "core/driver.h"
 #include "core/names.h"
@@ -98,6 +99,7 @@ struct cu_sim_node {
     uint8_t *page;               /* owned, by chunk of the world and part of it */
     uint8_t *name;               /* owned, by file: CU_SIM_NAME_* */
     struct cu_stage *stage;      /* owned; NULL: none */
+    struct cu_readon *readon;    /* owned; NULL: it does not read on */
     struct cu_ahead *ahead;      /* owned, with what it keeps: */
     struct cu_ahead_dir *dirs;   /* owned, by number as a directory */
     struct cu_ahead_file *files; /* owned, by file */
@@ -327,6 +329,9 @@ void cu_sim_front_reply(struct cu_sim *sim, struct cu_sim_node *node, uint64_t c
 struct cu_request cu_sim_request(const struct cu_ahead_want *want);
 void cu_sim_ahead_init(struct cu_sim *sim, struct cu_sim_node *node);
 void cu_sim_ahead_free(struct cu_sim_node *node);
+/* Storage will answer the node's operation with this. */
+void cu_sim_ahead_stored(struct cu_sim *sim, struct cu_sim_node *node, uint64_t id,
+                         const struct cu_value *value);
 /* What is known of path and all below it may be out of date. */
 void cu_sim_ahead_forget(struct cu_sim_node *node, const char *path, size_t len);
 struct cu_ahead_name cu_sim_ahead_name(const struct cu_sim *sim, uint32_t file);

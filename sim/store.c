@@ -280,6 +280,7 @@ void cu_sim_store_done(struct cu_sim *sim, struct cu_sim_store *op)
         if (value.error)
             node->reads_why++;
         cu_sim_node_cpu(sim, node, sim->config.machine.storage_cpu_ns);
+        cu_sim_ahead_stored(sim, node, op->id, &value);
         cu_core_storage_done(node->core, op->id, &value, sim->engine.now_ns);
         cu_value_clear(&value);
         cu_sim_node_run(node);

@@ -92,6 +92,17 @@ bool cu_habit_companion(struct cu_habit *h, const char *name, const char **sub, 
     return false;
 }
 
+const char *cu_habit_leader(const struct cu_habit *h, const char *sub, const char *tail)
+{
+    for (size_t i = 0; i < CU_HABIT_RULES; i++) {
+        const struct cu_habit_rule *rule = &h->rules[i];
+
+        if (rule->seen >= SEEN_MIN && strcmp(rule->sub, sub) == 0 && strcmp(rule->tail, tail) == 0)
+            return rule->suffix;
+    }
+    return NULL;
+}
+
 static uint64_t hash_of(const char *name, size_t name_len)
 {
     return cu_hash_bytes(name, name_len) | 1; /* 0: unused */

@@ -59,6 +59,9 @@ void cu_habit_lookup(struct cu_habit *h, uint64_t dir, uint64_t parent, const ch
 /* What may be looked up after name: file (CU_HABIT_NAME_MAX + 1 bytes) in subdirectory sub (points
  * into h). False: no prediction. */
 bool cu_habit_companion(struct cu_habit *h, const char *name, const char **sub, char *file);
+/* The suffix of the files after which those in subdirectory sub with this tail are looked up
+ * (points into h); NULL: not known. */
+const char *cu_habit_leader(const struct cu_habit *h, const char *sub, const char *tail);
 /* name was found to exist or not, somewhere. */
 void cu_habit_found(struct cu_habit *h, const char *name, size_t name_len, bool exists);
 /* Did the name not exist last time? */

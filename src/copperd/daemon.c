@@ -7,6 +7,7 @@
 #include "copperd/hooks.h"
 #include "copperd/inputs.h"
 #include "copperd/ports.h"
+#include "copperd/readon.h"
 #include "copperd/state.h"
 #include "copperd/stop.h"
 #include "core/tree.h"
@@ -189,11 +190,13 @@ static int start_logic(struct cu_daemon *daemon, const struct cu_core_config *li
     if (!daemon->core)
         return -EINVAL;
     daemon->stager = cu_daemon_stager(daemon, limits);
+    daemon->readon = cu_daemon_readon(daemon, limits);
+    daemon->reads_on = !getenv("COPPER_NO_READ_ON"); /* for bench/import */
     cu_driver_init(&daemon->driver, daemon->core, &cu_daemon_ports, daemon);
     config.core = daemon->core;
     config.hooks.context = daemon;
     daemon->commands = cu_commands_create(&config);
-    if (!daemon->commands || !daemon->stager ||
+    if (!daemon->commands || !daemon->stager || !daemon->readon ||
         cu_links_init(&daemon->links, limits->node_count) < 0)
         return cu_error_set(err, -ENOMEM, "out of memory");
     return 0;

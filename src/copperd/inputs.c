@@ -6,6 +6,7 @@
  */
 #include "copperd/inputs.h"
 
+#include "copperd/readon.h"
 #include "copperd/state.h"
 #include "host/log.h"
 
@@ -193,6 +194,7 @@ void cu_daemon_storage_done(void *context, uint64_t id, const struct cu_value *v
 {
     struct cu_daemon *daemon = context;
 
+    cu_daemon_read_on(daemon, id, value);
     cu_core_storage_done(daemon->core, id, value, uv_hrtime());
     cu_driver_run(&daemon->driver);
 }

@@ -4,6 +4,7 @@
 #include "copperd/ports.h"
 
 #include "copperd/inputs.h"
+#include "copperd/readon.h"
 #include "copperd/state.h"
 #include "host/log.h"
 
@@ -55,6 +56,7 @@ static int port_read(void *context, uint64_t id, const struct cu_request *reques
 
     (void)direct;
     if (!cu_turn_spent(&daemon->turn) && cu_storage_at_once(daemon->storage, request, &value)) {
+        cu_daemon_read_on(daemon, id, &value);
         cu_core_storage_done(daemon->core, id, &value, uv_hrtime());
         cu_value_clear(&value);
         return 0;

@@ -70,6 +70,8 @@ struct cu_daemon {
     bool mount_left;     /* the mount could not be removed */
     struct cu_profile *profile;       /* NULL: no -P */
     struct cu_stager *stager;         /* as long as the process */
+    struct cu_readon *readon;         /* the same */
+    bool reads_on;                    /* it is used */
     struct cu_recorder *recorder;     /* NULL: no --learn */
     uv_timer_t learn_timer;           /* the node counts as ready then, come what may */
     struct cu_snapshot *profile_file; /* the same, or it cannot be written */

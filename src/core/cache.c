@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "core/readon.h"
 #include "core/state.h"
 #include "core/waiters.h"
 
@@ -187,6 +188,7 @@ void cu_cache_touch(struct cu_core *core, struct object *object)
     if (object->ahead)
         COUNT(core, read_ahead_used);
     object->ahead = false;
+    cu_read_on_used(core, object);
 }
 
 void cu_cache_wasted(struct cu_core *core, struct object *object)
@@ -194,6 +196,7 @@ void cu_cache_wasted(struct cu_core *core, struct object *object)
     if (object->ahead)
         COUNT(core, read_ahead_wasted);
     object->ahead = false;
+    object->read_on = false; /* its bytes stay among those that nobody asked for */
 }
 
 /* Each object is charged for its name, which it may share with others: an upper bound. */

@@ -19,12 +19,19 @@ const char *cu_counter_name(enum cu_counter counter)
 enum cu_counter_kind cu_counter_kind(enum cu_counter counter)
 {
     static const uint8_t kinds[CU_COUNTER_COUNT] = {
-        [CU_COUNT_cached_bytes] = CU_GAUGE,       [CU_COUNT_cached_objects] = CU_GAUGE,
-        [CU_COUNT_children] = CU_GAUGE,           [CU_COUNT_inode_bytes] = CU_GAUGE,
-        [CU_COUNT_recovery_bytes] = CU_GAUGE,     [CU_COUNT_loop_longest_us] = CU_GAUGE_WORST,
-        [CU_COUNT_loop_busy_us] = CU_GAUGE_WORST, [CU_COUNT_bypass_largest] = CU_GAUGE_WORST,
-        [CU_COUNT_requests_waiting] = CU_GAUGE,   [CU_COUNT_requests_waiting_most] = CU_GAUGE_WORST,
-        [CU_COUNT_storage_waiting] = CU_GAUGE,    [CU_COUNT_storage_waiting_most] = CU_GAUGE_WORST,
+        [CU_COUNT_read_on_unused_bytes] = CU_GAUGE,
+        [CU_COUNT_cached_bytes] = CU_GAUGE,
+        [CU_COUNT_cached_objects] = CU_GAUGE,
+        [CU_COUNT_children] = CU_GAUGE,
+        [CU_COUNT_inode_bytes] = CU_GAUGE,
+        [CU_COUNT_recovery_bytes] = CU_GAUGE,
+        [CU_COUNT_loop_longest_us] = CU_GAUGE_WORST,
+        [CU_COUNT_loop_busy_us] = CU_GAUGE_WORST,
+        [CU_COUNT_bypass_largest] = CU_GAUGE_WORST,
+        [CU_COUNT_requests_waiting] = CU_GAUGE,
+        [CU_COUNT_requests_waiting_most] = CU_GAUGE_WORST,
+        [CU_COUNT_storage_waiting] = CU_GAUGE,
+        [CU_COUNT_storage_waiting_most] = CU_GAUGE_WORST,
     };
 
     return (unsigned)counter < CU_COUNTER_COUNT ? (enum cu_counter_kind)kinds[counter] : CU_COUNTS;

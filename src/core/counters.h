@@ -59,7 +59,10 @@
     X(storage_waiting /* gauge */) X(storage_waiting_most /* gauge */) \
     /* listings that had expired: asked about together, in so many messages; and renewed together \
      * with one that was needed; those of the renewed that were then used */ \
-    X(checks) X(checked) X(renewed) X(renewed_used)
+    X(checks) X(checked) X(renewed) X(renewed_used) \
+    /* read from storage by a root before anybody asked: objects, those that were then asked for, \
+     * bytes, and those of the bytes that nobody has asked for */ \
+    X(read_on) X(read_on_used) X(read_on_bytes) X(read_on_unused_bytes /* gauge */)
 /* clang-format on */
 
 enum cu_counter {

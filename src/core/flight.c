@@ -8,6 +8,7 @@
 #include "core/bypass.h"
 #include "core/cache.h"
 #include "core/pieces.h"
+#include "core/readon.h"
 #include "core/state.h"
 #include "core/waiters.h"
 #include "proto/piece.h"
@@ -116,6 +117,8 @@ static struct flight *end(struct cu_core *core, struct object *object)
         core->ahead.requests--;
         core->ahead.bytes -= ahead_bytes(core, object);
     }
+    if (flight->read_on)
+        core->reading_on--;
     object->state = CU_FLIGHT_ABSENT;
     cu_list_init(&object->lru);
     return flight;
@@ -209,7 +212,7 @@ static void restart(struct cu_core *core, struct flight *flight)
 
 /* The value a file's content brought along with its attr. */
 static void fill_content(struct cu_core *core, const struct object *attr, struct cu_buf *content,
-                         uint64_t hash)
+                         uint64_t hash, bool read_on)
 {
     struct cu_request request = cu_object_request(attr);
     struct object *object;
@@ -225,6 +228,10 @@ static void fill_content(struct cu_core *core, const struct object *attr, struct
     object->bytes_hash = hash;
     object->valid_ns = core->now_ns;
     object->state = CU_FLIGHT_FILLED;
+    if (read_on) {
+        COUNT(core, read_on);
+        cu_read_on_filled(core, object);
+    }
     cu_cache_keep(core, object);
 }
 
@@ -243,8 +250,12 @@ static void fill(struct cu_core *core, struct object *object, const struct cu_va
     object->valid_ns = core->now_ns > age ? core->now_ns - age : 0;
     object->state = CU_FLIGHT_FILLED;
     object->ahead = flight->ahead && !flight->used;
+    if (flight->read_on)
+        cu_read_on_filled(core, object);
+    if (flight->used)
+        cu_read_on_used(core, object);
     if (value->content)
-        fill_content(core, object, value->content, value->content_hash);
+        fill_content(core, object, value->content, value->content_hash, flight->read_on);
     cu_cache_keep(core, object);
     cu_waiters_answer(core, object, &flight->waiters, 0);
     free(flight);
@@ -292,10 +303,13 @@ bool cu_flight_verify(struct object *object)
 /* A want has joined the flight. */
 static void count_used(struct cu_core *core, struct flight *flight, const struct waiter *waiter)
 {
-    if (!waiter || !flight->ahead || flight->used)
+    if (!waiter || !(flight->ahead || flight->read_on) || flight->used)
         return;
     flight->used = true;
-    COUNT(core, read_ahead_used);
+    if (flight->ahead)
+        COUNT(core, read_ahead_used);
+    else
+        cu_lane_wanted(core, flight);
 }
 
 static void park(struct flight *flight, struct waiter *waiter)
@@ -374,6 +388,8 @@ static void begin(struct cu_core *core, struct object *object, const struct flig
     if (object->state == CU_FLIGHT_FILLED)
         expire(core, object);
     flight = flight_new(object);
+    if (flight)
+        flight->read_on = in->read_on;
     if (flight && in->request)
         flight->home = object->kind == CU_KIND_DATA && (in->request->flags & CU_WANT_HOME);
     if (!flight || start(core, flight) < 0) {
@@ -387,7 +403,10 @@ static void begin(struct cu_core *core, struct object *object, const struct flig
         flight->stale = in->request->version;
     }
     park(flight, in->waiter);
-    if (!in->waiter && !in->renew) {
+    if (in->read_on) {
+        core->reading_on++;
+        COUNT(core, read_on);
+    } else if (!in->waiter && !in->renew) {
         flight->ahead = true;
         core->ahead.requests++;
         core->ahead.bytes += ahead_bytes(core, object);
@@ -451,39 +470,4 @@ void cu_flight_drop(struct cu_core *core, struct object *object)
 void cu_flight_evict(struct cu_core *core, struct object *object)
 {
     cu_flight_step(core, object, CU_EVENT_EVICT, &(struct flight_input){0});
-}
-
-static void reroute_list(struct cu_core *core, const struct route *route, struct cu_list *list)
-{
-    cu_list_for_each_safe (link, list) {
-        struct flight *flight = CU_LIST_ENTRY(link, struct flight, link);
-
-        if (!flight->direct && &core->routes[cu_flight_tree(core, flight)] == route)
-            cu_flight_step(core, flight->object, CU_EVENT_REROUTE, &(struct flight_input){0});
-    }
-}
-
-/* An orphan's reads that wait for their turn go back to the tree when there is a parent again. */
-static void reroute_queued(struct cu_core *core, const struct route *route)
-{
-    if (route->parent == core->config.rank || route->parent == CU_RANK_NONE)
-        return;
-    reroute_list(core, route, &core->lanes[1].blocked);
-    reroute_list(core, route, &core->lanes[1].queue);
-}
-
-void cu_flight_reroute(struct cu_core *core, struct route *route, uint32_t lost)
-{
-    struct cu_list flights;
-
-    reroute_queued(core, route);
-    cu_list_init(&flights);
-    cu_list_splice_back(&flights, &route->flights);
-    while (!cu_list_empty(&flights)) {
-        struct flight *flight = CU_LIST_ENTRY(cu_list_pop_front(&flights), struct flight, link);
-
-        cu_list_push_back(&route->flights, &flight->link);
-        if (flight->asked == CU_RANK_NONE || flight->asked == lost)
-            cu_flight_step(core, flight->object, CU_EVENT_REROUTE, &(struct flight_input){0});
-    }
 }

@@ -80,7 +80,8 @@ struct flight {
     bool content;            /* ATTR: ask for the content along */
     bool issued;             /* READING: the operation is under way */
     bool ahead;              /* started by read-ahead */
-    bool used;               /* the same: somebody has asked for it meanwhile */
+    bool read_on;            /* started by reading on (readon.h) */
+    bool used;               /* the same two: somebody has asked for it meanwhile */
     bool check;              /* DIR: asked about in a CHECK (renew.h) */
     bool home;               /* DATA: from where the attributes are, along the tree of the path */
 };
@@ -88,8 +89,9 @@ struct flight {
 /* What comes with an event. */
 struct flight_input {
     const struct cu_request *request; /* WANT, EXPIRED */
-    struct waiter *waiter;            /* the same; NULL: read ahead, or renew */
+    struct waiter *waiter;            /* the same; NULL: read ahead, renew, or read on */
     bool renew;                       /* EXPIRED: with others (renew.h) */
+    bool read_on;                     /* WANT, EXPIRED: readon.h */
     const struct cu_value *value;     /* ANSWER, BUSY, STORED, FAILED */
 };
 

@@ -14,6 +14,7 @@ static void init(struct lane *lane, uint32_t max)
 {
     cu_list_init(&lane->queue);
     cu_list_init(&lane->blocked);
+    cu_list_init(&lane->later);
     cu_list_init(&lane->running);
     lane->max = max;
 }
@@ -31,8 +32,19 @@ static struct lane *lane_of(struct cu_core *core, const struct flight *flight)
 
 void cu_lane_queue(struct cu_core *core, struct flight *flight)
 {
+    struct lane *lane = lane_of(core, flight);
+
     assert(cu_list_empty(&flight->link) && !flight->issued);
-    cu_list_push_back(&lane_of(core, flight)->queue, &flight->link);
+    cu_list_push_back(flight->read_on && !flight->used ? &lane->later : &lane->queue,
+                      &flight->link);
+}
+
+void cu_lane_wanted(struct cu_core *core, struct flight *flight)
+{
+    if (flight->object->state != CU_FLIGHT_READING || flight->issued)
+        return;
+    cu_list_remove(&flight->link);
+    cu_lane_queue(core, flight);
 }
 
 void cu_lane_ended(struct cu_core *core, struct flight *flight)
@@ -151,6 +163,20 @@ static void examine(struct cu_core *core, struct lane *lane, struct cu_list *fro
     }
 }
 
+/* What nobody waits for starts only when nothing else waits, and leaves a fourth of the lane free,
+ * so that what somebody asks for next starts at once. */
+static void examine_later(struct cu_core *core, struct lane *lane)
+{
+    cu_list_for_each_safe (link, &lane->later) {
+        struct flight *flight = CU_LIST_ENTRY(link, struct flight, link);
+
+        if (!cu_list_empty(&lane->queue) || !cu_list_empty(&lane->blocked) ||
+            lane->used >= lane->max - lane->max / 4 || place_for(core, lane, flight) != PLACE_FREE)
+            return;
+        issue(core, lane, flight);
+    }
+}
+
 /* When the next one is taken for stuck, while others wait. The oldest are first in the list. */
 static uint64_t lane_deadline(const struct cu_core *core, const struct lane *lane)
 {
@@ -202,5 +228,6 @@ void cu_lanes_pump(struct cu_core *core)
         }
         lane->ended = 0;
         examine(core, lane, &lane->queue, UINT32_MAX);
+        examine_later(core, lane);
     }
 }

@@ -16,6 +16,7 @@ struct flight;
 struct lane {
     struct cu_list queue;   /* struct flight, READING, not issued */
     struct cu_list blocked; /* the same, older than those in queue: no place was free for them */
+    struct cu_list later;   /* READING, not issued: read on, and nobody waits for it */
     struct cu_list running; /* struct flight, READING, issued */
     uint32_t used;          /* length of running */
     uint32_t max;
@@ -28,6 +29,8 @@ void cu_lanes_init(struct cu_core *core);
 void cu_lane_queue(struct cu_core *core, struct flight *flight);
 /* An operation that was issued has ended, or its result counts no more. */
 void cu_lane_ended(struct cu_core *core, struct flight *flight);
+/* Somebody waits from now on for a flight that was read on. */
+void cu_lane_wanted(struct cu_core *core, struct flight *flight);
 /* Issues reads while there is room. */
 void cu_lanes_pump(struct cu_core *core);
 /* When an operation that runs is taken for stuck, while others wait; UINT64_MAX: never. */

@@ -36,6 +36,7 @@ struct object {
     uint8_t tree;
     bool verified : 1;  /* checksum seen to be right on this node */
     bool ahead : 1;     /* FILLED: read ahead, and nobody has asked for it yet */
+    bool read_on : 1;   /* FILLED: the same, of what the root read on (readon.h) */
     uint16_t refreshed; /* FILLED: low bits of refreshes.made when it came, or was last compared */
 };
 

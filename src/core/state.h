@@ -48,6 +48,7 @@ struct cu_core {
 
     struct lane lanes[LANES];
     struct cu_core_ahead ahead; /* under way */
+    uint32_t reading_on;        /* readon.h: flights under way */
     uint64_t parked_bytes;      /* of all neighbors (flow.h) */
     uint64_t queued_bytes;      /* child_queued of all neighbors */
     uint64_t outside_bytes;     /* the driver's, for names */

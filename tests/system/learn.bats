@@ -131,6 +131,30 @@ count() {
     [ "$output" = "_._my_job.recipe" ]
 }
 
+@test "without a recipe the root reads a package on; other nodes, and who only looks, read nothing more" {
+    local i used
+    mkdir "$root/site/whole" "$root/site/other"
+    for i in {1..20}; do
+        echo "n = $i" >"$root/site/whole/m$i.py"
+        echo "n = $i" >"$root/site/other/m$i.py"
+    done
+    python3 -m compileall -q "$root/site/whole" "$root/site/other"
+    learn
+    on node4 find "$mount$root/site/other" -ls >/dev/null
+    [ "$(count node1 read_on)" = 0 ]
+    run -0 on node4 env PYTHONDONTWRITEBYTECODE=1 python3 -IS -c '
+import importlib, sys
+sys.path[:0] = [sys.argv[1] + "/site"]
+print(sum(importlib.import_module(f"whole.m{i}").n for i in range(1, 21)))' "$mount$root"
+    [ "$output" = 210 ]
+    used=$(count node1 read_on_used)
+    [ "$used" -ge 10 ] && [ "$used" -le "$(count node1 read_on)" ]
+    [ "$(count node1 read_on_unused_bytes)" -lt "$(count node1 read_on_bytes)" ]
+    [ "$(count node2 read_on)" = 0 ] && [ "$(count node4 read_on)" = 0 ]
+    run -0 copper login stats --all
+    [[ $output == *"read by roots before anybody asked"* ]]
+}
+
 @test "a recipe where nothing is served is said at the launch" {
     COPPER_RECIPES=/var/recipes run -0 --separate-stderr learn --learn hidden
     [[ $stderr == *"--learn: /var/recipes/hidden.recipe is not served (--serve): "*"nothing is asked for in advance"* ]]

@@ -99,6 +99,10 @@ static const char *const promised[] = {
     "checked",
     "renewed",
     "renewed_used",
+    "read_on",
+    "read_on_used",
+    "read_on_bytes",
+    "read_on_unused_bytes",
 };
 /* clang-format on */
 

@@ -6,6 +6,7 @@ complete -c copper -n __fish_use_subcommand -a stats -d 'what was asked, and wha
 complete -c copper -n __fish_use_subcommand -a stop -d 'ends Copper'
 complete -c copper -n __fish_use_subcommand -a refresh -d 'drops what is cached'
 complete -c copper -n __fish_use_subcommand -a stage -d 'puts trees into all caches'
+complete -c copper -n __fish_use_subcommand -a report -d 'a page of what was saved and where time went'
 complete -c copper -n __fish_use_subcommand -a doctor -d 'what could keep Copper from working'
 complete -c copper -n __fish_use_subcommand -a epilogue -d 'takes away what dead daemons of a user left'
 complete -c copper -n '__fish_seen_subcommand_from epilogue' -x -a '(__fish_complete_users)'
@@ -15,7 +16,7 @@ complete -c copper -n __fish_use_subcommand -a run -d 'runs a command that reads
 complete -c copper -n __fish_use_subcommand -a path -d 'the other name of a path'
 complete -c copper -n __fish_use_subcommand -a env -d 'variables with the prefix of the mount'
 complete -c copper -n __fish_use_subcommand -a leaks -d 'what a command reads past Copper'
-complete -c copper -n '__fish_seen_subcommand_from leaks' -s o -l output -r -F -d 'where the list goes'
+complete -c copper -n '__fish_seen_subcommand_from leaks report' -s o -l output -r -F -d 'where the list goes'
 complete -c copper -n '__fish_seen_subcommand_from leaks' -l over -x -a '(__fish_complete_directories)' -d 'count as shared, too'
 complete -c copper -n '__fish_seen_subcommand_from run' -l over -x -a '(__fish_complete_directories)' -d 'serve these'
 complete -c copper -n '__fish_seen_subcommand_from run' -l not -x -a '(__fish_complete_directories)' -d 'leave these'
@@ -41,14 +42,15 @@ complete -c copper -n '__fish_seen_subcommand_from stats' -l watch -d 'what chan
 complete -c copper -n '__fish_seen_subcommand_from stats' -l prometheus -d 'Prometheus text'
 complete -c copper -n '__fish_seen_subcommand_from stop' -l here -d 'this node only'
 complete -c copper -n '__fish_seen_subcommand_from stop' -l job-id -x -d 'job'
-complete -c copper -n '__fish_seen_subcommand_from refresh stage' -F
+complete -c copper -n '__fish_seen_subcommand_from refresh stage report' -F
 complete -c copper -n '__fish_seen_subcommand_from run leaks' -a '(__fish_complete_subcommand --fcs-skip=2)'
-complete -c copper -n '__fish_seen_subcommand_from help' -a 'status stats stop refresh stage doctor epilogue run path env leaks config trace'
+complete -c copper -n '__fish_seen_subcommand_from help' -a 'status stats stop refresh stage report doctor epilogue run path env leaks config trace'
 complete -c copper -n '__fish_seen_subcommand_from stage' -l manifest -r -F -d 'a list of paths'
 complete -c copper -n '__fish_seen_subcommand_from stage' -l wait -d 'until all have it'
 complete -c copper -n '__fish_seen_subcommand_from stage' -l no-wait -d 'until all have begun'
 complete -c copper -n '__fish_seen_subcommand_from stage' -l timeout -x -d 'longest wait, seconds'
 complete -c copper -n '__fish_seen_subcommand_from stage' -l rate -x -d 'bytes a second'
+complete -c copper -n '__fish_seen_subcommand_from report' -l csv -x -a '(__fish_complete_directories)' -d 'data of the figures'
 # config takes the options of a launch.
 complete -c copper -n '__fish_seen_subcommand_from config' -a '(__copper_of_launch)'
 function __copper_of_launch

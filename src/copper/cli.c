@@ -51,7 +51,8 @@ static const struct known_option {
     {'S', "--shell", "SHELL", "bash, zsh, csh or fish (by $SHELL)"},
     {'u', "--undo", NULL, "the original paths again"},
     {'L', "--latency", NULL, "how long answers took, by operation"},
-    {'O', "--output", "FILE", "write the list there, not to standard error (-o is the same)"},
+    {'O', "--output", "FILE", "where to write (-o is the same)"},
+    {'C', "--csv", "DIR", "the data of the figures, as files in this directory"},
     {'d', "--over", "DIR,...", "these directories count as shared storage, too"},
     {'I', "--watch", "[SECONDS]", "what changes, a line each so many seconds (2)"},
     {'P', "--prometheus", NULL, "in Prometheus' text format"},
@@ -245,6 +246,9 @@ static int take_option(struct cu_cli_options *options, char letter, const char *
         return -1;
     case 'O':
         options->output = value;
+        return -1;
+    case 'C':
+        options->csv = value;
         return -1;
     case 'R':
         if (cu_parse_size(value, &options->rate) != 0 || options->rate == 0)

@@ -199,6 +199,34 @@ assert seen >= 4
 EOF
 }
 
+# Of a job at rest: what is asked before and after the page is equal.
+@test "copper report of a job that runs: its figures are those of copper stats --json" {
+    command -v chromium >/dev/null || skip "chromium is not installed"
+    cd "$BATS_TEST_TMPDIR"
+    copper node1 stats --nodes --json >before
+    copper node1 report -o - >page.html
+    copper node1 stats --nodes --json >after
+    "$BATS_TEST_DIRNAME/../report/look" page.html >seen
+    python3 - <<'EOF'
+import json
+before, after, seen = (json.load(open(name)) for name in ("before", "after", "seen"))
+assert seen["console"] == [] and seen["ready"] == "yes"
+moves = {name for name in after["sum"] if before["sum"][name] != after["sum"][name]}
+assert not [name for name in moves if name.startswith(("fuse_", "hit_", "storage_", "kernel_"))], moves
+wanted = {name: value for name, value in after["sum"].items() if value and name not in moves}
+assert {name: value for name, value in seen["counters"].items() if name not in moves} == wanted and len(wanted) > 20
+hits = sum(after["sum"][name] for name in after["sum"] if name.startswith("hit_"))
+assert seen["cards"]["operations_without"] == hits
+assert seen["cards"]["bytes_with"] == after["sum"]["storage_bytes"]
+table = seen["tables"]["Nodes, worst first"]
+host, level, requests = (table["columns"].index(name) for name in ("node", "level", "requests of the kernel"))
+nodes = {node["host"]: node["counters"] for node in after["nodes"]}
+assert {row[host]: row[level] for row in table["rows"]} == {"node1": 0, "node2": 1, "node3": 2, "node4": 3}
+for row in table["rows"]:
+    assert row[requests] == sum(v for k, v in nodes[row[host]].items() if k.startswith("fuse_") and k != "fuse_forget"), row
+EOF
+}
+
 @test "the end of a job: what it saved" {
     local stats
     stats=$(copper node3 stats --all --json)

@@ -51,7 +51,7 @@ bench_options() {
     work=$(mktemp -d /srv/copper-bench.XXXXXX)
     chmod 755 "$work"
     trap bench_down EXIT
-    for program in spawn files tcpstream stubrsh; do
+    for program in spawn files tcpstream floor; do
         cc -O2 -D_GNU_SOURCE -o "$work/$program" "$bench_dir/$program.c"
     done
 }

@@ -293,27 +293,35 @@ static int begin_some(struct cu_remote *r)
     return 0;
 }
 
-/* Takes the hosts of silent parts back; returns when to look again, for epoll_wait. */
-static int look_at_parts(struct cu_remote *r)
+/* Takes the hosts of silent parts back. */
+static void look_at_parts(struct cu_remote *r)
 {
-    int64_t now_ms = cu_clock_ms(), next_ms = INT64_MAX;
+    int64_t now_ms = cu_clock_ms();
 
     for (size_t i = 0; r->parts > 0 && i < r->width; i++) {
         struct cu_call *call = &r->calls[i];
 
-        if (!call->part || call->given_up || call->pidfd < 0)
+        if (!call->part || call->given_up || call->pidfd < 0 || now_ms - call->heard_ms < PART_MS)
             continue;
-        if (now_ms - call->heard_ms < PART_MS) {
-            if (call->heard_ms + PART_MS < next_ms)
-                next_ms = call->heard_ms + PART_MS;
-            continue;
-        }
         call->given_up = true;
         r->parts--;
         end_process(call, SIGTERM);
         take_back_part(r, call, "it was silent for too long");
     }
-    return r->parts > 0 ? cu_clock_left_ms(next_ms) : -1;
+}
+
+/* When to look again, at the parts that have just begun, too; for epoll_wait. */
+static int next_look_ms(const struct cu_remote *r)
+{
+    int64_t next_ms = INT64_MAX;
+
+    for (size_t i = 0; r->parts > 0 && i < r->width; i++) {
+        const struct cu_call *call = &r->calls[i];
+
+        if (call->part && !call->given_up && call->pidfd >= 0 && call->heard_ms + PART_MS < next_ms)
+            next_ms = call->heard_ms + PART_MS;
+    }
+    return next_ms < INT64_MAX ? cu_clock_left_ms(next_ms) : -1;
 }
 
 /* 0; -EINTR: the launcher, or who reads the lines, has ended, or asks to stop. */
@@ -353,15 +361,14 @@ int cu_remote_run(struct cu_remote *r)
     int rc = 0;
 
     while (rc == 0 && (r->waiting > 0 || r->running > 0)) {
-        int timeout_ms = look_at_parts(r);
-
+        look_at_parts(r);
         rc = begin_some(r);
         fflush(stdout);
         if (rc != 0 && !r->inside)
             printf("- - no remote command can be started: %s: %s\n", r->shell[0], strerror(-rc));
         if (rc != 0)
             break; /* inside: who has started this takes the hosts back */
-        rc = wait_some(r, timeout_ms);
+        rc = wait_some(r, next_look_ms(r));
         fflush(stdout);
     }
     if (rc != 0)

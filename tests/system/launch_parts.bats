@@ -130,6 +130,14 @@ all_serve() {
     all_serve
 }
 
+@test "all parts are silent from the beginning: the launching host does them all" {
+    rsh_where '*" copper job part") exec sleep 600 ;;'
+    run -0 --separate-stderr in_parts launch_copper.sh -H "$nodes" -s 60
+    [[ $stderr == *"copper: node1 did not start 3 hosts of its part: it was silent for too long"* ]]
+    [[ $stderr == *"copper: node4 did not start 3 hosts of its part: it was silent for too long"* ]]
+    all_serve
+}
+
 @test "a daemon that a lost shell has started is found by the next try" {
     rsh_where '"node1 node2 "*) '"$CLUSTER_BIN"'/rsh "$@"; exit 255 ;;'
     run -0 in_parts launch_copper.sh -H "$nodes"

@@ -107,9 +107,8 @@ static struct object *find(struct cu_core *core, const struct cu_request *reques
     while (object && !object_matches(object, &key))
         object = cu_object_of(object->hash_link.next);
     if (object && object->state == CU_FLIGHT_FILLED && cu_refresh_sweeps(core) &&
-        cu_refresh_outdates(core, object)) {
-        *name = NULL; /* may go with it */
-        cu_flight_drop(core, object);
+        cu_refresh_apply(core, object)) {
+        *name = NULL; /* may have gone with it */
         object = NULL;
     }
     return object;

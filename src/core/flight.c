@@ -249,6 +249,7 @@ static void fill(struct cu_core *core, struct object *object, const struct cu_va
     }
     object->valid_ns = core->now_ns > age ? core->now_ns - age : 0;
     object->state = CU_FLIGHT_FILLED;
+    object->doubted = false;
     object->ahead = flight->ahead && !flight->used;
     if (flight->read_on)
         cu_read_on_filled(core, object);
@@ -271,6 +272,8 @@ uint32_t cu_flight_age_ms(const struct cu_core *core, const struct object *objec
 
 bool cu_flight_fresh(const struct cu_core *core, const struct object *object)
 {
+    if (object->doubted)
+        return false;
     if (object->kind == CU_KIND_DIR || object->kind == CU_KIND_STATFS || object->error)
         return core->now_ns - object->valid_ns < core->config.enoent_ttl_ns;
     return true;

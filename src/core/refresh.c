@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Refresh: everything cached about a path and all below it becomes out of date, on all nodes.
+/* Refresh: everything cached about a path and all below it becomes out of date, on all nodes. So
+ * does what stands between the path and who looks it up: absence, or a file, where directories on
+ * the way may be now. The listings on the way, which may say that a name does not exist, are
+ * compared with storage before they are used again; and the directory that contains the path has
+ * other attributes when the name has come or gone.
  *
  * A refresh is a generation and a path. It is sent from peer to peer, in both directions of each
  * connection, and after a connection is made the latest ones are sent again; so nodes that were cut
@@ -22,6 +26,7 @@
 
 #include <assert.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define SWEEP_AT_ONCE 4096u  /* buckets: a small table needs no steps */
 #define SWEEP_STEP    512u   /* buckets a tick */
@@ -43,6 +48,11 @@ static struct refresh *entry(struct cu_core *core, uint32_t seq)
     return &core->refreshes.log[seq % REFRESH_KEPT];
 }
 
+static const struct refresh *kept_entry(const struct cu_core *core, uint32_t seq)
+{
+    return &core->refreshes.log[seq % REFRESH_KEPT];
+}
+
 static uint32_t oldest(const struct cu_core *core)
 {
     return core->refreshes.made > REFRESH_LOG ? core->refreshes.made - REFRESH_LOG : 0;
@@ -54,27 +64,79 @@ static uint32_t first_kept(const struct cu_core *core)
     return core->refreshes.made > REFRESH_KEPT ? core->refreshes.made - REFRESH_KEPT : 0;
 }
 
-static bool covers(const struct refresh *r, const struct object *object)
+/* What a refresh makes of an object; a later one is more. */
+enum verdict {
+    CURRENT,
+    DOUBTED, /* a listing: its version is to be asked for */
+    OUTDATED,
+};
+
+/* Of an object of a directory above the refreshed path. */
+static enum verdict judge_above(const struct refresh *r, const struct object *object)
 {
-    if (object->kind == CU_KIND_DATA && !r->drop)
-        return false;
-    return path_len_of(r) == 1 ||
-           cu_path_within(object->name->path, object->name->len, path_of(r), path_len_of(r));
+    if (object->error)
+        return OUTDATED;
+    if (object->kind == CU_KIND_DIR)
+        return DOUBTED;
+    if (object->kind != CU_KIND_ATTR)
+        return CURRENT;
+    return !S_ISDIR(cu_object_attr(object)->mode) ||
+                   cu_path_parent_len(path_of(r), path_len_of(r)) == object->name->len
+               ? OUTDATED
+               : CURRENT;
 }
 
-bool cu_refresh_outdates(struct cu_core *core, const struct object *object)
+static enum verdict judge(const struct refresh *r, const struct object *object)
 {
+    const char *path = object->name->path;
+    size_t len = object->name->len;
+
+    if (object->kind == CU_KIND_DATA && !r->drop)
+        return CURRENT;
+    if (cu_path_within(path, len, path_of(r), path_len_of(r)))
+        return OUTDATED;
+    if (cu_path_within(path_of(r), path_len_of(r), path, len))
+        return judge_above(r, object);
+    return CURRENT;
+}
+
+static enum verdict judge_all(const struct cu_core *core, const struct object *object)
+{
+    enum verdict most = CURRENT;
     uint32_t kept = first_kept(core);
 
     for (uint32_t seq = core->refreshes.made; seq != core->refreshes.swept; seq--) {
+        enum verdict verdict;
+
         if ((uint16_t)seq == object->refreshed)
-            return false; /* it came after this one */
-        if (seq == kept)  /* the paths of those before are not known */
-            return object->kind != CU_KIND_DATA || core->refreshes.lost_drop;
-        if (covers(entry(core, seq - 1), object))
-            return true;
+            break;       /* it came after this one */
+        if (seq == kept) /* the paths of those before are not known */
+            return object->kind != CU_KIND_DATA || core->refreshes.lost_drop ? OUTDATED : most;
+        verdict = judge(kept_entry(core, seq - 1), object);
+        if (verdict == OUTDATED)
+            return OUTDATED;
+        most = verdict > most ? verdict : most;
     }
+    return most;
+}
+
+bool cu_refresh_apply(struct cu_core *core, struct object *object)
+{
+    enum verdict verdict = judge_all(core, object);
+
+    assert(object->state == CU_FLIGHT_FILLED);
+    if (verdict == OUTDATED) {
+        cu_flight_drop(core, object);
+        return true;
+    }
+    object->doubted |= verdict == DOUBTED;
+    object->refreshed = (uint16_t)core->refreshes.made;
     return false;
+}
+
+bool cu_refresh_outdates(const struct cu_core *core, const struct object *object)
+{
+    return judge_all(core, object) == OUTDATED;
 }
 
 /* --- the sweep -------------------------------------------------------------------------------- */
@@ -86,12 +148,8 @@ static void sweep_bucket(struct cu_core *core, size_t i)
     while (object) {
         struct object *next = cu_object_of(object->hash_link.next);
 
-        if (object->state == CU_FLIGHT_FILLED) {
-            if (cu_refresh_outdates(core, object))
-                cu_flight_drop(core, object);
-            else
-                object->refreshed = (uint16_t)core->refreshes.made;
-        }
+        if (object->state == CU_FLIGHT_FILLED)
+            (void)cu_refresh_apply(core, object);
         object = next;
     }
 }
@@ -202,7 +260,7 @@ static void restart_flights(struct cu_core *core, const struct refresh *r)
     for (uint32_t i = 0; i < core->slot_count; i++) {
         struct flight *flight = core->slots[i].flight;
 
-        if (flight && covers(r, flight->object))
+        if (flight && judge(r, flight->object) != CURRENT)
             cu_flight_drop(core, flight->object);
     }
 }

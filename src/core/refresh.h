@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Refresh: everything cached about a path and all below it becomes out of date, on all nodes. A
- * refresh is a generation and a path; the latest are in a log. */
+/* Refresh: everything cached about a path and all below it becomes out of date, on all nodes, and
+ * what could keep the path from being found. A refresh is a generation and a path; the latest are
+ * in a log. */
 #ifndef CU_CORE_REFRESH_H
 #define CU_CORE_REFRESH_H
 
@@ -38,8 +39,11 @@ struct refreshes {
 };
 
 void cu_refresh_free(struct cu_core *core);
-/* Is what a FILLED object holds from before a refresh of its path? */
-bool cu_refresh_outdates(struct cu_core *core, const struct object *object);
+/* Compares a FILLED object with the refreshes since it came. True: it is out of date, and dropped.
+ */
+bool cu_refresh_apply(struct cu_core *core, struct object *object);
+/* Would cu_refresh_apply drop it? */
+bool cu_refresh_outdates(const struct cu_core *core, const struct object *object);
 /* Drops path and all below it here, chunks too. */
 void cu_refresh_drop(struct cu_core *core, const char *path, size_t path_len);
 /* A refresh has arrived. news: from a peer; else it was commanded here. One that is known already

@@ -88,22 +88,41 @@ void cu_front_replaced(struct cu_front *front, struct cu_front_request *r)
 
 /* --- one path --------------------------------------------------------------------------------- */
 
-static bool covers(const struct forget *job, const struct cu_inode *inode)
+/* What a refresh of a path means for a node. */
+enum place {
+    APART,
+    COVERED,    /* at the path or below; or the directory that contains it: it has a new name */
+    IN_THE_WAY, /* above it, and no directory: there may be one now */
+};
+
+static enum place place_of(const struct forget *job, const struct cu_inode *inode)
 {
     char path[CU_TREE_PATH_MAX];
     int len;
 
     if (job->path_len == 1)
-        return true;
+        return COVERED;
     len = cu_inode_path(inode, path);
-    return len < 0 || cu_path_within(path, (size_t)len, job->path, job->path_len);
+    if (len < 0 || cu_path_within(path, (size_t)len, job->path, job->path_len))
+        return COVERED;
+    if (!cu_path_within(job->path, job->path_len, path, (size_t)len))
+        return APART;
+    if (!S_ISDIR(inode->attr.mode))
+        return IN_THE_WAY;
+    return (size_t)len == cu_path_parent_len(job->path, job->path_len) ? COVERED : APART;
 }
 
 static void visit(struct cu_front *front, struct forget *job, struct cu_inode *inode)
 {
-    if (!covers(job, inode))
+    enum place place = place_of(job, inode);
+    int rc = 0;
+
+    if (place == APART)
         return;
-    if (cu_front_doubt(front, inode, job->pages) < 0)
+    /* Where names cannot expire, the kernel walks into it without asking for its attributes. */
+    if (place == IN_THE_WAY && !front->can_expire && inode->parent)
+        rc = tell(front, CU_INVALIDATE_NAME, inode->parent->nodeid, inode->name, inode->name_len);
+    if (rc < 0 || cu_front_doubt(front, inode, job->pages) < 0)
         job->failed = true;
     if (S_ISDIR(inode->attr.mode))
         cu_ahead_dir_doubt(front->ahead, &inode->dir.ahead);
@@ -124,7 +143,8 @@ static void visit_negative(struct cu_front *front, struct forget *job,
     if (len > 0)
         len = cu_path_join(path, (size_t)len, negative->name, negative->name_len, path,
                            CU_TREE_PATH_MAX);
-    if (len > 0 && !cu_path_within(path, (size_t)len, job->path, job->path_len))
+    if (len > 0 && !cu_path_within(path, (size_t)len, job->path, job->path_len) &&
+        !cu_path_within(job->path, job->path_len, path, (size_t)len))
         return;
     if (!front->can_expire &&
         cu_inodes_find_present(&front->inodes, dir, negative->name, negative->name_len))

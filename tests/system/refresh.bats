@@ -147,6 +147,54 @@ all_sit_well() {
     done
 }
 
+# finds FILE TEXT: all nodes do.
+finds() {
+    local node
+    for node in $NODES; do
+        [ "$(on "$node" cat "$leaf/$1")" = "$2" ] || { echo "$node: $1"; return 1; }
+    done
+}
+
+@test "a path that did not exist, or was something else, is found; so is what was not on the way to it" {
+    local node
+    mkdir "$source/d"
+    echo file >"$source/kind"
+    for node in $NODES; do
+        on "$node" sh -c 'cd "$1" && ls -l . d && ls d/new far/away/f kind/f 2>/dev/null; cat kind' sh "$leaf"
+    done
+    echo one >"$source/d/new"
+    copper node3 refresh "$WORK/pfs/$dir/d/new"
+    finds d/new one
+    for node in $NODES; do
+        [ "$(on "$node" ls "$leaf/d")" = new ]
+        [ "$(on "$node" stat -c '%y' "$leaf/d")" = "$(stat -c '%y' "$source/d")" ]
+    done
+    mkdir -p "$source/far/away"
+    echo two >"$source/far/away/f"
+    copper node4 refresh "$WORK/pfs/$dir/far/away/f"
+    finds far/away/f two
+    # A directory where a file was, and back.
+    rm "$source/kind"
+    mkdir "$source/kind"
+    echo three >"$source/kind/f"
+    copper node2 refresh "$WORK/pfs/$dir/kind/f"
+    finds kind/f three
+    rm -r "$source/kind"
+    echo four >"$source/kind"
+    copper node1 refresh "$WORK/pfs/$dir/kind"
+    finds kind four
+    # Gone, and there again.
+    rm "$source/d/new"
+    copper node1 refresh "$WORK/pfs/$dir/d/new"
+    for node in $NODES; do
+        run ! on "$node" cat "$leaf/d/new"
+        [ -z "$(on "$node" ls "$leaf/d")" ]
+    done
+    echo five >"$source/d/new"
+    copper node1 refresh "$WORK/pfs/$dir/d/new"
+    finds d/new five
+}
+
 @test "a path over symbolic links: the links and what they lead to are refreshed, as any user writes it" {
     local view=$leaf path name
     mkdir -p "$source/one/sub" "$source/two/sub"

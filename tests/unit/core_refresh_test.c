@@ -7,7 +7,9 @@
 #include "core/driver.h"
 
 #include "base/hash.h"
+#include "base/path.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,6 +22,8 @@
 
 #define MS UINT64_C(1000000)
 
+#define READ_IDS 8u
+
 struct told {
     struct cu_peer peer;
     uint32_t generation;
@@ -31,7 +35,7 @@ static struct {
     struct cu_driver driver;
     uint64_t now;
     unsigned reads, replies, answers;
-    uint64_t read_id;
+    uint64_t read_id, read_ids[READ_IDS]; /* the last, the latest */
     unsigned forgets, told_count;
     char forgot[8][32];
     bool pages;
@@ -59,8 +63,7 @@ static int port_read(void *context, uint64_t id, const struct cu_request *reques
     (void)context;
     (void)request;
     (void)direct;
-    n.reads++;
-    n.read_id = id;
+    n.read_id = n.read_ids[n.reads++ % READ_IDS] = id;
     return 0;
 }
 
@@ -194,6 +197,71 @@ static void a_path_stays_a_path_on_its_way(void **state)
     assert_int_equal(n.told_count, 2);
     assert_int_equal(n.forgets, 1);
     assert_false(reads(CU_KIND_ATTR, "/a/x"));
+}
+
+/* Storage answers a request for a listing, or a name, and those for listings that are renewed with
+ * it. True: it was asked. */
+static bool answers(enum cu_kind kind, const char *path, const struct cu_value *value)
+{
+    struct cu_request request = request_of(kind, path);
+    unsigned before = n.reads;
+
+    assert_int_equal(cu_core_want(n.core, &request, 1, n.now), 0);
+    drain();
+    for (unsigned i = before; i < n.reads; i++) {
+        cu_core_storage_done(n.core, n.read_ids[i % READ_IDS], value, n.now);
+        drain();
+    }
+    return n.reads > before;
+}
+
+static bool is_absent(const char *path)
+{
+    return cu_core_absent(n.core, path, strlen(path), cu_path_parent_len(path, strlen(path)),
+                          n.now);
+}
+
+/* A name that a refresh names is looked up on storage, whatever was known to keep it from being
+ * found: a listing, or the absence of a directory, or a file there. What is beside stays. */
+static void what_is_on_the_way_hides_nothing(void **state)
+{
+    const struct cu_value dir = {.attr = {.mode = S_IFDIR | 0755, .nlink = 2}};
+    const struct cu_value file = {.attr = {.mode = S_IFREG | 0644, .nlink = 1}};
+    const struct cu_value none = {.error = ENOENT};
+    struct cu_value listing = {.bytes = cu_buf_new(0), .version = {.size = 1}};
+
+    (void)state;
+    listing.hash = cu_buf_hash(listing.bytes);
+    assert_true(answers(CU_KIND_DIR, "/", &listing));
+    assert_true(answers(CU_KIND_DIR, "/a", &listing));
+    assert_true(answers(CU_KIND_DIR, "/beside", &listing));
+    assert_true(answers(CU_KIND_ATTR, "/", &dir));
+    assert_true(answers(CU_KIND_ATTR, "/a", &dir));
+    assert_true(answers(CU_KIND_ATTR, "/a/b", &none));
+    assert_true(answers(CU_KIND_ATTR, "/a/x", &none));
+    assert_true(is_absent("/a/b") && is_absent("/beside/b") && is_absent("/b"));
+    cu_core_refresh(n.core, "/a/b", 4, 1, n.now);
+    drain();
+    assert_true(!is_absent("/a/b") && is_absent("/beside/b") && !is_absent("/b"));
+    assert_false(answers(CU_KIND_ATTR, "/", &dir));
+    assert_false(answers(CU_KIND_ATTR, "/a/x", &none));
+    assert_true(answers(CU_KIND_ATTR, "/a", &dir));
+    assert_true(answers(CU_KIND_ATTR, "/a/b", &file));
+    listing.unchanged = true; /* its version was asked for */
+    assert_true(answers(CU_KIND_DIR, "/a", &listing));
+    assert_false(answers(CU_KIND_DIR, "/a", &listing));
+    cu_core_refresh(n.core, "/a/b/c/d", 8, 2, n.now);
+    drain();
+    assert_true(answers(CU_KIND_ATTR, "/a/b", &dir));
+    assert_true(answers(CU_KIND_DIR, "/a", &listing));
+    assert_false(answers(CU_KIND_ATTR, "/a", &dir));
+    assert_true(answers(CU_KIND_ATTR, "/a/b/c", &none));
+    assert_false(answers(CU_KIND_ATTR, "/a/b/c", &none));
+    cu_core_refresh(n.core, "/a/b/c/d", 8, 3, n.now);
+    drain();
+    assert_true(answers(CU_KIND_ATTR, "/a/b/c", &dir));
+    assert_false(answers(CU_KIND_ATTR, "/a/x", &none));
+    cu_buf_unref(listing.bytes);
 }
 
 static void two_at_once_are_two(void **state)
@@ -429,6 +497,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_path_stays_a_path_on_its_way),
+        TEST(what_is_on_the_way_hides_nothing),
         TEST(two_at_once_are_two),
         TEST(who_missed_one_is_told_when_it_connects),
         TEST(a_want_that_overtakes_the_news_gets_nothing_old),

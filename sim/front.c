@@ -219,7 +219,7 @@ static void read_part(struct cu_sim *sim, struct cu_sim_node *node, uint32_t ind
     request.piece = req->piece;
     read = cu_sim_ahead_read(sim, node, req, &attr);
     node->read_version = req->version;
-    (void)cu_ahead_read(node->ahead, &read); /* the workload says what is a piece */
+    cu_ahead_read(node->ahead, &read); /* the workload says what is a piece */
     if (is_in_hole(sim, node, req, &read)) {
         cu_sim_check_hole(sim, req);
         finish(sim, node, index, 0, 0, 0);

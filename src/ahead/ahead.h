@@ -95,6 +95,10 @@ struct cu_ahead_ports {
 
 enum cu_ahead_content { CU_AHEAD_BY_SUFFIX, CU_AHEAD_ALWAYS, CU_AHEAD_NEVER };
 
+/* The largest window of the kernel's own read-ahead, which the driver sets. With a larger one the
+ * kernel asks for several times what a program reads, after each jump; and a sequential reader
+ * gains nothing by it, because what is read ahead here comes from farther away. */
+#define CU_AHEAD_WINDOW       (128u << 10)
 #define CU_AHEAD_STREAM_BYTES (16u << 20) /* default of stream_bytes */
 #define CU_AHEAD_LIST_AFTER   1u          /* default of list_after */
 #define CU_AHEAD_LIST_NEVER   UINT32_MAX
@@ -129,6 +133,7 @@ struct cu_ahead_dir {
 struct cu_ahead_file {
     uint8_t jumps; /* small reads in no order, counted up to a limit */
     bool read;     /* it was, once */
+    bool head;     /* its first read began at its start */
     bool predicts; /* was counted as evidence that files of its kind are read */
 };
 
@@ -219,13 +224,19 @@ struct cu_ahead_read {
     size_t name_len;
     const struct cu_attr *attr;
     uint64_t start, end;
+    /* Set by cu_ahead_read: what to fetch. It contains [start, end), the first part has `start`,
+     * the last one has the byte before `end`; `to` may be after the file's end. */
+    uint64_t from, to;
     /* owned by the library from cu_ahead_read to cu_ahead_reads_on */
     struct cu_stream *stream;
-    uint32_t part_bytes;
+    uint64_t edge;     /* no part crosses it */
+    uint32_t part_max; /* largest part */
 };
-/* To be called before the read asks for anything. Returns the size of the parts to ask for:
- * chunk_bytes, or that of pieces of chunks (proto/piece.h). */
-uint32_t cu_ahead_read(struct cu_ahead *a, struct cu_ahead_read *read);
+/* To be called before the read asks for anything. */
+void cu_ahead_read(struct cu_ahead *a, struct cu_ahead_read *read);
+/* The size of the part to ask for at `at`, which is read->from or where the part before ended:
+ * chunk_bytes, or that of a piece of a chunk (proto/piece.h). */
+uint32_t cu_ahead_part(const struct cu_ahead_read *read, uint64_t at);
 /* To be called when all parts of the read were asked for. No other read may begin in between. */
 void cu_ahead_reads_on(struct cu_ahead *a, struct cu_ahead_read *read);
 

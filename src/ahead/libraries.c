@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Files that will be read, predicted by suffix. A file of up to WHOLE_BYTES is asked for as a
- * whole, because a loader touches most of a small library. Of a larger file, the part that the
- * kernel's first read covers and the end are asked for: a loader reads the headers, then the parts
- * at the end that it relocates. */
+ * whole, because a loader touches most of a small library. Of a larger file, the first part and the
+ * end are asked for: a loader reads the headers, then the parts at the end that it relocates. */
 #include "ahead/internal.h"
 
 #define WHOLE_BYTES (UINT64_C(4) << 20)
-#define HEAD_BYTES  (UINT64_C(1) << 20) /* size of the kernel's read-ahead around a page fault */
+#define HEAD_BYTES  (UINT64_C(1) << 20)
 #define TAIL_BYTES  (UINT64_C(512) << 10)
 
 static void want_chunks(struct cu_ahead *a, struct cu_ahead_want *want, uint64_t from, uint64_t end)

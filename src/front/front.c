@@ -33,8 +33,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define BATCH_MAX     64 /* requests taken before the core's effects are carried out */
-#define READ_AHEAD_KB "1024"
+#define BATCH_MAX 64 /* requests taken before the core's effects are carried out */
 
 /* --- libfuse's messages ----------------------------------------------------------------------- */
 
@@ -55,28 +54,6 @@ __attribute__((format(printf, 2, 0))) static void on_fuse_log(enum fuse_log_leve
 
 /* --- the loop --------------------------------------------------------------------------------- */
 
-/* As root: a sequential reader gets large reads. Must come after the answer to FUSE_INIT, which
- * sets the kernel's own limit, and must not make the kernel ask for the root's attributes. */
-static void tune(struct cu_front *front)
-{
-    char path[64];
-    struct statx st;
-    int fd;
-
-    front->tuned = true;
-    if (geteuid() != 0 ||
-        statx(AT_FDCWD, front->config.mount_dir, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, 0, &st) < 0)
-        return;
-    snprintf(path, sizeof(path), "/sys/class/bdi/%u:%u/read_ahead_kb", st.stx_dev_major,
-             st.stx_dev_minor);
-    fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    if (write(fd, READ_AHEAD_KB, sizeof(READ_AHEAD_KB) - 1) < 0)
-        cu_log_debug("%s: %s", path, strerror(errno));
-    close(fd);
-}
-
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     struct cu_front *front = poll->data;
@@ -88,8 +65,6 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     do {
         rc = cu_front_take(front);
     } while (rc == 1 && ++taken < BATCH_MAX && !cu_turn_spent(front->config.turn));
-    if (front->initialised && !front->tuned)
-        tune(front);
     cu_front_requests_interrupt(front);
     if (rc < 0) {
         front->gone = true;

@@ -390,6 +390,8 @@ static void on_init(void *userdata, struct fuse_conn_info *conn)
     conn->want = conn->capable & wanted;
     if (conn->max_write > CU_FRONT_TRANSFER_MAX)
         conn->max_write = CU_FRONT_TRANSFER_MAX;
+    if (conn->max_readahead > CU_AHEAD_WINDOW)
+        conn->max_readahead = CU_AHEAD_WINDOW;
     conn->max_background = 64;
     conn->congestion_threshold = 48;
     front->posix_acl = conn->want & FUSE_CAP_POSIX_ACL;

@@ -112,19 +112,21 @@ void cu_front_read_done(struct cu_front *front, struct cu_front_request *r, uint
         finish(front, r);
 }
 
-/* Cuts the read into parts of so many bytes. 0 or -ENOMEM. */
-static int cut(struct cu_front *front, struct cu_front_request *r, uint32_t bytes)
+/* Cuts the read into the parts that read-ahead wants. 0 or -ENOMEM. */
+static int cut(struct cu_front *front, struct cu_front_request *r, const struct cu_ahead_read *read)
 {
-    uint32_t chunk_bytes = front->config.chunk_bytes;
-    uint64_t at = r->read.offset - r->read.offset % bytes, end = r->read.offset + r->read.size;
+    uint32_t chunk_bytes = front->config.chunk_bytes, count = 0, i = 0;
 
-    r->read.count = (uint32_t)((end - 1) / bytes - at / bytes + 1);
+    for (uint64_t at = read->from; at < read->to; at += cu_ahead_part(read, at))
+        count++;
+    r->read.count = count;
     r->read.parts = r->read.few;
-    if (r->read.count > CU_FRONT_READ_PARTS)
-        r->read.parts = malloc(r->read.count * sizeof(*r->read.parts));
+    if (count > CU_FRONT_READ_PARTS)
+        r->read.parts = malloc(count * sizeof(*r->read.parts));
     if (!r->read.parts)
         return -ENOMEM;
-    for (uint32_t i = 0; i < r->read.count; i++, at += bytes) {
+    for (uint64_t at = read->from; at < read->to; i++) {
+        uint32_t bytes = cu_ahead_part(read, at);
         uint64_t left = r->inode->attr.size - at;
 
         r->read.parts[i] = (struct cu_front_part){
@@ -132,6 +134,7 @@ static int cut(struct cu_front *front, struct cu_front_request *r, uint32_t byte
             .size = left < bytes ? (uint32_t)left : bytes,
             .piece = (uint16_t)cu_piece_at(chunk_bytes, (uint32_t)(at % chunk_bytes), bytes),
         };
+        at += bytes;
     }
     return 0;
 }
@@ -241,7 +244,8 @@ void cu_front_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
                                   .attr = &inode->attr,
                                   .start = start,
                                   .end = end};
-    if (cut(front, r, cu_ahead_read(front->ahead, &read)) < 0) {
+    cu_ahead_read(front->ahead, &read);
+    if (cut(front, r, &read) < 0) {
         CU_FRONT_COUNT(front, no_memory);
         cu_front_request_fail(front, r, ENOMEM);
         return;

@@ -38,7 +38,6 @@ struct cu_front {
     const struct fuse_buf *current; /* the request being taken; NULL: none */
     uint8_t tries;                  /* daemons that ended while they took it up */
     bool initialised;               /* FUSE_INIT is answered */
-    bool tuned;                     /* the mount's read-ahead was set */
     bool gone;                      /* the kernel has ended the connection */
     bool closing;                   /* requests are not answered any more */
     bool posix_acl;                 /* the kernel evaluates ACLs */

@@ -186,6 +186,7 @@ static inline int fake_teardown(void **state)
     for (size_t i = 0; i < 8 && fake.dirs[i]; i++)
         cu_ahead_dir_clear(fake.ahead, &fake.dirs[i]->ahead);
     cu_ahead_destroy(fake.ahead);
+    fake.ahead = NULL;
     return 0;
 }
 
@@ -247,7 +248,7 @@ static inline void fake_found(struct fake_dir *dir, const char *path, struct fak
     cu_ahead_found(fake.ahead, &found);
 }
 
-/* The file is read as a whole [start, end). */
+/* The file is read [start, end); the size of the first part that is asked for. */
 static inline uint32_t fake_read(const char *path, uint64_t id, struct fake_node *node,
                                  uint64_t start, uint64_t end)
 {
@@ -260,10 +261,10 @@ static inline uint32_t fake_read(const char *path, uint64_t id, struct fake_node
                                  .attr = &node->attr,
                                  .start = start,
                                  .end = end};
-    uint32_t bytes = cu_ahead_read(fake.ahead, &read);
 
+    cu_ahead_read(fake.ahead, &read);
     cu_ahead_reads_on(fake.ahead, &read);
-    return bytes;
+    return cu_ahead_part(&read, read.from);
 }
 
 /* Some files of this suffix are found and read, so that more of them are expected to be. */

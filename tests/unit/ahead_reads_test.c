@@ -58,10 +58,39 @@ static void who_jumps_gets_pieces_of_what_he_reads(void **state)
     assert_int_equal(fake_read("/f", 7, &node, 100 * MIB, 100 * MIB + 20 * KIB), 16 * KIB);
     assert_int_equal(fake_read("/f", 7, &node, 300 * MIB, 300 * MIB + 128 * KIB), 64 * KIB);
     assert_int_equal(fake_read("/f", 7, &node, 700 * MIB, 700 * MIB + MIB), FAKE_CHUNK);
-    assert_int_equal(fake_read("/f", 7, &node, 0, 4 * KIB), FAKE_CHUNK);
+    assert_int_equal(fake_read("/f", 7, &node, 0, 4 * KIB), 4 * KIB); /* not read from its start */
     assert_string_equal(fake_asked(), "");
     node.attr.size = 64 * KIB;
     assert_int_equal(fake_read("/f", 8, &node, 32 * KIB, 36 * KIB), FAKE_CHUNK);
+}
+
+static void the_start_of_a_file_is_a_chunk(void **state)
+{
+    struct fake_node node = {.attr = {.mode = S_IFREG, .size = 1024 * MIB, .blocks = 2097152}};
+
+    (void)state;
+    assert_int_equal(fake_read("/f", 7, &node, 0, 4 * KIB), FAKE_CHUNK);
+    assert_int_equal(fake_read("/f", 7, &node, 500 * MIB, 500 * MIB + 4 * KIB), 4 * KIB);
+    assert_int_equal(fake_read("/f", 7, &node, 0, 4 * KIB), FAKE_CHUNK);
+}
+
+/* A window of the kernel: of a library, what is around it is asked for, too. */
+static void around_a_fault_in_a_library_there_is_more(void **state)
+{
+    struct fake_node lib = {.attr = {.mode = S_IFREG, .size = 64 * MIB, .blocks = 131072}};
+    struct fake_node data = {.attr = {.mode = S_IFREG, .size = 64 * MIB, .blocks = 131072}};
+    uint64_t at = 10 * MIB + 4 * KIB, end = at + CU_AHEAD_WINDOW;
+
+    (void)state;
+    fake_learn(&root, ".lib");
+    (void)fake_read("/a.lib", 7, &lib, 0, 16 * KIB);
+    assert_int_equal(fake_read("/a.lib", 7, &lib, at, end), FAKE_CHUNK);
+    assert_string_equal(fake_asked(),
+                        "data /a.lib 38\ndata /a.lib 39\ndata /a.lib 41\ndata /a.lib 42");
+    fake.count = 0;
+    (void)fake_read("/a.rec", 8, &data, 0, 16 * KIB);
+    assert_int_equal(fake_read("/a.rec", 8, &data, at, end), 64 * KIB);
+    assert_string_equal(fake_asked(), "");
 }
 
 /* Some rounds of jumps in large files of a kind: what is looked up of it is not read as a whole. */
@@ -118,6 +147,8 @@ int main(void)
         FAKE_TEST(the_window_doubles),
         FAKE_TEST(it_ends_with_the_file),
         FAKE_TEST(who_jumps_gets_pieces_of_what_he_reads),
+        FAKE_TEST(the_start_of_a_file_is_a_chunk),
+        FAKE_TEST(around_a_fault_in_a_library_there_is_more),
         FAKE_TEST(who_jumps_about_is_no_reason_to_expect_reads),
         FAKE_TEST(holes_are_left_out),
         cmocka_unit_test_teardown(nothing_is_read_ahead_where_that_is_off, fake_teardown),

@@ -28,11 +28,11 @@ static bool reads(uint64_t node, uint64_t from, uint64_t bytes)
     struct cu_stream *s = cu_streams_find(&streams, node, from, from + bytes);
 
     if (!s) {
-        (void)cu_streams_new(&streams, node, from + bytes);
+        (void)cu_streams_new(&streams, node, from, from + bytes);
         return false;
     }
     s->window = 2;
-    s->next = from + bytes;
+    cu_stream_grow(s, from, from + bytes);
     return true;
 }
 
@@ -105,8 +105,9 @@ static void a_few_places_are_no_jumps(void **state)
 {
     (void)state;
     for (uint32_t i = 0; i < 2 * CU_STREAMS_JUMPS; i++)
-        assert_int_equal(cu_streams_new(&streams, 7, MIB * (i + 1))->run, i < CU_STREAMS_FEW);
-    assert_int_equal(cu_streams_new(&streams, 8, MIB)->run, 1);
+        assert_int_equal(cu_streams_new(&streams, 7, MIB * (i + 1), MIB * (i + 1) + KIB)->sure,
+                         i < CU_STREAMS_FEW);
+    assert_true(cu_streams_new(&streams, 8, MIB, MIB + KIB)->sure);
 }
 
 static void a_file_may_be_as_large_as_there_are(void **state)

@@ -88,10 +88,11 @@ const struct cu_command cu_command_report = {
     .synopsis = "[-o FILE.html] [--csv DIR] [-v MOUNT] [DIR | job.json]",
     .summary = "Writes a page for a browser: what was saved, where time went, advice",
     .details =
-        "Of a job that has ended: DIR is what its stop wrote (launch_copper.sh -P). Without DIR: "
-        "of\n"
-        "the job that runs here, without what only -P records. The page is one file and needs no\n"
-        "network (" PAGE "; - is standard output). With --csv alone no page is written.\n",
+        "Of a job that has ended: DIR is what its stop wrote, if its launch was told to record.\n"
+        "Without DIR: of the job that runs here, without what only a stop gathers. The page is "
+        "one\n"
+        "file and needs no network (" PAGE "; - is standard output). With --csv alone\n"
+        "no page is written.\n",
     .options = "vOC",
     .operands = true,
     .run = run,

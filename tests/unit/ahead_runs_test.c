@@ -311,6 +311,62 @@ static void strides_fetch_what_they_touch(void **state)
     }
 }
 
+/* Whatever is read, in whatever order: the parts are pieces, one after the other, and have all of
+ * it. */
+static void any_reads_are_covered(void **state)
+{
+    static const uint32_t chunks[] = {4096, 64u << 10, 256u << 10, 16u << 20};
+    uint64_t x = 88172645463325252u, at = 0;
+
+    (void)state;
+    EACH(c, chunks)
+    {
+        struct cu_ahead_config config = fake_config();
+        uint64_t size = (UINT64_C(1) << 40) + 12345;
+
+        fresh(RANDOM);
+        cu_ahead_destroy(fake.ahead);
+        config.chunk_bytes = chunks[c];
+        fake_begin(&config);
+        file.attr.size = size;
+        for (unsigned i = 0; i < 200000; i++) {
+            struct cu_ahead_read read = {.owner = "/f",
+                                         .id = 7 + (i % 3 == 0),
+                                         .file = &file.file,
+                                         .name = "f",
+                                         .name_len = 1,
+                                         .attr = &file.attr};
+            uint64_t length;
+
+            x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+            length = 1 + (x >> 8) % (x % 4 ? 3 * PAGE : MIB);
+            if (x % 16 == 0)
+                at = x % 5 ? x % size : x % 3 ? size - 1 - x % MIB : 0;
+            else if (x % 16 < 3 && at > 2 * MIB)
+                at -= length + (x >> 32) % (2 * PAGE);
+            else
+                at += (x >> 32) % (x % 7 ? 1 : 2 * PAGE);
+            if (at >= size)
+                at = size / 2;
+            read.start = at;
+            read.end = length < size - at ? at + length : size;
+            cu_ahead_read(fake.ahead, &read);
+            for (uint64_t part = read.from; part < read.to;) {
+                uint64_t bytes = cu_ahead_part(&read, part);
+
+                assert_true(bytes >= PAGE && bytes <= chunks[c] && part % bytes == 0);
+                assert_true((bytes & (bytes - 1)) == 0);
+                assert_true(part < read.end && part + bytes > read.start);
+                part += bytes;
+                assert_true(part <= read.to);
+            }
+            assert_true(read.from <= read.start && read.to >= read.end);
+            cu_ahead_reads_on(fake.ahead, &read);
+            at = read.end;
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +377,7 @@ int main(void)
         T(runs_side_by_side_are_told_apart),
         T(who_reads_backwards_gets_more_by_and_by),
         T(strides_fetch_what_they_touch),
+        T(any_reads_are_covered),
 #undef T
     };
 

@@ -43,11 +43,9 @@ static struct forget *under_way(struct cu_front *front)
     return CU_LIST_ENTRY(front->forgets.jobs.next, struct forget, link);
 }
 
-static int tell(struct cu_front *front, enum cu_invalidate_what what, uint64_t node,
-                const char *name, size_t name_len)
+static int tell(struct cu_front *front, enum cu_invalidate_what what, uint64_t node)
 {
-    struct cu_invalidation i = {
-        .what = what, .node = node, .name = name, .name_len = name ? name_len : 0};
+    const struct cu_invalidation i = {.what = what, .node = node};
 
     return cu_invalidator_add(front->invalidator, &i);
 }
@@ -60,11 +58,11 @@ int cu_front_doubt(struct cu_front *front, struct cu_inode *inode, bool pages)
     /* A file of another version is another node, found by its name; a directory stays the same. */
     inode->doubted |= dir || !front->can_expire;
     if (inode->parent && front->can_expire)
-        rc = tell(front, CU_INVALIDATE_NAME, inode->parent->nodeid, inode->name, inode->name_len);
+        rc = cu_front_tell_name(front, inode->parent, inode->name, inode->name_len);
     if (rc == 0 && (dir || pages || (S_ISLNK(inode->attr.mode) && !front->can_expire)))
-        rc = tell(front, CU_INVALIDATE_PAGES, inode->nodeid, NULL, 0);
+        rc = tell(front, CU_INVALIDATE_PAGES, inode->nodeid);
     else if (rc == 0 && !front->can_expire)
-        rc = tell(front, CU_INVALIDATE_ATTR, inode->nodeid, NULL, 0);
+        rc = tell(front, CU_INVALIDATE_ATTR, inode->nodeid);
     if (rc < 0)
         CU_FRONT_COUNT(front, no_memory);
     return rc;
@@ -77,8 +75,7 @@ void cu_front_replaced(struct cu_front *front, struct cu_front_request *r)
     /* Processes that have it open keep the old version. */
     if (!S_ISDIR(inode->attr.mode) && inode->parent) {
         inode->doubted = false;
-        if (tell(front, CU_INVALIDATE_NAME, inode->parent->nodeid, inode->name, inode->name_len) <
-            0) {
+        if (cu_front_tell_name(front, inode->parent, inode->name, inode->name_len) < 0) {
             CU_FRONT_COUNT(front, no_memory);
             inode->doubted = true;
         }
@@ -121,7 +118,7 @@ static void visit(struct cu_front *front, struct forget *job, struct cu_inode *i
         return;
     /* Where names cannot expire, the kernel walks into it without asking for its attributes. */
     if (place == IN_THE_WAY && !front->can_expire && inode->parent)
-        rc = tell(front, CU_INVALIDATE_NAME, inode->parent->nodeid, inode->name, inode->name_len);
+        rc = cu_front_tell_name(front, inode->parent, inode->name, inode->name_len);
     if (rc < 0 || cu_front_doubt(front, inode, job->pages) < 0)
         job->failed = true;
     if (S_ISDIR(inode->attr.mode))
@@ -149,7 +146,7 @@ static void visit_negative(struct cu_front *front, struct forget *job,
     if (!front->can_expire &&
         cu_inodes_find_present(&front->inodes, dir, negative->name, negative->name_len))
         return;
-    if (tell(front, CU_INVALIDATE_NAME, dir->nodeid, negative->name, negative->name_len) < 0)
+    if (cu_front_tell_name(front, dir, negative->name, negative->name_len) < 0)
         job->failed = true;
 }
 
@@ -220,6 +217,8 @@ static void go_on(struct cu_front *front)
         uv_async_send(&f->wake); /* when nothing was sent, the invalidator does not call */
         return;
     }
+    if (cu_front_holds(front))
+        return; /* it wakes us */
     if (f->settle_ns > now_ns) {
         uv_update_time(front->config.loop);
         uv_timer_start(&f->timer, on_timer, (f->settle_ns - now_ns) / 1000000 + 1, 0);
@@ -304,6 +303,7 @@ int cu_front_forgets_init(struct cu_front *front)
     f->wake.data = front;
     f->timer.data = front;
     cu_front_names_init(front);
+    cu_front_holds_init(front);
     front->open_handles += 3;
     front->invalidator = cu_invalidator_create(cu_front_notify, on_idle, front);
     return front->invalidator ? 0 : -ENOMEM;
@@ -327,8 +327,10 @@ void cu_front_forgets_close(struct cu_front *front)
     front->forgets.at = NULL;
     cu_front_names_close(front);
     if (front->open_handles > 1) {
+        cu_front_holds_close(front);
         uv_close((uv_handle_t *)&front->forgets.wake, cu_front_closed);
         uv_close((uv_handle_t *)&front->forgets.timer, cu_front_closed);
         uv_close((uv_handle_t *)&front->names.timer, cu_front_closed);
+        uv_close((uv_handle_t *)&front->holds.timer, cu_front_closed);
     }
 }

@@ -37,10 +37,11 @@ struct cu_inode {
     uint32_t refs;    /* ours: children, requests under way, pins */
     uint32_t record;  /* in the recovery area, 0: none */
     uint16_t name_len;
-    bool has_attr; /* false: the root before it was asked for */
-    bool stale;    /* storage has another version now */
-    bool doubted;  /* attr may be out of date: to be asked for again */
-    bool absent;   /* its name was found not to exist later */
+    bool has_attr;   /* false: the root before it was asked for */
+    bool stale;      /* storage has another version now */
+    bool doubted;    /* attr may be out of date: to be asked for again */
+    bool absent;     /* its name was found not to exist later */
+    uint16_t locked; /* requests for which the kernel holds its lock (hold.h) */
     struct cu_attr attr;
     union {
         struct {

@@ -80,6 +80,7 @@ void cu_front_requests_free(struct cu_front *front)
         if (request->fuse)
             fuse_reply_err(request->fuse, ENOTCONN);
         cu_recovery_drop(front->config.recovery, request->record);
+        cu_front_hold_end(request);
         release(front, request);
     }
     for (uint32_t i = 0; i < r->block_count; i++)
@@ -112,9 +113,11 @@ struct cu_front_request *cu_front_request_new(struct cu_front *front, fuse_req_t
     cu_list_push_back(&requests->busy, &r->link);
     r->fuse = fuse;
     r->inode = cu_inode_ref(inode);
+    r->number = ++requests->taken;
     r->record = cu_front_record(front);
     r->waiting = 0;
     r->kind = kind;
+    cu_front_hold_begin(r);
     r->interrupted = false;
     r->where = CU_WHERE_HERE;
     r->error = 0;
@@ -181,6 +184,7 @@ void cu_front_request_end(struct cu_front *front, struct cu_front_request *r)
     if (front->config.events.asked)
         tell_asked(front, r);
     r->fuse = NULL;
+    cu_front_hold_end(r);
     cu_recovery_drop(front->config.recovery, r->record);
     r->record = 0;
     if (r->waiting == 0)

@@ -51,10 +51,12 @@ struct cu_front_request {
     uint32_t index;         /* in front->requests.blocks */
     uint32_t generation;    /* distinguishes answers to an earlier request in this slot */
     uint32_t waiting;       /* values that the core has not delivered yet */
+    uint64_t number;        /* in the order in which they came */
     uint64_t since_ns;      /* when it was taken, if answers are timed */
     uint32_t record;        /* record in the recovery area until it is answered; 0: none */
     enum cu_front_kind kind;
     bool interrupted; /* the kernel says so, and nobody has looked why */
+    bool locks;       /* counted in inode->locked (hold.h) */
     uint8_t where;    /* enum cu_core_where, of its farthest value; for events.asked, as error is */
     int error;        /* positive errno of the answer */
     union {
@@ -95,7 +97,8 @@ struct cu_front_requests {
     struct cu_front_request **blocks; /* owned, of CU_FRONT_BLOCK each; they stay where they are */
     uint32_t block_count;
     struct cu_list idle; /* free slots */
-    struct cu_list busy; /* the kernel or the core is still to be heard */
+    struct cu_list busy; /* the kernel or the core is still to be heard; in their order */
+    uint64_t taken;      /* so far */
     bool interrupted;    /* some request in busy is */
 };
 

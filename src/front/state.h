@@ -8,6 +8,7 @@
 #include "front/forget.h"
 #include "front/front.h"
 #include "front/fuse.h"
+#include "front/hold.h"
 #include "front/inode.h"
 #include "front/invalidate.h"
 #include "front/names.h"
@@ -49,6 +50,7 @@ struct cu_front {
     struct cu_inodes inodes;
     struct cu_invalidator *invalidator; /* owned */
     struct cu_front_forgets forgets;
+    struct cu_front_holds holds;
     struct cu_front_names names;
     struct cu_negatives negatives;
     struct cu_ahead *ahead;         /* owned */

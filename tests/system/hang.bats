@@ -52,6 +52,39 @@ setup() {
     cmp "$WORK/read" "$source/large"
 }
 
+generation_grew() {
+    [ "$(jq_get "$(copper node3 status --json)" generation)" -gt "$1" ]
+}
+
+@test "a name that hangs does not take its directory with it when something there is refreshed" {
+    local refresh generation i pids=() status=0
+    for i in {1..9}; do seq "$i" 9000 >"$source/f$i"; done
+    on node3 cat "$leaf/f2" "$leaf/f3" >/dev/null
+    generation=$(jq_get "$(copper node3 status --json)" generation)
+    pfs hang "/$dir/f1" stat
+    on node3 timeout "$PATIENCE" cat "$leaf/f1" >"$WORK/out1" 3>&- &
+    pids=($!)
+    until_true hanging_are 1
+    echo new >"$source/f2"
+    copper node1 refresh "$WORK/pfs/$dir/f2" >"$WORK/said" 2>&1 3>&- &
+    refresh=$!
+    until_true generation_grew "$generation"
+    # In the background: who waits for the directory's lock cannot be killed.
+    for i in {3..9}; do
+        on node3 cat "$leaf/f$i" >"$WORK/out$i" 3>&- &
+        pids+=($!)
+    done
+    for i in {3..9}; do
+        until_true cmp -s "$WORK/out$i" "$source/f$i" || status=1
+    done
+    pfs unhang
+    for i in "${pids[@]}"; do wait "$i"; done
+    [ "$status" = 0 ]
+    wait "$refresh"
+    cmp "$WORK/out1" "$source/f1"
+    [ "$(on node3 cat "$leaf/f2")" = new ]
+}
+
 @test "a file system that hangs as a whole: others are read, and it when it wakes up" {
     local i readers=()
     for i in {1..60}; do seq "$i" 9000 | tee "$source/f$i" >"$WORK/other-source/f$i"; done

@@ -50,13 +50,17 @@ static bool may_be_asked(const struct cu_launch *l, size_t i)
                             : l->launcher.of[i].state == CU_LAUNCHER_DONE;
 }
 
-/* The host that `wait` goes to, the first from that one on; -1: none yet. */
+/* The host that `wait` goes to, the first from that one on; -1: none yet. Every second time it is
+ * rank 0, for which `wait` is meant: the others hand it up, and where thousands of them do not
+ * answer, none is tried in vain for long. */
 static ssize_t whom_to_ask(const struct cu_launch *l, size_t at)
 {
     size_t count = l->job->hosts.count;
 
     if (l->job->allow_missing == 0)
         return may_be_asked(l, 0) ? 0 : -1;
+    if (l->ask_root && may_be_asked(l, 0))
+        return 0;
     for (size_t k = 0; k < count; k++)
         if (may_be_asked(l, (at + k) % count))
             return (ssize_t)((at + k) % count);
@@ -101,8 +105,10 @@ static void ask_wait(struct cu_launch *l)
 
     note_reach(l, rc == 0);
     l->asked_without = cu_launch_without(l);
-    if (rc != 0 && l->job->allow_missing > 0)
-        l->ask_at = (size_t)host + 1;
+    if (rc != 0 && l->job->allow_missing > 0) {
+        l->ask_at = host > 0 || !l->ask_root ? (size_t)host + 1 : l->ask_at;
+        l->ask_root = !l->ask_root;
+    }
     if (rc == 0) {
         rc = cu_client_send(&l->client, request, &l->last);
         l->asked = rc == 0;

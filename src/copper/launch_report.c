@@ -13,8 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define REASONS_MAX 20   /* lines */
-#define HINT_MAX    400u /* bytes of host names in a command that is shown */
+#define HINT_MAX 400u /* bytes of host names in a command that is shown */
 
 /* Has the launcher ended without a word about any host? */
 static bool says_nothing(const struct cu_launch *l)
@@ -160,18 +159,10 @@ static bool print_unreachable(const struct cu_launch *l)
 
 static void print_reasons(const struct cu_launch *l)
 {
-    char text[1100];
-    size_t missing = 0, waiting = 0;
+    size_t missing = cu_launch_print_reasons(l, "", reason_of), waiting = 0;
 
-    for (size_t i = 0; i < l->job->hosts.count; i++) {
+    for (size_t i = 0; i < l->job->hosts.count; i++)
         waiting += l->found && l->found[i].excused && cu_launch_is_missing(l, i);
-        if (!reason_of(l, i, text, sizeof(text)))
-            continue;
-        if (missing++ < REASONS_MAX)
-            cu_cli_say(stderr, "%s: %s", l->job->hosts.names[i], text);
-    }
-    if (missing > REASONS_MAX)
-        cu_cli_say(stderr, "and %zu more", missing - REASONS_MAX);
     if (missing > 0 && waiting > 0)
         cu_cli_say(stderr, "%zu node%s below could not join", waiting, waiting == 1 ? "" : "s");
     print_untried(l);
@@ -219,11 +210,19 @@ static void print_network(const struct cu_launch *l)
                    cu_cli_text(l->answer, "network"), note);
 }
 
+static bool reason_left_out(const struct cu_launch *l, size_t i, char *out, size_t size)
+{
+    if (!is_left_out(l, i))
+        return false;
+    if (!reason_of(l, i, out, size))
+        snprintf(out, size, "it was not ready in time");
+    return true;
+}
+
 void cu_launch_print_success(const struct cu_launch *l)
 {
     double seconds = (double)(cu_clock_ms() - l->start_ms) / 1000;
     size_t count = l->job->hosts.count;
-    char text[1100];
 
     print_network(l);
     if (l->left_out_count == 0) {
@@ -235,9 +234,6 @@ void cu_launch_print_success(const struct cu_launch *l)
                l->job->mount_dir, seconds);
     print_list("up", l, is_up);
     print_list("missing", l, is_left_out);
-    for (size_t i = 0; i < count; i++)
-        if (is_left_out(l, i))
-            cu_cli_say(stderr, "went on without %s: %s", l->job->hosts.names[i],
-                       reason_of(l, i, text, sizeof(text)) ? text : "it was not ready in time");
+    cu_launch_print_reasons(l, "went on without ", reason_left_out);
     print_taken(l);
 }

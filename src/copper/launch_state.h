@@ -35,6 +35,7 @@ struct cu_launch {
     bool relay_asked;        /* `wait` was sent there */
     bool relayed;            /* that has brought an answer, and the network none */
     bool relay_failed;       /* it brought none, once */
+    bool ask_root;           /* it is rank 0's turn, if that may be asked */
     size_t relay_at;         /* the host that the next relay leads to, or the first that may */
     size_t relay_host;       /* the host of the last one */
     int64_t relay_ms;        /* when a relay may be begun next */
@@ -85,6 +86,14 @@ void cu_launch_settle(struct cu_launch *l, struct cu_job_file *file);
 void cu_launch_look(struct cu_launch *l);
 /* Is this host one of those that the last answer to `wait` calls missing? */
 bool cu_launch_is_missing(const struct cu_launch *l, size_t i);
+
+#define CU_LAUNCH_REASON_MAX 1100
+/* Writes why host i is not ready; false: there is nothing to say about it. */
+typedef bool cu_launch_reason_fn(const struct cu_launch *l, size_t i, char *out, size_t size);
+/* launch_reasons.c: prints them to standard error, each line beginning with before: a line for each
+ * host, or for each reason where they are many. Returns of how many hosts. */
+size_t cu_launch_print_reasons(const struct cu_launch *l, const char *before,
+                               cu_launch_reason_fn *reason_of);
 
 /* launch_report.c: messages. */
 void cu_launch_print_failure(const struct cu_launch *l);

@@ -3,24 +3,20 @@
  * open. */
 #include "copper/remote_call.h"
 
+#include "copper/remote_spawn.h"
 #include "host/limits.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define PER_CORE       512 /* at once: most of a remote start is waiting */
 #define WIDTH_MAX      4096
 #define FDS_OTHER      32u
 #define PROCESSES_EACH 2u
-
-extern char **environ;
 
 static size_t at_most(size_t width, uint64_t limit)
 {
@@ -103,41 +99,6 @@ void cu_call_end(struct cu_call *call,
     call->pidfd = call->out = -1;
 }
 
-static int spawn_with(const char *const *argv, int in, int out, bool to_user, pid_t *pid)
-{
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none, pipe_only;
-    int rc = posix_spawn_file_actions_init(&actions);
-
-    if (rc != 0)
-        return -rc;
-    rc = posix_spawnattr_init(&attributes);
-    if (rc != 0) {
-        posix_spawn_file_actions_destroy(&actions);
-        return -rc;
-    }
-    sigemptyset(&none);
-    sigemptyset(&pipe_only);
-    sigaddset(&pipe_only, SIGPIPE);
-    rc = posix_spawn_file_actions_adddup2(&actions, in, 0);
-    if (rc == 0)
-        rc = posix_spawn_file_actions_adddup2(&actions, to_user ? CU_CALL_OUTPUT_FD : out, 1);
-    if (rc == 0)
-        rc = posix_spawn_file_actions_adddup2(&actions, out, 2);
-    if (rc == 0)
-        rc = posix_spawnattr_setsigmask(&attributes, &none);
-    if (rc == 0)
-        rc = posix_spawnattr_setsigdefault(&attributes, &pipe_only);
-    if (rc == 0)
-        rc = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    if (rc == 0)
-        rc = posix_spawnp(pid, argv[0], &actions, &attributes, (char *const *)argv, environ);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    return -rc;
-}
-
 int cu_call_begin(struct cu_call *call, const char *const *argv, int in, bool to_user)
 {
     int fds[2], rc;
@@ -145,20 +106,14 @@ int cu_call_begin(struct cu_call *call, const char *const *argv, int in, bool to
     call->pidfd = call->out = -1;
     if (pipe2(fds, O_CLOEXEC) != 0)
         return -errno;
-    rc = spawn_with(argv, in, fds[1], to_user, &call->pid);
+    rc = cu_remote_spawn(argv, in, fds[1], to_user ? CU_CALL_OUTPUT_FD : fds[1], &call->pid,
+                         &call->pidfd);
     close(fds[1]);
-    if (rc == 0) {
-        fcntl(fds[0], F_SETFL, O_NONBLOCK);
-        call->pidfd = (int)syscall(SYS_pidfd_open, call->pid, 0);
-        if (call->pidfd < 0) {
-            rc = -errno;
-            kill(call->pid, SIGKILL);
-            waitpid(call->pid, NULL, 0);
-        }
-    }
-    if (rc != 0)
+    if (rc != 0) {
         close(fds[0]);
-    else
-        call->out = fds[0];
-    return rc;
+        return rc;
+    }
+    fcntl(fds[0], F_SETFL, O_NONBLOCK);
+    call->out = fds[0];
+    return 0;
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The remote starts that stubrsh leaves to others; by its last words it is one of these:
+/* The remote starts that stubrsh leaves to others. By its last words it is one of these:
  *
- * HOST COMMAND...    a host of the test cluster, which is reached by its rsh ($STUB_RSH, or beside
- * the program); or a stub that misbehaves, by the letter at the end of its name: f  no connection
- * h  hangs for ever      n  prints a lot, and starts l  starts after a minute      d  the daemon
- * fails HOST COPPER job part start COPPERD   stands for that host and for all shells that it
- * starts: a millisecond for each, and another quarter of a second -f HOSTS ... sh -c COMMAND...
- * MPICH's mpiexec: a quarter of a second for all
- * ... -w HOSTS sh -c COMMAND...        Slurm's srun: the same, and stays as long as the daemons */
+ * - HOST COMMAND...: a host of the test cluster, which is reached by its rsh ($STUB_RSH, or beside
+ *   the program). Or a stub that misbehaves, by the letter at the end of its name: f: no
+ *   connection; h: hangs for ever; n: prints a lot, and starts; l: starts after a minute; d: the
+ *   daemon fails.
+ * - HOST COPPER job part start COPPERD: stands for that host and for all shells that it starts: a
+ *   millisecond for each, and another quarter of a second.
+ * - -f HOSTS ... sh -c COMMAND...: MPICH's mpiexec: a quarter of a second for all.
+ * - ... -w HOSTS ... sh -c COMMAND...: Slurm's srun: the same, and stays as long as the daemons. */
 #include "base/error.h"
 #include "base/parse.h"
 
@@ -200,13 +201,14 @@ static int start_part(const char *self, char **argv)
     return 0;
 }
 
-/* words: sh -c SCRIPT HOW INPUT RUN_DIR COPPERD... */
+/* words: sh -c SCRIPT HOW INPUT RUN_DIR COMMAND...; HOW is "run" where daemons are to be stopped.
+ */
 static int start_all(const char *file, char **words, int stays)
 {
     FILE *hosts = fopen(file, "r"),
          *to = fdopen(dup(2), "w"); /* as the script that runs on nodes */
     char host[256], *quoted, *line[2] = {NULL};
-    int fd, status = 0;
+    int fd, status = 0, starts = strcmp(words[3], "run") != 0;
     ssize_t n;
 
     if (!hosts || !to)
@@ -224,17 +226,19 @@ static int start_all(const char *file, char **words, int stays)
     while (fgets(host, sizeof(host), hosts)) {
         host[strcspn(host, "\n")] = '\0';
         if (!is_stub(host)) {
-            tell_job(input);
+            if (starts)
+                tell_job(input);
             fflush(to);
             if (fork() == 0)
                 run_real(host, line, input);
             continue;
         }
-        tell_nodes("+", host);
-        fprintf(to, "%s@copper %s %s \n", stays ? "7: " : "", host, stays ? "-" : "0");
+        tell_nodes(starts ? "+" : "-", host);
+        fprintf(to, "%s@copper %s %s %s\n", stays ? "7: " : "", host, stays && starts ? "-" : "0",
+                starts ? "" : "copper: stopped");
     }
     fflush(to);
-    fd = stays ? open(beside("alive"), O_RDONLY) : -1;
+    fd = stays && starts ? open(beside("alive"), O_RDONLY) : -1;
     while (fd >= 0 && read(fd, host, sizeof(host)) > 0)
         ;
     while (wait(&status) > 0)

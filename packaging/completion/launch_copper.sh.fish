@@ -16,9 +16,9 @@ complete -c launch_copper.sh -s H -r -F -d hosts
 complete -c launch_copper.sh -s p -x -d port
 complete -c launch_copper.sh -s n -x -a '(echo tcp; for i in /sys/class/net/*; echo tcp:(basename $i); end)' -d network
 complete -c launch_copper.sh -s I -x -d 'counters so often, seconds'
-complete -c launch_copper.sh -s P -d profile
-complete -c launch_copper.sh -s N -x -d 'paths in the profile'
-complete -c launch_copper.sh -s A -d 'whole paths in the profile'
+complete -c launch_copper.sh -s P -d 'report of the job'
+complete -c launch_copper.sh -s N -x -d 'paths in its lists'
+complete -c launch_copper.sh -s A -d 'whole paths in its summary'
 complete -c launch_copper.sh -l address -x -d 'how hosts are reached on the data network'
 complete -c launch_copper.sh -l listings -x -d 'what listings are worth'
 complete -c launch_copper.sh -l serve -x -a '(__fish_complete_directories)' -d 'what is served'

@@ -218,3 +218,13 @@ uint32_t cu_topk_best(const struct cu_topk *t, const struct cu_topk_entry **best
     free(all);
     return count;
 }
+
+uint32_t cu_topk_capacity(const struct cu_topk *t)
+{
+    return t->capacity;
+}
+
+uint32_t cu_topk_count(const struct cu_topk *t)
+{
+    return t->count;
+}

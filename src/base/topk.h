@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define CU_TOPK_KEY_MAX 512u /* of a longer key the end counts: two of the same end are one */
-#define CU_TOPK_DETAILS 9u
+#define CU_TOPK_DETAILS 10u
 
 struct cu_topk;
 
@@ -33,5 +33,8 @@ struct cu_topk_entry *cu_topk_add(struct cu_topk *t, const char *key, size_t len
 /* The heaviest, heaviest first, equal ones by key; returns how many written (<= max). Borrowed
  * until the next cu_topk_add. */
 uint32_t cu_topk_best(const struct cu_topk *t, const struct cu_topk_entry **best, uint32_t max);
+/* Room for keys. As many are in the table: keys that are not may have come, too. */
+uint32_t cu_topk_capacity(const struct cu_topk *t);
+uint32_t cu_topk_count(const struct cu_topk *t);
 
 #endif

@@ -17,6 +17,7 @@
 #include "control/shown.h"
 #include "control/task.h"
 #include "proto/control.h"
+#include "proto/survey.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -117,6 +118,7 @@ void cu_task_free(struct cu_commands *commands, struct cu_task *task)
     json_decref(task->request);
     json_decref(task->sum);
     free(task->latency);
+    cu_survey_free(task->survey);
     json_decref(task->bypassed);
     json_decref(task->stage);
     cu_recipe_free(task->recipe);

@@ -34,6 +34,7 @@
 
 struct cu_commands;
 struct cu_latency;
+struct cu_survey;
 
 /* Where a request came from. */
 struct cu_commands_origin {
@@ -66,6 +67,9 @@ struct cu_commands_hooks {
     /* Begins a stage on this node, or tells how far it is (staged.error: borrowed until the next
      * call). 0, -EBUSY: too many wait already; -ENOMEM. NULL: there is none. */
     int (*stage)(void *context, const struct cu_staged_order *order, struct cu_staged *staged);
+    /* What this node has to tell of the job (-P), owned by the caller. NULL: out of memory, or
+     * nothing. The function NULL: there is none. */
+    struct cu_survey *(*survey)(void *context);
 };
 
 struct cu_commands_config {

@@ -19,6 +19,7 @@
 #include "control/latencies.h"
 #include "control/recorded.h"
 #include "control/results.h"
+#include "control/surveyed.h"
 #include "core/claims.h"
 #include "host/log.h"
 #include "proto/control.h"
@@ -89,7 +90,14 @@ static void own_stats(struct cu_commands *commands, struct cu_task *task)
         task->nodes = json_pack("[[O]]", own);
     }
     json_decref(own);
-    if (json_is_true(json_object_get(task->request, "latency")) && commands->config.latency)
+}
+
+static void own_latency(const struct cu_commands *commands, struct cu_task *task)
+{
+    bool wanted = task->op == CU_OP_STOP ? commands->config.job->profile
+                                         : json_is_true(json_object_get(task->request, "latency"));
+
+    if (wanted && commands->config.latency)
         task->latency = malloc(sizeof(*task->latency)); /* NULL: the answer is without */
     if (task->latency)
         *task->latency = *commands->config.latency;
@@ -181,10 +189,14 @@ static void own_part(struct cu_commands *commands, struct cu_task *task, uint64_
         own_recipe(commands, task);
     if (task->op == CU_OP_STAGE)
         cu_staged_own(commands, task);
-    if (task->op == CU_OP_STOP)
+    if (task->op == CU_OP_STOP) {
         task->sum = cu_commands_counters(commands);
-    if (task->op == CU_OP_STATS || task->op == CU_OP_STOP)
+        cu_surveyed_own(commands, task);
+    }
+    if (task->op == CU_OP_STATS || task->op == CU_OP_STOP) {
+        own_latency(commands, task);
         task->bypassed = cu_bypassed_own(commands->config.core);
+    }
     if (!task->own_open)
         cu_idset_add(&task->seen, commands->config.limits.rank);
 }
@@ -257,22 +269,6 @@ void cu_gather_start(struct cu_commands *commands, struct cu_task *task, uint64_
     finish_when_done(commands, task);
 }
 
-static void add_counters(json_t *sum, const json_t *counters)
-{
-    const char *name;
-    json_t *value;
-
-    json_object_foreach ((json_t *)counters, name, value) {
-        uint64_t so_far = (uint64_t)json_integer_value(json_object_get(sum, name));
-        uint64_t more = (uint64_t)json_integer_value(value), total = so_far + more;
-
-        if (cu_counter_kind_of(name) == CU_GAUGE_WORST)
-            total = so_far > more ? so_far : more;
-
-        json_object_set_new(sum, name, json_integer((json_int_t)total));
-    }
-}
-
 /* A node that has changed its parent in the meantime may have been asked by both parents. A sum
  * cannot be split, so a sum that contains such a node is not counted, and its other nodes count as
  * silent. */
@@ -283,7 +279,7 @@ static void merge_stats(struct cu_task *task, const struct cu_idset *ranks, json
     if (cu_idset_meet(&task->seen, ranks))
         return;
     cu_idset_add_all(&task->seen, ranks);
-    add_counters(task->sum, json_object_get(result, "sum"));
+    cu_results_add_counters(task->sum, json_object_get(result, "sum"));
     if (task->latency)
         cu_latencies_add(task->latency, json_object_get(result, "latency"));
     cu_bypassed_add(&task->bypassed, json_object_get(result, "bypassed"));
@@ -338,8 +334,12 @@ static void merge(struct cu_commands *commands, struct cu_task *task, uint32_t r
     } else {
         if (!cut && !cu_idset_meet(&task->seen, &ranks)) { /* not counted twice */
             cu_bypassed_add(&task->bypassed, json_object_get(result, "bypassed"));
+            if (task->latency)
+                cu_latencies_add(task->latency, json_object_get(result, "latency"));
+            if (task->op == CU_OP_STOP)
+                cu_surveyed_add(commands, task, &ranks, result);
             if (task->sum)
-                add_counters(task->sum, json_object_get(result, "sum"));
+                cu_results_add_counters(task->sum, json_object_get(result, "sum"));
             cu_inuse_add(&task->in_use, json_object_get(result, "in_use"));
             if (task->op == CU_OP_STAGE)
                 cu_staged_add(&task->stage, json_object_get(result, "stage"));
@@ -448,6 +448,7 @@ void cu_gather_finish(struct cu_commands *commands, struct cu_task *task)
         cu_bypassed_cut(task->bypassed);
         json_object_set(result, "bypassed", task->bypassed);
     }
+    cu_surveyed_put(commands, task, result);
     if (task->stage)
         json_object_set(result, "stage", task->stage);
     if (task->recipe)

@@ -167,6 +167,22 @@ json_t *cu_commands_counters(struct cu_commands *commands)
     return object;
 }
 
+void cu_results_add_counters(json_t *sum, const json_t *counters)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach ((json_t *)counters, name, value) {
+        uint64_t so_far = (uint64_t)json_integer_value(json_object_get(sum, name));
+        uint64_t more = (uint64_t)json_integer_value(value), total = so_far + more;
+
+        if (cu_counter_kind_of(name) == CU_GAUGE_WORST)
+            total = so_far > more ? so_far : more;
+
+        json_object_set_new(sum, name, json_integer((json_int_t)total));
+    }
+}
+
 json_t *cu_results_node_stats(struct cu_commands *commands)
 {
     json_t *object = json_object();

@@ -8,6 +8,9 @@
 json_t *cu_results_status(struct cu_commands *commands, uint64_t now_ns);
 /* Adds the network that data takes and what is wrong with it, as members of a result. */
 void cu_results_add_network(struct cu_commands *commands, json_t *object);
+/* Adds counters (borrowed; a peer's, so anything may stand in it) to sum, each as its kind wants.
+ */
+void cu_results_add_counters(json_t *sum, const json_t *counters);
 json_t *cu_results_node_stats(struct cu_commands *commands);
 json_t *cu_results_doctor(struct cu_commands *commands, bool hosts, uint64_t now_ns);
 /* Of a `wait` at the root whose time is over. */

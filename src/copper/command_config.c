@@ -46,11 +46,11 @@ static const struct {
 
 static void find_origin(const struct cu_launch_options *options, unsigned i, struct setting *s)
 {
-    bool by_site = (options->by_site & UINT32_C(1) << i) != 0;
+    bool by_site = (options->by_site & UINT64_C(1) << i) != 0;
 
     s->from = by_site ? "site" : "default";
     s->label[0] = '\0';
-    if (options->by_word & UINT32_C(1) << i) {
+    if (options->by_word & UINT64_C(1) << i) {
         s->from = "option";
         cu_launch_option_label(s->name, s->label, sizeof(s->label));
         return;

@@ -6,6 +6,7 @@
 #include "copper/cli.h"
 #include "copper/job_file.h"
 #include "copper/job_stop.h"
+#include "copper/jobdir.h"
 #include "copper/launch.h"
 #include "copper/launch_hosts.h"
 #include "copper/launch_once.h"
@@ -311,7 +312,7 @@ static int launch(int argc, char **argv)
         return status;
     }
     options.job.confirm = true;
-    if (note_owner(&options.job) != 0) {
+    if (note_owner(&options.job) != 0 || cu_jobdir_note(&options.job) != 0) {
         cu_job_free(&options.job);
         return cu_cli_fail(CU_EXIT_FAILED, "out of memory");
     }

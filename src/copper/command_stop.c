@@ -5,6 +5,7 @@
 #include "copper/bypassed.h"
 #include "copper/cli.h"
 #include "copper/inuse.h"
+#include "copper/jobdir.h"
 #include "copper/local_stop.h"
 #include "copper/progress.h"
 #include "copper/reach.h"
@@ -57,6 +58,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
     printf("copper: stopped on %llu nodes\n", (unsigned long long)cu_cli_number(result, "stopped"));
     cu_bypassed_print(json_object_get(result, "bypassed"));
     cu_inuse_print(json_object_get(result, "in_use"));
+    cu_jobdir_keep(NULL, result);
     silent = cu_cli_number(result, "silent_count") + cu_cli_number(result, "failed");
     json_decref(result);
     if (silent > 0)

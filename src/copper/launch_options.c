@@ -48,9 +48,9 @@ static const struct launch_option {
     {'n', "network", "NETWORK", "tcp or tcp:INTERFACE (tcp)"},
     {ADDRESS, "address", "RULE", "how hosts are reached on the data network (found by itself)"},
     {'p', "port", "PORT", "TCP port of the daemons (chosen at random)"},
-    {'P', "profile", NULL, "write a profile of what was read"},
-    {'N', "top_paths", "N", "paths in the profile (10)"},
-    {'A', "full_paths", NULL, "full paths in the profile"},
+    {'P', "profile", NULL, "write a report of the job at its end"},
+    {'N', "top_paths", "N", "paths in its lists (10)"},
+    {'A', "full_paths", NULL, "full paths in its summary"},
     {'I', "snapshot_s", "SECONDS", "write the counters that often (never)"},
     {ENCRYPT, "encrypt", NULL, "encrypt what travels between nodes"},
     {SERVE, "serve", "PATHS", "what is served: paths with commas (all but secrets of the node)"},
@@ -118,7 +118,7 @@ static int set_option(struct cu_launch_options *options, int letter, const char 
         if (o->letter != letter)
             continue;
         label_of(o, label);
-        options->by_word |= UINT32_C(1) << (unsigned)cu_job_option_find(o->name, strlen(o->name));
+        options->by_word |= UINT64_C(1) << (unsigned)cu_job_option_find(o->name, strlen(o->name));
         if (letter == 'v' || letter == 'd')
             rc = cu_rundir_mount(value, CU_RUNDIR_SELF, path);
         if (rc == 0)

@@ -17,7 +17,7 @@ struct cu_launch_options {
     bool help, version; /* --help, --version: all else is ignored */
     bool once;          /* --once */
     /* Bit i: option i of proto/job_options.h was set by the site's file, by a word of argv. */
-    uint32_t by_site, by_word;
+    uint64_t by_site, by_word;
 };
 
 /* argv[0] is skipped; site: file with the site's defaults, or NULL. Links in paths of the options
@@ -33,7 +33,7 @@ int cu_launch_refuse(int c, char **argv, const char *script, struct cu_error *er
 /* Sets the options of the file, and a bit in set for each; a missing file sets none. -EINVAL with
  * err: "FILE:LINE: ...", or that others may have written the file; -ENOMEM. */
 __attribute__((warn_unused_result)) int cu_launch_site(const char *path, struct cu_job *job,
-                                                       uint32_t *set, struct cu_error *err);
+                                                       uint64_t *set, struct cu_error *err);
 /* The value of "launcher" in that file, which may be any; "" where there is none. Looks at nothing
  * else. 0; -EINVAL with err: others may have written the file. */
 __attribute__((warn_unused_result)) int

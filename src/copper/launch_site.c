@@ -24,7 +24,7 @@ struct site {
     const char *path;
     unsigned line;
     struct cu_job *job;
-    uint32_t *set; /* bit i: option i of proto/job_options.h */
+    uint64_t *set; /* bit i: option i of proto/job_options.h */
     struct cu_error *err;
     char *seen[SITE_NAMES_MAX]; /* owned */
     size_t seen_count;
@@ -87,7 +87,7 @@ static int take_line(struct site *s, char *line)
                                   label, value);
     rc = cu_job_set(s->job, name, value, label, s->err);
     if (rc == 0 && option >= 0)
-        *s->set |= UINT32_C(1) << option;
+        *s->set |= UINT64_C(1) << option;
     return rc;
 }
 
@@ -126,7 +126,7 @@ static int open_file(const char *path, FILE **file, struct cu_error *err)
     return rc;
 }
 
-int cu_launch_site(const char *path, struct cu_job *job, uint32_t *set, struct cu_error *err)
+int cu_launch_site(const char *path, struct cu_job *job, uint64_t *set, struct cu_error *err)
 {
     struct site s = {.path = path, .job = job, .set = set, .err = err};
     FILE *in = NULL;

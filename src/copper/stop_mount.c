@@ -7,6 +7,7 @@
 #include "copper/cli.h"
 #include "copper/inuse.h"
 #include "copper/job_stop.h"
+#include "copper/jobdir.h"
 #include "copper/launch_hosts.h"
 #include "copper/progress.h"
 #include "copper/summary.h"
@@ -16,6 +17,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static const char *plural(size_t n)
@@ -63,6 +65,7 @@ int cu_stop_mount(const char *mount_dir, const char *hosts_text, bool all,
     struct cu_hosts hosts = {0};
     struct cu_error err;
     struct cu_job job;
+    char *report_dir = NULL;
     int rc;
 
     if (cu_rundir_find(getuid(), run_dir, &err) != 0)
@@ -81,6 +84,7 @@ int cu_stop_mount(const char *mount_dir, const char *hosts_text, bool all,
     if (rc == 0) {
         stop.recipe = job.recipe;
         cu_job_stop_everywhere(&job, paths, &stop);
+        report_dir = strdup(job.report_dir ? job.report_dir : job.log_dir);
         cu_job_free(&job);
     }
     unlink(path);
@@ -97,6 +101,8 @@ int cu_stop_mount(const char *mount_dir, const char *hosts_text, bool all,
     if (!getenv("COPPER_RUN_DIR"))
         rmdir(run_dir); /* as far as it is empty */
     cu_progress_end();
+    cu_jobdir_keep(report_dir, stop.answer);
+    free(report_dir);
     rc = report_stop(&stop, mount_dir);
     cu_job_stop_free(&stop);
     return rc;

@@ -106,8 +106,10 @@ static void on_front_asked(void *context, const struct cu_front_asked *asked)
 {
     struct cu_daemon *daemon = context;
 
-    if (daemon->profile)
+    if (daemon->profile) {
         cu_profile_asked(daemon->profile, asked);
+        cu_surveyor_asked(daemon->surveyor, asked);
+    }
     if (daemon->recorder)
         cu_recorder_asked(daemon->recorder, asked);
 }
@@ -305,7 +307,8 @@ static int start_records(struct cu_daemon *daemon, const struct cu_core_config *
     if (daemon->config.job->profile) {
         daemon->profile =
             cu_profile_create(daemon->config.job->top_paths, daemon->config.job->full_paths);
-        if (!daemon->profile)
+        daemon->surveyor = daemon->profile ? cu_daemon_surveyor(daemon, limits) : NULL;
+        if (!daemon->surveyor)
             return cu_error_set(err, -ENOMEM, "out of memory");
         front->events.asked = on_front_asked;
     }

@@ -213,6 +213,32 @@ struct cu_stager *cu_daemon_stager(struct cu_daemon *daemon, const struct cu_cor
     return cu_stager_create(&config);
 }
 
+struct cu_surveyor *cu_daemon_surveyor(struct cu_daemon *daemon,
+                                       const struct cu_core_config *limits)
+{
+    const struct cu_surveyor_config config = {
+        .loop = &daemon->loop,
+        .core = daemon->core,
+        .profile = daemon->profile,
+        .latency = &daemon->latency,
+        .limits = {.nodes = limits->node_count,
+                   .trees = limits->tree_count,
+                   .top = daemon->config.job->top_paths},
+        .rank = daemon->config.rank,
+        .restarts = cu_recovery_restarts(daemon->config.recovery),
+        .begin_ms = daemon->config.job->begin_ms,
+    };
+
+    return cu_surveyor_create(&config);
+}
+
+static struct cu_survey *hook_survey(void *context)
+{
+    const struct cu_daemon *daemon = context;
+
+    return daemon->surveyor ? cu_surveyor_take(daemon->surveyor) : NULL;
+}
+
 static int hook_stage(void *context, const struct cu_staged_order *order, struct cu_staged *staged)
 {
     const struct cu_daemon *daemon = context;
@@ -229,4 +255,5 @@ const struct cu_commands_hooks cu_daemon_commands_hooks = {
     .recorded = hook_recorded,
     .forgot = hook_forgot,
     .stage = hook_stage,
+    .survey = hook_survey,
 };

@@ -7,9 +7,13 @@
 
 struct cu_daemon;
 struct cu_stager;
+struct cu_surveyor;
 
 /* For the hook `stage`; the daemon has a core. NULL: out of memory. */
 struct cu_stager *cu_daemon_stager(struct cu_daemon *daemon, const struct cu_core_config *limits);
+/* For the hook `survey`; the daemon has a core and a profile. NULL: out of memory. */
+struct cu_surveyor *cu_daemon_surveyor(struct cu_daemon *daemon,
+                                       const struct cu_core_config *limits);
 /* context: the struct cu_daemon. */
 extern const struct cu_commands_hooks cu_daemon_commands_hooks;
 

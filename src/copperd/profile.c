@@ -26,8 +26,12 @@ enum detail {
     PARENT,
     STORAGE,
     DETAIL_COUNT,
+    LONGEST_US = DETAIL_COUNT, /* the longest wait; not in a node's own profile */
 };
-_Static_assert(DETAIL_COUNT == CU_TOPK_DETAILS, "one place for each detail");
+_Static_assert(LONGEST_US + 1 == CU_TOPK_DETAILS, "one place for each detail");
+_Static_assert(CU_SURVEY_PATH_storage - CU_SURVEY_PATH_lookups == STORAGE - LOOKUPS &&
+                   CU_SURVEY_PATH_parent - CU_SURVEY_PATH_lookups == PARENT - LOOKUPS,
+               "the same order");
 
 static const char *const detail_names[] = {
     "lookups", "missing", "reads", "listings", "others", "here", "flight", "parent", "storage",
@@ -38,19 +42,23 @@ struct cu_profile {
     bool full_paths;
     uint64_t requests;
     uint64_t bytes;
+    uint64_t wait_us;
+    uint64_t found;     /* lookups */
     uint64_t uncounted; /* not in the lists: out of memory */
     uint64_t totals[DETAIL_COUNT];
     struct cu_topk *by_requests;
     struct cu_topk *by_bytes;
+    struct cu_topk *by_wait;
     struct cu_topk *missing_names;
     struct cu_topk *missing_dirs;
+    struct cu_topk *found_dirs;
     const struct cu_topk_entry **best; /* room for top */
 };
 
 struct cu_profile *cu_profile_create(uint32_t top, bool full_paths)
 {
     struct cu_profile *profile = calloc(1, sizeof(*profile));
-    uint32_t capacity = 2 * top > CU_PROFILE_PATHS_MIN ? 2 * top : CU_PROFILE_PATHS_MIN;
+    uint32_t capacity = cu_survey_paths(top);
 
     if (!profile)
         return NULL;
@@ -58,11 +66,14 @@ struct cu_profile *cu_profile_create(uint32_t top, bool full_paths)
     profile->full_paths = full_paths;
     profile->by_requests = cu_topk_create(capacity);
     profile->by_bytes = cu_topk_create(capacity);
+    profile->by_wait = cu_topk_create(capacity);
+    profile->found_dirs = cu_topk_create(capacity);
     profile->missing_names = cu_topk_create(capacity);
     profile->missing_dirs = cu_topk_create(capacity);
     profile->best = calloc((size_t)top + 1, sizeof(struct cu_topk_entry *));
-    if (!profile->by_requests || !profile->by_bytes || !profile->missing_names ||
-        !profile->missing_dirs || !profile->best) {
+    if (!profile->by_requests || !profile->by_bytes || !profile->by_wait ||
+        !profile->missing_names || !profile->missing_dirs || !profile->found_dirs ||
+        !profile->best) {
         cu_profile_destroy(profile);
         return NULL;
     }
@@ -75,6 +86,8 @@ void cu_profile_destroy(struct cu_profile *profile)
         return;
     cu_topk_destroy(profile->by_requests);
     cu_topk_destroy(profile->by_bytes);
+    cu_topk_destroy(profile->by_wait);
+    cu_topk_destroy(profile->found_dirs);
     cu_topk_destroy(profile->missing_names);
     cu_topk_destroy(profile->missing_dirs);
     free(profile->best);
@@ -111,6 +124,11 @@ static enum detail detail_of_where(enum cu_core_where where)
     return STORAGE;
 }
 
+static uint64_t wait_us(const struct cu_front_asked *asked)
+{
+    return asked->wait_ns / 1000;
+}
+
 static void count(uint64_t *details, const struct cu_front_asked *asked, bool missing)
 {
     details[detail_of_op(asked->op)]++;
@@ -123,22 +141,34 @@ static void count_path(struct cu_profile *profile, struct cu_topk *list, uint64_
 {
     struct cu_topk_entry *entry = cu_topk_add(list, asked->path, asked->path_len, weight);
 
-    if (entry)
-        count(entry->details, asked, missing);
-    else
+    if (!entry) {
+        profile->uncounted++;
+        return;
+    }
+    count(entry->details, asked, missing);
+    if (wait_us(asked) > entry->details[LONGEST_US])
+        entry->details[LONGEST_US] = wait_us(asked);
+}
+
+static void count_name(struct cu_profile *profile, struct cu_topk *list, const char *name,
+                       size_t len)
+{
+    if (!cu_topk_add(list, name, len, 1))
         profile->uncounted++;
 }
 
-static void count_missing(struct cu_profile *profile, const struct cu_front_asked *asked)
+/* A lookup, by directory and, in vain, by name. */
+static void count_lookup(struct cu_profile *profile, const struct cu_front_asked *asked,
+                         bool missing)
 {
     size_t dir_len = cu_path_parent_len(asked->path, asked->path_len);
     size_t name_at = dir_len == 1 ? 1 : dir_len + 1;
 
-    if (cu_topk_add(profile->missing_names, asked->path + name_at, asked->path_len - name_at, 1) ==
-        NULL)
-        profile->uncounted++;
-    if (!cu_topk_add(profile->missing_dirs, asked->path, dir_len, 1))
-        profile->uncounted++;
+    if (missing)
+        count_name(profile, profile->missing_names, asked->path + name_at,
+                   asked->path_len - name_at);
+    count_name(profile, missing ? profile->missing_dirs : profile->found_dirs, asked->path,
+               dir_len);
 }
 
 void cu_profile_asked(struct cu_profile *profile, const struct cu_front_asked *asked)
@@ -147,12 +177,72 @@ void cu_profile_asked(struct cu_profile *profile, const struct cu_front_asked *a
 
     profile->requests++;
     profile->bytes += asked->bytes;
+    profile->wait_us += wait_us(asked);
+    profile->found += asked->op == CU_FRONT_ASKED_LOOKUP && asked->error == 0;
     count(profile->totals, asked, missing);
     count_path(profile, profile->by_requests, 1, asked, missing);
     if (asked->bytes > 0)
         count_path(profile, profile->by_bytes, asked->bytes, asked, missing);
-    if (missing)
-        count_missing(profile, asked);
+    if (wait_us(asked) > 0)
+        count_path(profile, profile->by_wait, wait_us(asked), asked, missing);
+    if (missing || (asked->op == CU_FRONT_ASKED_LOOKUP && asked->error == 0))
+        count_lookup(profile, asked, missing);
+}
+
+/* --- for the job's survey --------------------------------------------------------------------- */
+
+/* A table that is full may have forgotten keys as heavy as its lightest. */
+static int survey_list(const struct cu_topk *from, struct cu_keyed *list)
+{
+    uint32_t capacity = cu_topk_capacity(from);
+    const struct cu_topk_entry **all = malloc(capacity * sizeof(struct cu_topk_entry *));
+    uint32_t count = all ? cu_topk_best(from, all, capacity) : 0;
+    int rc = count == cu_topk_count(from) ? 0 : -ENOMEM;
+
+    if (count > 0 && count == capacity)
+        list->error = all[count - 1]->count;
+    for (uint32_t i = 0; i < count && rc == 0; i++) {
+        const struct cu_topk_entry *entry = all[i];
+        struct cu_keyed_entry *kept = cu_keyed_at(list, entry->key, entry->key_len);
+
+        rc = kept ? 0 : -ENOMEM;
+        if (!kept)
+            break;
+        kept->weight = entry->count - list->error;
+        kept->numbers[CU_SURVEY_PATH_got] = entry->count - entry->over;
+        kept->numbers[CU_SURVEY_PATH_nodes] = 1;
+        for (int d = LOOKUPS; d <= STORAGE; d++)
+            kept->numbers[CU_SURVEY_PATH_lookups + d] = entry->details[d];
+        kept->numbers[CU_SURVEY_PATH_max_us] = entry->details[LONGEST_US];
+    }
+    free(all);
+    return rc;
+}
+
+int cu_profile_survey(const struct cu_profile *profile, struct cu_survey *survey)
+{
+    const struct {
+        enum cu_survey_list list;
+        const struct cu_topk *from;
+        uint64_t total;
+    } lists[] = {
+        {CU_SURVEY_BY_REQUESTS, profile->by_requests, profile->requests},
+        {CU_SURVEY_BY_BYTES, profile->by_bytes, profile->bytes},
+        {CU_SURVEY_BY_WAIT, profile->by_wait, profile->wait_us},
+        {CU_SURVEY_MISSING_NAMES, profile->missing_names, profile->totals[MISSING]},
+        {CU_SURVEY_MISSING_DIRS, profile->missing_dirs, profile->totals[MISSING]},
+        {CU_SURVEY_FOUND_DIRS, profile->found_dirs, profile->found},
+    };
+
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        struct cu_keyed *list = &survey->lists[lists[i].list];
+        int rc = survey_list(lists[i].from, list);
+
+        if (rc != 0)
+            return rc;
+        list->total = lists[i].total;
+    }
+    return 0;
 }
 
 /* --- as JSON: a missing member is better than no profile -------------------------------------- */

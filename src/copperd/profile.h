@@ -3,18 +3,17 @@
  * were found, and which names did not exist. Requests that the kernel answers from its own caches
  * are not seen. This module only counts; snapshot.h writes the file. One thread.
  *
- * Memory is bounded: four lists of CU_PROFILE_PATHS_MIN paths (or twice -N, if that is more), each
- * path at most CU_TOPK_KEY_MAX bytes: under 6 MiB by default. */
+ * Memory is bounded: six lists of cu_survey_paths, each path at most CU_TOPK_KEY_MAX bytes: under
+ * 10 MiB by default. */
 #ifndef CU_COPPERD_PROFILE_H
 #define CU_COPPERD_PROFILE_H
 
 #include "front/front.h"
+#include "proto/survey.h"
 
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-#define CU_PROFILE_PATHS_MIN 2048u
 
 struct cu_profile;
 
@@ -24,6 +23,9 @@ struct cu_profile *cu_profile_create(uint32_t top, bool full_paths);
 /* NULL does nothing. */
 void cu_profile_destroy(struct cu_profile *profile);
 void cu_profile_asked(struct cu_profile *profile, const struct cu_front_asked *asked);
+/* Adds the lists of paths, names and directories to an empty survey. 0 or -ENOMEM. */
+__attribute__((warn_unused_result)) int cu_profile_survey(const struct cu_profile *profile,
+                                                          struct cu_survey *survey);
 /* Totals and lists; launch_copper.sh(1) tells their fields. New reference, NULL: out of memory. */
 json_t *cu_profile_json(const struct cu_profile *profile);
 

@@ -15,6 +15,7 @@
 #include "copperd/recorder.h"
 #include "copperd/snapshot.h"
 #include "copperd/stager.h"
+#include "copperd/surveyor.h"
 #include "copperd/trim.h"
 #include "core/core.h"
 #include "core/driver.h"
@@ -69,6 +70,7 @@ struct cu_daemon {
     json_t *stop_in_use; /* owned; processes that still run in a namespace of copper run, or NULL */
     bool mount_left;     /* the mount could not be removed */
     struct cu_profile *profile;       /* NULL: no -P */
+    struct cu_surveyor *surveyor;     /* the same */
     struct cu_stager *stager;         /* as long as the process */
     struct cu_readon *readon;         /* the same */
     bool reads_on;                    /* it is used */

@@ -116,7 +116,8 @@ static void on_unmounted(struct cu_aside_job *job)
 
     daemon->phase = CU_PHASE_LINGERING;
     daemon->stop_limit_ns = uv_hrtime() + LINGER_MS * NS_PER_MS;
-    cu_snapshot_take(daemon->profile_file);
+    if (!json_object_get(daemon->stop_result, "survey")) /* nobody else keeps it */
+        cu_snapshot_take(daemon->profile_file);
     cu_socket_unlisten(daemon->socket);
     daemon->stop_in_use =
         cu_inuse_own(daemon->spaces, daemon->config.job->hosts.names[daemon->config.rank]);

@@ -37,6 +37,7 @@ struct cu_front_asked {
     size_t path_len;
     uint64_t bytes;        /* handed to the kernel by a READ */
     uint64_t offset, size; /* READ: where in the file, and the file's size */
+    uint64_t wait_ns;      /* how long the kernel waited; 0: answers are not timed */
 };
 
 struct cu_front_events {

@@ -157,6 +157,7 @@ static void tell_asked(const struct cu_front *front, const struct cu_front_reque
         .op = asked_op(r->kind),
         .where = (enum cu_core_where)r->where,
         .error = r->error,
+        .wait_ns = front->config.latency ? front->timing.now_ns - r->since_ns : 0,
     };
     char path[CU_TREE_PATH_MAX];
     int len = cu_inode_path(r->inode, path);

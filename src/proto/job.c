@@ -106,18 +106,18 @@ static const struct option options[] = {
      "is auto, or up to 100 letters, digits and . _ + -, not beginning with a dot"},
     {"learn_wait", KIND_FLAG, AT(learn_wait), 0, 0, "a switch", "is yes or no"},
     {"recipe", KIND_DIR, AT(recipe), 0, 0, "a recipe's file", "is an absolute path"},
+    {"begin_ms", KIND_SIZE, AT(begin_ms), 1, INT64_MAX, "a time", "are milliseconds"},
+    {"report_dir", KIND_DIR, AT(report_dir), 0, 0, "a directory", "is an absolute path"},
     {"group", KIND_U32, AT(group), 1, UINT32_MAX - 1, "a group", NULL},
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
 
 static int replace_string(char **at, const char *value)
 {
-    size_t size = strlen(value) + 1;
-    char *copy = malloc(size);
+    char *copy = strdup(value);
 
     if (!copy)
         return -ENOMEM;
-    memcpy(copy, value, size);
     free(*at);
     *at = copy;
     return 0;
@@ -332,14 +332,14 @@ int cu_job_set(struct cu_job *job, const char *name, const char *value, const ch
 
 unsigned cu_job_option_count(void)
 {
-    _Static_assert(OPTION_COUNT <= 32, "the decoder keeps a bit for each");
+    _Static_assert(OPTION_COUNT <= 64, "the decoder keeps a bit for each");
     return (unsigned)OPTION_COUNT;
 }
 
 bool cu_job_option_is_setting(unsigned i)
 {
-    static const char *const told[] = {"confirm", "owner", "lease", "left_out",
-                                       "relay",   "group", "recipe"};
+    static const char *const told[] = {"confirm", "owner",  "lease",    "left_out",  "relay",
+                                       "group",   "recipe", "begin_ms", "report_dir"};
 
     for (size_t n = 0; n < sizeof(told) / sizeof(told[0]); n++)
         if (strcmp(options[i].name, told[n]) == 0)
@@ -468,6 +468,7 @@ void cu_job_free(struct cu_job *job)
     free(job->lease);
     free(job->learn);
     free(job->recipe);
+    free(job->report_dir);
     cu_parse_hosts_free(&job->hosts);
     explicit_bzero(job, sizeof(*job));
 }

@@ -7,7 +7,7 @@
 
 #define CU_JOB_VALUE_MAX 8192u /* longest value with its NUL: a core list with 1,024 entries */
 
-unsigned cu_job_option_count(void); /* at most 32 */
+unsigned cu_job_option_count(void); /* at most 64 */
 const char *cu_job_option_name(unsigned i);
 /* May people set it? Others are what one launch tells its daemons of itself. */
 bool cu_job_option_is_setting(unsigned i);

@@ -81,7 +81,7 @@ struct decoder {
     struct cu_job *job;
     struct cu_error *err;
     unsigned line;
-    uint32_t seen; /* bit per option */
+    uint64_t seen; /* bit per option */
     bool seen_id, seen_key;
     char value[CU_JOB_VALUE_MAX]; /* of the line at hand; may hold the key */
 };
@@ -139,9 +139,9 @@ static int take_option(struct decoder *d, const char *name, size_t len)
                             shown ? "\"" : "");
     }
     snprintf(label, sizeof(label), "job description, line %u: %s", d->line, cu_job_option_name(i));
-    if (d->seen & 1u << i)
+    if (d->seen >> i & 1)
         return cu_error_set(d->err, -EINVAL, "%s: is there twice", label);
-    d->seen |= 1u << i;
+    d->seen |= UINT64_C(1) << i;
     return cu_job_set(d->job, cu_job_option_name(i), d->value, label, d->err);
 }
 

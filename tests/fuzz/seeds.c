@@ -11,6 +11,7 @@
 #include "proto/job.h"
 #include "proto/msg.h"
 #include "proto/recipe.h"
+#include "proto/survey.h"
 #include "proto/xattr.h"
 
 #include <dirent.h>
@@ -385,6 +386,38 @@ static void seed_recipe(void)
     cu_recipe_free(recipe);
 }
 
+static void seed_survey(void)
+{
+    const struct cu_survey_limits limits = {.nodes = 50, .trees = 2, .top = 10};
+    static const char *const paths[] = {"/lib/libm.so.6", "/lib/libz.so.1", "/usr/bin/python3"};
+    struct cu_survey *survey = cu_survey_new(&limits);
+    unsigned char key[CU_SURVEY_KEY_BYTES];
+    struct cu_buf *bytes;
+
+    FUZZ_CHECK(survey);
+    cu_survey_key(7, key);
+    for (int i = CU_SURVEY_TIMELINE; i <= CU_SURVEY_PARENTS; i++) {
+        struct cu_keyed_entry *entry = cu_keyed_at(&survey->lists[i], key, sizeof(key));
+
+        FUZZ_CHECK(entry);
+        entry->numbers[1] = 300;
+    }
+    for (int i = CU_SURVEY_BY_REQUESTS; i < CU_SURVEY_LISTS; i++)
+        for (size_t n = 0; n < sizeof(paths) / sizeof(paths[0]); n++) {
+            struct cu_keyed_entry *entry =
+                cu_keyed_at(&survey->lists[i], paths[n], strlen(paths[n]));
+
+            FUZZ_CHECK(entry);
+            entry->weight = n + 1;
+            entry->numbers[CU_SURVEY_PATH_got] = n + 2;
+        }
+    bytes = cu_survey_encode(survey);
+    FUZZ_CHECK(bytes);
+    write_seed("survey", "all", bytes->data, bytes->size, NULL, 0);
+    cu_buf_unref(bytes);
+    cu_survey_free(survey);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -405,5 +438,6 @@ int main(int argc, char **argv)
     seed_control();
     seed_job();
     seed_recipe();
+    seed_survey();
     return 0;
 }

@@ -234,10 +234,12 @@ $there/libtorch.so 4.9 MB, $there/small.so 2.1 MB; -M 3MB would have avoided thi
     [[ $output == *'"cached_bytes"'* ]]
 }
 
-# profile NODE EXPRESSION: of p, the node's profile in the directory that -d gave.
+# profile EXPRESSION: of p, the job's report in the directory that -d gave.
 profile() {
-    python3 -c 'import json, sys; p = json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' \
-        "$CLUSTER_DIR/home/t/$1.profile.json" "$2"
+    python3 -c 'import json, sys
+p = json.load(open(sys.argv[1]))
+lists = {name: [(e.get("path", e.get("name")), e["value"]) for e in l["rows"]] for name, l in p["paths"].items()}
+print(eval(sys.argv[2]))' "$CLUSTER_DIR"/home/t/copper-*/job.json "$1"
 }
 
 # Two directories with a file each, 5000 and 10 bytes; three names looked for that are in none, one
@@ -255,20 +257,19 @@ ask_on() {
     local there=$CLUSTER_DIR/home/t/tree
     launch -H node1,node2 -P -d "$CLUSTER_DIR/home/t"
     ask_on node2
-    [ ! -e "$CLUSTER_DIR/home/t/node2.profile.json" ]
+    [ -z "$(find "$CLUSTER_DIR/home/t" -name '*.json')" ]
     stop
-    [ "$(profile node2 "p['host'], p['rank'], p['totals']['missing']")" = "('node2', 1, 3)" ]
-    [ "$(profile node2 "p['totals']['bytes']")" = 5010 ]
-    [ "$(profile node2 "p['totals']['parent'] > 0, p['totals']['storage']")" = "(True, 0)" ]
-    [ "$(profile node2 "[(e['path'], e['bytes']) for e in p['top_bytes']]")" = \
-        "[('.../tree/one/large', 5000), ('.../tree/two/small', 10)]" ]
-    [ "$(profile node2 "[(e['name'], e['requests']) for e in p['missing_names']]")" = \
-        "[('nosuch', 2), ('noneither', 1)]" ]
-    [ "$(profile node2 "[(e['path'], e['requests']) for e in p['missing_directories']]")" = \
-        "[('.../t/tree/one', 2), ('.../t/tree/two', 1)]" ]
-    [ "$(profile node2 "p['counters']['kernel_bytes']")" = 5010 ]
-    [ "$(profile node1 "p['totals']['bytes']")" = 0 ]
-    [ -z "$(find "$CLUSTER_DIR/home/t" -name '*.new')" ]
+    [ "$(profile "p['paths']['missing_names']['total']")" = 3 ]
+    [ "$(profile "lists['by_bytes']")" = "[('$there/one/large', 5000), ('$there/two/small', 10)]" ]
+    [ "$(profile "lists['missing_names']")" = "[('nosuch', 2), ('noneither', 1)]" ]
+    [ "$(profile "lists['missing_directories']")" = "[('$there/one', 2), ('$there/two', 1)]" ]
+    [ "$(profile "p['counters']['kernel_bytes']")" = 5010 ]
+    [ "$(profile "[(row[1], row[p['nodes']['columns'].index('kernel_bytes')]) for row in p['nodes']['rows']]")" = \
+        "[('node1', 0), ('node2', 5010)]" ]
+    [ "$(profile "[(e['path'], e['host'], e['bytes']) for e in p['distinct']['examples']][0]")" = \
+        "('$there/one/large', 'node2', 5000)" ]
+    grep -qF '| 5000 | 1 | .../tree/one/large |' "$CLUSTER_DIR"/home/t/copper-*/summary.md
+    [ "$(find "$CLUSTER_DIR/home/t" -name '*.json' -o -name '.*.[0-9]*' | wc -l)" = 1 ]
 }
 
 @test "-N, -A: so many paths, whole" {
@@ -276,11 +277,30 @@ ask_on() {
     launch -H node1 -P -N 1 -A -d "$CLUSTER_DIR/home/t"
     ask_on node1
     stop
-    [ "$(profile node1 "[e['path'] for e in p['top_bytes']]")" = "['$there/one/large']" ]
-    [ "$(profile node1 "[len(p[l]) for l in ('top_requests', 'missing_names', 'missing_directories')]")" = \
-        "[1, 1, 1]" ]
+    [ "$(grep -F "$there/" "$CLUSTER_DIR"/home/t/copper-*/summary.md | grep -c large)" -ge 1 ]
+    [ "$(grep -c "/two/small" "$CLUSTER_DIR"/home/t/copper-*/summary.md)" = 0 ]
 }
 
+# Without a chosen log directory, where the launch was called; what is in the way stays as it is.
+@test "-P: the report is where the job was launched; a link in the way is not followed" {
+    local here=$CLUSTER_DIR/home/here
+    mkdir -p "$here"
+    on login sh -c 'cd "$1" && shift && exec "$@"' sh "$here" env COPPER_RSH="$CLUSTER_BIN/rsh" \
+        "$COPPER_BIN/launch_copper.sh" -H node1 -P
+    ask_on node1
+    stop
+    [ "$(ls "$here"/copper-*)" = $'job.json\nlatency.csv\nnodes.csv\npaths.csv\nreport.html\nsummary.md\ntimeline.csv' ]
+    rm -r "$here"
+    launch -H node1 -P -d "$here"
+    chmod 777 "$here"
+    on login setpriv --reuid 65534 --regid 65534 --clear-groups ln -s /etc \
+        "$here/copper-$(field node1 job | cut -c 1-8)"
+    run -0 stop
+    [[ $output == *"the report is not kept: "*"is a symbolic link and belongs to another user"* ]]
+    rm -r "$here"
+}
+
+# A daemon that ends alone writes what it knows; it is in no report then.
 @test "-P with -I: the profile is there before the end" {
     launch -H node1 -P -I 1 -d "$CLUSTER_DIR/home/t"
     ask_on node1

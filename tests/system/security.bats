@@ -341,17 +341,17 @@ for name in sys.argv[1:]:
     [ "$(wc -l <"$WORK/said")" -ge 4 ]
     grep -qF 'x\x1b]0;title\x07\x0a2026 INFO forged\x0d\x7f\xc2\x9b31m\xe2\x80\xae\xff\' "$WORK/said"
     job_down
-    harmless "$WORK/said" "$WORK"/log/*
+    harmless "$WORK/said" "$WORK"/log/*.log "$WORK"/log/copper-*/*.*
     # A program can have the name back.
     /usr/bin/python3 -I -c '
 import json, re, sys
 def bytes_of(text):
     return re.sub(rb"\\(x..|\\)", lambda m: m[1] if len(m[1]) == 1 else bytes.fromhex(m[1][1:].decode()),
                   text.encode())
-asked = [bytes_of(row["path"]) for row in json.load(open(sys.argv[1]))["top_requests"]]
+asked = [bytes_of(row["path"]) for row in json.load(open(sys.argv[1]))["paths"]["by_requests"]["rows"]]
 wanted = sys.argv[2].encode("utf-8", "surrogateescape")
 sys.exit(wanted not in asked and "%r is not in %r" % (wanted, asked))' \
-        "$WORK/log/node3.profile.json" "$WORK/$name/file"
+        "$WORK"/log/copper-*/job.json "$WORK/$name/file"
     rm -r "${WORK:?}/$name"
     up
 }

@@ -9,7 +9,7 @@ setup_file() {
     export tree
     mkdir -p "$tree/many"
     for i in $(seq 40); do head -c 20000 /dev/urandom >"$tree/many/f$i"; done
-    launch -H "$nodes" -k 1 -l 2 -d "$CLUSTER_DIR/home/log"
+    launch -H "$nodes" -k 1 -l 2 -P -d "$CLUSTER_DIR/home/log"
     for node in node1 node3 node4; do
         on "$node" sh -c "cat $mount$tree/many/* >/dev/null; ls -l $mount$tree/many >/dev/null; ! ls $mount$tree/none"
     done
@@ -227,15 +227,39 @@ for row in table["rows"]:
 EOF
 }
 
-@test "the end of a job: what it saved" {
+# report [STATS.JSON]: the newest report in the directory that -d gave, checked.
+report() {
+    local made
+    made=$(ls -td "$CLUSTER_DIR"/home/log/copper-*/ | head -n 1)
+    "$BATS_TEST_DIRNAME/report_check.py" "$BATS_TEST_DIRNAME/../../docs" "${made}job.json" "$@" >&2
+    echo "${made}job.json"
+}
+
+@test "the end of a job: what it saved, and -P: one report of all nodes" {
     local stats
-    stats=$(copper node3 stats --all --json)
+    stats=$(copper node3 stats --all --latency --json)
+    echo "$stats" >"$BATS_TEST_TMPDIR/stats"
     run -0 stop
     [ "${lines[-1]}" = "copper: stopped on 4 nodes" ]
+    [[ $output == *"copper: report: $CLUSTER_DIR/home/log/copper-"*/summary.md* ]]
+    [ -z "$(find "$CLUSTER_DIR/home/log" -name '*.profile.json')" ]
+    [ "$(stat -c %a "$CLUSTER_DIR"/home/log/copper-*/job.json)" = 600 ]
+    python3 - "$(report "$BATS_TEST_TMPDIR/stats")" "$tree" <<'EOF'
+import json, sys
+
+r, tree = json.load(open(sys.argv[1])), sys.argv[2]
+assert r["answered"] == r["node_count"] == 4 and not r["missing"] and 0 < r["seconds"] < 3600
+assert [row[4:6] for row in r["nodes"]["rows"]] == [[[-1], [0]], [[0], [1]], [[1], [2]], [[2], [3]]]
+rows = {row["path"]: row for row in r["paths"]["by_bytes"]["rows"]}
+assert rows[tree + "/many/f7"]["value"] == 60000 and rows[tree + "/many/f7"]["nodes"] == 3
+names = {row["name"]: row for row in r["paths"]["missing_names"]["rows"]}
+assert (names["none"]["value"], names["none"]["nodes"]) == (3, 3)
+assert r["distinct"]["relative_error"] == 0 and r["distinct"]["paths"] >= 45
+EOF
     python3 - "$output" "$stats" <<'EOF'
 import json, re, sys
 
-said = re.match(r"copper: 4 nodes, \d.* s: programs got ([\d,]+) objects and [\d.]+ [KMB]+, "
+said = re.search(r"copper: 4 nodes, \d.* s: programs got ([\d,]+) objects and [\d.]+ [KMB]+, "
                 r"storage was asked for ([\d,]+) and [\d.]+ [KMB]+; saved: ([\d,]+) operations, ", sys.argv[1])
 objects, asked, saved = (int(n.replace(",", "")) for n in said.groups())
 c = json.loads(sys.argv[2])["sum"]
@@ -245,9 +269,16 @@ EOF
     [[ $output != *advice* ]]
 }
 
-# The last one: it launches anew, with a node that is not there, and files above -M.
+# answered COUNT: so many nodes answer node1.
+answered() {
+    copper node1 stats --all --json | grep -q "\"answered\": *$1\b"
+}
+
+# The last one: it launches anew, with a node that is not there, and files above -M; then another one dies.
 @test "each key of --json is in docs/stats.schema.json, and the other way round" {
-    launch -H "node1,node2,nowhere" --allow-missing 1 -M 16KB
+    local node dead=''
+    stop
+    launch -H "$nodes,nowhere" --allow-missing 1 -M 16KB -T 2 -k 2 -P -N 5 -d "$CLUSTER_DIR/home/log"
     on node2 sh -c "cat $mount$tree/many/* >/dev/null"
     copper node2 stats --json --latency >"$BATS_TEST_TMPDIR/node"
     copper node2 stats --json --nodes --latency >"$BATS_TEST_TMPDIR/job"
@@ -290,5 +321,21 @@ for name in "node", "job":
     check(json.load(open(sys.argv[2] + "/" + name)), schema["$defs"][name], name)
 left = {key for name, rule in schema["$defs"].items() for key in described(rule, name)} - seen
 assert not left, left
+EOF
+    for node in node2 node3 node4; do
+        [[ "$(field "$node" trees)" == *"'root'"* ]] || dead=$node
+    done
+    # shellcheck disable=SC2016 # of the shell there
+    on "$dead" sh -c 'kill -9 $("$0" super) $("$0")' "$CLUSTER_BIN/daemons"
+    until_true answered 3
+    run -0 stop
+    [[ $output == *"copper: report: "* ]]
+    python3 - "$(report)" "$dead" <<'EOF'
+import json, sys
+
+r = json.load(open(sys.argv[1]))
+assert [n["host"] for n in r["missing"]] == [sys.argv[2]] and [n["host"] for n in r["left_out"]] == ["nowhere"], (r["missing"], r["left_out"])
+assert r["answered"] == 3 and r["node_count"] == 5 and r["options"]["trees"] == 2
+assert r["past_trees"]["bytes"] == r["counters"]["bypass_bytes"] == r["paths"]["past_trees"]["total"]
 EOF
 }

@@ -8,7 +8,7 @@ set -eu
 
 # What computes, and memory. By name, each.
 allowed='
-memcpy memmove memset memcmp memchr memrchr
+memcpy memmove memset memcmp memchr memrchr memmem
 strlen strcmp strncmp strcasecmp strncasecmp strchr strrchr strnlen strncpy strdup strndup strspn strcspn strpbrk strstr inet_pton inet_ntop
 strtoul strtoull strtol __isoc23_strtoul __isoc23_strtoull __isoc23_strtol
 malloc calloc realloc free explicit_bzero qsort qsort_r bsearch snprintf vsnprintf

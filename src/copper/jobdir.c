@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Files are replaced by a rename, job.json last: who finds it finds all. */
+#include "copper/jobdir.h"
+
+#include "copper/cli.h"
+#include "copper/jobreport.h"
+#include "copper/jobtables.h"
+#include "copper/report_page.h"
+#include "host/rundir.h"
+#include "host/trust.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static void write_json(FILE *out, const json_t *report)
+{
+    if (json_dumpf(report, out, JSON_COMPACT) == 0)
+        putc('\n', out);
+}
+
+static void write_page(FILE *out, const json_t *report)
+{
+    if (cu_report_page(report, out) != 0)
+        cu_cli_fail(CU_EXIT_FAILED, "report.html cannot be written as a whole");
+}
+
+static const struct file {
+    const char *name;
+    void (*write)(FILE *out, const json_t *report);
+} files[] = {
+    {"nodes.csv", cu_jobtables_nodes},
+    {"timeline.csv", cu_jobtables_timeline},
+    {"paths.csv", cu_jobtables_paths},
+    {"latency.csv", cu_jobtables_latency},
+    {"summary.md", cu_jobtables_summary},
+    {"report.html", write_page},
+    {"job.json", write_json},
+};
+
+/* 0 or -errno. */
+static int write_file(int dir_fd, const struct file *file, const json_t *report)
+{
+    char next[64];
+    int fd, rc = 0;
+    FILE *out;
+
+    snprintf(next, sizeof(next), ".%s.%ld", file->name, (long)getpid());
+    fd = cu_trust_open_file(dir_fd, next, CU_TRUST_REPLACE);
+    if (fd < 0)
+        return fd;
+    out = fdopen(fd, "w");
+    if (!out) {
+        rc = -errno;
+        close(fd);
+        goto out;
+    }
+    errno = 0;
+    file->write(out, report);
+    if (ferror(out))
+        rc = errno != 0 ? -errno : -EIO;
+    if (fclose(out) != 0 && rc == 0)
+        rc = -errno;
+    if (rc == 0 && renameat(dir_fd, next, dir_fd, file->name) != 0)
+        rc = -errno;
+out:
+    if (rc != 0)
+        unlinkat(dir_fd, next, 0);
+    return rc;
+}
+
+/* Opens the directory, which is made; nobody else's. -errno with err. */
+static int open_dir(const char *path, struct cu_trust_dir *dir, struct cu_error *err)
+{
+    struct stat st;
+    int rc = cu_trust_open_dir(path, CU_TRUST_LINKS, true, dir, err);
+
+    if (rc != 0)
+        return rc;
+    if (fstat(dir->fd, &st) == 0 && st.st_uid == geteuid())
+        return 0;
+    close(dir->fd);
+    return cu_error_set(err, -EPERM, "%s: belongs to another user", path);
+}
+
+void cu_jobdir_keep(const char *parent, const json_t *answer)
+{
+    json_t *report = cu_jobreport_make(answer);
+    char path[CU_PATH_MAX], cwd[CU_PATH_MAX];
+    struct cu_trust_dir dir = {.fd = -1};
+    struct cu_error err = {""};
+    int rc = 0;
+
+    if (!report && json_object_get(answer, "survey"))
+        cu_cli_fail(CU_EXIT_FAILED, "the report is not kept: it cannot be read, or out of memory");
+    if (!report)
+        return;
+    if (!parent)
+        parent = getcwd(cwd, sizeof(cwd)) ? cwd : "/tmp";
+    if (snprintf(path, sizeof(path), "%s/copper-%.8s", parent, cu_cli_text(report, "job")) >=
+        (int)sizeof(path))
+        rc = cu_error_set(&err, -ENAMETOOLONG, "%s: the name is too long", parent);
+    if (rc == 0)
+        rc = open_dir(path, &dir, &err);
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && rc == 0; i++) {
+        rc = write_file(dir.fd, &files[i], report);
+        if (rc != 0)
+            cu_error_set(&err, rc, "%s/%s: %s", path, files[i].name, cu_trust_file_error(rc));
+    }
+    if (rc == 0)
+        cu_cli_say(stdout, "report: %s/summary.md", path);
+    else
+        cu_cli_fail(CU_EXIT_FAILED, "the report is not kept: %s", err.text);
+    if (dir.fd >= 0)
+        close(dir.fd);
+    json_decref(report);
+}
+
+int cu_jobdir_note(struct cu_job *job)
+{
+    char run[CU_PATH_MAX], usual[CU_PATH_MAX + 8], cwd[CU_PATH_MAX], ms[24];
+    struct timespec now;
+    int rc;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    snprintf(ms, sizeof(ms), "%lld", (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+    rc = cu_job_set(job, "begin_ms", ms, NULL, NULL);
+    if (rc != 0 || cu_rundir_usual(getuid(), run) != 0)
+        return rc;
+    snprintf(usual, sizeof(usual), "%s/logs", run);
+    if (strcmp(job->log_dir, usual) == 0 && getcwd(cwd, sizeof(cwd)))
+        rc = cu_job_set(job, "report_dir", cwd, NULL, NULL);
+    return rc == -ENOMEM ? rc : 0; /* a name that cannot be one: it goes where the logs go */
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* -P: what this node's part of the job's survey (proto/survey.h) is made of: what is counted by
+ * time, by class of path and in the sample of paths here, the lists of paths in profile.h. One
+ * thread, the loop's. Time is that of the wall clock since the launch, so that all nodes have the
+ * same bins; it is read once, and then goes on as the monotonic clock does. */
+#ifndef CU_COPPERD_SURVEYOR_H
+#define CU_COPPERD_SURVEYOR_H
+
+#include "copperd/profile.h"
+#include "core/core.h"
+#include "core/latency.h"
+
+#include <stdint.h>
+#include <uv.h>
+
+struct cu_surveyor;
+
+struct cu_surveyor_config {
+    uv_loop_t *loop;
+    struct cu_core *core;             /* borrowed, its counters */
+    const struct cu_profile *profile; /* borrowed */
+    const struct cu_latency *latency; /* borrowed */
+    struct cu_survey_limits limits;
+    uint32_t rank;
+    uint32_t restarts;
+    uint64_t begin_ms; /* of the launch, since 1970; 0: now */
+};
+
+/* NULL: out of memory. Lives as long as the process. */
+struct cu_surveyor *cu_surveyor_create(const struct cu_surveyor_config *config);
+void cu_surveyor_asked(struct cu_surveyor *s, const struct cu_front_asked *asked);
+/* All up to now; a new one. NULL: out of memory. */
+struct cu_survey *cu_surveyor_take(struct cu_surveyor *s);
+
+#endif

@@ -2,6 +2,7 @@
 #include "copper/jobreport.h"
 
 #include "base/hostlist.h"
+#include "control/bypassed.h"
 #include "control/surveyed.h"
 #include "copper/cli.h"
 #include "copper/jobreport_parts.h"
@@ -63,6 +64,29 @@ static json_t *read_ahead(const json_t *counters)
                      (json_int_t)cu_cli_number(counters, "read_ahead_wasted"));
 }
 
+/* What stop_copper.sh says, too: files above -M, else one of the others. saves: bytes, or what does
+ * not exist or was waited for. */
+static json_t *advice_of(const json_t *answer)
+{
+    static const char lead[] = "advice: ";
+    json_t *list = json_array();
+    const char *kind = "max_cacheable";
+    char text[CU_SUMMARY_MAX];
+    uint64_t saves = cu_cli_number(json_object_get(answer, "bypassed"), "bytes");
+    size_t at = 0, len = cu_bypassed_text(json_object_get(answer, "bypassed"), text, sizeof(text));
+
+    if (len == 0) {
+        len = cu_summary_advice(answer, &kind, text);
+        at = strncmp(text, lead, strlen(lead)) == 0 ? strlen(lead) : 0;
+        saves = cu_cli_number(json_object_get(answer, "sum"),
+                              strcmp(kind, "search_path") == 0 ? "hit_negative" : "hit_parent");
+    }
+    if (len > 0)
+        json_array_append_new(list, json_pack("{s:s, s:I, s:s}", "kind", kind, "saves",
+                                              (json_int_t)saves, "text", text + at));
+    return list;
+}
+
 static void add_figures(json_t *report, const json_t *answer, const struct cu_survey *survey,
                         const struct cu_hosts *hosts)
 {
@@ -86,7 +110,7 @@ static void add_figures(json_t *report, const json_t *answer, const struct cu_su
     json_object_set_new(report, "past_trees", past_trees(answer));
     json_object_set_new(report, "read_ahead", read_ahead(counters));
     json_object_set_new(report, "search", json_array());
-    json_object_set_new(report, "advice", json_array());
+    json_object_set_new(report, "advice", advice_of(answer));
 }
 
 /* The names, lists in short form with blanks between; so many. */

@@ -28,17 +28,20 @@ static const char *plural(size_t n)
 static int report_stop(struct cu_job_stop *stop, const char *mount_dir)
 {
     char *left_out = stop->left_out, text[CU_SUMMARY_MAX];
+    const char *kind;
 
-    if (cu_summary_saved(stop->answer, text) > 0)
-        cu_cli_say(stdout, "%s", text);
-    if (!stop->bypassed && cu_summary_advice(stop->answer, text) > 0)
-        cu_cli_say(stdout, "%s", text);
+    (void)cu_summary_time(stop->answer, text);
     if (stop->stopped > 0)
-        printf("copper: stopped on %zu node%s%s%s\n", stop->stopped, plural(stop->stopped),
+        printf("copper: stopped on %zu node%s%s%s%s\n", stop->stopped, plural(stop->stopped), text,
                left_out ? "; the launch had gone on without " : "", left_out ? left_out : "");
     else if (stop->silent == 0)
         cu_cli_say(stdout, "nothing runs at %s", mount_dir);
-    cu_bypassed_print(stop->bypassed);
+    if (cu_summary_saved(stop->answer, text) > 0)
+        cu_cli_say(stdout, "%s", text);
+    if (stop->bypassed)
+        cu_bypassed_print(stop->bypassed);
+    else if (cu_summary_advice(stop->answer, &kind, text) > 0)
+        cu_cli_say(stdout, "%s", text);
     cu_inuse_print(stop->in_use);
     if (stop->silent > 0)
         return cu_cli_fail(CU_EXIT_FAILED,

@@ -86,42 +86,61 @@ static size_t length(int len)
     return len < 0 ? 0 : (size_t)len < CU_SUMMARY_MAX ? (size_t)len : CU_SUMMARY_MAX - 1;
 }
 
+static bool is_try_out(const struct figures *f)
+{
+    return f->objects < OBJECTS_MIN || f->nodes == 0;
+}
+
+size_t cu_summary_time(const json_t *answer, char out[CU_SUMMARY_MAX])
+{
+    struct figures f = figures_of(answer);
+    char time[48];
+
+    out[0] = '\0';
+    if (is_try_out(&f))
+        return 0;
+    return length(
+        snprintf(out, CU_SUMMARY_MAX, " after %s", duration(cu_cli_number(answer, "up_ms"), time)));
+}
+
 size_t cu_summary_saved(const json_t *answer, char out[CU_SUMMARY_MAX])
 {
     struct figures f = figures_of(answer);
-    char objects[32], operations[32], saved[32], kernel[32], storage[32], bytes[32], time[48];
+    char objects[32], operations[32], saved[32], kernel[32], storage[32], bytes[32];
 
     out[0] = '\0';
-    if (f.objects < OBJECTS_MIN || f.nodes == 0)
+    if (is_try_out(&f))
         return 0;
-    return length(snprintf(
-        out, CU_SUMMARY_MAX,
-        "%" PRIu64 " node%s, %s: programs got %s objects and %s, storage was asked for %s and %s; "
-        "saved: %s operations, %s",
-        f.nodes, f.nodes == 1 ? "" : "s", duration(cu_cli_number(answer, "up_ms"), time),
-        grouped(f.objects, objects), cu_cli_size(f.kernel_bytes, kernel),
-        grouped(f.operations, operations), cu_cli_size(f.storage_bytes, storage),
-        grouped(less(f.objects, f.operations), saved),
-        cu_cli_size(less(f.kernel_bytes, f.storage_bytes), bytes)));
+    return length(
+        snprintf(out, CU_SUMMARY_MAX,
+                 "saved %s operations on storage and %s: programs got %s objects and %s, storage "
+                 "was asked for %s and %s",
+                 grouped(less(f.objects, f.operations), saved),
+                 cu_cli_size(less(f.kernel_bytes, f.storage_bytes), bytes),
+                 grouped(f.objects, objects), cu_cli_size(f.kernel_bytes, kernel),
+                 grouped(f.operations, operations), cu_cli_size(f.storage_bytes, storage)));
 }
 
-size_t cu_summary_advice(const json_t *answer, char out[CU_SUMMARY_MAX])
+size_t cu_summary_advice(const json_t *answer, const char **kind, char out[CU_SUMMARY_MAX])
 {
     struct figures f = figures_of(answer);
     const char *network = cu_cli_text(answer, "network_note");
     char waited[32];
 
     out[0] = '\0';
-    if (f.objects < OBJECTS_MIN || f.nodes == 0)
+    if (is_try_out(&f))
         return 0;
+    *kind = "network";
     if (network[0] != '\0')
         return length(snprintf(out, CU_SUMMARY_MAX, "advice: the network: %s", network));
+    *kind = "search_path";
     if (f.absent >= MISSES_MIN && f.absent >= f.objects / 2)
         return length(snprintf(out, CU_SUMMARY_MAX,
                                "advice: %" PRIu64 "%% of what programs asked for does not exist: "
                                "shorter search paths (PYTHONPATH, LD_LIBRARY_PATH); "
                                "launch_copper.sh -P lists the directories",
                                f.absent * 100 / f.objects));
+    *kind = "recipe";
     if (!json_is_true(json_object_get(answer, "learns")) && f.waited / f.nodes >= WAITS_MIN)
         return length(snprintf(out, CU_SUMMARY_MAX,
                                "advice: each node waited for %s objects: with launch_copper.sh "

@@ -48,7 +48,7 @@ lives() {
     [[ ${lines[1]} == "mount       /tmp/alice/copper" ]]
     [[ ${lines[2]} == "job         "*", 1 of 1 nodes ready" ]]
     [ "${lines[-2]}" = "$(cat /etc/hostname)" ]
-    [ "${lines[-1]}" = "copper: stopped on 1 node" ]
+    [[ $output == *"copper: stopped on 1 node"* ]]
     traceless node1
     run -0 on node1 find /tmp/alice -printf "%p %m %u\n"
     [ "$output" = "/tmp/alice 700 alice" ]

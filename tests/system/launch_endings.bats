@@ -378,7 +378,7 @@ in_job() {
     # shellcheck disable=SC2016
     run -0 in_session '"$0" -H node1,node2 -v /tmp/root/second && "$1" && exit 1; "$1" -v /tmp/root/second' \
         "$COPPER_BIN/launch_copper.sh" "$second"
-    [[ $output == *"was launched by another session"*"copper: stopped on 2 nodes" ]]
+    [[ $output == *"was launched by another session"*"copper: stopped on 2 nodes"* ]]
     for node in node1 node2; do
         run -0 on "$node" cat "$mount/etc/hostname"
         run -1 on "$node" grep ' /tmp/root/second ' /proc/self/mountinfo
@@ -414,7 +414,7 @@ in_job() {
         by -0 launch_copper.sh
         [[ $output == *"copper: 4 nodes ready at "* ]]
         by -0 stop_copper.sh
-        [[ $output == *"copper: stopped on 4 nodes" ]]
+        [[ $output == *"copper: stopped on 4 nodes"* ]]
     done
 }
 

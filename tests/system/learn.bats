@@ -83,7 +83,7 @@ count() {
     start node4
     start node1
     run -0 stop
-    [[ $output =~ "copper: recipe: "[0-9]+" paths and "[0-9.]+" "[KM]"B were asked for in advance; "[0-9]+" paths and 0 B of them were not used"$'\n'.*"copper: stopped on 4 nodes"$ ]]
+    [[ $output =~ "copper: recipe: "[0-9]+" paths and "[0-9.]+" "[KM]"B were asked for in advance; "[0-9]+" paths and 0 B of them were not used"$'\n'"copper: stopped on 4 nodes" ]]
 }
 
 @test "what has changed since is read as it is now" {
@@ -106,7 +106,7 @@ count() {
     learn --learn bad --learn-wait -l 3 -d "$CLUSTER_DIR/home/log.$BATS_TEST_NUMBER"
     start node4
     run -0 stop
-    [[ $output == *"bad.recipe: is damaged, or no recipe; it is replaced"*"stopped on 4 nodes" ]]
+    [[ $output == *"bad.recipe: is damaged, or no recipe; it is replaced"*"stopped on 4 nodes"* ]]
     grep -q 'bad.recipe: is damaged, or no recipe; nothing is asked for in advance' \
         "$CLUSTER_DIR/home/log.$BATS_TEST_NUMBER"/copperd-node4*
     run -0 copper login trace show bad

@@ -59,7 +59,7 @@ names() {
     [[ ${lines[0]} == "copper: 1 node ready at $to/mount in "* ]]
     [ "${lines[1]}" = "$(cat /etc/hostname)" ]
     [[ ${lines[2]} == *"\"$to/mount\""* ]]
-    [ "${lines[-1]}" = "copper: stopped on 1 node" ]
+    [[ $output == *"copper: stopped on 1 node"* ]]
     run "$name/bin/copper" doctor
     [[ $status -le 1 && $output == *fusermount3* ]]
     run -0 "$name/bin/copper" config

@@ -240,7 +240,7 @@ report() {
     stats=$(copper node3 stats --all --latency --json)
     echo "$stats" >"$BATS_TEST_TMPDIR/stats"
     run -0 stop
-    [ "${lines[-1]}" = "copper: stopped on 4 nodes" ]
+    [[ $output == *"copper: stopped on 4 nodes"* ]]
     [[ $output == *"copper: report: $CLUSTER_DIR/home/log/copper-"*/summary.md* ]]
     [ -z "$(find "$CLUSTER_DIR/home/log" -name '*.profile.json')" ]
     [ "$(stat -c %a "$CLUSTER_DIR"/home/log/copper-*/job.json)" = 600 ]
@@ -259,9 +259,12 @@ EOF
     python3 - "$output" "$stats" <<'EOF'
 import json, re, sys
 
-said = re.search(r"copper: 4 nodes, \d.* s: programs got ([\d,]+) objects and [\d.]+ [KMB]+, "
-                r"storage was asked for ([\d,]+) and [\d.]+ [KMB]+; saved: ([\d,]+) operations, ", sys.argv[1])
-objects, asked, saved = (int(n.replace(",", "")) for n in said.groups())
+lines = sys.argv[1].splitlines()
+at = next(i for i, line in enumerate(lines) if line.startswith("copper: stopped on"))
+assert re.fullmatch(r"copper: stopped on 4 nodes after [\d.]+ (s|min .*)", lines[at]), lines
+said = re.fullmatch(r"copper: saved ([\d,]+) operations on storage and [\d.]+ [KMB]+: programs got ([\d,]+) objects and "
+                    r"[\d.]+ [KMB]+, storage was asked for ([\d,]+) and [\d.]+ [KMB]+", lines[at + 1])
+saved, objects, asked = (int(n.replace(",", "")) for n in said.groups())
 c = json.loads(sys.argv[2])["sum"]
 assert objects >= sum(c[n] for n in ("hit_here", "hit_negative", "hit_flight", "hit_parent", "hit_storage")) > 30
 assert asked >= c["storage_stat"] + c["storage_readdir"] + c["storage_read"] and saved == objects - asked > 0

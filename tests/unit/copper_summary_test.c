@@ -12,6 +12,12 @@
 #include <cmocka.h>
 
 static char text[CU_SUMMARY_MAX];
+static const char *kind;
+
+static size_t advice(const json_t *answer, char *out)
+{
+    return cu_summary_advice(answer, &kind, out);
+}
 
 static size_t of(size_t (*fn)(const json_t *, char *), const char *json)
 {
@@ -33,17 +39,25 @@ static void what_was_saved_is_what_was_not_asked_of_storage(void **state)
        "\"hit_flight\":30000,\"hit_parent\":4000,\"hit_storage\":567,\"storage_stat\":500,"
        "\"storage_read\":67,\"storage_bytes\":1048576,\"storage_errors\":9,\"storage_waiting\":9,"
        "\"kernel_bytes\":11534336}}");
-    assert_string_equal(text, "8 nodes, 12 min 3 s: programs got 1,234,567 objects and 11.0 MB, "
-                              "storage was asked for 567 and 1.0 MB; saved: 1,234,000 operations, "
-                              "10.0 MB");
+    assert_string_equal(text,
+                        "saved 1,234,000 operations on storage and 10.0 MB: programs got "
+                        "1,234,567 objects and 11.0 MB, storage was asked for 567 and 1.0 MB");
     of(cu_summary_saved,
        "{\"stopped\":1,\"up_ms\":1500,\"sum\":{\"hit_storage\":103,\"storage_stat\":"
        "105,\"storage_bytes\":7}}");
-    assert_string_equal(text,
-                        "1 node, 1.5 s: programs got 103 objects and 0 B, storage was asked for "
-                        "105 and 7 B; saved: 0 operations, 0 B");
-    of(cu_summary_saved, "{\"stopped\":2,\"up_ms\":90061000,\"sum\":{\"hit_here\":100}}");
-    assert_non_null(strstr(text, "25 h 1 min:"));
+    assert_string_equal(text, "saved 0 operations on storage and 0 B: programs got 103 objects and "
+                              "0 B, storage was asked for 105 and 7 B");
+}
+
+static void how_long_it_ran(void **state)
+{
+    (void)state;
+    of(cu_summary_time, "{\"stopped\":2,\"up_ms\":90061000,\"sum\":{\"hit_here\":100}}");
+    assert_string_equal(text, " after 25 h 1 min");
+    of(cu_summary_time, "{\"stopped\":2,\"up_ms\":723000,\"sum\":{\"hit_here\":100}}");
+    assert_string_equal(text, " after 12 min 3 s");
+    of(cu_summary_time, "{\"stopped\":2,\"up_ms\":1500,\"sum\":{\"hit_here\":100}}");
+    assert_string_equal(text, " after 1.5 s");
 }
 
 static void who_asked_for_nothing_is_told_nothing(void **state)
@@ -59,27 +73,30 @@ static void who_asked_for_nothing_is_told_nothing(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
         assert_int_equal(of(cu_summary_saved, answers[i]), 0);
-        assert_int_equal(of(cu_summary_advice, answers[i]), 0);
+        assert_int_equal(of(cu_summary_time, answers[i]), 0);
+        assert_int_equal(of(advice, answers[i]), 0);
     }
 }
 
 static void the_advice_that_helps_most_is_given_alone(void **state)
 {
     (void)state;
-    of(cu_summary_advice, "{\"stopped\":2,\"network_note\":\"hsn0 is faster\",\"sum\":{"
-                          "\"hit_negative\":20000,\"hit_parent\":9000}}");
+    of(advice, "{\"stopped\":2,\"network_note\":\"hsn0 is faster\",\"sum\":{"
+               "\"hit_negative\":20000,\"hit_parent\":9000}}");
     assert_string_equal(text, "advice: the network: hsn0 is faster");
-    of(cu_summary_advice, "{\"stopped\":2,\"sum\":{\"hit_negative\":20000,\"hit_parent\":9000}}");
+    assert_string_equal(kind, "network");
+    of(advice, "{\"stopped\":2,\"sum\":{\"hit_negative\":20000,\"hit_parent\":9000}}");
     assert_non_null(strstr(text, "advice: 68% of what programs asked for does not exist"));
-    of(cu_summary_advice, "{\"stopped\":2,\"sum\":{\"hit_negative\":20000,\"hit_here\":20001,"
-                          "\"hit_parent\":3000}}");
+    assert_string_equal(kind, "search_path");
+    of(advice, "{\"stopped\":2,\"sum\":{\"hit_negative\":20000,\"hit_here\":20001,"
+               "\"hit_parent\":3000}}");
     assert_non_null(strstr(text, "advice: each node waited for 1,500 objects: with launch_copper.sh"
                                  " --learn NAME"));
-    assert_int_equal(of(cu_summary_advice, "{\"stopped\":2,\"learns\":true,\"sum\":{"
-                                           "\"hit_here\":20001,\"hit_parent\":3000}}"),
+    assert_int_equal(of(advice, "{\"stopped\":2,\"learns\":true,\"sum\":{"
+                                "\"hit_here\":20001,\"hit_parent\":3000}}"),
                      0);
-    assert_int_equal(of(cu_summary_advice, "{\"stopped\":2,\"sum\":{\"hit_negative\":9000,"
-                                           "\"hit_parent\":1999}}"),
+    assert_int_equal(of(advice, "{\"stopped\":2,\"sum\":{\"hit_negative\":9000,"
+                                "\"hit_parent\":1999}}"),
                      0);
 }
 
@@ -87,6 +104,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_saved_is_what_was_not_asked_of_storage),
+        cmocka_unit_test(how_long_it_ran),
         cmocka_unit_test(who_asked_for_nothing_is_told_nothing),
         cmocka_unit_test(the_advice_that_helps_most_is_given_alone),
     };

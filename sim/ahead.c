@@ -159,7 +159,24 @@ static struct cu_readon_load on_read_load(void *context)
     const struct cu_sim_node *node = context;
     struct cu_core_read_on load = cu_core_reading_on(node->core);
 
-    return (struct cu_readon_load){load.requests, load.used_bytes, load.unused_bytes};
+    return (struct cu_readon_load){load.requests, load.bytes, load.used_bytes, load.unused_bytes};
+}
+
+static const struct cu_value *on_held(void *context, const struct cu_ahead_want *want)
+{
+    const struct cu_sim_node *node = context;
+    struct cu_request what = cu_sim_request(want);
+
+    return cu_core_peek(node->core, &what, node->sim->engine.now_ns);
+}
+
+/* A name that is not in the trace is not there. */
+static bool on_not_there(void *context, const struct cu_ahead_name *name)
+{
+    const struct cu_sim_node *node = context;
+
+    return cu_sim_world_find(node->sim->world, name->path, name->path_len) == CU_SIM_NONE ||
+           on_absent(context, name);
 }
 
 static void readon_init(const struct cu_sim *sim, struct cu_sim_node *node)
@@ -168,7 +185,8 @@ static void readon_init(const struct cu_sim *sim, struct cu_sim_node *node)
         .context = node,
         .read = on_read,
         .load = on_read_load,
-        .listing = on_listing,
+        .held = on_held,
+        .absent = on_not_there,
         .cache_bytes = sim->config.cache_bytes,
         .chunk_bytes = sim->config.chunk_bytes,
         .inline_bytes = sim->config.inline_bytes,
@@ -177,21 +195,37 @@ static void readon_init(const struct cu_sim *sim, struct cu_sim_node *node)
     node->readon = cu_readon_create(&config);
 }
 
+/* Contents are made up here, and do not tell what a library needs: the trace does. */
+static void read_on_needs(const struct cu_sim_node *node, const struct cu_request *what,
+                          const struct cu_value *value)
+{
+    const struct cu_sim *sim = node->sim;
+    uint32_t file = cu_sim_world_find(sim->world, what->path, what->path_len);
+
+    if (value->error || (what->kind == CU_KIND_DATA ? what->chunk != 0 : !value->content))
+        return;
+    for (uint32_t i = 0; i < sim->need_count; i++)
+        if (sim->needs[i].file == file)
+            cu_readon_needs(node->readon, what->path, what->path_len, sim->needs[i].name);
+}
+
 void cu_sim_ahead_stored(struct cu_sim *sim, struct cu_sim_node *node, uint64_t id,
                          const struct cu_value *value)
 {
     struct cu_request what;
 
     (void)sim;
-    if (node->readon && cu_core_reads(node->core, id, &what))
-        cu_readon_stored(node->readon,
-                         &(struct cu_ahead_want){.kind = what.kind,
-                                                 .path = what.path,
-                                                 .path_len = what.path_len,
-                                                 .version = what.version,
-                                                 .chunk = what.chunk,
-                                                 .content = (what.flags & CU_WANT_CONTENT) != 0},
-                         value);
+    if (!node->readon || !cu_core_reads(node->core, id, &what))
+        return;
+    cu_readon_stored(node->readon,
+                     &(struct cu_ahead_want){.kind = what.kind,
+                                             .path = what.path,
+                                             .path_len = what.path_len,
+                                             .version = what.version,
+                                             .chunk = what.chunk,
+                                             .content = (what.flags & CU_WANT_CONTENT) != 0},
+                     value);
+    read_on_needs(node, &what, value);
 }
 
 void cu_sim_ahead_init(struct cu_sim *sim, struct cu_sim_node *node)

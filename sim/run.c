@@ -353,6 +353,9 @@ static void tear_down(struct cu_sim *sim)
     free(sim->nodes);
     free(sim->procs);
     free(sim->ops);
+    for (uint32_t i = 0; i < sim->need_count; i++)
+        free(sim->needs[i].name);
+    free(sim->needs);
     cu_recipe_free(sim->recipe);
     free(sim->conns);
     free(sim->reqs);

@@ -157,6 +157,12 @@ struct cu_sim_req {
     uint32_t result; /* version, or until when negative (ms) */
 };
 
+/* A program or library needs a library of this name (of a trace). */
+struct cu_sim_need {
+    uint32_t file;
+    char *name; /* owned */
+};
+
 /* A storage operation. */
 struct cu_sim_store {
     uint32_t node, inc;
@@ -188,9 +194,11 @@ struct cu_sim {
     struct cu_sim_node *nodes;
     struct cu_sim_proc *procs; /* node * processes + i */
     uint32_t proc_count, procs_left;
-    struct cu_sim_op *ops;    /* of all traces, NULL: random */
-    struct cu_recipe *recipe; /* of the first trace; NULL: none is replayed */
-    uint32_t replays_left;    /* nodes that have not finished it */
+    struct cu_sim_op *ops;     /* of all traces, NULL: random */
+    struct cu_recipe *recipe;  /* of the first trace; NULL: none is replayed */
+    uint32_t replays_left;     /* nodes that have not finished it */
+    struct cu_sim_need *needs; /* owned */
+    uint32_t need_count;
     uint32_t op_count;
     uint32_t op_end[CU_SIM_TRACES_MAX]; /* by trace */
     uint32_t parts; /* objects that a chunk may be: itself and, where processes jump, its pieces */

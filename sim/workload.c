@@ -140,6 +140,27 @@ static int load_op(struct loader *l, const char *line)
     return 0;
 }
 
+/* "N FILE NAME": the program or library needs a library of that name. */
+static int load_need(struct loader *l, const char *line)
+{
+    struct cu_sim *sim = l->sim;
+    struct cu_sim_need need = {0};
+    int at = 0;
+
+    if (sscanf(line + 1, " %u %n", &need.file, &at) < 1 || at == 0 || need.file >= l->file_count ||
+        !line[1 + at])
+        return -EINVAL;
+    need.file = l->files[need.file];
+    need.name = strdup(line + 1 + at);
+    if (!need.name)
+        return -ENOMEM;
+    if ((sim->need_count & (sim->need_count - 1)) == 0)
+        sim->needs =
+            cu_sim_grow(sim->needs, sim->need_count ? sim->need_count * 2 : 1, sizeof *sim->needs);
+    sim->needs[sim->need_count++] = need;
+    return 0;
+}
+
 int cu_sim_trace_load(struct cu_sim *sim, const char *file, struct cu_error *err)
 {
     struct loader l = {.sim = sim};
@@ -158,6 +179,8 @@ int cu_sim_trace_load(struct cu_sim *sim, const char *file, struct cu_error *err
             rc = load_file(&l, line);
         else if (strchr("LRD", line[0]))
             rc = load_op(&l, line);
+        else if (line[0] == 'N')
+            rc = load_need(&l, line);
         else
             rc = -EINVAL;
         if (rc < 0)

@@ -9,6 +9,11 @@
 #include "ahead/streams.h"
 #include "proto/recipe.h"
 
+/* What a loader reads of a library: a small one as a whole; of a larger one both ends. */
+#define CU_LIBRARY_WHOLE (UINT64_C(4) << 20)
+#define CU_LIBRARY_HEAD  (UINT64_C(1) << 20)
+#define CU_LIBRARY_TAIL  (UINT64_C(512) << 10)
+
 /* A recipe that is replayed (replay.c). */
 struct cu_replay {
     struct cu_recipe *recipe; /* owned; NULL: none */

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Files that will be read, predicted by suffix. A file of up to WHOLE_BYTES is asked for as a
+/* Files that will be read, predicted by suffix. A file of up to CU_LIBRARY_WHOLE is asked for as a
  * whole, because a loader touches most of a small library. Of a larger file, the first part and the
  * end are asked for: a loader reads the headers, then the parts at the end that it relocates. */
 #include "ahead/internal.h"
-
-#define WHOLE_BYTES (UINT64_C(4) << 20)
-#define HEAD_BYTES  (UINT64_C(1) << 20)
-#define TAIL_BYTES  (UINT64_C(512) << 10)
 
 static void want_chunks(struct cu_ahead *a, struct cu_ahead_want *want, uint64_t from, uint64_t end)
 {
@@ -26,10 +22,10 @@ void cu_ahead_library(struct cu_ahead *a, const struct cu_ahead_node *node)
 
     if (node->file->read || !cu_predict_content(&a->predict, node->name, node->name_len))
         return;
-    if (size <= WHOLE_BYTES) {
+    if (size <= CU_LIBRARY_WHOLE) {
         want_chunks(a, &want, 0, size);
     } else {
-        want_chunks(a, &want, 0, HEAD_BYTES);
-        want_chunks(a, &want, size - TAIL_BYTES, size);
+        want_chunks(a, &want, 0, CU_LIBRARY_HEAD);
+        want_chunks(a, &want, size - CU_LIBRARY_TAIL, size);
     }
 }

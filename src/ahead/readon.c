@@ -3,7 +3,9 @@
  * look at a listing, or leaves a package to those who ask for its files. */
 #include "ahead/readon.h"
 
+#include "ahead/elfneeds.h"
 #include "ahead/habit.h"
+#include "ahead/libs.h"
 #include "base/hash.h"
 #include "base/path.h"
 #include "proto/dir.h"
@@ -18,7 +20,7 @@
 #define MEDIUM_MAX    (UINT64_C(1) << 20)
 #define REQUESTS_MAX  256u
 #define REQUEST_BYTES (UINT64_C(16) << 10) /* what one counts for while it is under way */
-#define UNUSED_FREE   (UINT64_C(8) << 20)
+#define UNUSED_FREE   (UINT64_C(16) << 20)
 #define UNUSED_SHARE  8u /* of the bytes that were used, a fraction */
 #define CACHE_SHARE   8u /* of the cache, a fraction */
 #define KNOWN         1024u
@@ -36,6 +38,7 @@ struct pending {
 
 struct cu_readon {
     struct cu_readon_config config;
+    struct cu_libs *libs; /* owned */
     struct cu_habit habit;
     struct {
         uint64_t key; /* of a directory and a kind; 0: unused */
@@ -46,22 +49,6 @@ struct cu_readon {
     uint32_t pending_next;
 };
 
-struct cu_readon *cu_readon_create(const struct cu_readon_config *config)
-{
-    struct cu_readon *r = calloc(1, sizeof(*r));
-
-    if (r)
-        r->config = *config;
-    return r;
-}
-
-void cu_readon_destroy(struct cu_readon *r)
-{
-    for (size_t i = 0; r && i < PENDING; i++)
-        free(r->pending[i].dir);
-    free(r);
-}
-
 static bool has_room(const struct cu_readon *r)
 {
     struct cu_readon_load load = r->config.load(r->config.context);
@@ -69,7 +56,63 @@ static bool has_room(const struct cu_readon *r)
     uint64_t share = r->config.cache_bytes / CACHE_SHARE;
 
     return load.requests < REQUESTS_MAX &&
-           load.unused_bytes + load.requests * REQUEST_BYTES < (most < share ? most : share);
+           load.unused_bytes + load.bytes + load.requests * REQUEST_BYTES <
+               (most < share ? most : share);
+}
+
+/* --- ports of libs.h ---------------------------------------------------------------------------
+ */
+
+static bool on_room(void *context)
+{
+    return has_room(context);
+}
+
+static void on_read(void *context, const struct cu_ahead_want *want)
+{
+    const struct cu_readon *r = context;
+
+    if (has_room(r))
+        r->config.read(r->config.context, want);
+}
+
+static const struct cu_value *on_held(void *context, const struct cu_ahead_want *want)
+{
+    const struct cu_readon *r = context;
+
+    return r->config.held(r->config.context, want);
+}
+
+static bool on_absent(void *context, const struct cu_ahead_name *name)
+{
+    const struct cu_readon *r = context;
+
+    return r->config.absent(r->config.context, name);
+}
+
+struct cu_readon *cu_readon_create(const struct cu_readon_config *config)
+{
+    struct cu_readon *r = calloc(1, sizeof(*r));
+    struct cu_libs_ports ports = {
+        .context = r, .room = on_room, .read = on_read, .held = on_held, .absent = on_absent};
+
+    if (!r)
+        return NULL;
+    r->config = *config;
+    r->libs = cu_libs_create(&ports, config->chunk_bytes);
+    if (r->libs)
+        return r;
+    free(r);
+    return NULL;
+}
+
+void cu_readon_destroy(struct cu_readon *r)
+{
+    for (size_t i = 0; r && i < PENDING; i++)
+        free(r->pending[i].dir);
+    if (r)
+        cu_libs_destroy(r->libs);
+    free(r);
 }
 
 static void read_name(struct cu_readon *r, const char *dir, size_t dir_len, const char *name,
@@ -124,12 +167,14 @@ static void read_package(struct cu_readon *r, const struct pending *p, const str
 {
     const char *kind = p->sub[0] ? p->lead : p->kind;
     struct cu_dir_index index;
+    struct cu_buf *bytes; /* of what is held: kept while other objects are asked for */
     uint32_t files = 0;
     size_t stem_len;
 
     if (value->error || !value->bytes || value->bytes->size > LISTING_MAX ||
         cu_dir_index_build(&index, value->bytes) < 0)
         return;
+    bytes = cu_buf_ref(value->bytes);
     for (uint32_t i = 0; i < index.count; i++) {
         struct cu_dirent e = cu_dir_index_entry(&index, i);
 
@@ -142,6 +187,7 @@ static void read_package(struct cu_readon *r, const struct pending *p, const str
             read_file(r, p, &e, stem_len);
     }
     cu_dir_index_free(&index);
+    cu_buf_unref(bytes);
 }
 
 static void read_listing(struct cu_readon *r, const struct pending *p)
@@ -222,7 +268,7 @@ static void file_read(struct cu_readon *r, const struct split *s, const struct c
     struct pending p = {.dir_len = lead ? s->above_len : s->dir_len};
     const struct cu_value *value;
 
-    if (bytes->size >= 4 && memcmp(bytes->data, "\177ELF", 4) == 0)
+    if (cu_elfneeds_is_elf(bytes->data, bytes->size))
         return; /* which libraries a program loads, their names do not tell */
     if (!is_news(r, s->path, s->dir_len, s->kind, lead ? 1 : FEW))
         return;
@@ -232,7 +278,9 @@ static void file_read(struct cu_readon *r, const struct split *s, const struct c
         copy(p.sub, s->sub);
     }
     p.dir = (char *)(uintptr_t)s->path; /* not freed here */
-    value = r->config.listing(r->config.context, s->path, p.dir_len);
+    value = r->config.held(
+        r->config.context,
+        &(struct cu_ahead_want){.kind = CU_KIND_DIR, .path = s->path, .path_len = p.dir_len});
     if (value)
         read_package(r, &p, value);
     else
@@ -256,6 +304,8 @@ static void read_chunks(struct cu_readon *r, const struct cu_ahead_want *what,
 static void attr_stored(struct cu_readon *r, const struct cu_ahead_want *what,
                         const struct cu_value *value)
 {
+    struct cu_ahead_want whole = {
+        .kind = CU_KIND_DATA, .path = what->path, .path_len = what->path_len};
     struct split s;
 
     if (!S_ISREG(value->attr.mode) || !split(&s, what->path, what->path_len))
@@ -266,8 +316,11 @@ static void attr_stored(struct cu_readon *r, const struct cu_ahead_want *what,
         return;
     if (value->attr.size > r->config.inline_bytes && value->attr.size <= MEDIUM_MAX)
         read_chunks(r, what, &value->attr);
-    if (value->content)
+    if (value->content) {
+        whole.version = cu_version_of(&value->attr);
+        cu_libs_bytes(r->libs, &whole, value->content);
         file_read(r, &s, value->content);
+    }
 }
 
 static void dir_stored(struct cu_readon *r, const struct cu_ahead_want *what,
@@ -289,8 +342,12 @@ void cu_readon_stored(struct cu_readon *r, const struct cu_ahead_want *what,
 {
     struct split s;
 
+    if (what->kind == CU_KIND_ATTR)
+        cu_libs_named(r->libs, what->path, what->path_len, value);
     if (value->error)
         return;
+    if (what->kind == CU_KIND_DATA && value->bytes)
+        cu_libs_bytes(r->libs, what, value->bytes);
     if (what->kind == CU_KIND_ATTR)
         attr_stored(r, what, value);
     else if (what->kind == CU_KIND_DIR)
@@ -298,4 +355,9 @@ void cu_readon_stored(struct cu_readon *r, const struct cu_ahead_want *what,
     else if (what->kind == CU_KIND_DATA && what->chunk == 0 && value->bytes &&
              value->bytes->size == what->version.size && split(&s, what->path, what->path_len))
         file_read(r, &s, value->bytes);
+}
+
+void cu_readon_needs(struct cu_readon *r, const char *path, size_t path_len, const char *name)
+{
+    cu_libs_needs(r->libs, path, path_len, "", name);
 }

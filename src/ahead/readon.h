@@ -9,6 +9,7 @@
  *     programs take some.
  *   - Where files of one kind follow those of another (habit.h: foo.py, then
  *     __pycache__/foo.cpython-311.pyc), the package is the directory of the first kind.
+ *   - The libraries that a program or library needs (libs.h).
  *   - A file of medium size whose content somebody wants with its attributes: its chunks.
  *
  * Invariant: nothing is read on while the bytes that were read and that nobody has asked for are
@@ -24,6 +25,7 @@ struct cu_readon;
 
 struct cu_readon_load {
     uint32_t requests;     /* under way */
+    uint64_t bytes;        /* of chunks under way */
     uint64_t used_bytes;   /* read on, and then asked for */
     uint64_t unused_bytes; /* read on, and not asked for so far */
 };
@@ -35,8 +37,10 @@ struct cu_readon_config {
      * under way, or read by another node. */
     void (*read)(void *context, const struct cu_ahead_want *want);
     struct cu_readon_load (*load)(void *context);
+    /* What is held here, borrowed until the next port is called; NULL: nothing that is fresh. */
+    const struct cu_value *(*held)(void *context, const struct cu_ahead_want *want);
     /* As in struct cu_ahead_ports. */
-    const struct cu_value *(*listing)(void *context, const char *path, size_t path_len);
+    bool (*absent)(void *context, const struct cu_ahead_name *name);
     uint64_t cache_bytes;
     uint32_t chunk_bytes;
     uint32_t inline_bytes; /* content of up to so many bytes comes with attributes */
@@ -49,5 +53,7 @@ void cu_readon_destroy(struct cu_readon *r);
 /* Storage has answered this node, which reads for all of a tree. what: as it was asked for. */
 void cu_readon_stored(struct cu_readon *r, const struct cu_ahead_want *what,
                       const struct cu_value *value);
+/* The program or library at path needs this one. For a driver whose files have no such bytes. */
+void cu_readon_needs(struct cu_readon *r, const char *path, size_t path_len, const char *name);
 
 #endif

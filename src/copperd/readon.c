@@ -21,15 +21,22 @@ static struct cu_readon_load on_load(void *context)
     const struct cu_daemon *daemon = context;
     struct cu_core_read_on load = cu_core_reading_on(daemon->core);
 
-    return (struct cu_readon_load){load.requests, load.used_bytes, load.unused_bytes};
+    return (struct cu_readon_load){load.requests, load.bytes, load.used_bytes, load.unused_bytes};
 }
 
-static const struct cu_value *on_listing(void *context, const char *path, size_t path_len)
+static const struct cu_value *on_held(void *context, const struct cu_ahead_want *want)
 {
     const struct cu_daemon *daemon = context;
-    struct cu_request what = {.kind = CU_KIND_DIR, .path = path, .path_len = path_len};
+    struct cu_request what = cu_front_ahead_request(want);
 
     return cu_core_peek(daemon->core, &what, uv_hrtime());
+}
+
+static bool on_absent(void *context, const struct cu_ahead_name *name)
+{
+    const struct cu_daemon *daemon = context;
+
+    return cu_core_absent(daemon->core, name->path, name->path_len, name->dir_len, uv_hrtime());
 }
 
 struct cu_readon *cu_daemon_readon(struct cu_daemon *daemon, const struct cu_core_config *limits)
@@ -38,7 +45,8 @@ struct cu_readon *cu_daemon_readon(struct cu_daemon *daemon, const struct cu_cor
         .context = daemon,
         .read = on_read,
         .load = on_load,
-        .listing = on_listing,
+        .held = on_held,
+        .absent = on_absent,
         .cache_bytes = limits->cache_bytes,
         .chunk_bytes = limits->chunk_bytes,
         .inline_bytes = limits->inline_bytes,

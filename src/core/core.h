@@ -143,12 +143,13 @@ struct cu_core_ahead cu_core_ahead(const struct cu_core *core);
 bool cu_core_read_on(struct cu_core *core, const struct cu_request *request, uint64_t now_ns);
 struct cu_core_read_on {
     uint32_t requests;     /* under way */
+    uint64_t bytes;        /* of chunks under way */
     uint64_t used_bytes;   /* that were read so, and then asked for */
     uint64_t unused_bytes; /* the same, not asked for so far, or never */
 };
 struct cu_core_read_on cu_core_reading_on(const struct cu_core *core);
-/* What a storage operation under way (CU_EFFECT_READ) reads, borrowed until it is done or another
- * input; false: it counts no more, or this node does not read it as the root of a tree. */
+/* What a storage operation under way (CU_EFFECT_READ) reads, borrowed until its result is told;
+ * false: it counts no more, or this node does not read it as the root of a tree. */
 bool cu_core_reads(const struct cu_core *core, uint64_t id, struct cu_request *request);
 /* The cached value or NULL; sends no request. Borrowed until the next call into the core. */
 const struct cu_value *cu_core_peek(struct cu_core *core, const struct cu_request *request,

@@ -117,8 +117,10 @@ static struct flight *end(struct cu_core *core, struct object *object)
         core->ahead.requests--;
         core->ahead.bytes -= ahead_bytes(core, object);
     }
-    if (flight->read_on)
-        core->reading_on--;
+    if (flight->read_on) {
+        core->reading_on.requests--;
+        core->reading_on.bytes -= ahead_bytes(core, object);
+    }
     object->state = CU_FLIGHT_ABSENT;
     cu_list_init(&object->lru);
     return flight;
@@ -407,7 +409,8 @@ static void begin(struct cu_core *core, struct object *object, const struct flig
     }
     park(flight, in->waiter);
     if (in->read_on) {
-        core->reading_on++;
+        core->reading_on.requests++;
+        core->reading_on.bytes += ahead_bytes(core, object);
         COUNT(core, read_on);
     } else if (!in->waiter && !in->renew) {
         flight->ahead = true;

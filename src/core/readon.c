@@ -6,22 +6,33 @@
 #include "core/cache.h"
 #include "core/pieces.h"
 #include "core/state.h"
+#include "proto/piece.h"
 
-static uint64_t bytes_of(const struct object *object)
+/* Of a chunk by its key, because the simulator's are stand-ins. */
+static uint64_t bytes_of(const struct cu_core *core, const struct object *object)
 {
-    return object->bytes ? object->bytes->capacity : 0;
+    const struct data_object *data = cu_object_data(object);
+    uint64_t start, chunk_bytes = core->config.chunk_bytes;
+
+    if (object->kind != CU_KIND_DATA || data->piece != CU_PIECE_WHOLE)
+        return object->bytes ? object->bytes->size : 0;
+    start = data->chunk * chunk_bytes;
+    if (start >= data->version.size)
+        return 0;
+    return data->version.size - start < chunk_bytes ? data->version.size - start : chunk_bytes;
 }
 
 void cu_read_on_filled(struct cu_core *core, struct object *object)
 {
     object->read_on = true;
-    core->counters[CU_COUNT_read_on_bytes] += bytes_of(object);
-    core->counters[CU_COUNT_read_on_unused_bytes] += bytes_of(object);
+    core->counters[CU_COUNT_read_on_bytes] += bytes_of(core, object);
+    core->counters[CU_COUNT_read_on_unused_bytes] += bytes_of(core, object);
 }
 
 void cu_read_on_used(struct cu_core *core, struct object *object)
 {
-    uint64_t *unused = &core->counters[CU_COUNT_read_on_unused_bytes], bytes = bytes_of(object);
+    uint64_t *unused = &core->counters[CU_COUNT_read_on_unused_bytes],
+             bytes = bytes_of(core, object);
 
     if (!object->read_on)
         return;
@@ -63,7 +74,8 @@ struct cu_core_read_on cu_core_reading_on(const struct cu_core *core)
     uint64_t bytes = core->counters[CU_COUNT_read_on_bytes];
     uint64_t unused = core->counters[CU_COUNT_read_on_unused_bytes];
 
-    return (struct cu_core_read_on){core->reading_on, bytes - unused, unused};
+    return (struct cu_core_read_on){(uint32_t)core->reading_on.requests, core->reading_on.bytes,
+                                    bytes - unused, unused};
 }
 
 bool cu_core_reads(const struct cu_core *core, uint64_t id, struct cu_request *request)

@@ -47,11 +47,11 @@ struct cu_core {
     struct route *routes;                              /* tree_count */
 
     struct lane lanes[LANES];
-    struct cu_core_ahead ahead; /* under way */
-    uint32_t reading_on;        /* readon.h: flights under way */
-    uint64_t parked_bytes;      /* of all neighbors (flow.h) */
-    uint64_t queued_bytes;      /* child_queued of all neighbors */
-    uint64_t outside_bytes;     /* the driver's, for names */
+    struct cu_core_ahead ahead;      /* under way */
+    struct cu_core_ahead reading_on; /* readon.h: under way */
+    uint64_t parked_bytes;           /* of all neighbors (flow.h) */
+    uint64_t queued_bytes;           /* child_queued of all neighbors */
+    uint64_t outside_bytes;          /* the driver's, for names */
 
     /* ready.h */
     uint8_t *ready_bits;

@@ -48,12 +48,20 @@ static struct cu_readon_load on_load(void *context)
     return fake.load;
 }
 
-static const struct cu_value *on_listing(void *context, const char *path, size_t path_len)
+static const struct cu_value *on_held(void *context, const struct cu_ahead_want *want)
 {
     (void)context;
-    return fake.listed && strlen(fake.listed) == path_len && !memcmp(fake.listed, path, path_len)
+    return fake.listed && want->kind == CU_KIND_DIR && strlen(fake.listed) == want->path_len &&
+                   !memcmp(fake.listed, want->path, want->path_len)
                ? &fake.listing
                : NULL;
+}
+
+static bool on_absent(void *context, const struct cu_ahead_name *name)
+{
+    (void)context;
+    (void)name;
+    return false;
 }
 
 static int setup_with(uint64_t cache_bytes)
@@ -61,7 +69,8 @@ static int setup_with(uint64_t cache_bytes)
     struct cu_readon_config config = {
         .read = on_read,
         .load = on_load,
-        .listing = on_listing,
+        .held = on_held,
+        .absent = on_absent,
         .cache_bytes = cache_bytes,
         .chunk_bytes = CHUNK,
         .inline_bytes = 64u << 10,
@@ -269,7 +278,7 @@ static void what_is_not_used_ends_it(void **state)
     static const char *const names[] = {"1.pm", NULL};
 
     (void)state;
-    fake.load.unused_bytes = 8u << 20;
+    fake.load.unused_bytes = 16u << 20;
     attr("/a/1.pm", "x", 0);
     attr("/a/2.pm", "x", 0);
     attr("/a/big.txt", "", CHUNK);
@@ -277,7 +286,7 @@ static void what_is_not_used_ends_it(void **state)
     fake.load.used_bytes = 80u << 20; /* most was right: it goes on */
     attr("/a/3.pm", "x", 0);
     assert_string_equal(reads(), "dir /a");
-    fake.load.unused_bytes = 18u << 20;
+    fake.load.unused_bytes = 26u << 20;
     listed("/a", listing_of(names));
     assert_string_equal(reads(), "");
 }
@@ -294,8 +303,13 @@ static void a_small_cache_is_not_filled(void **state)
     fake.load.requests = 64; /* count as a megabyte */
     attr("/a/3.pm", "x", 0);
     assert_string_equal(reads(), "");
-    fake.load.requests = 63;
+    fake.load.requests = 0;
+    fake.load.bytes = 1u << 20;
     attr("/a/4.pm", "x", 0);
+    assert_string_equal(reads(), "");
+    fake.load.bytes = 0;
+    fake.load.requests = 63;
+    attr("/a/5.pm", "x", 0);
     assert_string_equal(reads(), "dir /a");
 }
 

@@ -5,12 +5,12 @@
 set -eu
 
 build="gcc cmake ninja-build pkg-config libfuse3-dev fuse3 libuv1-dev libsodium-dev libjansson-dev
-    libxxhash-dev"
+    libxxhash-dev libncurses-dev"
 tests="git clang clang-format clang-tidy libclang-rt-14-dev shellcheck mandoc libcmocka-dev bats
     python3 python3-pip python3-numpy python3-torch attr acl rsync btrfs-progs iproute2 nftables strace util-linux procps
     python3-prometheus-client python3-h5py python3-lmdb chromium
     slurmctld slurmd slurm-client slurm-wlm-basic-plugins libslurm-dev munge mpich openmpi-bin clustershell pdsh openssh-client
-    openssh-server lmod man-db tcl bash-completion zsh fish tcsh debootstrap rpm"
+    openssh-server lmod man-db tcl bash-completion tmux zsh fish tcsh debootstrap rpm"
 
 case "${1-}" in
 --tests) wanted="$build $tests" ;;

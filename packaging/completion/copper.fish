@@ -3,6 +3,7 @@
 complete -c copper -f
 complete -c copper -n __fish_use_subcommand -a status -d 'what runs, and in which tree'
 complete -c copper -n __fish_use_subcommand -a stats -d 'what was asked, and what it cost'
+complete -c copper -n __fish_use_subcommand -a top -d 'what the job does now'
 complete -c copper -n __fish_use_subcommand -a stop -d 'ends Copper'
 complete -c copper -n __fish_use_subcommand -a refresh -d 'drops what is cached'
 complete -c copper -n __fish_use_subcommand -a stage -d 'puts trees into all caches'
@@ -33,18 +34,21 @@ complete -c copper -n __fish_use_subcommand -l version -d version
 complete -c copper -l help -d help
 complete -c copper -n 'not __fish_use_subcommand; and not __fish_seen_subcommand_from config epilogue leaks' -s v -l mount -x -a '(__fish_complete_directories)' -d mount
 complete -c copper -n '__fish_seen_subcommand_from status stats stop' -l all -d 'the whole job'
-complete -c copper -n '__fish_seen_subcommand_from status stats stage doctor config trace leaks' -l json -d 'for programs'
+complete -c copper -n '__fish_seen_subcommand_from status stats top stage doctor config trace leaks' -l json -d 'for programs'
 complete -c copper -n '__fish_seen_subcommand_from status' -l wait -d 'until all nodes are ready'
 complete -c copper -n '__fish_seen_subcommand_from status' -l timeout -x -d 'longest wait, seconds'
 complete -c copper -n '__fish_seen_subcommand_from stats' -l nodes -d 'a line a node'
 complete -c copper -n '__fish_seen_subcommand_from stats' -l latency -d 'how long answers took'
 complete -c copper -n '__fish_seen_subcommand_from stats' -l watch -d 'what changes, a line an interval'
 complete -c copper -n '__fish_seen_subcommand_from stats' -l prometheus -d 'Prometheus text'
+complete -c copper -n '__fish_seen_subcommand_from top' -l once -d 'as text'
+complete -c copper -n '__fish_seen_subcommand_from top' -s d -l delay -x -d 'seconds between samples'
+complete -c copper -n '__fish_seen_subcommand_from top' -s n -l count -x -d 'end after so many samples'
 complete -c copper -n '__fish_seen_subcommand_from stop' -l here -d 'this node only'
 complete -c copper -n '__fish_seen_subcommand_from stop' -l job-id -x -d 'job'
 complete -c copper -n '__fish_seen_subcommand_from refresh stage report' -F
 complete -c copper -n '__fish_seen_subcommand_from run leaks' -a '(__fish_complete_subcommand --fcs-skip=2)'
-complete -c copper -n '__fish_seen_subcommand_from help' -a 'status stats stop refresh stage report doctor epilogue run path env leaks config trace'
+complete -c copper -n '__fish_seen_subcommand_from help' -a 'status stats top stop refresh stage report doctor epilogue run path env leaks config trace'
 complete -c copper -n '__fish_seen_subcommand_from stage' -l manifest -r -F -d 'a list of paths'
 complete -c copper -n '__fish_seen_subcommand_from stage' -l wait -d 'until all have it'
 complete -c copper -n '__fish_seen_subcommand_from stage' -l no-wait -d 'until all have begun'

@@ -31,6 +31,7 @@ class Copper(CMakePackage):
     depends_on("libuv@1.38:")
     depends_on("libsodium")
     depends_on("jansson")
+    depends_on("ncurses")
     depends_on("xxhash")
     depends_on("slurm", when="+slurm")
 

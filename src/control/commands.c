@@ -14,6 +14,7 @@
 #include "control/launched.h"
 #include "control/request.h"
 #include "control/results.h"
+#include "control/sampled.h"
 #include "control/shown.h"
 #include "control/task.h"
 #include "proto/control.h"
@@ -58,6 +59,7 @@ void cu_commands_destroy(struct cu_commands *commands)
         cu_task_free(commands, CU_LIST_ENTRY(it, struct cu_task, link));
     cu_bulk_close(commands);
     cu_deadline_free(&commands->deadlines);
+    cu_buf_unref(commands->sampled.text);
     cu_idset_free(&commands->left_out);
     free(commands);
 }
@@ -119,6 +121,7 @@ void cu_task_free(struct cu_commands *commands, struct cu_task *task)
     json_decref(task->sum);
     free(task->latency);
     cu_survey_free(task->survey);
+    cu_sampled_free(task->sample);
     json_decref(task->bypassed);
     json_decref(task->stage);
     cu_recipe_free(task->recipe);
@@ -218,6 +221,9 @@ static void do_here(struct cu_commands *commands, struct cu_task *task, uint64_t
     case CU_OP_STAGE:
         if (cu_task_set_deadline(commands, task, task->timeout_ms))
             cu_gather_start(commands, task, now_ns);
+        return;
+    case CU_OP_TOP:
+        cu_sampled_begin(commands, task, now_ns);
         return;
     }
 }
@@ -401,8 +407,8 @@ void cu_commands_gone(struct cu_commands *commands, const void *owner)
 
         if (task->origin.owner != owner)
             continue;
-        if (task->op == CU_OP_STOP)
-            task->origin.owner = NULL; /* what is begun is brought to its end */
+        if (task->op == CU_OP_STOP || (task->op == CU_OP_TOP && task->state == CU_TASK_GATHERING))
+            task->origin.owner = NULL; /* what is begun is brought to its end: others may wait */
         else
             cu_task_free(commands, task);
     }
@@ -417,7 +423,8 @@ bool cu_commands_poll(struct cu_commands *commands, uint64_t now_ns)
 
         if (task->state == CU_TASK_PARKED && task->scope == CU_SCOPE_ROOT) {
             moved = cu_task_towards_root(commands, task, now_ns) || moved;
-        } else if (task->state == CU_TASK_WAITING && is_over(commands, task)) {
+        } else if (task->state == CU_TASK_WAITING && task->op == CU_OP_WAIT &&
+                   is_over(commands, task)) {
             cu_task_finish(commands, task, cu_results_status(commands, now_ns));
             moved = true;
         } else if (task->state == CU_TASK_GATHERING) {
@@ -450,7 +457,10 @@ void cu_commands_tick(struct cu_commands *commands, uint64_t now_ns)
             cu_task_fail(commands, task, "%s did not answer in time", parent_name(commands, task));
             break;
         case CU_TASK_WAITING:
-            cu_task_finish(commands, task, cu_results_not_ready(commands));
+            if (task->op == CU_OP_TOP)
+                cu_task_fail(commands, task, "the nodes did not answer in time");
+            else
+                cu_task_finish(commands, task, cu_results_not_ready(commands));
             break;
         case CU_TASK_GATHERING:
             cu_gather_finish(commands, task);

@@ -35,6 +35,7 @@
 struct cu_commands;
 struct cu_latency;
 struct cu_survey;
+struct cu_sample;
 
 /* Where a request came from. */
 struct cu_commands_origin {
@@ -70,6 +71,8 @@ struct cu_commands_hooks {
     /* What this node has to tell of the job (-P), owned by the caller. NULL: out of memory, or
      * nothing. The function NULL: there is none. */
     struct cu_survey *(*survey)(void *context);
+    /* Adds what this node did lately to an empty sample (control/sampler.h). NULL: nothing. */
+    void (*sample)(void *context, uint64_t now_ns, struct cu_sample *sample);
 };
 
 struct cu_commands_config {

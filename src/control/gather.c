@@ -19,6 +19,7 @@
 #include "control/latencies.h"
 #include "control/recorded.h"
 #include "control/results.h"
+#include "control/sampled.h"
 #include "control/surveyed.h"
 #include "core/claims.h"
 #include "host/log.h"
@@ -189,6 +190,8 @@ static void own_part(struct cu_commands *commands, struct cu_task *task, uint64_
         own_recipe(commands, task);
     if (task->op == CU_OP_STAGE)
         cu_staged_own(commands, task);
+    if (task->op == CU_OP_TOP)
+        cu_sampled_own(commands, task, now_ns);
     if (task->op == CU_OP_STOP) {
         task->sum = cu_commands_counters(commands);
         cu_surveyed_own(commands, task);
@@ -331,6 +334,9 @@ static void merge(struct cu_commands *commands, struct cu_task *task, uint32_t r
     if (task->op == CU_OP_STATS) {
         if (!cut)
             merge_stats(task, &ranks, result);
+    } else if (task->op == CU_OP_TOP) {
+        if (!cut)
+            cu_sampled_add(commands, task, &ranks, rank, result);
     } else {
         if (!cut && !cu_idset_meet(&task->seen, &ranks)) { /* not counted twice */
             cu_bypassed_add(&task->bypassed, json_object_get(result, "bypassed"));
@@ -455,6 +461,7 @@ void cu_gather_finish(struct cu_commands *commands, struct cu_task *task)
         json_object_set_new(result, "recipe", cu_recorded_json(task->recipe));
     if (task->in_use)
         json_object_set(result, "in_use", task->in_use);
+    cu_sampled_finish(commands, task, result);
     if (task->nodes)
         json_object_set_new(result, "nodes", task->nodes);
     task->nodes = NULL;
@@ -464,6 +471,8 @@ void cu_gather_finish(struct cu_commands *commands, struct cu_task *task)
         ranks = cu_idset_text(&task->seen);
         json_object_set_new(result, "ranks", json_string(ranks ? ranks : ""));
         free(ranks);
+    } else if (task->op == CU_OP_TOP) {
+        cu_sampled_answer(commands, task, result);
     } else {
         add_totals(commands, task, result);
     }

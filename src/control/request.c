@@ -5,6 +5,7 @@
 
 #include "base/path.h"
 #include "base/text.h"
+#include "control/sampled.h"
 #include "control/shown.h"
 #include "proto/control.h"
 
@@ -20,7 +21,7 @@ static const struct op_name {
     {"status", CU_OP_STATUS},   {"stats", CU_OP_STATS},       {"wait", CU_OP_WAIT},
     {"stop", CU_OP_STOP},       {"drop", CU_OP_DROP},         {"doctor", CU_OP_DOCTOR},
     {"refresh", CU_OP_REFRESH}, {"launched", CU_OP_LAUNCHED}, {"recipe", CU_OP_RECIPE},
-    {"stage", CU_OP_STAGE},
+    {"stage", CU_OP_STAGE},     {"top", CU_OP_TOP},
 };
 
 bool cu_request_op(const json_t *request, enum cu_task_op *op)
@@ -148,7 +149,7 @@ const char *cu_request_check(struct cu_commands *commands, struct cu_task *task)
     if (task->op == CU_OP_WAIT)
         task->timeout_ms = (uint64_t)commands->config.job->ready_timeout_s * 1000;
     else
-        task->timeout_ms = CU_TASK_TIMEOUT_MS;
+        task->timeout_ms = task->op == CU_OP_TOP ? CU_SAMPLED_TIMEOUT_MS : CU_TASK_TIMEOUT_MS;
     if (json_is_integer(timeout)) {
         json_int_t value = json_integer_value(timeout);
 

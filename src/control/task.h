@@ -21,12 +21,13 @@ enum cu_task_op {
     CU_OP_LAUNCHED,
     CU_OP_RECIPE,
     CU_OP_STAGE,
+    CU_OP_TOP,
 };
 
 enum cu_task_state {
     CU_TASK_PARKED,    /* for the root, but there is no parent yet */
     CU_TASK_HANDED_UP, /* the parent was asked */
-    CU_TASK_WAITING,   /* `wait` at the root */
+    CU_TASK_WAITING,   /* `wait` at the root; `top`: another one gathers */
     CU_TASK_GATHERING, /* children were asked */
     CU_TASK_OUTLIVING, /* a `stop` is answered: ends when the parent has */
     CU_TASK_LAUNCHING, /* a task of this daemon itself: waits until the launch should be over */
@@ -76,7 +77,14 @@ struct cu_task {
     struct cu_recipe *recipe;   /* RECIPE: owned, what the ranks in seen have recorded */
     json_t *in_use;             /* STOP: owned or NULL (inuse.h) */
     json_t *stage;              /* STAGE: owned or NULL (staged.h) */
+    struct cu_sample *sample;   /* TOP: owned, of all ranks in seen */
     json_t *nodes;              /* STATS, where each node was asked for: owned list of lists */
+};
+
+/* The latest answer to `top`, for who asks soon after. */
+struct cu_sampled {
+    struct cu_buf *text; /* reference; NULL: none */
+    uint64_t begun_ns;
 };
 
 struct cu_commands {
@@ -89,6 +97,7 @@ struct cu_commands {
     bool stopping;
     bool launched; /* the launcher has said that it was successful, or there is none that would */
     struct cu_idset left_out; /* ranks that the launch went on without */
+    struct cu_sampled sampled;
 };
 
 /* Sends result (taken; NULL: out of memory) as the answer and frees the task. */

@@ -22,6 +22,7 @@
 #define TIMEOUT_MAX_S 86400u
 #define WATCH_S       2u
 #define WATCH_MAX_S   3600u
+#define COUNT_MAX     1000000000u
 #define LONG          1000 /* added to an option's letter: the long option was given */
 #define HELP          (LONG + 256)
 
@@ -56,6 +57,9 @@ static const struct known_option {
     {'d', "--over", "DIR,...", "these directories count as shared storage, too"},
     {'I', "--watch", "[SECONDS]", "what changes, a line each so many seconds (2)"},
     {'P', "--prometheus", NULL, "in Prometheus' text format"},
+    {'1', "--once", NULL, "print it once, as text"},
+    {'D', "--delay", "SECONDS", "between two samples (1; -d SECONDS is the same)"},
+    {'N', "--count", "COUNT", "end after so many samples (-n COUNT is the same)"},
 };
 #define KNOWN_COUNT (sizeof(known_options) / sizeof(known_options[0]))
 
@@ -191,12 +195,12 @@ static void take_flag(struct cu_cli_options *options, char letter)
     const struct {
         char letter;
         bool *flag;
-    } flags[] = {{'j', &options->json},      {'a', &options->all},
-                 {'n', &options->nodes},     {'h', &options->here},
-                 {'w', &options->wait},      {'s', &options->show},
-                 {'u', &options->undo},      {'p', &options->prefix_instead},
-                 {'L', &options->latency},   {'W', &options->no_wait},
-                 {'P', &options->prometheus}};
+    } flags[] = {{'j', &options->json},       {'a', &options->all},
+                 {'n', &options->nodes},      {'h', &options->here},
+                 {'w', &options->wait},       {'s', &options->show},
+                 {'u', &options->undo},       {'p', &options->prefix_instead},
+                 {'L', &options->latency},    {'W', &options->no_wait},
+                 {'P', &options->prometheus}, {'1', &options->once}};
 
     for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
         if (flags[i].letter == letter)
@@ -223,6 +227,19 @@ static int take_option(struct cu_cli_options *options, char letter, const char *
                                "--watch: \"%s\" is not a number of seconds; allowed is 1 to %u",
                                value, WATCH_MAX_S);
         options->watch_s = value ? (uint32_t)number : WATCH_S;
+        return -1;
+    case 'D':
+        if (cu_parse_u64(value, 1, WATCH_MAX_S, &number) != 0)
+            return cu_cli_fail(CU_EXIT_USAGE,
+                               "--delay: \"%s\" is not a number of seconds; allowed is 1 to %u",
+                               value, WATCH_MAX_S);
+        options->delay_s = (uint32_t)number;
+        return -1;
+    case 'N':
+        if (cu_parse_u64(value, 1, COUNT_MAX, &options->count) != 0)
+            return cu_cli_fail(CU_EXIT_USAGE,
+                               "--count: \"%s\" is not a number of samples; allowed is 1 to %u",
+                               value, COUNT_MAX);
         return -1;
     case 'i':
         options->job_id = value;
@@ -277,8 +294,10 @@ int cu_cli_parse(const struct cu_command *command, int argc, char **argv,
     optind = 0; /* glibc: begin anew */
     for (;;) {
         const char *word = argv[optind == 0 && argc > 0 ? 1 : optind];
-        bool output = strchr(command->options, 'O');
-        int c = getopt_long(argc, argv, output ? "+:v:ho:" : "+:v:h", longs, NULL);
+        const char *shorts = strchr(command->options, 'O')   ? "+:v:ho:"
+                             : strchr(command->options, 'D') ? "+:v:hd:n:"
+                                                             : "+:v:h";
+        int c = getopt_long(argc, argv, shorts, longs, NULL);
         int status;
 
         if (c == -1)
@@ -291,6 +310,8 @@ int cu_cli_parse(const struct cu_command *command, int argc, char **argv,
             return refuse_option(command, c, word);
         if (c == 'o')
             c = 'O';
+        if (c == 'd' || c == 'n')
+            c = c == 'd' ? 'D' : 'N';
         /* getopt_long takes a value that may be left out after '=' only. */
         if (c == LONG + 'I' && !optarg && optind < argc && argv[optind][0] != '-')
             optarg = argv[optind++];

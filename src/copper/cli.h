@@ -35,7 +35,7 @@ struct cu_command {
 extern const struct cu_command cu_command_status, cu_command_stats, cu_command_stop,
     cu_command_epilogue, cu_command_refresh, cu_command_doctor, cu_command_run, cu_command_config,
     cu_command_trace, cu_command_job, cu_command_path, cu_command_env, cu_command_leaks,
-    cu_command_stage, cu_command_report;
+    cu_command_stage, cu_command_report, cu_command_top;
 
 #define CU_CLI_LISTS_MAX 32u
 
@@ -49,12 +49,14 @@ struct cu_cli_lists {
  * n --nodes, h --here, w --wait, t --timeout, i --job-id, o --over, x --not, r --rw, s --show,
  * V --view, p --prefix-instead, S --shell, u --undo, L --latency, O -o/--output, d --over of copper
  * leaks, W --no-wait, m --manifest, R --rate,
- * I --watch (with or without a value), P --prometheus, C --csv. */
+ * I --watch (with or without a value), P --prometheus, C --csv, 1 --once,
+ * D -d/--delay, N -n/--count. */
 struct cu_cli_options {
     char mount[CU_PATH_MAX]; /* normal form; the default when not given */
     bool mount_given, json, all, nodes, here, wait, show, prefix_instead, undo, overlay, latency;
-    bool no_wait, prometheus;
-    uint32_t watch_s;                            /* 0: not given */
+    bool no_wait, prometheus, once;
+    uint32_t watch_s, delay_s;                   /* 0: not given */
+    uint64_t count;                              /* 0: not given */
     struct cu_cli_lists over, without, rw;       /* each value: directories with commas */
     const char *shell, *output, *manifest, *csv; /* NULL: not given */
     uint64_t rate;                               /* bytes a second; 0: not given */

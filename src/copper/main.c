@@ -10,7 +10,7 @@ static const struct cu_command *const commands[] = {
     &cu_command_status, &cu_command_stats, &cu_command_stop,   &cu_command_refresh,
     &cu_command_doctor, &cu_command_run,   &cu_command_config, &cu_command_epilogue,
     &cu_command_trace,  &cu_command_job,   &cu_command_path,   &cu_command_env,
-    &cu_command_leaks,  &cu_command_stage, &cu_command_report,
+    &cu_command_leaks,  &cu_command_stage, &cu_command_report, &cu_command_top,
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 

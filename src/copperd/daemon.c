@@ -102,18 +102,6 @@ static bool on_front_shows(void *context, const char *path, size_t path_len)
     return cu_served_shows(cu_storage_served(daemon->storage), path, path_len);
 }
 
-static void on_front_asked(void *context, const struct cu_front_asked *asked)
-{
-    struct cu_daemon *daemon = context;
-
-    if (daemon->profile) {
-        cu_profile_asked(daemon->profile, asked);
-        cu_surveyor_asked(daemon->surveyor, asked);
-    }
-    if (daemon->recorder)
-        cu_recorder_asked(daemon->recorder, asked);
-}
-
 /* The node counts as ready, if it did not before. */
 static void on_learned(void *context)
 {
@@ -198,7 +186,8 @@ static int start_logic(struct cu_daemon *daemon, const struct cu_core_config *li
     config.core = daemon->core;
     config.hooks.context = daemon;
     daemon->commands = cu_commands_create(&config);
-    if (!daemon->commands || !daemon->stager || !daemon->readon ||
+    daemon->sampler = cu_sampler_create(config.started_ns);
+    if (!daemon->commands || !daemon->stager || !daemon->readon || !daemon->sampler ||
         cu_links_init(&daemon->links, limits->node_count) < 0)
         return cu_error_set(err, -ENOMEM, "out of memory");
     return 0;
@@ -310,13 +299,13 @@ static int start_records(struct cu_daemon *daemon, const struct cu_core_config *
         daemon->surveyor = daemon->profile ? cu_daemon_surveyor(daemon, limits) : NULL;
         if (!daemon->surveyor)
             return cu_error_set(err, -ENOMEM, "out of memory");
-        front->events.asked = on_front_asked;
+        front->events.asked = cu_daemon_front_asked;
     }
     if (daemon->config.job->recipe) {
         daemon->recorder = cu_recorder_create(limits->inline_bytes, limits->max_cacheable_bytes);
         if (!daemon->recorder)
             return cu_error_set(err, -ENOMEM, "out of memory");
-        front->events.asked = on_front_asked;
+        front->events.asked = cu_daemon_front_asked;
         if (daemon->config.job->learn_wait)
             front->events.replayed = on_learned;
     }

@@ -246,6 +246,38 @@ static int hook_stage(void *context, const struct cu_staged_order *order, struct
     return cu_stager_take(daemon->stager, order, staged);
 }
 
+void cu_daemon_front_asked(void *context, const struct cu_front_asked *asked)
+{
+    struct cu_daemon *daemon = context;
+    const struct cu_sampler_asked hot = {
+        .path = asked->path,
+        .path_len = asked->path_len,
+        .bytes = asked->bytes,
+        .missing = asked->op == CU_FRONT_ASKED_LOOKUP && asked->error == ENOENT,
+        .from_storage = asked->where == CU_WHERE_STORAGE,
+    };
+
+    if (!cu_sampler_asked(daemon->sampler, &hot) && !daemon->profile && !daemon->recorder &&
+        daemon->front)
+        cu_front_set_asked(daemon->front, NULL); /* nobody looks any more */
+    if (daemon->profile) {
+        cu_profile_asked(daemon->profile, asked);
+        cu_surveyor_asked(daemon->surveyor, asked);
+    }
+    if (daemon->recorder)
+        cu_recorder_asked(daemon->recorder, asked);
+}
+
+static void hook_sample(void *context, uint64_t now_ns, struct cu_sample *sample)
+{
+    struct cu_daemon *daemon = context;
+
+    cu_sampler_take(daemon->sampler, daemon->core, &daemon->latency, daemon->config.rank, now_ns,
+                    sample);
+    if (daemon->front)
+        cu_front_set_asked(daemon->front, cu_daemon_front_asked);
+}
+
 const struct cu_commands_hooks cu_daemon_commands_hooks = {
     .reply = hook_reply,
     .ask = hook_ask,
@@ -256,4 +288,5 @@ const struct cu_commands_hooks cu_daemon_commands_hooks = {
     .forgot = hook_forgot,
     .stage = hook_stage,
     .survey = hook_survey,
+    .sample = hook_sample,
 };

@@ -5,6 +5,7 @@
 #define CU_COPPERD_STATE_H
 
 #include "control/commands.h"
+#include "control/sampler.h"
 #include "control/socket.h"
 #include "control/spaces.h"
 #include "copperd/daemon.h"
@@ -74,6 +75,7 @@ struct cu_daemon {
     struct cu_stager *stager;         /* as long as the process */
     struct cu_readon *readon;         /* the same */
     bool reads_on;                    /* it is used */
+    struct cu_sampler *sampler;       /* for `copper top`; as long as the process */
     struct cu_recorder *recorder;     /* NULL: no --learn */
     uv_timer_t learn_timer;           /* the node counts as ready then, come what may */
     struct cu_snapshot *profile_file; /* the same, or it cannot be written */

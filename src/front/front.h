@@ -55,7 +55,7 @@ struct cu_front_events {
     /* Is this path (normal form) on a file system that the view shows? NULL: all are. */
     bool (*shows)(void *context, const char *path, size_t path_len);
     /* A request was answered for which an object was looked for. NULL: requests are not recorded,
-     * at no cost. Must not call back into the front. */
+     * at no cost. Must call nothing of the front but cu_front_set_asked. */
     void (*asked)(void *context, const struct cu_front_asked *asked);
     /* The text of MOUNT/.copper/metrics, a new reference; NULL: out of memory. The function NULL:
      * there is no such directory. */
@@ -102,6 +102,9 @@ __attribute__((warn_unused_result)) int cu_front_resume(struct cu_front *front);
 /* Asks for all that the recipe (proto/recipe.h) in this file names, once; the file itself is read
  * through the tree. Failures go to the log. 0, or -ENOMEM: events.replayed will not be called. */
 __attribute__((warn_unused_result)) int cu_front_replay(struct cu_front *front, const char *path);
+/* Replaces events.asked; NULL: requests are not recorded from here on. */
+void cu_front_set_asked(struct cu_front *front,
+                        void (*asked)(void *context, const struct cu_front_asked *asked));
 /* A CU_EFFECT_REPLY whose cookie the front handed to cu_core_want. */
 void cu_front_reply(struct cu_front *front, uint64_t cookie, enum cu_core_where where,
                     const struct cu_value *value);

@@ -178,6 +178,12 @@ static void tell_asked(const struct cu_front *front, const struct cu_front_reque
     front->config.events.asked(front->config.events.context, &asked);
 }
 
+void cu_front_set_asked(struct cu_front *front,
+                        void (*asked)(void *context, const struct cu_front_asked *asked))
+{
+    front->config.events.asked = asked;
+}
+
 void cu_front_request_end(struct cu_front *front, struct cu_front_request *r)
 {
     assert(r->fuse); /* it is answered once */

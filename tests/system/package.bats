@@ -31,14 +31,14 @@ names() {
     rpm -qp --queryformat '[%{FILEMODES:perms} %{FILENAMES}\n]' "${rpm[0]}" | grep -v -e ^d -e /.build-id/ |
         sed 's|^[^ ]* /usr/|./|' | sort | diff "$work/names" -
     tar tf "${tgz[0]}" | sed -n 's|^copper-[^/]*/|./|p' | grep -v '/$' | sort | diff "$work/names" -
-    for library in fuse3 libfuse3-3 libuv1 libsodium23 libjansson4 libxxhash0; do
+    for library in fuse3 libfuse3-3 libuv1 libsodium23 libjansson4 libxxhash0 libncursesw6; do
         dpkg-deb -f "${deb[0]}" Depends | grep -qw "$library"
     done
     # Names that RHEL's and SLES's packages provide: libraries by soname, and fuse3. No Slurm, with the plugin in it.
-    for need in '/bin/sh' 'fuse3' 'libfuse3\.so\.3' 'libuv\.so\.1' 'libsodium\.so\.' 'libjansson\.so\.4' 'libxxhash\.so\.0'; do
+    for need in '/bin/sh' 'fuse3' 'libfuse3\.so\.3' 'libuv\.so\.1' 'libsodium\.so\.' 'libjansson\.so\.4' 'libxxhash\.so\.0' 'libncursesw\.so\.6'; do
         rpm -qRp "${rpm[0]}" | grep -q "^$need"
     done
-    run -1 grep -vE '^(/bin/sh|fuse3|lib(c|m|pthread|fuse3|uv|sodium|jansson|xxhash)\.so\.|rpmlib|rtld|ld-linux)' \
+    run -1 grep -vE '^(/bin/sh|fuse3|lib(c|m|pthread|fuse3|uv|sodium|jansson|xxhash|ncursesw|tinfo)\.so\.|rpmlib|rtld|ld-linux)' \
         <(rpm -qRp "${rpm[0]}")
     [ -z "$output" ]
 }

@@ -18,6 +18,7 @@ PACKAGES = {
     "libsodium": ("libsodium", "libsodium-dev"),
     "jansson": ("Jansson", "libjansson-dev"),
     "libxxhash": ("xxHash", "libxxhash-dev"),
+    "ncursesw": ("ncurses", "libncurses-dev"),
 }
 
 
@@ -42,7 +43,7 @@ def check_names(path, recipe, cmake):
 
 
 def check_dependencies(recipe, cmake, debian):
-    wanted = re.findall(r"pkg_check_modules\(\w+ REQUIRED IMPORTED_TARGET ([a-z0-9]+)", cmake)
+    wanted = re.findall(r"pkg_check_modules\(\w+ (?:REQUIRED )?IMPORTED_TARGET ([a-z0-9]+)", cmake)
     wanted = [name for name in wanted if name != "cmocka"]  # CU_TESTS=OFF
     assert wanted, "no library is looked for"
     there = {each[0] for each in recipe["dependencies"]}

@@ -13,7 +13,8 @@ import tempfile
 import types
 
 # The names of packages in Spack's repository, by pkg-config's name.
-PACKAGES = {"libuv": "libuv", "fuse3": "libfuse", "libsodium": "libsodium", "jansson": "jansson", "libxxhash": "xxhash"}
+PACKAGES = {"libuv": "libuv", "fuse3": "libfuse", "libsodium": "libsodium", "jansson": "jansson", "libxxhash": "xxhash",
+            "ncursesw": "ncurses"}
 
 
 class Recorder:
@@ -74,7 +75,7 @@ def check_dependencies(top, recorder):
     with open(os.path.join(top, "CMakeLists.txt")) as text:
         cmake = text.read()
     there = {re.split("[@+~ ]", call["spec"])[0] for call in recorder.of("depends_on")}
-    wanted = re.findall(r"pkg_check_modules\(\w+ REQUIRED IMPORTED_TARGET ([a-z0-9]+)", cmake)
+    wanted = re.findall(r"pkg_check_modules\(\w+ (?:REQUIRED )?IMPORTED_TARGET ([a-z0-9]+)", cmake)
     assert wanted, "no library is looked for"
     for name in wanted:
         assert PACKAGES[name] in there, f"{name} is looked for, and {PACKAGES[name]} is no dependency"

@@ -218,11 +218,11 @@ static void add_times(struct cu_top_page *page, const struct cu_sample *s)
         if (cu_histogram_count(&s->times[i]) == 0)
             (void)snprintf(text[i], sizeof(text[i]), "%s -", names[i]);
         else
-            (void)snprintf(text[i], sizeof(text[i]), "%s p50 %s p99 %s", names[i],
+            (void)snprintf(text[i], sizeof(text[i]), "%s %s/%s", names[i],
                            cu_top_time(cu_histogram_at(&s->times[i], 500), p50),
                            cu_top_time(cu_histogram_at(&s->times[i], 990), p99));
     }
-    cu_top_page_add(page, CU_SCREEN_PLAIN, "%s   %s   %s", text[0], text[1], text[2]);
+    cu_top_page_add(page, CU_SCREEN_PLAIN, "p50/p99  %s  %s  %s", text[0], text[1], text[2]);
 }
 
 static void add_queues(struct cu_top_page *page, const struct cu_sample *s)

@@ -167,7 +167,7 @@ static void test_page_80x24(void **state)
     assert_non_null(find("nodes       10502 of 10624 answer   122 dead: x4000c0s7b0n7,"));
     assert_int_equal(style_of("122 dead"), CU_SCREEN_BAD);
     assert_non_null(find("[nodes]  links   paths   tree    by p99"));
-    assert_non_null(find("answers p50 5 us p99 90 us   parents -   storage -"));
+    assert_non_null(find("p50/p99  answers 5 us/90 us  parents -  storage -"));
     assert_non_null(find("waiting"));
     assert_int_equal(style_of("slow  "), CU_SCREEN_WARN);
     assert_non_null(find("q quit"));

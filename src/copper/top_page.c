@@ -154,7 +154,9 @@ const char *cu_top_rate(uint64_t thousandths, char out[32])
 
 const char *cu_top_time(uint64_t us, char out[32])
 {
-    if (us < 1000)
+    if (us == 0)
+        (void)snprintf(out, 32, "-"); /* nothing was answered */
+    else if (us < 1000)
         (void)snprintf(out, 32, "%" PRIu64 " us", us);
     else if (us < 9950)
         (void)snprintf(out, 32, "%.1f ms", (double)us / 1e3);

@@ -32,7 +32,7 @@ __attribute__((format(printf, 3, 4))) void
 cu_top_page_add(struct cu_top_page *page, enum cu_screen_style style, const char *format, ...);
 /* "123", "1.5", "12.3k" a second, of thousandths. */
 const char *cu_top_rate(uint64_t thousandths, char out[32]);
-/* "12 us", "1.5 ms", "2.5 s". */
+/* "12 us", "1.5 ms", "2.5 s"; "-" of nothing. */
 const char *cu_top_time(uint64_t us, char out[32]);
 /* name in exactly `cells` cells of the terminal, into out: cut at its end, or (tail) at its
  * beginning, filled up with blanks. */

@@ -250,6 +250,7 @@ static void test_page_texts(void **state)
     assert_string_equal(cu_top_rate(123456789, text), "123k");
     assert_string_equal(cu_top_rate(UINT64_C(12345678901234), text), "12G");
     assert_true(strlen(cu_top_rate(INT64_MAX, text)) <= 10);
+    assert_string_equal(cu_top_time(0, text), "-");
     assert_string_equal(cu_top_time(999, text), "999 us");
     assert_string_equal(cu_top_time(1500, text), "1.5 ms");
     assert_string_equal(cu_top_time(150000, text), "150 ms");

@@ -17,29 +17,26 @@
 #include <time.h>
 #include <unistd.h>
 
-static void write_json(FILE *out, const json_t *report)
+static int write_json(const json_t *report, FILE *out)
 {
-    if (json_dumpf(report, out, JSON_COMPACT) == 0)
-        putc('\n', out);
-}
-
-static void write_page(FILE *out, const json_t *report)
-{
-    if (cu_report_page(report, out) != 0)
-        cu_cli_fail(CU_EXIT_FAILED, "report.html cannot be written as a whole");
+    if (json_dumpf(report, out, JSON_COMPACT) != 0)
+        return -EIO;
+    putc('\n', out);
+    return 0;
 }
 
 static const struct file {
     const char *name;
-    void (*write)(FILE *out, const json_t *report);
+    void (*table)(FILE *out, const json_t *report);
+    int (*whole)(const json_t *report, FILE *out); /* 0 or -errno: for lack of memory, too */
 } files[] = {
-    {"nodes.csv", cu_jobtables_nodes},
-    {"timeline.csv", cu_jobtables_timeline},
-    {"paths.csv", cu_jobtables_paths},
-    {"latency.csv", cu_jobtables_latency},
-    {"summary.md", cu_jobtables_summary},
-    {"report.html", write_page},
-    {"job.json", write_json},
+    {"nodes.csv", cu_jobtables_nodes, NULL},
+    {"timeline.csv", cu_jobtables_timeline, NULL},
+    {"paths.csv", cu_jobtables_paths, NULL},
+    {"latency.csv", cu_jobtables_latency, NULL},
+    {"summary.md", cu_jobtables_summary, NULL},
+    {"report.html", NULL, cu_report_page},
+    {"job.json", NULL, write_json},
 };
 
 /* 0 or -errno. */
@@ -60,7 +57,10 @@ static int write_file(int dir_fd, const struct file *file, const json_t *report)
         goto out;
     }
     errno = 0;
-    file->write(out, report);
+    if (file->table)
+        file->table(out, report);
+    else
+        rc = file->whole(report, out);
     if (ferror(out))
         rc = errno != 0 ? -errno : -EIO;
     if (fclose(out) != 0 && rc == 0)
@@ -112,7 +112,7 @@ void cu_jobdir_keep(const char *parent, const json_t *answer)
             cu_error_set(&err, rc, "%s/%s: %s", path, files[i].name, cu_trust_file_error(rc));
     }
     if (rc == 0)
-        cu_cli_say(stdout, "report: %s/summary.md", path);
+        cu_cli_say(stdout, "report: %s/report.html", path);
     else
         cu_cli_fail(CU_EXIT_FAILED, "the report is not kept: %s", err.text);
     if (dir.fd >= 0)

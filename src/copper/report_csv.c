@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Three of the files are what sim/plot draws: a first line with the names of the axes, then a point
- * a line: latency.csv and timeline.csv SERIES,X,Y, where.csv BAR,PART,VALUE. */
+ * a line: answers.csv and start.csv SERIES,X,Y, where.csv BAR,PART,VALUE. */
 #include "copper/report_csv.h"
 
 #include "base/path.h"
 #include "copper/cli.h"
+#include "copper/jobtables.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -28,47 +29,6 @@ static void put_text(const char *text, FILE *out)
         putc(*text, out);
     }
     putc('"', out);
-}
-
-/* A list, such as the parents in several trees, with blanks. */
-static void put_value(const json_t *value, FILE *out)
-{
-    const json_t *member;
-    size_t i;
-
-    if (json_is_integer(value))
-        fprintf(out, "%lld", (long long)json_integer_value(value));
-    else if (json_is_real(value))
-        fprintf(out, "%.6g", json_real_value(value));
-    else if (json_is_string(value))
-        put_text(json_string_value(value), out);
-    json_array_foreach (value, i, member) {
-        if (json_is_array(member))
-            continue;
-        if (i > 0)
-            putc(' ', out);
-        put_value(member, out);
-    }
-}
-
-/* A table that has columns and rows, as it is. */
-static void put_table(const json_t *table, FILE *out)
-{
-    const json_t *columns = json_object_get(table, "columns"), *row;
-    size_t i;
-
-    for (size_t c = 0; c < json_array_size(columns); c++) {
-        fputs(c > 0 ? "," : "", out);
-        put_value(json_array_get(columns, c), out);
-    }
-    fputs("\r\n", out);
-    json_array_foreach (json_object_get(table, "rows"), i, row) {
-        for (size_t c = 0; c < json_array_size(columns); c++) {
-            fputs(c > 0 ? "," : "", out);
-            put_value(json_array_get(row, c), out);
-        }
-        fputs("\r\n", out);
-    }
 }
 
 /* Where a column is; the number of columns: nowhere. */
@@ -101,12 +61,10 @@ static int put_counters(const json_t *job, FILE *out)
     const char *name;
     json_t *value;
 
-    fputs("counter,value\r\n", out);
+    fputs("counter,value\n", out);
     json_object_foreach (json_object_get(job, "counters"), name, value) {
         put_text(name, out);
-        putc(',', out);
-        put_value(value, out);
-        fputs("\r\n", out);
+        fprintf(out, ",%" JSON_INTEGER_FORMAT "\n", json_integer_value(value));
     }
     return 0;
 }
@@ -124,9 +82,9 @@ static int put_where(const json_t *job, FILE *out)
                  {"hit_parent", "from the parent"},
                  {"hit_storage", "from storage"}};
 
-    fputs("bar,part,objects\r\n", out);
+    fputs("bar,part,objects\n", out);
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-        fprintf(out, "objects,%s,%" PRIu64 "\r\n", parts[i].part,
+        fprintf(out, "objects,%s,%" PRIu64 "\n", parts[i].part,
                 cu_cli_number(json_object_get(job, "counters"), parts[i].counter));
     return 0;
 }
@@ -172,7 +130,7 @@ static int put_curve(const json_t *latency, const char *where, FILE *out)
     for (i = 0; i < count; i++) {
         below += all[i].count;
         if (i + 1 == count || all[i + 1].high > all[i].high)
-            fprintf(out, "%s,%.0f,%.6g\r\n", where, all[i].high < 1 ? 1 : all[i].high,
+            fprintf(out, "%s,%.0f,%.6g\n", where, all[i].high < 1 ? 1 : all[i].high,
                     total > 0 ? 100 * below / total : 0);
     }
     free(all);
@@ -183,7 +141,7 @@ static int put_latency(const json_t *job, FILE *out)
 {
     int rc = 0;
 
-    fputs("answer,microseconds,percent\r\n", out);
+    fputs("answer,microseconds,percent\n", out);
     for (size_t i = 0; rc == 0 && i < WHERES; i++)
         rc = put_curve(json_object_get(job, "latency"), wheres[i], out);
     return rc;
@@ -196,7 +154,7 @@ static int put_timeline(const json_t *job, FILE *out)
     const json_t *table = json_object_get(job, "timeline"), *row;
     size_t begin = column_of(table, "begin_ms"), width = column_of(table, "width_ms"), i;
 
-    fputs("series,seconds,a second\r\n", out);
+    fputs("series,seconds,a second\n", out);
     for (size_t s = 0; s < sizeof(series) / sizeof(series[0]); s++) {
         size_t at = column_of(table, series[s]);
 
@@ -204,7 +162,7 @@ static int put_timeline(const json_t *job, FILE *out)
             continue;
         json_array_foreach (json_object_get(table, "rows"), i, row)
             if (number_at(row, width) > 0)
-                fprintf(out, "%s,%.3f,%.6g\r\n", series[s],
+                fprintf(out, "%s,%.3f,%.6g\n", series[s],
                         (number_at(row, begin) + number_at(row, width) / 2) / 1000,
                         number_at(row, at) * 1000 / number_at(row, width));
     }
@@ -213,35 +171,22 @@ static int put_timeline(const json_t *job, FILE *out)
 
 static int put_nodes(const json_t *job, FILE *out)
 {
-    put_table(json_object_get(job, "nodes"), out);
+    cu_jobtables_nodes(out, job);
     return 0;
 }
 
 static int put_paths(const json_t *job, FILE *out)
 {
-    static const char *const lists[] = {"by_requests", "by_bytes", "by_wait", "past_trees",
-                                        "missing_directories"};
-    const json_t *paths = json_object_get(job, "paths"), *row;
-    size_t i;
-
-    fputs("list,path,value,nodes\r\n", out);
-    for (size_t l = 0; l < sizeof(lists) / sizeof(lists[0]); l++) {
-        json_array_foreach (json_object_get(json_object_get(paths, lists[l]), "rows"), i, row) {
-            fprintf(out, "%s,", lists[l]);
-            put_text(cu_cli_text(row, "path"), out);
-            fprintf(out, ",%" PRIu64 ",%" PRIu64 "\r\n", cu_cli_number(row, "value"),
-                    cu_cli_number(row, "nodes"));
-        }
-    }
+    cu_jobtables_paths(out, job);
     return 0;
 }
 
 static const struct file {
     const char *name;
     int (*put)(const json_t *job, FILE *out);
-} files[] = {{"counters.csv", put_counters}, {"latency.csv", put_latency},
-             {"nodes.csv", put_nodes},       {"paths.csv", put_paths},
-             {"timeline.csv", put_timeline}, {"where.csv", put_where}};
+} files[] = {{"answers.csv", put_latency}, {"counters.csv", put_counters},
+             {"nodes.csv", put_nodes},     {"paths.csv", put_paths},
+             {"start.csv", put_timeline},  {"where.csv", put_where}};
 
 static int write_file(const json_t *job, const char *dir, const struct file *file,
                       struct cu_error *err)

@@ -7,10 +7,10 @@
 
 #include <jansson.h>
 
-/* Writes into the directory, which is made if it is not there: counters.csv, latency.csv,
- * nodes.csv, paths.csv, timeline.csv and where.csv; of what was not recorded at most the first
- * line. job: as report_job.h has it, its texts and values may be anything. 0, or -errno with
- * *err. */
+/* Writes into the directory, which is made if it is not there: for sim/plot answers.csv,
+ * start.csv and where.csv; counters.csv; and nodes.csv and paths.csv as a stop writes them; of what
+ * was not recorded at most the first line. job: as report_job.h has it, its texts and values may be
+ * anything. 0, or -errno with *err. */
 __attribute__((warn_unused_result)) int cu_report_csv(const json_t *job, const char *dir,
                                                       struct cu_error *err);
 

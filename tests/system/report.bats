@@ -132,12 +132,12 @@ EOF
     run -0 "$COPPER_BIN/copper" report --csv figures job.json
     [ "$output" = "" ] && [ ! -e copper-report.html ]
     plot=${BATS_TEST_DIRNAME}/../../sim/plot
-    "$plot" "answers" <figures/latency.csv >latency.svg
-    "$plot" --linear "start" <figures/timeline.csv >timeline.svg
+    "$plot" "answers" <figures/answers.csv >answers.svg
+    "$plot" --linear "start" <figures/start.csv >start.svg
     "$plot" --shares "where" <figures/where.csv >where.svg
     python3 - <<'EOF'
 import csv, json, xml.etree.ElementTree as tree
-for name, words in (("latency", ("microseconds", "percent", "parent")), ("timeline", ("seconds", "a second", "storage operations")),
+for name, words in (("answers", ("microseconds", "percent", "parent")), ("start", ("seconds", "a second", "storage operations")),
                     ("where", ("on the node: no such file", "objects"))):
     shown = [e.text for e in tree.parse(name + ".svg").iter() if e.text]
     assert all(w in shown or any(w in s for s in shown) for w in words), (name, shown)

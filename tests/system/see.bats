@@ -241,7 +241,21 @@ report() {
     echo "$stats" >"$BATS_TEST_TMPDIR/stats"
     run -0 stop
     [[ $output == *"copper: stopped on 4 nodes"* ]]
-    [[ $output == *"copper: report: $CLUSTER_DIR/home/log/copper-"*/summary.md* ]]
+    [[ $output == *"copper: report: $CLUSTER_DIR/home/log/copper-"*/report.html* ]]
+    if command -v chromium >/dev/null; then
+        "$BATS_TEST_DIRNAME/../report/look" "$CLUSTER_DIR"/home/log/copper-*/report.html >"$BATS_TEST_TMPDIR/seen"
+        python3 - "$BATS_TEST_TMPDIR" <<'EOF'
+import json, sys
+
+seen, stats = (json.load(open(sys.argv[1] + "/" + name)) for name in ("seen", "stats"))
+assert seen["console"] == [] and seen["ready"] == "yes" and seen["charts"] == 5
+for name in ("fuse_lookup", "fuse_read", "hit_parent", "hit_storage", "storage_stat", "storage_bytes", "kernel_bytes"):
+    assert seen["counters"][name] == stats["sum"][name], name
+assert "/tree/many" in seen["tables"]["Most requests"]["rows"][0][0]
+assert all("/many/f" in row[0] for row in seen["tables"]["Most bytes"]["rows"])
+assert seen["tables"]["Slowest: time that processes waited"]["rows"] and "Names that do not exist" in seen["tables"]
+EOF
+    fi
     [ -z "$(find "$CLUSTER_DIR/home/log" -name '*.profile.json')" ]
     [ "$(stat -c %a "$CLUSTER_DIR"/home/log/copper-*/job.json)" = 600 ]
     python3 - "$(report "$BATS_TEST_TMPDIR/stats")" "$tree" <<'EOF'

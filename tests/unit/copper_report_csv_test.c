@@ -78,14 +78,13 @@ static void figures_are_those_of_the_job(void **state)
               "[1,\"b,\\\"c\\\"\\n\",null]]},\"timeline\":{\"columns\":[\"width_ms\",\"begin_ms\","
               "\"requests\"],\"rows\":[[100,200,7]]},\"paths\":{\"by_bytes\":{\"rows\":[{\"path\":"
               "\"/a\",\"value\":3,\"nodes\":2}]}}}");
-    expect("counters", "counter,value\r\nhit_here,5\r\nhit_storage,2\r\n");
-    expect("latency", "answer,microseconds,percent\r\nhere,1,25\r\nhere,4,50\r\nhere,8,100\r\n");
-    expect("nodes", "rank,host,parents\r\n0,a,-1 2\r\n1,\"b,\"\"c\"\"\n\",\r\n");
-    expect("paths", "list,path,value,nodes\r\nby_bytes,/a,3,2\r\n");
-    expect("timeline", "series,seconds,a second\r\nrequests,0.250,70\r\n");
-    expect("where", "bar,part,objects\r\nobjects,on the node,5\r\n"
-                    "objects,on the node: no such file,0\r\nobjects,already on the way,0\r\n"
-                    "objects,from the parent,0\r\nobjects,from storage,2\r\n");
+    expect("counters", "counter,value\nhit_here,5\nhit_storage,2\n");
+    expect("answers", "answer,microseconds,percent\nhere,1,25\nhere,4,50\nhere,8,100\n");
+    expect("nodes", "\"rank\",\"host\",\"parents\"\n0,\"a\",-1 2\n1,\"b,\"\"c\"\"\n\",\n");
+    expect("start", "series,seconds,a second\nrequests,0.250,70\n");
+    expect("where", "bar,part,objects\nobjects,on the node,5\n"
+                    "objects,on the node: no such file,0\nobjects,already on the way,0\n"
+                    "objects,from the parent,0\nobjects,from storage,2\n");
 }
 
 static void a_job_may_have_anything_in_it(void **state)
@@ -115,7 +114,7 @@ static void a_place_that_cannot_be_written_is_told(void **state)
     (void)state;
     assert_int_equal(cu_report_csv(job, "/proc/none/x", &err), -ENOENT);
     assert_int_equal(cu_report_csv(job, "/dev/null", &err), -ENOTDIR);
-    assert_non_null(strstr(err.text, "/dev/null/counters.csv"));
+    assert_non_null(strstr(err.text, "/dev/null/answers.csv"));
     json_decref(job);
 }
 

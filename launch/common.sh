@@ -37,7 +37,10 @@ begin() {
     mode=$1
     how=$1
     run_dir=${COPPER_RUN_DIR:--}
-    files=$(mktemp -d "${TMPDIR:-/tmp}/copper-launch.XXXXXX") || exit 1
+    files=$(mktemp -d "${TMPDIR:-/tmp}/copper-launch.XXXXXX" 2>&1) || {
+        echo "- - $files"
+        exit 1
+    }
     shared=
     id=$(grep '^id ' "$COPPER_INPUT")
     trap 'rm -rf -- "$files"; [ -z "$shared" ] || rm -f -- "$shared"; job_is_over' EXIT
@@ -67,13 +70,18 @@ job_is_over() {
 }
 
 # share: for launchers that pass standard input to no command, or to one only. Sets input to a copy of it,
-# readable by this user only, in a directory that all nodes see. The copy is removed when all nodes have
+# readable by this user only, in a directory that all nodes see: $COPPER_SHARED, else the home directory. The copy is removed when all nodes have
 # read it.
 share() {
     input=-
     [ "$mode" = start ] || return 0
-    shared=$(mktemp "${COPPER_SHARED:-${HOME:-}}/.copper.XXXXXX") || exit 1
-    cat "$COPPER_INPUT" >"$shared" || exit 1
+    home=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}
+    dir=$(CDPATH='' cd -- "${COPPER_SHARED:-$home}" 2>/dev/null && pwd) || dir=${COPPER_SHARED:-$home}
+    shared=$(mktemp "$dir/.copper.XXXXXX" 2>/dev/null) && cat "$COPPER_INPUT" 2>/dev/null >"$shared" || {
+        echo "- - this launcher needs a directory that all nodes see: \"$dir\" cannot be written here;" \
+            "set COPPER_SHARED to another"
+        exit 1
+    }
     input=$shared
 }
 

@@ -17,6 +17,7 @@
 /* Names are gathered with repeats up to here, then compacted: linear in the size of a PBS file. */
 #define GATHER_MAX       ((size_t)2 * CU_HOSTS_MAX)
 #define RANGE_DIGITS_MAX 9
+#define BYTE_ORDER_MARK  "\xef\xbb\xbf"
 #define SHOWN            64 /* bytes of a word in an error */
 
 struct gather {
@@ -71,7 +72,10 @@ static int refuse(const struct gather *g, const char *why)
 
 static int compare_names(const void *a, const void *b)
 {
-    return cu_parse_natural_compare(*(char *const *)a, *(char *const *)b);
+    const char *p = *(char *const *)a, *q = *(char *const *)b;
+    int order = cu_parse_natural_compare(p, q);
+
+    return order != 0 ? order : strcmp(q, p); /* in small letters first */
 }
 
 static void sort_unique(struct cu_hosts *hosts)
@@ -82,7 +86,7 @@ static void sort_unique(struct cu_hosts *hosts)
         return;
     qsort(hosts->names, hosts->count, sizeof(*hosts->names), compare_names);
     for (size_t i = 1; i < hosts->count; i++) {
-        if (strcmp(hosts->names[kept], hosts->names[i]) == 0)
+        if (cu_parse_natural_compare(hosts->names[kept], hosts->names[i]) == 0)
             free(hosts->names[i]);
         else
             hosts->names[++kept] = hosts->names[i];
@@ -318,6 +322,11 @@ int cu_parse_hosts(const char *text, size_t size, struct cu_hosts *hosts, struct
     memset(hosts, 0, sizeof(*hosts));
     if (size > INT32_MAX)
         return cu_error_set(err, -EINVAL, "host list: over 2 GiB");
+    if (size >= strlen(BYTE_ORDER_MARK) &&
+        memcmp(text, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0) {
+        text += strlen(BYTE_ORDER_MARK); /* editors of other systems put it in front of UTF-8 */
+        size -= strlen(BYTE_ORDER_MARK);
+    }
     while (size > 0 && rc == 0) {
         const char *end = memchr(text, '\n', size);
         size_t line = end ? (size_t)(end - text) : size;

@@ -112,12 +112,12 @@ int cu_parse_natural_compare(const char *a, const char *b)
 
             if (order != 0)
                 return order;
-        } else if (*p != *q) {
-            return *p < *q ? -1 : 1;
+        } else if (tolower(*p) != tolower(*q)) {
+            return tolower(*p) < tolower(*q) ? -1 : 1;
         } else {
             p++;
             q++;
         }
     }
-    return strcmp(a, b); /* "n01" and "n1" are two names */
+    return strcasecmp(a, b); /* "n01" and "n1" are two names */
 }

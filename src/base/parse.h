@@ -13,7 +13,8 @@ __attribute__((warn_unused_result)) int cu_parse_size(const char *text, uint64_t
 /* Decimal number in [min, max]; -EINVAL or -ERANGE. No sign, space or trailing text. */
 __attribute__((warn_unused_result)) int cu_parse_u64(const char *text, uint64_t min, uint64_t max,
                                                      uint64_t *value);
-/* Order for names with numbers: "node2" before "node10"; ties by byte order. As qsort wants. */
+/* Order for names with numbers: "node2" before "node10"; ties by byte order. Case does not matter,
+ * as in names of hosts. As qsort wants. */
 int cu_parse_natural_compare(const char *a, const char *b);
 
 /* A list of host names: one per line or separated by commas or blanks; "#" starts a comment that

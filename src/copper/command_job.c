@@ -17,6 +17,7 @@
 #include "copper/relay.h"
 #include "copper/remote.h"
 #include "copper/shell_quote.h"
+#include "copper/shell_state.h"
 #include "copper/stop_mount.h"
 #include "host/limits.h"
 #include "host/rundir.h"
@@ -450,6 +451,7 @@ static int quote(int argc, char **argv)
 
 static int run(const struct cu_command *command, int argc, char **argv)
 {
+    cu_shell_state_settle();
     if (argc > 1 && strcmp(argv[1], "create") == 0)
         return create(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "launch") == 0)

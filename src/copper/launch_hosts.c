@@ -54,7 +54,7 @@ static int open_file(const char *text, struct cu_error *err)
     int fd = open(text, O_RDONLY | O_CLOEXEC | (is_path ? 0 : O_NONBLOCK));
     struct stat st = {0}, link = {0};
 
-    if (fd < 0 && (is_path || errno != ENOENT))
+    if (fd < 0 && (is_path || (errno != ENOENT && errno != ENAMETOOLONG)))
         return cu_error_set(err, -EINVAL,
                             "-H: \"%s\" cannot be read: %s; allowed is a host file or hosts with "
                             "commas",

@@ -155,9 +155,15 @@ static int name_run_dir(uid_t uid, char out[CU_PATH_MAX], struct cu_error *err)
 {
     int rc = cu_rundir_path(uid, out);
 
-    return rc == 0 ? 0
-                   : cu_error_set(err, rc, "COPPER_RUN_DIR: \"%.64s\" is not an absolute path",
-                                  getenv("COPPER_RUN_DIR"));
+    if (rc != 0)
+        return cu_error_set(err, rc, "COPPER_RUN_DIR: \"%.64s\" is not an absolute path",
+                            getenv("COPPER_RUN_DIR"));
+    if (strlen(out) > CU_RUNDIR_BYTES_MAX)
+        return cu_error_set(err, -ENAMETOOLONG,
+                            "COPPER_RUN_DIR: \"%.64s...\" has %zu bytes; allowed are %zu, as there "
+                            "are sockets in it",
+                            out, strlen(out), CU_RUNDIR_BYTES_MAX);
+    return 0;
 }
 
 int cu_rundir_find(uid_t uid, char out[CU_PATH_MAX], struct cu_error *err)

@@ -8,8 +8,12 @@
 #include "base/path.h"
 
 #include <sys/types.h>
+#include <sys/un.h>
 
 #define CU_RUNDIR_SELF ((uid_t)-1) /* the uid of this process */
+/* A longer one has no room for the names of sockets in it. */
+#define CU_RUNDIR_BYTES_MAX                                                                        \
+    (sizeof(((struct sockaddr_un *)0)->sun_path) - sizeof("/0123456789abcdef.sock"))
 
 /* The usual name of the user's run directory: $COPPER_RUN_DIR, else /tmp/copper-UID. 0, -EINVAL
  * when the variable is not an absolute path, -ENAMETOOLONG. */
@@ -19,7 +23,8 @@ __attribute__((warn_unused_result)) int cu_rundir_usual(uid_t uid, char out[CU_P
 __attribute__((warn_unused_result)) int cu_rundir_path(uid_t uid, char out[CU_PATH_MAX]);
 /* The same, and makes sure that it is there and safe: mode 0700, of uid, where no other user can
  * replace it (CU_TRUST_WAY). Creates it when it does not exist; refuses (-EPERM, err) a link, a
- * directory of another user, or one that others may access. */
+ * directory of another user, or one that others may access; -ENAMETOOLONG with err when it has more
+ * than CU_RUNDIR_BYTES_MAX bytes. */
 __attribute__((warn_unused_result)) int cu_rundir_make(uid_t uid, char out[CU_PATH_MAX],
                                                        struct cu_error *err);
 /* The same without making it: 0, too, when there is nothing of that name. */

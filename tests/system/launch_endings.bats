@@ -258,6 +258,46 @@ doctor_says() {
     [ ! -e "$CLUSTER_DIR/home/x" ]
 }
 
+# alice_runs TEXT: a shell of alice's; $1 and $2 of the text are launch and stop, $3 a directory that all nodes see.
+alice_runs() {
+    as_user alice login env COPPER_RSH="$CLUSTER_BIN/rsh" bash -c "$1" bash "$COPPER_BIN/launch_copper.sh" \
+        "$COPPER_BIN/stop_copper.sh" "$CLUSTER_DIR/home/alice"
+}
+
+# shellcheck disable=SC2016 # of the shell there
+@test "what the user's shell has set: umask, PATH, HOME, limits, a working directory that is gone, closed descriptors" {
+    local text
+    mkdir -p "$CLUSTER_DIR/home/alice"
+    chmod 777 "$CLUSTER_DIR/home/alice"
+    for text in 'umask 777' 'umask 000' 'PATH=' 'PATH="/a b:/nowhere"' 'unset PATH HOME USER LOGNAME' 'exec <&- 2>&-' \
+        'ulimit -f 4' 'export TMPDIR=/nowhere LC_ALL=no.where LANG=x SHELL=/nowhere' \
+        'd="$3/it'"'"'s (gone) ü"; mkdir "$d"; cd "$d"; rmdir "$d"' \
+        'export COPPER_INPUT_BY=file COPPER_SHARED=$3; umask 777' 'export COPPER_INPUT_BY=file; HOME=alice; cd "$3/.."'; do
+        run -0 alice_runs "$text"'; "$1" -H node1,node2 && "$2"'
+        echo "$text: $output"
+        [[ $output == *"copper: 2 nodes ready at /tmp/alice/copper in "*"copper: stopped on 2 nodes" ]]
+    done
+    # What cannot be is said in one line, and nothing is left.
+    run -1 alice_runs 'ulimit -f 0; "$1" -H node1,node2'
+    [[ $output == "copper: /tmp/copper-"*".job: File too large" ]]
+    run -1 alice_runs 'export COPPER_INPUT_BY=file HOME=/nowhere; "$1" -H node1,node2'
+    [[ ${lines[1]} == 'copper: this launcher needs a directory that all nodes see: "/nowhere" cannot be written here; set COPPER_SHARED to another' ]]
+    run -1 alice_runs 'export COPPER_RUN_DIR=/tmp/$(printf %090d 1); "$1" -H node1,node2'
+    [[ $output == 'copper: COPPER_RUN_DIR: "/tmp/'*'..." has 95 bytes; allowed are 85, as there are sockets in it' ]]
+}
+
+@test "host lists of other systems and hands: a byte order mark, CRLF, capitals, comments, repeats, the longest name" {
+    local list=$CLUSTER_DIR/home/hosts longest
+    printf '\xef\xbb\xbfnode1\r\n# all\r\n\r\n  NODE2 # the second\r\nnode1\r\nnode2\r\n' >"$list"
+    run -0 launch -H "$list"
+    [[ $output == "copper: 2 nodes ready"* ]]
+    run -0 stop
+    longest=$(printf '%061d.%061d.%061d.%061d.abcde' 1 2 3 4)
+    run -1 launch -H "node1,node2,$longest" -s 20
+    [[ $output == *"copper: $longest: no answer from rsh"* ]]
+    rm "$list"
+}
+
 @test "SIGQUIT, SIGXCPU and the like are an interruption; after SIGKILL the daemons end by themselves" {
     local signal
     mkfifo "$CLUSTER_DIR/home/begun"

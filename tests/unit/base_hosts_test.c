@@ -57,6 +57,9 @@ static void accepts(void **state)
         {"n[5],m[1-2]:8", "m1 m2 n5"},
         {"10.0.0.10 10.0.0.9", "10.0.0.9 10.0.0.10"},
         {"a_b-c.D", "a_b-c.D"},
+        {"\xef\xbb\xbfnode2\r\nNODE1\r\n\r\nnode1\r\n", "node1 node2"},
+        {"node1 Node2 node2 N10 n9", "n9 N10 node1 node2"},
+        {"\xef\xbb\xbf", ""},
         {"2001:db8::1", "2001:db8::1"},
         {"2001:DB8:0:0::0010,[2001:db8::2]:16 [::1]\r\n2001:db8::10 slots=4",
          "2001:db8::2 2001:db8::10 "

@@ -76,7 +76,9 @@ names=$(cat "$files/addresses") # who reads the lines knows the other names itse
 # batch script this happens, and the daemons would have no time to unmount. Without that process the step
 # gets SIGTERM at the end of the job, and has time to unmount.
 let_step_outlive() {
-    second=$(pgrep -P "$1" -x srun) && kill -9 "$second"
+    second=$(cat /proc/[0-9]*/stat 2>/dev/null |
+        awk -v parent="$1" '$2 == "(srun)" && $4 == parent { print $1; exit }')
+    [ -n "$second" ] && kill -9 "$second"
 }
 
 # step GROUP COMMAND...

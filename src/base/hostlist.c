@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A name continues a list when it differs from the one before it in one number only, at any
  * position ("x1000c0s3b0n0"). A range is extended only when its reader would expand it to exactly
- * this text, so that leading zeros are kept. */
+ * this text, so that leading zeros are kept.
+ *
+ * What comes out is gone through again, as long as it becomes shorter: "r1n[0-7]" and "r2n[0-7]"
+ * are "r[1-2]n[0-7]". The reader's last bracket runs fastest, so the order stays only when the new
+ * bracket is in front of the others. */
 #include "base/hostlist.h"
 
 #include <ctype.h>
@@ -27,7 +31,7 @@ static size_t digits(const char *text)
 /* The number in a that another one replaces in b; false when they differ otherwise. */
 static bool find_number(const char *a, const char *b, struct number *number)
 {
-    size_t at = 0, a_len, b_len;
+    size_t at = 0, a_len, b_len, front = strcspn(a, "[");
 
     while (a[at] != '\0' && a[at] == b[at])
         at++;
@@ -36,7 +40,7 @@ static bool find_number(const char *a, const char *b, struct number *number)
     a_len = digits(a + at);
     b_len = digits(b + at);
     *number = (struct number){.at = at, .len = a_len};
-    return a_len > 0 && b_len > 0 && a_len <= DIGITS_MAX && b_len <= DIGITS_MAX &&
+    return at < front && a_len > 0 && b_len > 0 && a_len <= DIGITS_MAX && b_len <= DIGITS_MAX &&
            strcmp(a + at + a_len, b + at + b_len) == 0;
 }
 
@@ -96,31 +100,62 @@ static char *put_group(char *to, char *const *names, size_t count, const struct 
     return put(to, suffix, strlen(suffix));
 }
 
-char *cu_hostlist_text(const struct cu_hosts *hosts, char separator)
+/* Puts together what goes together among the count words; they become words in to, and fewer. */
+static size_t put_all(char **words, size_t count, char *to)
 {
-    size_t size = 1, next;
-    char *text, *to;
+    size_t made = 0, next;
 
-    for (size_t i = 0; i < hosts->count; i++)
-        size += strlen(hosts->names[i]) + 2; /* with what is between; brackets are around two */
-    text = to = malloc(size);
-    if (!text)
-        return NULL;
-    for (size_t i = 0; i < hosts->count; i = next) {
-        const char *name = hosts->names[i];
+    for (size_t i = 0; i < count; i = next) {
+        const char *word = words[i];
+        char *start = to;
         struct number number;
 
         next = i + 1;
-        if (i > 0)
-            *to++ = separator;
-        if (next == hosts->count || !find_number(name, hosts->names[next], &number)) {
-            to = put(to, name, strlen(name));
-            continue;
+        if (next == count || !find_number(word, words[next], &number)) {
+            to = put(to, word, strlen(word));
+        } else {
+            while (next < count && belongs(words[next], word, &number))
+                next++;
+            to = put_group(to, words + i, next - i, &number);
         }
-        while (next < hosts->count && belongs(hosts->names[next], name, &number))
-            next++;
-        to = put_group(to, hosts->names + i, next - i, &number);
+        *to++ = '\0';
+        words[made++] = start;
     }
-    *to = '\0';
+    return made;
+}
+
+char *cu_hostlist_text(const struct cu_hosts *hosts, char separator)
+{
+    size_t size = 1, count = hosts->count, before;
+    char *text = NULL, *from, *to, *swap;
+    char **words = calloc(count + 1, sizeof(*words));
+
+    for (size_t i = 0; i < count; i++)
+        size += strlen(hosts->names[i]) + 2; /* with what is between; brackets are around two */
+    from = malloc(size);
+    to = malloc(size);
+    if (!words || !from || !to)
+        goto out;
+    if (count > 0)
+        memcpy(words, hosts->names, count * sizeof(*words));
+    do {
+        before = count;
+        count = put_all(words, count, to);
+        swap = from;
+        from = to;
+        to = swap;
+    } while (count < before);
+    text = swap = to;
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            *swap++ = separator;
+        swap = put(swap, words[i], strlen(words[i]));
+    }
+    *swap = '\0';
+    to = NULL;
+out:
+    free(words);
+    free(from);
+    free(to);
     return text;
 }

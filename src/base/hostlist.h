@@ -6,7 +6,8 @@
 #include "base/error.h"
 #include "base/parse.h"
 
-/* The names in their order, those that differ in one number together: "n[1-3,7]", with separator
+/* The names in their order, those that differ in numbers together: "r[1-12]n[0-3,7]", with
+ * separator
  * (',' or '\n') between what does not go together. New text, "" for no host; NULL when out of
  * memory. cu_parse_hosts reads it, and so do Slurm, Flux and clush. */
 char *cu_hostlist_text(const struct cu_hosts *hosts, char separator);

@@ -5,8 +5,8 @@
 
 /* For this process and all that it starts, before anything else: files that are made can be read by
  * their owner whatever the umask; a file-size limit (ulimit -f) is an error, not a signal; PATH has
- * the system's directories at its end; a working directory that was deleted is left for "/". Not for
- * commands that execute a program of the user's. */
+ * the system's directories at its end; a working directory that was deleted is left for "/". Not
+ * for commands that execute a program of the user's. */
 void cu_shell_state_settle(void);
 
 #endif

@@ -4,6 +4,7 @@
 #include "fuzz.h"
 
 #include "base/error.h"
+#include "base/hostlist.h"
 #include "base/parse.h"
 
 static char *join(const struct cu_hosts *hosts, size_t *size)
@@ -27,7 +28,7 @@ static char *join(const struct cu_hosts *hosts, size_t *size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char *text = fuzz_copy(data, size), *joined;
+    char *text = fuzz_copy(data, size), *joined, *compact;
     struct cu_hosts hosts, again;
     struct cu_error err = {""};
     size_t joined_size;
@@ -48,7 +49,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < hosts.count; i++)
         FUZZ_CHECK(strcmp(hosts.names[i], again.names[i]) == 0);
     cu_parse_hosts_free(&again);
+    compact = cu_hostlist_text(&hosts, '\n');
+    FUZZ_CHECK(compact && strlen(compact) <= joined_size + 1);
+    FUZZ_CHECK(cu_parse_hosts(compact, strlen(compact), &again, &err) == 0);
+    FUZZ_CHECK(again.count == hosts.count);
+    for (size_t i = 0; i < hosts.count; i++)
+        FUZZ_CHECK(strcmp(hosts.names[i], again.names[i]) == 0);
+    cu_parse_hosts_free(&again);
     cu_parse_hosts_free(&hosts);
+    free(compact);
     free(joined);
     free(text);
     return 0;

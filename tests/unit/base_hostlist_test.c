@@ -31,6 +31,13 @@ static void is_short_and_reads_back(void **state)
         {"n1-ib0 n2-ib0", "n[1-2]-ib0"},
         {"10.0.0.9 10.0.0.10", "10.0.0.[9-10]"},
         {"n0123456789 n0123456790", "n0123456789,n0123456790"},
+        {"r1i0n0 r1i0n1 r2i0n0 r2i0n1", "r[1-2]i0n[0-1]"},
+        {"r[1-12]i[0-3]n[0-7]", "r[1-12]i[0-3]n[0-7]"},
+        {"r[1-2]i[0-1]n[0-7] r3i0n[0-6]", "r[1-2]i[0-1]n[0-7],r3i0n[0-6]"},
+        {"x1000c[0-7]s[0-7]b[0-1]n0 x1001c[0-7]s[0-7]b[0-1]n0", "x[1000-1001]c[0-7]s[0-7]b[0-1]n0"},
+        {"r1n[0-3] r2n[0-3] r4n[0-3] r5n[0-2]", "r[1-2,4]n[0-3],r5n[0-2]"},
+        {"r[08-11]n[098-101]", "r[08-11]n[098-101]"},
+        {"a1b1 a1b2 a2b1 a2b3", "a1b[1-2],a2b[1,3]"},
         {"n a", "n,a"},
         {"n n1", "n,n1"},
     };
@@ -95,6 +102,26 @@ static void ten_thousand_names_are_a_line(void **state)
     cu_parse_hosts_free(&hosts);
 }
 
+/* The last number is the same in each pair, so a bracket around the first one would change the
+ * order. */
+static void an_order_that_brackets_do_not_have_stays(void **state)
+{
+    char *names[] = {"r1n1", "r2n1", "r1n2", "r2n2", "r1n2"};
+    struct cu_hosts hosts = {.names = names, .count = 5}, back = {0};
+    char *text = cu_hostlist_text(&hosts, '\n'), *word, *save = NULL;
+
+    (void)state;
+    assert_string_equal(text, "r[1-2]n1\nr[1-2,1]n2");
+    back.names = calloc(5, sizeof(*back.names));
+    for (word = strtok_r(text, "\n", &save); word; word = strtok_r(NULL, "\n", &save))
+        assert_int_equal(cu_hostlist_append(&back, 5, word, strlen(word)), 0);
+    assert_int_equal(back.count, 5);
+    for (size_t i = 0; i < 5; i++)
+        assert_string_equal(back.names[i], names[i]);
+    cu_parse_hosts_free(&back);
+    free(text);
+}
+
 static void refuses_more_than_there_is_room_for(void **state)
 {
     static const char *const words[] = {"n[1-4]", "n[1-999999999]", "n[", "n[]", "-n", "", "a b"};
@@ -136,6 +163,7 @@ int main(void)
         cmocka_unit_test(is_short_and_reads_back),
         cmocka_unit_test(keeps_order_and_repeats),
         cmocka_unit_test(ten_thousand_names_are_a_line),
+        cmocka_unit_test(an_order_that_brackets_do_not_have_stays),
         cmocka_unit_test(refuses_more_than_there_is_room_for),
         cmocka_unit_test(every_allocation_may_fail),
     };

@@ -71,6 +71,34 @@ names() {
     [ "$output" = "stage stats status" ]
 }
 
+# rpm_root COMMAND...: rpm in a root of its own; without the words with which Debian's warns.
+rpm_root() {
+    rpm --root "$work/rpm" --dbpath /var/lib/rpm "$@" 2>&1 | grep -v -e 'RPM should not be used' -e 'assuming you know' || true
+}
+
+@test "the .rpm in an empty root: installed, verified, launched from there, erased, nothing left; no scripts, all of root" {
+    local to=$work/rpm
+    mkdir "$to"
+    [ -z "$(rpm -qp --scripts --triggers "${rpm[0]}")" ]
+    run -0 rpm -qp --queryformat '[%{FILEUSERNAME} %{FILEGROUPNAME} %{FILEMODES:perms}\n]' "${rpm[0]}"
+    run -1 grep -vE '^root root (l|[-d]rw[-x]r-[-x]r-[-x]$)' <<<"$output"
+    # --nodeps: RHEL's names of packages are unknown here.
+    [ -z "$(rpm_root -i --nodeps "${rpm[0]}")" ]
+    [ -z "$(rpm_root -V --nodeps copper)" ]
+    run -0 env COPPER_RUN_DIR="$work/run" COPPER_MOUNT="$to/srv" sh -ec 'PATH="$1/usr/bin:$PATH"
+        trap stop_copper.sh EXIT
+        mkdir -p "$COPPER_MOUNT"
+        launch_copper.sh
+        cat "$COPPER_MOUNT/etc/hostname"' sh "$to"
+    echo "$output"
+    [[ ${lines[0]} == "copper: 1 node ready at $to/srv in "* ]]
+    [ "${lines[1]}" = "$(cat /etc/hostname)" ]
+    [ "${lines[-1]}" = "copper: stopped on 1 node" ]
+    [ -z "$(rpm_root -e --nodeps copper)" ]
+    run find "$to" ! -type d ! -path "$to/var/lib/rpm/*"
+    [ -z "$output" ]
+}
+
 # debian_of_mirror ROOT PACKAGE,...: the least system, and the packages.
 debian_of_mirror() {
     local site proxy=

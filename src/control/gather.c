@@ -98,8 +98,9 @@ static void own_latency(const struct cu_commands *commands, struct cu_task *task
     bool wanted = task->op == CU_OP_STOP ? commands->config.job->profile
                                          : json_is_true(json_object_get(task->request, "latency"));
 
-    if (wanted && commands->config.latency)
-        task->latency = malloc(sizeof(*task->latency)); /* NULL: the answer is without */
+    if (!wanted || !commands->config.latency)
+        return;
+    task->latency = malloc(sizeof(*task->latency)); /* NULL: the answer is without */
     if (task->latency)
         *task->latency = *commands->config.latency;
 }

@@ -289,7 +289,8 @@ static void a_hole_is_not_fetched(void **state)
         if (i == 30)
             objects = node_counter(&node, CU_COUNT_cached_objects);
     }
-    assert_true(fetched() < 64 * CHUNK);
+    /* Of 1,200 chunks: those of read-ahead that were on their way at each hole. */
+    assert_true(fetched() < 300 * CHUNK);
     assert_int_equal(node_counter(&node, CU_COUNT_storage_holes), 1);
     /* further holes are no further objects */
     assert_true(node_counter(&node, CU_COUNT_cached_objects) <= objects + 4);

@@ -77,11 +77,11 @@ share() {
     [ "$mode" = start ] || return 0
     home=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}
     dir=$(CDPATH='' cd -- "${COPPER_SHARED:-$home}" 2>/dev/null && pwd) || dir=${COPPER_SHARED:-$home}
-    shared=$(mktemp "$dir/.copper.XXXXXX" 2>/dev/null) && cat "$COPPER_INPUT" 2>/dev/null >"$shared" || {
+    if ! { shared=$(mktemp "$dir/.copper.XXXXXX" 2>/dev/null) && cat "$COPPER_INPUT" 2>/dev/null >"$shared"; }; then
         echo "- - this launcher needs a directory that all nodes see: \"$dir\" cannot be written here;" \
             "set COPPER_SHARED to another"
         exit 1
-    }
+    fi
     input=$shared
 }
 

@@ -288,7 +288,8 @@ END
     cat "$work/log"
     [ "$(grep -c '^--once: ' "$work/log")" = 3 ]
     [ "$(grep -c '^epilogue alice: ' "$work/log")" -ge 3 ]
-    run ! grep -vE "(--once|epilogue alice): $who $who |^epilogue root: 0 0 " "$work/log"
+    [ "$(grep -c '^job past: ' "$work/log")" -ge 3 ]
+    run ! grep -vE "(--once|job past|epilogue alice): $who $who |^epilogue root: 0 0 " "$work/log"
 }
 
 @test "cancelled while it runs, and while it launches: nothing stays" {

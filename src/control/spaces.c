@@ -32,9 +32,12 @@ struct conn {
     unsigned open;                 /* handles that libuv has not closed yet */
 };
 
+#define PAUSE_MS 100 /* until the next attempt when nobody can be accepted */
+
 struct cu_spaces {
     uv_loop_t *loop;
     uv_poll_t poll;
+    uv_timer_t pause;
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
     int fd; /* that listens; -1: no more */
     int store[2];
@@ -313,6 +316,15 @@ static bool is_allowed(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && cred.uid == geteuid();
 }
 
+static void on_connection(uv_poll_t *poll, int status, int events);
+
+static void on_pause_over(uv_timer_t *timer)
+{
+    struct cu_spaces *s = timer->data;
+
+    (void)uv_poll_start(&s->poll, UV_READABLE, on_connection);
+}
+
 static void on_connection(uv_poll_t *poll, int status, int events)
 {
     struct cu_spaces *s = poll->data;
@@ -321,8 +333,14 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 
     (void)status;
     (void)events;
-    if (fd < 0)
+    if (fd < 0) {
+        /* Who waits would wake the loop at once, again and again, as long as there is no descriptor
+         * for him. */
+        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED &&
+            uv_timer_start(&s->pause, on_pause_over, PAUSE_MS, 0) == 0)
+            uv_poll_stop(&s->poll);
         return;
+    }
     conn = is_allowed(fd) ? calloc(1, sizeof(*conn)) : NULL;
     if (!conn || uv_poll_init(s->loop, &conn->poll, fd) != 0) {
         free(conn);
@@ -387,8 +405,9 @@ struct cu_spaces *cu_spaces_create(uv_loop_t *loop, const char *path, const int 
         cu_error_set(err, rc, "socket %s: %s", path, strerror(-rc));
         return NULL;
     }
-    s->poll.data = s;
-    s->handles = 1;
+    (void)uv_timer_init(s->loop, &s->pause);
+    s->poll.data = s->pause.data = s;
+    s->handles = 2;
     load(s);
     (void)uv_poll_start(&s->poll, UV_READABLE, on_connection);
     return s;
@@ -409,6 +428,7 @@ void cu_spaces_unlisten(struct cu_spaces *s)
     if (s->conn)
         end_conn(s);
     uv_close((uv_handle_t *)&s->poll, on_closed);
+    uv_close((uv_handle_t *)&s->pause, on_closed);
     close(fd);
     unlink(s->path);
     while (s->count > 0)

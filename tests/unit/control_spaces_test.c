@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -270,6 +271,55 @@ static void test_bounded(void **state)
     }
 }
 
+static void on_over(uv_timer_t *timer)
+{
+    *(bool *)timer->data = true;
+}
+
+static void on_turn(uv_prepare_t *turn)
+{
+    ++*(unsigned *)turn->data;
+}
+
+static void on_nothing(uv_handle_t *handle)
+{
+    (void)handle;
+}
+
+/* Who cannot be accepted for want of descriptors waits; the loop does not spin meanwhile. */
+static void test_no_descriptor(void **state)
+{
+    struct rlimit limit, none;
+    unsigned turns = 0;
+    uv_prepare_t turn;
+    uv_timer_t timer;
+    bool over = false;
+    int fd;
+
+    (void)state;
+    fd = connect_to();
+    say(fd, CU_SPACES_ASK, 1, 0, -1);
+    uv_timer_init(&t.loop, &timer);
+    uv_prepare_init(&t.loop, &turn);
+    timer.data = &over;
+    turn.data = &turns;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = limit;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    uv_prepare_start(&turn, on_turn);
+    uv_timer_start(&timer, on_over, 500, 0);
+    while (!over)
+        uv_run(&t.loop, UV_RUN_ONCE);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_true(turns < 100);
+    uv_close((uv_handle_t *)&timer, on_nothing);
+    uv_close((uv_handle_t *)&turn, on_nothing);
+    assert_int_equal(hear(fd, NULL), CU_SPACES_MAKE);
+    close(fd);
+}
+
+
 static void test_users(void **state)
 {
     long pids[2] = {0, 0};
@@ -300,6 +350,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_garbage, setup, teardown),
         cmocka_unit_test_setup_teardown(test_taken_over, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_descriptor, setup, teardown),
         cmocka_unit_test_setup_teardown(test_users, setup, teardown),
     };
 

@@ -16,14 +16,17 @@ readable() {
     [ -r "$2" ] || fail "$1" "\"$2\" cannot be read"
 }
 
-# without_batch_line FILE: LSF's list begins with the host of the batch script when that is not a compute
-# host: then it is listed once, and the others once per slot.
+# lsf_hosts: of standard input, a line a slot. LSF's list begins with the host of the batch script, once, also
+# where that is no compute host. That is so where jobs start with jsrun; elsewhere its name tells, when no other
+# host has such a name.
 lsf_hosts() {
-    awk 'NF { n++; line[n] = $1; seen[$1]++ }
-        END { most = 0
-            for (host in seen) if (seen[host] > most) most = seen[host]
-            first = n > 1 && seen[line[1]] == 1 && (most > 1 || line[1] ~ /^(batch|login|launch)/) ? 2 : 1
-            for (i = first; i <= n; i++) print line[i] }' "$1"
+    apart=no
+    ! command -v jsrun >/dev/null || apart=yes
+    awk -v apart=$apart 'function is_front(name) { return name ~ /^(batch|login|launch)/ }
+        NF { n++; line[n] = $1; seen[$1]++; others += n > 1 && !is_front($1) }
+        END { front = is_front(line[1]) && others == n - 1
+            first = n > 1 && seen[line[1]] == 1 && (apart == "yes" || front) ? 2 : 1
+            for (i = first; i <= n; i++) print line[i] }'
 }
 
 # slurm_hosts: the nodes of all components of the job. Where their names lead nowhere, their addresses,
@@ -67,13 +70,13 @@ elif [ -n "${FLUX_JOB_ID:-}${FLUX_URI:-}" ]; then
 elif [ -n "${LSB_JOBID:-}" ]; then
     if [ -n "${LSB_DJOB_HOSTFILE:-}" ]; then
         readable LSB_DJOB_HOSTFILE "$LSB_DJOB_HOSTFILE"
-        lsf_hosts "$LSB_DJOB_HOSTFILE"
+        lsf_hosts <"$LSB_DJOB_HOSTFILE"
     elif [ -n "${LSB_MCPU_HOSTS:-}" ]; then # "host slots host slots"
         # shellcheck disable=SC2086 # words
-        printf '%s\n' $LSB_MCPU_HOSTS | awk 'NR % 2'
+        printf '%s\n' $LSB_MCPU_HOSTS | awk 'NR % 2 { host = $1; next } { print host } $1 > 1 { print host }' | lsf_hosts
     elif [ -n "${LSB_HOSTS:-}" ]; then
         # shellcheck disable=SC2086 # words
-        printf '%s\n' $LSB_HOSTS
+        printf '%s\n' $LSB_HOSTS | lsf_hosts
     else
         fail LSB_DJOB_HOSTFILE "is not set, though LSB_JOBID is: use -H"
     fi

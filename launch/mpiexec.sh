@@ -44,18 +44,18 @@ pals)
     for name in $(env | sed -n 's/^\(PALS_[A-Z_]*\)=.*/\1/p'); do unset "$name"; done
     export PALS_CPU_BIND=none PALS_PMI=none PALS_TRANSFER=false PALS_ABORT_ON_FAILURE=false \
         PALS_LABEL=false PALS_LINE_BUFFER=true
-    options="--hostfile $hosts -n $count --ppn 1"
+    list=--hostfile options="-n $count --ppn 1"
     # Daemons need no VNI, of which a node has few.
     ! "$mpiexec" --help 2>&1 </dev/null | grep -q -e --no-vni || options="--no-vni $options"
     stays
     ;;
 hydra)
     unset HYDRA_HOST_FILE HYDRA_PROXY_RETRY_COUNT MPIEXEC_PREFIX_DEFAULT HYDRA_PREPEND_RANK
-    options="-f $hosts -n $count -ppn 1 -bind-to none -disable-auto-cleanup"
+    list=-f options="-n $count -ppn 1 -bind-to none -disable-auto-cleanup"
     [ "$how" != stay ] || stays
     ;;
 esac
 share
 # shellcheck disable=SC2086 # options are words
-"$mpiexec" $options sh -c "$on_node" "$how" "$input" "$run_dir" "$@" </dev/null 2>&1 >&3 3>&- |
+"$mpiexec" "$list" "$hosts" $options sh -c "$on_node" "$how" "$input" "$run_dir" "$@" </dev/null 2>&1 >&3 3>&- |
     report '\(\[mpiexec\|\[proxy\|mpiexec\|ssh\)'

@@ -245,6 +245,14 @@ static bool is_root(void *context)
     return cu_core_parent(daemon->core, 0) == daemon->config.rank;
 }
 
+static bool is_joined(void *context, uint32_t rank)
+{
+    const struct cu_daemon *daemon = context;
+    const uint8_t *bits;
+
+    return cu_core_ready(daemon->core, &bits) > 0 && bits && bits[rank / 8] >> rank % 8 & 1;
+}
+
 /* A scheduler that does not track the daemons leaves them running when it ends the job. */
 static void watch_lease(struct cu_daemon *daemon)
 {
@@ -257,6 +265,7 @@ static void watch_lease(struct cu_daemon *daemon)
         .tick_ms = tick ? (uint32_t)strtoul(tick, NULL, 10) : 0,
         .context = daemon,
         .is_root = is_root,
+        .is_joined = is_joined,
         .over = on_over,
     };
 

@@ -24,6 +24,7 @@
 struct cu_lease {
     struct cu_lease_config config;
     const char *host; /* borrowed, of the job */
+    uint32_t rank;    /* its */
     uv_poll_t session;
     uv_timer_t timer;
     uv_getaddrinfo_t resolve;
@@ -33,7 +34,7 @@ struct cu_lease {
     int sockets[CU_ADDRESSES_MAX]; /* of the last question */
     unsigned socket_count;
     bool heard;      /* there was an answer */
-    unsigned tries;  /* before the first one */
+    unsigned tries;  /* before the first one, name lookups included */
     unsigned silent; /* questions of this root since the last answer */
 };
 
@@ -111,15 +112,53 @@ static void ask(struct cu_lease *lease)
     }
 }
 
+static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
+{
+    struct cu_lease *lease = request->data;
+    unsigned near;
+
+    lease->resolving = false;
+    if (status == 0)
+        cu_addresses_add_list(&lease->addresses, found);
+    uv_freeaddrinfo(found);
+    if (lease->stopped) {
+        release(lease);
+        return;
+    }
+    (void)cu_network_take(lease->config.network, true, &lease->addresses, &near);
+}
+
+static void watch_host(struct cu_lease *lease)
+{
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM};
+    char name[CU_NETNAME_MAX], port[8];
+
+    snprintf(port, sizeof(port), "%u", lease->config.job->port);
+    if (cu_network_name(lease->config.network, lease->host, name) == 0 &&
+        uv_getaddrinfo(lease->config.loop, &lease->resolve, on_resolved, name, port, &hints) == 0)
+        lease->resolving = true;
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct cu_lease *lease = timer->data;
     bool asked = lease->socket_count > 0, answered = take_answer(lease);
 
+    if (lease->resolving)
+        return;
+    if (lease->addresses.count == 0) {
+        if (lease->tries++ < FIRST_TRIES)
+            watch_host(lease);
+        else
+            uv_timer_stop(timer);
+        return;
+    }
     if (answered) {
         cu_log_debug("%s, the host of the job's session, answers", lease->host);
         lease->heard = true;
         lease->silent = 0;
+    } else if (lease->config.is_joined(lease->config.context, lease->rank)) {
+        lease->silent = 0; /* its daemon is in the trees: only the answers are lost */
     } else if (asked && lease->heard) {
         lease->silent++;
     }
@@ -137,39 +176,6 @@ static void on_tick(uv_timer_t *timer)
         ask(lease);
     else
         uv_timer_stop(timer);
-}
-
-static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
-{
-    struct cu_lease *lease = request->data;
-    unsigned near;
-
-    lease->resolving = false;
-    if (status == 0)
-        cu_addresses_add_list(&lease->addresses, found);
-    uv_freeaddrinfo(found);
-    if (lease->stopped) {
-        release(lease);
-        return;
-    }
-    (void)cu_network_take(lease->config.network, true, &lease->addresses, &near);
-    /* One after the other: the kernel bounds how many answers it gives in a second. */
-    if (lease->addresses.count > 0)
-        uv_timer_start(&lease->timer, on_tick,
-                       (uint64_t)lease->config.tick_ms * lease->config.rank /
-                           lease->config.job->hosts.count,
-                       lease->config.tick_ms);
-}
-
-static void watch_host(struct cu_lease *lease)
-{
-    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM};
-    char name[CU_NETNAME_MAX], port[8];
-
-    snprintf(port, sizeof(port), "%u", lease->config.job->port);
-    if (cu_network_name(lease->config.network, lease->host, name) == 0 &&
-        uv_getaddrinfo(lease->config.loop, &lease->resolve, on_resolved, name, port, &hints) == 0)
-        lease->resolving = true;
 }
 
 static void watch_session(struct cu_lease *lease, int fd)
@@ -217,8 +223,13 @@ struct cu_lease *cu_lease_start(const struct cu_lease_config *config)
     } else if (fd == -ESRCH) {
         uv_timer_start(&lease->timer, on_session_gone, 0, 0);
     } else {
+        lease->rank = (uint32_t)rank;
         lease->host = config->job->hosts.names[rank];
         watch_host(lease);
+        /* One after the other: the kernel bounds how many answers it gives in a second. */
+        uv_timer_start(&lease->timer, on_tick,
+                       (uint64_t)lease->config.tick_ms * config->rank / config->job->hosts.count,
+                       lease->config.tick_ms);
     }
     return lease;
 }

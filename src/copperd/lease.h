@@ -2,7 +2,7 @@
 /* The end of a job whose daemons no scheduler ends (proto/job.h: lease). Two signs of it:
  * - the session of the launch has ended, on the node where it was;
  * - that node is dead: for ten minutes it has not answered a root, that is a node without a parent.
- *   Only a node that has answered before can become silent.
+ *   Only a node that has answered before can become silent, and none whose daemon is in the tree.
  * On the loop thread. */
 #ifndef CU_COPPERD_LEASE_H
 #define CU_COPPERD_LEASE_H
@@ -27,6 +27,8 @@ struct cu_lease_config {
     uint32_t tick_ms;                 /* 0: CU_LEASE_TICK_MS */
     void *context;
     bool (*is_root)(void *context);
+    /* Is the daemon of that rank connected to this one, through others or not? */
+    bool (*is_joined)(void *context, uint32_t rank);
     void (*over)(void *context); /* called at most once, never from inside of cu_lease_start */
 };
 

@@ -47,8 +47,19 @@ refused() {
     [ "$(hosts LSB_JOBID=1 LSB_DJOB_HOSTFILE="$list" | uniq | xargs)" = "n1 n2" ]
     printf 'n1\nn2\n' >"$list"
     [ "$(hosts LSB_JOBID=1 LSB_DJOB_HOSTFILE="$list" | xargs)" = "n1 n2" ]
-    [ "$(hosts LSB_JOBID=1 LSB_MCPU_HOSTS='n1 42 n2 42 ' | xargs)" = "n1 n2" ]
+    [ "$(hosts LSB_JOBID=1 LSB_MCPU_HOSTS='n1 42 n2 42 ' | uniq | xargs)" = "n1 n2" ]
+    [ "$(hosts LSB_JOBID=1 LSB_MCPU_HOSTS='batch3 1 n1 42 n2 42 ' | uniq | xargs)" = "n1 n2" ]
     [ "$(hosts LSB_JOBID=1 LSB_HOSTS='n1 n1 n2' | xargs)" = "n1 n1 n2" ]
+    # A compute host with fewer slots than the others, or with such a name, is one all the same.
+    printf 'n1\nn2\nn2\n' >"$list"
+    [ "$(hosts LSB_JOBID=1 LSB_DJOB_HOSTFILE="$list" | uniq | xargs)" = "n1 n2" ]
+    [ "$(hosts LSB_JOBID=1 LSB_MCPU_HOSTS='n1 1 n2 2' | uniq | xargs)" = "n1 n2" ]
+    [ "$(hosts LSB_JOBID=1 LSB_MCPU_HOSTS='batch1 1 batch2 42' | uniq | xargs)" = "batch1 batch2" ]
+    # Where jobs start with jsrun, the script's host is no compute host, whatever its name.
+    stub jsrun </dev/null
+    [ "$(hosts LSB_JOBID=1 LSB_DJOB_HOSTFILE="$list" | uniq | xargs)" = n2 ]
+    [ "$(hosts LSB_JOBID=1 LSB_MCPU_HOSTS='f1 1 n1 42 n2 42' | uniq | xargs)" = "n1 n2" ]
+    rm "$stubs/jsrun"
     printf 'n1.site.org 4 all.q@n1 UNDEFINED\nn2.site.org 4 all.q@n2 UNDEFINED\n' >"$list"
     [ "$(hosts JOB_ID=1 SGE_ROOT=/sge PE_HOSTFILE="$list" | xargs)" = "n1.site.org n2.site.org" ]
     # Flux: nodes of the instance, in Flux's brackets.
@@ -241,8 +252,8 @@ $node 0 answered 1 open BBBB" ]
     stub pals/1.8/bin/mpiexec <<END
 [ "\$1" != --help ] || { echo "  --no-vni  do not allocate a VNI"; exit; }
 [ "\$PALS_CPU_BIND \$PALS_ABORT_ON_FAILURE \${PALS_PPN:-unset}" = "none false unset" ] || exit 3
-[ "\$1 \$2 \$4 \$5 \$6 \$7" = "--no-vni --hostfile -n 3 --ppn 1" ] || exit 4
-hosts=\$(cat "\$3")
+[ "\$1 \$3 \$4 \$5 \$6 \$7" = "--hostfile --no-vni -n 3 --ppn 1" ] || exit 4
+hosts=\$(cat "\$2")
 shift 7
 for NODE in \$hosts; do
     export NODE
@@ -250,7 +261,8 @@ for NODE in \$hosts; do
 done
 wait
 END
-    start mpiexec PALS_PPN=12
+    mkdir "$BATS_TEST_TMPDIR/t m p"
+    start mpiexec PALS_PPN=12 TMPDIR="$BATS_TEST_TMPDIR/t m p"
     stayed
     answers mpiexec
     # In a PBS job it is chosen where it is PALS's; where it is not, ssh is.
@@ -302,6 +314,15 @@ END
     stayed
     grep -q "^exec -r 1,2,3 sh -c" "$BATS_TEST_TMPDIR/flux"
     answers flux FLUX_URI=local:///x
+    # A broker that is down takes nothing from the others: not from a launch that may go on without it, and not
+    # from what is asked or cleaned later.
+    sed -i -e 's/^all=.*/all="0:n0 1:n1 2:n2.site" status=0/' -e 's/^ *-r) ranks=/&/' -e 's/^exit 0$/[ "$ranks" != all ]/' "$stubs/flux"
+    : >"$BATS_TEST_TMPDIR/flux"
+    start flux FLUX_URI=local:///x COPPER_ALLOW_MISSING=1
+    [[ $'\n'$output$'\n' == *$'\nn1 - \n'* && $output == *"n3 1 not a node of this Flux instance"* ]]
+    grep -q "^exec -r 1,2 sh -c" "$BATS_TEST_TMPDIR/flux"
+    start flux FLUX_URI=local:///x
+    [ "$output" = "n3 1 not a node of this Flux instance" ]
 }
 
 @test "LSF: one blaunch, or jsrun where there is one; Grid Engine: qrsh -inherit to each host" {

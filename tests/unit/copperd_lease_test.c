@@ -36,7 +36,7 @@ struct world {
     int silent;           /* a socket on the port; -1: none, the host answers */
     unsigned asked, over; /* calls */
     unsigned asks_max;    /* the loop ends after so many */
-    bool root;
+    bool joined, root;
     unsigned silent_from, silent_to; /* between these questions the host is silent */
 };
 
@@ -64,6 +64,13 @@ static bool is_root(void *context)
     if (w->asked >= w->asks_max)
         uv_stop(&w->loop);
     return w->root;
+}
+
+static bool is_joined(void *context, uint32_t rank)
+{
+    const struct world *w = context;
+
+    return w->joined && rank == 0;
 }
 
 static void over(void *context)
@@ -112,6 +119,7 @@ static void build(struct world *w, const char *boot, long pid, int rank)
                                          .tick_ms = 2,
                                          .context = w,
                                          .is_root = is_root,
+                                         .is_joined = is_joined,
                                          .over = over};
 }
 
@@ -169,6 +177,22 @@ static void test_silent_for_a_while(void **state)
     w.silent_to = 3 + CU_LEASE_SILENT - 1;
     run(&w, 60);
     assert_int_equal(w.over, 0);
+    end(&w);
+}
+
+/* Answers may be lost on the way, or another program has the port; the tree knows better. */
+static void test_joined(void **state)
+{
+    struct world w;
+
+    (void)state;
+    build(&w, "elsewhere", 1, 0);
+    w.joined = true;
+    w.silent_from = 5;
+    w.silent_to = UINT32_MAX;
+    run(&w, 100);
+    assert_int_equal(w.over, 0);
+    assert_int_equal(w.asked, 100);
     end(&w);
 }
 
@@ -301,6 +325,7 @@ int main(void)
         cmocka_unit_test(test_silent),
         cmocka_unit_test(test_alive),
         cmocka_unit_test(test_silent_for_a_while),
+        cmocka_unit_test(test_joined),
         cmocka_unit_test(test_not_root),
         cmocka_unit_test(test_never_heard),
         cmocka_unit_test(test_nothing_to_watch),

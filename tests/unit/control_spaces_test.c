@@ -319,7 +319,6 @@ static void test_no_descriptor(void **state)
     close(fd);
 }
 
-
 static void test_users(void **state)
 {
     long pids[2] = {0, 0};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* syscall(2) for programs that are built with ThreadSanitizer.
+/* For programs that are built with ThreadSanitizer: syscall(2), and what it should not report.
  *
  * libuv closes descriptors by syscall(SYS_close, fd), which ThreadSanitizer does not see. It then
  * takes the next file of the same number, which a worker opens and closes, for the loop's socket,
@@ -13,6 +13,13 @@
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+/* ncurses' own handlers (of SIGTSTP) do not keep errno. */
+const char *__tsan_default_suppressions(void); // NOLINT(bugprone-reserved-identifier)
+const char *__tsan_default_suppressions(void)  // NOLINT(bugprone-reserved-identifier)
+{
+    return "signal:libncursesw\n";
+}
 
 typedef long syscall_fn(long number, ...);
 

@@ -278,8 +278,10 @@ alice_runs() {
         [[ $output == *"copper: 2 nodes ready at /tmp/alice/copper in "*"copper: stopped on 2 nodes" ]]
     done
     # What cannot be is said in one line, and nothing is left.
-    run -1 alice_runs 'ulimit -f 0; "$1" -H node1,node2'
-    [[ $output == "copper: /tmp/copper-"*".job: File too large" ]]
+    if [ -z "$(sanitizers)" ]; then # which write a file at each start
+        run -1 alice_runs 'ulimit -f 0; "$1" -H node1,node2'
+        [[ $output == "copper: /tmp/copper-"*".job: File too large" ]]
+    fi
     run -1 alice_runs 'export COPPER_INPUT_BY=file HOME=/nowhere; "$1" -H node1,node2'
     [[ ${lines[1]} == 'copper: this launcher needs a directory that all nodes see: "/nowhere" cannot be written here; set COPPER_SHARED to another' ]]
     run -1 alice_runs 'export COPPER_RUN_DIR=/tmp/$(printf %090d 1); "$1" -H node1,node2'

@@ -234,7 +234,9 @@ END
     [[ ${lines[-1]} == "copper: "*" $line"*"; -M "*"B would have avoided this" ]]
     [ "$(grep -c "$line" <<<"$output")" = 1 ]
     all_free
-    run -0 slurm srun -Q -N2 --copper="-M 1MB" sh -c "wc -c <\$COPPER_MOUNT$work/large"
+    # The line is made when the first task ends: all have read then.
+    run -0 slurm srun -Q -N2 --copper="-M 1MB" sh -c "wc -c <\$COPPER_MOUNT$work/large; : >$work/read.\$SLURM_PROCID
+        until [ -e $work/read.0 ] && [ -e $work/read.1 ]; do sleep 0.1; done"
     echo "$output"
     [ "$(grep -c "$line" <<<"$output")" = 1 ]
     all_free

@@ -2,89 +2,20 @@
 #include "copper/top_page.h"
 
 #include "copper/cli.h"
+#include "copper/top_text.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wchar.h>
 
 #define LINE_BYTES  (4u * CU_TOP_WIDTH_MAX + 1)
 #define NUMBER      11u /* cells of a column of numbers, with the blank before it */
 #define NAME_MIN    15u
 #define NAMED_HOSTS 8u /* in the line of those that are absent */
 
-/* --- text ------------------------------------------------------------------------------------- */
-
-/* The next character of text: its bytes and cells. One that is none, or of no width to speak of, is
- * a "?" of its first byte. */
-static size_t step(const char *text, unsigned *cells, bool *good)
-{
-    mbstate_t state = {0};
-    wchar_t wide;
-    size_t len = mbrtowc(&wide, text, strlen(text), &state);
-    int width = len == 0 || len > 8 ? -1 : wcwidth(wide);
-
-    *good = width >= 0;
-    *cells = *good ? (unsigned)width : 1;
-    return *good ? len : 1;
-}
-
-static unsigned cells_of(const char *text)
-{
-    unsigned sum = 0, cells;
-    bool good;
-
-    for (; *text != '\0'; sum += cells)
-        text += step(text, &cells, &good);
-    return sum;
-}
-
-/* Copies as much of text as fits; returns the cells it takes. */
-static unsigned copy(char *out, size_t size, const char *text, unsigned width)
-{
-    unsigned used = 0, cells;
-    size_t at = 0;
-    bool good;
-
-    while (*text != '\0') {
-        size_t len = step(text, &cells, &good);
-
-        if (used + cells > width || at + len + 1 > size)
-            break;
-        if (good)
-            memcpy(out + at, text, len);
-        else
-            out[at] = '?';
-        at += len;
-        text += len;
-        used += cells;
-    }
-    out[at] = '\0';
-    return used;
-}
-
-const char *cu_top_fit(const char *name, unsigned cells, bool tail, char *out, size_t size)
-{
-    unsigned all = cells_of(name), used, width;
-    size_t at = 0;
-    bool good;
-
-    if (tail && all > cells && cells > 3) {
-        while (*name != '\0' && all > cells - 3) {
-            name += step(name, &width, &good);
-            all -= width;
-        }
-        at = (size_t)snprintf(out, size, "...");
-    }
-    used = (unsigned)at + copy(out + at, size - at, name, cells - (unsigned)at);
-    at = strlen(out);
-    while (used++ < cells && at + 1 < size)
-        out[at++] = ' ';
-    out[at] = '\0';
-    return out;
-}
+/* --- the page --------------------------------------------------------------------------------- */
 
 void cu_top_page_add(struct cu_top_page *page, enum cu_screen_style style, const char *format, ...)
 {
@@ -96,7 +27,7 @@ void cu_top_page_add(struct cu_top_page *page, enum cu_screen_style style, const
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    (void)copy(line, sizeof(line), text, page->width > 0 ? page->width : CU_TOP_WIDTH_MAX);
+    (void)cu_top_copy(line, sizeof(line), text, page->width > 0 ? page->width : CU_TOP_WIDTH_MAX);
     if (page->count == page->room) {
         unsigned room = page->room > 0 ? 2 * page->room : 32;
         struct cu_screen_line *lines = realloc(page->lines, room * sizeof(*lines));
@@ -129,42 +60,6 @@ void cu_top_page_free(struct cu_top_page *page)
     free(page->lines);
     page->lines = NULL;
     page->room = 0;
-}
-
-/* --- numbers ---------------------------------------------------------------------------------- */
-
-const char *cu_top_rate(uint64_t thousandths, char out[32])
-{
-    double value = (double)thousandths / 1000;
-
-    if (thousandths == 0)
-        (void)snprintf(out, 32, "0");
-    else if (value < 9.95)
-        (void)snprintf(out, 32, "%.1f", value);
-    else if (value < 99999.5)
-        (void)snprintf(out, 32, "%.0f", value);
-    else if (value < 9.9995e6)
-        (void)snprintf(out, 32, "%.0fk", value / 1e3);
-    else if (value < 9.9995e9)
-        (void)snprintf(out, 32, "%.0fM", value / 1e6);
-    else
-        (void)snprintf(out, 32, "%.0fG", value / 1e9);
-    return out;
-}
-
-const char *cu_top_time(uint64_t us, char out[32])
-{
-    if (us == 0)
-        (void)snprintf(out, 32, "-"); /* nothing was answered */
-    else if (us < 1000)
-        (void)snprintf(out, 32, "%" PRIu64 " us", us);
-    else if (us < 9950)
-        (void)snprintf(out, 32, "%.1f ms", (double)us / 1e3);
-    else if (us < 999500)
-        (void)snprintf(out, 32, "%.0f ms", (double)us / 1e3);
-    else
-        (void)snprintf(out, 32, "%.1f s", (double)us / 1e6);
-    return out;
 }
 
 const char *cu_top_state_name(enum cu_top_state state)

@@ -30,13 +30,6 @@ void cu_top_page_free(struct cu_top_page *page);
 /* Adds a line, cut to the width. */
 __attribute__((format(printf, 3, 4))) void
 cu_top_page_add(struct cu_top_page *page, enum cu_screen_style style, const char *format, ...);
-/* "123", "1.5", "12.3k" a second, of thousandths. */
-const char *cu_top_rate(uint64_t thousandths, char out[32]);
-/* "12 us", "1.5 ms", "2.5 s"; "-" of nothing. */
-const char *cu_top_time(uint64_t us, char out[32]);
-/* name in exactly `cells` cells of the terminal, into out: cut at its end, or (tail) at its
- * beginning, filled up with blanks. */
-const char *cu_top_fit(const char *name, unsigned cells, bool tail, char *out, size_t size);
 const char *cu_top_state_name(enum cu_top_state state);
 enum cu_screen_style cu_top_state_style(enum cu_top_state state);
 /* The lines of the tree: those from `first` on, at most max. Returns how many there are in all. */

@@ -3,6 +3,7 @@
  * it. Nodes further down that are slow or absent are named below the last of their ancestors that
  * is shown. */
 #include "copper/top_page.h"
+#include "copper/top_text.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The pages of copper top, for terminals of several sizes and a job of 10,624 nodes. */
 #include "copper/top_page.h"
+#include "copper/top_text.h"
 
 #include <locale.h>
 #include <setjmp.h>

@@ -181,7 +181,7 @@ static int start_logic(struct cu_daemon *daemon, const struct cu_core_config *li
         return -EINVAL;
     daemon->stager = cu_daemon_stager(daemon, limits);
     daemon->readon = cu_daemon_readon(daemon, limits);
-    daemon->reads_on = !getenv("COPPER_NO_READ_ON"); /* for bench/import */
+    daemon->reads_on = !getenv("COPPER_NO_READ_ON"); /* for measurements */
     cu_driver_init(&daemon->driver, daemon->core, &cu_daemon_ports, daemon);
     config.core = daemon->core;
     config.hooks.context = daemon;

@@ -4,9 +4,12 @@
  * check whether the file that it locked still has that name. */
 #include "host/lock.h"
 
+#include "host/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -15,7 +18,10 @@
 #include <unistd.h>
 
 #define NOTE_MAX (CU_PATH_MAX + 256)
-#define MOUNT    "\nmount "
+/* From the lock to the holder's own note are a few system calls on a local file system. */
+#define NOTE_WAIT_MS  2000
+#define NOTE_PAUSE_MS 2
+#define MOUNT         "\nmount "
 
 static void read_note(int fd, struct cu_lock_seen *note)
 {
@@ -44,6 +50,31 @@ static int mark(int fd, off_t byte)
     return fcntl(fd, F_SETLK, &lock) == 0 ? 0 : -errno;
 }
 
+/* Is the note that of who holds the lock? The bytes are locked after it is written. The kernel does
+ * not report a process's own locks. */
+static bool is_told(int fd)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 2};
+    struct cu_lock_seen note;
+
+    if (fcntl(fd, F_GETLK, &lock) != 0 || lock.l_type != F_UNLCK)
+        return true;
+    read_note(fd, &note);
+    return note.pid == (long)getpid();
+}
+
+/* Between two looks at a lock whose holder has not told who it is. False when that takes too long:
+ * its holder was stopped, or killed with only an heir of the lock left. */
+static bool wait_for_note(int64_t *deadline_ms)
+{
+    if (*deadline_ms == 0)
+        *deadline_ms = cu_clock_ms() + NOTE_WAIT_MS;
+    if (cu_clock_left_ms(*deadline_ms) == 0)
+        return false;
+    (void)poll(NULL, 0, NOTE_PAUSE_MS);
+    return true;
+}
+
 /* 1: fd is locked and is what has this name; 0: look again; -errno. */
 static int try_lock(int fd, const char *path)
 {
@@ -62,6 +93,7 @@ int cu_lock_take(struct cu_lock *lock, const char *path, const char *mount, cons
                  uint32_t rank, struct cu_error *err)
 {
     struct cu_lock_seen note;
+    int64_t deadline_ms = 0;
     int rc = 0;
 
     *lock = (struct cu_lock){.fd = -1, .rank = rank};
@@ -79,6 +111,8 @@ int cu_lock_take(struct cu_lock *lock, const char *path, const char *mount, cons
             lock->fd = fd;
             break;
         }
+        if (rc == -EBUSY && !is_told(fd) && wait_for_note(&deadline_ms))
+            rc = 0;
         read_note(fd, &note);
         close(fd);
     }
@@ -97,9 +131,9 @@ int cu_lock_take(struct cu_lock *lock, const char *path, const char *mount, cons
         return cu_error_set(err, rc, "%s: %s", path, strerror(-rc));
     read_note(lock->fd, &note);
     lock->dirs_left = note.dirs;
-    rc = mark(lock->fd, CU_LOCK_SUPERVISOR);
+    rc = cu_lock_note(lock, note.dirs);
     if (rc == 0)
-        rc = cu_lock_note(lock, note.dirs);
+        rc = mark(lock->fd, CU_LOCK_SUPERVISOR);
     if (rc < 0) {
         cu_lock_release(lock);
         return cu_error_set(err, rc, "%s: %s", path, strerror(-rc));
@@ -155,6 +189,7 @@ void cu_lock_release(struct cu_lock *lock)
 
 bool cu_lock_is_held(const struct cu_lock_seen *seen)
 {
+    /* For a moment the lock is ours: who wants it then finds no holder that has told, and waits. */
     if (flock(seen->fd, LOCK_EX | LOCK_NB) != 0)
         return true;
     flock(seen->fd, LOCK_UN);
@@ -163,13 +198,22 @@ bool cu_lock_is_held(const struct cu_lock_seen *seen)
 
 void cu_lock_see(const char *path, struct cu_lock_seen *seen)
 {
-    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    int64_t deadline_ms = 0;
 
-    *seen = (struct cu_lock_seen){.fd = fd};
-    if (fd < 0)
-        return;
-    read_note(fd, seen);
-    seen->held = cu_lock_is_held(seen);
+    for (;;) {
+        int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+        bool told;
+
+        *seen = (struct cu_lock_seen){.fd = fd};
+        if (fd < 0)
+            return;
+        told = is_told(fd);
+        read_note(fd, seen);
+        seen->held = cu_lock_is_held(seen);
+        if (told == seen->held || !wait_for_note(&deadline_ms))
+            return;
+        close(fd);
+    }
 }
 
 void cu_lock_unsee(struct cu_lock_seen *seen)

@@ -18,6 +18,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -373,6 +375,95 @@ static void test_lock_of_killed(void **state)
     cu_lock_release(&lock);
 }
 
+/* A process has the lock, and writes who it is later, over the note of one that was killed. */
+static void test_lock_before_its_note(void **state)
+{
+    static const char stale[] = "pid 99999999\njob 77\ndirs 3\nstarts 1\nrank 1\nmount /tmp/x\n";
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+    struct cu_lock second;
+    struct cu_lock_seen seen;
+    struct cu_error err;
+    int up[2], down[2], status;
+    pid_t pid;
+    char byte, text[128];
+
+    (void)state;
+    for (int by = 0; by < 2; by++) {
+        assert_int_equal(pipe(up), 0);
+        assert_int_equal(pipe(down), 0);
+        pid = fork();
+        if (pid == 0) {
+            int fd = open(at("/lock"), O_RDWR | O_CREAT, 0600), len;
+
+            if (write(fd, stale, strlen(stale)) < 0 || flock(fd, LOCK_EX) != 0 ||
+                write(up[1], "", 1) != 1 || read(down[0], &byte, 1) != 1)
+                _exit(1);
+            poll(NULL, 0, 20); /* more likely than not the other looks at it now */
+            len = snprintf(text, sizeof(text),
+                           "pid %ld\njob ff\ndirs 0\nstarts 0\nrank 3\nmount /tmp/a/m\n",
+                           (long)getpid());
+            if (pwrite(fd, text, (size_t)len, 0) != len || ftruncate(fd, len) != 0 ||
+                fcntl(fd, F_SETLK, &lock) != 0)
+                _exit(1);
+            _exit(read(down[0], &byte, 1) == 1 ? 0 : 1);
+        }
+        assert_int_equal(read(up[0], &byte, 1), 1);
+        assert_int_equal(write(down[1], "", 1), 1);
+        if (by == 0) {
+            assert_int_equal(cu_lock_take(&second, at("/lock"), "/tmp/a/m", "ff", 4, &err), -EBUSY);
+            snprintf(text, sizeof(text), "as another of its hosts (pid %ld)", (long)pid);
+            assert_non_null(strstr(err.text, text));
+        } else {
+            cu_lock_see(at("/lock"), &seen);
+            assert_true(seen.held);
+            assert_int_equal(seen.pid, pid);
+            assert_string_equal(seen.job_id, "ff");
+            assert_string_equal(seen.mount, "/tmp/a/m");
+            cu_lock_unsee(&seen);
+        }
+        assert_int_equal(write(down[1], "", 1), 1);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        for (int i = 0; i < 2; i++) {
+            close(up[i]);
+            close(down[i]);
+        }
+    }
+}
+
+/* Who looks at a lock has it for a moment, and is no daemon. */
+static void test_lock_beside_lookers(void **state)
+{
+    static const char stale[] = "pid 99999999\njob 77\ndirs 3\nstarts 1\nrank 1\nmount /tmp/x\n";
+    struct cu_error err = {""};
+    int status;
+    pid_t pid;
+
+    (void)state;
+    pid = fork();
+    if (pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* when a check fails */
+        for (;;) {
+            struct cu_lock_seen seen;
+
+            cu_lock_see(at("/lock"), &seen);
+            cu_lock_unsee(&seen);
+        }
+    }
+    for (int i = 0; i < 200; i++) {
+        struct cu_lock lock;
+        int fd = open(at("/lock"), O_RDWR | O_CREAT, 0600);
+
+        assert_true(write(fd, stale, strlen(stale)) > 0);
+        close(fd);
+        if (cu_lock_take(&lock, at("/lock"), "/tmp/a/m", "ff", 4, &err) != 0)
+            fail_msg("%s", err.text);
+        cu_lock_release(&lock);
+    }
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
 static void test_lock_refuses_link(void **state)
 {
     struct cu_lock lock;
@@ -446,6 +537,8 @@ int main(void)
         TEST(test_lock),
         TEST(test_lock_tells_its_holders),
         TEST(test_lock_of_killed),
+        TEST(test_lock_before_its_note),
+        TEST(test_lock_beside_lookers),
         TEST(test_lock_refuses_link),
         TEST(test_detach),
     };

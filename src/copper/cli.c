@@ -25,6 +25,7 @@
 #define COUNT_MAX     1000000000u
 #define LONG          1000 /* added to an option's letter: the long option was given */
 #define HELP          (LONG + 256)
+#define WORD          1 /* what getopt(3) calls a word that is no option */
 
 static const struct known_option {
     char letter;
@@ -282,26 +283,37 @@ static int take_option(struct cu_cli_options *options, char letter, const char *
     }
 }
 
-int cu_cli_parse(const struct cu_command *command, int argc, char **argv,
-                 struct cu_cli_options *options)
+/* '-': words that are no options come one by one, in their order (getopt(3)). */
+static const char *short_options(const struct cu_command *command)
 {
-    int rc = 0;
-    struct option longs[KNOWN_COUNT + 2];
+    static const char *const texts[][2] = {
+        {"-:v:ho:", "+:v:ho:"}, {"-:v:hd:n:", "+:v:hd:n:"}, {"-:v:h", "+:v:h"}};
+    size_t which = strchr(command->options, 'O') ? 0 : strchr(command->options, 'D') ? 1 : 2;
 
-    memset(options, 0, sizeof(*options));
+    return texts[which][command->runs];
+}
+
+/* Takes the options into options and the operands to the end of argv. */
+static int take_words(const struct cu_command *command, int argc, char **argv,
+                      struct cu_cli_options *options)
+{
+    struct option longs[KNOWN_COUNT + 2];
+    int operands = 0;
+
     list_options(command, longs);
     opterr = 0;
     optind = 0; /* glibc: begin anew */
     for (;;) {
         const char *word = argv[optind == 0 && argc > 0 ? 1 : optind];
-        const char *shorts = strchr(command->options, 'O')   ? "+:v:ho:"
-                             : strchr(command->options, 'D') ? "+:v:hd:n:"
-                                                             : "+:v:h";
-        int c = getopt_long(argc, argv, shorts, longs, NULL);
+        int c = getopt_long(argc, argv, short_options(command), longs, NULL);
         int status;
 
         if (c == -1)
             break;
+        if (c == WORD) {
+            argv[++operands] = optarg; /* a word was read from there, or from one before */
+            continue;
+        }
         if (c == HELP || c == 'h') {
             cu_cli_help(command);
             return CU_EXIT_OK;
@@ -319,15 +331,28 @@ int cu_cli_parse(const struct cu_command *command, int argc, char **argv,
         if (status >= 0)
             return status;
     }
-    options->first = optind;
+    options->first = optind - operands;
+    memmove(&argv[options->first], &argv[1], (size_t)operands * sizeof(*argv));
+    return -1;
+}
+
+int cu_cli_parse(const struct cu_command *command, int argc, char **argv,
+                 struct cu_cli_options *options)
+{
+    int status, rc = 0;
+
+    memset(options, 0, sizeof(*options));
+    status = take_words(command, argc, argv, options);
+    if (status >= 0)
+        return status;
     if (!options->mount_given)
         rc = cu_rundir_default_mount(getuid(), options->mount);
     if (rc != 0)
         return cu_cli_fail(CU_EXIT_USAGE,
                            "COPPER_MOUNT: is not a mount directory; allowed is an absolute path");
-    if (optind < argc && !command->operands)
+    if (options->first < argc && !command->operands)
         return cu_cli_fail(CU_EXIT_USAGE, "%s: \"%s\" is too much: see copper %s --help",
-                           command->name, argv[optind], command->name);
+                           command->name, argv[options->first], command->name);
     return -1;
 }
 

@@ -28,7 +28,8 @@ struct cu_command {
     const char *details;  /* the rest of --help, lines with newlines; or "" */
     const char *options;  /* letters of enum below that it takes */
     bool hidden;          /* for the scripts, not in the list */
-    bool operands;        /* words may follow the options */
+    bool operands;        /* words may stand before, between and behind the options */
+    bool runs;            /* they are a command with options of its own: ours stand before it */
     int (*run)(const struct cu_command *command, int argc, char **argv);
 };
 
@@ -65,8 +66,8 @@ struct cu_cli_options {
     int first;                                   /* index of the first operand in argv */
 };
 
-/* Parses argv, refuses operands where the command takes none; -1 to go on, else the exit status
- * (help was printed, or an error). */
+/* Parses argv, whose order it changes: the operands are the last words then. Refuses operands where
+ * the command takes none. -1 to go on, else the exit status (help was printed, or an error). */
 int cu_cli_parse(const struct cu_command *command, int argc, char **argv,
                  struct cu_cli_options *options);
 /* Sends request to a daemon that knows the mount; takes the reference to request (NULL: out of

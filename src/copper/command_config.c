@@ -165,17 +165,32 @@ static int print(const struct cu_launch_options *options, const char *site, bool
     return status;
 }
 
+/* Takes --json out of the words, wherever it stands: it is no value of an option. */
+static bool take_json(int *argc, char **argv)
+{
+    int kept = 1;
+
+    for (int i = 1; i < *argc; i++)
+        if (strcmp(argv[i], "--json") != 0)
+            argv[kept++] = argv[i];
+    if (kept >= *argc)
+        return false;
+    *argc = kept;
+    argv[kept] = NULL;
+    return true;
+}
+
 static int run(const struct cu_command *command, int argc, char **argv)
 {
     struct cu_launch_options options;
     char site[CU_PATH_MAX];
     struct cu_error err;
-    bool as_json = argc > 1 && strcmp(argv[1], "--json") == 0;
+    bool as_json = take_json(&argc, argv);
     int rc = cu_launch_site_path(site), status;
 
     if (rc != 0)
         return cu_cli_fail(CU_EXIT_FAILED, "config: /proc/self/exe: %s", strerror(-rc));
-    rc = cu_launch_options(argc - as_json, argv + as_json, site, &options, &err);
+    rc = cu_launch_options(argc, argv, site, &options, &err);
     if (rc != 0)
         return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
     if (options.help) {
@@ -193,7 +208,7 @@ const struct cu_command cu_command_config = {
     .synopsis = "[--json] [LAUNCH OPTION...]",
     .summary = "Shows each setting of a launch, and where it comes from",
     .details =
-        "  --json         for programs; before the launch's options\n"
+        "  --json         for programs\n"
         "\nAn option goes before the environment, that before the site's file and the default.\n",
     .options = "",
     .run = run,

@@ -259,5 +259,6 @@ const struct cu_command cu_command_leaks = {
         "125 it cannot be watched; 126, 127 it cannot be run, is not there.\n",
     .options = "Ojd",
     .operands = true,
+    .runs = true,
     .run = run,
 };

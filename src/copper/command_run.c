@@ -323,5 +323,6 @@ const struct cu_command cu_command_run = {
         "paths cannot be served; 126, 127 COMMAND cannot be run, is not there.\n",
     .options = "voxrsVp",
     .operands = true,
+    .runs = true,
     .run = run,
 };

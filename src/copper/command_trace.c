@@ -164,28 +164,27 @@ static const struct {
     {"merge", 2, 1000, "the name of the recipe to write, and those to merge", merge},
 };
 
-/* The action first, then its options. */
+/* The action, then names. */
 static int run(const struct cu_command *command, int argc, char **argv)
 {
-    const char *name = argc > 1 && argv[1][0] != '-' ? argv[1] : "";
     size_t action = 0, count = sizeof(actions) / sizeof(actions[0]);
-    int skipped = name[0] != '\0', status, words;
     struct cu_cli_options options;
+    const char *name;
+    int status = cu_cli_parse(command, argc, argv, &options), words;
 
-    status = cu_cli_parse(command, argc - skipped, argv + skipped, &options);
     if (status >= 0)
         return status;
+    name = options.first < argc ? argv[options.first] : "";
     while (action < count && strcmp(actions[action].name, name) != 0)
         action++;
     if (action == count)
         return cu_cli_fail(CU_EXIT_USAGE,
                            "trace: \"%s\" is no action; allowed are record, show and merge", name);
-    argv += skipped;
-    words = argc - skipped - options.first;
+    words = argc - options.first - 1;
     if (words < actions[action].min || words > actions[action].max)
         return cu_cli_fail(CU_EXIT_USAGE, "trace %s: needs %s; see copper trace --help", name,
                            actions[action].needs);
-    return actions[action].run(&options, argv + options.first);
+    return actions[action].run(&options, argv + options.first + 1);
 }
 
 const struct cu_command cu_command_trace = {

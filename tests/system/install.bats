@@ -93,7 +93,7 @@ lives() {
     grep -qE "^launcher +rsh +site $prefix/etc/copper.conf \(COPPER_RSH is set\)$" <<<"$output"
     run -0 session "$prefix" 'module load copper && SLURM_JOB_ID=7 COPPER_LAUNCHER=/l copper config'
     grep -qE '^launcher +/l +environment COPPER_LAUNCHER$' <<<"$output"
-    run -0 session "$prefix" 'module load copper && copper config --json --encrypt'
+    run -0 session "$prefix" 'module load copper && copper config --encrypt --json -T 2'
     [ "$(python3 -c 'import json, sys
 print([s["from"] + s["where"] for s in json.load(sys.stdin)["settings"] if s["name"] == "encrypt"][0])' <<<"$output")" = \
         option--encrypt ]

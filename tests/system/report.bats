@@ -8,7 +8,7 @@ setup_file() {
     local report=$BATS_TEST_DIRNAME/../report i
     cd "$BATS_FILE_TMPDIR" || return 1
     "$report/make_job" 10624 >job.json
-    "$COPPER_BIN/copper" report -o page.html job.json
+    "$COPPER_BIN/copper" report job.json -o page.html
     # Code of somebody else.
     "$report/make_job" 3 >three.json
     "$COPPER_BIN/copper" report -o foreign.html three.json

@@ -171,13 +171,13 @@ count() {
     read -r keeper _ <"$dir/pid/keeper"
     read -r switch _ <"$dir/pid/switch"
     kill -9 "$owner"
-    "$CLUSTER_BIN/keeper" wait 10 "$keeper" "$switch"
+    "$CLUSTER_BIN/keeper" wait "$PATIENCE" "$keeper" "$switch"
     [ ! -e "$dir" ]
 }
 
 # until_there PATH: by inotify's poor relative, as what is waited for has no other signal.
 until_there() {
-    local end=$((SECONDS + 20))
+    local end=$((SECONDS + PATIENCE))
     until [ -e "$1" ]; do
         [ "$SECONDS" -lt "$end" ] || return 1
     done
@@ -192,7 +192,7 @@ until_there() {
             until_there "$dir/$file"
             kill -"$signal" "$up"
             wait "$up" || true
-            end=$((SECONDS + 10))
+            end=$((SECONDS + PATIENCE))
             while pgrep -f "(supervisor|keeper serve|cluster down|node-init) $dir" >/dev/null; do
                 [ "$SECONDS" -lt "$end" ]
             done
@@ -407,7 +407,7 @@ for n in range(1, 11): os.close(os.open('$work/pfs/d/%d' % n, os.O_RDONLY))"
     pfs quirk ino_per_mount=0
     [ "$(stat -c %i "$work/pfs/f")" = "$(stat -c %i "$work/source/f")" ]
     pfs quirk ino_drift
-    first=$(stat -c %i "$work/pfs/f") end=$((SECONDS + 20))
+    first=$(stat -c %i "$work/pfs/f") end=$((SECONDS + PATIENCE))
     while [ "$(stat -c %i "$work/pfs/f")" = "$first" ]; do
         [ "$SECONDS" -lt "$end" ]
     done
@@ -494,7 +494,7 @@ END
     mountpoint -q "$work/pfs"
     pfsemu=$(pgrep -f "pfsemu --owner $owner ")
     kill -9 "$owner"
-    "$CLUSTER_BIN/keeper" wait 10 "$pfsemu"
+    "$CLUSTER_BIN/keeper" wait "$PATIENCE" "$pfsemu"
     run mountpoint -q "$work/pfs"
     [ "$status" != 0 ]
 }

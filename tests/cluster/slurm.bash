@@ -141,8 +141,8 @@ slurm_up() {
     done
     # A job on all nodes waits until all have registered: the first answer of a Slurm that works.
     total=$(wc -l <"$dir/hosts")
-    end=$((SECONDS + 60))
-    slurm_on login timeout 60 srun -Q -N "$total" -n "$total" true </dev/null ||
+    end=$((SECONDS + 150))
+    slurm_on login timeout 150 srun -Q -N "$total" -n "$total" true </dev/null ||
         { tail -n 5 "$dir"/slurm/log/* >&2; die "slurm runs no job"; }
     until [ "$(slurm_on login sinfo -h -N -t idle -o %N | wc -l)" = "$total" ]; do
         [ "$SECONDS" -lt "$end" ] || die "slurm: not all nodes are idle"
@@ -158,7 +158,7 @@ slurm_down() {
         slurm_on "$node" /bin/sh -c '
             pids=$(cat /run/slurmctld.pid /run/slurmd.pid /run/munge/munged.pid 2>/dev/null)
             [ -z "$pids" ] || kill $pids
-            [ -z "$pids" ] || "$2" wait 20 $pids
+            [ -z "$pids" ] || "$2" wait 60 $pids
             umount -n /etc/slurm
             umount -n "$1" 2>/dev/null
             ! grep -q ConstrainCores "$4" || umount -n "$3" 2>/dev/null

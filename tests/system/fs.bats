@@ -157,8 +157,10 @@ assert version == 1 and count == len(values)
 names = list(counters)[:count]
 assert names[0] == "fuse_lookup" and "no_memory" in names
 own = ("fuse_ioctl", "fuse_opendir", "fuse_lookup", "fuse_getattr")
+# What the kernel forgets, and how long the loop took, may grow at any time.
+grows = ("fuse_forget", "loop_longest_us", "loop_busy_us", "requests_waiting_most")
 wrong = [(n, counters[n], v) for n, v in zip(names, values)
-         if counters[n] != v and n not in own and "bytes" not in n]
+         if (v < counters[n] if n in grows else counters[n] != v) and n not in own and "bytes" not in n]
 assert not wrong, wrong
 PY
 }

@@ -61,7 +61,7 @@ all_traces() {
 # without_traces COMMAND...: it says nothing. A stop returns when mounts and sockets have gone; a process that has
 # nothing else to do but end may take a moment for that.
 without_traces() {
-    local said end=$((SECONDS + 60))
+    local said end=$((SECONDS + PATIENCE))
     while said=$("$@") && [ -n "$said" ]; do
         [ "$SECONDS" -lt "$end" ] || {
             echo "$said"
@@ -93,6 +93,12 @@ stop_all() {
 # limit SECONDS: a time in which this build can become ready.
 limit() {
     [ -z "$(sanitizers)" ] && echo "$1" || echo $(($1 * 4))
+}
+
+# gave_up_after SECONDS TEXT: the launch did, at its time limit or, on a busy machine, later: in the first line.
+gave_up_after() {
+    # shellcheck disable=SC2154 # bats
+    [[ ${lines[0]} =~ ^"copper: $2 after "([0-9]+)\.[0-9]+" s" ]] && [ "${BASH_REMATCH[1]}" -ge "$1" ]
 }
 
 # rsh_that CASES: writes an rsh that behaves differently for some hosts; CASES is the body of a `case` on

@@ -68,7 +68,7 @@ teardown() {
             sed -e '/^```/d' -e "s|/lus/project|$home|g; s/6144/4/; s/ppn 12/ppn 2/"; } >"$home/job"
     run -0 on login env PBS_JOBID=1 PBS_ENVIRONMENT=PBS_BATCH PBS_NODEFILE="$home/pbs" USER=root \
         COPPER_RSH="$CLUSTER_BIN/rsh" HYDRA_LAUNCHER=rsh HYDRA_LAUNCHER_EXEC="$CLUSTER_BIN/rsh" \
-        timeout 60 bash "$home/job" </dev/null
+        timeout "$PATIENCE" bash "$home/job" </dev/null
     [[ ${lines[0]} == "copper: 2 nodes ready at $mount in "* ]]
     [ "$(grep -c "^node[24] $mount$home/env/lib/python3.11/site-packages/mine.py$" <<<"$output")" = 4 ]
     [[ $output == *"copper: stopped on 2 nodes"* ]]
@@ -78,7 +78,7 @@ teardown() {
     command -v mpiexec.hydra >/dev/null || skip "needs mpiexec.hydra"
     run -0 launch -H node2,node4
     # shellcheck disable=SC2016 # of the shell there
-    run -0 on node2 env HYDRA_LAUNCHER=rsh HYDRA_LAUNCHER_EXEC="$CLUSTER_BIN/rsh" timeout 60 \
+    run -0 on node2 env HYDRA_LAUNCHER=rsh HYDRA_LAUNCHER_EXEC="$CLUSTER_BIN/rsh" timeout "$PATIENCE" \
         "$COPPER_BIN/copper" run mpiexec.hydra -hosts node2,node4 -n 2 sh -c 'echo "$LD_PRELOAD"' </dev/null
     [ "$output" = "$(printf '%s\n' "$(realpath "$COPPER_BIN")/isatty.so"{,})" ]
 }
@@ -159,7 +159,7 @@ END
     limit=$(limit 4)
     rsh_that 'node3) exec sleep 600 ;;'
     run -1 launch -H "$nodes" -s "$limit"
-    [[ ${lines[0]} == "copper: not all of 4 nodes are ready after $limit."* ]]
+    gave_up_after "$limit" "not all of 4 nodes are ready"
     [[ $output == *"copper: node3: no answer from rsh"* ]]
     [[ $output != *"copper: node1:"* && $output != *"copper: node4:"* ]]
     [[ $output == *"copper: 1 node could not be cleaned: node3: "* ]]

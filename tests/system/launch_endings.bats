@@ -89,7 +89,7 @@ give_port() {
 
 @test "--allow-missing: a node that says nothing is left out at the time limit" {
     rsh_that "node2) [ \"\$2\" != $COPPER_BIN/copperd ] || exec sleep 600 ;;"
-    run -0 launch -H "$nodes" --allow-missing 1 -s 8
+    run -0 launch -H "$nodes" --allow-missing 1 -s "$(limit 6)"
     [[ $output == *"copper: missing: node2"* ]]
     [[ $output == *"went on without node2: no answer from rsh"* ]]
     rsh=

@@ -320,6 +320,6 @@ ask_on() {
 @test "-s: the launch gives up then" {
     rsh_that 'node1) exec sleep 600 ;;'
     run -1 launch -H node1 -s 1
-    [[ ${lines[0]} == "copper: the node is not ready after 1."* ]]
+    gave_up_after 1 "the node is not ready"
     rsh=
 }

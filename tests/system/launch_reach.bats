@@ -19,8 +19,8 @@ setup() {
     nodes="node[1-7]"
     port=21007
     # These launches take all of their time, in which all other nodes must become ready.
-    soon=3
-    [ -z "$(sanitizers)" ] || soon=8
+    soon=4
+    [ -z "$(sanitizers)" ] || soon=12
 }
 
 teardown() {

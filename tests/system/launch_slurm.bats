@@ -37,7 +37,7 @@ batch() {
         printf ')\necho $? >%s/ended\n' "$work"; } >"$work/job"
     mkfifo "$work/ended"
     on login sbatch -Q -o "$work/out" "$@" "$work/job" >/dev/null
-    read -r -t 120 status <"$work/ended"
+    read -r -t "$PATIENCE" status <"$work/ended"
     rm "$work/ended"
     cat "$work/out"
     return "$status"
@@ -67,7 +67,7 @@ srun -Q -N3 -n3 --overlap cat /tmp/root/copper/etc/hostname
 END
     [ "$(grep -cx "$(cat /etc/hostname)" <<<"$output")" = 3 ]
     # The next job starts when the nodes are free: when all steps have ended.
-    on login timeout 60 srun -Q -N4 -n4 --exclusive true
+    on login timeout "$PATIENCE" srun -Q -N4 -n4 --exclusive true
     nothing_left
 }
 
@@ -75,10 +75,10 @@ END
     mkfifo "$work/ready"
     printf '#!/bin/sh\n%s/launch_copper.sh >%s/ready\nsleep 600\n' "$COPPER_BIN" "$work" >"$work/job"
     job=$(on login sbatch --parsable -N 4 -o /dev/null "$work/job")
-    read -r -t 60 said <"$work/ready"
+    read -r -t "$PATIENCE" said <"$work/ready"
     [[ $said == "copper: 4 nodes ready"* ]]
     on login scancel "$job"
-    on login timeout 60 srun -Q -N4 -n4 --exclusive true
+    on login timeout "$PATIENCE" srun -Q -N4 -n4 --exclusive true
     nothing_left
 }
 
@@ -201,10 +201,10 @@ END
 }
 
 @test "a launch host that is no node keeps no key when the job has ended" {
-    run -0 on login timeout 100 env PATH="$COPPER_BIN:$PATH" salloc -Q -N 2 sh -c '
+    run -0 on login timeout "$PATIENCE" env PATH="$COPPER_BIN:$PATH" salloc -Q -N 2 sh -c '
         launch_copper.sh && ls /tmp/copper-0/*.job && srun -Q --overlap cat /tmp/root/copper/etc/hostname'
     [[ $output == *"2 nodes ready"*".job"* ]]
-    on login timeout 60 srun -Q -N4 -n4 --exclusive true
+    on login timeout "$PATIENCE" srun -Q -N4 -n4 --exclusive true
     nothing_left
 }
 
@@ -217,7 +217,7 @@ table inet fw {
     }
 }
 END
-    run on login timeout 100 env PATH="$COPPER_BIN:$PATH" salloc -Q -N 4 sh -c '
+    run on login timeout "$PATIENCE" env PATH="$COPPER_BIN:$PATH" salloc -Q -N 4 sh -c '
         launch_copper.sh || exit 1
         copper status --all
         copper stats --nodes
@@ -233,7 +233,7 @@ END
     [ "$(grep -cx "$(cat /etc/hostname)" <<<"$output")" = 4 ]
     [[ $output == *$'\n'"copper: stopped on 4 nodes"$'\n'"copper: 4 nodes ready at "*"4 of 4 nodes ready"* ]]
     [ "$(grep -c "4 nodes ready at" <<<"$output")" = 2 ]
-    on login timeout 60 srun -Q -N4 -n4 --exclusive true
+    on login timeout "$PATIENCE" srun -Q -N4 -n4 --exclusive true
     nothing_left
 }
 
@@ -299,7 +299,7 @@ END
         echo "echo ended >$work/ended"; } >"$work/job"
     mkfifo "$work/ended"
     on login env USER=root sbatch -Q -o "$work/out" "$work/job"
-    read -r -t 120 _ <"$work/ended"
+    read -r -t "$PATIENCE" _ <"$work/ended"
     run -0 cat "$work/out"
     echo "$output"
     [[ ${lines[0]} == "copper: 4 nodes ready at $mount in "* ]]

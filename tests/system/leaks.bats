@@ -235,9 +235,8 @@ thread.join()'
         [ "$output" = "copper: leaks: /nowhere: No such file or directory" ]
         run -126 as_user $user node1 "${leaks[@]}" /etc/passwd
         # A signal to it is one to the command, which ends as it likes.
-        run -5 as_user $user node1 sh -c '"$@" & pid=$!; read -r line </tmp/ready.'$user'; kill -TERM $pid; wait $pid' sh \
-            "${leaks[@]}" sh -c 'trap "exit 5" TERM; rm -f /tmp/ready.'$user'; mkfifo /tmp/ready.'$user'; echo go >/tmp/ready.'$user'; while :; do sleep 1; done' \
-            3>/dev/null || true
+        run -5 as_user $user node1 sh -c 'mkfifo /tmp/ready.'$user'; "$@" & pid=$!; read -r line </tmp/ready.'$user'; kill -TERM $pid; wait $pid' sh \
+            "${leaks[@]}" sh -c 'trap "exit 5" TERM; echo go >/tmp/ready.'$user'; while :; do sleep 1; done' 3>/dev/null
         # What it leaves behind goes on.
         run -0 as_user $user node1 sh -c '"$@"; until grep -q late /tmp/late.'$user'; do sleep 0.1; done 2>/dev/null; cat /tmp/late.'$user sh \
             "${leaks[@]}" sh -c '(sleep 1; cat /etc/hostname >/dev/null && echo late >/tmp/late.'$user') >/dev/null 2>&1 &'

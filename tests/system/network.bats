@@ -111,7 +111,7 @@ block() {
 
 @test "-n names an interface that one node lacks: one line, at once" {
     on node2 ip link set hsn0 down
-    run -1 timeout 120 "$CLUSTER_BIN/cluster" run "$CLUSTER_DIR" node3 env COPPER_RSH="$CLUSTER_BIN/rsh" \
+    run -1 timeout "$PATIENCE" "$CLUSTER_BIN/cluster" run "$CLUSTER_DIR" node3 env COPPER_RSH="$CLUSTER_BIN/rsh" \
         "$COPPER_BIN/launch_copper.sh" -H "$nodes" -n tcp:hsn0 -s 3600
     echo "$output"
     [ "$(grep -c hsn0 <<<"$output")" = 1 ]
@@ -127,7 +127,7 @@ block() {
     printf '#!/bin/sh\n[ "$1" = start ] || { sed "s/$/ 1 refused/"; exit; }\nexec %s/launch/rsh.sh "$@"\n' \
         "$COPPER_BIN" >"$CLUSTER_DIR/home/starts"
     chmod +x "$CLUSTER_DIR/home/starts"
-    run -1 timeout 120 "$CLUSTER_BIN/cluster" run "$CLUSTER_DIR" login env COPPER_RSH="$CLUSTER_BIN/rsh" \
+    run -1 timeout "$PATIENCE" "$CLUSTER_BIN/cluster" run "$CLUSTER_DIR" login env COPPER_RSH="$CLUSTER_BIN/rsh" \
         COPPER_LAUNCHER="$CLUSTER_DIR/home/starts" "$COPPER_BIN/launch_copper.sh" -H "$nodes" -n tcp:hsn0 -p 23020 -s 3600
     stop -H "$nodes"
     [[ $output == *"this host reaches no daemon of the job: node1 port 23020: 10.77.0.1: Connection refused; 10.99.0.1: Network is unreachable"* ]]
@@ -209,7 +209,7 @@ END
     [ "$(at node2 23015)" = 10.77.0.2 ]
     run -0 stop_from node1
     # Nobody looks for a faster one when -n names this one.
-    run -1 launch_from node1 -H "$nodes" -n tcp:tap0 -s 2
+    run -1 launch_from node1 -H "$nodes" -n tcp:tap0 -s "$(limit 4)"
     [[ $output == *"node2: its daemon cannot be reached from this host: node2 port "*": 10.66.0.2: Connection timed out"* ]]
     for node in node1 node2 node3; do on "$node" ip link del tap0; done
 }

@@ -360,7 +360,7 @@ print([ctypes.CDLL(None).sigqueue(os.getpid(), signal.SIGRTMIN, None) for i in r
                 ;;
             esac
             for word in "${start[@]}"; do [[ $word != mpi* ]] || command -v "$word" >/dev/null || skip "needs $word"; done
-            run -0 as_user $user node2 env PATH="$PATH:$env/bin" HOME=/tmp timeout 60 \
+            run -0 as_user $user node2 env PATH="$PATH:$env/bin" HOME=/tmp timeout "$PATIENCE" \
                 strace -f -qq -e trace=process_vm_readv -e signal=none -o "/tmp/calls.$user" "${start[@]}" "$COPPER_BUILD/copper" run --over "$env" \
                 "$SYSTEM_DIR/mpi_pair" $kind </dev/null
             echo "$kind $user: $output"
@@ -379,11 +379,11 @@ print([ctypes.CDLL(None).sigqueue(os.getpid(), signal.SIGRTMIN, None) for i in r
     expected=$(printf 'read 8388608 8388608 received 8388608\n%.0s' 1 2)
     for user in alice root; do
         run -0 as_user $user node1 env PATH="$PATH:$env/bin" HOME=/tmp HYDRA_LAUNCHER=rsh HYDRA_LAUNCHER_EXEC="$CLUSTER_BIN/rsh" \
-            timeout 60 mpiexec.hydra -hosts node1,node2 -ppn 2 -n 4 "$COPPER_BUILD/copper" run --over "$env" \
+            timeout "$PATIENCE" mpiexec.hydra -hosts node1,node2 -ppn 2 -n 4 "$COPPER_BUILD/copper" run --over "$env" \
             "$SYSTEM_DIR/mpi_pair" mpich </dev/null
         [ "$output" = "$expected" ]
         run -0 as_user $user node1 env PATH="$env/bin:$PATH" HOME=/tmp HYDRA_LAUNCHER=rsh HYDRA_LAUNCHER_EXEC="$CLUSTER_BIN/rsh" \
-            timeout 60 mpiexec.hydra -hosts node1,node2 -ppn 2 -n 4 "$COPPER_BUILD/copper" run tool </dev/null
+            timeout "$PATIENCE" mpiexec.hydra -hosts node1,node2 -ppn 2 -n 4 "$COPPER_BUILD/copper" run tool </dev/null
         [ "$(sort -u <<<"$output")" = "from $(echo "$env"/lib/python3.*/site-packages)/tool/__init__.py of $env by $WORK/pfs/base/bin/python3" ]
         [ "${#lines[@]}" = 4 ]
     done
@@ -407,11 +407,11 @@ print([ctypes.CDLL(None).sigqueue(os.getpid(), signal.SIGRTMIN, None) for i in r
                 ;;
             esac
             run -0 as_user $user login env -C / PATH="$PATH:$env/bin" HOME=/tmp OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
-                timeout 60 "${start[@]}" "$COPPER_BUILD/copper" run --over "$env" "$SYSTEM_DIR/mpi_pair" $kind </dev/null
+                timeout "$PATIENCE" "${start[@]}" "$COPPER_BUILD/copper" run --over "$env" "$SYSTEM_DIR/mpi_pair" $kind </dev/null
             echo "$kind $user: $output"
             [ "$output" = "$expected" ]
         done
-        run -0 as_user $user login env -C / PATH="$env/bin:$PATH" timeout 60 srun -Q -N2 -n4 --overcommit "$COPPER_BUILD/copper" run tool
+        run -0 as_user $user login env -C / PATH="$env/bin:$PATH" timeout "$PATIENCE" srun -Q -N2 -n4 --overcommit "$COPPER_BUILD/copper" run tool
         [ "$(sort -u <<<"$output")" = "from $(echo "$env"/lib/python3.*/site-packages)/tool/__init__.py of $env by $WORK/pfs/base/bin/python3" ]
     done
 }

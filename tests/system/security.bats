@@ -161,7 +161,7 @@ rogue() {
     up -p 23456 -n tcp:eth0
     on node2 cat "$MOUNT$WORK/secret" | cmp - "$WORK/secret"
     on node3 cat "$MOUNT$WORK/secret" | cmp - "$WORK/secret"
-    run -0 parent_is node2 node1
+    until_true parent_is node2 node1
     # It did try, and the log says why that was nothing.
     [ -s "$WORK/rogue/heard" ]
     run ! grep -qa swordfish "$WORK/rogue/heard"
@@ -182,7 +182,7 @@ rogue() {
 @test "who has the key, but is another, does not get a rank that somebody has" {
     up
     run -0 peer node1 claim 1
-    run -0 parent_is node2 node1
+    until_true parent_is node2 node1
     grep -q "says it is rank 1, which another one has; refused" "$WORK/log/copperd-node1"-*.log
     run ! grep -q "node2 is no longer connected as child" "$WORK/log/copperd-node1"-*.log
     # The node's own next daemon has it at once, before a connection that broke was seen to end.
@@ -225,7 +225,7 @@ resident() {
     grep -q '"closed": 20' "$WORK/hoarding"
     # One that is far below the bound, and sends byte by byte.
     wait "$trickler"
-    run -0 parent_is node2 node1
+    until_true parent_is node2 node1
     rm "$WORK/hoard.end"
 }
 

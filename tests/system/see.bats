@@ -180,13 +180,17 @@ EOF
 }
 
 @test "the log is silent about names that do not exist" {
-    local i before
-    before=$(cat "$CLUSTER_DIR"/home/log/copperd-* | wc -l)
+    local i log before
+    for log in "$CLUSTER_DIR"/home/log/copperd-*; do cp "$log" "$BATS_TEST_TMPDIR"; done
     for i in 1 2 3; do
         on node4 sh -c "! stat $mount$tree/absent.$i $mount$tree/many/absent.$i $mount$tree/absent.$i/x"
         on node4 sh -c "! getfattr -n user.absent $mount$tree/many/f$i"
     done
-    [ "$(cat "$CLUSTER_DIR"/home/log/copperd-* | wc -l)" = "$before" ]
+    for log in "$CLUSTER_DIR"/home/log/copperd-*; do
+        before=$(wc -l <"$BATS_TEST_TMPDIR/${log##*/}")
+        # On a busy machine a connection may break meanwhile, and that is told.
+        run -1 grep -v -e 'connect' -e 'cannot join' <(sed "1,${before}d" "$log")
+    done
     python3 - "$CLUSTER_DIR"/home/log/copperd-* <<'EOF'
 import re, sys
 line = re.compile(r'time=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z level=(info|warn|error) node="node\d" text="(\\.|[^"\\])*"( more=\d+)?\n')

@@ -50,7 +50,7 @@ all_free() {
 
 # slurm COMMAND...: on the login node, with Copper's programs in PATH.
 slurm() {
-    on login timeout 100 env PATH="$sw/bin:$PATH" "$@"
+    on login timeout "$PATIENCE" env PATH="$sw/bin:$PATH" "$@"
 }
 
 # batch OPTION... : runs standard input as a job, prints its output; fails as the job does. Not "sbatch --wait",
@@ -90,7 +90,7 @@ seen() {
     all_free
     nothing_left
     # As an ordinary user, and where the tasks get no environment.
-    run -0 --separate-stderr on --user alice login timeout 60 srun -Q -N2 -n2 --export=NONE --copper=required \
+    run -0 --separate-stderr on --user alice login timeout "$PATIENCE" srun -Q -N2 -n2 --export=NONE --copper=required \
         /bin/sh -c 'id -un; cat "$COPPER_MOUNT/etc/hostname"'
     [ "$(sort <<<"$output")" = "$(printf '%s\n' alice alice "$(cat /etc/hostname)" "$(cat /etc/hostname)" | sort)" ]
     all_free
@@ -227,7 +227,7 @@ srun -n2 sh -c 'wc -c <"\$COPPER_MOUNT$work/large"'
 srun -n2 sh -c 'wc -c <"\$COPPER_MOUNT$work/large"'
 END
     rm -f "$work/out"
-    job=$(on --user alice login timeout 60 sbatch --parsable "$work/mine")
+    job=$(on --user alice login timeout "$PATIENCE" sbatch --parsable "$work/mine")
     until_true over "$job"
     run cat "$work/out"
     echo "$output"
@@ -280,9 +280,9 @@ END
     touch "$work/log"
     chmod 666 "$work/log"
     plugin on "prefix=$work/sw"
-    run -0 on --user alice login timeout 60 srun -N1 -w node1 true
+    run -0 on --user alice login timeout "$PATIENCE" srun -N1 -w node1 true
     printf '#!/bin/sh\ntrue\n' >"$work/job"
-    job=$(on --user alice login timeout 60 sbatch --parsable -o /dev/null -N1 -w node1 "$work/job")
+    job=$(on --user alice login timeout "$PATIENCE" sbatch --parsable -o /dev/null -N1 -w node1 "$work/job")
     until_true over "$job"
     run -0 slurm srun -N1 -w node1 --uid=alice --gid="$(on node1 id -g alice)" true
     all_free
@@ -298,7 +298,7 @@ END
     mkfifo "$work/ready"
     printf '#!/bin/sh\necho ready >%s/ready\nsleep 600\n' "$work" >"$work/job"
     job=$(slurm sbatch --parsable -N 3 --copper -o /dev/null "$work/job")
-    read -r -t 60 said <"$work/ready"
+    read -r -t "$PATIENCE" said <"$work/ready"
     [ "$said" = ready ]
     [ -n "$(traces node3)" ]
     on login scancel "$job"
@@ -308,7 +308,7 @@ END
     printf '#!/bin/sh\n[ "$1" != start ] || { echo begun >%s/ready; sleep 600; }\n' "$work" >"$work/launcher"
     chmod +x "$work/launcher"
     job=$(slurm env COPPER_LAUNCHER="$work/launcher" sbatch --parsable -N 3 --copper="-s 600" -o "$work/out" "$work/job")
-    read -r -t 60 said <"$work/ready"
+    read -r -t "$PATIENCE" said <"$work/ready"
     [ "$said" = begun ]
     on login scancel "$job"
     all_free
@@ -319,12 +319,12 @@ END
     mkfifo "$work/ready" "$work/go"
     printf '#!/bin/sh\n%s >%s/ready\nread -r _ <%s/go\n' "$see" "$work" "$work" >"$work/job"
     job=$(slurm sbatch --parsable --requeue -N 3 --copper=required -o "$work/out" "$work/job")
-    read -r -t 60 output <"$work/ready"
+    read -r -t "$PATIENCE" output <"$work/ready"
     seen node1
     on login scontrol requeue "$job"
     until_true pending "$job"
     on login scontrol update "jobid=$job" StartTime=now
-    read -r -t 100 output <"$work/ready"
+    read -r -t "$PATIENCE" output <"$work/ready"
     seen node1
     echo >"$work/go"
 }

@@ -77,8 +77,11 @@ shows_no() {
     }
 }
 
-# The settings of the terminal are those before top.
+# The settings of the terminal are those before top. What was typed is seen before it is done, the file when it is.
 same_terminal() {
+    rm -f "$work/after"
+    keys "stty -a >$work/after.; mv $work/after. $work/after" Enter
+    until_true test -e "$work/after"
     diff <(sed 's/rows [0-9]*; columns [0-9]*//' "$work/before") \
         <(sed 's/rows [0-9]*; columns [0-9]*//' "$work/after")
 }
@@ -129,8 +132,6 @@ ask_all_the_time() {
     keys Space q
     shows 'status 0'
     shows_no 'q quit' # what was there before top
-    keys "stty -a >$work/after; echo done" Enter
-    shows 'done'
     same_terminal
 }
 
@@ -140,8 +141,6 @@ ask_all_the_time() {
     shows '4 of 4 answer'
     keys C-z
     shows_no 'q quit'
-    keys "stty -a >$work/after; echo stopped" Enter
-    shows '^stopped'
     same_terminal
     keys 'clear; fg; echo status $?' Enter
     shows 'q quit'
@@ -152,9 +151,6 @@ ask_all_the_time() {
         shows '4 of 4 answer'
         on node4 kill -$signal "$(cat "$work/pid")"
         shows "ended $((128 + $(kill -l $signal)))"
-        rm "$work/after"
-        keys "stty -a >$work/after.; mv $work/after. $work/after" Enter
-        until_true test -e "$work/after"
         same_terminal
     done
     keys "clear; TERM=dumb $COPPER_BIN/copper top; TERM=no-such $COPPER_BIN/copper top" Enter

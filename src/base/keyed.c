@@ -259,6 +259,21 @@ void cu_keyed_cut_sample(struct cu_keyed *list, size_t count_max)
     keep(list, count_max);
 }
 
+void cu_keyed_cut_first(struct cu_keyed *list, size_t count_max, size_t bytes_max)
+{
+    size_t count = 0, bytes = 0;
+
+    while (count < list->count && count < count_max) {
+        bytes += entry_bytes(list, &list->entries[count]);
+        if (bytes > bytes_max)
+            break;
+        count++;
+    }
+    for (size_t i = count; i < list->count; i++)
+        entry_free(&list->entries[i]);
+    list->count = count;
+}
+
 /* --- encoded ---------------------------------------------------------------------------------- */
 
 static size_t put_number(unsigned char *out, uint64_t n)

@@ -62,6 +62,9 @@ __attribute__((warn_unused_result)) int cu_keyed_merge(struct cu_keyed *list,
 void cu_keyed_cut(struct cu_keyed *list, size_t count_max, size_t bytes_max);
 /* Leaves the count_max keys with the smallest hashes (cu_keyed_hash). */
 void cu_keyed_cut_sample(struct cu_keyed *list, size_t count_max);
+/* Leaves the first keys: at most count_max, and at most bytes_max bytes of what is encoded. total
+ * and error stay. */
+void cu_keyed_cut_first(struct cu_keyed *list, size_t count_max, size_t bytes_max);
 /* Ranks of a sample are independent of the hash tables' hashes. */
 uint64_t cu_keyed_hash(const void *key, size_t key_len);
 

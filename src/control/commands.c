@@ -12,6 +12,7 @@
 #include "control/bulk.h"
 #include "control/gather.h"
 #include "control/launched.h"
+#include "control/logged.h"
 #include "control/request.h"
 #include "control/results.h"
 #include "control/sampled.h"
@@ -122,6 +123,7 @@ void cu_task_free(struct cu_commands *commands, struct cu_task *task)
     free(task->latency);
     cu_survey_free(task->survey);
     cu_sampled_free(task->sample);
+    cu_logpage_free(task->page);
     json_decref(task->bypassed);
     json_decref(task->stage);
     cu_recipe_free(task->recipe);
@@ -224,6 +226,9 @@ static void do_here(struct cu_commands *commands, struct cu_task *task, uint64_t
         return;
     case CU_OP_TOP:
         cu_sampled_begin(commands, task, now_ns);
+        return;
+    case CU_OP_LOG:
+        cu_logged_begin(commands, task, now_ns);
         return;
     }
 }

@@ -36,6 +36,8 @@ struct cu_commands;
 struct cu_latency;
 struct cu_survey;
 struct cu_sample;
+struct cu_logpage;
+struct cu_logpage_at;
 
 /* Where a request came from. */
 struct cu_commands_origin {
@@ -73,6 +75,9 @@ struct cu_commands_hooks {
     struct cu_survey *(*survey)(void *context);
     /* Adds what this node did lately to an empty sample (control/sampler.h). NULL: nothing. */
     void (*sample)(void *context, uint64_t now_ns, struct cu_sample *sample);
+    /* Adds the lines of this node's log that stand behind a place. 0 or -ENOMEM. NULL: there are
+     * none. */
+    int (*logged)(void *context, const struct cu_logpage_at *after, struct cu_logpage *page);
 };
 
 struct cu_commands_config {

@@ -5,6 +5,7 @@
 
 #include "base/path.h"
 #include "base/text.h"
+#include "control/logged.h"
 #include "control/sampled.h"
 #include "control/shown.h"
 #include "proto/control.h"
@@ -21,7 +22,7 @@ static const struct op_name {
     {"status", CU_OP_STATUS},   {"stats", CU_OP_STATS},       {"wait", CU_OP_WAIT},
     {"stop", CU_OP_STOP},       {"drop", CU_OP_DROP},         {"doctor", CU_OP_DOCTOR},
     {"refresh", CU_OP_REFRESH}, {"launched", CU_OP_LAUNCHED}, {"recipe", CU_OP_RECIPE},
-    {"stage", CU_OP_STAGE},     {"top", CU_OP_TOP},
+    {"stage", CU_OP_STAGE},     {"top", CU_OP_TOP},           {"log", CU_OP_LOG},
 };
 
 bool cu_request_op(const json_t *request, enum cu_task_op *op)
@@ -58,6 +59,8 @@ static const struct member {
     {"rate", 1u << CU_OP_STAGE},
     {"generation", 1u << CU_OP_REFRESH},
     {"left_out", 1u << CU_OP_LAUNCHED},
+    {"after", 1u << CU_OP_LOG},
+    {"asked", 1u << CU_OP_LOG},
 };
 
 const char *cu_request_reduce(const json_t *request, enum cu_task_op op, json_t **reduced)
@@ -175,6 +178,8 @@ const char *cu_request_check(struct cu_commands *commands, struct cu_task *task)
         wrong = check_refresh(task);
     else if (task->op == CU_OP_STAGE)
         wrong = check_stage(commands, task);
+    else if (task->op == CU_OP_LOG && !cu_logged_check(task))
+        wrong = "\"after\" is not a place in a log";
     if (wrong)
         return wrong;
     task->scope = CU_SCOPE_HERE;

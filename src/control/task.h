@@ -22,6 +22,7 @@ enum cu_task_op {
     CU_OP_RECIPE,
     CU_OP_STAGE,
     CU_OP_TOP,
+    CU_OP_LOG,
 };
 
 enum cu_task_state {
@@ -78,6 +79,7 @@ struct cu_task {
     json_t *in_use;             /* STOP: owned or NULL (inuse.h) */
     json_t *stage;              /* STAGE: owned or NULL (staged.h) */
     struct cu_sample *sample;   /* TOP: owned, of all ranks in seen */
+    struct cu_logpage *page;    /* LOG: owned, of all ranks in seen */
     json_t *nodes;              /* STATS, where each node was asked for: owned list of lists */
 };
 

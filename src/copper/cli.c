@@ -59,6 +59,7 @@ static const struct known_option {
     {'I', "--watch", "[SECONDS]", "what changes, a line each so many seconds (2)"},
     {'P', "--prometheus", NULL, "in Prometheus' text format"},
     {'1', "--once", NULL, "print it once, as text"},
+    {'l', "--log-collect", "[FILE]", "one log of all nodes; -: to standard output"},
     {'D', "--delay", "SECONDS", "between two samples (1; -d SECONDS is the same)"},
     {'N', "--count", "COUNT", "end after so many samples (-n COUNT is the same)"},
 };
@@ -268,6 +269,10 @@ static int take_option(struct cu_cli_options *options, char letter, const char *
     case 'C':
         options->csv = value;
         return -1;
+    case 'l':
+        options->log_collect = true;
+        options->log = value;
+        return -1;
     case 'R':
         if (cu_parse_size(value, &options->rate) != 0 || options->rate == 0)
             return cu_cli_fail(CU_EXIT_USAGE,
@@ -325,7 +330,8 @@ static int take_words(const struct cu_command *command, int argc, char **argv,
         if (c == 'd' || c == 'n')
             c = c == 'd' ? 'D' : 'N';
         /* getopt_long takes a value that may be left out after '=' only. */
-        if (c == LONG + 'I' && !optarg && optind < argc && argv[optind][0] != '-')
+        if ((c == LONG + 'I' || c == LONG + 'l') && !optarg && optind < argc &&
+            (argv[optind][0] != '-' || strcmp(argv[optind], "-") == 0))
             optarg = argv[optind++];
         status = take_option(options, (char)(c > LONG ? c - LONG : c), optarg);
         if (status >= 0)

@@ -51,15 +51,16 @@ struct cu_cli_lists {
  * V --view, p --prefix-instead, S --shell, u --undo, L --latency, O -o/--output, d --over of copper
  * leaks, W --no-wait, m --manifest, R --rate,
  * I --watch (with or without a value), P --prometheus, C --csv, 1 --once,
- * D -d/--delay, N -n/--count. */
+ * l --log-collect (with or without a value), D -d/--delay, N -n/--count. */
 struct cu_cli_options {
     char mount[CU_PATH_MAX]; /* normal form; the default when not given */
     bool mount_given, json, all, nodes, here, wait, show, prefix_instead, undo, overlay, latency;
-    bool no_wait, prometheus, once;
+    bool no_wait, prometheus, once, log_collect;
     uint32_t watch_s, delay_s;                   /* 0: not given */
     uint64_t count;                              /* 0: not given */
     struct cu_cli_lists over, without, rw;       /* each value: directories with commas */
     const char *shell, *output, *manifest, *csv; /* NULL: not given */
+    const char *log;                             /* of --log-collect; NULL: none given */
     uint64_t rate;                               /* bytes a second; 0: not given */
     uint32_t timeout_s;                          /* 0: not given */
     const char *job_id;                          /* 32 hex digits or NULL; borrowed */

@@ -7,6 +7,7 @@
 #include "copper/job_file.h"
 #include "copper/job_stop.h"
 #include "copper/jobdir.h"
+#include "copper/joblog.h"
 #include "copper/launch.h"
 #include "copper/launch_hosts.h"
 #include "copper/launch_once.h"
@@ -281,7 +282,7 @@ static void replace_plugins(const struct cu_job *job, const struct cu_launch_pat
     if (len == 0 || !decided || strncmp(decided, id, len) != 0 || decided[len] != ' ')
         return;
     if (cu_launch_once(job->mount_dir, &err) > 0)
-        (void)cu_stop_mount(job->mount_dir, NULL, false, paths);
+        (void)cu_stop_mount(job->mount_dir, NULL, false, NULL, paths);
 }
 
 static int launch(int argc, char **argv)
@@ -331,24 +332,28 @@ static int launch(int argc, char **argv)
 
 static void stop_help(void)
 {
-    puts("usage: stop_copper.sh [-v MOUNT] [-H HOSTS]\n\n"
+    puts("usage: stop_copper.sh [OPTION...]\n\n"
          "Stops Copper on all nodes of the job and takes away what it left. Harmless when nothing\n"
          "runs.\n\n"
          "  -v MOUNT       mount directory ($COPPER_MOUNT, else /tmp/$USER/copper);\n"
          "                 %j in it is the number of the job\n"
          "  -H HOSTS       also on these: host file, or hosts with commas\n"
          "  --all          also when another job or session has launched it\n"
+         "  --log-collect [FILE]\n"
+         "                 one log of all nodes: to this file, - for standard output, else to\n"
+         "                 copper-JOB/job.log; without it, as launched\n"
          "  -h, --help     this text\n"
          "  --version      version");
 }
 
 /* -1, or the status to exit with. */
 static int take_stop_options(int argc, char **argv, const char **mount, const char **hosts,
-                             bool *all)
+                             bool *all, struct cu_joblog *log)
 {
     static const struct option longs[] = {{"help", no_argument, NULL, 'h'},
                                           {"version", no_argument, NULL, 'V'},
                                           {"all", no_argument, NULL, 'a'},
+                                          {"log-collect", optional_argument, NULL, 'l'},
                                           {NULL, 0, NULL, 0}};
     struct cu_error err;
     int c;
@@ -371,6 +376,11 @@ static int take_stop_options(int argc, char **argv, const char **mount, const ch
         case 'a':
             *all = true;
             break;
+        case 'l':
+            if (!optarg && optind < argc && (argv[optind][0] != '-' || !argv[optind][1]))
+                optarg = argv[optind++];
+            *log = (struct cu_joblog){.asked = true, .file = optarg};
+            break;
         default:
             (void)cu_launch_refuse(c, argv, "stop_copper.sh", &err);
             return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
@@ -388,13 +398,14 @@ static int stop(int argc, char **argv)
     char mount_dir[CU_PATH_MAX];
     const char *mount = NULL, *hosts = NULL, *label = "-v";
     struct cu_error err;
+    struct cu_joblog log = {0};
     bool all = false;
     int taken = take_paths(argc, argv, &paths);
     int status, rc;
 
     if (!paths.parts || !paths.copper)
         return cu_cli_fail(CU_EXIT_USAGE, "job stop: is called by stop_copper.sh only");
-    status = take_stop_options(argc - taken, argv + taken, &mount, &hosts, &all);
+    status = take_stop_options(argc - taken, argv + taken, &mount, &hosts, &all, &log);
     if (status >= 0)
         return status;
     if (check_limits() != 0)
@@ -412,7 +423,8 @@ static int stop(int argc, char **argv)
                            label, mount);
     if (cu_launcher_settle(paths.parts, &err) != 0)
         return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
-    return say_lost(cu_stop_mount(mount_dir, hosts, all, &paths), "what was to be stopped is");
+    return say_lost(cu_stop_mount(mount_dir, hosts, all, &log, &paths),
+                    "what was to be stopped is");
 }
 
 /* The line about what was read past the trees because of -M, for a job that ends without a stop. */

@@ -6,6 +6,7 @@
 #include "copper/cli.h"
 #include "copper/inuse.h"
 #include "copper/jobdir.h"
+#include "copper/joblog.h"
 #include "copper/local_stop.h"
 #include "copper/progress.h"
 #include "copper/reach.h"
@@ -41,12 +42,15 @@ static int run(const struct cu_command *command, int argc, char **argv)
         return status;
     if (options.all && options.here)
         return cu_cli_fail(CU_EXIT_USAGE, "stop: --all and --here exclude each other");
+    if (options.here && options.log_collect)
+        return cu_cli_fail(CU_EXIT_USAGE, "stop: --here and --log-collect exclude each other");
     cu_progress_begin("stopping");
     if (options.here)
         return stop_here(&options);
     rc = cu_reach_mount(options.mount, &client, &err);
     if (rc != 0)
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    cu_joblog_keep(&client, &(struct cu_joblog){.asked = options.log_collect, .file = options.log});
     request = json_pack("{s:s,s:b}", "op", "stop", "all", 1);
     rc = cu_client_call(&client, request, STOP_MS, &result, &err);
     json_decref(request);
@@ -73,9 +77,9 @@ static int run(const struct cu_command *command, int argc, char **argv)
 
 const struct cu_command cu_command_stop = {
     .name = "stop",
-    .synopsis = "[--all | --here] [-v MOUNT]",
+    .synopsis = "[--all | --here] [--log-collect [FILE]] [-v MOUNT]",
     .summary = "Stops the job's daemons and takes their mounts away",
     .details = "",
-    .options = "vahi",
+    .options = "vahil",
     .run = run,
 };

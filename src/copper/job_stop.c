@@ -204,6 +204,8 @@ void cu_job_stop_everywhere(const struct cu_job *job, const struct cu_launch_pat
     cu_job_file_id(job, id);
     if (rc == 0 && stop->recipe)
         cu_recipe_file_save(&client, stop->recipe);
+    if (rc == 0 && stop->log && (job->log_collect || stop->log->asked))
+        cu_joblog_keep(&client, stop->log);
     if (rc == 0)
         stop_through(&client, &there, gone.count, job->mount_dir, id, paths, stop);
     else
@@ -228,6 +230,8 @@ int cu_job_stop_local(const char *mount_dir, bool all, const struct cu_launch_pa
     if (rc == 0 && !all && cu_session_is_other(owner))
         rc = cu_error_set(err, -EPERM, "%s", owner);
     stop->others = hosts.count;
+    if (rc == 0 && stop->log)
+        cu_joblog_keep(&client, stop->log);
     if (rc == 0)
         stop_through(&client, &hosts, 0, mount_dir, NULL, paths, stop);
     cu_parse_hosts_free(&hosts);

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/parse.h"
+#include "copper/joblog.h"
 #include "copper/launch.h"
 #include "proto/job.h"
 
@@ -24,6 +25,7 @@ struct cu_job_stop {
     json_t *in_use;   /* who still uses the view (control/inuse.h), owned; NULL: nobody */
     json_t *answer;   /* to the `stop`, owned; NULL: none */
     json_t *bypassed; /* what was read past the trees (control/bypassed.h), owned; NULL: nothing */
+    const struct cu_joblog *log; /* what becomes of the log; borrowed, NULL: nothing */
     const char *recipe; /* file that gets what the nodes have recorded; borrowed, NULL: none */
     struct cu_error why;
 };

@@ -73,12 +73,18 @@ out:
     return rc;
 }
 
-/* Opens the directory, which is made; nobody else's. -errno with err. */
-static int open_dir(const char *path, struct cu_trust_dir *dir, struct cu_error *err)
+int cu_jobdir_open(const char *parent, const char *job, char path[CU_PATH_MAX],
+                   struct cu_trust_dir *dir, struct cu_error *err)
 {
+    char cwd[CU_PATH_MAX];
     struct stat st;
-    int rc = cu_trust_open_dir(path, CU_TRUST_LINKS, true, dir, err);
+    int rc;
 
+    if (!parent)
+        parent = getcwd(cwd, sizeof(cwd)) ? cwd : "/tmp";
+    if (snprintf(path, CU_PATH_MAX, "%s/copper-%.8s", parent, job) >= CU_PATH_MAX)
+        return cu_error_set(err, -ENAMETOOLONG, "%s: the name is too long", parent);
+    rc = cu_trust_open_dir(path, CU_TRUST_LINKS, true, dir, err);
     if (rc != 0)
         return rc;
     if (fstat(dir->fd, &st) == 0 && st.st_uid == geteuid())
@@ -90,22 +96,16 @@ static int open_dir(const char *path, struct cu_trust_dir *dir, struct cu_error 
 void cu_jobdir_keep(const char *parent, const json_t *answer)
 {
     json_t *report = cu_jobreport_make(answer);
-    char path[CU_PATH_MAX], cwd[CU_PATH_MAX];
+    char path[CU_PATH_MAX];
     struct cu_trust_dir dir = {.fd = -1};
     struct cu_error err = {""};
-    int rc = 0;
+    int rc;
 
     if (!report && json_object_get(answer, "survey"))
         cu_cli_fail(CU_EXIT_FAILED, "the report is not kept: it cannot be read, or out of memory");
     if (!report)
         return;
-    if (!parent)
-        parent = getcwd(cwd, sizeof(cwd)) ? cwd : "/tmp";
-    if (snprintf(path, sizeof(path), "%s/copper-%.8s", parent, cu_cli_text(report, "job")) >=
-        (int)sizeof(path))
-        rc = cu_error_set(&err, -ENAMETOOLONG, "%s: the name is too long", parent);
-    if (rc == 0)
-        rc = open_dir(path, &dir, &err);
+    rc = cu_jobdir_open(parent, cu_cli_text(report, "job"), path, &dir, &err);
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && rc == 0; i++) {
         rc = write_file(dir.fd, &files[i], report);
         if (rc != 0)

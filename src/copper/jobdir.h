@@ -4,6 +4,7 @@
 #ifndef CU_COPPER_JOBDIR_H
 #define CU_COPPER_JOBDIR_H
 
+#include "base/path.h"
 #include "proto/job.h"
 
 #include <jansson.h>
@@ -11,6 +12,14 @@
 /* Sets when the job is launched, now, and where its report goes: where its logs go, if that was
  * chosen, else the working directory. 0 or -ENOMEM. */
 __attribute__((warn_unused_result)) int cu_jobdir_note(struct cu_job *job);
+/* Opens that directory of a job (its id in hex digits) below parent (absolute; NULL: the working
+ * directory), which is made, and says which it is. It is never another user's. 0; -errno with err.
+ */
+struct cu_trust_dir;
+__attribute__((warn_unused_result)) int cu_jobdir_open(const char *parent, const char *job,
+                                                       char path[CU_PATH_MAX],
+                                                       struct cu_trust_dir *dir,
+                                                       struct cu_error *err);
 /* Writes the report that is in the answer to a `stop` (which may be anything) below parent
  * (absolute; NULL: the working directory), as far as there is one, and prints where, or why not. */
 void cu_jobdir_keep(const char *parent, const json_t *answer);

@@ -25,7 +25,11 @@
 #define LEARN    (LONG + 6)
 #define WAIT     (LONG + 7)
 #define SYMLINKS (LONG + 8)
-#define LEFT_MAX 32 /* an option with its value */
+#define COLLECT  (LONG + 9)
+
+#define LEVEL_NONE      6
+#define COLLECTED_LEVEL "3" /* warnings and worse, unless -l says otherwise */
+#define LEFT_MAX        32  /* an option with its value */
 
 static const struct launch_option {
     int letter;
@@ -34,6 +38,7 @@ static const struct launch_option {
 } launch_options[] = {
     {'l', "log_level", "LEVEL", "1 (most) to 5 (least), 6 none (6)"},
     {'t', "log_type", "TYPE", "file, stdout or file_and_stdout (file)"},
+    {COLLECT, "log_collect", NULL, "one log of all nodes, when the job is stopped"},
     {'d', "log_dir", "DIR", "where log files go"},
     {'v', "mount", "MOUNT",
      "mount directory ($COPPER_MOUNT, else /tmp/$USER/copper); %j: the job's number"},
@@ -189,6 +194,7 @@ static int take_words(int argc, char **argv, struct cu_launch_options *options,
                                           {"learn-wait", no_argument, NULL, WAIT},
                                           {"allow-missing", required_argument, NULL, MISSING},
                                           {"once", no_argument, NULL, ONCE},
+                                          {"log-collect", no_argument, NULL, COLLECT},
                                           {NULL, 0, NULL, 0}};
     int c, rc = 0;
 
@@ -227,6 +233,25 @@ static int start_learning(struct cu_launch_options *options, struct cu_error *er
     return cu_job_set(&options->job, "learn", value, "COPPER_LEARN", err);
 }
 
+static bool has_bit(uint64_t bits, const char *name)
+{
+    return (bits >> (unsigned)cu_job_option_find(name, strlen(name)) & 1) != 0;
+}
+
+/* A log that is collected has a level, and needs no files on the nodes. */
+static int settle_log(struct cu_launch_options *options, struct cu_error *err)
+{
+    int rc = 0;
+
+    if (!options->job.log_collect)
+        return 0;
+    if (options->job.log_level == LEVEL_NONE && !has_bit(options->by_word, "log_level"))
+        rc = cu_job_set(&options->job, "log_level", COLLECTED_LEVEL, "-l", err);
+    if (rc == 0 && !has_bit(options->by_word | options->by_site, "log_type"))
+        rc = cu_job_set(&options->job, "log_type", "none", "-t", err);
+    return rc;
+}
+
 int cu_launch_options(int argc, char **argv, const char *site, struct cu_launch_options *options,
                       struct cu_error *err)
 {
@@ -245,6 +270,8 @@ int cu_launch_options(int argc, char **argv, const char *site, struct cu_launch_
         rc = site_rc;
         *err = site_err;
     }
+    if (rc == 0)
+        rc = settle_log(options, err);
     if (rc == 0 && !options->help && !options->version)
         rc = cu_launch_places(&options->job, err);
     if (rc != 0)

@@ -60,11 +60,11 @@ static int refuse_other(const char *mount_dir, size_t nodes, const char *owner)
         mount_dir, nodes, plural(nodes), cu_session_is_job(owner) ? owner : "another session");
 }
 
-int cu_stop_mount(const char *mount_dir, const char *hosts_text, bool all,
+int cu_stop_mount(const char *mount_dir, const char *hosts_text, bool all, struct cu_joblog *log,
                   const struct cu_launch_paths *paths)
 {
     char run_dir[CU_PATH_MAX], path[CU_PATH_MAX];
-    struct cu_job_stop stop = {0};
+    struct cu_job_stop stop = {.log = log};
     struct cu_hosts hosts = {0};
     struct cu_error err;
     struct cu_job job;
@@ -86,8 +86,10 @@ int cu_stop_mount(const char *mount_dir, const char *hosts_text, bool all,
     }
     if (rc == 0) {
         stop.recipe = job.recipe;
-        cu_job_stop_everywhere(&job, paths, &stop);
         report_dir = strdup(job.report_dir ? job.report_dir : job.log_dir);
+        if (log)
+            log->parent = report_dir;
+        cu_job_stop_everywhere(&job, paths, &stop);
         cu_job_free(&job);
     }
     unlink(path);

@@ -7,6 +7,7 @@
 #include "copperd/state.h"
 #include "copperd/stop.h"
 #include "host/log.h"
+#include "proto/logpage.h"
 #include "storage/served.h"
 
 #include <errno.h>
@@ -278,6 +279,31 @@ static void hook_sample(void *context, uint64_t now_ns, struct cu_sample *sample
         cu_front_set_asked(daemon->front, cu_daemon_front_asked);
 }
 
+struct logged {
+    const struct cu_logpage_at *after;
+    struct cu_logpage *page;
+    uint32_t rank;
+    int rc;
+};
+
+static void add_logged(void *context, uint64_t us, uint32_t number, const char *line, size_t len)
+{
+    struct logged *logged = context;
+    const struct cu_logpage_at at = {.us = us, .rank = logged->rank, .number = number};
+
+    if (logged->rc == 0 && cu_logpage_compare(&at, logged->after) > 0)
+        logged->rc = cu_logpage_add(logged->page, &at, line, len);
+}
+
+static int hook_logged(void *context, const struct cu_logpage_at *after, struct cu_logpage *page)
+{
+    const struct cu_daemon *daemon = context;
+    struct logged logged = {.after = after, .page = page, .rank = daemon->config.rank};
+
+    cu_log_kept(add_logged, &logged);
+    return logged.rc;
+}
+
 const struct cu_commands_hooks cu_daemon_commands_hooks = {
     .reply = hook_reply,
     .ask = hook_ask,
@@ -289,4 +315,5 @@ const struct cu_commands_hooks cu_daemon_commands_hooks = {
     .stage = hook_stage,
     .survey = hook_survey,
     .sample = hook_sample,
+    .logged = hook_logged,
 };

@@ -73,6 +73,7 @@ int cu_logdir_open(struct cu_job *job, const char *host, const char *run_dir, co
         .level = (enum cu_log_level)job->log_level,
         .to_stdout = job->log_to_stdout && foreground,
         .host = host,
+        .keep_bytes = CU_LOGRING_BYTES,
     };
     bool file = job->log_to_file && job->log_level < CU_LOG_NONE;
     int rc = place_logs(job, run_dir);

@@ -15,12 +15,13 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "host/clock.h"
+#include "host/logline.h"
 #include "host/logrepeat.h"
+#include "host/logring.h"
 #include "host/trust.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -31,12 +32,10 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#define TEXT_MAX CU_LOG_TEXT_MAX
-#define LINE_BYTES                                                                                 \
-    2048u /* with time, level, host; below PIPE_BUF, so a pipe takes all or nothing */
+#define TEXT_MAX   CU_LOG_TEXT_MAX
+#define HOST_BYTES 256u
 
 #define QUEUE_BYTES (256u << 10)
 #define BATCH_BYTES 16384u
@@ -50,12 +49,14 @@ struct sink {
     int file_fd;
     bool to_stdout;
     uint64_t lost; /* lines that standard output did not take */
+    char host[HOST_BYTES];
 };
 
 static struct {
     pthread_mutex_t mutex; /* guards all below */
     struct sink *sink;     /* NULL: closed */
-    char host[256];
+    char host[HOST_BYTES];
+    struct cu_logring *kept;       /* the newest lines; NULL: none */
     struct cu_log_repeats repeats; /* of warnings and worse */
     char queue[QUEUE_BYTES];
     size_t head, used;
@@ -68,23 +69,15 @@ static struct {
     int idle_fd;       /* descriptor on which a flush waits for the writer's end; -1: none */
 } state = {.mutex = PTHREAD_MUTEX_INITIALIZER, .idle_fd = -1};
 
-static const char *level_name(enum cu_log_level level)
+/* A line that stands for lines that could not be written. */
+static size_t make_lost(char note[CU_LOGLINE_BYTES], const char *host, uint64_t lost)
 {
-    switch (level) {
-    case CU_LOG_DEBUG:
-        return "debug";
-    case CU_LOG_INFO:
-        return "info";
-    case CU_LOG_WARN:
-        return "warn";
-    case CU_LOG_ERROR:
-        return "error";
-    case CU_LOG_FATAL:
-        return "fatal";
-    case CU_LOG_NONE:
-        break;
-    }
-    return "?";
+    return cu_logline_make(&(struct cu_logline){.level = CU_LOG_WARN,
+                                                .host = host,
+                                                .text = "lines were not written here",
+                                                .name = "lost",
+                                                .count = lost},
+                           note, NULL);
 }
 
 /* --- the writer ------------------------------------------------------------------------------- */
@@ -106,15 +99,15 @@ static void write_file(const struct sink *sink, const char *bytes, size_t len)
 static void write_stdout(struct sink *sink, const char *line, size_t len)
 {
     struct pollfd ready = {.fd = STDOUT_FILENO, .events = POLLOUT};
-    char note[64];
-    int n;
+    char note[CU_LOGLINE_BYTES];
+    ssize_t n;
 
     if (poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0) {
         sink->lost++;
         return;
     }
     if (sink->lost > 0) {
-        n = snprintf(note, sizeof(note), "lost=%" PRIu64 "\n", sink->lost);
+        n = (ssize_t)make_lost(note, sink->host, sink->lost);
         if (write(STDOUT_FILENO, note, (size_t)n) == n)
             sink->lost = 0;
         if (poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0) {
@@ -230,12 +223,12 @@ static bool put(const char *line, size_t len)
 /* Mutex held. */
 static void enqueue(const char *line, size_t len)
 {
-    char note[64];
-    int n;
+    char note[CU_LOGLINE_BYTES];
+    size_t n;
 
     if (state.dropped > 0) {
-        n = snprintf(note, sizeof(note), "lost=%" PRIu64 "\n", state.dropped);
-        if ((size_t)n + len <= QUEUE_BYTES - state.used && put(note, (size_t)n))
+        n = make_lost(note, state.host, state.dropped);
+        if (n + len <= QUEUE_BYTES - state.used && put(note, n))
             state.dropped = 0;
     }
     if (state.dropped > 0 || !put(line, len)) {
@@ -267,40 +260,21 @@ static void in_child(void)
 
 /* --- lines ------------------------------------------------------------------------------------ */
 
-/* key="text": a quote and a backslash in it have a backslash before them. As much as fits before
- * end; a pair is not cut. */
-static char *put_quoted(char *at, const char *end, const char *key, const char *text)
-{
-    at += snprintf(at, (size_t)(end - at), " %s=\"", key);
-    for (; *text != '\0' && at + 3 < end; text++) {
-        if (*text == '"' || *text == '\\')
-            *at++ = '\\';
-        *at++ = *text;
-    }
-    *at++ = '"';
-    return at;
-}
-
-/* Mutex held. time=... level=warn node="node3" text="no route to node7" more=3 */
+/* Mutex held. */
 static void emit(enum cu_log_level level, const char *text, uint64_t more)
 {
-    char line[LINE_BYTES], *at = line;
-    const char *end = line + sizeof(line) - 32; /* behind it: the count and the newline */
-    struct timespec now;
-    struct tm utc;
+    char line[CU_LOGLINE_BYTES];
+    uint64_t us;
+    size_t len = cu_logline_make(&(struct cu_logline){.level = level,
+                                                      .host = state.host,
+                                                      .text = text,
+                                                      .name = more > 0 ? "more" : NULL,
+                                                      .count = more},
+                                 line, &us);
 
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
-    at += snprintf(line, sizeof(line), "time=%04d-%02d-%02dT%02d:%02d:%02d.%06ldZ level=%s",
-                   utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min,
-                   utc.tm_sec, now.tv_nsec / 1000, level_name(level));
-    if (state.host[0] != '\0')
-        at = put_quoted(at, end, "node", state.host);
-    at = put_quoted(at, end, "text", text);
-    if (more > 0)
-        at += snprintf(at, (size_t)(line + sizeof(line) - at), " more=%" PRIu64, more);
-    *at++ = '\n';
-    enqueue(line, (size_t)(at - line));
+    cu_logring_add(state.kept, us, line, len - 1);
+    if (state.sink && (state.sink->file_fd >= 0 || state.sink->to_stdout))
+        enqueue(line, len);
 }
 
 /* Mutex held. Counts of lines that do not come again; at UINT64_MAX all. */
@@ -374,6 +348,7 @@ static int open_file(const char *path, int *fd, struct cu_error *err)
 
 int cu_log_open(const struct cu_log_config *config, struct cu_error *err)
 {
+    struct cu_logring *kept = NULL;
     struct sink *sink;
     int fd = -1;
 
@@ -389,23 +364,34 @@ int cu_log_open(const struct cu_log_config *config, struct cu_error *err)
             return rc;
     }
     sink = calloc(1, sizeof(*sink));
-    if (!sink) {
+    if (sink && config->keep_bytes > 0)
+        kept = cu_logring_create(config->keep_bytes);
+    if (!sink || (config->keep_bytes > 0 && !kept)) {
+        free(sink);
         if (fd >= 0)
             close(fd);
         return cu_error_set(err, -ENOMEM, "out of memory");
     }
     sink->file_fd = fd;
     sink->to_stdout = config->to_stdout;
+    if (config->host)
+        cu_text_line(sink->host, sizeof(sink->host), config->host, strlen(config->host));
     pthread_mutex_lock(&state.mutex);
     if (!state.at_fork)
         state.at_fork = pthread_atfork(before_fork, after_fork, in_child) == 0;
     state.sink = sink;
-    state.host[0] = '\0';
-    if (config->host)
-        cu_text_line(state.host, sizeof(state.host), config->host, strlen(config->host));
+    state.kept = kept;
+    memcpy(state.host, sink->host, sizeof(state.host));
     pthread_mutex_unlock(&state.mutex);
     __atomic_store_n(&threshold, (int)config->level, __ATOMIC_RELAXED);
     return 0;
+}
+
+void cu_log_kept(cu_logring_fn *fn, void *context)
+{
+    pthread_mutex_lock(&state.mutex); /* the ring stays */
+    cu_logring_each(state.kept, fn, context);
+    pthread_mutex_unlock(&state.mutex);
 }
 
 uint64_t cu_log_lost(void)
@@ -462,6 +448,8 @@ void cu_log_close(void)
     if (!state.writing)
         sink_free(state.sink);
     state.sink = NULL; /* else the writer's, when it comes back */
+    cu_logring_destroy(state.kept);
+    state.kept = NULL;
     state.epoch++;
     state.writing = false;
     state.head = state.used = 0;

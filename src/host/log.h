@@ -6,7 +6,10 @@
 #ifndef CU_HOST_LOG_H
 #define CU_HOST_LOG_H
 
+#include "host/logring.h"
+
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum cu_log_level {
@@ -23,6 +26,7 @@ struct cu_log_config {
     bool to_stdout;
     const char *file_path; /* borrowed during open; NULL: no file */
     const char *host;      /* borrowed, put on each line; NULL: none */
+    size_t keep_bytes;     /* of the newest lines are kept in memory, for cu_log_kept; 0: none */
 };
 
 struct cu_error;
@@ -34,6 +38,9 @@ __attribute__((warn_unused_result)) int cu_log_open(const struct cu_log_config *
 bool cu_log_flush(int wait_ms);
 /* Flushes, within a second. */
 void cu_log_close(void);
+/* Each line that is kept, oldest first, those of processes that this one was forked from, and of
+ * their other children, included. fn must not log. */
+void cu_log_kept(cu_logring_fn *fn, void *context);
 /* Lines that were not written since the log was opened, because the directory hung. */
 uint64_t cu_log_lost(void);
 /* Has a write been under way for more than some seconds? */

@@ -67,6 +67,7 @@ static const struct option options[] = {
     {"log_level", KIND_LEVEL, AT(log_level), 1, 6, "a log level",
      "is 1 (most) to 5 (least), or 6 (none)"},
     {"log_type", KIND_LOG_TYPE, 0, 0, 0, "a log type", "is file, stdout or file_and_stdout"},
+    {"log_collect", KIND_FLAG, AT(log_collect), 0, 0, "a switch", "is yes or no"},
     {"trees", KIND_U32, AT(trees), 1, CU_TREES_MAX, "a number of trees", NULL},
     {"max_cacheable_bytes", KIND_SIZE, AT(max_cacheable_bytes), 0, INT64_MAX, "a size",
      SIZE_ALLOWED},
@@ -149,7 +150,7 @@ static int set_log_type(struct cu_job *job, const char *value)
     bool file = both || strcmp(value, "file") == 0;
     bool to_stdout = both || strcmp(value, "stdout") == 0;
 
-    if (!file && !to_stdout)
+    if (!file && !to_stdout && strcmp(value, "none") != 0) /* of --log-collect */
         return -EINVAL;
     job->log_to_file = file;
     job->log_to_stdout = to_stdout;
@@ -396,7 +397,9 @@ bool cu_job_option_format(unsigned i, const struct cu_job *job, char out[CU_JOB_
         text = *(char *const *)at;
         break;
     case KIND_LOG_TYPE:
-        text = !job->log_to_stdout ? "file" : job->log_to_file ? "file_and_stdout" : "stdout";
+        text = job->log_to_stdout ? job->log_to_file ? "file_and_stdout" : "stdout"
+               : job->log_to_file ? "file"
+                                  : "none";
         break;
     case KIND_SYMLINKS:
         text = *(const bool *)at ? "rewrite" : "keep";
@@ -471,29 +474,4 @@ void cu_job_free(struct cu_job *job)
     free(job->report_dir);
     cu_parse_hosts_free(&job->hosts);
     explicit_bzero(job, sizeof(*job));
-}
-
-/* Length of the first label; 0 for an address, whose first number says nothing about the host. */
-static size_t label_length(const char *name)
-{
-    return strspn(name, "0123456789.") == strlen(name) || strchr(name, ':') ? 0
-                                                                            : strcspn(name, ".");
-}
-
-int64_t cu_job_rank_of(const struct cu_job *job, const char *name)
-{
-    size_t len = label_length(name);
-    int64_t same = -ENOENT, found = -ENOENT;
-
-    for (size_t i = 0; i < job->hosts.count; i++) {
-        const char *host = job->hosts.names[i];
-
-        if (strcmp(host, name) == 0)
-            return (int64_t)i;
-        if (strcasecmp(host, name) == 0)
-            same = same == -ENOENT ? (int64_t)i : -ENOTUNIQ;
-        if (len > 0 && label_length(host) == len && strncasecmp(host, name, len) == 0)
-            found = found == -ENOENT ? (int64_t)i : -ENOTUNIQ;
-    }
-    return same != -ENOENT ? same : found;
 }

@@ -41,6 +41,7 @@ struct cu_job {
     char *log_dir;                   /* -d */
     int log_level;                   /* -l 1..6 */
     bool log_to_file, log_to_stdout; /* -t */
+    bool log_collect;                /* --log-collect: gathered when the job is stopped */
     uint32_t trees;                  /* -T 1..CU_TREES_MAX, at most the number of hosts counts */
     uint64_t max_cacheable_bytes;    /* -M */
     uint32_t ready_timeout_s;        /* -s 1..86400 */
@@ -87,8 +88,8 @@ void cu_job_free(struct cu_job *job);
 /* Sets one option by the name it has in the text ("mount", "fanout", ...). For the command line:
  * label is how the user wrote it ("-k"), put into the message. 0, or -EINVAL with err:
  * `-k: "0" is not a fan-out; allowed is 1 to 1024`. -ENOMEM. On error the option is as before.
- * Names: mount log_dir log_level log_type trees max_cacheable_bytes ready_timeout_s cores
- * enoent_ttl_ms network address cache_bytes fanout port encrypt profile full_paths top_paths
+ * Names: mount log_dir log_level log_type log_collect trees max_cacheable_bytes ready_timeout_s
+ * cores enoent_ttl_ms network address cache_bytes fanout port encrypt profile full_paths top_paths
  * snapshot_s listings serve group allow_missing confirm owner lease left_out relay learn
  * learn_wait recipe symlinks begin_ms report_dir; the value of a bool is "yes" or "no", of symlinks
  * "keep" or "rewrite". What is "chosen" when 0 cannot be set to 0. */

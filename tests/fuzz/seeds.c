@@ -9,6 +9,7 @@
 #include "proto/dir.h"
 #include "proto/holes.h"
 #include "proto/job.h"
+#include "proto/logpage.h"
 #include "proto/msg.h"
 #include "proto/recipe.h"
 #include "proto/survey.h"
@@ -418,6 +419,30 @@ static void seed_survey(void)
     cu_survey_free(survey);
 }
 
+static void seed_logpage(void)
+{
+    static const char *const lines[] = {
+        "time=2026-11-27T00:00:00.000001Z level=warn node=\"node1\" text=\"no route\"",
+        "time=2026-11-27T00:00:00.000002Z level=error node=\"node2\" text=\"x\" more=3",
+        "time=2026-11-27T00:00:00.000003Z level=info node=\"node1\" text=\"\"",
+    };
+    struct cu_logpage *page = cu_logpage_new();
+    struct cu_buf *bytes;
+
+    FUZZ_CHECK(page);
+    for (uint32_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+        FUZZ_CHECK(cu_logpage_add(page,
+                                  &(struct cu_logpage_at){.us = UINT64_C(1795737600000000) + i,
+                                                          .rank = i % 2,
+                                                          .number = i / 2 + 1},
+                                  lines[i], strlen(lines[i])) == 0);
+    bytes = cu_logpage_encode(page);
+    FUZZ_CHECK(bytes);
+    write_seed("logpage", "lines", bytes->data, bytes->size, NULL, 0);
+    cu_buf_unref(bytes);
+    cu_logpage_free(page);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -439,5 +464,6 @@ int main(int argc, char **argv)
     seed_job();
     seed_recipe();
     seed_survey();
+    seed_logpage();
     return 0;
 }

@@ -74,7 +74,7 @@ crash() {
 }
 
 @test "one node: a process reads everything while the daemon is killed five times" {
-    up node1
+    up node1 --log-collect
     start_readers node1
     for i in 0 1 2 3 4; do
         some_moment node1 $((5 + 12 * i)) 12
@@ -84,6 +84,9 @@ crash() {
     [ "$(jq_get "$(copper node1 status --json)" restarts)" = 5 ]
     [[ $(copper node1 status) == *"restarts    5: "* ]]
     on node1 sh -c "cd '$MOUNT$WORK/pfs' && find . -type f -exec cmp {} '$WORK/source/{}' \;"
+    # What the dead have logged is in the log that the last one gives.
+    run -0 on login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/stop_copper.sh" -v "$MOUNT" --log-collect=-
+    [ "$(grep -c ' node="node1" text="the daemon (pid [0-9]*) was killed by signal 9"$' <<<"$output")" = 5 ]
 }
 
 # hold COMMAND...: a holder is started by it (on, as_user alice); the daemon on node1 dies between

@@ -231,6 +231,26 @@ for row in table["rows"]:
 EOF
 }
 
+# collected JOB.LOG LOG...: it has the lines of these logs of nodes, each once, but for what came after the stop was
+# asked for, in the order of their time.
+collected() {
+    python3 - "$@" <<'EOF'
+import re, sys
+
+line = re.compile(r'time=(\S+Z) level=(info|warn|error) node="(\w+)" text="(\\.|[^"\\])*"( more=\d+)?\n')
+lines = list(open(sys.argv[1]))
+times = [line.fullmatch(text)[1] for text in lines]
+assert times == sorted(times), times
+for name in sys.argv[2:]:
+    own = list(open(name))
+    node = line.fullmatch(own[0])[3]
+    theirs = [text for text in lines if line.fullmatch(text)[3] == node]
+    assert len(theirs) >= 2 and theirs == own[:len(theirs)], (node, theirs, own)
+    lines = [text for text in lines if line.fullmatch(text)[3] != node]
+assert not lines, lines
+EOF
+}
+
 # report [STATS.JSON]: the newest report in the directory that -d gave, checked.
 report() {
     local made
@@ -243,8 +263,10 @@ report() {
     local stats
     stats=$(copper node3 stats --all --latency --json)
     echo "$stats" >"$BATS_TEST_TMPDIR/stats"
-    run -0 stop
+    run -0 stop --log-collect
     [[ $output == *"copper: stopped on 4 nodes"* ]]
+    [[ $output == *"copper: log: $CLUSTER_DIR/home/log/copper-"*"/job.log, "*" lines of all nodes"* ]]
+    collected "$CLUSTER_DIR"/home/log/copper-*/job.log "$CLUSTER_DIR"/home/log/copperd-*
     [[ $output == *"copper: report: $CLUSTER_DIR/home/log/copper-"*/report.html* ]]
     if command -v chromium >/dev/null; then
         "$BATS_TEST_DIRNAME/../report/look" "$CLUSTER_DIR"/home/log/copper-*/report.html >"$BATS_TEST_TMPDIR/seen"
@@ -297,9 +319,9 @@ answered() {
 
 # The last one: it launches anew, with a node that is not there, and files above -M; then another one dies.
 @test "each key of --json is in docs/stats.schema.json, and the other way round" {
-    local node dead=''
+    local node dead='' log
     stop
-    launch -H "$nodes,nowhere" --allow-missing 1 -M 16KB -T 2 -k 2 -P -N 5 -d "$CLUSTER_DIR/home/log"
+    launch -H "$nodes,nowhere" --allow-missing 1 -M 16KB -T 2 -k 2 -P -N 5 --log-collect -d "$CLUSTER_DIR/home/log"
     on node2 sh -c "cat $mount$tree/many/* >/dev/null"
     copper node2 stats --json --latency >"$BATS_TEST_TMPDIR/node"
     copper node2 stats --json --nodes --latency >"$BATS_TEST_TMPDIR/job"
@@ -351,6 +373,12 @@ EOF
     until_true answered 3
     run -0 stop
     [[ $output == *"copper: report: "* ]]
+    [[ $output == *"copper: log: no answer from $dead"* ]]
+    log=$(ls -t "$CLUSTER_DIR"/home/log/copper-*/job.log | head -n 1)
+    grep -q " text=\"from here on without the log of $dead: no answer\"$" "$log"
+    run ! grep -q 'level=info' "$log"
+    # No node has written a log of its own this time.
+    [ "$(find "$CLUSTER_DIR/home/log" -name 'copperd-*.log' | wc -l)" = 4 ]
     python3 - "$(report)" "$dead" <<'EOF'
 import json, sys
 

@@ -48,6 +48,8 @@ static struct {
 } node;
 
 static const struct cu_latency *own_latency; /* of the next node; or NULL */
+/* Of the next node; or NULL. */
+static int (*own_log)(void *context, const struct cu_logpage_at *after, struct cu_logpage *page);
 static char name0[] = "node0", name1[] = "node1", name2[] = "node2", name3[] = "node3";
 static char *names[] = {name0, name1, name2, name3};
 static char mount_dir[] = "/tmp/alice/copper";
@@ -154,7 +156,8 @@ static inline void start_beside(uint32_t rank, struct cu_aside *aside, uint32_t 
                   .ask = on_ask,
                   .stop = on_stop,
                   .describe = on_describe,
-                  .forgot = on_forgot},
+                  .forgot = on_forgot,
+                  .logged = own_log},
     };
     struct cu_error err = {""};
 

@@ -350,6 +350,7 @@ static void stopped_reader_costs_lines_only(void **state)
     int saved, fd = redirect_stdout(&saved), rc = cu_log_open(&config, NULL);
     char bytes[1 << 16];
     const char *text, *note;
+    unsigned lost = 0;
     ssize_t drained;
 
     (void)state;
@@ -367,7 +368,9 @@ static void stopped_reader_costs_lines_only(void **state)
     assert_non_null(note);
     while (note > text && note[-1] != '\n')
         note--;
-    assert_memory_equal(note, "lost=", 5);
+    assert_int_equal(sscanf(note, AT "warn text=\"lines were not written here\" lost=%u", &lost),
+                     1);
+    assert_true(lost > 0);
 }
 
 /* write(2) to the log's file hangs, until a byte comes. */
@@ -392,6 +395,7 @@ ssize_t __wrap_write(int fd, const void *bytes, size_t size)
 static void a_directory_that_hangs_costs_lines_only(void **state)
 {
     const char *text, *note;
+    unsigned lost = 0;
 
     (void)state;
     open_log(CU_LOG_INFO, NULL);
@@ -413,7 +417,9 @@ static void a_directory_that_hangs_costs_lines_only(void **state)
     assert_non_null(note);
     while (note > text && note[-1] != '\n')
         note--;
-    assert_memory_equal(note, "lost=", 5);
+    assert_int_equal(sscanf(note, AT "warn text=\"lines were not written here\" lost=%u", &lost),
+                     1);
+    assert_true(lost > 0);
     hang = -1;
     close(hung[0]);
 }
@@ -462,18 +468,66 @@ static void a_child_logs_on(void **state)
     assert_null(strstr(strstr(read_log(), "parent") + 1, "parent"));
 }
 
+static void see_kept(void *context, uint64_t us, uint32_t number, const char *line, size_t len)
+{
+    char *text = context;
+
+    assert_int_equal(us, UINT64_C(1709210096789000));
+    snprintf(text + strlen(text), 256, "%u %.*s|", number, (int)len, line);
+}
+
+/* Also without a file, and by a child that is gone. */
+static void newest_lines_are_kept(void **state)
+{
+    const struct cu_log_config config = {.level = CU_LOG_INFO, .host = "n\"1", .keep_bytes = 4096};
+    struct cu_error err;
+    char text[1024] = "";
+    pid_t pid;
+    int status;
+
+    (void)state;
+    assert_int_equal(cu_log_open(&config, &err), 0);
+    cu_log_info("one");
+    pid = fork();
+    if (pid == 0) {
+        cu_log_error("two");
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    cu_log_debug("no");
+    cu_log_info("three");
+    cu_log_kept(see_kept, text);
+    assert_string_equal(text, "1 " AT "info node=\"n\\\"1\" text=\"one\"|"
+                              "2 " AT "error node=\"n\\\"1\" text=\"two\"|"
+                              "3 " AT "info node=\"n\\\"1\" text=\"three\"|");
+    open_log(CU_LOG_INFO, NULL);
+    cu_log_info("nothing is kept now");
+    text[0] = '\0';
+    cu_log_kept(see_kept, text);
+    assert_string_equal(text, "");
+}
+
 int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, make_dir, remove_dir)
     const struct CMUnitTest tests[] = {
-        CASE(writes_from_its_level_on),           CASE(level_none_makes_no_file),
-        CASE(file_is_private_and_kept),           CASE(refuses_links_pipes_and_strangers),
-        CASE(refuses_a_file_of_another),          CASE(refuses_an_unknown_level),
-        CASE(a_warning_is_written_once_a_minute), CASE(a_quote_in_a_text_does_not_end_it),
-        CASE(repeats_come_again_after_a_minute),  CASE(text_is_one_bounded_line),
-        CASE(threads_do_not_mix_lines),           CASE(writes_to_both),
-        CASE(stopped_reader_costs_lines_only),    CASE(a_directory_that_hangs_costs_lines_only),
-        CASE(closing_waits_for_nobody),           CASE(a_child_logs_on),
+        CASE(writes_from_its_level_on),
+        CASE(level_none_makes_no_file),
+        CASE(file_is_private_and_kept),
+        CASE(refuses_links_pipes_and_strangers),
+        CASE(refuses_a_file_of_another),
+        CASE(refuses_an_unknown_level),
+        CASE(a_warning_is_written_once_a_minute),
+        CASE(a_quote_in_a_text_does_not_end_it),
+        CASE(repeats_come_again_after_a_minute),
+        CASE(text_is_one_bounded_line),
+        CASE(threads_do_not_mix_lines),
+        CASE(writes_to_both),
+        CASE(stopped_reader_costs_lines_only),
+        CASE(a_directory_that_hangs_costs_lines_only),
+        CASE(closing_waits_for_nobody),
+        CASE(a_child_logs_on),
+        CASE(newest_lines_are_kept),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,6 +99,8 @@ static void accepts_values(void **state)
         {"log_type", "stdout", "stdout"},
         {"log_type", "file_and_stdout", "file_and_stdout"},
         {"log_type", "stdout_and_file", "file_and_stdout"},
+        {"log_type", "none", "none"},
+        {"log_collect", "yes", "yes"},
         {"trees", "1", "1"},
         {"trees", "64", "64"},
         {"max_cacheable_bytes", "0", "0"},

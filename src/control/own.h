@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A node's own part of a request to the whole job, to which its children's results are added. */
+#ifndef CU_CONTROL_OWN_H
+#define CU_CONTROL_OWN_H
+
+#include "control/task.h"
+
+/* Begins this node's part of the task; when it is done at once, task->own_open is false. */
+void cu_own_part(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns);
+
+#endif

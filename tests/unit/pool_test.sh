@@ -1,0 +1,49 @@
+#!/bin/sh
+# tests/pool: each test is in the report of its build, whatever became of it; those that run alone come first, then
+# the long ones.
+#
+# usage: pool_test.sh TOP
+# SPDX-License-Identifier: BSD-3-Clause
+set -eu
+top=$1
+dir=$(mktemp -d)
+trap 'rm -r "$dir"' EXIT
+cd "$dir"
+mkdir -p build/one build/two
+preset='{"name": "NAME", "generator": "Ninja", "binaryDir": "${sourceDir}/build/NAME"}'
+test='{"name": "NAME", "configurePreset": "NAME"}'
+cat >CMakePresets.json <<END
+{"version": 6, "configurePresets": [$(echo "$preset" | sed s/NAME/one/g), $(echo "$preset" | sed s/NAME/two/g)],
+ "testPresets": [$(echo "$test" | sed s/NAME/one/g), $(echo "$test" | sed s/NAME/two/g)]}
+END
+cat >build/one/CTestTestfile.cmake <<'END'
+add_test(unit.good true)
+add_test(unit.bad sh -c "echo said it; exit 1")
+add_test(unit.skips sh -c "exit 77")
+set_tests_properties(unit.skips PROPERTIES SKIP_RETURN_CODE 77)
+add_test(unit.not_there /nonexistent)
+add_test(system.partly echo "ok 1 # skip")
+set_tests_properties(system.partly PROPERTIES COST 50)
+add_test(system.alone true)
+set_tests_properties(system.alone PROPERTIES RUN_SERIAL ON)
+# As its name is a part of another one's.
+add_test(unit.good_too false)
+END
+cat >build/two/CTestTestfile.cmake <<'END'
+add_test(unit.good true)
+set_tests_properties(unit.good PROPERTIES COST 100 LABELS unit)
+add_test(sim.left_out false)
+END
+"$top/tests/pool" 2 one -- two -L unit >said
+for mode in ci full; do
+    python3 "$top/tests/junit.py" build/one/report.xml $mode | sed 's/ (.*//' | sort >one.$mode
+done
+python3 "$top/tests/junit.py" build/two/report.xml ci >two
+printf '%s\t%s\n' fail system.partly fail unit.bad fail unit.good_too fail unit.not_there fail unit.skips \
+    pass system.alone pass unit.good | diff - one.ci
+printf '%s\t%s\n' fail unit.bad fail unit.good_too pass system.alone pass system.partly pass unit.good \
+    skip unit.not_there skip unit.skips | diff - one.full
+printf 'pass\tunit.good\n' | diff - two
+[ "$(sed -n '1s/^1.8 \([^ ]*\) \([^ ]*\) .*/\1 \2/p' said)" = "one: system.alone" ]
+[ "$(sed -n '2,3s/^[23].8 \([^ ]*\) \([^ ]*\) .*/\1 \2/p' said | sort | xargs)" = "one: system.partly two: unit.good" ]
+grep -q '^said it' said

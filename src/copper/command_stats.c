@@ -81,6 +81,8 @@ static const struct row {
     {"stale_versions", "changed on storage", false},
     {"bad_checksums", "bad checksums", false},
     {"recipe_asked", "asked for by the recipe", false},
+    {"warmed_names", "names put into the kernel", false},
+    {"warmed_bytes", "content put into the kernel", true},
     {"links_rewritten", "links shown with another target", false},
     {NULL, "Read ahead", false},
     {"read_ahead", "objects", false},

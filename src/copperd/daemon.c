@@ -6,6 +6,7 @@
 #include "copperd/figures.h"
 #include "copperd/hooks.h"
 #include "copperd/inputs.h"
+#include "copperd/learn.h"
 #include "copperd/ports.h"
 #include "copperd/readon.h"
 #include "copperd/state.h"
@@ -102,24 +103,6 @@ static bool on_front_shows(void *context, const char *path, size_t path_len)
     return cu_served_shows(cu_storage_served(daemon->storage), path, path_len);
 }
 
-/* The node counts as ready, if it did not before. */
-static void on_learned(void *context)
-{
-    struct cu_daemon *daemon = context;
-
-    uv_timer_stop(&daemon->learn_timer);
-    cu_core_mounted(daemon->core, uv_hrtime());
-}
-
-static void on_learn_timer(uv_timer_t *timer)
-{
-    struct cu_daemon *daemon = timer->data;
-
-    cu_log_info("the recipe is not all here yet: going on without");
-    on_learned(daemon);
-    cu_driver_run(&daemon->driver);
-}
-
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct cu_daemon *daemon = handle->data;
@@ -144,14 +127,12 @@ static int start_loop(struct cu_daemon *daemon, struct cu_error *err)
     uv_timer_init(&daemon->loop, &daemon->timer);
     uv_idle_init(&daemon->loop, &daemon->idle);
     uv_timer_init(&daemon->loop, &daemon->stop_timer);
-    uv_timer_init(&daemon->loop, &daemon->learn_timer);
     uv_signal_init(&daemon->loop, &daemon->sigterm);
     uv_signal_init(&daemon->loop, &daemon->sigint);
     uv_signal_init(&daemon->loop, &daemon->sigusr1);
     daemon->timer.data = daemon;
     daemon->idle.data = daemon;
     daemon->stop_timer.data = daemon;
-    daemon->learn_timer.data = daemon;
     daemon->sigterm.data = daemon;
     daemon->sigint.data = daemon;
     daemon->sigusr1.data = daemon;
@@ -280,24 +261,6 @@ static size_t listing_bytes_max(const struct cu_core_config *limits)
     return share > LISTING_BYTES_MIN ? (size_t)share : LISTING_BYTES_MIN;
 }
 
-/* Asks for what the job's recipe names. With --learn-wait the node is ready when all of it is here,
- * or after half of the time that the launch has. */
-static void start_replay(struct cu_daemon *daemon)
-{
-    const struct cu_job *job = daemon->config.job;
-    bool waits = job->recipe && job->learn_wait;
-
-    if (job->recipe && cu_front_replay(daemon->front, job->recipe) < 0) {
-        cu_log_warn("%s: out of memory", job->recipe);
-        waits = false;
-    }
-    if (!waits)
-        cu_core_mounted(daemon->core, uv_hrtime());
-    else
-        uv_timer_start(&daemon->learn_timer, on_learn_timer, (uint64_t)job->ready_timeout_s * 500,
-                       0);
-}
-
 /* What is recorded of the requests of this node's kernel. */
 static int start_records(struct cu_daemon *daemon, const struct cu_core_config *limits,
                          struct cu_front_config *front, struct cu_error *err)
@@ -315,8 +278,7 @@ static int start_records(struct cu_daemon *daemon, const struct cu_core_config *
         if (!daemon->recorder)
             return cu_error_set(err, -ENOMEM, "out of memory");
         front->events.asked = cu_daemon_front_asked;
-        if (daemon->config.job->learn_wait)
-            front->events.replayed = on_learned;
+        cu_learn_events(daemon, &front->events);
     }
     return 0;
 }
@@ -389,7 +351,7 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
     daemon->front = cu_front_create(&front, err);
     if (!daemon->front)
         return -EIO;
-    start_replay(daemon);
+    cu_learn_start(daemon);
     if (daemon->config.resumes && cu_front_resume(daemon->front) < 0)
         return cu_error_set(err, -EIO, "the mount of the daemon that died cannot be taken over");
     return 0;

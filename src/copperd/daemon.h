@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 struct cu_daemon;
+struct cu_warmer;
 
 struct cu_daemon_config {
     const struct cu_job *job;          /* borrowed */
@@ -33,6 +34,7 @@ struct cu_daemon_config {
     bool allow_other;             /* the same: the mount is open to all users */
     struct cu_recovery *recovery; /* borrowed, opened */
     bool resumes;                 /* takes over from a daemon that died */
+    struct cu_warmer *warmer;     /* taken; NULL: nothing is put into the kernel in advance */
 };
 
 /* Listens, and serves as soon as cu_daemon_run is called. NULL with err, and nothing is left

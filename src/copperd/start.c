@@ -13,6 +13,7 @@
 #include "copperd/options.h"
 #include "copperd/roster.h"
 #include "copperd/supervisor.h"
+#include "copperd/warmer.h"
 #include "front/front.h"
 #include "host/cores.h"
 #include "host/group.h"
@@ -215,6 +216,23 @@ static void tell_failure(struct start *start, bool again, const struct cu_error 
 
 #define FLUSH_LOG_MS 1000
 
+static void wipe(void *context)
+{
+    struct start *start = context;
+
+    sodium_memzero(start->job.key, sizeof(start->job.key));
+    sodium_memzero(start->instance, sizeof(start->instance));
+}
+
+/* While this process has one thread. The kernel that a daemon takes over has been warmed. */
+static struct cu_warmer *start_warmer(struct start *start, bool again)
+{
+    if (again || !start->job.recipe || !start->job.learn_wait ||
+        getenv("COPPER_NO_WARM")) /* for measurements */
+        return NULL;
+    return cu_warmer_fork(wipe, start);
+}
+
 /* Runs in a process of its own, which ends here; the supervisor cleans up after a failure. */
 static void serve(void *context, bool again)
 {
@@ -235,6 +253,7 @@ static void serve(void *context, bool again)
         .recovery = start->recovery,
         .resumes = again,
         .allow_other = start->allow_other,
+        .warmer = start_warmer(start, again),
     };
     struct cu_error err = {""};
     struct cu_daemon *daemon = NULL;

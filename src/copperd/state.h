@@ -18,6 +18,7 @@
 #include "copperd/stager.h"
 #include "copperd/surveyor.h"
 #include "copperd/trim.h"
+#include "copperd/warmer.h"
 #include "core/core.h"
 #include "core/driver.h"
 #include "core/latency.h"
@@ -78,6 +79,8 @@ struct cu_daemon {
     struct cu_sampler *sampler;       /* for `copper top`; as long as the process */
     struct cu_recorder *recorder;     /* NULL: no --learn */
     uv_timer_t learn_timer;           /* the node counts as ready then, come what may */
+    struct cu_warmer *warmer;         /* NULL: there is none, or it has ended */
+    bool warmable;                    /* it has a recipe */
     struct cu_snapshot *profile_file; /* the same, or it cannot be written */
 };
 

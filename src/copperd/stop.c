@@ -151,6 +151,7 @@ static void on_begin(uv_timer_t *timer)
     if (!daemon->stop_origin.owner)
         log_bypassed(daemon);
     cu_stager_close(daemon->stager);
+    cu_warmer_end(daemon->warmer);
     cu_commands_stopping(daemon->commands);
     cu_front_end(daemon->front);
     daemon->front = NULL;

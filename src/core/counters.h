@@ -62,7 +62,9 @@
     X(checks) X(checked) X(renewed) X(renewed_used) \
     /* read from storage by a root before anybody asked: objects, those that were then asked for, \
      * bytes, and those of the bytes that nobody has asked for */ \
-    X(read_on) X(read_on_used) X(read_on_bytes) X(read_on_unused_bytes /* gauge */)
+    X(read_on) X(read_on_used) X(read_on_bytes) X(read_on_unused_bytes /* gauge */) \
+    /* put into this node's kernel before a process asks: names, and bytes of content */ \
+    X(warmed_names) X(warmed_bytes)
 /* clang-format on */
 
 enum cu_counter {

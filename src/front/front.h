@@ -60,6 +60,9 @@ struct cu_front_events {
     /* The text of MOUNT/.copper/metrics, a new reference; NULL: out of memory. The function NULL:
      * there is no such directory. */
     struct cu_buf *(*metrics)(void *context);
+    /* The bytes of the recipe that is going to be replayed; it is whole, and trusted. Borrowed.
+     * NULL: nobody needs them. */
+    void (*recipe)(void *context, const void *bytes, size_t size);
     /* cu_front_replay is over, one way or the other. NULL: nobody waits for it. */
     void (*replayed)(void *context);
 };

@@ -91,6 +91,8 @@ static void worked(struct cu_aside_job *job)
         replay_free(r);
         return;
     }
+    if (r->rc == 0 && front->config.events.recipe)
+        front->config.events.recipe(front->config.events.context, r->bytes, r->size);
     free(r->bytes);
     r->bytes = NULL;
     if (r->rc < 0) {

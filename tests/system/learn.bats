@@ -86,6 +86,44 @@ count() {
     [[ $output =~ "copper: recipe: "[0-9]+" paths and "[0-9.]+" "[KM]"B were asked for in advance; "[0-9]+" paths and 0 B of them were not used"$'\n'"copper: stopped on 4 nodes" ]]
 }
 
+# requests: that processes of node4 have made so far for names, links, listings and content.
+requests() {
+    copper node4 stats --json | python3 -c 'import json, sys
+counters = json.load(sys.stdin)["counters"]
+print(sum(counters[f"fuse_{name}"] for name in ("lookup", "getattr", "readlink", "read", "readdir")))'
+}
+
+# read_many: how many of these it takes to read many files on node4.
+read_many() {
+    local before
+    before=$(requests)
+    on node4 sh -c 'cat "$1"/site/many/* | cksum; readlink "$1/site/link.py"' _ "$mount$root"
+    echo $(($(requests) - before))
+}
+
+@test "with --learn-wait the kernel has it, too: few requests are made" {
+    local i first cold warm
+    mkdir "$root/site/many"
+    for i in {1..160}; do echo "file $i" >"$root/site/many/$i"; done
+    learn --learn kernel
+    mapfile -t first < <(read_many)
+    cold=${first[2]}
+    stop
+    learn --learn kernel --learn-wait -E 600000
+    [ "$(count node4 warmed_names)" -gt 120 ]
+    [ "$(count node4 warmed_bytes)" -gt 800 ]
+    run -1 on node4 pgrep copperd-warm
+    mapfile -t warm < <(read_many)
+    [ "${warm[*]:0:2}" = "${first[*]:0:2}" ]
+    [ $((4 * warm[2])) -lt "$cold" ]
+    stop
+    run -0 copper login trace show kernel
+    [ "$(grep -c "/site/many/[0-9]*$" <<<"$output")" = 160 ] # also those that were left out
+    rm -r "$root/site/many"
+    learn --learn kernel --learn-wait
+    [ "$(count node4 warmed_names)" -lt 80 ]
+}
+
 @test "what has changed since is read as it is now" {
     learn --learn test3
     start node4

@@ -103,6 +103,8 @@ static const char *const promised[] = {
     "read_on_used",
     "read_on_bytes",
     "read_on_unused_bytes",
+    "warmed_names",
+    "warmed_bytes",
 };
 /* clang-format on */
 

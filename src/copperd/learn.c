@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The kernel's turn comes when all of the recipe is in this node's cache: then it waits for no
+ * other node. */
+#include "copperd/learn.h"
+
+#include "copperd/state.h"
+#include "host/clock.h"
+#include "host/log.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define WARM_MS          30000 /* its longest time */
+#define WARM_CACHE_SHARE 2u    /* of the cache, a fraction: pages of the kernel are memory, too */
+
+/* The node counts as ready, if it did not before. */
+static void be_ready(struct cu_daemon *daemon)
+{
+    uv_timer_stop(&daemon->learn_timer);
+    cu_core_mounted(daemon->core, uv_hrtime());
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct cu_daemon *daemon = timer->data;
+
+    cu_log_info("the recipe is not all here yet: going on without");
+    be_ready(daemon);
+    cu_driver_run(&daemon->driver);
+}
+
+static void on_warmed(void *context, const struct cu_warm_result *result)
+{
+    struct cu_daemon *daemon = context;
+    uint64_t *counters = cu_core_counters(daemon->core);
+
+    daemon->warmer = NULL;
+    if (result) {
+        counters[CU_COUNT_warmed_names] += result->names;
+        counters[CU_COUNT_warmed_bytes] += result->bytes;
+        cu_log_info("the kernel has %" PRIu64 " names and %" PRIu64 " MiB of the recipe%s",
+                    result->names, result->bytes >> 20, result->cut ? ", not all of it" : "");
+    }
+    if (daemon->phase != CU_PHASE_SERVING)
+        return;
+    be_ready(daemon);
+    cu_driver_run(&daemon->driver);
+}
+
+static void on_recipe(void *context, const void *bytes, size_t size)
+{
+    struct cu_daemon *daemon = context;
+
+    daemon->warmable = daemon->warmer && cu_warmer_give(daemon->warmer, bytes, size) == 0;
+}
+
+static void on_replayed(void *context)
+{
+    struct cu_daemon *daemon = context;
+    struct cu_warm_config config = {
+        .root = daemon->config.job->mount_dir,
+        .bytes_max = daemon->config.cache_bytes / WARM_CACHE_SHARE,
+        .deadline_ms = cu_clock_ms() + WARM_MS,
+    };
+
+    memcpy(&config.salt, daemon->config.job->id, sizeof(config.salt));
+    if (daemon->warmable) {
+        cu_warmer_begin(daemon->warmer, &config);
+        return;
+    }
+    cu_warmer_end(daemon->warmer);
+    be_ready(daemon);
+}
+
+void cu_learn_events(struct cu_daemon *daemon, struct cu_front_events *events)
+{
+    if (!daemon->config.job->learn_wait)
+        return;
+    events->recipe = on_recipe;
+    events->replayed = on_replayed;
+}
+
+static void start_warmer(struct cu_daemon *daemon)
+{
+    const struct cu_warmer_events events = {daemon, on_warmed};
+
+    daemon->warmer = daemon->config.warmer;
+    if (daemon->warmer && cu_warmer_watch(daemon->warmer, &daemon->loop, &events) < 0)
+        daemon->warmer = NULL;
+}
+
+void cu_learn_start(struct cu_daemon *daemon)
+{
+    const struct cu_job *job = daemon->config.job;
+    bool waits = job->recipe && job->learn_wait;
+
+    uv_timer_init(&daemon->loop, &daemon->learn_timer);
+    daemon->learn_timer.data = daemon;
+    start_warmer(daemon);
+    if (job->recipe && cu_front_replay(daemon->front, job->recipe) < 0) {
+        cu_log_warn("%s: out of memory", job->recipe);
+        waits = false;
+    }
+    if (!waits)
+        cu_core_mounted(daemon->core, uv_hrtime());
+    else
+        uv_timer_start(&daemon->learn_timer, on_timer, (uint64_t)job->ready_timeout_s * 500, 0);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a daemon does with its job's recipe (--learn): asks for what it names, puts that into the
+ * kernel where the launch waits for it, and says when the node is ready. */
+#ifndef CU_COPPERD_LEARN_H
+#define CU_COPPERD_LEARN_H
+
+#include "front/front.h"
+
+struct cu_daemon;
+
+/* Sets those of the front's events that a recipe needs; before the front is created. */
+void cu_learn_events(struct cu_daemon *daemon, struct cu_front_events *events);
+/* Once the front works. Without a recipe, or without --learn-wait, the node counts as ready at
+ * once; else when all of the recipe is here and in the kernel, or after half of the time that the
+ * launch has. */
+void cu_learn_start(struct cu_daemon *daemon);
+
+#endif

@@ -29,14 +29,16 @@ static const struct file {
     const char *name;
     void (*table)(FILE *out, const json_t *report);
     int (*whole)(const json_t *report, FILE *out); /* 0 or -errno: for lack of memory, too */
+    const char *member; /* without this one of the report there is no such file; NULL: always */
 } files[] = {
-    {"nodes.csv", cu_jobtables_nodes, NULL},
-    {"timeline.csv", cu_jobtables_timeline, NULL},
-    {"paths.csv", cu_jobtables_paths, NULL},
-    {"latency.csv", cu_jobtables_latency, NULL},
-    {"summary.md", cu_jobtables_summary, NULL},
-    {"report.html", NULL, cu_report_page},
-    {"job.json", NULL, write_json},
+    {"nodes.csv", cu_jobtables_nodes, NULL, NULL},
+    {"timeline.csv", cu_jobtables_timeline, NULL, NULL},
+    {"interval.csv", cu_jobtables_intervals, NULL, "interval"},
+    {"paths.csv", cu_jobtables_paths, NULL, NULL},
+    {"latency.csv", cu_jobtables_latency, NULL, NULL},
+    {"summary.md", cu_jobtables_summary, NULL, NULL},
+    {"report.html", NULL, cu_report_page, NULL},
+    {"job.json", NULL, write_json, NULL},
 };
 
 /* 0 or -errno. */
@@ -107,6 +109,8 @@ void cu_jobdir_keep(const char *parent, const json_t *answer)
         return;
     rc = cu_jobdir_open(parent, cu_cli_text(report, "job"), path, &dir, &err);
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && rc == 0; i++) {
+        if (files[i].member && !json_object_get(report, files[i].member))
+            continue;
         rc = write_file(dir.fd, &files[i], report);
         if (rc != 0)
             cu_error_set(&err, rc, "%s/%s: %s", path, files[i].name, cu_trust_file_error(rc));

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define INTERVAL_MAX_S 86400u /* of -I */
+
 static void add_text(json_t *report, const json_t *facts, const char *name)
 {
     json_object_set_new(report, name, json_string(cu_cli_text(facts, name)));
@@ -94,6 +96,8 @@ static void add_figures(json_t *report, const json_t *answer, const struct cu_su
     json_t *missing = json_array(), *left = json_array();
     json_t *nodes =
         cu_jobreport_nodes(survey, hosts, json_object_get(answer, "left_out"), missing, left);
+    uint64_t interval_s =
+        cu_cli_number(json_object_get(json_object_get(answer, "facts"), "options"), "snapshot_s");
     size_t rows = survey->limits.top > CU_JOBREPORT_ROWS ? survey->limits.top : CU_JOBREPORT_ROWS;
 
     add_number(report, "answered", survey->lists[CU_SURVEY_NODES].count);
@@ -104,6 +108,8 @@ static void add_figures(json_t *report, const json_t *answer, const struct cu_su
     json_object_set_new(report, "latency", cu_latencies_expand(json_object_get(answer, "latency")));
     json_object_set_new(report, "classes", cu_jobreport_classes(survey));
     json_object_set_new(report, "timeline", cu_jobreport_timeline(survey));
+    if (interval_s > 0 && interval_s <= INTERVAL_MAX_S)
+        json_object_set_new(report, "interval", cu_jobreport_intervals(survey, interval_s));
     json_object_set_new(report, "nodes", nodes);
     json_object_set_new(report, "paths", cu_jobreport_paths(survey, rows));
     json_object_set_new(report, "distinct", cu_jobreport_distinct(survey, hosts));

@@ -2,6 +2,7 @@
 #include "copper/jobreport_parts.h"
 
 #include "control/shown.h"
+#include "core/counters.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,52 @@ json_t *cu_jobreport_timeline(const struct cu_survey *survey)
         json_array_append_new(rows, row);
     }
     return json_pack("{s:o, s:o}", "columns", columns, "rows", rows);
+}
+
+/* The counters that are in the list, as a flag each. */
+static void find_counters(const struct cu_keyed *list, bool there[CU_COUNTER_COUNT])
+{
+    for (size_t i = 0; i < list->count; i++) {
+        unsigned counter = list->entries[i].key[CU_SURVEY_KEY_BYTES];
+
+        if (counter < CU_COUNTER_COUNT)
+            there[counter] = true;
+    }
+}
+
+json_t *cu_jobreport_intervals(const struct cu_survey *survey, uint64_t seconds)
+{
+    const struct cu_keyed *list = &survey->lists[CU_SURVEY_INTERVALS];
+    json_t *columns = json_pack("[s, s]", "begin_s", "width_s"), *rows = json_array();
+    bool there[CU_COUNTER_COUNT] = {false};
+
+    find_counters(list, there);
+    for (int c = 0; c < CU_COUNTER_COUNT; c++)
+        if (there[c])
+            json_array_append_new(columns, json_string(cu_counter_name((enum cu_counter)c)));
+    for (size_t i = 0; i < list->count;) {
+        uint32_t interval = cu_survey_number(list->entries[i].key);
+        uint64_t begin, width;
+        json_t *row = json_array();
+
+        cu_survey_interval_bounds(interval, &begin, &width);
+        json_array_append_new(row, number(begin * seconds));
+        json_array_append_new(row, number(width * seconds));
+        for (unsigned c = 0; c < CU_COUNTER_COUNT; c++) {
+            const struct cu_keyed_entry *entry = &list->entries[i];
+            bool is_it = i < list->count && cu_survey_number(entry->key) == interval &&
+                         entry->key[CU_SURVEY_KEY_BYTES] == c;
+
+            if (there[c])
+                json_array_append_new(row, number(is_it ? entry->numbers[0] : 0));
+            i += is_it;
+        }
+        while (i < list->count && cu_survey_number(list->entries[i].key) == interval)
+            i++; /* counters that this version does not have */
+        json_array_append_new(rows, row);
+    }
+    return json_pack("{s:I, s:o, s:o}", "seconds", (json_int_t)seconds, "columns", columns, "rows",
+                     rows);
 }
 
 /* --- nodes ------------------------------------------------------------------------------------ */

@@ -74,6 +74,11 @@ void cu_jobtables_timeline(FILE *out, const json_t *report)
     put_table(out, json_object_get(report, "timeline"));
 }
 
+void cu_jobtables_intervals(FILE *out, const json_t *report)
+{
+    put_table(out, json_object_get(report, "interval"));
+}
+
 static void put_members(FILE *out, const json_t *object, const char *const *names)
 {
     for (; *names; names++) {

@@ -9,6 +9,8 @@
 
 void cu_jobtables_nodes(FILE *out, const json_t *report);
 void cu_jobtables_timeline(FILE *out, const json_t *report);
+/* The counters by interval (-I), where there are some. */
+void cu_jobtables_intervals(FILE *out, const json_t *report);
 /* All lists of paths; the first column tells which. */
 void cu_jobtables_paths(FILE *out, const json_t *report);
 void cu_jobtables_latency(FILE *out, const json_t *report);

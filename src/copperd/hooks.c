@@ -228,6 +228,7 @@ struct cu_surveyor *cu_daemon_surveyor(struct cu_daemon *daemon,
         .rank = daemon->config.rank,
         .restarts = cu_recovery_restarts(daemon->config.recovery),
         .begin_ms = daemon->config.job->begin_ms,
+        .interval_s = daemon->config.job->snapshot_s,
     };
 
     return cu_surveyor_create(&config);

@@ -4,6 +4,7 @@
  * exact, and a bin's figure is as exact as the timer. */
 #include "copperd/surveyor.h"
 
+#include "copperd/intervals.h"
 #include "host/process.h"
 
 #include <errno.h>
@@ -13,10 +14,11 @@
 struct cu_surveyor {
     struct cu_surveyor_config config;
     uv_timer_t timer;
-    uint64_t zero_ns;          /* when the clocks were read */
-    uint64_t past_ms;          /* since the launch, then */
-    struct cu_survey *counted; /* classes, time line and sample */
-    uint64_t sample_max;       /* hashes above this are not in the sample any more */
+    uint64_t zero_ns;               /* when the clocks were read */
+    uint64_t past_ms;               /* since the launch, then */
+    struct cu_survey *counted;      /* classes, time line, sample and intervals */
+    struct cu_intervals *intervals; /* NULL: none */
+    uint64_t sample_max;            /* hashes above this are not in the sample any more */
     uint64_t operations, storage_bytes, kernel_bytes; /* counted so far */
 };
 
@@ -91,6 +93,19 @@ static void on_timer(uv_timer_t *timer)
     arm(s);
 }
 
+static struct cu_intervals *start_intervals(const struct cu_surveyor *s)
+{
+    const struct cu_intervals_config config = {
+        .loop = s->config.loop,
+        .counters = cu_core_counters(s->config.core),
+        .list = &s->counted->lists[CU_SURVEY_INTERVALS],
+        .seconds = s->config.interval_s,
+        .past_ms = s->past_ms,
+    };
+
+    return cu_intervals_create(&config);
+}
+
 struct cu_surveyor *cu_surveyor_create(const struct cu_surveyor_config *config)
 {
     struct cu_surveyor *s = calloc(1, sizeof(*s));
@@ -111,6 +126,11 @@ struct cu_surveyor *cu_surveyor_create(const struct cu_surveyor_config *config)
     s->zero_ns = uv_hrtime();
     if (config->begin_ms != 0 && now_ms > config->begin_ms)
         s->past_ms = now_ms - config->begin_ms;
+    if (config->interval_s > 0 && !(s->intervals = start_intervals(s))) {
+        cu_survey_free(s->counted);
+        free(s);
+        return NULL;
+    }
     s->sample_max = UINT64_MAX;
     s->timer.data = s;
     uv_unref((uv_handle_t *)&s->timer);
@@ -304,6 +324,7 @@ struct cu_survey *cu_surveyor_take(struct cu_surveyor *s)
     struct cu_survey *survey;
 
     count_growth(s, since_ms(s));
+    cu_intervals_take(s->intervals);
     cu_keyed_cut_sample(&s->counted->lists[CU_SURVEY_DISTINCT], CU_SURVEY_SAMPLE);
     survey = copy(s->counted);
     if (!survey)

@@ -23,7 +23,8 @@ struct cu_surveyor_config {
     struct cu_survey_limits limits;
     uint32_t rank;
     uint32_t restarts;
-    uint64_t begin_ms; /* of the launch, since 1970; 0: now */
+    uint64_t begin_ms;   /* of the launch, since 1970; 0: now */
+    uint32_t interval_s; /* -I; 0: none */
 };
 
 /* NULL: out of memory. Lives as long as the process. */

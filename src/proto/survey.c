@@ -5,12 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION      1u
+#define VERSION      2u
 #define BINS_FIRST   600u
 #define BINS_EACH    300u
 #define BIN_MS       100u
 #define OCTAVES_MAX  24u /* 31 years */
 #define BINS_MAX     (BINS_FIRST + OCTAVES_MAX * BINS_EACH)
+#define EACH_FIRST   120u /* intervals */
+#define EACH_LATER   60u
+#define EACH_MAX     (EACH_FIRST + OCTAVES_MAX * EACH_LATER)
 #define SEARCH_BYTES (CU_SURVEY_SEARCHES * (CU_SURVEY_VALUE_MAX + 256))
 
 uint32_t cu_survey_paths(uint32_t top)
@@ -48,6 +51,11 @@ static void set_kinds(struct cu_survey *survey)
     survey->kinds[CU_SURVEY_SEARCHES_SEEN].key_max = CU_SURVEY_VALUE_MAX;
     survey->kinds[CU_SURVEY_SEARCHES_SEEN].count_max = CU_SURVEY_SEARCHES;
     survey->kinds[CU_SURVEY_DISTINCT].count_max = CU_SURVEY_SAMPLE;
+    survey->kinds[CU_SURVEY_INTERVALS] = (struct cu_keyed_kind){
+        .width = 1,
+        .key_max = CU_SURVEY_INTERVAL_KEY_BYTES,
+        .count_max = CU_SURVEY_INTERVALS_MAX,
+    };
 }
 
 struct cu_survey *cu_survey_new(const struct cu_survey_limits *limits)
@@ -78,6 +86,7 @@ void cu_survey_cut(struct cu_survey *survey)
         cu_keyed_cut(&survey->lists[i], survey->kinds[i].count_max, CU_SURVEY_LIST_BYTES);
     cu_keyed_cut(&survey->lists[CU_SURVEY_SEARCHES_SEEN], CU_SURVEY_SEARCHES, SEARCH_BYTES);
     cu_keyed_cut_sample(&survey->lists[CU_SURVEY_DISTINCT], CU_SURVEY_SAMPLE);
+    cu_keyed_cut_first(&survey->lists[CU_SURVEY_INTERVALS], CU_SURVEY_INTERVALS_MAX, SIZE_MAX);
 }
 
 /* Both lists ascend. */
@@ -123,9 +132,14 @@ struct cu_buf *cu_survey_encode(const struct cu_survey *survey)
 static bool is_sound(const struct cu_survey *survey)
 {
     const struct cu_keyed *classes = &survey->lists[CU_SURVEY_CLASSES];
+    const struct cu_keyed *intervals = &survey->lists[CU_SURVEY_INTERVALS];
 
     for (size_t i = 0; i < classes->count; i++)
         if (classes->entries[i].key_len != 1 || classes->entries[i].key[0] >= CU_SURVEY_CLASS_COUNT)
+            return false;
+    for (size_t i = 0; i < intervals->count; i++)
+        if (intervals->entries[i].key_len != CU_SURVEY_INTERVAL_KEY_BYTES ||
+            cu_survey_number(intervals->entries[i].key) >= EACH_MAX)
             return false;
     for (int n = CU_SURVEY_TIMELINE; n <= CU_SURVEY_PARENTS; n++) {
         const struct cu_keyed *list = &survey->lists[n];
@@ -184,35 +198,63 @@ uint32_t cu_survey_number(const unsigned char *key)
     return number;
 }
 
-uint32_t cu_survey_bin(uint64_t ms)
+/* Bins of the numbers 0, 1, ...: so many of one number each, then so many each of 2, 4, ... */
+static uint32_t bin_of(uint64_t n, uint32_t first, uint32_t each)
 {
-    uint64_t begin = (uint64_t)BINS_FIRST * BIN_MS, width = UINT64_C(2) * BIN_MS;
-    uint32_t first = BINS_FIRST;
+    uint64_t begin = first, width = 2;
+    uint32_t bin = first;
 
-    if (ms < begin)
-        return (uint32_t)(ms / BIN_MS);
+    if (n < begin)
+        return (uint32_t)n;
     for (uint32_t octave = 0; octave < OCTAVES_MAX; octave++) {
-        if (ms < 2 * begin)
-            return first + (uint32_t)((ms - begin) / width);
+        if (n < 2 * begin)
+            return bin + (uint32_t)((n - begin) / width);
         begin *= 2;
         width *= 2;
-        first += BINS_EACH;
+        bin += each;
     }
-    return BINS_MAX - 1;
+    return bin - 1;
+}
+
+static void bounds_of(uint32_t bin, uint32_t first, uint32_t each, uint64_t *begin, uint64_t *width)
+{
+    uint32_t octave = bin < first ? 0 : (bin - first) / each;
+
+    *width = 1;
+    *begin = bin;
+    if (bin < first)
+        return;
+    *width = UINT64_C(2) << octave;
+    *begin = ((uint64_t)first << octave) + (uint64_t)((bin - first) % each) * *width;
+}
+
+uint32_t cu_survey_bin(uint64_t ms)
+{
+    return bin_of(ms / BIN_MS, BINS_FIRST, BINS_EACH);
 }
 
 void cu_survey_bin_bounds(uint32_t bin, uint64_t *begin_ms, uint64_t *width_ms)
 {
-    uint32_t octave = bin < BINS_FIRST ? 0 : (bin - BINS_FIRST) / BINS_EACH;
+    bounds_of(bin, BINS_FIRST, BINS_EACH, begin_ms, width_ms);
+    *begin_ms *= BIN_MS;
+    *width_ms *= BIN_MS;
+}
 
-    if (bin < BINS_FIRST) {
-        *width_ms = BIN_MS;
-        *begin_ms = (uint64_t)bin * BIN_MS;
-        return;
-    }
-    *width_ms = (UINT64_C(2) * BIN_MS) << octave;
-    *begin_ms = (((uint64_t)BINS_FIRST * BIN_MS) << octave) +
-                (uint64_t)((bin - BINS_FIRST) % BINS_EACH) * *width_ms;
+uint32_t cu_survey_interval(uint64_t ms, uint32_t seconds)
+{
+    return bin_of(ms / (UINT64_C(1000) * seconds), EACH_FIRST, EACH_LATER);
+}
+
+void cu_survey_interval_bounds(uint32_t number, uint64_t *begin, uint64_t *width)
+{
+    bounds_of(number, EACH_FIRST, EACH_LATER, begin, width);
+}
+
+void cu_survey_interval_key(uint32_t number, uint8_t counter,
+                            unsigned char key[CU_SURVEY_INTERVAL_KEY_BYTES])
+{
+    cu_survey_key(number, key);
+    key[CU_SURVEY_KEY_BYTES] = counter;
 }
 
 /* --- classes ---------------------------------------------------------------------------------- */

@@ -16,6 +16,10 @@
 #define CU_SURVEY_SEARCHES   16u        /* values of search paths */
 #define CU_SURVEY_VALUE_MAX  8192u      /* bytes of such a value, with its name */
 #define CU_SURVEY_LIST_BYTES (1u << 20) /* of an encoded list of paths */
+#define CU_SURVEY_COUNTERS   256u       /* that a node may have */
+#define CU_SURVEY_INTERVALS_MAX                                                                    \
+    65536u /* counters in all intervals; later ones are left out, which a job would reach in years \
+            */
 
 enum cu_survey_list {
     CU_SURVEY_CLASSES,       /* key: a byte, of enum cu_survey_class; cu_survey_path_number */
@@ -31,6 +35,7 @@ enum cu_survey_list {
     CU_SURVEY_PAST_TREES,    /* weight: bytes read past the trees because of -M */
     CU_SURVEY_SEARCHES_SEEN, /* key: "NAME=VALUE" of a search path; weight: processes */
     CU_SURVEY_DISTINCT,      /* a sample of all paths */
+    CU_SURVEY_INTERVALS,     /* key: cu_survey_interval_key; by how much the counter has grown */
     CU_SURVEY_LISTS,
 };
 
@@ -124,6 +129,16 @@ uint32_t cu_survey_number(const unsigned char *key);
  * then on 300 of each next width, which is twice the one before. */
 uint32_t cu_survey_bin(uint64_t ms);
 void cu_survey_bin_bounds(uint32_t bin, uint64_t *begin_ms, uint64_t *width_ms);
+
+/* -I: the intervals have this length, in order from the launch on, as far as 120 of them go; then
+ * 60 each of twice, four times the length, and so on. The number of the one in which a time since
+ * the launch is, the bounds of one (in intervals, from the launch on), and the key of a counter
+ * there. */
+uint32_t cu_survey_interval(uint64_t ms, uint32_t seconds);
+void cu_survey_interval_bounds(uint32_t number, uint64_t *begin, uint64_t *width);
+#define CU_SURVEY_INTERVAL_KEY_BYTES 5u
+void cu_survey_interval_key(uint32_t number, uint8_t counter,
+                            unsigned char key[CU_SURVEY_INTERVAL_KEY_BYTES]);
 
 /* What kind of path (normal form) this is; missing: there is nothing of that name. */
 enum cu_survey_class cu_survey_class_of(const char *path, size_t len, bool missing);

@@ -392,22 +392,24 @@ static void seed_survey(void)
     const struct cu_survey_limits limits = {.nodes = 50, .trees = 2, .top = 10};
     static const char *const paths[] = {"/lib/libm.so.6", "/lib/libz.so.1", "/usr/bin/python3"};
     struct cu_survey *survey = cu_survey_new(&limits);
-    unsigned char key[CU_SURVEY_KEY_BYTES];
+    unsigned char key[CU_SURVEY_KEY_BYTES], interval[CU_SURVEY_INTERVAL_KEY_BYTES];
+    struct cu_keyed_entry *entry;
     struct cu_buf *bytes;
 
     FUZZ_CHECK(survey);
     cu_survey_key(7, key);
     for (int i = CU_SURVEY_TIMELINE; i <= CU_SURVEY_PARENTS; i++) {
-        struct cu_keyed_entry *entry = cu_keyed_at(&survey->lists[i], key, sizeof(key));
-
+        entry = cu_keyed_at(&survey->lists[i], key, sizeof(key));
         FUZZ_CHECK(entry);
         entry->numbers[1] = 300;
     }
-    for (int i = CU_SURVEY_BY_REQUESTS; i < CU_SURVEY_LISTS; i++)
+    cu_survey_interval_key(7, 3, interval);
+    entry = cu_keyed_at(&survey->lists[CU_SURVEY_INTERVALS], interval, sizeof(interval));
+    FUZZ_CHECK(entry);
+    entry->numbers[0] = 12;
+    for (int i = CU_SURVEY_BY_REQUESTS; i < CU_SURVEY_INTERVALS; i++)
         for (size_t n = 0; n < sizeof(paths) / sizeof(paths[0]); n++) {
-            struct cu_keyed_entry *entry =
-                cu_keyed_at(&survey->lists[i], paths[n], strlen(paths[n]));
-
+            entry = cu_keyed_at(&survey->lists[i], paths[n], strlen(paths[n]));
             FUZZ_CHECK(entry);
             entry->weight = n + 1;
             entry->numbers[CU_SURVEY_PATH_got] = n + 2;

@@ -94,6 +94,23 @@ ends = [begin + width for begin, width in zip(column(lines, "begin_ms"), column(
 assert all(end <= begin for end, begin in zip(ends, column(lines, "begin_ms")[1:]))
 assert not ends or ends[-1] - column(lines, "width_ms")[-1] <= report["seconds"] * 1000
 
+# -I: what the counters have grown by, all of it.
+assert ("interval" in report) == (report["options"]["snapshot_s"] > 0)
+if "interval" in report:
+    grown = report["interval"]
+    assert grown["seconds"] == report["options"]["snapshot_s"] and grown["columns"][:2] == ["begin_s", "width_s"]
+    assert all(len(row) == len(grown["columns"]) and any(row[2:]) for row in grown["rows"])
+    for title in grown["columns"][2:]:
+        assert sum(column(grown, title)) == counters[title], title
+    assert {n for n in counters if n.startswith(("fuse_", "hit_", "storage_read")) and counters[n]} <= set(grown["columns"])
+    ends = [begin + width for begin, width in zip(column(grown, "begin_s"), column(grown, "width_s"))]
+    assert all(end <= begin for end, begin in zip(ends, column(grown, "begin_s")[1:]))
+    assert ends and ends[-1] - grown["rows"][-1][1] <= report["seconds"]
+    with open(name.parent / "interval.csv", newline="") as file:
+        assert [[int(v) for v in row] for row in list(csv.reader(file))[1:]] == grown["rows"]
+else:
+    assert not (name.parent / "interval.csv").exists()
+
 # Lists: heaviest first, and they add up where nothing was cut.
 for key, found in report["paths"].items():
     values = [row["value"] for row in found["rows"]]

@@ -321,7 +321,7 @@ answered() {
 @test "each key of --json is in docs/stats.schema.json, and the other way round" {
     local node dead='' log
     stop
-    launch -H "$nodes,nowhere" --allow-missing 1 -M 16KB -T 2 -k 2 -P -N 5 --log-collect -d "$CLUSTER_DIR/home/log"
+    launch -H "$nodes,nowhere" --allow-missing 1 -M 16KB -T 2 -k 2 -P -N 5 -I 1 --log-collect -d "$CLUSTER_DIR/home/log"
     on node2 sh -c "cat $mount$tree/many/* >/dev/null"
     copper node2 stats --json --latency >"$BATS_TEST_TMPDIR/node"
     copper node2 stats --json --nodes --latency >"$BATS_TEST_TMPDIR/job"

@@ -194,12 +194,54 @@ static void test_damaged(void **state)
     cu_survey_free(s);
 }
 
+static void test_intervals(void **state)
+{
+    uint64_t begin, width, end = 0;
+    unsigned char key[CU_SURVEY_INTERVAL_KEY_BYTES];
+
+    (void)state;
+    for (uint32_t i = 0; i < 120 + 5 * 60; i++) { /* without gaps, each twice as long after 60 */
+        cu_survey_interval_bounds(i, &begin, &width);
+        assert_int_equal(begin, end);
+        assert_int_equal(width, i < 120 ? 1 : 2 << ((i - 120) / 60));
+        end = begin + width;
+        assert_int_equal(cu_survey_interval(begin * 10000, 10), i);
+        assert_int_equal(cu_survey_interval(end * 10000 - 1, 10), i);
+    }
+    assert_in_range(cu_survey_interval(UINT64_MAX, 1), 1000, 2000);
+    cu_survey_interval_key(0x01020304, 5, key);
+    assert_memory_equal(key, "\1\2\3\4\5", 5);
+    assert_int_equal(cu_survey_number(key), 0x01020304);
+}
+
+/* A key of an interval that cannot be. */
+static void test_intervals_that_are_none(void **state)
+{
+    static const unsigned char keys[][5] = {{0xff, 0, 0, 0, 1}, {0, 0, 0, 9}};
+    static const size_t lens[] = {5, 4};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct cu_survey *s = cu_survey_new(&limits), *other;
+        struct cu_buf *bytes;
+
+        assert_non_null(s);
+        assert_non_null(cu_keyed_at(&s->lists[CU_SURVEY_INTERVALS], keys[i], lens[i]));
+        bytes = cu_survey_encode(s);
+        assert_non_null(bytes);
+        assert_int_equal(cu_survey_decode(bytes->data, bytes->size, &limits, &other), -EBADMSG);
+        cu_buf_unref(bytes);
+        cu_survey_free(s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_merged),          cmocka_unit_test(test_a_node_counts_once),
         cmocka_unit_test(test_size_is_bounded), cmocka_unit_test(test_bins),
         cmocka_unit_test(test_classes),         cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_intervals),       cmocka_unit_test(test_intervals_that_are_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "host/clock.h"
 #include "host/logline.h"
+#include "host/logplace.h"
 #include "host/logrepeat.h"
 #include "host/logring.h"
 #include "host/trust.h"
@@ -58,6 +59,7 @@ static struct {
     char host[HOST_BYTES];
     struct cu_logring *kept;       /* the newest lines; NULL: none */
     struct cu_log_repeats repeats; /* of warnings and worse */
+    struct cu_log_places places;   /* the same */
     char queue[QUEUE_BYTES];
     size_t head, used;
     uint64_t dropped; /* lines for which the queue had no room, not told yet */
@@ -260,16 +262,16 @@ static void in_child(void)
 
 /* --- lines ------------------------------------------------------------------------------------ */
 
-/* Mutex held. */
-static void emit(enum cu_log_level level, const char *text, uint64_t more)
+/* Mutex held. name: of count; NULL: none. */
+static void emit(enum cu_log_level level, const char *text, const char *name, uint64_t count)
 {
     char line[CU_LOGLINE_BYTES];
     uint64_t us;
     size_t len = cu_logline_make(&(struct cu_logline){.level = level,
                                                       .host = state.host,
                                                       .text = text,
-                                                      .name = more > 0 ? "more" : NULL,
-                                                      .count = more},
+                                                      .name = count > 0 ? name : NULL,
+                                                      .count = count},
                                  line, &us);
 
     cu_logring_add(state.kept, us, line, len - 1);
@@ -283,23 +285,44 @@ static void tell_repeats(uint64_t now_ns)
     struct cu_log_told told;
 
     while (cu_log_repeats_due(&state.repeats, now_ns, &told))
-        emit(told.level, told.text, told.more);
+        emit(told.level, told.text, "more", told.more);
 }
 
-static void write_text(enum cu_log_level level, const char *text)
+/* Mutex held. The same, of places. */
+static void tell_others(uint64_t now_ns)
 {
-    struct cu_log_told other = {0};
+    struct cu_log_told told;
+
+    while (cu_log_places_due(&state.places, now_ns, &told))
+        emit(told.level, told.text, "others", told.more - 1);
+}
+
+/* Mutex held. Is a warning to be written? With *more, how often it was left out. */
+static bool passes(enum cu_log_level level, const void *place, const char *text, uint64_t now_ns,
+                   uint64_t *more)
+{
+    struct cu_log_told other;
+    bool writes = cu_log_repeats_take(&state.repeats, level, text, now_ns, more, &other);
+
+    if (other.text)
+        emit(other.level, other.text, "more", other.more);
+    if (!writes)
+        return false;
+    writes = cu_log_places_take(&state.places, place, level, text, now_ns, &other);
+    if (other.text)
+        emit(other.level, other.text, "others", other.more - 1);
+    return writes;
+}
+
+static void write_text(enum cu_log_level level, const void *place, const char *text)
+{
     uint64_t more = 0, now_ns;
-    bool writes = true;
 
     pthread_mutex_lock(&state.mutex);
     now_ns = (uint64_t)cu_clock_ns(); /* under the mutex: not before another thread's time */
-    if (level >= CU_LOG_WARN)
-        writes = cu_log_repeats_take(&state.repeats, level, text, now_ns, &more, &other);
-    if (other.text)
-        emit(other.level, other.text, other.more);
-    if (writes)
-        emit(level, text, more);
+    tell_others(now_ns);
+    if (level < CU_LOG_WARN || passes(level, place, text, now_ns, &more))
+        emit(level, text, "more", more);
     tell_repeats(now_ns);
     pthread_mutex_unlock(&state.mutex);
 }
@@ -325,7 +348,7 @@ void cu_log_write(enum cu_log_level level, const char *format, ...)
     va_end(args);
     if (n > 0) {
         cu_text_line(line, sizeof(line), text, strlen(text));
-        write_text(level, line);
+        write_text(level, format, line);
     }
     errno = saved_errno;
 }
@@ -442,6 +465,7 @@ void cu_log_close(void)
     __atomic_store_n(&threshold, CU_LOG_NONE, __ATOMIC_RELAXED);
     pthread_mutex_lock(&state.mutex);
     tell_repeats(UINT64_MAX);
+    tell_others(UINT64_MAX);
     pthread_mutex_unlock(&state.mutex);
     (void)cu_log_flush(CLOSE_MS);
     pthread_mutex_lock(&state.mutex);
@@ -454,6 +478,7 @@ void cu_log_close(void)
     state.writing = false;
     state.head = state.used = 0;
     state.repeats = (struct cu_log_repeats){0};
+    state.places = (struct cu_log_places){0};
     state.dropped = state.lost = 0;
     pthread_mutex_unlock(&state.mutex);
 }

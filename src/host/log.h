@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The log of a daemon: one line an event, to a file, to standard output or to both. Levels as on
  * the command line: 1 logs most (debug), 5 least (fatal), 6 nothing. The core and proto layers
- * never log. A warning, or worse, is written at most once a minute, with a count (logrepeat.h), so
- * what is expected must not be one. Logging never waits for a file: a thread writes. */
+ * never log. A warning, or worse, is written at most once a minute, with a count (logrepeat.h), and
+ * of different ones from one place in the program a few a minute (logplace.h): so what is expected
+ * must not be one. Logging never waits for a file: a thread writes. */
 #ifndef CU_HOST_LOG_H
 #define CU_HOST_LOG_H
 
@@ -46,8 +47,8 @@ uint64_t cu_log_lost(void);
 /* Has a write been under way for more than some seconds? */
 bool cu_log_hangs(void);
 bool cu_log_enabled(enum cu_log_level level);
-/* Any thread. Writes time="2024-02-29T12:34:56.789012Z" (UTC), level, node and the text, each as
- * key=value. */
+/* Any thread. format: a literal, which stands for the place. Writes
+ * time="2024-02-29T12:34:56.789012Z" (UTC), level, node and the text, each as key=value. */
 __attribute__((format(printf, 2, 3))) void cu_log_write(enum cu_log_level level, const char *format,
                                                         ...);
 #define cu_log_debug(...) cu_log_write(CU_LOG_DEBUG, __VA_ARGS__)

@@ -468,6 +468,47 @@ static void a_child_logs_on(void **state)
     assert_null(strstr(strstr(read_log(), "parent") + 1, "parent"));
 }
 
+static unsigned count_of(const char *text, const char *part)
+{
+    unsigned n = 0;
+
+    while ((text = strstr(text, part))) {
+        text += strlen(part);
+        n++;
+    }
+    return n;
+}
+
+/* A tree of a thousand bad files is no thousand lines. */
+static void one_place_writes_a_few_lines_a_minute(void **state)
+{
+    const char *text;
+
+    (void)state;
+    open_log(CU_LOG_INFO, NULL);
+    for (int i = 0; i < 1000; i++) {
+        cu_log_warn("file %d is odd", i);
+        cu_log_info("file %d is looked at", i);
+    }
+    cu_log_warn("file %d is odd", 3); /* was written, and is no different line */
+    cu_log_warn("another place");
+    text = read_log();
+    assert_int_equal(count_of(text, "is odd"), 10);
+    assert_int_equal(count_of(text, "is looked at"), 1000);
+    assert_non_null(strstr(text, AT "warn text=\"file 9 is odd\"\n"));
+    assert_non_null(strstr(text, AT "warn text=\"another place\"\n"));
+    pass_s(60);
+    cu_log_warn("file %d is odd", 1000);
+    text = read_log();
+    assert_non_null(strstr(text, AT "warn text=\"file 999 is odd\" others=989\n" AT
+                                    "warn text=\"file 1000 is odd\"\n"));
+    assert_non_null(strstr(text, AT "warn text=\"file 3 is odd\" more=1\n"));
+    for (int i = 0; i < 30; i++)
+        cu_log_warn("file %d is odd", i + 2000);
+    cu_log_close(); /* the count is not lost */
+    assert_non_null(strstr(read_log(), AT "warn text=\"file 2029 is odd\" others=20\n"));
+}
+
 static void see_kept(void *context, uint64_t us, uint32_t number, const char *line, size_t len)
 {
     char *text = context;
@@ -528,6 +569,7 @@ int main(void)
         CASE(closing_waits_for_nobody),
         CASE(a_child_logs_on),
         CASE(newest_lines_are_kept),
+        CASE(one_place_writes_a_few_lines_a_minute),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,6 +46,8 @@ complete -c copper -n '__fish_seen_subcommand_from top' -s d -l delay -x -d 'sec
 complete -c copper -n '__fish_seen_subcommand_from top' -s n -l count -x -d 'end after so many samples'
 complete -c copper -n '__fish_seen_subcommand_from stop' -l here -d 'this node only'
 complete -c copper -n '__fish_seen_subcommand_from stop' -l job-id -x -d 'job'
+complete -c copper -n '__fish_seen_subcommand_from stop' -l except-job -x -d 'not this job'
+complete -c copper -n '__fish_seen_subcommand_from stop' -l owner -x -d 'of this job or session'
 complete -c copper -n '__fish_seen_subcommand_from stop' -l log-collect -r -F -d 'one log of all nodes'
 complete -c copper -n '__fish_seen_subcommand_from refresh stage report' -F
 complete -c copper -n '__fish_seen_subcommand_from run leaks' -a '(__fish_complete_subcommand --fcs-skip=2)'

@@ -44,6 +44,8 @@ static const struct known_option {
     {'m', "--manifest", "FILE", "a list of paths instead, one a line"},
     {'R', "--rate", "SIZE", "ask storage for at most so many bytes a second"},
     {'i', "--job-id", "ID", "only the daemon of this job"},
+    {'e', "--except-job", "ID", "not the daemon of this job"},
+    {'g', "--owner", "OWNER", "not what another job or session has launched"},
     {'o', "--over", "DIR,...", "serve these directories, not those that are found"},
     {'x', "--not", "DIR,...", "leave these as they are"},
     {'r', "--rw", "DIR,...", "leave these as they are: the job writes there"},
@@ -245,6 +247,12 @@ static int take_option(struct cu_cli_options *options, char letter, const char *
         return -1;
     case 'i':
         options->job_id = value;
+        return -1;
+    case 'e':
+        options->spared = value;
+        return -1;
+    case 'g':
+        options->owner = value;
         return -1;
     case 'o':
     case 'd':

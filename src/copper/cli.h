@@ -47,11 +47,11 @@ struct cu_cli_lists {
 };
 
 /* Options of the commands, by the letters of cu_command.options: v -v/--mount, j --json, a --all,
- * n --nodes, h --here, w --wait, t --timeout, i --job-id, o --over, x --not, r --rw, s --show,
- * V --view, p --prefix-instead, S --shell, u --undo, L --latency, O -o/--output, d --over of copper
- * leaks, W --no-wait, m --manifest, R --rate,
- * I --watch (with or without a value), P --prometheus, C --csv, 1 --once,
- * l --log-collect (with or without a value), D -d/--delay, N -n/--count. */
+ * n --nodes, h --here, w --wait, t --timeout, i --job-id, e --except-job, g --owner, o --over, x
+ * --not, r --rw, s --show, V --view, p --prefix-instead, S --shell, u --undo, L --latency, O
+ * -o/--output, d --over of copper leaks, W --no-wait, m --manifest, R --rate, I --watch (with or
+ * without a value), P --prometheus, C --csv, 1 --once, l --log-collect (with or without a value), D
+ * -d/--delay, N -n/--count. */
 struct cu_cli_options {
     char mount[CU_PATH_MAX]; /* normal form; the default when not given */
     bool mount_given, json, all, nodes, here, wait, show, prefix_instead, undo, overlay, latency;
@@ -63,7 +63,8 @@ struct cu_cli_options {
     const char *log;                             /* of --log-collect; NULL: none given */
     uint64_t rate;                               /* bytes a second; 0: not given */
     uint32_t timeout_s;                          /* 0: not given */
-    const char *job_id;                          /* 32 hex digits or NULL; borrowed */
+    const char *job_id, *spared;                 /* 32 hex digits or NULL; borrowed */
+    const char *owner;                           /* as host/session.h has it, or NULL; borrowed */
     int first;                                   /* index of the first operand in argv */
 };
 

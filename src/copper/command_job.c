@@ -338,7 +338,7 @@ static void stop_help(void)
          "  -v MOUNT       mount directory ($COPPER_MOUNT, else /tmp/$USER/copper);\n"
          "                 %j in it is the number of the job\n"
          "  -H HOSTS       also on these: host file, or hosts with commas\n"
-         "  --all          also when another job or session has launched it\n"
+         "  --all          also what another job or session has launched\n"
          "  --log-collect [FILE]\n"
          "                 one log of all nodes: to this file, - for standard output, else to\n"
          "                 copper-JOB/job.log; without it, as launched\n"

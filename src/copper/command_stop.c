@@ -10,21 +10,46 @@
 #include "copper/local_stop.h"
 #include "copper/progress.h"
 #include "copper/reach.h"
+#include "host/session.h"
 
 #include <stdio.h>
 
-#define STOP_MS 15000
+#define STOP_MS   15000
+#define STATUS_MS 10000 /* also through the launcher */
 
 static int stop_here(const struct cu_cli_options *options)
 {
     struct cu_error err;
-    int rc = cu_local_stop(options->mount, options->job_id, &err);
+    const struct cu_local_stop_whose whose = {
+        .job_id = options->job_id, .spared = options->spared, .owner = options->owner};
+    int rc = cu_local_stop(options->mount, &whose, &err);
 
     if (rc < 0)
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
     cu_progress_end();
     puts(rc > 0 ? "copper: stopped on this node" : "copper: nothing runs on this node");
     return CU_EXIT_OK;
+}
+
+/* -1: the job is this process's own, or nobody's; else the exit status. */
+static int check_owner(struct cu_client *client, const char *mount)
+{
+    json_t *request = json_pack("{s:s}", "op", "status"), *result = NULL;
+    const char *owner;
+    struct cu_error err;
+    int rc = cu_client_call(client, request, STATUS_MS, &result, &err), status = -1;
+
+    json_decref(request);
+    if (rc != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    owner = cu_cli_text(result, "owner");
+    if (cu_session_is_other(owner))
+        status = cu_cli_fail(CU_EXIT_FAILED,
+                             "Copper at %s was launched by %s, not by this one, and goes on: "
+                             "copper stop --all stops it",
+                             mount, cu_session_is_job(owner) ? owner : "another session");
+    json_decref(result);
+    return status;
 }
 
 static int run(const struct cu_command *command, int argc, char **argv)
@@ -50,6 +75,11 @@ static int run(const struct cu_command *command, int argc, char **argv)
     rc = cu_reach_mount(options.mount, &client, &err);
     if (rc != 0)
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    status = options.all ? -1 : check_owner(&client, options.mount);
+    if (status >= 0) {
+        cu_client_close(&client);
+        return status;
+    }
     cu_joblog_keep(&client, &(struct cu_joblog){.asked = options.log_collect, .file = options.log});
     request = json_pack("{s:s,s:b}", "op", "stop", "all", 1);
     rc = cu_client_call(&client, request, STOP_MS, &result, &err);
@@ -79,7 +109,7 @@ const struct cu_command cu_command_stop = {
     .name = "stop",
     .synopsis = "[--all | --here] [--log-collect [FILE]] [-v MOUNT]",
     .summary = "Stops the job's daemons and takes their mounts away",
-    .details = "",
-    .options = "vahil",
+    .details = "Without --all, not what another job or session has launched.\n",
+    .options = "vahielg",
     .run = run,
 };

@@ -69,15 +69,36 @@ static bool pick_touched(const struct cu_hosts *hosts, const struct cu_job_stop 
     return picked->names;
 }
 
-static void stop_hosts(const struct cu_hosts *hosts, const char *mount_dir, const char *job_id,
-                       size_t late, const struct cu_launch_paths *paths, struct cu_job_stop *stop)
+/* What the command there has said of itself, when it did not stop anything. */
+static void note_left(struct cu_job_stop *stop, const char *name, const char *text)
 {
-    const char *const command[] = {
-        paths->copper, "stop", "--here", "-v", mount_dir, job_id ? "--job-id" : NULL, job_id, NULL};
+    const char *owner = text ? strstr(text, CU_LOCAL_STOP_SPARED) : NULL;
+
+    if (owner && stop->others++ == 0)
+        snprintf(stop->other, sizeof(stop->other), "%s", owner + strlen(CU_LOCAL_STOP_SPARED));
+    if (!owner && stop->silent++ == 0)
+        snprintf(stop->first, sizeof(stop->first), "%.100s: %.140s", name,
+                 text ? text : "no answer");
+}
+
+static void stop_hosts(const struct cu_hosts *hosts, const char *mount_dir,
+                       const struct cu_local_stop_whose *whose, size_t late,
+                       const struct cu_launch_paths *paths, struct cu_job_stop *stop)
+{
+    const char *const options[][2] = {
+        {"--job-id", whose->job_id}, {"--except-job", whose->spared}, {"--owner", whose->owner}};
+    const char *command[12] = {paths->copper, "stop", "--here", "-v", mount_dir};
     struct cu_launcher_config config = {
         .parts = paths->parts, .mode = "run", .command = command, .hosts = hosts};
     struct cu_launcher s;
+    size_t n = 5;
 
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        if (!options[i][1])
+            continue;
+        command[n++] = options[i][0];
+        command[n++] = options[i][1];
+    }
     if (cu_launcher_spawn(&s, &config, &stop->why) != 0) {
         stop->silent += hosts->count;
         snprintf(stop->first, sizeof(stop->first), "%.200s", stop->why.text);
@@ -93,26 +114,23 @@ static void stop_hosts(const struct cu_hosts *hosts, const char *mount_dir, cons
 
             stop->stopped += here || late > 0;
             late -= !here && late > 0;
-            continue;
+        } else {
+            note_left(stop, hosts->names[i], host->text ? host->text : s.text);
         }
-        if (stop->silent++ == 0)
-            snprintf(stop->first, sizeof(stop->first), "%.100s: %.140s", hosts->names[i],
-                     host->text ? host->text
-                     : s.text   ? s.text
-                                : "no answer");
     }
     cu_launcher_free(&s);
 }
 
-void cu_job_stop_each(const struct cu_hosts *hosts, const char *mount_dir, const char *job_id,
-                      size_t late, const struct cu_launch_paths *paths, struct cu_job_stop *stop)
+void cu_job_stop_each(const struct cu_hosts *hosts, const char *mount_dir,
+                      const struct cu_local_stop_whose *whose, size_t late,
+                      const struct cu_launch_paths *paths, struct cu_job_stop *stop)
 {
     struct cu_hosts touched;
 
     if (!pick_touched(hosts, stop, &touched))
-        stop_hosts(hosts, mount_dir, job_id, late, paths, stop);
+        stop_hosts(hosts, mount_dir, whose, late, paths, stop);
     else if (touched.count > 0)
-        stop_hosts(&touched, mount_dir, job_id, late, paths, stop);
+        stop_hosts(&touched, mount_dir, whose, late, paths, stop);
     free(touched.names); /* the names themselves are others' */
 }
 
@@ -123,6 +141,7 @@ static void stop_through(struct cu_client *client, const struct cu_hosts *known,
                          const char *mount_dir, const char *job_id,
                          const struct cu_launch_paths *paths, struct cu_job_stop *stop)
 {
+    const struct cu_local_stop_whose whose = {.job_id = job_id};
     json_t *request = json_pack("{s:s,s:b}", "op", "stop", "all", 1);
     json_t *result = NULL;
     struct cu_hosts rest = {0};
@@ -149,11 +168,11 @@ static void stop_through(struct cu_client *client, const struct cu_hosts *known,
         late = (size_t)cu_cli_number(result, "late_count");
     }
     if (rc != 0 || !cu_client_await_end(client) || cu_cli_number(result, "failed") > 0) {
-        cu_job_stop_each(known, mount_dir, job_id, stopped + late, paths, stop);
+        cu_job_stop_each(known, mount_dir, &whose, stopped + late, paths, stop);
     } else {
         stop->stopped += stopped;
         if (rest.count > 0)
-            cu_job_stop_each(&rest, mount_dir, job_id, late, paths, stop);
+            cu_job_stop_each(&rest, mount_dir, &whose, late, paths, stop);
     }
     json_decref(result);
     cu_parse_hosts_free(&rest);
@@ -190,6 +209,7 @@ void cu_job_stop_everywhere(const struct cu_job *job, const struct cu_launch_pat
                             struct cu_job_stop *stop)
 {
     char id[2 * CU_JOB_ID_BYTES + 1];
+    const struct cu_local_stop_whose whose = {.job_id = id};
     struct cu_client client;
     struct cu_hosts there = {0}, gone = {0};
     int rc;
@@ -209,7 +229,7 @@ void cu_job_stop_everywhere(const struct cu_job *job, const struct cu_launch_pat
     if (rc == 0)
         stop_through(&client, &there, gone.count, job->mount_dir, id, paths, stop);
     else
-        cu_job_stop_each(&there, job->mount_dir, id, 0, paths, stop);
+        cu_job_stop_each(&there, job->mount_dir, &whose, 0, paths, stop);
     cu_client_close(&client);
     if (gone.count > 0)
         stop->left_out = cu_hostlist_text(&gone, ',');
@@ -220,26 +240,31 @@ void cu_job_stop_everywhere(const struct cu_job *job, const struct cu_launch_pat
 int cu_job_stop_local(const char *mount_dir, bool all, const struct cu_launch_paths *paths,
                       struct cu_job_stop *stop, struct cu_error *err)
 {
+    char owner[CU_SESSION_MAX], mine[CU_SESSION_MAX];
+    const struct cu_local_stop_whose whose = {.owner = all ? NULL : mine};
     struct cu_client client;
     struct cu_hosts hosts = {0};
-    char owner[CU_SESSION_MAX];
     int rc = cu_client_open_here(mount_dir, &client, err);
 
     if (rc == 0)
         rc = cu_hosts_answer_here(&client, true, &hosts, owner, err);
-    if (rc == 0 && !all && cu_session_is_other(owner))
-        rc = cu_error_set(err, -EPERM, "%s", owner);
-    stop->others = hosts.count;
-    if (rc == 0 && stop->log)
-        cu_joblog_keep(&client, stop->log);
-    if (rc == 0)
+    if (rc == 0 && !all && cu_session_is_other(owner)) {
+        stop->others = hosts.count;
+        snprintf(stop->other, sizeof(stop->other), "%s", owner);
+    } else if (rc == 0) {
+        if (stop->log)
+            cu_joblog_keep(&client, stop->log);
         stop_through(&client, &hosts, 0, mount_dir, NULL, paths, stop);
+    }
     cu_parse_hosts_free(&hosts);
     cu_client_close(&client);
-    if (rc == 0 || rc == -EPERM)
-        return rc;
-    rc = cu_local_stop(mount_dir, NULL, err);
+    if (rc == 0)
+        return 0;
+    cu_session_owner(mine);
+    rc = cu_local_stop(mount_dir, &whose, err); /* it is dead, or does not answer */
+    if (rc == -EACCES)
+        note_left(stop, mount_dir, err->text);
     if (rc > 0)
         stop->stopped++;
-    return rc < 0 ? rc : 0;
+    return rc < 0 && rc != -EACCES ? rc : 0;
 }

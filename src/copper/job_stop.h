@@ -7,6 +7,7 @@
 #include "base/parse.h"
 #include "copper/joblog.h"
 #include "copper/launch.h"
+#include "copper/local_stop.h"
 #include "proto/job.h"
 
 #include <jansson.h>
@@ -20,7 +21,8 @@ struct cu_job_stop {
     bool relay;      /* only the launcher leads to the daemons, whatever the job says */
     const struct cu_hosts *untouched; /* no command was started there, so none is to clean; in
                                          natural order; borrowed, NULL: none */
-    size_t others;    /* nodes of a job that another one has launched, and that goes on */
+    size_t others;    /* nodes of jobs that another one has launched, and that go on */
+    char other[256];  /* who launched that of one of them */
     char *left_out;   /* hosts that the launch went on without, as text, owned; NULL: none */
     json_t *in_use;   /* who still uses the view (control/inuse.h), owned; NULL: nobody */
     json_t *answer;   /* to the `stop`, owned; NULL: none */
@@ -37,15 +39,16 @@ void cu_job_stop_free(struct cu_job_stop *stop);
  */
 void cu_job_stop_everywhere(const struct cu_job *job, const struct cu_launch_paths *paths,
                             struct cu_job_stop *stop);
-/* `copper stop --here` on these hosts, but for the untouched ones, added to stop. late: of so many
- * it is known that they ran and were asked to stop, so they count as stopped when nothing runs
- * there any more. */
-void cu_job_stop_each(const struct cu_hosts *hosts, const char *mount_dir, const char *job_id,
-                      size_t late, const struct cu_launch_paths *paths, struct cu_job_stop *stop);
+/* `copper stop --here` on these hosts, but for the untouched ones, added to stop. whose: what is
+ * stopped there. late: of so many it is known that they ran and were asked to stop, so they count
+ * as stopped when nothing runs there any more. */
+void cu_job_stop_each(const struct cu_hosts *hosts, const char *mount_dir,
+                      const struct cu_local_stop_whose *whose, size_t late,
+                      const struct cu_launch_paths *paths, struct cu_job_stop *stop);
 
 /* For a mount without a job file: stops the job of this node's daemon, if there is one; else
- * removes what a dead daemon has left here. -EPERM: it was launched by another job or session,
- * which err names, and all is false; -errno with err. */
+ * removes what a dead daemon has left here. What another job or session has launched counts in
+ * others, and goes on, unless all. -errno with err. */
 __attribute__((warn_unused_result)) int cu_job_stop_local(const char *mount_dir, bool all,
                                                           const struct cu_launch_paths *paths,
                                                           struct cu_job_stop *stop,

@@ -308,6 +308,7 @@ static void stop_all(const struct cu_launch *l, const struct cu_launch_paths *pa
                      struct cu_job_stop *stop)
 {
     char id[2 * CU_JOB_ID_BYTES + 1];
+    const struct cu_local_stop_whose whose = {.job_id = id};
     struct cu_hosts untouched;
 
     find_untouched(l, &untouched);
@@ -317,7 +318,7 @@ static void stop_all(const struct cu_launch *l, const struct cu_launch_paths *pa
     if (l->asked || l->not_ready || l->answer)
         cu_job_stop_everywhere(l->job, paths, stop);
     else
-        cu_job_stop_each(&l->job->hosts, l->job->mount_dir, id, 0, paths, stop);
+        cu_job_stop_each(&l->job->hosts, l->job->mount_dir, &whose, 0, paths, stop);
     stop->untouched = NULL;
     free(untouched.names);
 }

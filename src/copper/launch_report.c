@@ -138,7 +138,7 @@ static void print_taken(const struct cu_launch *l)
     if (count > 0 && mount)
         cu_cli_say(stderr,
                    "another job has the mount on %zu host%s; choose another mount with -v, or stop "
-                   "it there: stop_copper.sh%s%s -H %s",
+                   "it there: stop_copper.sh --all%s%s -H %s",
                    count, count == 1 ? "" : "s", is_usual ? "" : " -v ", is_usual ? "" : mount,
                    hosts ? hosts : "HOSTS");
     free(list);

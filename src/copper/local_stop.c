@@ -14,6 +14,7 @@
 #include "host/mountdir.h"
 #include "host/mounts.h"
 #include "host/rundir.h"
+#include "host/session.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -137,8 +138,23 @@ static int end_holder(const char *mount_dir, const char *job_id, const struct cu
     return 0;
 }
 
-int cu_local_stop(const char *mount_dir, const char *job_id, struct cu_error *err)
+/* Is it another's than asked for? Then err says whose. The dead belong to nobody. */
+static bool is_others(const struct cu_lock_seen *lock, const struct cu_local_stop_whose *whose,
+                      struct cu_error *err)
 {
+    if (!lock->held || ((!whose->spared || strcmp(lock->job_id, whose->spared) != 0) &&
+                        (!whose->owner || !cu_session_is_other_than(lock->owner, whose->owner))))
+        return false;
+    (void)cu_error_set(err, -EACCES, CU_LOCAL_STOP_SPARED "%s",
+                       cu_session_is_job(lock->owner) ? lock->owner : "another session");
+    return true;
+}
+
+int cu_local_stop(const char *mount_dir, const struct cu_local_stop_whose *whose,
+                  struct cu_error *err)
+{
+    static const struct cu_local_stop_whose anyone;
+    const char *job_id = whose ? whose->job_id : NULL;
     char run_dir[CU_PATH_MAX], path[CU_PATH_MAX];
     bool stopped = false;
     struct cu_lock_seen lock;
@@ -152,6 +168,10 @@ int cu_local_stop(const char *mount_dir, const char *job_id, struct cu_error *er
     if (job_id && lock.job_id[0] != '\0' && strcmp(lock.job_id, job_id) != 0) {
         cu_lock_unsee(&lock);
         return 0;
+    }
+    if (is_others(&lock, whose ? whose : &anyone, err)) {
+        cu_lock_unsee(&lock);
+        return -EACCES;
     }
     if (lock.held) {
         rc = end_holder(mount_dir, job_id, &lock, err);

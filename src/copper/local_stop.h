@@ -5,9 +5,21 @@
 
 #include "base/error.h"
 
-/* Stops the daemon of this node (of job_id only, when given): sends it a request, else a signal,
- * and removes what it left. 1: a daemon was stopped; 0: none was there; -errno with err. */
-__attribute__((warn_unused_result)) int cu_local_stop(const char *mount_dir, const char *job_id,
-                                                      struct cu_error *err);
+/* Whose daemon is to be stopped; NULL: whatever it is. All borrowed. */
+struct cu_local_stop_whose {
+    const char *job_id; /* of this job only, 32 hex digits */
+    const char *spared; /* not of this one */
+    const char *owner;  /* not what another job or session than this has launched (host/session.h)
+                         */
+};
+
+/* How the message begins that such a daemon is left alone. */
+#define CU_LOCAL_STOP_SPARED "left alone, launched by "
+
+/* Stops the daemon of this node: sends it a request, else a signal, and removes what it left.
+ * whose: NULL: any. 1: a daemon was stopped; 0: none was there, or of another job than job_id;
+ * -EACCES with err: it is spared, or another's than the owner's; -errno with err. */
+__attribute__((warn_unused_result)) int
+cu_local_stop(const char *mount_dir, const struct cu_local_stop_whose *whose, struct cu_error *err);
 
 #endif

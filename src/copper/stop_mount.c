@@ -6,6 +6,7 @@
 #include "copper/bypassed.h"
 #include "copper/cli.h"
 #include "copper/inuse.h"
+#include "copper/job_file.h"
 #include "copper/job_stop.h"
 #include "copper/jobdir.h"
 #include "copper/launch_hosts.h"
@@ -25,7 +26,19 @@ static const char *plural(size_t n)
     return n == 1 ? "" : "s";
 }
 
-static int report_stop(struct cu_job_stop *stop, const char *mount_dir)
+/* given: hosts were named, and only these were looked at. */
+static int refuse_other(const char *mount_dir, size_t nodes, const char *owner, bool given)
+{
+    cu_progress_end();
+    return cu_cli_fail(
+        CU_EXIT_FAILED,
+        "Copper at %s (%zu node%s) was launched by %s, not by this one, and goes on: "
+        "stop_copper.sh --all%s stops it",
+        mount_dir, nodes, plural(nodes), cu_session_is_job(owner) ? owner : "another session",
+        given ? " -H HOSTS" : "");
+}
+
+static int report_stop(struct cu_job_stop *stop, const char *mount_dir, bool given)
 {
     char *left_out = stop->left_out, text[CU_SUMMARY_MAX];
     const char *kind;
@@ -34,7 +47,7 @@ static int report_stop(struct cu_job_stop *stop, const char *mount_dir)
     if (stop->stopped > 0)
         printf("copper: stopped on %zu node%s%s%s%s\n", stop->stopped, plural(stop->stopped), text,
                left_out ? "; the launch had gone on without " : "", left_out ? left_out : "");
-    else if (stop->silent == 0)
+    else if (stop->silent == 0 && stop->others == 0)
         cu_cli_say(stdout, "nothing runs at %s", mount_dir);
     if (cu_summary_saved(stop->answer, text) > 0)
         cu_cli_say(stdout, "%s", text);
@@ -43,21 +56,19 @@ static int report_stop(struct cu_job_stop *stop, const char *mount_dir)
     else if (cu_summary_advice(stop->answer, &kind, text) > 0)
         cu_cli_say(stdout, "%s", text);
     cu_inuse_print(stop->in_use);
+    if (stop->others > 0)
+        (void)refuse_other(mount_dir, stop->others, stop->other, given);
     if (stop->silent > 0)
-        return cu_cli_fail(CU_EXIT_FAILED,
-                           "no answer from %zu node%s: %s; when it is back: stop_copper.sh -H HOST",
-                           stop->silent, plural(stop->silent), stop->first);
-    return CU_EXIT_OK;
+        (void)cu_cli_fail(CU_EXIT_FAILED,
+                          "no answer from %zu node%s: %s; when it is back: stop_copper.sh -H HOST",
+                          stop->silent, plural(stop->silent), stop->first);
+    return stop->others + stop->silent > 0 ? CU_EXIT_FAILED : CU_EXIT_OK;
 }
 
-static int refuse_other(const char *mount_dir, size_t nodes, const char *owner)
+static void note_other(const struct cu_job *job, struct cu_job_stop *stop)
 {
-    cu_progress_end();
-    return cu_cli_fail(
-        CU_EXIT_FAILED,
-        "Copper at %s (%zu node%s) was launched by %s, not by this one, and goes on: "
-        "stop_copper.sh --all stops it",
-        mount_dir, nodes, plural(nodes), cu_session_is_job(owner) ? owner : "another session");
+    stop->others = job->hosts.count;
+    snprintf(stop->other, sizeof(stop->other), "%s", job->owner);
 }
 
 int cu_stop_mount(const char *mount_dir, const char *hosts_text, bool all, struct cu_joblog *log,
@@ -69,6 +80,8 @@ int cu_stop_mount(const char *mount_dir, const char *hosts_text, bool all, struc
     struct cu_error err;
     struct cu_job job;
     char *report_dir = NULL;
+    char mine[CU_SESSION_MAX], others[2 * CU_JOB_ID_BYTES + 1];
+    struct cu_local_stop_whose whose = {.owner = all ? NULL : mine};
     int rc;
 
     if (cu_rundir_find(getuid(), run_dir, &err) != 0)
@@ -78,28 +91,29 @@ int cu_stop_mount(const char *mount_dir, const char *hosts_text, bool all, struc
     if (hosts_text && cu_launch_hosts(hosts_text, &hosts, &err) != 0)
         return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
     cu_progress_begin("stopping");
+    cu_session_owner(mine);
     rc = cu_client_read_job(path, &job, &err);
-    if (rc == 0 && !all && !hosts_text && cu_session_is_other(job.owner)) {
-        rc = refuse_other(mount_dir, job.hosts.count, job.owner);
-        cu_job_free(&job);
-        return rc;
-    }
-    if (rc == 0) {
+    if (rc == 0 && !all && cu_session_is_other(job.owner)) {
+        cu_job_file_id(&job, others);
+        whose.spared = others;
+        if (!hosts_text)
+            note_other(&job, &stop);
+    } else if (rc == 0) {
         stop.recipe = job.recipe;
         report_dir = strdup(job.report_dir ? job.report_dir : job.log_dir);
         if (log)
             log->parent = report_dir;
         cu_job_stop_everywhere(&job, paths, &stop);
-        cu_job_free(&job);
     }
-    unlink(path);
+    if (rc == 0)
+        cu_job_free(&job);
+    if (!whose.spared)
+        unlink(path);
     if (hosts.count > 0)
-        cu_job_stop_each(&hosts, mount_dir, NULL, 0, paths, &stop);
+        cu_job_stop_each(&hosts, mount_dir, &whose, 0, paths, &stop);
     cu_parse_hosts_free(&hosts);
     if (rc != 0 && !hosts_text) {
         rc = cu_job_stop_local(mount_dir, all, paths, &stop, &err);
-        if (rc == -EPERM)
-            return refuse_other(mount_dir, stop.others, err.text);
         if (rc < 0)
             return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
     }
@@ -108,7 +122,7 @@ int cu_stop_mount(const char *mount_dir, const char *hosts_text, bool all, struc
     cu_progress_end();
     cu_jobdir_keep(report_dir, stop.answer);
     free(report_dir);
-    rc = report_stop(&stop, mount_dir);
+    rc = report_stop(&stop, mount_dir, hosts_text != NULL);
     cu_job_stop_free(&stop);
     return rc;
 }

@@ -9,7 +9,7 @@
 
 struct cu_joblog;
 /* Stops the job of this launch host's file when there is one, the hosts in hosts_text (NULL: none),
- * else this node. all: also what another job or session has launched. log: what becomes of
+ * else this node; without all, not what another job or session has launched. log: what becomes of
  * its log (parent is set here); NULL: nothing. Prints the result. Exit status. */
 int cu_stop_mount(const char *mount_dir, const char *hosts_text, bool all, struct cu_joblog *log,
                   const struct cu_launch_paths *paths);

@@ -128,6 +128,8 @@ static int bind_cores(struct start *start, struct cu_error *err)
 static int claim_mount(struct start *start, const char *job_id, struct cu_error *err)
 {
     const char *mount = start->job.mount_dir;
+    const struct cu_lock_who who = {
+        .mount = mount, .job_id = job_id, .owner = start->job.owner, .rank = start->rank};
     char path[CU_PATH_MAX];
     int rc = cu_rundir_make(getuid(), start->run_dir, err);
 
@@ -137,7 +139,7 @@ static int claim_mount(struct start *start, const char *job_id, struct cu_error 
         cu_rundir_file(start->run_dir, mount, "sock", start->socket_path) < 0 ||
         cu_rundir_file(start->run_dir, mount, "view", start->spaces_path) < 0)
         return cu_error_set(err, -ENAMETOOLONG, "run directory %s: name too long", start->run_dir);
-    rc = cu_lock_take(&start->lock, path, start->job.mount_dir, job_id, start->rank, err);
+    rc = cu_lock_take(&start->lock, path, &who, err);
     if (rc < 0)
         return rc;
     rc = cu_mounts_clean(mount, err);

@@ -17,15 +17,28 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define NOTE_MAX (CU_PATH_MAX + 256)
+#define NOTE_MAX (CU_PATH_MAX + CU_SESSION_MAX + 256)
 /* From the lock to the holder's own note are a few system calls on a local file system. */
 #define NOTE_WAIT_MS  2000
 #define NOTE_PAUSE_MS 2
+#define OWNER         "\nowner "
 #define MOUNT         "\nmount "
+
+/* The rest of the line that begins so, NULL: there is none. It ends the text. */
+static char *take_line(char *text, const char *begin)
+{
+    char *line = strstr(text, begin);
+    char *end = line ? strchr(line + strlen(begin), '\n') : NULL;
+
+    if (!end)
+        return NULL;
+    *end = '\0';
+    return line + strlen(begin);
+}
 
 static void read_note(int fd, struct cu_lock_seen *note)
 {
-    char text[NOTE_MAX] = "", *mount, *end;
+    char text[NOTE_MAX] = "", *line;
     ssize_t len = pread(fd, text, sizeof(text) - 1, 0);
 
     *note = (struct cu_lock_seen){.fd = fd, .rank = UINT32_MAX};
@@ -33,13 +46,12 @@ static void read_note(int fd, struct cu_lock_seen *note)
         return;
     (void)sscanf(text, "pid %ld\njob %32[0-9a-f]\ndirs %" SCNu32 "\nstarts %*u\nrank %" SCNu32,
                  &note->pid, note->job_id, &note->dirs, &note->rank);
-    mount = strstr(text, MOUNT);
-    end = mount ? strchr(mount + strlen(MOUNT), '\n') : NULL;
-    if (!end)
-        return;
-    *end = '\0';
-    if (cu_path_normalise(mount + strlen(MOUNT), note->mount) < 0)
+    line = take_line(text, MOUNT);
+    if (line && cu_path_normalise(line, note->mount) < 0)
         note->mount[0] = '\0';
+    line = take_line(text, OWNER); /* before the mount */
+    if (line)
+        snprintf(note->owner, sizeof(note->owner), "%s", line);
 }
 
 /* 0 or -errno. */
@@ -89,18 +101,19 @@ static int try_lock(int fd, const char *path)
     return held.st_ino == named.st_ino && held.st_dev == named.st_dev;
 }
 
-int cu_lock_take(struct cu_lock *lock, const char *path, const char *mount, const char *job_id,
-                 uint32_t rank, struct cu_error *err)
+int cu_lock_take(struct cu_lock *lock, const char *path, const struct cu_lock_who *who,
+                 struct cu_error *err)
 {
     struct cu_lock_seen note;
     int64_t deadline_ms = 0;
     int rc = 0;
 
-    *lock = (struct cu_lock){.fd = -1, .rank = rank};
+    *lock = (struct cu_lock){.fd = -1, .rank = who->rank};
     if (snprintf(lock->path, sizeof(lock->path), "%s", path) >= (int)sizeof(lock->path))
         return cu_error_set(err, -ENAMETOOLONG, "%s: name too long", path);
-    snprintf(lock->mount, sizeof(lock->mount), "%s", mount);
-    snprintf(lock->job_id, sizeof(lock->job_id), "%s", job_id);
+    snprintf(lock->mount, sizeof(lock->mount), "%s", who->mount);
+    snprintf(lock->job_id, sizeof(lock->job_id), "%s", who->job_id);
+    snprintf(lock->owner, sizeof(lock->owner), "%s", who->owner ? who->owner : "");
     while (rc == 0) {
         int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
@@ -116,12 +129,12 @@ int cu_lock_take(struct cu_lock *lock, const char *path, const char *mount, cons
         read_note(fd, &note);
         close(fd);
     }
-    if (rc == -EBUSY && strcmp(note.job_id, job_id) == 0 && note.rank != rank)
+    if (rc == -EBUSY && strcmp(note.job_id, who->job_id) == 0 && note.rank != who->rank)
         return cu_error_set(err, rc,
                             "already running here for this job, as another of its hosts (pid %ld): "
                             "the list names this host twice",
                             note.pid);
-    if (rc == -EBUSY && strcmp(note.job_id, job_id) == 0)
+    if (rc == -EBUSY && strcmp(note.job_id, who->job_id) == 0)
         return cu_error_set(err, -EALREADY, "already running here for this job (pid %ld)",
                             note.pid);
     if (rc == -EBUSY)
@@ -145,8 +158,9 @@ static int write_note(struct cu_lock *lock)
 {
     char text[NOTE_MAX];
     int len = snprintf(text, sizeof(text),
-                       "pid %ld\njob %s\ndirs %u\nstarts %u\nrank %u" MOUNT "%s\n", (long)getpid(),
-                       lock->job_id, lock->dirs_made, lock->starts, lock->rank, lock->mount);
+                       "pid %ld\njob %s\ndirs %u\nstarts %u\nrank %u" OWNER "%s" MOUNT "%s\n",
+                       (long)getpid(), lock->job_id, lock->dirs_made, lock->starts, lock->rank,
+                       lock->owner, lock->mount);
 
     if (pwrite(lock->fd, text, (size_t)len, 0) != len || ftruncate(lock->fd, len) < 0)
         return errno != 0 ? -errno : -ENOSPC;

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/path.h"
+#include "host/session.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,7 +18,8 @@ struct cu_lock {
     int fd; /* -1: not held */
     char path[CU_PATH_MAX];
     char mount[CU_PATH_MAX];
-    char job_id[33];    /* hex */
+    char job_id[33]; /* hex */
+    char owner[CU_SESSION_MAX];
     uint32_t rank;      /* in that job */
     uint32_t dirs_left; /* directories that a killed daemon had made for its mount */
     uint32_t dirs_made;
@@ -31,11 +33,19 @@ enum cu_lock_byte {
     CU_LOCK_DAEMON = 1,
 };
 
+/* The daemon that takes a lock. */
+struct cu_lock_who {
+    const char *mount;  /* normal form */
+    const char *job_id; /* hex */
+    const char *owner;  /* of the job, as host/session.h has it; NULL: not known */
+    uint32_t rank;      /* in that job */
+};
+
 /* Takes the lock on the mount directory for this process. -EBUSY with err when a daemon of another
  * job lives, -EALREADY with err when it is of this one and has this rank; -errno with err. */
 __attribute__((warn_unused_result)) int cu_lock_take(struct cu_lock *lock, const char *path,
-                                                     const char *mount, const char *job_id,
-                                                     uint32_t rank, struct cu_error *err);
+                                                     const struct cu_lock_who *who,
+                                                     struct cu_error *err);
 /* Notes how many directories were made, for the process that has to clean up after this one. 0 or
  * -errno. */
 __attribute__((warn_unused_result)) int cu_lock_note(struct cu_lock *lock, uint32_t dirs_made);
@@ -53,11 +63,12 @@ struct cu_lock_seen {
     int fd; /* -1: there is none */
     bool held;
     /* The content of the file; of a process that was killed, when the lock is not held. */
-    long pid;                /* of the supervisor when it wrote this; 0: not known */
-    char job_id[33];         /* "": not known */
-    uint32_t dirs;           /* directories that the daemon made for its mount */
-    uint32_t rank;           /* in the job; UINT32_MAX: not known */
-    char mount[CU_PATH_MAX]; /* normal form; "": not known */
+    long pid;                   /* of the supervisor when it wrote this; 0: not known */
+    char job_id[33];            /* "": not known */
+    uint32_t dirs;              /* directories that the daemon made for its mount */
+    uint32_t rank;              /* in the job; UINT32_MAX: not known */
+    char owner[CU_SESSION_MAX]; /* of the job; "": not known */
+    char mount[CU_PATH_MAX];    /* normal form; "": not known */
 };
 
 void cu_lock_see(const char *path, struct cu_lock_seen *seen);

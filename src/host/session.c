@@ -132,20 +132,26 @@ static long leader_of(const char *session, unsigned long long *start)
     return strcmp(here, there) == 0 ? pid : 0;
 }
 
-bool cu_session_is_other(const char *owner)
+bool cu_session_is_other_than(const char *owner, const char *mine)
 {
-    char mine[CU_SESSION_MAX];
     unsigned long long start = 0;
     long pid;
 
-    cu_session_owner(mine);
     if (!owner || owner[0] == '\0' || strcmp(owner, mine) == 0)
         return false;
     if (cu_session_is_job(owner))
         return true;
-    cu_session_text(mine);
     pid = leader_of(owner, &start);
-    return pid > 0 && strcmp(owner, mine) != 0 && start_of(pid) == start;
+    return pid > 0 && start_of(pid) == start;
+}
+
+bool cu_session_is_other(const char *owner)
+{
+    char mine[CU_SESSION_MAX], session[CU_SESSION_MAX];
+
+    cu_session_owner(mine);
+    cu_session_text(session); /* a job's shell may have launched before it was one */
+    return cu_session_is_other_than(owner, mine) && cu_session_is_other_than(owner, session);
 }
 
 bool cu_session_add_rank(char session[CU_SESSION_MAX], uint32_t rank)

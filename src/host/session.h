@@ -20,6 +20,8 @@ bool cu_session_is_job(const char *owner);
 /* Is the job or session that owner names alive, as far as this host can tell, and not this
  * process's own? A scheduler's job always counts as alive, a session on another host as over. */
 bool cu_session_is_other(const char *owner);
+/* The same for a process elsewhere, whose own owner text is mine. */
+bool cu_session_is_other_than(const char *owner, const char *mine);
 
 /* This process's session as text, whatever the scheduler; "" when its leader is not to be seen. */
 void cu_session_text(char out[CU_SESSION_MAX]);

@@ -86,7 +86,7 @@ nothing_left() {
 # For teardown: stops what a test has left running.
 stop_all() {
     rsh=
-    [ -z "$(all_traces)" ] || stop -H "$nodes" >/dev/null
+    [ -z "$(all_traces)" ] || stop --all -H "$nodes" >/dev/null
     nothing_left
 }
 

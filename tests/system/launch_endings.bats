@@ -19,7 +19,7 @@ setup() {
 
 teardown() {
     rsh=
-    stop -H "$nodes" >/dev/null
+    stop --all -H "$nodes" >/dev/null
     nothing_left
 }
 
@@ -400,6 +400,45 @@ in_job() {
     done
 }
 
+@test "stop_copper.sh -H takes nothing from another job, on its launch host or elsewhere, frozen or not; --all does" {
+    local others="was launched by pbs 1.server, not by this one, and goes on: stop_copper.sh --all -H HOSTS stops it" node
+    printf 'node1\nnode2\nnode3\n' >"$CLUSTER_DIR/home/pbs"
+    mkfifo "$CLUSTER_DIR/home/end"
+    in_job 1.server node1 '"$0" && read -r _ <"$1"' "$COPPER_BIN/launch_copper.sh" \
+        "$CLUSTER_DIR/home/end" >"$BATS_TEST_TMPDIR/first" 3>&- &
+    until_true grep -q "3 nodes ready" "$BATS_TEST_TMPDIR/first"
+    # Where its description is, and where it is not; for hosts of its own, and for others, too.
+    for node in node1 node4; do
+        run -1 in_job 2.server "$node" '"$0" -H node1,node2,node4' "$COPPER_BIN/stop_copper.sh"
+        [ "$output" = "copper: Copper at $mount (2 nodes) $others" ]
+        run -1 on "$node" env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BIN/stop_copper.sh" -H node3
+        [ "$output" = "copper: Copper at $mount (1 node) $others" ]
+        run -0 in_job 2.server "$node" '"$0" -H node4' "$COPPER_BIN/stop_copper.sh"
+        [ "$output" = "copper: nothing runs at $mount" ]
+    done
+    on node3 kill -STOP "$(daemon node3)"
+    run -1 in_job 2.server node4 '"$0" -H node3' "$COPPER_BIN/stop_copper.sh"
+    [ "$output" = "copper: Copper at $mount (1 node) $others" ]
+    run -1 in_job 2.server node3 '"$0"' "$COPPER_BIN/stop_copper.sh"
+    [[ $output == *"(1 node) was launched by pbs 1.server, not by this one"* ]]
+    on node3 kill -CONT "$(daemon node3)"
+    run -1 in_job 2.server node2 '"$0" stop' "$COPPER_BIN/copper"
+    [ "$output" = "copper: Copper at $mount was launched by pbs 1.server, not by this one, and goes on: copper stop --all stops it" ]
+    for node in node1 node2 node3; do
+        run -0 on "$node" cat "$mount/etc/hostname"
+    done
+    # Its own job may name hosts, from any of them; whoever says --all, all.
+    run -0 in_job 1.server node3 '"$0" -H node2' "$COPPER_BIN/stop_copper.sh"
+    [ "$output" = "copper: stopped on 1 node" ]
+    run -0 in_job 2.server node4 '"$0" --all -H node3' "$COPPER_BIN/stop_copper.sh"
+    [ "$output" = "copper: stopped on 1 node" ]
+    run -0 on node1 cat "$mount/etc/hostname"
+    run -1 in_job 2.server node1 '"$0" stop --all' "$COPPER_BIN/copper"
+    [[ $output == "copper: stopped on 1 nodes"*"2 nodes did not answer"* ]]
+    echo end >"$CLUSTER_DIR/home/end"
+    rm "$CLUSTER_DIR/home/end"
+}
+
 @test "two sessions without a scheduler: the second one's stop takes nothing from the first; --all does" {
     local second="$COPPER_BIN/stop_copper.sh"
     in_session() {
@@ -530,7 +569,7 @@ in_job() {
     run -0 on node3 cat "$mount/etc/hostname"
     run -0 on node3 "$COPPER_BIN/copper" epilogue root
     [[ $output == *"copper: $mount: its daemon (pid "*") lives, left alone"* ]]
-    run -0 stop -H node2,node3
+    run -0 stop --all -H node2,node3
     [ "$output" = "copper: stopped on 2 nodes" ]
     traceless node2 node3
     "$CLUSTER_BIN/cluster" restart "$CLUSTER_DIR" node1

@@ -27,7 +27,7 @@ teardown() {
     for node in node1 node5 login; do
         on "$node" nft flush ruleset
     done
-    stop -H "$nodes" >/dev/null
+    stop --all -H "$nodes" >/dev/null
     nothing_left
 }
 

@@ -23,7 +23,7 @@ setup() {
 
 teardown() {
     local node
-    stop -H "$nodes" >/dev/null
+    stop --all -H "$nodes" >/dev/null
     names <"$CLUSTER_DIR/hosts.first"
     for node in node1 node2 node3; do
         on "$node" nft flush ruleset
@@ -129,7 +129,7 @@ block() {
     chmod +x "$CLUSTER_DIR/home/starts"
     run -1 timeout "$PATIENCE" "$CLUSTER_BIN/cluster" run "$CLUSTER_DIR" login env COPPER_RSH="$CLUSTER_BIN/rsh" \
         COPPER_LAUNCHER="$CLUSTER_DIR/home/starts" "$COPPER_BIN/launch_copper.sh" -H "$nodes" -n tcp:hsn0 -p 23020 -s 3600
-    stop -H "$nodes"
+    stop --all -H "$nodes"
     [[ $output == *"this host reaches no daemon of the job: node1 port 23020: 10.77.0.1: Connection refused; 10.99.0.1: Network is unreachable"* ]]
 }
 

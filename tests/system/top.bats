@@ -205,7 +205,7 @@ END
     shows '^ +node4 +1 '
     run -1 copper node4 top --once
     [[ $output == *"1 dead: node3"* ]]
-    stop -H "$nodes" || true
+    stop --all -H "$nodes" || true
     shows 'copper: top: the job has ended'
     shows 'status 1'
     launch -H "$nodes" -k 1 -E 1

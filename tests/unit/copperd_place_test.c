@@ -260,6 +260,14 @@ static void test_mountdir_through_own_link(void **state)
     assert_false(exists(at("/target/copper")));
 }
 
+static int take_lock(struct cu_lock *lock, const char *job_id, uint32_t rank, struct cu_error *err)
+{
+    const struct cu_lock_who who = {
+        .mount = "/tmp/a/m", .job_id = job_id, .owner = "pbs 1.server", .rank = rank};
+
+    return cu_lock_take(lock, at("/lock"), &who, err);
+}
+
 static void test_lock(void **state)
 {
     struct cu_lock first, second;
@@ -267,29 +275,23 @@ static void test_lock(void **state)
     char expected[256];
 
     (void)state;
-    assert_int_equal(
-        cu_lock_take(&first, at("/lock"), "/tmp/a/m", "00112233445566778899aabbccddeeff", 7, &err),
-        0);
+    assert_int_equal(take_lock(&first, "00112233445566778899aabbccddeeff", 7, &err), 0);
     assert_int_equal(first.dirs_left, 0);
     assert_int_equal(cu_lock_note(&first, 2), 0);
-    assert_int_equal(cu_lock_take(&second, at("/lock"), "/tmp/a/m", "ff", 7, &err), -EBUSY);
+    assert_int_equal(take_lock(&second, "ff", 7, &err), -EBUSY);
     snprintf(expected, sizeof(expected), "already running on this mount (pid %ld, job 00112233)",
              (long)getpid());
     assert_string_equal(err.text, expected);
     /* Another host of the same job; the same one, started once more. */
-    assert_int_equal(
-        cu_lock_take(&second, at("/lock"), "/tmp/a/m", "00112233445566778899aabbccddeeff", 8, &err),
-        -EBUSY);
+    assert_int_equal(take_lock(&second, "00112233445566778899aabbccddeeff", 8, &err), -EBUSY);
     assert_non_null(strstr(err.text, "names this host twice"));
-    assert_int_equal(
-        cu_lock_take(&second, at("/lock"), "/tmp/a/m", "00112233445566778899aabbccddeeff", 7, &err),
-        -EALREADY);
+    assert_int_equal(take_lock(&second, "00112233445566778899aabbccddeeff", 7, &err), -EALREADY);
     cu_lock_release(&second);
     assert_true(exists(at("/lock")));
     cu_lock_release(&first);
     cu_lock_release(&first);
     assert_false(exists(at("/lock")));
-    assert_int_equal(cu_lock_take(&second, at("/lock"), "/tmp/a/m", "ff", 7, &err), 0);
+    assert_int_equal(take_lock(&second, "ff", 7, &err), 0);
     cu_lock_release(&second);
 }
 
@@ -312,7 +314,7 @@ static void test_lock_tells_its_holders(void **state)
     (void)state;
     assert_int_equal(pipe(up), 0);
     assert_int_equal(pipe(down), 0);
-    assert_int_equal(cu_lock_take(&lock, at("/lock"), "/tmp/a/m", "ff", 7, &err), 0);
+    assert_int_equal(take_lock(&lock, "ff", 7, &err), 0);
     pid = fork();
     if (pid == 0) { /* the daemon */
         close(down[1]);
@@ -356,8 +358,7 @@ static void test_lock_of_killed(void **state)
 
     (void)state;
     if (pid == 0) {
-        if (cu_lock_take(&lock, at("/lock"), "/tmp/a/m", "00112233445566778899aabbccddeeff", 7,
-                         &err) == 0 &&
+        if (take_lock(&lock, "00112233445566778899aabbccddeeff", 7, &err) == 0 &&
             cu_lock_note(&lock, 12) == 0)
             raise(SIGKILL);
         _exit(1);
@@ -369,8 +370,9 @@ static void test_lock_of_killed(void **state)
     assert_false(seen.held);
     assert_int_equal(seen.dirs, 12);
     assert_string_equal(seen.mount, "/tmp/a/m");
+    assert_string_equal(seen.owner, "pbs 1.server");
     cu_lock_unsee(&seen);
-    assert_int_equal(cu_lock_take(&lock, at("/lock"), "/tmp/a/m", "ff", 7, &err), 0);
+    assert_int_equal(take_lock(&lock, "ff", 7, &err), 0);
     assert_int_equal(lock.dirs_left, 12);
     cu_lock_release(&lock);
 }
@@ -410,7 +412,7 @@ static void test_lock_before_its_note(void **state)
         assert_int_equal(read(up[0], &byte, 1), 1);
         assert_int_equal(write(down[1], "", 1), 1);
         if (by == 0) {
-            assert_int_equal(cu_lock_take(&second, at("/lock"), "/tmp/a/m", "ff", 4, &err), -EBUSY);
+            assert_int_equal(take_lock(&second, "ff", 4, &err), -EBUSY);
             snprintf(text, sizeof(text), "as another of its hosts (pid %ld)", (long)pid);
             assert_non_null(strstr(err.text, text));
         } else {
@@ -456,7 +458,7 @@ static void test_lock_beside_lookers(void **state)
 
         assert_true(write(fd, stale, strlen(stale)) > 0);
         close(fd);
-        if (cu_lock_take(&lock, at("/lock"), "/tmp/a/m", "ff", 4, &err) != 0)
+        if (take_lock(&lock, "ff", 4, &err) != 0)
             fail_msg("%s", err.text);
         cu_lock_release(&lock);
     }
@@ -471,7 +473,7 @@ static void test_lock_refuses_link(void **state)
 
     (void)state;
     assert_int_equal(symlink(at("/elsewhere"), at("/lock")), 0);
-    assert_int_equal(cu_lock_take(&lock, at("/lock"), "/tmp/a/m", "ff", 7, &err), -ELOOP);
+    assert_int_equal(take_lock(&lock, "ff", 7, &err), -ELOOP);
     assert_false(exists(at("/elsewhere")));
 }
 

@@ -98,10 +98,11 @@ export PATIENCE=150
 
 # until_true COMMAND...: repeats the command until it succeeds; fails when that takes too long.
 until_true() {
-    local end=$((SECONDS + PATIENCE))
+    local began=$SECONDS
     until "$@"; do
-        [ "$SECONDS" -lt "$end" ] || return 1
-        sleep 0.02 # the machine is for what is waited for
+        [ $((SECONDS - began)) -lt "$PATIENCE" ] || return 1
+        # The machine is for what is waited for, and most looks start several processes.
+        if [ $((SECONDS - began)) -lt 2 ]; then sleep 0.02; else sleep 0.15; fi
     done
 }
 

@@ -67,7 +67,7 @@ without_traces() {
             echo "$said"
             return 1
         }
-        sleep 0.05
+        sleep 0.1
     done
 }
 

@@ -48,7 +48,11 @@ reader_has() {
 some_moment() {
     local at=$((RANDOM % $3 + $2))
     echo "# fault when the reader on $1 has done $at %" >&3
-    until_true reader_has "$1" "$at"
+    local end=$((SECONDS + PATIENCE))
+    until reader_has "$1" "$at"; do # each look is short
+        [ "$SECONDS" -lt "$end" ]
+        sleep 0.02
+    done
 }
 
 # are_reading NODE...: succeeds when the readers there have begun and not ended.

@@ -5,6 +5,7 @@
  * whose daemons answer on other nodes. */
 #include "control/client.h"
 #include "copper/cli.h"
+#include "copper/job_file.h"
 #include "copper/local_stop.h"
 #include "host/child.h"
 #include "host/lock.h"
@@ -21,7 +22,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 /* For all of a user's files: he may add to them, and stop the process that runs as him. */
@@ -86,17 +86,18 @@ static int do_mounts(struct epilogue *e)
 /* The description of a job that was launched here: removed when no daemon of the job answers. */
 static void do_job_file(struct epilogue *e, const char *path)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     struct cu_client client = {.channel.fd = -1};
+    int fd = cu_job_file_lock(path);
     struct cu_job job;
 
-    if (fd < 0)
-        return;
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (fd == -EWOULDBLOCK) {
         e->live++;
         cu_cli_say(stdout, "%s: a launch is under way, left alone", path);
-    } else if (cu_client_read_job(path, &job, NULL) == 0 &&
-               (job.relay || cu_client_open_any(&job, &client, NULL) == 0)) {
+    }
+    if (fd < 0)
+        return;
+    if (cu_client_read_job(path, &job, NULL) == 0 &&
+        (job.relay || cu_client_open_any(&job, &client, NULL) == 0)) {
         e->live++;
         cu_cli_say(stdout, "%s: its job %s, left alone", path,
                    job.relay ? "cannot be asked from here" : "lives");

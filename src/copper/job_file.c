@@ -71,21 +71,44 @@ static int refuse_live(const char *path, const struct cu_job *old, struct cu_err
                         cu_session_is_job(old->owner) ? ", such as -v /tmp/%u/copper-%j" : "");
 }
 
+static bool is_still(int fd, const char *path)
+{
+    struct stat mine, there;
+
+    return fstat(fd, &mine) == 0 && lstat(path, &there) == 0 && mine.st_dev == there.st_dev &&
+           mine.st_ino == there.st_ino;
+}
+
+int cu_job_file_lock(const char *path)
+{
+    for (;;) {
+        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+        if (fd < 0)
+            return -errno;
+        if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+            close(fd);
+            return -EWOULDBLOCK;
+        }
+        if (is_still(fd, path))
+            return fd;
+        close(fd); /* a launch has replaced it between the two */
+    }
+}
+
 /* -EEXIST when the file's job lives; 0 when the file has gone. */
 static int clear_old(const char *path, struct cu_error *err)
 {
     struct cu_client client;
     struct cu_job old;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int fd = cu_job_file_lock(path);
     int rc;
 
+    if (fd == -EWOULDBLOCK)
+        return cu_error_set(err, -EEXIST,
+                            "a launch on this mount is under way: wait for it or use -v");
     if (fd < 0)
-        return errno == ENOENT ? 0 : cu_error_set(err, -errno, "%s: %s", path, strerror(errno));
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        rc = cu_error_set(err, -EEXIST,
-                          "a launch on this mount is under way: wait for it or use -v");
-        goto out;
-    }
+        return fd == -ENOENT ? 0 : cu_error_set(err, fd, "%s: %s", path, strerror(-fd));
     rc = cu_client_read_job(path, &old, NULL);
     if (rc == 0) {
         rc = cu_client_open_here(old.mount_dir, &client, NULL);
@@ -209,6 +232,15 @@ out:
         close(fd);
     cu_job_free(&job);
     return rc;
+}
+
+void cu_job_file_remove(const char *path, const uint8_t id[CU_JOB_ID_BYTES])
+{
+    struct cu_job there;
+
+    if (cu_client_read_job(path, &there, NULL) == 0 && memcmp(there.id, id, CU_JOB_ID_BYTES) == 0)
+        unlink(path);
+    cu_job_free(&there);
 }
 
 void cu_job_file_close(struct cu_job_file *file, bool remove)

@@ -26,6 +26,11 @@ __attribute__((warn_unused_result)) int cu_job_file_create(struct cu_job *job, u
  * with err: it is as before. */
 __attribute__((warn_unused_result)) int
 cu_job_file_settle(struct cu_job_file *file, const char *ranks, bool relay, struct cu_error *err);
+/* The file at path, locked; no launch replaces it before the descriptor is closed. A descriptor,
+ * -EWOULDBLOCK: a launch has it, -ENOENT, -errno. */
+__attribute__((warn_unused_result)) int cu_job_file_lock(const char *path);
+/* Removes the file at path when it is that job's: a launch may have replaced it. */
+void cu_job_file_remove(const char *path, const uint8_t id[CU_JOB_ID_BYTES]);
 /* Releases the lock; remove: also removes the file. */
 void cu_job_file_close(struct cu_job_file *file, bool remove);
 /* The job's id as hex. */

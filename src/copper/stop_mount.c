@@ -104,11 +104,12 @@ int cu_stop_mount(const char *mount_dir, const char *hosts_text, bool all, struc
         if (log)
             log->parent = report_dir;
         cu_job_stop_everywhere(&job, paths, &stop);
+        cu_job_file_remove(path, job.id);
+    } else if (rc != -ENOENT) {
+        unlink(path); /* it describes nothing */
     }
     if (rc == 0)
         cu_job_free(&job);
-    if (!whose.spared)
-        unlink(path);
     if (hosts.count > 0)
         cu_job_stop_each(&hosts, mount_dir, &whose, 0, paths, &stop);
     cu_parse_hosts_free(&hosts);

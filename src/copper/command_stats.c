@@ -93,6 +93,7 @@ static const struct row {
     {"read_on_bytes", "bytes", true},
     {"read_on_unused_bytes", "for nobody so far", true},
     {NULL, "Queues", false},
+    {"spun_us", "looked for events in vain, us", false},
     {"requests_waiting", "the kernel's requests", false},
     {"requests_waiting_most", "the most so far", false},
     {"storage_waiting", "storage operations", false},

@@ -164,6 +164,9 @@ static int start_logic(struct cu_daemon *daemon, const struct cu_core_config *li
     daemon->readon = cu_daemon_readon(daemon, limits);
     daemon->reads_on = !getenv("COPPER_NO_READ_ON"); /* for measurements */
     cu_driver_init(&daemon->driver, daemon->core, &cu_daemon_ports, daemon);
+    if (daemon->config.spin_ns != 0)
+        cu_turn_spin(&daemon->turn, daemon->config.spin_ns,
+                     &cu_core_counters(daemon->core)[CU_COUNT_spun_us]);
     config.core = daemon->core;
     config.hooks.context = daemon;
     daemon->commands = cu_commands_create(&config);

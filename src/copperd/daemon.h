@@ -34,6 +34,7 @@ struct cu_daemon_config {
     bool allow_other;             /* the same: the mount is open to all users */
     struct cu_recovery *recovery; /* borrowed, opened */
     bool resumes;                 /* takes over from a daemon that died */
+    uint64_t spin_ns;             /* how long the loop looks for events before it sleeps; 0: not */
     struct cu_warmer *warmer;     /* taken; NULL: nothing is put into the kernel in advance */
 };
 

@@ -8,10 +8,19 @@
 #include "host/log.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define WARM_MS          30000 /* its longest time */
 #define WARM_CACHE_SHARE 2u    /* of the cache, a fraction: pages of the kernel are memory, too */
+
+struct cu_warmer *cu_learn_fork(const struct cu_job *job, void (*strip)(void *context),
+                                void *context)
+{
+    if (!job->recipe || !job->learn_wait || getenv("COPPER_NO_WARM")) /* for measurements */
+        return NULL;
+    return cu_warmer_fork(strip, context);
+}
 
 /* The node counts as ready, if it did not before. */
 static void be_ready(struct cu_daemon *daemon)

@@ -7,6 +7,13 @@
 #include "front/front.h"
 
 struct cu_daemon;
+struct cu_job;
+struct cu_warmer;
+
+/* The process that puts the job's recipe into the kernel, or NULL; as cu_warmer_fork. Not where a
+ * daemon takes a mount over: that has been done. */
+struct cu_warmer *cu_learn_fork(const struct cu_job *job, void (*strip)(void *context),
+                                void *context);
 
 /* Sets those of the front's events that a recipe needs; before the front is created. */
 void cu_learn_events(struct cu_daemon *daemon, struct cu_front_events *events);

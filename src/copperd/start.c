@@ -9,11 +9,11 @@
 #include "copperd/daemon.h"
 #include "copperd/detach.h"
 #include "copperd/job_input.h"
+#include "copperd/learn.h"
 #include "copperd/logdir.h"
 #include "copperd/options.h"
 #include "copperd/roster.h"
 #include "copperd/supervisor.h"
-#include "copperd/warmer.h"
 #include "front/front.h"
 #include "host/cores.h"
 #include "host/group.h"
@@ -226,13 +226,12 @@ static void wipe(void *context)
     sodium_memzero(start->instance, sizeof(start->instance));
 }
 
-/* While this process has one thread. The kernel that a daemon takes over has been warmed. */
-static struct cu_warmer *start_warmer(struct start *start, bool again)
+static uint64_t spin_ns(const struct start *start)
 {
-    if (again || !start->job.recipe || !start->job.learn_wait ||
-        getenv("COPPER_NO_WARM")) /* for measurements */
-        return NULL;
-    return cu_warmer_fork(wipe, start);
+    bool own = (start->bound && cu_cores_are_own(&start->cores, NULL)) ||
+               getenv("COPPER_SPIN_ANYWHERE"); /* for measurements */
+
+    return own ? start->job.spin_us * UINT64_C(1000) : 0;
 }
 
 /* Runs in a process of its own, which ends here; the supervisor cleans up after a failure. */
@@ -255,7 +254,8 @@ static void serve(void *context, bool again)
         .recovery = start->recovery,
         .resumes = again,
         .allow_other = start->allow_other,
-        .warmer = start_warmer(start, again),
+        .spin_ns = spin_ns(start),
+        .warmer = again ? NULL : cu_learn_fork(&start->job, wipe, start),
     };
     struct cu_error err = {""};
     struct cu_daemon *daemon = NULL;

@@ -64,7 +64,8 @@
      * bytes, and those of the bytes that nobody has asked for */ \
     X(read_on) X(read_on_used) X(read_on_bytes) X(read_on_unused_bytes /* gauge */) \
     /* put into this node's kernel before a process asks: names, and bytes of content */ \
-    X(warmed_names) X(warmed_bytes)
+    X(warmed_names) X(warmed_bytes) \
+    X(spun_us /* the loop looked for events instead of sleeping, and there were none */)
 /* clang-format on */
 
 enum cu_counter {

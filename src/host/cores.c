@@ -12,16 +12,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define OWN_MIN 2u
+
 static const unsigned cores_default[] = {48, 49, 50, 51};
+
+static bool read_online(const char *root, char *text, size_t size, struct cu_idset *online)
+{
+    return cu_readfile_small(root, "/sys/devices/system/cpu/online", text, size) > 0 &&
+           cu_idset_init(online, CU_CORES_MAX) == 0 && cu_idset_add_text(online, text) == 0;
+}
 
 int cu_cores_choose(const struct cu_cores *wish, const char *root, struct cu_cores *chosen,
                     struct cu_error *reason)
 {
     struct cu_idset online = {0};
     char text[4096];
-    bool known =
-        cu_readfile_small(root, "/sys/devices/system/cpu/online", text, sizeof(text)) > 0 &&
-        cu_idset_init(&online, CU_CORES_MAX) == 0 && cu_idset_add_text(&online, text) == 0;
+    bool known = read_online(root, text, sizeof(text), &online);
     int rc = 1; /* where the list cannot be read, sched_setaffinity will tell */
 
     *chosen = *wish;
@@ -68,6 +74,17 @@ int cu_cores_bind(const struct cu_cores *chosen)
         return 0;
     (void)sched_setaffinity(0, sizeof(before), &before.set);
     return -EINVAL;
+}
+
+bool cu_cores_are_own(const struct cu_cores *bound, const char *root)
+{
+    struct cu_idset online = {0};
+    char text[4096];
+    bool own = bound->count >= OWN_MIN && read_online(root, text, sizeof(text), &online) &&
+               online.count > bound->count;
+
+    cu_idset_free(&online);
+    return own;
 }
 
 void cu_cores_text(const struct cu_cores *cores, char *text, size_t size)

@@ -25,6 +25,10 @@ __attribute__((warn_unused_result)) int cu_cores_choose(const struct cu_cores *w
 /* Binds the calling thread and all that it will start. 0 or -errno; -EINVAL, and no binding, where
  * it may not run on all of these cores. */
 __attribute__((warn_unused_result)) int cu_cores_bind(const struct cu_cores *chosen);
+/* May a thread that is bound to these wait for work by looking for it? There are at least two of
+ * them, for it and for those that work for it, and the node has others. Whether others use them
+ * all the same is not known from this. root as above. */
+bool cu_cores_are_own(const struct cu_cores *bound, const char *root);
 /* "48-51,60" for messages. */
 void cu_cores_text(const struct cu_cores *cores, char *text, size_t size);
 

@@ -106,6 +106,7 @@ static const struct option options[] = {
     {"learn", KIND_RECIPE, AT(learn), 0, 0, "the name of a recipe",
      "is auto, or up to 100 letters, digits and . _ + -, not beginning with a dot"},
     {"learn_wait", KIND_FLAG, AT(learn_wait), 0, 0, "a switch", "is yes or no"},
+    {"spin", KIND_U32, AT(spin_us), 0, 1000, "a number of microseconds", NULL},
     {"recipe", KIND_DIR, AT(recipe), 0, 0, "a recipe's file", "is an absolute path"},
     {"begin_ms", KIND_SIZE, AT(begin_ms), 1, INT64_MAX, "a time", "are milliseconds"},
     {"report_dir", KIND_DIR, AT(report_dir), 0, 0, "a directory", "is an absolute path"},

@@ -57,6 +57,7 @@ struct cu_job {
     bool encrypt;           /* --encrypt */
     bool profile;           /* -P */
     bool full_paths;        /* -A */
+    uint32_t spin_us;       /* 0..1000: a daemon looks for events so long before it sleeps */
     uint32_t top_paths;     /* -N 0..10000 */
     uint32_t snapshot_s;    /* -I 0..86400, 0: none */
     uint32_t
@@ -91,8 +92,8 @@ void cu_job_free(struct cu_job *job);
  * Names: mount log_dir log_level log_type log_collect trees max_cacheable_bytes ready_timeout_s
  * cores enoent_ttl_ms network address cache_bytes fanout port encrypt profile full_paths top_paths
  * snapshot_s listings serve group allow_missing confirm owner lease left_out relay learn
- * learn_wait recipe symlinks begin_ms report_dir; the value of a bool is "yes" or "no", of symlinks
- * "keep" or "rewrite". What is "chosen" when 0 cannot be set to 0. */
+ * learn_wait spin recipe symlinks begin_ms report_dir; the value of a bool is "yes" or "no", of
+ * symlinks "keep" or "rewrite". What is "chosen" when 0 cannot be set to 0. */
 __attribute__((warn_unused_result)) int cu_job_set(struct cu_job *job, const char *name,
                                                    const char *value, const char *label,
                                                    struct cu_error *err);

@@ -144,6 +144,23 @@ static void test_cores_default(void **state)
     assert_int_equal(cu_cores_choose(&wish, root, &chosen, &reason), 0);
 }
 
+static void test_cores_of_its_own(void **state)
+{
+    const unsigned some[] = {0, 2, 3, 7};
+    struct cu_cores bound = {.given = true, .cores = some, .count = 4};
+
+    (void)state;
+    put("/sys/devices/system/cpu/online", "0-7\n");
+    assert_true(cu_cores_are_own(&bound, root));
+    put("/sys/devices/system/cpu/online", "0,2-3,7\n"); /* there are no others */
+    assert_false(cu_cores_are_own(&bound, root));
+    put("/sys/devices/system/cpu/online", "what\n");
+    assert_false(cu_cores_are_own(&bound, root));
+    put("/sys/devices/system/cpu/online", "0-7\n");
+    bound.count = 1; /* its workers need it */
+    assert_false(cu_cores_are_own(&bound, root));
+}
+
 static void test_cores_given(void **state)
 {
     const unsigned some[] = {0, 2, 3, 7};
@@ -174,6 +191,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_odd_cgroup_file, make_root, remove_root),
         cmocka_unit_test_setup_teardown(test_cores_default, make_root, remove_root),
         cmocka_unit_test_setup_teardown(test_cores_given, make_root, remove_root),
+        cmocka_unit_test_setup_teardown(test_cores_of_its_own, make_root, remove_root),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,6 +105,7 @@ static const char *const promised[] = {
     "read_on_unused_bytes",
     "warmed_names",
     "warmed_bytes",
+    "spun_us",
 };
 /* clang-format on */
 

@@ -1,7 +1,7 @@
 # Packages: `cpack -G DEB`, `-G RPM`, `-G TGZ` in the build directory. The first two install below /usr, where
 # the site's file is /etc/copper.conf; the third is one tree that may lie anywhere.
 # SPDX-License-Identifier: BSD-3-Clause
-install(FILES LICENSE NEWS.md README.md docs/stats.schema.json docs/report.schema.json DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/copper)
+install(FILES LICENSE NEWS.md README.md docs/stats.schema.json docs/report.schema.json docs/top.schema.json DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/copper)
 install(FILES report/uplot/LICENSE RENAME LICENSE.uPlot DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/copper)
 install(FILES LICENSE RENAME copyright DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/copper)
 

@@ -4,7 +4,7 @@
  * added exactly. The lists have few entries, however many nodes there are: the first few by each of
  * several columns, which of a union are the first few of the parts' first few, so that these are
  * exact, too. Paths are the exception: a path's figures are lower bounds, as a node tells of its
- * heaviest only.
+ * heaviest only, and estimates where a node has many requests (sampler.h).
  *
  * The text of a sample has at most CU_SAMPLE_BYTES_MAX bytes. */
 #ifndef CU_CONTROL_SAMPLE_H

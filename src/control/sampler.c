@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define NS_PER_MS UINT64_C(1000000)
+#define SHARE_MAX (1u << 10)
 
 enum detail {
     BYTES,
@@ -28,6 +29,9 @@ struct cu_sampler {
     struct totals before, now; /* what a sample is the difference of */
     struct cu_topk *paths;     /* since `now`; NULL: not counted */
     uint32_t left;             /* requests that still count */
+    uint32_t share;            /* one of so many is counted, for all of them; a power of 2 */
+    uint32_t counted;          /* with this share */
+    uint32_t random;           /* state of xorshift, not 0 */
     struct cu_sample hot;      /* its list of paths alone: from `before` to `now` */
 };
 
@@ -67,8 +71,11 @@ struct cu_sampler *cu_sampler_create(uint64_t started_ns)
 {
     struct cu_sampler *sampler = calloc(1, sizeof(*sampler));
 
-    if (sampler)
+    if (sampler) {
         sampler->now.at_ns = started_ns;
+        sampler->share = 1;
+        sampler->random = 2463534242;
+    }
     return sampler;
 }
 
@@ -81,18 +88,39 @@ void cu_sampler_destroy(struct cu_sampler *sampler)
     free(sampler);
 }
 
+/* Is this request one that is counted? */
+static bool is_chosen(struct cu_sampler *sampler)
+{
+    uint32_t x = sampler->random;
+
+    if (sampler->share == 1)
+        return true;
+    x ^= x << 13;
+    x ^= x >> 17;
+    x ^= x << 5;
+    sampler->random = x;
+    return (x & (sampler->share - 1)) == 0;
+}
+
 bool cu_sampler_asked(struct cu_sampler *sampler, const struct cu_sampler_asked *asked)
 {
     struct cu_topk_entry *entry;
+    uint64_t share = sampler->share;
 
     if (!sampler->paths || sampler->left == 0)
         return false;
     sampler->left--;
-    entry = cu_topk_add(sampler->paths, asked->path, asked->path_len, 1);
+    if (!is_chosen(sampler))
+        return true;
+    entry = cu_topk_add(sampler->paths, asked->path, asked->path_len, share);
     if (entry) {
-        entry->details[BYTES] += asked->bytes;
-        entry->details[MISSING] += asked->missing;
-        entry->details[STORAGE] += asked->from_storage;
+        entry->details[BYTES] += share * asked->bytes;
+        entry->details[MISSING] += share * asked->missing;
+        entry->details[STORAGE] += share * asked->from_storage;
+    }
+    if (++sampler->counted == CU_SAMPLER_COUNTED && sampler->share < SHARE_MAX) {
+        sampler->share *= 2;
+        sampler->counted = 0;
     }
     return true;
 }
@@ -195,6 +223,8 @@ static void turn_paths(struct cu_sampler *sampler, uint64_t ns)
     cu_topk_destroy(sampler->paths);
     sampler->paths = cu_topk_create(CU_SAMPLER_PATHS);
     sampler->left = CU_SAMPLER_ASKED_MAX;
+    sampler->share = sampler->share > 1 ? sampler->share / 2 : 1;
+    sampler->counted = 0;
 }
 
 static void add_lists(const struct cu_sampler *sampler, uint32_t rank, uint32_t parent,

@@ -2,8 +2,11 @@
 /* What this node did since it was last asked (sample.h). It counts nothing of its own but paths:
  * the rest is the difference of two states of the daemon's counters and histograms, which are
  * there anyway. Paths are counted only while somebody looks: from a sample on, for the next
- * CU_SAMPLER_ASKED_MAX requests. So nobody who looks costs nothing, and one who has stopped
- * looking at most a tenth of a second of processor time. On the loop thread. */
+ * CU_SAMPLER_ASKED_MAX requests. So nobody who looks costs nothing. Of many requests one of two, of
+ * four, and so on is counted for all of these, chosen at random: after a sample all are until
+ * CU_SAMPLER_COUNTED were, then every second of as many, ... and the next sample begins with twice
+ * the share that the last one ended with. So a busy node counts about as many paths as one that is
+ * not (bench/watching has what it costs). On the loop thread. */
 #ifndef CU_CONTROL_SAMPLER_H
 #define CU_CONTROL_SAMPLER_H
 
@@ -15,6 +18,7 @@
 #include <stddef.h>
 
 #define CU_SAMPLER_ASKED_MAX 200000u /* requests whose paths are counted after a sample */
+#define CU_SAMPLER_COUNTED   4096u   /* paths that are counted before the share is halved */
 #define CU_SAMPLER_PATHS     256u    /* paths in the table */
 #define CU_SAMPLER_WINDOW_MS 500u    /* who asks again within this gets the same */
 

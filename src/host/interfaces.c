@@ -30,9 +30,10 @@ static int ask(int fd, const char *name, unsigned long what, void *data, struct 
 /* The first call is answered with the number of words that the driver has. */
 static unsigned speed_of(int fd, const char *name)
 {
-    struct {
-        struct ethtool_link_settings settings;
-        __u32 modes[3 * MODE_WORDS_MAX];
+    union {
+        struct ethtool_link_settings settings; /* modes follow */
+        unsigned char
+            room[sizeof(struct ethtool_link_settings) + sizeof(__u32) * 3 * MODE_WORDS_MAX];
     } asked;
     struct ifreq request;
     int words;

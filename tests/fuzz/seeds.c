@@ -3,6 +3,7 @@
  * not from noise. Run it again after a change of the wire format: fuzz_seeds tests/fuzz/corpus */
 #include "fuzz.h"
 
+#include "control/sample.h"
 #include "handshake_fixture.h"
 #include "proto/auth.h"
 #include "proto/check.h"
@@ -445,6 +446,38 @@ static void seed_logpage(void)
     cu_logpage_free(page);
 }
 
+static void seed_sample(void)
+{
+    static char path[] = "/lib/python3.11/os.py", other[] = "...x\\\\x0a";
+    struct cu_sample sample = {.window_ms = 1000};
+    json_t *json;
+    char *text;
+
+    for (int i = 0; i < CU_SAMPLE_FIGURE_COUNT; i++)
+        sample.figures[i] = 1000u * (unsigned)i;
+    for (int i = 0; i < CU_SAMPLE_TIMES; i++)
+        for (uint64_t us = 1; us < 1000000; us *= 3)
+            cu_histogram_add(&sample.times[i], us);
+    for (int l = 0; l < CU_SAMPLE_LISTS; l++)
+        for (uint32_t i = 0; i < 3; i++) {
+            const struct cu_sample_row row = {.rank = i + 1,
+                                              .parent = i,
+                                              .level = i,
+                                              .values = {i, 10, 1000, 7 * i, 1},
+                                              .path = i == 0 ? path : other};
+
+            FUZZ_CHECK(cu_sample_add_row(&sample, (enum cu_sample_lists)l, &row));
+        }
+    cu_sample_cut(&sample);
+    json = cu_sample_json(&sample);
+    text = json_dumps(json, JSON_COMPACT);
+    FUZZ_CHECK(text);
+    write_seed("sample", "all", text, strlen(text), NULL, 0);
+    free(text);
+    json_decref(json);
+    cu_sample_free(&sample);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -467,5 +500,6 @@ int main(int argc, char **argv)
     seed_recipe();
     seed_survey();
     seed_logpage();
+    seed_sample();
     return 0;
 }

@@ -186,6 +186,7 @@ for line in lines:
     assert top["dead"] == top["silent"] == top["left_out"] == []
     assert top["latency"]["answers"]["count"] > 0
 END
+    "$BATS_TEST_DIRNAME/top_check.py" "$BATS_TEST_DIRNAME/../../docs/top.schema.json" "$work/json"
     run -2 copper node4 top </dev/null
     [ "$output" = "copper: top: this is not a terminal: use --once" ]
     run -2 copper node4 top --json

@@ -12,6 +12,7 @@
 #include "copper/launch_hosts.h"
 #include "copper/launch_once.h"
 #include "copper/launch_options.h"
+#include "copper/launch_owner.h"
 #include "copper/launcher_choice.h"
 #include "copper/progress.h"
 #include "copper/recipe_file.h"
@@ -22,7 +23,6 @@
 #include "copper/stop_mount.h"
 #include "host/limits.h"
 #include "host/rundir.h"
-#include "host/session.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -33,7 +33,6 @@
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #define PORT_ATTEMPTS    5u
@@ -209,28 +208,6 @@ static int launch_job(struct cu_job *job, const struct cu_launch_paths *paths, u
     return status;
 }
 
-/* Sets the owner of the job, for stop, and the session with whose end the job ends, where the
- * scheduler does not end the daemons itself (Slurm does, with the step). */
-static int note_owner(struct cu_job *job)
-{
-    char owner[CU_SESSION_MAX], session[CU_SESSION_MAX];
-    const char *slurm = getenv("SLURM_JOB_ID");
-    struct utsname self;
-    int64_t rank;
-    int rc = 0;
-
-    cu_session_owner(owner);
-    cu_session_text(session);
-    if (owner[0] != '\0')
-        rc = cu_job_set(job, "owner", owner, NULL, NULL);
-    if (rc == 0 && cu_session_is_job(owner) && session[0] != '\0' && (!slurm || slurm[0] == '\0')) {
-        if (uname(&self) == 0 && (rank = cu_job_rank_of(job, self.nodename)) >= 0)
-            (void)cu_session_add_rank(session, (uint32_t)rank);
-        rc = cu_job_set(job, "lease", session, NULL, NULL);
-    }
-    return rc;
-}
-
 /* Launches again as long as another attempt avoids what the last one failed of. may_wait: when
  * another launch holds the mount, OTHER_IS_QUICKER and no message. */
 static int launch_until_done(struct cu_job *job, const struct cu_launch_paths *paths, bool may_wait)
@@ -314,7 +291,7 @@ static int launch(int argc, char **argv)
         return status;
     }
     options.job.confirm = true;
-    if (note_owner(&options.job) != 0 || cu_jobdir_note(&options.job) != 0) {
+    if (cu_launch_owner_note(&options.job, paths.parts) != 0 || cu_jobdir_note(&options.job) != 0) {
         cu_job_free(&options.job);
         return cu_cli_fail(CU_EXIT_FAILED, "out of memory");
     }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -37,11 +38,13 @@ static bool is_word(const char *text)
     return true;
 }
 
-/* When the process began, in ticks since boot; 0: there is none, or it has ended. */
-static unsigned long long start_of(long pid)
+/* When the process began, in ticks since boot; 0: there is none, or it has ended. Then parent and
+ * session, which may be NULL, are not set. */
+static unsigned long long look_at(long pid, long *parent, long *session)
 {
     unsigned long long start = 0;
     char path[64], text[1024], state = 'X';
+    long of[2] = {0, 0};
     const char *behind;
 
     snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
@@ -50,10 +53,40 @@ static unsigned long long start_of(long pid)
     behind = strrchr(text, ')'); /* its name may hold anything */
     if (!behind ||
         sscanf(behind + 1,
-               " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-               &state, &start) != 2)
+               " %c %ld %*d %ld %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+               &state, &of[0], &of[1], &start) != 4 ||
+        state == 'Z' || state == 'X')
         return 0;
-    return state == 'Z' || state == 'X' ? 0 : start;
+    if (parent)
+        *parent = of[0];
+    if (session)
+        *session = of[1];
+    return start;
+}
+
+static unsigned long long start_of(long pid)
+{
+    return look_at(pid, NULL, NULL);
+}
+
+static bool is_own(long pid)
+{
+    struct stat st;
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%ld", pid);
+    return stat(path, &st) == 0 && st.st_uid == getuid();
+}
+
+/* The oldest of this user's processes above this one in its session; for a session whose leader has
+ * ended while it goes on. So it is below slurmstepd, which starts the scripts of Slurm's jobs. */
+static long eldest(long session)
+{
+    long pid = getpid(), parent, of;
+
+    for (long at = pid; look_at(at, &parent, &of) != 0 && of == session && is_own(at); at = parent)
+        pid = at;
+    return pid;
 }
 
 /* "BOOT NAMESPACE" */
@@ -76,6 +109,10 @@ void cu_session_text(char out[CU_SESSION_MAX])
     unsigned long long start = start_of(leader);
     char here[128];
 
+    if (start == 0 && leader > 0) { /* 0: it began outside of this container */
+        leader = eldest(leader);
+        start = leader == getpid() ? 0 : start_of(leader);
+    }
     out[0] = '\0';
     if (start != 0 && place(here))
         snprintf(out, CU_SESSION_MAX, WORD " %s %ld %llu", here, leader, start);

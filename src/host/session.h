@@ -23,7 +23,8 @@ bool cu_session_is_other(const char *owner);
 /* The same for a process elsewhere, whose own owner text is mine. */
 bool cu_session_is_other_than(const char *owner, const char *mine);
 
-/* This process's session as text, whatever the scheduler; "" when its leader is not to be seen. */
+/* This process's session as text, whatever the scheduler: its leader, or, when that has ended, the
+ * oldest process of the user above this one; "" when there is none to be seen. */
 void cu_session_text(char out[CU_SESSION_MAX]);
 /* The same with the number of this host in a list behind it. False: too long. */
 bool cu_session_add_rank(char session[CU_SESSION_MAX], uint32_t rank);

@@ -60,6 +60,23 @@ END
     nothing_left
 }
 
+@test "another launcher than srun: the daemons end with the batch script, on all nodes" {
+    run -0 batch -N 4 <<END
+COPPER_LAUNCHER=rsh COPPER_RSH=$CLUSTER_BIN/rsh launch_copper.sh
+srun -Q -n1 -N1 --overlap cat $mount/etc/hostname
+END
+    [[ $output == "copper: 4 nodes ready at $mount in "*"$(cat /etc/hostname)" ]]
+    nothing_left
+    # A step may end before the job: what it has launched goes on, until it is stopped.
+    run -0 batch -N 2 <<END
+srun -Q -n1 -N1 --overlap sh -c 'COPPER_LAUNCHER=rsh COPPER_RSH=$CLUSTER_BIN/rsh exec launch_copper.sh'
+copper status --all | grep "2 of 2" || copper status --all
+stop_copper.sh
+END
+    [[ $output == *"copper: stopped on 2 nodes"* ]]
+    nothing_left
+}
+
 @test "the daemons outlive the script that launched them and die with the job" {
     run -0 batch -N 3 <<'END'
 sh -c launch_copper.sh || exit 1

@@ -303,6 +303,46 @@ static void test_session(void **state)
     end(&w);
 }
 
+/* As in a job of Slurm: the process that made the session has ended. Then the oldest one stands for
+ * it, and a process that is the oldest itself has no session that could outlive it. */
+static void test_session_without_leader(void **state)
+{
+    char texts[2][CU_SESSION_MAX];
+    long oldest = 0, named = 0;
+    int said[2], status;
+    pid_t leader;
+
+    (void)state;
+    assert_int_equal(pipe(said), 0);
+    leader = fork();
+    if (leader == 0) {
+        pid_t parent = setsid();
+
+        if (fork() != 0)
+            _exit(0);
+        while (getppid() == parent)
+            usleep(1000);
+        cu_session_text(texts[0]);
+        if (fork() == 0) {
+            cu_session_text(texts[1]);
+            _exit(write(said[1], texts, sizeof(texts)) == sizeof(texts) &&
+                          write(said[1], &(long){getppid()}, sizeof(long)) == sizeof(long)
+                      ? 0
+                      : 1);
+        }
+        wait(&status);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(leader, &status, 0), leader);
+    close(said[1]);
+    assert_int_equal(read(said[0], texts, sizeof(texts)), sizeof(texts));
+    assert_int_equal(read(said[0], &oldest, sizeof(oldest)), sizeof(oldest));
+    assert_string_equal(texts[0], "");
+    assert_int_equal(sscanf(texts[1], "session %*s %*s %ld", &named), 1);
+    assert_int_equal(named, oldest);
+    close(said[0]);
+}
+
 static void test_rank_of_text(void **state)
 {
     char text[CU_SESSION_MAX] = "session b pid:[4] 17 99";
@@ -331,6 +371,7 @@ int main(void)
         cmocka_unit_test(test_nothing_to_watch),
         cmocka_unit_test(test_no_address),
         cmocka_unit_test(test_session),
+        cmocka_unit_test(test_session_without_leader),
         cmocka_unit_test(test_rank_of_text),
     };
 

@@ -11,6 +11,30 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Of include/linux/errno.h, which programs cannot include. */
+#define KERNEL_ERRNO_FIRST 512
+#define KERNEL_ENOTSUPP    524
+#define KERNEL_EOPENSTALE  518
+#define KERNEL_EBADHANDLE  521
+#define KERNEL_EJUKEBOX    528
+
+int cu_error_shown(int error)
+{
+    if (error > 0 && error < KERNEL_ERRNO_FIRST)
+        return error;
+    switch (error) {
+    case KERNEL_ENOTSUPP:
+        return EOPNOTSUPP;
+    case KERNEL_EOPENSTALE:
+    case KERNEL_EBADHANDLE:
+        return ESTALE;
+    case KERNEL_EJUKEBOX:
+        return EAGAIN;
+    default:
+        return EIO;
+    }
+}
+
 int cu_error_set(struct cu_error *err, int code, const char *format, ...)
 {
     int saved_errno = errno;

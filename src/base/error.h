@@ -15,4 +15,9 @@ struct cu_error {
 __attribute__((format(printf, 3, 4))) int cu_error_set(struct cu_error *err, int code,
                                                        const char *format, ...);
 
+/* The positive errno as a process may see it. Some file systems let errors of the kernel's own out
+ * (512 and above: ENOTSUPP and others of NFS), which FUSE takes from nobody: its request would
+ * never be answered. Those with a meaning for processes become that, all others EIO. */
+int cu_error_shown(int error);
+
 #endif

@@ -276,7 +276,8 @@ bool cu_flight_fresh(const struct cu_core *core, const struct object *object)
 {
     if (object->doubted)
         return false;
-    if (object->kind == CU_KIND_DIR || object->kind == CU_KIND_STATFS || object->error)
+    if (object->kind == CU_KIND_DIR || object->kind == CU_KIND_STATFS || object->error ||
+        object->brief)
         return core->now_ns - object->valid_ns < core->config.enoent_ttl_ns;
     return true;
 }

@@ -5,6 +5,7 @@
 
 #include "core/flight.h"
 #include "core/state.h"
+#include "proto/xattr.h"
 
 size_t cu_object_size(enum cu_kind kind)
 {
@@ -89,6 +90,17 @@ void cu_object_peek(const struct object *object, struct cu_value *value)
     }
 }
 
+static bool has_errors(const struct cu_buf *xattrs)
+{
+    struct cu_xattr pair = {0};
+    size_t at = 0;
+    int rc;
+
+    while ((rc = cu_xattr_next(xattrs, &at, &pair)) == 1 && pair.error == 0)
+        continue;
+    return rc != 0;
+}
+
 void cu_object_set(struct object *object, const struct cu_value *value)
 {
     bool verified = object->verified;
@@ -98,6 +110,7 @@ void cu_object_set(struct object *object, const struct cu_value *value)
     object->error = (uint16_t)value->error;
     object->bytes = cu_buf_ref(value->bytes);
     object->bytes_hash = value->hash;
+    object->brief = object->kind == CU_KIND_XATTR && has_errors(value->bytes);
     if (object->kind == CU_KIND_ATTR)
         *cu_object_attr(object) = value->attr;
     else if (object->kind == CU_KIND_DIR) {

@@ -38,6 +38,7 @@ struct object {
     bool ahead : 1;     /* FILLED: read ahead, and nobody has asked for it yet */
     bool read_on : 1;   /* FILLED: the same, of what the root read on (readon.h) */
     bool doubted : 1;   /* FILLED: older than a refresh of something in it: counts as expired */
+    bool brief : 1;     /* XATTR: some could not be read: what is held is valid as an error is */
     uint16_t refreshed; /* FILLED: low bits of refreshes.made when it came, or was last compared */
 };
 

@@ -45,9 +45,11 @@ static bool goes_inside(const struct cu_front *front, const struct cu_inode *ino
 
 void cu_front_link_set(struct cu_front *front, struct cu_inode *inode, struct cu_buf *target)
 {
-    if (!target)
+    target = target ? cu_buf_ref(target) : cu_buf_new(0); /* it may be empty */
+    if (!target) {
+        CU_FRONT_COUNT(front, no_memory); /* who needs it asks again */
         return;
-    cu_buf_ref(target);
+    }
     cu_buf_unref(inode->link.target);
     inode->link.target = target;
     if (inode->link.how != CU_INODE_LINK_OPEN)

@@ -113,12 +113,16 @@ void cu_front_readlink_done(struct cu_front *front, struct cu_front_request *r,
         cu_front_replaced(front, r);
         return;
     }
-    if (value->error || !value->bytes) {
+    if (value->error || !S_ISLNK(value->attr.mode)) {
         cu_front_request_fail(front, r, value->error ? value->error : EINVAL);
         return;
     }
     cu_inodes_set_attr(&front->inodes, r->inode, &value->attr);
     cu_front_link_set(front, r->inode, value->bytes);
+    if (!r->inode->link.target) {
+        cu_front_request_fail(front, r, ENOMEM);
+        return;
+    }
     reply_target(r->fuse, r->inode);
     cu_front_request_end(front, r);
 }

@@ -7,6 +7,7 @@
  * values. */
 #include "front/request.h"
 
+#include "base/error.h"
 #include "base/list.h"
 #include "base/path.h"
 #include "front/dir.h"
@@ -198,16 +199,27 @@ void cu_front_request_end(struct cu_front *front, struct cu_front_request *r)
         release(front, r);
 }
 
+/* ENOSYS would make the kernel do without the operation for the whole mount. */
+static int told(const struct cu_front_request *r, int error)
+{
+    bool once_for_all =
+        r->kind == CU_FRONT_GETXATTR || r->kind == CU_FRONT_LISTXATTR || r->kind == CU_FRONT_SEEK;
+
+    return error == ENOSYS && once_for_all ? EOPNOTSUPP : cu_error_shown(error);
+}
+
 void cu_front_refuse(fuse_req_t fuse, int error)
 {
     struct cu_front *front = fuse_req_userdata(fuse);
 
+    error = cu_error_shown(error);
     front->timing.error = error;
     fuse_reply_err(fuse, error);
 }
 
 void cu_front_request_fail(struct cu_front *front, struct cu_front_request *r, int error)
 {
+    error = told(r, error);
     fuse_reply_err(r->fuse, error);
     r->error = error;
     cu_front_request_end(front, r);

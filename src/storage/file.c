@@ -139,18 +139,18 @@ static int open_file(struct cu_storage_env *env, struct cu_storage_counts *count
                      const char *on_disk)
 {
     const int flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-    int fd, extra;
+    int fd = -1, extra;
 
     counts->open++;
     extra = __atomic_load_n(&env->no_atime_refused, __ATOMIC_RELAXED) ? 0 : O_NOATIME;
-    do {
+    if (extra)
         fd = open(on_disk, flags | extra);
-        if (fd < 0 && errno == EPERM && extra) {
-            __atomic_store_n(&env->no_atime_refused, 1, __ATOMIC_RELAXED);
-            extra = 0;
-            errno = EINTR;
-        }
-    } while (fd < 0 && errno == EINTR);
+    if (fd < 0 && extra && errno == EPERM) {
+        __atomic_store_n(&env->no_atime_refused, 1, __ATOMIC_RELAXED);
+        extra = 0;
+    }
+    if (fd < 0 && !extra)
+        fd = open(on_disk, flags);
     return fd < 0 ? -errno : fd;
 }
 
@@ -179,8 +179,6 @@ static int read_all(struct cu_storage_counts *counts, int fd, unsigned char *to,
         ssize_t n = pread(fd, to + at, size - at, (off_t)(offset + at));
 
         counts->read++;
-        if (n < 0 && errno == EINTR)
-            continue;
         if (n < 0)
             return -errno;
         if (n == 0)
@@ -222,8 +220,6 @@ static int measure(struct cu_storage_counts *counts, int fd, uint64_t *size)
         ssize_t n = pread(fd, buffer, MEASURE_BYTES, (off_t)at);
 
         counts->read++;
-        if (n < 0 && errno == EINTR)
-            continue;
         if (n <= 0) {
             r = n < 0 ? -errno : 0;
             break;

@@ -7,6 +7,7 @@
  * component is never followed when it is a link. Calls are counted as they are made. */
 #include "storage/ops.h"
 
+#include "base/error.h"
 #include "base/hash.h"
 #include "proto/dir.h"
 #include "proto/msg.h"
@@ -25,10 +26,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define LIST_TRIES     3
-#define LINK_TRIES     3
-#define GETDENTS_BYTES 65536u
-#define PREPARED_BYTES ((size_t)1024 * 1024)
+#define LIST_TRIES      3
+#define LINK_TRIES      3
+#define INTERRUPTED_MAX 16u /* EINTR is no answer; but some storage gives no other */
+#define GETDENTS_BYTES  65536u
+#define PREPARED_BYTES  ((size_t)1024 * 1024)
 
 static bool is_hidden(const struct cu_storage_env *env, const char *path, size_t len)
 {
@@ -54,8 +56,10 @@ static int read_link(struct cu_storage_job *job, const char *on_disk, const stru
         return errno == EINVAL || errno == ENOENT ? -ESTALE : -errno;
     if (n >= CU_PATH_MAX) /* no kernel shows such a target */
         return -ENAMETOOLONG;
-    if (n == 0 || (strict && n != st->st_size))
+    if (strict && n != st->st_size)
         return -ESTALE;
+    if (n == 0) /* no bytes */
+        return 0;
     job->value.bytes = cu_buf_copy(target, (size_t)n);
     if (!job->value.bytes)
         return -ENOMEM;
@@ -190,8 +194,6 @@ static int list_entries(struct lister *l, char *buffer, struct cu_dir_builder *b
     for (;;) {
         long n = syscall(SYS_getdents64, l->fd, buffer, GETDENTS_BYTES);
 
-        if (n < 0 && errno == EINTR)
-            continue;
         if (n <= 0)
             return n < 0 ? -errno : 0;
         for (long at = 0; at < n;) {
@@ -354,9 +356,7 @@ static int run_dir(struct cu_storage_env *env, struct cu_storage_job *job, const
         }
         job->counts.stat++;
     }
-    do
-        fd = open(on_disk, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-    while (fd < 0 && errno == EINTR);
+    fd = open(on_disk, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return errno == ELOOP ? -ENOTDIR : -errno;
     r = list_open(fd, env, job);
@@ -375,9 +375,7 @@ static int run_statfs(struct cu_storage_job *job, const char *on_disk)
     fd = open(on_disk, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    do
-        r = fstatvfs(fd, &vfs) ? -errno : 0;
-    while (r == -EINTR);
+    r = fstatvfs(fd, &vfs) ? -errno : 0;
     close(fd);
     if (r)
         return r;
@@ -442,15 +440,19 @@ static int run(struct cu_storage_env *env, struct cu_storage_job *job)
 void cu_storage_run(struct cu_storage_env *env, struct cu_storage_job *job)
 {
     const struct cu_buf *bytes;
-    int r = run(env, job);
+    unsigned tries = INTERRUPTED_MAX;
+    int r;
 
+    while ((r = run(env, job)) == -EINTR && --tries > 0)
+        cu_value_clear(&job->value);
     bytes = job->value.bytes;
     if (r == 0 && env->prepare && bytes && bytes->size >= PREPARED_BYTES)
         env->prepare(env->prepare_context, job->value.bytes);
     if (r == 0)
         return;
     cu_value_clear(&job->value);
-    job->value.error = -r;
+    job->value.error = cu_error_shown(-r);
+    r = -job->value.error;
     /* Errors that are answers and not failures: the file does not exist, has changed, or has no
      * attributes. */
     if (r != -ENOENT && r != -ENOTDIR && r != -ESTALE && r != -EOPNOTSUPP)

@@ -26,9 +26,7 @@ static int step(int *dir, char **rest)
     if (at == *rest)
         return -ENAMETOOLONG; /* a component that no call takes */
     *at = '\0';
-    do
-        fd = openat(*dir < 0 ? AT_FDCWD : *dir, *rest, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    while (fd < 0 && errno == EINTR);
+    fd = openat(*dir < 0 ? AT_FDCWD : *dir, *rest, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
     if (*dir >= 0)

@@ -3,6 +3,7 @@
  * fails alone. Attributes that decide about access come first, so that they always fit. */
 #include "storage/ops.h"
 
+#include "base/error.h"
 #include "base/hash.h"
 #include "proto/xattr.h"
 
@@ -35,18 +36,28 @@ static int add_error(struct cu_storage_job *job, const char *name, int error)
     return cu_xattr_append(&job->value.bytes, &pair);
 }
 
-/* One attribute onto value.bytes. One that has gone, or that this user may not read, is left out.
- */
+/* The kernel asks for these itself, and would refuse the file where one cannot be read: storage
+ * has not done so. */
+static bool is_left_out(const char *name, int error)
+{
+    return error == ENODATA ||
+           ((error == EACCES || error == EPERM || error == EOPNOTSUPP) && is_first(name));
+}
+
+/* One attribute onto value.bytes. One that has gone is left out; what else cannot be read keeps
+ * its name and has an errno. */
 static int add(struct cu_storage_job *job, const char *on_disk, const char *name, char *value)
 {
     struct cu_xattr pair = {.name = name, .name_len = (uint16_t)strlen(name), .value = value};
     ssize_t n = lgetxattr(on_disk, name, value, XATTR_BYTES);
     int r;
 
-    if (n < 0 && (errno == ENODATA || errno == EACCES || errno == EPERM || errno == EOPNOTSUPP))
+    if (n < 0 && is_left_out(name, errno))
         return 0;
     if (n < 0) /* the kernel reads none over XATTR_BYTES */
-        return add_error(job, name, errno == ERANGE ? E2BIG : errno);
+        return errno == EINTR
+                   ? -EINTR
+                   : add_error(job, name, errno == ERANGE ? E2BIG : cu_error_shown(errno));
     pair.value_len = (uint32_t)n;
     r = cu_xattr_append(&job->value.bytes, &pair);
     return r == -E2BIG ? add_error(job, name, E2BIG) : r;

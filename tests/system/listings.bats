@@ -14,7 +14,7 @@ setup_file() {
     pfs_up "$WORK/source" "$WORK/pfs"
     cluster_up -n 3
     # A chain: node3 is two levels below the root.
-    job_up -k 1 -E 500
+    job_up -k 1 -E 500 -m 256M # the bound of a listing is 64 MiB then
 }
 
 teardown_file() {
@@ -202,6 +202,27 @@ found() {
         [ "${output##*: }" = "$(cat "$path" 2>&1 | sed 's/.*: //')" ]
     done
     pfs quirk long_names=0
+}
+
+@test "a listing over 64 MiB: E2BIG after the names that fit; the others are found" {
+    local source=$WORK/source/huge pfs=$WORK/pfs/huge count
+    mkdir -p "$source/many"
+    echo text >"$source/many/last"
+    pfs quirk many_names=70000
+    until_true on node3 test -d "$MOUNT$pfs"
+    stats_to "$dir.before"
+    # shellcheck disable=SC2016
+    run -0 on node3 sh -c 'ls -f "$1" 2>"$2" | grep -c "^[0-9]*M*$"' sh "$MOUNT$pfs/many" "$dir.said"
+    count=$output
+    [ "$count" -gt 50000 ]
+    [ "$count" -lt 70000 ]
+    grep "Argument list too long" "$dir.said"
+    stats_to "$dir.after"
+    [ "$(figures sum "$dir.before" "$dir.after" listings_cut)" -gt 0 ]
+    [ "$(on node3 cat "$MOUNT$pfs/many/last")" = text ]
+    [ "$(on node3 cat "$MOUNT$pfs/many/00069999$(printf 'M%.0s' {1..992})")" = "a long name" ]
+    run -1 on node3 cat "$MOUNT$pfs/many/none"
+    pfs quirk many_names=0
 }
 
 @test "a name in another Unicode form than the listed one is found, after others are not" {

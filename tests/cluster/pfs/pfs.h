@@ -24,6 +24,9 @@ enum cu_pfs_kind {
     CU_PFS_LISTXATTR,
     CU_PFS_STATFS,
     CU_PFS_CHANGE,
+    CU_PFS_COUNTED,                /* those from here on only fail and hang */
+    CU_PFS_LSEEK = CU_PFS_COUNTED, /* SEEK_DATA, SEEK_HOLE */
+    CU_PFS_ENTRIES,                /* a part of a listing */
     CU_PFS_KINDS
 };
 
@@ -56,11 +59,13 @@ enum cu_pfs_quirk {
     CU_PFS_QUIRK_BLKSIZE,       /* its value is the st_blksize of files */
     CU_PFS_QUIRK_COARSE,        /* stamps of whole seconds */
     CU_PFS_QUIRK_CUT_ON,        /* on the mount of that number stamps are whole seconds, from 1 */
+    CU_PFS_QUIRK_EMPTY_LINKS,   /* links have no target, and size 0 */
     CU_PFS_QUIRK_HIDDEN,        /* ".snap..." and ".zfs" are not listed, and found */
     CU_PFS_QUIRK_INO_DRIFT,     /* inode numbers change each second */
     CU_PFS_QUIRK_INO_EPOCH,     /* inode numbers change with the value: a remount */
     CU_PFS_QUIRK_INO_PER_MOUNT, /* each mount has numbers of its own */
     CU_PFS_QUIRK_LONG_NAMES,    /* a name of 300 bytes in each directory */
+    CU_PFS_QUIRK_MANY_NAMES,    /* so many names of 1,000 bytes in directories called "many" */
     CU_PFS_QUIRK_NO_DTYPE,      /* listings say DT_UNKNOWN */
     CU_PFS_QUIRK_NOCASE,        /* names are found whatever their case */
     CU_PFS_QUIRK_NORMAL,        /* U+00E9 in a name finds what is listed with "e" and U+0301 */
@@ -72,7 +77,8 @@ enum cu_pfs_quirk {
 uint64_t cu_pfs_quirk(enum cu_pfs_quirk quirk);
 /* "NAME", "NAME=NUMBER"; -EINVAL: there is none of that name, or no number. */
 int cu_pfs_quirk_set(const char *word);
-/* kind CU_PFS_KINDS: all. error 0: hang. Replaces what was set for the same path and kind. */
+/* kind CU_PFS_KINDS: all. error 0: hang. Replaces what was set for the same path and kind. -EINVAL:
+ * ENOSYS, which the kernel takes for "there is no such operation" and not for an error. */
 int cu_pfs_fault_add(const char *path, enum cu_pfs_kind kind, int error);
 /* hang: removes hangs, else failures. path NULL: of all paths. */
 void cu_pfs_fault_remove(const char *path, bool hang);

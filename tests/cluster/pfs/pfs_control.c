@@ -59,7 +59,9 @@ static const char *add_fault(int argc, char **argv)
         if (kind == CU_PFS_KINDS)
             return "no such kind";
     }
-    return cu_pfs_fault_add(argv[1], kind, error) == 0 ? NULL : "no memory";
+    return cu_pfs_fault_add(argv[1], kind, error) == 0
+               ? NULL
+               : "no memory, or ENOSYS of open or readdir, which is no error to the kernel";
 }
 
 static const char *set_value(const char *name, const char *word)

@@ -24,14 +24,15 @@ static const char *const names[CU_PFS_KINDS] = {
     [CU_PFS_READ] = "read",           [CU_PFS_READDIR] = "readdir",
     [CU_PFS_READLINK] = "readlink",   [CU_PFS_GETXATTR] = "getxattr",
     [CU_PFS_LISTXATTR] = "listxattr", [CU_PFS_STATFS] = "statfs",
-    [CU_PFS_CHANGE] = "change",
+    [CU_PFS_CHANGE] = "change",       [CU_PFS_LSEEK] = "lseek",
+    [CU_PFS_ENTRIES] = "entries",
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct entry *table[BUCKETS];  /* guarded by lock */
-static uint64_t totals[CU_PFS_KINDS]; /* guarded by lock */
-static uint64_t read_bytes;           /* guarded by lock */
-static bool paths_on = true;          /* guarded by lock */
+static struct entry *table[BUCKETS];    /* guarded by lock */
+static uint64_t totals[CU_PFS_COUNTED]; /* guarded by lock */
+static uint64_t read_bytes;             /* guarded by lock */
+static bool paths_on = true;            /* guarded by lock */
 
 const char *cu_pfs_kind_name(enum cu_pfs_kind kind)
 {
@@ -106,7 +107,7 @@ void cu_pfs_count_totals(FILE *out)
 {
     pthread_mutex_lock(&lock);
     fputc('{', out);
-    for (unsigned kind = 0; kind < CU_PFS_KINDS; kind++)
+    for (unsigned kind = 0; kind < CU_PFS_COUNTED; kind++)
         fprintf(out, "\"%s\": %llu, ", names[kind], (unsigned long long)totals[kind]);
     fprintf(out, "\"read_bytes\": %llu}\n", (unsigned long long)read_bytes);
     pthread_mutex_unlock(&lock);

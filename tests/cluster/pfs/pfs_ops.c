@@ -14,7 +14,8 @@
 #define READ_BYTES_MAX  (1U << 20)
 #define XATTR_BYTES_MAX (1U << 16)
 #define LINK_BYTES_MAX  4097
-#define LONG_OFFSET     0x4c6f6e674e616d65 /* after the long name, which comes first */
+#define MADE_UP_BITS    ((off_t)0x7fffffff00000000)
+#define MADE_UP_OFFSET  0x4c6f6e6700000000 /* and the number of the next name; these come first */
 
 struct listing {
     DIR *dir;
@@ -118,6 +119,8 @@ static void op_readlink(fuse_req_t req, fuse_ino_t ino)
     if (!begin(req, CU_PFS_READLINK, node))
         return;
     len = readlinkat(node->fd, "", target, sizeof target - 1);
+    if (len > 0 && cu_pfs_quirk(CU_PFS_QUIRK_EMPTY_LINKS) > 0)
+        len = 0;
     if (len < 0) {
         fuse_reply_err(req, errno);
         return;
@@ -182,9 +185,14 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 static void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
                      struct fuse_file_info *fi)
 {
-    off_t at = lseek((int)fi->fh, offset, whence);
+    int rc = cu_pfs_gate(CU_PFS_LSEEK, cu_pfs_node_of(ino)->path);
+    off_t at;
 
-    (void)ino;
+    if (rc != 0) {
+        fuse_reply_err(req, -rc);
+        return;
+    }
+    at = lseek((int)fi->fh, offset, whence);
     if (at < 0)
         fuse_reply_err(req, errno);
     else
@@ -218,41 +226,51 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
     fuse_reply_open(req, fi);
 }
 
-/* The kernel's buffer holds at least a page. */
-static size_t add_long_name(fuse_req_t req, char *buffer, size_t size)
+/* Names that no directory has, from the made-up one of that number on; next: of the first one that
+ * did not fit. The kernel's buffer holds at least a page. */
+static size_t add_made_up(fuse_req_t req, const char *path, char *buffer, size_t size, off_t *next)
 {
-    struct dirent found = {.d_ino = 1, .d_type = DT_REG, .d_name = "long"};
+    struct dirent found = {.d_ino = 1, .d_type = DT_REG, .d_name = "made up"};
+    char name[CU_PFS_QUIRK_NAME_MAX];
     struct stat st;
-    size_t needed;
+    size_t used = 0, needed;
 
     cu_pfs_quirk_listed(req, &found, &st);
-    needed = fuse_add_direntry(req, buffer, size, cu_pfs_quirk_long_name(), &st, LONG_OFFSET);
-    return needed <= size ? needed : 0;
+    for (; cu_pfs_quirk_made_up(path, (uint64_t)*next, name); (*next)++, used += needed) {
+        needed = fuse_add_direntry(req, buffer + used, size - used, name, &st,
+                                   MADE_UP_OFFSET + *next + 1);
+        if (needed > size - used)
+            break;
+    }
+    return used;
 }
 
 static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
                        struct fuse_file_info *fi)
 {
     struct listing *listing = (struct listing *)(uintptr_t)fi->fh;
-    char *buffer = malloc(size);
+    const struct cu_pfs_node *node = cu_pfs_node_of(ino);
+    bool made_up = offset == 0 || (offset & MADE_UP_BITS) == MADE_UP_OFFSET;
+    off_t next = offset & ~MADE_UP_BITS;
+    int rc = cu_pfs_gate(CU_PFS_ENTRIES, node->path);
+    char *buffer = rc == 0 ? malloc(size) : NULL;
     size_t used = 0;
 
-    (void)ino;
     if (!buffer) {
-        fuse_reply_err(req, ENOMEM);
+        fuse_reply_err(req, rc != 0 ? -rc : ENOMEM);
         return;
     }
     if (offset != listing->offset) {
-        if (offset == LONG_OFFSET)
+        if (made_up)
             rewinddir(listing->dir);
         else
             seekdir(listing->dir, offset);
         listing->pending = NULL;
         listing->offset = offset;
     }
-    if (offset == 0 && cu_pfs_quirk(CU_PFS_QUIRK_LONG_NAMES) > 0) {
-        used = add_long_name(req, buffer, size);
-        listing->offset = LONG_OFFSET;
+    if (made_up) {
+        used = add_made_up(req, node->path, buffer, size, &next);
+        listing->offset = MADE_UP_OFFSET + next;
     }
     errno = 0;
     while (listing->pending || (listing->pending = readdir(listing->dir))) {

@@ -13,7 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LONG_NAME_BYTES 300      /* more than NAME_MAX, less than FUSE's 1024 */
+#define LONG_NAME_BYTES 300 /* more than NAME_MAX, less than FUSE's 1024 */
+#define MANY_NAME_BYTES 1000
+#define MANY_DIGITS     8        /* its number, first */
 #define INO_FACTOR      1000003U /* odd: no two inodes of one mount become the same number */
 #define STILL_TIME      1700000000
 
@@ -33,10 +35,43 @@ static void make_long(void)
         abort(); /* a quirk that is not there would be worse */
 }
 
-const char *cu_pfs_quirk_long_name(void)
+static void make_many(uint64_t number, char name[CU_PFS_QUIRK_NAME_MAX])
 {
+    memset(name, 'M', MANY_NAME_BYTES);
+    snprintf(name, CU_PFS_QUIRK_NAME_MAX, "%0*u", MANY_DIGITS, (unsigned)number);
+    name[MANY_DIGITS] = 'M';
+    name[MANY_NAME_BYTES] = '\0';
+}
+
+bool cu_pfs_quirk_made_up(const char *path, uint64_t number, char name[CU_PFS_QUIRK_NAME_MAX])
+{
+    const char *last = strrchr(path, '/');
+
     pthread_once(&long_once, make_long);
-    return long_name;
+    if (cu_pfs_quirk(CU_PFS_QUIRK_LONG_NAMES) > 0) {
+        if (number == 0)
+            memcpy(name, long_name, sizeof long_name);
+        return number == 0;
+    }
+    if (!last || strcmp(last, "/many") != 0 || number >= cu_pfs_quirk(CU_PFS_QUIRK_MANY_NAMES))
+        return false;
+    make_many(number, name);
+    return true;
+}
+
+/* Of any directory: who looks a made-up name up knows where it is. */
+static bool is_made_up(const char *name)
+{
+    char many[CU_PFS_QUIRK_NAME_MAX];
+    uint64_t number = strtoull(name, NULL, 10);
+
+    pthread_once(&long_once, make_long);
+    if (cu_pfs_quirk(CU_PFS_QUIRK_LONG_NAMES) > 0 && strcmp(name, long_name) == 0)
+        return true;
+    if (number >= cu_pfs_quirk(CU_PFS_QUIRK_MANY_NAMES))
+        return false;
+    make_many(number, many);
+    return strcmp(name, many) == 0;
 }
 
 static ino_t ino_of(fuse_req_t req, ino_t ino)
@@ -66,6 +101,8 @@ void cu_pfs_quirk_attr(fuse_req_t req, struct stat *st)
         st->st_blksize = (blksize_t)blksize;
     if (S_ISREG(st->st_mode) && cu_pfs_quirk(CU_PFS_QUIRK_SIZE0) > 0)
         st->st_size = st->st_blocks = 0;
+    if (S_ISLNK(st->st_mode) && cu_pfs_quirk(CU_PFS_QUIRK_EMPTY_LINKS) > 0)
+        st->st_size = 0;
     if (S_ISDIR(st->st_mode) && cu_pfs_quirk(CU_PFS_QUIRK_STILL_DIRS) > 0) {
         st->st_mtim = st->st_ctim = (struct timespec){.tv_sec = STILL_TIME};
         st->st_size = 4096;
@@ -118,7 +155,7 @@ int cu_pfs_quirk_open(int fd, const char *name)
 {
     int got;
 
-    if (cu_pfs_quirk(CU_PFS_QUIRK_LONG_NAMES) > 0 && strcmp(name, cu_pfs_quirk_long_name()) == 0) {
+    if (is_made_up(name)) {
         char path[32];
         snprintf(path, sizeof path, "/proc/self/fd/%d", long_fd);
         return open(path, O_PATH | O_CLOEXEC);

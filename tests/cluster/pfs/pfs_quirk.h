@@ -13,7 +13,8 @@ void cu_pfs_quirk_attr(fuse_req_t req, struct stat *st);
 int cu_pfs_quirk_open(int fd, const char *name);
 /* A listed name: false when it is not to be listed; st is what is said beside it. */
 bool cu_pfs_quirk_listed(fuse_req_t req, const struct dirent *found, struct stat *st);
-/* The name of 300 bytes. */
-const char *cu_pfs_quirk_long_name(void);
+#define CU_PFS_QUIRK_NAME_MAX 1024
+/* The made-up name of that number in that directory, from 0; false: it has fewer. */
+bool cu_pfs_quirk_made_up(const char *path, uint64_t number, char name[CU_PFS_QUIRK_NAME_MAX]);
 
 #endif

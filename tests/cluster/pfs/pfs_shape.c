@@ -38,20 +38,14 @@ static _Atomic uint64_t bandwidth_bytes;
 static _Atomic uint64_t charge_lookups;
 
 static const char *const quirk_names[CU_PFS_QUIRKS] = {
-    [CU_PFS_QUIRK_AHEAD] = "ahead",
-    [CU_PFS_QUIRK_BLKSIZE] = "blksize",
-    [CU_PFS_QUIRK_COARSE] = "coarse",
-    [CU_PFS_QUIRK_CUT_ON] = "cut_on",
-    [CU_PFS_QUIRK_NORMAL] = "normal",
-    [CU_PFS_QUIRK_HIDDEN] = "hidden",
-    [CU_PFS_QUIRK_INO_DRIFT] = "ino_drift",
-    [CU_PFS_QUIRK_INO_EPOCH] = "ino_epoch",
-    [CU_PFS_QUIRK_INO_PER_MOUNT] = "ino_per_mount",
-    [CU_PFS_QUIRK_LONG_NAMES] = "long_names",
-    [CU_PFS_QUIRK_NO_DTYPE] = "no_dtype",
-    [CU_PFS_QUIRK_NOCASE] = "nocase",
-    [CU_PFS_QUIRK_SIZE0] = "size0",
-    [CU_PFS_QUIRK_STILL_DIRS] = "still_dirs",
+    [CU_PFS_QUIRK_AHEAD] = "ahead",           [CU_PFS_QUIRK_BLKSIZE] = "blksize",
+    [CU_PFS_QUIRK_COARSE] = "coarse",         [CU_PFS_QUIRK_CUT_ON] = "cut_on",
+    [CU_PFS_QUIRK_NORMAL] = "normal",         [CU_PFS_QUIRK_EMPTY_LINKS] = "empty_links",
+    [CU_PFS_QUIRK_HIDDEN] = "hidden",         [CU_PFS_QUIRK_INO_DRIFT] = "ino_drift",
+    [CU_PFS_QUIRK_INO_EPOCH] = "ino_epoch",   [CU_PFS_QUIRK_INO_PER_MOUNT] = "ino_per_mount",
+    [CU_PFS_QUIRK_LONG_NAMES] = "long_names", [CU_PFS_QUIRK_MANY_NAMES] = "many_names",
+    [CU_PFS_QUIRK_NO_DTYPE] = "no_dtype",     [CU_PFS_QUIRK_NOCASE] = "nocase",
+    [CU_PFS_QUIRK_SIZE0] = "size0",           [CU_PFS_QUIRK_STILL_DIRS] = "still_dirs",
 };
 
 static _Atomic uint64_t quirks[CU_PFS_QUIRKS];
@@ -149,8 +143,8 @@ int cu_pfs_gate(enum cu_pfs_kind kind, const char *path)
     uint64_t rate = atomic_load(&rate_ops);
     bool data = kind == CU_PFS_READ;
     uint64_t delay_us = atomic_load(data ? &data_latency_us : &latency_us);
-    bool is_free =
-        (kind == CU_PFS_LOOKUP && atomic_load(&charge_lookups) == 0) || kind == CU_PFS_FSTAT;
+    bool is_free = (kind == CU_PFS_LOOKUP && atomic_load(&charge_lookups) == 0) ||
+                   kind == CU_PFS_FSTAT || kind >= CU_PFS_COUNTED;
 
     if (!is_free && (delay_us > 0 || (rate > 0 && !data))) {
         uint64_t start =
@@ -217,11 +211,21 @@ int cu_pfs_quirk_set(const char *word)
     return -EINVAL;
 }
 
+/* After ENOSYS the kernel does without the operation: it sends no open any more, and calls reads
+ * with a file that was never opened. */
+static bool ends_the_operation(enum cu_pfs_kind kind)
+{
+    return kind == CU_PFS_OPEN || kind == CU_PFS_READDIR || kind == CU_PFS_KINDS;
+}
+
 int cu_pfs_fault_add(const char *path, enum cu_pfs_kind kind, int error)
 {
     size_t size = strlen(path) + 1;
-    struct fault *fault = calloc(1, sizeof *fault + size);
+    struct fault *fault;
 
+    if (error == ENOSYS && ends_the_operation(kind))
+        return -EINVAL;
+    fault = calloc(1, sizeof *fault + size);
     if (!fault)
         return -ENOMEM;
     fault->kind = kind;

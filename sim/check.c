@@ -58,9 +58,8 @@ static uint64_t way_ns(const struct cu_sim *sim, uint32_t rank)
 {
     uint32_t hops = 1;
 
-    for (uint32_t t = 0; t < sim->config.trees; t++) {
-        struct cu_tree tree =
-            cu_tree_make(sim->config.nodes, sim->config.fanout, t, sim->config.trees);
+    for (uint32_t t = 0; t < cu_sim_trees(sim); t++) {
+        struct cu_tree tree = cu_sim_tree(sim, t);
         uint32_t depth = cu_tree_ancestors(&tree, rank, NULL, 0);
 
         hops = depth > hops ? depth : hops;
@@ -217,11 +216,15 @@ void cu_sim_check_value(struct cu_sim *sim, const struct cu_sim_req *req,
 /* As the core spreads objects over trees. */
 static uint32_t tree_of(const struct cu_sim *sim, const struct cu_request *request)
 {
+    const struct cu_sim_config *c = &sim->config;
     uint64_t spread = cu_hash_bytes(request->path, request->path_len) >> 8;
+    uint32_t bulk = cu_sim_trees(sim) - c->trees;
 
-    if (request->kind == CU_KIND_DATA && !(request->flags & CU_WANT_HOME))
-        spread += request->chunk;
-    return (uint32_t)(spread % sim->config.trees);
+    if (request->kind != CU_KIND_DATA || (request->flags & CU_WANT_HOME))
+        return (uint32_t)(spread % c->trees);
+    if (bulk && request->version.size >= c->bulk_bytes)
+        return c->trees + (uint32_t)((spread + request->chunk / c->bulk_stripe) % bulk);
+    return (uint32_t)((spread + request->chunk) % c->trees);
 }
 
 static void count_read(struct cu_sim *sim, const struct cu_request *request, uint32_t file,
@@ -255,8 +258,7 @@ void cu_sim_check_read(struct cu_sim *sim, struct cu_sim_node *node,
     const uint64_t *counters = cu_core_counters(node->core);
     uint32_t tree = tree_of(sim, request), object, why;
     bool root = cu_core_parent(node->core, tree) == node->rank;
-    struct cu_tree shape =
-        cu_tree_make(sim->config.nodes, sim->config.fanout, tree, sim->config.trees);
+    struct cu_tree shape = cu_sim_tree(sim, tree);
 
     count_read(sim, request, file, direct);
     if (direct && counters[CU_COUNT_bad_checksums] == 0 && !sim->refusals &&
@@ -297,26 +299,36 @@ void cu_sim_check_latency(struct cu_sim *sim, const struct cu_sim_req *req)
                          (double)took / 1e9, path_of(sim, req), (int)req->kind);
 }
 
+static uint64_t window_of(const struct cu_core_config *c, uint32_t tree)
+{
+    bool bulk = tree >= c->tree_count;
+    uint64_t window = c->cache_bytes / 8 / (bulk ? 15 : c->fanout * c->tree_count);
+    uint64_t least = 4ull * c->chunk_bytes, most = bulk ? 4u << 20 : 32u << 20;
+
+    return window > most && most > least ? most : window < least ? least : window;
+}
+
 /* The bounds of src/core/flow.c: what a child may have in service, parked and not taken. */
 static void check_queues(struct cu_sim *sim, const struct cu_sim_node *node)
 {
     const struct cu_core *core = node->core;
     const struct cu_core_config *c = &core->config;
-    uint64_t window = c->cache_bytes / 8 / c->fanout / c->tree_count;
-    uint64_t least = 4ull * c->chunk_bytes, answer = c->chunk_bytes + 65536ull;
+    uint64_t answer = c->chunk_bytes + 65536ull, windows = 0;
 
-    window = window > 32u << 20 ? 32u << 20 : window < least ? least : window;
+    for (uint32_t t = 0; t < cu_sim_trees(sim); t++)
+        windows += window_of(c, t) + answer;
     if (core->parked_bytes > 8u << 20 || core->parked_bytes > c->cache_bytes / 32)
         cu_sim_violation(sim, "node %u: %llu bytes of wants are parked", node->rank,
                          (unsigned long long)core->parked_bytes);
     cu_list_for_each (link, &core->neighbors) {
         const struct neighbor *neighbor = CU_LIST_ENTRY(link, struct neighbor, link);
 
-        if (neighbor->child_queued > (512u << 10) + c->tree_count * (window + answer))
+        if (neighbor->child_queued > (512u << 10) + windows)
             cu_sim_violation(sim, "node %u: %llu bytes wait for node %u to take them", node->rank,
                              (unsigned long long)neighbor->child_queued, neighbor->rank);
-        for (uint32_t t = 0; t < c->tree_count; t++)
-            if (neighbor->flows[t].wants > 1024 || neighbor->flows[t].bytes > window + answer)
+        for (uint32_t t = 0; t < cu_sim_trees(sim); t++)
+            if (neighbor->flows[t].wants > 1024 ||
+                neighbor->flows[t].bytes > window_of(c, t) + answer)
                 cu_sim_violation(sim, "node %u: works on %u wants of node %u at a time", node->rank,
                                  neighbor->flows[t].wants, neighbor->rank);
     }
@@ -376,16 +388,17 @@ static void check_core(struct cu_sim *sim, const struct cu_sim_node *node)
         if (neighbor->inflight)
             cu_sim_violation(sim, "node %u: %u asks of node %u are counted, none is out",
                              node->rank, neighbor->inflight, neighbor->rank);
-        for (uint32_t t = 0; t < sim->config.trees; t++)
+        for (uint32_t t = 0; t < cu_sim_trees(sim); t++)
             if (neighbor->flows[t].wants || neighbor->flows[t].bytes ||
                 !cu_list_empty(&neighbor->flows[t].parked))
                 cu_sim_violation(sim, "node %u: %u wants of node %u are still in service or parked",
                                  node->rank, neighbor->flows[t].wants, neighbor->rank);
     }
-    for (uint32_t t = 0; t < sim->config.trees; t++) {
-        uint32_t right = cu_tree_parent(&core->routes[t].tree, node->rank);
+    for (uint32_t t = 0; t < cu_sim_trees(sim); t++) {
+        struct cu_tree tree = cu_sim_tree(sim, t);
+        uint32_t right = cu_tree_parent(&tree, node->rank);
 
-        if (core->routes[t].parent != right)
+        if (core->routes[t].parent != right && core->routes[t].wanted)
             cu_sim_violation(sim, "node %u: parent in tree %u is %u, not %u, though all live",
                              node->rank, t, core->routes[t].parent, right);
     }

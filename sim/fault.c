@@ -90,9 +90,8 @@ uint64_t cu_sim_fault_blocked(const struct cu_sim *sim, uint32_t a, uint32_t b)
 static struct cu_sim_node *victim(struct cu_sim *sim)
 {
     if (dice(sim, 0, 3) == 0) {
-        uint32_t t = (uint32_t)dice(sim, 0, sim->config.trees - 1);
-        struct cu_tree tree =
-            cu_tree_make(sim->config.nodes, sim->config.fanout, t, sim->config.trees);
+        uint32_t t = (uint32_t)dice(sim, 0, cu_sim_trees(sim) - 1);
+        struct cu_tree tree = cu_sim_tree(sim, t);
 
         return &sim->nodes[cu_tree_rank(&tree, 0)];
     }

@@ -24,11 +24,30 @@ uint64_t cu_sim_node_cpu(struct cu_sim *sim, struct cu_sim_node *node, uint64_t 
     return node->cpu_ns;
 }
 
+uint32_t cu_sim_trees(const struct cu_sim *sim)
+{
+    const struct cu_sim_config *c = &sim->config;
+    uint32_t count = cu_tree_bulk_count(c->nodes), left = CU_TREES_MAX - c->trees;
+
+    if (c->bulk_bytes == 0 || c->bulk_bytes > c->max_cacheable_bytes)
+        return c->trees;
+    return c->trees + (count < left ? count : left);
+}
+
+struct cu_tree cu_sim_tree(const struct cu_sim *sim, uint32_t tree)
+{
+    const struct cu_sim_config *c = &sim->config;
+
+    if (tree < c->trees)
+        return cu_tree_make(c->nodes, c->fanout, tree, c->trees);
+    return cu_tree_make_bulk(c->nodes, tree - c->trees, cu_sim_trees(sim) - c->trees);
+}
+
 static uint64_t budget(const struct cu_sim *sim, const struct cu_sim_node *node)
 {
-    struct cu_tree tree = cu_tree_make(sim->config.nodes, sim->config.fanout, 0, 1);
+    struct cu_tree tree = cu_sim_tree(sim, 0);
 
-    if (sim->config.leaf_cache_bytes && sim->config.trees == 1 &&
+    if (sim->config.leaf_cache_bytes && cu_sim_trees(sim) == 1 &&
         cu_tree_subtree_size(&tree, node->rank) == 1)
         return sim->config.leaf_cache_bytes;
     return sim->config.cache_bytes;
@@ -45,6 +64,8 @@ static struct cu_core_config core_config(const struct cu_sim *sim, const struct 
         .tree_count = c->trees,
         .cache_bytes = budget(sim, node),
         .max_cacheable_bytes = c->max_cacheable_bytes,
+        .bulk_bytes = c->bulk_bytes,
+        .bulk_stripe = c->bulk_stripe,
         .chunk_bytes = c->chunk_bytes,
         .inline_bytes = c->inline_bytes,
         .enoent_ttl_ns = c->enoent_ttl_ns,

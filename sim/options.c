@@ -84,6 +84,10 @@ static const struct row table[] = {
      "the root reads nothing before somebody asks"},
     {"max", "BYTES", BOTH, NUMBER, AT(config.max_cacheable_bytes), 0, N64,
      "a larger file is read by each node itself (-M)"},
+    {"bulk", "BYTES", BOTH, NUMBER, AT(config.bulk_bytes), 0, N64,
+     "a file from this size on goes over bulk trees; 0: none"},
+    {"stripe", "CHUNKS", BOTH, NUMBER, AT(config.bulk_stripe), 1, 1000,
+     "so many chunks in a row go over one of them"},
     {"ttl", "MS", BOTH, MILLISECONDS, AT(config.enoent_ttl_ns), 0, N32,
      "how long absence is believed (-E)"},
     {"cache", "BYTES", BOTH, NUMBER, AT(config.cache_bytes), 0, N64, "of a node"},
@@ -333,6 +337,8 @@ static void seeds_defaults(struct cu_sim_config *c)
     c->chunk_bytes = 4096;
     c->inline_bytes = 2048;
     c->max_cacheable_bytes = 24576;
+    c->bulk_bytes = CU_SIM_DRAWN;
+    c->bulk_stripe = 1;
     c->ahead_bytes = 16384;
     c->cache_bytes = 64ull << 20;
 }

@@ -41,6 +41,8 @@ void cu_sim_config_init(struct cu_sim_config *config)
         .inline_bytes = 64 * 1024,
         .cache_bytes = 1ull << 40,
         .max_cacheable_bytes = 10ull << 20,
+        .bulk_bytes = 128ull << 20,
+        .bulk_stripe = 4,
         .enoent_ttl_ns = 2 * CU_SIM_S,
         .storage_slots = 32,
         .orphan_slots = 2,
@@ -82,6 +84,8 @@ static void draw(struct cu_sim *sim)
         c->trees = 1 + (uint32_t)((d >> 8) % (c->nodes < 4 ? c->nodes : 4));
     if (c->enoent_ttl_ns == CU_SIM_DRAWN)
         c->enoent_ttl_ns = ttls[(d >> 16) % 4];
+    if (c->bulk_bytes == CU_SIM_DRAWN)
+        c->bulk_bytes = (d >> 24) % 3 * 2 * c->chunk_bytes;
     if (c->fanout == 0)
         c->fanout = cu_tree_default_fanout(c->nodes);
 }

@@ -9,6 +9,7 @@
 #include "core/core.h"
 #include "core/driver.h"
 #include "core/names.h"
+#include "core/tree.h"
 #include "cusim.h"
 #include "engine.h"
 #include "rng.h"
@@ -266,6 +267,9 @@ static inline uint32_t cu_sim_object_count(const struct cu_sim *sim)
 }
 
 /* node.c */
+/* The trees that the nodes have, bulk trees included, and the arithmetic of one. */
+uint32_t cu_sim_trees(const struct cu_sim *sim);
+struct cu_tree cu_sim_tree(const struct cu_sim *sim, uint32_t tree);
 /* Does a core take this configuration? 0, or a negative errno with err. */
 __attribute__((warn_unused_result)) int cu_sim_node_check(const struct cu_sim *sim,
                                                           struct cu_error *err);

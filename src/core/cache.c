@@ -121,18 +121,6 @@ struct object *cu_cache_find(struct cu_core *core, const struct cu_request *requ
     return find(core, request, cu_hash_bytes(request->path, request->path_len), &name);
 }
 
-/* Small objects of a path share its tree with the first chunk, so that content can travel along;
- * further chunks are spread, so that a large file is read by all roots. */
-static uint8_t tree_of(const struct cu_core *core, const struct cu_request *request,
-                       uint64_t path_hash)
-{
-    uint64_t spread = path_hash >> 8;
-
-    if (request->kind == CU_KIND_DATA)
-        spread += request->chunk;
-    return (uint8_t)(spread % core->config.tree_count);
-}
-
 static struct object *add(struct cu_core *core, const struct cu_request *request,
                           struct cu_name *name)
 {
@@ -144,7 +132,7 @@ static struct object *add(struct cu_core *core, const struct cu_request *request
     object->hash = key_hash(name->hash, request);
     object->kind = (uint8_t)request->kind;
     object->state = CU_FLIGHT_ABSENT;
-    object->tree = tree_of(core, request, name->hash);
+    object->tree = (uint8_t)cu_core_tree_of(core, request, name->hash);
     if (cu_kind_of_version(request->kind)) {
         cu_object_data(object)->chunk = request->chunk;
         cu_object_data(object)->piece = request->piece;

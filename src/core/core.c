@@ -377,6 +377,36 @@ uint32_t cu_core_parent(const struct cu_core *core, uint32_t tree)
     return core->routes[tree].parent;
 }
 
+uint32_t cu_core_bulk_count(const struct cu_core_config *config)
+{
+    uint32_t count = cu_tree_bulk_count(config->node_count);
+    uint32_t left = CU_TREES_MAX - config->tree_count;
+
+    if (config->bulk_bytes == 0 || config->bulk_bytes > config->max_cacheable_bytes)
+        return 0;
+    return count < left ? count : left;
+}
+
+uint32_t cu_core_trees(const struct cu_core *core)
+{
+    return core->route_count;
+}
+
+uint32_t cu_core_tree_of(const struct cu_core *core, const struct cu_request *request,
+                         uint64_t path_hash)
+{
+    const struct cu_core_config *config = &core->config;
+    uint32_t bulk_count = core->route_count - config->tree_count;
+    uint64_t spread = path_hash >> 8;
+
+    if (request->kind != CU_KIND_DATA)
+        return (uint32_t)(spread % config->tree_count);
+    if (bulk_count == 0 || request->version.size < config->bulk_bytes)
+        return (uint32_t)((spread + request->chunk) % config->tree_count);
+    spread += request->chunk / (config->bulk_stripe ? config->bulk_stripe : 1);
+    return config->tree_count + (uint32_t)(spread % bulk_count);
+}
+
 void cu_core_outside(struct cu_core *core, uint64_t bytes)
 {
     core->outside_bytes = bytes;

@@ -29,6 +29,9 @@ struct cu_core_config {
     uint32_t tree_count;          /* 1..CU_TREES_MAX, <= node_count */
     uint64_t cache_bytes;         /* budget of cached objects, with their bookkeeping */
     uint64_t max_cacheable_bytes; /* a larger file is read from storage by this node itself */
+    uint64_t bulk_bytes;          /* the content of a file of this size or more goes over bulk trees
+                                     (tree.h), which are joined when first used; 0: never */
+    uint32_t bulk_stripe;         /* so many chunks in a row in one of them; 0: 1 */
     uint32_t chunk_bytes;         /* power of two, 4 KiB..16 MiB */
     uint32_t inline_bytes;   /* a file up to this size may travel with its attr; <= chunk_bytes */
     uint64_t enoent_ttl_ns;  /* lifetime of a negative answer (-E) */
@@ -216,8 +219,17 @@ uint32_t cu_core_ready(const struct cu_core *core, const uint8_t **bits);
 uint32_t cu_core_children(const struct cu_core *core, uint32_t tree, uint32_t *ranks, uint32_t max);
 /* The arithmetic of a tree, borrowed: for which ranks a child may speak (core/claims.h). */
 const struct cu_tree *cu_core_tree(const struct cu_core *core, uint32_t tree);
+/* Bulk trees; 0 where no file that fits into memory is large enough. */
+uint32_t cu_core_bulk_count(const struct cu_core_config *config);
+/* Trees in all: tree_count, and then the bulk trees. */
+uint32_t cu_core_trees(const struct cu_core *core);
+/* The tree of the request's object; the path has that hash (base/hash.h). Small objects of a path
+ * share its tree with the first chunk, so that content can travel along; further chunks are spread,
+ * so that a large file is read by all roots; those of a file over bulk_bytes over bulk trees. */
+uint32_t cu_core_tree_of(const struct cu_core *core, const struct cu_request *request,
+                         uint64_t path_hash);
 /* The parent in use in a tree, own rank when this node is the root there, CU_RANK_NONE when it is
- * still looking for one. */
+ * still looking for one, or has not joined a bulk tree. */
 uint32_t cu_core_parent(const struct cu_core *core, uint32_t tree);
 
 /* Refresh: everything cached about path and all below it ("/": everything) becomes out of date, and

@@ -121,7 +121,7 @@ static bool message_of_neighbor(struct cu_core *core, struct neighbor *neighbor,
         return cu_renew_answers(core, neighbor, msg);
     if (what == SEND_JOIN) {
         msg->type = CU_MSG_JOIN;
-        for (uint32_t t = 0; t < core->config.tree_count; t++)
+        for (uint32_t t = 0; t < core->route_count; t++)
             if (core->routes[t].parent == neighbor->rank)
                 msg->join.trees |= 1ull << t;
         neighbor->joined = msg->join.trees;

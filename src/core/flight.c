@@ -174,6 +174,8 @@ static int start(struct cu_core *core, struct flight *flight)
     flight->again = false;
     flight->direct = !flight->home && cu_bypass_applies(core, object);
     flight->bypass = flight->direct && route->parent != core->config.rank;
+    if (!flight->direct)
+        cu_neighbors_want(core, route);
     if (flight->direct)
         start_read(core, flight, false);
     else if (route->parent == core->config.rank)

@@ -27,12 +27,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WANTS_MAX        1024u         /* in service, of one child in one tree */
-#define PARKED_BYTES_MAX (8ull << 20)  /* of all children; each parks the wants of its own */
-#define WINDOW_MAX_BYTES (32ull << 20) /* twice what one reader reads ahead */
-#define WINDOW_CHUNKS    4u /* minimum, so that requests overlap with a small cache, too */
-#define REFUSALS_BYTES   (2ull << 20) /* queued beyond the window: then the connection is closed */
-#define UNKNOWN_BYTES    4096u        /* of an answer whose size is not known yet */
+#define WANTS_MAX         1024u         /* in service, of one child in one tree */
+#define PARKED_BYTES_MAX  (8ull << 20)  /* of all children; each parks the wants of its own */
+#define WINDOW_MAX_BYTES  (32ull << 20) /* twice what one reader reads ahead */
+#define WINDOW_BULK_BYTES (4ull << 20)  /* of that, twice what goes over one of 8 bulk trees */
+#define WINDOW_CHUNKS     4u /* minimum, so that requests overlap with a small cache, too */
+#define REFUSALS_BYTES    (2ull << 20) /* queued beyond the window: then the connection is closed */
+#define UNKNOWN_BYTES     4096u        /* of an answer whose size is not known yet */
 
 struct parked {
     struct cu_list link; /* in flow->parked */
@@ -45,14 +46,17 @@ struct parked {
     char path[];
 };
 
-static uint64_t window_bytes(const struct cu_core *core)
+/* A node has children in one bulk tree only, as long as nothing has failed. */
+uint64_t cu_flow_window(const struct cu_core *core, uint32_t tree)
 {
     const struct cu_core_config *config = &core->config;
-    uint64_t share = config->cache_bytes / 8 / config->fanout / config->tree_count;
+    bool bulk = tree >= config->tree_count;
+    uint64_t share = config->cache_bytes / 8, most = bulk ? WINDOW_BULK_BYTES : WINDOW_MAX_BYTES;
     uint64_t least = (uint64_t)WINDOW_CHUNKS * config->chunk_bytes;
 
-    if (share > WINDOW_MAX_BYTES)
-        share = WINDOW_MAX_BYTES;
+    share = bulk ? share / CU_TREE_BULK_MAX : share / config->fanout / config->tree_count;
+    if (share > most)
+        share = most;
     return share > least ? share : least;
 }
 
@@ -78,13 +82,16 @@ static uint32_t answer_bytes(const struct cu_core *core, const struct cu_msg_wan
 static bool has_room(const struct cu_core *core, const struct neighbor *neighbor,
                      const struct flow *flow)
 {
-    return flow->wants < WANTS_MAX && flow->bytes + neighbor->child_queued < window_bytes(core);
+    uint32_t tree = (uint32_t)(flow - neighbor->flows);
+
+    return flow->wants < WANTS_MAX &&
+           flow->bytes + neighbor->child_queued < cu_flow_window(core, tree);
 }
 
 /* A tree number out of range is the child's error; it only loses the order among its wants. */
 static struct flow *flow_of(const struct cu_core *core, struct neighbor *neighbor, uint8_t tree)
 {
-    return &neighbor->flows[tree < core->config.tree_count ? tree : 0];
+    return &neighbor->flows[tree < core->route_count ? tree : 0];
 }
 
 static void fill_request(struct cu_request *request, struct waiter *waiter,
@@ -181,8 +188,11 @@ static void parked_free(struct cu_core *core, struct parked *parked)
 
 bool cu_flow_is_deaf(const struct cu_core *core, const struct neighbor *neighbor)
 {
-    return neighbor->child_queued >
-           REFUSALS_BYTES + (uint64_t)core->config.tree_count * window_bytes(core);
+    uint64_t most = REFUSALS_BYTES;
+
+    for (uint32_t t = 0; t < core->route_count; t++)
+        most += cu_flow_window(core, t);
+    return neighbor->child_queued > most;
 }
 
 static int refuse(struct cu_core *core, const struct neighbor *neighbor, uint64_t id,
@@ -292,7 +302,7 @@ bool cu_flow_pump(struct cu_core *core)
     cu_list_for_each (link, &core->neighbors) {
         struct neighbor *neighbor = CU_LIST_ENTRY(link, struct neighbor, link);
 
-        for (uint32_t t = 0; t < core->config.tree_count; t++)
+        for (uint32_t t = 0; t < core->route_count; t++)
             moved = pump_flow(core, neighbor, &neighbor->flows[t]) || moved;
     }
     return moved;
@@ -300,7 +310,7 @@ bool cu_flow_pump(struct cu_core *core)
 
 void cu_flow_child_lost(struct cu_core *core, struct neighbor *neighbor)
 {
-    for (uint32_t t = 0; t < core->config.tree_count; t++) {
+    for (uint32_t t = 0; t < core->route_count; t++) {
         struct flow *flow = &neighbor->flows[t];
 
         cu_list_for_each_safe (link, &flow->parked)

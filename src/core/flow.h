@@ -34,6 +34,9 @@ void cu_flow_answered(struct cu_core *core, const struct waiter *waiter);
 void cu_flow_queued(struct cu_core *core, struct neighbor *neighbor, uint64_t bytes);
 /* Goes on with parked wants where there is room. True when there were any. */
 bool cu_flow_pump(struct cu_core *core);
+/* How many bytes of answers to one child may be on their way in a tree, before more wants are
+ * served. */
+uint64_t cu_flow_window(const struct cu_core *core, uint32_t tree);
 /* Does the child not even read what it was sent beyond its windows? */
 bool cu_flow_is_deaf(const struct cu_core *core, const struct neighbor *neighbor);
 /* Forgets what the child wanted. */

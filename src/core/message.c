@@ -47,7 +47,7 @@ static void message_refresh(struct cu_core *core, const struct cu_msg *msg)
 /* A parent has a lower place than its child, in each tree. */
 static void message_join(struct cu_core *core, struct neighbor *child, uint64_t trees)
 {
-    for (uint32_t t = 0; t < core->config.tree_count; t++) {
+    for (uint32_t t = 0; t < core->route_count; t++) {
         const struct cu_tree *tree = &core->routes[t].tree;
 
         if ((trees & 1ull << t) != 0 &&

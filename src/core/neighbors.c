@@ -33,24 +33,32 @@
 #define RETRY_MIN_NS   (500 * MS_NS)
 #define RETRY_MAX_NS   (2 * S_NS)  /* a parent that is back is used again within this time */
 #define DISTRUST_NS    (30 * S_NS) /* after a wrong answer */
+#define BULK_GRACE_NS  (5 * S_NS)  /* the same as start_grace_ns, at most, for bulk trees */
 #define STANDBY_MAX    3u          /* candidates tried at the same time once the parent is lost */
 
 int cu_neighbors_init(struct cu_core *core)
 {
     const struct cu_core_config *config = &core->config;
+    uint32_t bulk = cu_core_bulk_count(config);
 
     cu_list_init(&core->neighbors);
-    core->routes = calloc(config->tree_count, sizeof *core->routes);
+    core->route_count = config->tree_count + bulk;
+    core->routes = calloc(core->route_count, sizeof *core->routes);
     if (!core->routes)
         return -ENOMEM;
-    for (uint32_t t = 0; t < config->tree_count; t++) {
+    for (uint32_t t = 0; t < core->route_count; t++) {
         struct route *route = &core->routes[t];
 
-        route->tree = cu_tree_make(config->node_count, config->fanout, t, config->tree_count);
+        if (t < config->tree_count)
+            route->tree = cu_tree_make(config->node_count, config->fanout, t, config->tree_count);
+        else
+            route->tree = cu_tree_make_bulk(config->node_count, t - config->tree_count, bulk);
         route->candidate_count =
             cu_tree_candidates(&route->tree, config->rank, route->candidates, CANDIDATES_MAX);
         route->parent = route->candidate_count == 0 ? config->rank : CU_RANK_NONE;
         route->joined = route->candidate_count == 0;
+        route->bulk = t >= config->tree_count;
+        route->wanted = !route->bulk;
         cu_list_init(&route->flights);
     }
     return 0;
@@ -92,13 +100,13 @@ static struct neighbor *get(struct cu_core *core, uint32_t rank)
 
     if (neighbor)
         return neighbor;
-    neighbor = calloc(1, sizeof *neighbor + core->config.tree_count * sizeof(struct flow));
+    neighbor = calloc(1, sizeof *neighbor + core->route_count * sizeof(struct flow));
     if (!neighbor)
         return NULL;
     neighbor->rank = rank;
     neighbor->state = PARENT_NONE;
     cu_list_init(&neighbor->pending.link);
-    for (uint32_t t = 0; t < core->config.tree_count; t++)
+    for (uint32_t t = 0; t < core->route_count; t++)
         cu_list_init(&neighbor->flows[t].parked);
     cu_list_push_back(&core->neighbors, &neighbor->link);
     return neighbor;
@@ -135,9 +143,14 @@ void cu_neighbors_asked(struct cu_core *core, uint32_t rank, int change)
 
 /* --- routes ---------------------------------------------------------------------------------- */
 
+/* Somebody waits already when a bulk tree is joined. */
 static bool starting(const struct cu_core *core, const struct route *route)
 {
-    return !route->joined && core->now_ns - core->created_ns < core->config.start_grace_ns;
+    uint64_t grace = core->config.start_grace_ns;
+
+    if (route->bulk && grace > BULK_GRACE_NS)
+        grace = BULK_GRACE_NS;
+    return !route->joined && route->wanted && core->now_ns - core->created_ns < grace;
 }
 
 /* Connects when it is time to. A neighbor that several trees want is one connection. */
@@ -146,6 +159,7 @@ static void want_connection(struct cu_core *core, struct neighbor *neighbor)
     if (neighbor->state != PARENT_NONE || core->now_ns < neighbor->retry_ns)
         return;
     neighbor->state = PARENT_CONNECTING;
+    neighbor->slow_ns = core->now_ns + PING_BUSY_NS;
     cu_neighbors_todo(core, neighbor, SEND_CONNECT);
 }
 
@@ -155,6 +169,12 @@ static bool is_suspect(const struct cu_core *core, const struct neighbor *neighb
 {
     return neighbor->state == PARENT_UP && neighbor->pinged_ns && neighbor->inflight &&
            core->now_ns >= neighbor->pinged_ns + SUSPECT_NS;
+}
+
+/* Does it not answer, although the job may run already? */
+static bool is_slow(const struct cu_core *core, const struct neighbor *neighbor)
+{
+    return neighbor->state == PARENT_CONNECTING && core->now_ns >= neighbor->slow_ns;
 }
 
 static bool any_suspect(const struct cu_core *core)
@@ -170,7 +190,7 @@ static uint64_t joined_trees(const struct cu_core *core, uint32_t rank)
 {
     uint64_t trees = 0;
 
-    for (uint32_t t = 0; t < core->config.tree_count; t++)
+    for (uint32_t t = 0; t < core->route_count; t++)
         if (core->routes[t].parent == rank)
             trees |= 1ull << t;
     return trees;
@@ -204,8 +224,9 @@ static void set_parent(struct cu_core *core, struct route *route, uint32_t rank)
 static void route_update(struct cu_core *core, struct route *route)
 {
     uint32_t alive = 0, parent = CU_RANK_NONE, standby = route->joined ? STANDBY_MAX : 1u;
+    uint32_t tried = 0;
 
-    if (route->candidate_count == 0)
+    if (route->candidate_count == 0 || !route->wanted)
         return;
     for (uint32_t i = 0; i < route->candidate_count; i++) {
         struct neighbor *neighbor = get(core, route->candidates[i]);
@@ -218,8 +239,9 @@ static void route_update(struct cu_core *core, struct route *route)
             break;
         if (neighbor->dead)
             want_connection(core, neighbor); /* in the background */
-        else if (alive++ < standby)
+        else if (alive++, tried < standby)
             want_connection(core, neighbor);
+        tried += !neighbor->dead && !(route->bulk && is_slow(core, neighbor));
     }
     if (parent == CU_RANK_NONE && alive == 0)
         parent = core->config.rank;
@@ -228,16 +250,17 @@ static void route_update(struct cu_core *core, struct route *route)
 
 static void update_all(struct cu_core *core)
 {
-    for (uint32_t t = 0; t < core->config.tree_count; t++)
+    for (uint32_t t = 0; t < core->route_count; t++)
         route_update(core, &core->routes[t]);
 }
 
 static bool is_candidate(const struct cu_core *core, const struct neighbor *neighbor)
 {
-    for (uint32_t t = 0; t < core->config.tree_count; t++) {
+    for (uint32_t t = 0; t < core->route_count; t++) {
         const struct route *route = &core->routes[t];
 
-        for (uint32_t i = 0; i < route->candidate_count && route->parent != route->candidates[i];
+        for (uint32_t i = 0;
+             route->wanted && i < route->candidate_count && route->parent != route->candidates[i];
              i++)
             if (route->candidates[i] == neighbor->rank)
                 return true; /* better than the parent in use */
@@ -261,6 +284,8 @@ static void update_deadline(struct cu_core *core)
         else if (neighbor->state == PARENT_UP)
             at = earlier(at, neighbor->pinged_ns ? neighbor->pinged_ns + SILENCE_NS - PING_BUSY_NS
                                                  : ping_at(neighbor));
+        else if (neighbor->state == PARENT_CONNECTING && neighbor->slow_ns > core->now_ns)
+            at = earlier(at, neighbor->slow_ns);
         else if (neighbor->state == PARENT_NONE && neighbor->retry_ns > core->now_ns &&
                  is_candidate(core, neighbor))
             at = earlier(at, neighbor->retry_ns);
@@ -274,6 +299,23 @@ static void update_deadline(struct cu_core *core)
 static void settle(struct cu_core *core)
 {
     update_all(core);
+    update_deadline(core);
+}
+
+void cu_neighbors_want(struct cu_core *core, struct route *route)
+{
+    if (route->wanted)
+        return;
+    route->wanted = true;
+    for (uint32_t i = 0; i < route->candidate_count; i++) {
+        struct neighbor *neighbor = cu_neighbors_find(core, route->candidates[i]);
+        uint64_t retry_ns = core->now_ns + (starting(core, route) ? RETRY_MAX_NS : 0);
+
+        /* That it is dead may have been found long ago, or while it started. */
+        if (neighbor && neighbor->dead && neighbor->retry_ns <= retry_ns)
+            neighbor->dead = false;
+    }
+    route_update(core, route);
     update_deadline(core);
 }
 
@@ -323,7 +365,7 @@ static uint64_t retry_delay(const struct neighbor *neighbor, uint64_t first_ns, 
 
 static bool any_starting(const struct cu_core *core, uint32_t rank)
 {
-    for (uint32_t t = 0; t < core->config.tree_count; t++) {
+    for (uint32_t t = 0; t < core->route_count; t++) {
         const struct route *route = &core->routes[t];
 
         for (uint32_t i = 0; i < route->candidate_count; i++)
@@ -350,7 +392,7 @@ static void parent_down(struct cu_core *core, struct neighbor *neighbor, int err
     }
     neighbor->failures++;
     update_all(core);
-    for (uint32_t t = 0; t < core->config.tree_count; t++)
+    for (uint32_t t = 0; t < core->route_count; t++)
         cu_flight_reroute(core, &core->routes[t], neighbor->rank);
 }
 

@@ -47,6 +47,7 @@ struct neighbor {
     bool ever_up;
     uint32_t failures;
     uint64_t retry_ns; /* when to connect again; 0: at once when wanted */
+    uint64_t slow_ns;  /* CONNECTING: when others are tried, too, for bulk trees */
     uint64_t heard_ns;
     uint64_t pinged_ns; /* 0: no ping out */
     uint32_t inflight;  /* asks without answer */
@@ -70,14 +71,18 @@ struct route {
     struct cu_tree tree;
     uint32_t candidates[CANDIDATES_MAX]; /* best first */
     uint32_t candidate_count;
-    uint32_t parent;        /* rank in use; own rank: root; CU_RANK_NONE: looking for one */
-    bool joined;            /* had a parent, or is the tree's root */
+    uint32_t parent; /* rank in use; own rank: root; CU_RANK_NONE: looking for one */
+    bool joined;     /* had a parent, or is the tree's root */
+    bool bulk;
+    bool wanted;            /* a bulk tree is joined when something is asked of it */
     struct cu_list flights; /* struct flight, ASKING */
 };
 
 /* 0 or -ENOMEM; cu_neighbors_free either way. */
 int cu_neighbors_init(struct cu_core *core);
 void cu_neighbors_free(struct cu_core *core);
+/* Something is asked of the route: joins a bulk tree that is not joined so far. */
+void cu_neighbors_want(struct cu_core *core, struct route *route);
 /* NULL: there was never contact with it. Lives as long as the core. */
 struct neighbor *cu_neighbors_find(struct cu_core *core, uint32_t rank);
 void cu_neighbors_up(struct cu_core *core, struct cu_peer peer);

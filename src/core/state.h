@@ -44,7 +44,8 @@ struct cu_core {
     struct cu_list neighbors;                          /* struct neighbor */
     struct neighbor *neighbors_found[NEIGHBORS_FOUND]; /* by rank, some asked for lately */
     uint64_t neighbors_deadline_ns;                    /* when they want a tick, or earlier */
-    struct route *routes;                              /* tree_count */
+    struct route *routes;                              /* tree_count, and then the bulk trees */
+    uint32_t route_count;
 
     struct lane lanes[LANES];
     struct cu_core_ahead ahead;      /* under way */

@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Tree arithmetic. Invariants: every place but 0 has exactly one parent, which is a lower place;
- * the subtree of a place is the contiguous range that starts at it. */
+ * the subtree of a place is the contiguous range that starts at it (of a bulk tree: the groups
+ * whose heads are in that range). */
 #include "core/tree.h"
+
+#include <stdbool.h>
 
 /* With a rotation by N/T alone, heads of blocks would fall on heads of blocks, so that the same
  * nodes forward in all trees (docs/design/trees.md). In a small job it does not matter. */
 #define SHIFT       3u
 #define SHIFT_NODES 64u
+
+/* A group of 8 has 8 heads, one in each tree, and a head sends to at most 9 others an eighth of a
+ * file each. */
+#define GROUP_NODES  8u
+#define GROUP_FANOUT 2u
+#define BULK_NODES   4u /* with fewer, one level is all that a tree has */
 
 /* The range [lo, hi) whose head is lo, and the block of it that holds a place. */
 struct range {
@@ -25,15 +34,109 @@ struct cu_tree cu_tree_make(uint32_t node_count, uint32_t fanout, uint32_t tree,
     return made;
 }
 
+/* --- groups ---------------------------------------------------------------------------------- */
+
+/* Sizes differ by at most one, larger first. */
+static uint32_t group_start(const struct cu_tree *tree, uint32_t group)
+{
+    uint32_t size = tree->node_count / tree->groups, larger = tree->node_count % tree->groups;
+
+    return group * size + (group < larger ? group : larger);
+}
+
+static uint32_t group_of(const struct cu_tree *tree, uint32_t rank)
+{
+    uint32_t size = tree->node_count / tree->groups, larger = tree->node_count % tree->groups;
+
+    if (rank < larger * (size + 1))
+        return rank / (size + 1);
+    return larger + (rank - larger * (size + 1)) / size;
+}
+
+static uint32_t head_rank(const struct cu_tree *tree, uint32_t place)
+{
+    return group_start(tree, (place + tree->offset) % tree->groups) + tree->member;
+}
+
+static uint32_t head_place(const struct cu_tree *tree, uint32_t group)
+{
+    return group >= tree->offset ? group - tree->offset : group + tree->groups - tree->offset;
+}
+
+/* The rank at a place behind the heads: number i of those that are none. */
+static uint32_t other_rank(const struct cu_tree *tree, uint32_t i)
+{
+    uint32_t others = tree->node_count / tree->groups - 1;
+    uint32_t larger = tree->node_count % tree->groups;
+    uint32_t group, at;
+
+    if (i < larger * (others + 1))
+        group = i / (others + 1);
+    else
+        group = larger + (i - larger * (others + 1)) / others;
+    at = i - (group_start(tree, group) - group);
+    return group_start(tree, group) + at + (at >= tree->member ? 1 : 0);
+}
+
+uint32_t cu_tree_bulk_count(uint32_t node_count)
+{
+    uint32_t groups = node_count / GROUP_NODES;
+
+    if (node_count < BULK_NODES)
+        return 0;
+    return groups ? node_count / groups : node_count;
+}
+
+struct cu_tree cu_tree_make_bulk(uint32_t node_count, uint32_t tree, uint32_t tree_count)
+{
+    struct cu_tree made = {.node_count = node_count, .fanout = GROUP_FANOUT, .member = tree};
+
+    made.groups = node_count < GROUP_NODES ? 1 : node_count / GROUP_NODES;
+    made.offset = (uint32_t)((uint64_t)tree * made.groups / tree_count);
+    return made;
+}
+
+/* --- places ---------------------------------------------------------------------------------- */
+
 uint32_t cu_tree_place(const struct cu_tree *tree, uint32_t rank)
 {
-    return rank >= tree->offset ? rank - tree->offset : rank + tree->node_count - tree->offset;
+    uint32_t group, at;
+
+    if (!tree->groups)
+        return rank >= tree->offset ? rank - tree->offset : rank + tree->node_count - tree->offset;
+    group = group_of(tree, rank);
+    at = rank - group_start(tree, group);
+    if (at == tree->member)
+        return head_place(tree, group);
+    return tree->groups + rank - group - (at > tree->member ? 1 : 0);
 }
 
 uint32_t cu_tree_rank(const struct cu_tree *tree, uint32_t place)
 {
-    return (uint32_t)(((uint64_t)place + tree->offset) % tree->node_count);
+    if (!tree->groups)
+        return (uint32_t)(((uint64_t)place + tree->offset) % tree->node_count);
+    return place < tree->groups ? head_rank(tree, place) : other_rank(tree, place - tree->groups);
 }
+
+/* The places that are cut into blocks: those of a bulk tree's heads, or all. */
+static struct range all_blocks(const struct cu_tree *tree)
+{
+    return (struct range){0, tree->groups ? tree->groups : tree->node_count};
+}
+
+/* The place that is looked for among the blocks: a bulk tree's group has that of its head. */
+static uint32_t block_place(const struct cu_tree *tree, uint32_t rank)
+{
+    return tree->groups ? head_place(tree, group_of(tree, rank)) : cu_tree_place(tree, rank);
+}
+
+/* Is it a member of a bulk tree's group, and not its head? */
+static bool is_other(const struct cu_tree *tree, uint32_t rank)
+{
+    return tree->groups && cu_tree_place(tree, rank) >= tree->groups;
+}
+
+/* --- blocks ---------------------------------------------------------------------------------- */
 
 /* Number of blocks below the head of a range. */
 static uint32_t block_count(const struct cu_tree *tree, struct range range)
@@ -71,7 +174,7 @@ static struct range block_of(const struct cu_tree *tree, struct range range, uin
  */
 static struct range find_range(const struct cu_tree *tree, uint32_t place, uint32_t *parent)
 {
-    struct range range = {0, tree->node_count};
+    struct range range = all_blocks(tree);
 
     *parent = place;
     while (range.lo != place) {
@@ -83,49 +186,73 @@ static struct range find_range(const struct cu_tree *tree, uint32_t place, uint3
 
 uint32_t cu_tree_parent(const struct cu_tree *tree, uint32_t rank)
 {
-    uint32_t parent;
+    uint32_t place = block_place(tree, rank), parent;
 
-    find_range(tree, cu_tree_place(tree, rank), &parent);
-    return cu_tree_rank(tree, parent);
+    find_range(tree, place, &parent);
+    return cu_tree_rank(tree, is_other(tree, rank) ? place : parent);
 }
 
 uint32_t cu_tree_ancestors(const struct cu_tree *tree, uint32_t rank, uint32_t *out, uint32_t max)
 {
-    uint32_t place = cu_tree_place(tree, rank);
-    struct range range = {0, tree->node_count};
-    uint32_t depth = 0, count;
+    uint32_t place = block_place(tree, rank);
+    struct range range = all_blocks(tree);
+    uint32_t depth = is_other(tree, rank) ? 1 : 0, own = depth, count;
 
     while (range.lo != place) {
         range = block_of(tree, range, place);
         depth++;
     }
     /* The second descent meets the root first: ancestor i from the top is number depth-1-i. */
-    range = (struct range){0, tree->node_count};
-    for (count = depth; count > 0; count--) {
+    range = all_blocks(tree);
+    for (count = depth; count > own; count--) {
         if (count - 1 < max)
             out[count - 1] = cu_tree_rank(tree, range.lo);
         range = block_of(tree, range, place);
     }
+    if (own && max > 0)
+        out[0] = cu_tree_rank(tree, place);
     return depth;
 }
 
 uint32_t cu_tree_children(const struct cu_tree *tree, uint32_t rank, uint32_t *out, uint32_t max)
 {
-    uint32_t parent;
-    struct range range = find_range(tree, cu_tree_place(tree, rank), &parent);
-    uint32_t blocks = block_count(tree, range);
+    uint32_t parent, place = block_place(tree, rank), count = 0;
+    struct range range = find_range(tree, place, &parent);
+    uint32_t group, end, blocks = block_count(tree, range);
 
-    for (uint32_t i = 0; i < blocks && i < max; i++)
-        out[i] = cu_tree_rank(tree, block_at(tree, range, i).lo);
-    return blocks;
+    if (is_other(tree, rank))
+        return 0;
+    for (; count < blocks; count++)
+        if (count < max)
+            out[count] = cu_tree_rank(tree, block_at(tree, range, count).lo);
+    if (!tree->groups)
+        return count;
+    group = group_of(tree, rank);
+    end = group_start(tree, group + 1);
+    for (uint32_t other = group_start(tree, group); other < end; other++) {
+        if (other == rank)
+            continue;
+        if (count < max)
+            out[count] = other;
+        count++;
+    }
+    return count;
 }
 
 uint32_t cu_tree_subtree_size(const struct cu_tree *tree, uint32_t rank)
 {
-    uint32_t parent;
-    struct range range = find_range(tree, cu_tree_place(tree, rank), &parent);
+    uint32_t parent, first, end;
+    struct range range = find_range(tree, block_place(tree, rank), &parent);
 
-    return range.hi - range.lo;
+    if (!tree->groups)
+        return range.hi - range.lo;
+    if (is_other(tree, rank))
+        return 1;
+    if (range.hi - range.lo == tree->groups)
+        return tree->node_count;
+    first = group_start(tree, (range.lo + tree->offset) % tree->groups);
+    end = group_start(tree, (range.hi + tree->offset) % tree->groups);
+    return end > first ? end - first : end + tree->node_count - first;
 }
 
 uint32_t cu_tree_candidates(const struct cu_tree *tree, uint32_t rank, uint32_t *out, uint32_t max)

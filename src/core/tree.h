@@ -4,7 +4,12 @@
  * A tree over places [lo, hi): the head is lo; the rest is cut into k contiguous blocks of sizes
  * that differ by at most one, larger first, each a subtree. Places are ranks rotated by the tree's
  * offset, t * N / T and a little more from 64 nodes on: tree 0 has place = rank. O(log N) each, no
- * tables. */
+ * tables.
+ *
+ * A bulk tree, for large files: the ranks are cut into groups of neighbors, and in bulk tree t the
+ * member t of each group is its head. The heads form a binary tree as above; the other members of a
+ * group are children of its head. So each node has children in at most one of the bulk trees.
+ * Places: the heads first, then the others. */
 #ifndef CU_CORE_TREE_H
 #define CU_CORE_TREE_H
 
@@ -14,11 +19,20 @@
 struct cu_tree {
     uint32_t node_count; /* >= 1 */
     uint32_t fanout;     /* >= 1 */
-    uint32_t offset;     /* rank of place 0 */
+    uint32_t offset;     /* rank of place 0; of a bulk tree: its group */
+    uint32_t groups;     /* 0: no bulk tree */
+    uint32_t member;     /* of a bulk tree: which of each group is the head */
 };
+
+#define CU_TREE_BULK_MAX 15u
 
 struct cu_tree cu_tree_make(uint32_t node_count, uint32_t fanout, uint32_t tree,
                             uint32_t tree_count);
+/* How many bulk trees these nodes can have: 8 to CU_TREE_BULK_MAX, fewer for fewer than 8 nodes, 0
+ * where one level is all that a tree has. */
+uint32_t cu_tree_bulk_count(uint32_t node_count);
+/* tree < tree_count <= cu_tree_bulk_count(node_count) */
+struct cu_tree cu_tree_make_bulk(uint32_t node_count, uint32_t tree, uint32_t tree_count);
 uint32_t cu_tree_place(const struct cu_tree *tree, uint32_t rank);
 uint32_t cu_tree_rank(const struct cu_tree *tree, uint32_t place);
 /* Parent's rank; own rank for the root. */

@@ -155,7 +155,7 @@ static void forget_child(struct cu_list *flights, uint32_t rank)
 
 void cu_waiters_forget_child(struct cu_core *core, uint32_t rank)
 {
-    for (uint32_t t = 0; t < core->config.tree_count; t++)
+    for (uint32_t t = 0; t < core->route_count; t++)
         forget_child(&core->routes[t].flights, rank);
     for (unsigned i = 0; i < LANES; i++) {
         forget_child(&core->lanes[i].queue, rank);

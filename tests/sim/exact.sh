@@ -5,12 +5,14 @@
 set -eu
 shapes="1,1,1 2,1,2 7,2,2 16,3,4 64,4,1 64,1,1 65,4,3"
 [ "${2-all}" = small ] || shapes="$shapes 200,8,4 333,12,7 1000,12,1 2000,2,2"
+# With bulk trees and without: files from 8 KiB on, stripes of a chunk.
 for shape in $shapes; do
     nodes=${shape%%,*}
     rest=${shape#*,}
     for content in always never predict; do
-        "$1" run --exact --nodes "$nodes" --fanout "${rest%,*}" --trees "${rest#*,}" \
-            --processes 2 --chunk 4096 --inline 2048 --max 24576 --content $content >out.$$ || {
+        [ $content = never ] && bulk=0 || bulk=8K
+        "$1" run --exact --bulk $bulk --stripe 1 --nodes "$nodes" --fanout "${rest%,*}" \
+            --trees "${rest#*,}" --processes 2 --chunk 4096 --inline 2048 --max 24576 --content $content >out.$$ || {
             echo "shape $shape content $content"
             rm -f out.$$
             exit 1

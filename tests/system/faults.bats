@@ -157,6 +157,57 @@ heal() {
     on node1 cat "$MOUNT$WORK/pfs/d0/f0" | cmp - "$WORK/source/d0/f0"
 }
 
+# A file of 160 MiB with 16 chunks of data, one in every ninth MiB: stripes of all its trees in turn.
+make_bulk() {
+    local i
+    truncate -s 160M "$1"
+    for i in {0..15}; do
+        dd if=/dev/urandom of="$1" bs=256K seek=$((i * 36)) count=1 conv=notrunc status=none
+    done
+}
+
+# bulk_is_right FIRST LAST NODE...: these of its chunks are the same there.
+bulk_is_right() {
+    local first=$1 last=$2 node right pid pids=()
+    local sums='for i in $(seq "$2" "$3"); do
+        dd if="$1" bs=256K skip=$((i * 36)) count=1 status=none | cksum
+    done'
+    shift 2
+    right=$(sh -c "$sums" sh "$WORK/source/bulk" "$first" "$last")
+    for node in "$@"; do
+        on "$node" timeout "$PATIENCE" sh -c "$sums" sh "$MOUNT$WORK/pfs/bulk" "$first" "$last" \
+            >"$WORK/out/$node" 3>&- &
+        pids+=($!)
+    done
+    for pid in "${pids[@]}"; do
+        wait "$pid"
+    done
+    for node in "$@"; do
+        [ "$(<"$WORK/out/$node")" = "$right" ]
+    done
+}
+
+@test "a large file has trees of its own, with any -T: all nodes read a part of it, once, and one may die" {
+    local trees read
+    make_bulk "$WORK/source/bulk"
+    for trees in 1 3; do
+        job_down
+        job_up -k 2 -M 1G -E 600000 -T "$trees"
+        stats_to "$BATS_TEST_TMPDIR/before"
+        bulk_is_right 0 7 node{1..8}
+        stats_to "$BATS_TEST_TMPDIR/after"
+        run -0 figures who "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after" storage_read
+        [ "$output" = "$(printf 'node%s\n' {1..8})" ]
+        # A reader that goes on gets the next two chunks, too.
+        read=$(figures sum "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after" storage_bytes)
+        [ "$read" -ge $((8 << 18)) ] && [ "$read" -le $((32 << 18)) ]
+    done
+    kill_for_good node5
+    bulk_is_right 8 15 node{1..4} node{6..8}
+    start_daemon node5
+    until_true parent_is node5 node2
+}
+
 lookups() {
     jq_get "$(copper "$1" stats --json)" counters.fuse_lookup
 }

@@ -24,7 +24,7 @@ static void check_tree(const struct cu_tree *tree)
     for (uint32_t rank = 0; rank < n; rank++) {
         uint32_t count = cu_tree_children(tree, rank, children, n), size = 1;
 
-        assert_true(count <= tree->fanout);
+        assert_true(count <= tree->fanout + (tree->groups ? n / tree->groups : 0));
         assert_int_equal(cu_tree_rank(tree, cu_tree_place(tree, rank)), rank);
         for (uint32_t i = 0; i < count; i++) {
             assert_int_equal(cu_tree_parent(tree, children[i]), rank);
@@ -162,6 +162,88 @@ static void default_fanout_keeps_trees_flat(void **state)
     }
 }
 
+static void bulk_trees_are_trees(void **state)
+{
+    (void)state;
+    for (uint32_t n = 1; n <= 300; n++) {
+        uint32_t trees = cu_tree_bulk_count(n);
+
+        assert_true(trees <= CU_TREE_BULK_MAX);
+        assert_true(n < 4 ? trees == 0 : trees >= (n < 8 ? n : 8));
+        for (uint32_t t = 0; t < trees; t++) {
+            struct cu_tree tree = cu_tree_make_bulk(n, t, trees);
+
+            check_tree(&tree);
+        }
+    }
+    for (uint32_t t = 0; t < 8; t += 7) {
+        struct cu_tree tree = cu_tree_make_bulk(10624, t, 8);
+
+        check_tree(&tree);
+    }
+}
+
+/* So it sends a large file about once: to a parent's share of the others of its group, and of two
+ * other heads. */
+static void a_node_has_children_in_one_bulk_tree(void **state)
+{
+    (void)state;
+    for (uint32_t n = 4; n <= 10624; n += n < 300 ? 1 : 947) {
+        uint32_t trees = cu_tree_bulk_count(n);
+
+        for (uint32_t rank = 0; rank < n; rank++) {
+            uint32_t interior = 0, children = 0;
+
+            for (uint32_t t = 0; t < trees; t++) {
+                struct cu_tree tree = cu_tree_make_bulk(n, t, trees);
+                uint32_t count = cu_tree_children(&tree, rank, NULL, 0);
+
+                interior += count > 0;
+                children += count;
+            }
+            assert_true(interior <= 1);
+            assert_true(children <= trees + 2);
+        }
+    }
+}
+
+static void bulk_trees_have_different_roots(void **state)
+{
+    (void)state;
+    for (uint32_t n = 4; n <= 300; n++) {
+        uint32_t trees = cu_tree_bulk_count(n), roots[CU_TREE_BULK_MAX];
+
+        for (uint32_t t = 0; t < trees; t++) {
+            struct cu_tree tree = cu_tree_make_bulk(n, t, trees);
+
+            roots[t] = cu_tree_rank(&tree, 0);
+            for (uint32_t before = 0; before < t; before++)
+                assert_int_not_equal(roots[before], roots[t]);
+        }
+    }
+}
+
+static void a_bulk_tree_names_parents_best_first(void **state)
+{
+    (void)state;
+    struct cu_tree tree = cu_tree_make_bulk(203, 3, 8);
+
+    for (uint32_t rank = 0; rank < 203; rank++) {
+        uint32_t out[12], count = cu_tree_candidates(&tree, rank, out, 12);
+        uint32_t depth = cu_tree_ancestors(&tree, rank, NULL, 0), at = rank;
+        uint32_t place = cu_tree_place(&tree, rank);
+
+        assert_int_equal(count, place < 12 ? place : 12);
+        for (uint32_t i = 0; i < count; i++)
+            assert_true(cu_tree_place(&tree, out[i]) < place);
+        for (uint32_t i = 0; i < depth; i++) {
+            at = cu_tree_parent(&tree, at);
+            assert_int_equal(out[i], at);
+        }
+        assert_int_equal(cu_tree_place(&tree, at), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +255,10 @@ int main(void)
         cmocka_unit_test(candidates_have_lower_places_and_no_repeats),
         cmocka_unit_test(subtrees_are_contiguous),
         cmocka_unit_test(default_fanout_keeps_trees_flat),
+        cmocka_unit_test(bulk_trees_are_trees),
+        cmocka_unit_test(a_node_has_children_in_one_bulk_tree),
+        cmocka_unit_test(bulk_trees_have_different_roots),
+        cmocka_unit_test(a_bulk_tree_names_parents_best_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

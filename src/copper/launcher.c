@@ -138,8 +138,9 @@ int cu_launcher_spawn(struct cu_launcher *s, const struct cu_launcher_config *co
     if (rc != 0)
         return rc;
     s->of = calloc(config->hosts->count, sizeof(*s->of));
+    s->by_label = calloc(config->hosts->count, sizeof(*s->by_label));
     hosts_fd = hosts_file(config->hosts);
-    if (!s->of || hosts_fd < 0) {
+    if (!s->of || !s->by_label || hosts_fd < 0) {
         rc = cu_error_set(err, -ENOMEM, "out of memory");
         goto out;
     }
@@ -176,23 +177,48 @@ static size_t label_length(const char *name)
                                                                             : strcspn(name, ".");
 }
 
+/* By first label, whatever its case; those without one, which nobody looks for, are first. */
+static int compare_labels(const char *a, const char *b)
+{
+    size_t a_len = label_length(a), b_len = label_length(b);
+    int order = strncasecmp(a, b, a_len < b_len ? a_len : b_len);
+
+    return order != 0 ? order : (a_len > b_len) - (a_len < b_len);
+}
+
+static int compare_entries(const void *a, const void *b, void *context)
+{
+    const struct cu_hosts *hosts = context;
+
+    return compare_labels(hosts->names[*(const uint32_t *)a], hosts->names[*(const uint32_t *)b]);
+}
+
 /* The one host with the same first label: a node may report a longer or a shorter name of
- * itself. */
+ * itself. All of ten thousand may, so the labels are sorted once. */
 static struct cu_launcher_host *find_label(struct cu_launcher *s, const char *name)
 {
-    size_t len = label_length(name);
-    struct cu_launcher_host *found = NULL;
+    const struct cu_hosts *hosts = s->hosts;
+    size_t low = 0, high = hosts->count;
 
-    for (size_t i = 0; len > 0 && i < s->hosts->count; i++) {
-        const char *host = s->hosts->names[i];
+    if (label_length(name) == 0)
+        return NULL;
+    for (size_t i = 0; !s->sorted && i < hosts->count; i++)
+        s->by_label[i] = (uint32_t)i;
+    if (!s->sorted)
+        qsort_r(s->by_label, hosts->count, sizeof(*s->by_label), compare_entries, (void *)hosts);
+    s->sorted = true;
+    while (low < high) { /* the first that is not before it */
+        size_t middle = low + (high - low) / 2;
 
-        if (strncasecmp(host, name, len) != 0 || label_length(host) != len)
-            continue;
-        if (found)
-            return NULL;
-        found = &s->of[i];
+        if (compare_labels(hosts->names[s->by_label[middle]], name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return found;
+    if (low == hosts->count || compare_labels(hosts->names[s->by_label[low]], name) != 0 ||
+        (low + 1 < hosts->count && compare_labels(hosts->names[s->by_label[low + 1]], name) == 0))
+        return NULL;
+    return &s->of[s->by_label[low]];
 }
 
 static struct cu_launcher_host *find_host(struct cu_launcher *s, const char *name)
@@ -389,8 +415,10 @@ void cu_launcher_free(struct cu_launcher *s)
     for (size_t i = 0; s->of && i < s->hosts->count; i++)
         free(s->of[i].text);
     free(s->of);
+    free(s->by_label);
     free(s->text);
     s->of = NULL;
+    s->by_label = NULL;
     s->text = NULL;
     if (s->fd >= 0)
         close(s->fd);

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* The launcher runs a command on each host and writes a line for each that has ended, "HOST STATUS
@@ -21,10 +22,12 @@ struct cu_launcher {
     struct cu_launcher_host {
         enum { CU_LAUNCHER_RUNS, CU_LAUNCHER_DONE, CU_LAUNCHER_FAILED } state;
         bool tried;
-        bool passed; /* another host begins with it, and may have done so without a word here */
-        char *text;  /* what it said, owned, or NULL */
-    } * of;          /* by index in hosts */
-    char *text;      /* text that is not about one host, owned, or NULL */
+        bool passed;    /* another host begins with it, and may have done so without a word here */
+        char *text;     /* what it said, owned, or NULL */
+    } * of;             /* by index in hosts */
+    uint32_t *by_label; /* indices in hosts, by first label when sorted; owned */
+    bool sorted;
+    char *text; /* text that is not about one host, owned, or NULL */
     size_t done, failed;
     pid_t pid; /* of the launcher and of its process group; 0 when reaped */
     int fd;    /* its lines; -1 after the end */

@@ -146,7 +146,8 @@ void cu_gather_start(struct cu_commands *commands, struct cu_task *task, uint64_
 /* A node that has changed its parent in the meantime may have been asked by both parents. A sum
  * cannot be split, so a sum that contains such a node is not counted, and its other nodes count as
  * silent. */
-static void merge_stats(struct cu_task *task, const struct cu_idset *ranks, json_t *result)
+static void merge_stats(struct cu_commands *commands, struct cu_task *task,
+                        const struct cu_idset *ranks, json_t *result)
 {
     json_t *nodes = json_object_get(result, "nodes");
 
@@ -157,6 +158,8 @@ static void merge_stats(struct cu_task *task, const struct cu_idset *ranks, json
     if (task->latency)
         cu_latencies_add(task->latency, json_object_get(result, "latency"));
     cu_bypassed_add(&task->bypassed, json_object_get(result, "bypassed"));
+    if (json_is_true(json_object_get(task->request, "survey")))
+        cu_surveyed_add(commands, task, ranks, result);
     if (!task->nodes || !json_is_array(nodes))
         return;
     json_array_append(task->nodes, nodes);
@@ -204,7 +207,7 @@ static void merge(struct cu_commands *commands, struct cu_task *task, uint32_t r
     cut = cut_claims(commands, task, rank, &ranks);
     if (task->op == CU_OP_STATS) {
         if (!cut)
-            merge_stats(task, &ranks, result);
+            merge_stats(commands, task, &ranks, result);
     } else if (task->op == CU_OP_TOP) {
         if (!cut)
             cu_sampled_add(commands, task, &ranks, rank, result);

@@ -121,8 +121,11 @@ static void own_recipe(const struct cu_commands *commands, struct cu_task *task)
 
 void cu_own_part(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns)
 {
-    if (task->op == CU_OP_STATS)
+    if (task->op == CU_OP_STATS) {
         own_stats(commands, task);
+        if (json_is_true(json_object_get(task->request, "survey")))
+            cu_surveyed_own(commands, task);
+    }
     if (task->op == CU_OP_REFRESH || task->op == CU_OP_DROP)
         own_refresh(commands, task, now_ns);
     if (task->op == CU_OP_LAUNCHED)

@@ -50,6 +50,7 @@ static const struct member {
     {"below", 0},
     {"each", 1u << CU_OP_STATS},
     {"latency", 1u << CU_OP_STATS},
+    {"survey", 1u << CU_OP_STATS},
     {"hosts", 1u << CU_OP_DOCTOR},
     {"missing", 1u << CU_OP_WAIT},
     {"path", 1u << CU_OP_REFRESH | 1u << CU_OP_STAGE},

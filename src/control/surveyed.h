@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The survey of a job (-P; proto/survey.h) on its way through the tree: the member "survey" of the
- * results of a `stop`, its bytes in base64, which each node merges with its own. */
+ * results of a `stop`, and of `stats` where it was asked for, its bytes in base64, which each node
+ * merges with its own. */
 #ifndef CU_CONTROL_SURVEYED_H
 #define CU_CONTROL_SURVEYED_H
 

@@ -73,7 +73,7 @@ struct cu_task {
     struct cu_idset up;   /* STOP at the root: ranks that were ready when it came; limit 0: none */
     json_t *sum;          /* STATS, STOP: owned object, counters of all ranks in seen */
     struct cu_latency *latency; /* STATS, where it was asked for, STOP with -P: owned, as sum */
-    struct cu_survey *survey;   /* STOP with -P: owned or NULL (surveyed.h) */
+    struct cu_survey *survey;   /* STOP with -P, STATS: owned or NULL (surveyed.h) */
     json_t *bypassed;           /* STATS, STOP: owned or NULL (bypassed.h) */
     struct cu_recipe *recipe;   /* RECIPE: owned, what the ranks in seen have recorded */
     json_t *in_use;             /* STOP: owned or NULL (inuse.h) */

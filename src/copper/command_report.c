@@ -3,6 +3,7 @@
 #include "control/client.h"
 #include "copper/cli.h"
 #include "copper/hosts_answer.h"
+#include "copper/jobreport.h"
 #include "copper/progress.h"
 #include "copper/report_csv.h"
 #include "copper/report_job.h"
@@ -24,13 +25,15 @@ static int ask(const char *mount, json_t **job)
     rc = cu_cli_call(mount, json_pack("{s:s}", "op", "status"), CU_CLIENT_ANSWER_MS, &status);
     if (rc >= 0)
         return rc;
-    rc = cu_cli_call(
-        mount, json_pack("{s:s,s:b,s:b,s:b}", "op", "stats", "all", 1, "each", 1, "latency", 1),
-        CU_CLIENT_ANSWER_MS, &stats);
+    rc = cu_cli_call(mount,
+                     json_pack("{s:s,s:b,s:b,s:b,s:b}", "op", "stats", "all", 1, "each", 1,
+                               "latency", 1, "survey", 1),
+                     CU_CLIENT_ANSWER_MS, &stats);
     if (rc < 0) {
         if (cu_hosts_answer_judge(mount, stats, &err) != 0)
             rc = cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
-        else if (!(*job = cu_report_job_make(stats, status)))
+        else if (!(*job = cu_jobreport_make(stats)) && /* launched with -P */
+                 !(*job = cu_report_job_make(stats, status)))
             rc = cu_cli_fail(CU_EXIT_FAILED, "out of memory");
         json_decref(stats);
     }
@@ -89,7 +92,7 @@ const struct cu_command cu_command_report = {
     .summary = "Writes a page for a browser: what was saved, where time went, advice",
     .details =
         "Of a job that has ended: DIR is what its stop wrote, if its launch was told to record.\n"
-        "Without DIR: of the job that runs here, without what only a stop gathers. The page is "
+        "Without DIR: of the job that runs here, all of it if it was told to record. The page is "
         "one\n"
         "file and needs no network (" PAGE "; - is standard output). With --csv alone\n"
         "no page is written.\n",

@@ -226,6 +226,9 @@ table = seen["tables"]["Nodes, worst first"]
 host, level, requests = (table["columns"].index(name) for name in ("node", "level", "requests of the kernel"))
 nodes = {node["host"]: node["counters"] for node in after["nodes"]}
 assert {row[host]: row[level] for row in table["rows"]} == {"node1": 0, "node2": 1, "node3": 2, "node4": 3}
+# The job was launched with -P: what it records is there already.
+assert seen["charts"] == 5 and "/tree/many" in seen["tables"]["Most requests"]["rows"][0][0]
+assert seen["tables"]["Slowest: time that processes waited"]["rows"] and seen["tables"]["Most bytes"]["rows"]
 for row in table["rows"]:
     assert row[requests] == sum(v for k, v in nodes[row[host]].items() if k.startswith("fuse_") and k != "fuse_forget"), row
 EOF

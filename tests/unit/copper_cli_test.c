@@ -37,7 +37,7 @@ static const struct cu_command bare = {
     .options = "vj",
 };
 
-#define WORDS_MAX 10
+#define WORDS_MAX 16
 
 static char *argv[WORDS_MAX + 1];
 static int argc;
@@ -50,8 +50,10 @@ static int parse(const struct cu_command *command, const char *line)
 
     snprintf(text, sizeof(text), "%s", line);
     argc = 0;
-    for (char *at = strtok(text, " "); at; at = strtok(NULL, " "))
+    for (char *at = strtok(text, " "); at; at = strtok(NULL, " ")) {
+        assert_true(argc < WORDS_MAX);
         argv[argc++] = at;
+    }
     argv[argc] = NULL;
     return cu_cli_parse(command, argc, argv, &options);
 }

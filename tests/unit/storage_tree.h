@@ -26,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WATCHDOG_S 60 /* then SIGALRM: what was waited for did not come */
+#define WATCHDOG_S 300 /* then SIGALRM: what was waited for did not come */
 #define CHUNK      65536u
 #define INLINE     4096u
 

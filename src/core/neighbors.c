@@ -302,19 +302,22 @@ static void settle(struct cu_core *core)
     update_deadline(core);
 }
 
+/* That a candidate is dead may have been found long ago, or while it started. Those that another
+ * route tries all the time are dead, and this node may be the root there because of it. */
 void cu_neighbors_want(struct cu_core *core, struct route *route)
 {
+    bool early = core->now_ns - core->created_ns < BULK_GRACE_NS;
+    uint64_t retry_ns = core->now_ns + (early ? RETRY_MAX_NS : 0);
+
+    for (uint32_t i = 0; !route->wanted && i < route->candidate_count; i++) {
+        struct neighbor *neighbor = cu_neighbors_find(core, route->candidates[i]);
+
+        if (neighbor && neighbor->retry_ns <= retry_ns && !is_candidate(core, neighbor))
+            neighbor->dead = false;
+    }
     if (route->wanted)
         return;
     route->wanted = true;
-    for (uint32_t i = 0; i < route->candidate_count; i++) {
-        struct neighbor *neighbor = cu_neighbors_find(core, route->candidates[i]);
-        uint64_t retry_ns = core->now_ns + (starting(core, route) ? RETRY_MAX_NS : 0);
-
-        /* That it is dead may have been found long ago, or while it started. */
-        if (neighbor && neighbor->dead && neighbor->retry_ns <= retry_ns)
-            neighbor->dead = false;
-    }
     route_update(core, route);
     update_deadline(core);
 }

@@ -205,33 +205,63 @@ static void who_refuses_may_be_starting_only_at_the_start(void **state)
     node_free(n);
 }
 
-/* It was found dead by another tree, and nobody has tried it since. */
+static void refuse(struct node *n, uint32_t rank)
+{
+    cu_core_peer_down(n->core, cu_peer_parent(rank), ECONNREFUSED, n->now);
+    drain(n);
+}
+
+/* A route of a bulk tree that has only this candidate; *chunk goes over it. */
+static struct route *route_to(struct node *n, uint32_t rank, uint64_t *chunk)
+{
+    struct route *route;
+
+    *chunk = chunk_from_others(n);
+    route = &n->core->routes[tree_of(n, LARGE, *chunk)];
+    route->candidates[0] = rank;
+    route->candidate_count = 1;
+    return route;
+}
+
+/* They were found dead when their daemons started, and nobody has tried them since. */
 static void who_was_dead_once_is_tried_again(void **state)
 {
     struct node *n = bulk_node(15, 16, 1, 10 << 20);
-    struct route *route = NULL;
-    unsigned connects;
     uint64_t chunk;
 
     (void)state;
-    for (chunk = 0; !route || route->parent == 15 || !may_ask(route, 14); chunk += 4)
-        route = &n->core->routes[tree_of(n, LARGE, chunk)];
     pass(n, 30 * S_NS);
-    cu_core_peer_down(n->core, cu_peer_parent(14), ECONNREFUSED, n->now);
+    refuse(n, 14);
+    refuse(n, 13);
+    cu_core_peer_up(n->core, cu_peer_parent(14), n->now);
     drain(n);
+    assert_true(cu_neighbors_find(n->core, 13)->dead);
+    n->now += 60 * S_NS;
+    assert_int_equal(route_to(n, 13, &chunk)->parent, CU_RANK_NONE);
+    want_chunk(n, chunk);
+    assert_int_equal(n->reads, 0);
     cu_core_peer_up(n->core, cu_peer_parent(13), n->now);
     drain(n);
-    assert_true(cu_neighbors_find(n->core, 14)->dead);
-    pass(n, S_NS);
-    connects = n->connects;
-    route->candidates[0] = 14;
-    route->candidate_count = 1;
-    cu_core_peer_down(n->core, cu_peer_parent(14), ECONNREFUSED, n->now);
-    drain(n);
+    assert_int_equal(n->wants, 1);
+    node_free(n);
+}
+
+/* All parents in the job's tree are dead, and are tried again all the time. */
+static void joining_makes_no_orphan_doubt(void **state)
+{
+    struct node *n = bulk_node(15, 16, 1, 10 << 20);
+    uint64_t chunk;
+
+    (void)state;
+    pass(n, 30 * S_NS);
+    for (uint32_t rank = 14; n->core->routes[0].parent == CU_RANK_NONE; rank--)
+        refuse(n, rank);
+    assert_int_equal(n->core->routes[0].parent, 15);
     n->now += 3 * S_NS;
-    want_chunk(n, chunk - 4);
-    assert_int_equal(n->reads, 0);
-    assert_true(n->connects > connects);
+    (void)route_to(n, 14, &chunk);
+    want_chunk(n, chunk);
+    assert_int_equal(n->reads, 1);
+    assert_int_equal(n->core->routes[0].parent, 15);
     node_free(n);
 }
 
@@ -245,6 +275,7 @@ int main(void)
         cmocka_unit_test(a_parent_that_does_not_answer_is_not_waited_for),
         cmocka_unit_test(who_refuses_may_be_starting_only_at_the_start),
         cmocka_unit_test(who_was_dead_once_is_tried_again),
+        cmocka_unit_test(joining_makes_no_orphan_doubt),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

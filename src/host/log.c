@@ -41,7 +41,7 @@
 #define QUEUE_BYTES (256u << 10)
 #define BATCH_BYTES 16384u
 #define HANGS_NS    (5 * UINT64_C(1000000000))
-#define CLOSE_MS    1000 /* what an orderly end waits for a directory that hangs */
+#define CLOSE_MS    5000 /* what an orderly end waits for a directory that hangs, or is slow */
 
 static int threshold = CU_LOG_NONE; /* atomic */
 

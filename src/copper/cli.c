@@ -211,40 +211,34 @@ static void take_flag(struct cu_cli_options *options, char letter)
             *flags[i].flag = true;
 }
 
+/* A whole number of these, 1 to max. */
+static int take_number(const char *name, const char *value, const char *what, unsigned max,
+                       uint32_t *number)
+{
+    uint64_t given;
+
+    if (cu_parse_u64(value, 1, max, &given) != 0)
+        return cu_cli_fail(CU_EXIT_USAGE, "%s: \"%s\" is not a number of %s; allowed is 1 to %u",
+                           name, value, what, max);
+    *number = (uint32_t)given;
+    return -1;
+}
+
 static int take_option(struct cu_cli_options *options, char letter, const char *value)
 {
-    uint64_t number;
-
     switch (letter) {
     case 'v':
         return take_mount(options, value);
     case 't':
-        if (cu_parse_u64(value, 1, TIMEOUT_MAX_S, &number) != 0)
-            return cu_cli_fail(CU_EXIT_USAGE,
-                               "--timeout: \"%s\" is not a number of seconds; allowed is 1 to %u",
-                               value, TIMEOUT_MAX_S);
-        options->timeout_s = (uint32_t)number;
-        return -1;
+        return take_number("--timeout", value, "seconds", TIMEOUT_MAX_S, &options->timeout_s);
     case 'I':
-        if (value && cu_parse_u64(value, 1, WATCH_MAX_S, &number) != 0)
-            return cu_cli_fail(CU_EXIT_USAGE,
-                               "--watch: \"%s\" is not a number of seconds; allowed is 1 to %u",
-                               value, WATCH_MAX_S);
-        options->watch_s = value ? (uint32_t)number : WATCH_S;
-        return -1;
+        options->watch_s = WATCH_S;
+        return value ? take_number("--watch", value, "seconds", WATCH_MAX_S, &options->watch_s)
+                     : -1;
     case 'D':
-        if (cu_parse_u64(value, 1, WATCH_MAX_S, &number) != 0)
-            return cu_cli_fail(CU_EXIT_USAGE,
-                               "--delay: \"%s\" is not a number of seconds; allowed is 1 to %u",
-                               value, WATCH_MAX_S);
-        options->delay_s = (uint32_t)number;
-        return -1;
+        return take_number("--delay", value, "seconds", WATCH_MAX_S, &options->delay_s);
     case 'N':
-        if (cu_parse_u64(value, 1, COUNT_MAX, &options->count) != 0)
-            return cu_cli_fail(CU_EXIT_USAGE,
-                               "--count: \"%s\" is not a number of samples; allowed is 1 to %u",
-                               value, COUNT_MAX);
-        return -1;
+        return take_number("--count", value, "samples", COUNT_MAX, &options->count);
     case 'i':
         options->job_id = value;
         return -1;

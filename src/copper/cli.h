@@ -57,7 +57,7 @@ struct cu_cli_options {
     bool mount_given, json, all, nodes, here, wait, show, prefix_instead, undo, overlay, latency;
     bool no_wait, prometheus, once, log_collect;
     uint32_t watch_s, delay_s;                   /* 0: not given */
-    uint64_t count;                              /* 0: not given */
+    uint32_t count;                              /* 0: not given */
     struct cu_cli_lists over, without, rw;       /* each value: directories with commas */
     const char *shell, *output, *manifest, *csv; /* NULL: not given */
     const char *log;                             /* of --log-collect; NULL: none given */

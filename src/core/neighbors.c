@@ -309,14 +309,14 @@ void cu_neighbors_want(struct cu_core *core, struct route *route)
     bool early = core->now_ns - core->created_ns < BULK_GRACE_NS;
     uint64_t retry_ns = core->now_ns + (early ? RETRY_MAX_NS : 0);
 
-    for (uint32_t i = 0; !route->wanted && i < route->candidate_count; i++) {
+    if (route->wanted)
+        return;
+    for (uint32_t i = 0; i < route->candidate_count; i++) {
         struct neighbor *neighbor = cu_neighbors_find(core, route->candidates[i]);
 
         if (neighbor && neighbor->retry_ns <= retry_ns && !is_candidate(core, neighbor))
             neighbor->dead = false;
     }
-    if (route->wanted)
-        return;
     route->wanted = true;
     route_update(core, route);
     update_deadline(core);

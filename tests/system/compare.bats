@@ -12,6 +12,9 @@ setup_file() {
     local huge=--huge entries=50000
     [ -z "$(sanitizers)" ] || huge='' entries=8000
     "$CLUSTER_BIN/mktree" $huge --entries $entries "$WORK/tree"
+    # Each node is the root of a part of so large a file, and reads this from storage.
+    mkdir "$WORK/huge"
+    [ -z "$huge" ] || mv "$WORK/tree/holes/huge" "$WORK/huge"
     sync -f "$WORK" # until then block counts change by themselves
     cluster_up -n 8
     job_up -k 2 -M 8G
@@ -42,10 +45,13 @@ setup() {
     for what in stat readdir readlink open read xattr statfs; do
         [ "$(jq_get "$(<"$BATS_TEST_TMPDIR/leaf")" "counters.storage_$what")" = 0 ]
     done
+    run -0 on node4 "$CLUSTER_BIN/cmptree" "$WORK/huge" "$MOUNT$WORK/huge"
+    [[ $output == *" 0 differences" ]]
 }
 
 @test "and once more from the kernel's caches" {
     run -0 on node4 "$CLUSTER_BIN/cmptree" "$WORK/tree" "$MOUNT$WORK/tree"
+    run -0 on node4 "$CLUSTER_BIN/cmptree" "$WORK/huge" "$MOUNT$WORK/huge"
 }
 
 @test "md5sum of large files, read in whole by eight nodes at once" {

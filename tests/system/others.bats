@@ -147,12 +147,13 @@ nobody_was_caught() {
 
 # The view of copper run: neither the socket that hands it out nor a process in it gives it to another user.
 @test "a neighbour gets at no view of copper run, and set-user-id programs give nothing in it" {
-    local pid socket daemon stranger
+    local pid socket daemon stranger running
     built
     cp "$SYSTEM_DIR/stranger" "$WORK/bin"
     stranger=$WORK/bin/stranger
     alice /tmp/b/launch_copper.sh -s "$PATIENCE"
     coproc alice /tmp/b/copper run --over /usr/share sh -c 'echo $$; read -r _'
+    running=$COPROC_PID # bash forgets it when the process ends
     read -r -t "$PATIENCE" -u "${COPROC[0]}" pid
     # shellcheck disable=SC2016
     socket=$(alice sh -c 'echo /tmp/copper-$(id -u)/*.view')
@@ -175,5 +176,5 @@ nobody_was_caught() {
     run -0 alice /tmp/b/copper run --over /usr/share /tmp/b/id -u
     [ "$output" = "$(alice id -u)" ]
     echo >&"${COPROC[1]}"
-    wait "$COPROC_PID"
+    wait "$running"
 }

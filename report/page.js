@@ -592,17 +592,24 @@ function search() {
   const found = new Map(list(object(lists.found_directories).rows).map(object).map((r) => [text(r.path), num(r.value)]));
   s.append(make('p', {}, grouped(negative) + ' of ' + grouped(objects) + ' objects (' + percent(negative, objects) +
     ') were names that a listing on the node proved not to exist.'));
-  for (const path of list(data.search).map(object)) {
-    const entries = list(path.entries).map(object).map((e, i) => Object.assign({}, e, { place: i + 1 }));
-    const idle = entries.filter((e) => num(e.vain) > 0 && num(e.found) === 0), moved = entries.some((e) => num(e.better) > 0 && num(e.better) !== e.place);
-    if (entries.length === 0) continue;
-    s.append(make('h3', {}, text(path.variable) + ', as ' + grouped(num(path.processes)) + ' processes had it'));
-    if (idle.length > 0 || moved)
-      s.append(advise((moved ? 'In the order of \u201cbetter place\u201d, ' + grouped(num(path.vain_better)) + ' lookups in place of ' + grouped(num(path.vain)) + ' would be in vain. ' : '') +
-        (idle.length > 0 ? 'Nothing was found in ' + idle.map((e) => text(e.entry)).slice(0, 5).join(', ') + ': last, or left out.' : '')));
-    table(s, 'Entries of ' + text(path.variable), [['entry', 'entry', 'path'], ['place', 'place', 'n'], ['vain', 'in vain', 'n'], ['found', 'found', 'n']].concat(
-      moved ? [['better', 'better place', 'n']] : []), entries, { sort: 'vain' });
-  }
+  list(data.search).map(object).forEach((path, at) => {
+    const variable = text(path.variable), name = variable || 'list ' + (at + 1), move = object(path.move);
+    const entries = list(path.entries).map(object).map((e, i) => Object.assign({}, e, { place: i + 1, better: num(e.better) || 'none' }));
+    const idle = entries.filter((e) => e.better === 'none').map((e) => text(e.entry)), saves = num(path.vain) - num(path.vain_better);
+    if (entries.length === 0) return;
+    s.append(make('h3', {}, variable ? variable + ', as ' + grouped(num(path.processes)) + ' processes had it' :
+      'Searched one after the other, of no variable (an RPATH, sys.path, an environment that could not be read)'));
+    if (num(move.saves) > 0)
+      s.append(advise('Put ' + text(move.entry) + (move.first === true ? ' first' : ' before ' + text(move.before)) + (variable ? ' in ' + variable : '') +
+        ': saves ' + grouped(num(move.saves)) + ' lookups on ' + grouped(num(move.nodes)) + ' nodes.'));
+    if (variable && idle.length > 0)
+      s.append(advise('Nothing was found in ' + idle.slice(0, 5).join(', ') + (idle.length > 5 ? ', ...' : '') + ': last, or left out of ' + variable + '.'));
+    if (saves > 0)
+      s.append(note('In the order of \u201cbetter place\u201d, ' + grouped(num(path.vain_better)) + ' lookups in place of ' + grouped(num(path.vain)) +
+        ' would be in vain. Where a name is in two of the entries, another order finds another one.'));
+    table(s, 'Entries of ' + name, [['entry', 'entry', 'path'], ['place', 'place', 'n'], ['vain', 'in vain', 'n'], ['found', 'found', 'n'],
+      ['listings', 'listings', 'n'], ['wait_us', 'waited', 'us'], ['nodes', 'nodes', 'n'], ['better', 'better place', 'n']], entries, { sort: 'vain' });
+  });
   for (const row of directories) row.found = found.get(text(row.path)) || 0;
   if (directories.length > 0)
     table(s, 'Directories in which names were looked up that do not exist', [['path', 'directory', 'path'], ['value', 'in vain', 'n'],
@@ -620,10 +627,11 @@ function above() {
     s.append(note('No byte was read past the trees because of -M.'));
     return;
   }
-  const least = num(past.advice_bytes) || num(past.largest);
+  const least = num(past.advice_bytes), some = least < num(past.largest);
   s.append(advise(bytes(num(past.bytes)) + ' were read past the trees, by each node itself, from files above -M' +
     (num(object(data.options).max_cacheable_bytes) > 0 ? ' (' + bytes(num(object(data.options).max_cacheable_bytes)) + ')' : '') +
-    '. The largest has ' + bytes(num(past.largest)) + '. -M ' + Math.ceil(least / 1048576) + 'MB would have avoided this.'));
+    '. The largest has ' + bytes(num(past.largest)) + '. ' + (least === 0 ? 'None of them has room in the cache (-m).' :
+    '-M ' + Math.ceil(least / 1048576) + 'MB would have avoided this' + (some ? ' for all that have room in the cache (-m).' : '.'))));
   if (files.length > 0)
     table(s, 'The heaviest of these files', [['path', 'path', 'path'], ['value', 'bytes', 'bytes'], ['nodes', 'nodes', 'n']], files, { sort: 'value', limit: 10 });
 }

@@ -64,6 +64,7 @@ json_t *cu_bypassed_own(const struct cu_core *core)
         add_file(files, best[i]);
     set(own, "bytes", counters[CU_COUNT_bypass_bytes]);
     set(own, "largest", counters[CU_COUNT_bypass_largest]);
+    set(own, "fits", counters[CU_COUNT_bypass_fits]);
     json_object_set_new(own, "files", files);
     return own;
 }
@@ -84,16 +85,17 @@ static void add_files(json_t *sum, const json_t *more)
 
 void cu_bypassed_add(json_t **sum, const json_t *more)
 {
+    static const char *const most[] = {"largest", "fits"};
     uint64_t bytes = number(json_object_get(more, "bytes"));
-    uint64_t largest = number(json_object_get(more, "largest"));
 
     if (bytes == 0)
         return;
     if (!*sum)
-        *sum = json_pack("{s:i, s:i, s:{}}", "bytes", 0, "largest", 0, "files");
+        *sum = json_pack("{s:i, s:i, s:i, s:{}}", "bytes", 0, "largest", 0, "fits", 0, "files");
     set(*sum, "bytes", sum_of(bytes, number(json_object_get(*sum, "bytes"))));
-    if (largest > number(json_object_get(*sum, "largest")))
-        set(*sum, "largest", largest);
+    for (size_t i = 0; i < sizeof(most) / sizeof(most[0]); i++)
+        if (number(json_object_get(more, most[i])) > number(json_object_get(*sum, most[i])))
+            set(*sum, most[i], number(json_object_get(more, most[i])));
     add_files(json_object_get(*sum, "files"), json_object_get(more, "files"));
 }
 
@@ -169,6 +171,7 @@ size_t cu_bypassed_text(const json_t *bypassed, char *out, size_t size)
 {
     const json_t *files = json_object_get(bypassed, "files");
     uint64_t bytes = number(json_object_get(bypassed, "bytes"));
+    uint64_t fits = number(json_object_get(bypassed, "fits"));
     char all[CU_TEXT_SIZE_MAX], one[CU_TEXT_SIZE_MAX], wanted[32];
     struct heavy best[FILES_SHOWN];
     unsigned count = heaviest(files, best);
@@ -183,9 +186,15 @@ size_t cu_bypassed_text(const json_t *bypassed, char *out, size_t size)
     for (unsigned i = 0; i < count && len < size; i++)
         len += (size_t)snprintf(out + len, size - len, "%s%s %s", i == 0 ? ": " : ", ",
                                 best[i].path, cu_text_size(best[i].bytes, one));
-    enough(number(json_object_get(bypassed, "largest")), wanted);
-    if (len < size)
-        len += (size_t)snprintf(out + len, size - len, "%s; -M %s would have avoided this",
-                                json_object_size(files) > count ? ", ..." : "", wanted);
+    if (len < size && json_object_size(files) > count)
+        len += (size_t)snprintf(out + len, size - len, ", ...");
+    enough(fits, wanted);
+    if (len < size && fits == 0)
+        len += (size_t)snprintf(out + len, size - len, "; none of them has room in the cache (-m)");
+    else if (len < size)
+        len += (size_t)snprintf(out + len, size - len, "; -M %s would have avoided this%s", wanted,
+                                fits < number(json_object_get(bypassed, "largest"))
+                                    ? " for all that have room in the cache (-m)"
+                                    : "");
     return len < size ? len : size - 1;
 }

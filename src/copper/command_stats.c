@@ -84,6 +84,7 @@ static const struct row {
     {"warmed_names", "names put into the kernel", false},
     {"warmed_bytes", "content put into the kernel", true},
     {"links_rewritten", "links shown with another target", false},
+    {"searchers", "processes with known search paths", false},
     {NULL, "Read ahead", false},
     {"read_ahead", "objects", false},
     {"read_ahead_used", "used", false},

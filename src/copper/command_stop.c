@@ -92,7 +92,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
     printf("copper: stopped on %llu nodes\n", (unsigned long long)cu_cli_number(result, "stopped"));
     cu_bypassed_print(json_object_get(result, "bypassed"));
     cu_inuse_print(json_object_get(result, "in_use"));
-    cu_jobdir_keep(NULL, result);
+    json_decref(cu_jobdir_keep(NULL, result));
     silent = cu_cli_number(result, "silent_count") + cu_cli_number(result, "failed");
     json_decref(result);
     if (silent > 0)

@@ -35,10 +35,11 @@ static const struct file {
     {"timeline.csv", cu_jobtables_timeline, NULL, NULL},
     {"interval.csv", cu_jobtables_intervals, NULL, "interval"},
     {"paths.csv", cu_jobtables_paths, NULL, NULL},
+    {"search.csv", cu_jobtables_search, NULL, NULL},
     {"latency.csv", cu_jobtables_latency, NULL, NULL},
     {"summary.md", cu_jobtables_summary, NULL, NULL},
     {"report.html", NULL, cu_report_page, NULL},
-    {"job.json", NULL, write_json, NULL},
+    {"job.json", NULL, write_json, NULL}, /* the last */
 };
 
 /* 0 or -errno. */
@@ -95,18 +96,19 @@ int cu_jobdir_open(const char *parent, const char *job, char path[CU_PATH_MAX],
     return cu_error_set(err, -EPERM, "%s: belongs to another user", path);
 }
 
-void cu_jobdir_keep(const char *parent, const json_t *answer)
+json_t *cu_jobdir_keep(const char *parent, const json_t *answer)
 {
     json_t *report = cu_jobreport_make(answer);
     char path[CU_PATH_MAX];
     struct cu_trust_dir dir = {.fd = -1};
     struct cu_error err = {""};
+    json_t *advice;
     int rc;
 
     if (!report && json_object_get(answer, "survey"))
         cu_cli_fail(CU_EXIT_FAILED, "the report is not kept: it cannot be read, or out of memory");
     if (!report)
-        return;
+        return NULL;
     rc = cu_jobdir_open(parent, cu_cli_text(report, "job"), path, &dir, &err);
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && rc == 0; i++) {
         if (files[i].member && !json_object_get(report, files[i].member))
@@ -121,7 +123,9 @@ void cu_jobdir_keep(const char *parent, const json_t *answer)
         cu_cli_fail(CU_EXIT_FAILED, "the report is not kept: %s", err.text);
     if (dir.fd >= 0)
         close(dir.fd);
+    advice = json_incref(json_object_get(report, "advice"));
     json_decref(report);
+    return advice;
 }
 
 int cu_jobdir_note(struct cu_job *job)

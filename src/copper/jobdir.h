@@ -21,7 +21,8 @@ __attribute__((warn_unused_result)) int cu_jobdir_open(const char *parent, const
                                                        struct cu_trust_dir *dir,
                                                        struct cu_error *err);
 /* Writes the report that is in the answer to a `stop` (which may be anything) below parent
- * (absolute; NULL: the working directory), as far as there is one, and prints where, or why not. */
-void cu_jobdir_keep(const char *parent, const json_t *answer);
+ * (absolute; NULL: the working directory), as far as there is one, and prints where, or why not. A
+ * new reference to the report's advice; NULL: there is no report. */
+json_t *cu_jobdir_keep(const char *parent, const json_t *answer);
 
 #endif

@@ -6,6 +6,7 @@
 #include "control/surveyed.h"
 #include "copper/cli.h"
 #include "copper/jobreport_parts.h"
+#include "copper/jobsearch.h"
 #include "copper/latencies.h"
 #include "copper/summary.h"
 
@@ -14,6 +15,10 @@
 #include <string.h>
 
 #define INTERVAL_MAX_S 86400u /* of -I */
+
+/* Less is no reason to change anything. */
+#define LOOKUPS_MIN UINT64_C(100)
+#define ADVICE_MAX  (4 * CU_PATH_MAX)
 
 static void add_text(json_t *report, const json_t *facts, const char *name)
 {
@@ -53,10 +58,10 @@ static void add_head(json_t *report, const json_t *answer, const json_t *facts)
 static json_t *past_trees(const json_t *answer)
 {
     const json_t *bypassed = json_object_get(answer, "bypassed");
-    uint64_t largest = cu_cli_number(bypassed, "largest");
 
     return json_pack("{s:I, s:I, s:I}", "bytes", (json_int_t)cu_cli_number(bypassed, "bytes"),
-                     "largest", (json_int_t)largest, "advice_bytes", (json_int_t)largest);
+                     "largest", (json_int_t)cu_cli_number(bypassed, "largest"), "advice_bytes",
+                     (json_int_t)cu_cli_number(bypassed, "fits"));
 }
 
 static json_t *read_ahead(const json_t *counters)
@@ -66,26 +71,34 @@ static json_t *read_ahead(const json_t *counters)
                      (json_int_t)cu_cli_number(counters, "read_ahead_wasted"));
 }
 
-/* What stop_copper.sh says, too: files above -M, else one of the others. saves: bytes, or what does
- * not exist or was waited for. */
-static json_t *advice_of(const json_t *answer)
+static void add_advice(json_t *list, const char *kind, uint64_t saves, const char *text)
+{
+    json_array_append_new(
+        list, json_pack("{s:s, s:I, s:s}", "kind", kind, "saves", (json_int_t)saves, "text", text));
+}
+
+/* The first is what stop_copper.sh says, too: files above -M, else the order of a search path, else
+ * one of the others. saves: bytes, requests, or what does not exist or was waited for. */
+static json_t *advice_of(const json_t *answer, const json_t *search)
 {
     static const char lead[] = "advice: ";
+    const json_t *sum = json_object_get(answer, "sum");
     json_t *list = json_array();
-    const char *kind = "max_cacheable";
-    char text[CU_SUMMARY_MAX];
-    uint64_t saves = cu_cli_number(json_object_get(answer, "bypassed"), "bytes");
-    size_t at = 0, len = cu_bypassed_text(json_object_get(answer, "bypassed"), text, sizeof(text));
+    const char *kind;
+    char text[ADVICE_MAX];
+    uint64_t saves;
+    size_t len = cu_bypassed_text(json_object_get(answer, "bypassed"), text, sizeof(text));
 
-    if (len == 0) {
-        len = cu_summary_advice(answer, &kind, text);
-        at = strncmp(text, lead, strlen(lead)) == 0 ? strlen(lead) : 0;
-        saves = cu_cli_number(json_object_get(answer, "sum"),
-                              strcmp(kind, "search_path") == 0 ? "hit_negative" : "hit_parent");
-    }
     if (len > 0)
-        json_array_append_new(list, json_pack("{s:s, s:I, s:s}", "kind", kind, "saves",
-                                              (json_int_t)saves, "text", text + at));
+        add_advice(list, "max_cacheable",
+                   cu_cli_number(json_object_get(answer, "bypassed"), "bytes"), text);
+    if (cu_jobsearch_advice(search, text, sizeof(text), &saves) > 0 && saves >= LOOKUPS_MIN)
+        add_advice(list, "search_path", saves, text);
+    if (json_array_size(list) == 0 && cu_summary_advice(answer, &kind, text) > 0)
+        add_advice(
+            list, kind,
+            cu_cli_number(sum, strcmp(kind, "search_path") == 0 ? "hit_negative" : "hit_parent"),
+            strncmp(text, lead, strlen(lead)) == 0 ? text + strlen(lead) : text);
     return list;
 }
 
@@ -94,6 +107,7 @@ static void add_figures(json_t *report, const json_t *answer, const struct cu_su
 {
     json_t *counters = json_object_get(answer, "sum");
     json_t *missing = json_array(), *left = json_array();
+    json_t *search = cu_jobsearch_make(survey, cu_cli_text(report, "mount"));
     json_t *nodes =
         cu_jobreport_nodes(survey, hosts, json_object_get(answer, "left_out"), missing, left);
     uint64_t interval_s =
@@ -115,8 +129,8 @@ static void add_figures(json_t *report, const json_t *answer, const struct cu_su
     json_object_set_new(report, "distinct", cu_jobreport_distinct(survey, hosts));
     json_object_set_new(report, "past_trees", past_trees(answer));
     json_object_set_new(report, "read_ahead", read_ahead(counters));
-    json_object_set_new(report, "search", json_array());
-    json_object_set_new(report, "advice", advice_of(answer));
+    json_object_set_new(report, "search", search);
+    json_object_set_new(report, "advice", advice_of(answer, search));
 }
 
 /* The names, lists in short form with blanks between; so many. */

@@ -123,6 +123,24 @@ void cu_jobtables_paths(FILE *out, const json_t *report)
     }
 }
 
+void cu_jobtables_search(FILE *out, const json_t *report)
+{
+    static const char *const names[] = {"entry",   "path",  "vain",   "found", "listings",
+                                        "wait_us", "nodes", "better", NULL};
+    const json_t *value, *entry;
+    size_t i, k;
+
+    fputs("\"list\",\"place\",", out);
+    put_names(out, "variable", names);
+    json_array_foreach (json_object_get(report, "search"), i, value) {
+        json_array_foreach (json_object_get(value, "entries"), k, entry) {
+            fprintf(out, "%zu,%zu,", i + 1, k + 1);
+            put_value(out, json_object_get(value, "variable"));
+            put_members(out, entry, names);
+        }
+    }
+}
+
 void cu_jobtables_latency(FILE *out, const json_t *report)
 {
     static const char *const names[] = {"answer", "count",  "errors", "mean_us", "p50_us",
@@ -277,6 +295,48 @@ static void put_list(FILE *out, const json_t *report, const char *name, const ch
             cu_cli_number(list, "total"), cu_cli_number(list, "error"));
 }
 
+static void put_searched(FILE *out, const json_t *value)
+{
+    const char *variable = cu_cli_text(value, "variable");
+    const json_t *entry;
+    size_t i;
+
+    fputs("### ", out);
+    put_cell(out, variable[0] != '\0' ? variable : "Searched one after the other, of no variable");
+    if (variable[0] != '\0')
+        fprintf(out, ", of %" PRIu64 " processes", cu_cli_number(value, "processes"));
+    fputs("\n\n| place | entry | in vain | found | listings | waited (us) | better place |\n"
+          "|---:|---|---:|---:|---:|---:|---:|\n",
+          out);
+    json_array_foreach (json_object_get(value, "entries"), i, entry) {
+        uint64_t better = cu_cli_number(entry, "better");
+
+        fprintf(out, "| %zu | ", i + 1);
+        put_cell(out, cu_cli_text(entry, "entry"));
+        fprintf(out, " | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | ",
+                cu_cli_number(entry, "vain"), cu_cli_number(entry, "found"),
+                cu_cli_number(entry, "listings"), cu_cli_number(entry, "wait_us"));
+        fprintf(out, better > 0 ? "%" PRIu64 " |\n" : "none |\n", better);
+    }
+    fprintf(out,
+            "\n%" PRIu64
+            " lookups in vain; in the better order, and without entries in which nothing "
+            "was found, %" PRIu64 ".\n\n",
+            cu_cli_number(value, "vain"), cu_cli_number(value, "vain_better"));
+}
+
+static void put_search(FILE *out, const json_t *report)
+{
+    const json_t *list = json_object_get(report, "search"), *value;
+    size_t i;
+
+    if (json_array_size(list) == 0)
+        return;
+    fputs("## Search paths\n\n", out);
+    json_array_foreach (list, i, value)
+        put_searched(out, value);
+}
+
 static void put_one_node(FILE *out, const json_t *report)
 {
     const json_t *distinct = json_object_get(report, "distinct"), *row;
@@ -311,9 +371,12 @@ void cu_jobtables_summary(FILE *out, const json_t *report)
     put_list(out, report, "by_requests", "Most requests", "requests");
     put_list(out, report, "by_bytes", "Most bytes", "bytes");
     put_list(out, report, "by_wait", "Longest waits", "us in all");
+    put_search(out, report);
     put_list(out, report, "missing_directories", "Directories searched in vain", "lookups");
     put_list(out, report, "missing_names", "Names that do not exist", "lookups");
     put_list(out, report, "past_trees", "Read past the trees, above -M", "bytes");
     put_one_node(out, report);
-    fputs("All figures: job.json; tables: nodes.csv, timeline.csv, paths.csv, latency.csv.\n", out);
+    fputs("All figures: job.json; tables: nodes.csv, timeline.csv, paths.csv, search.csv, "
+          "latency.csv.\n",
+          out);
 }

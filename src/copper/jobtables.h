@@ -13,6 +13,8 @@ void cu_jobtables_timeline(FILE *out, const json_t *report);
 void cu_jobtables_intervals(FILE *out, const json_t *report);
 /* All lists of paths; the first column tells which. */
 void cu_jobtables_paths(FILE *out, const json_t *report);
+/* Entries of search paths, in their order. */
+void cu_jobtables_search(FILE *out, const json_t *report);
 void cu_jobtables_latency(FILE *out, const json_t *report);
 void cu_jobtables_summary(FILE *out, const json_t *report);
 

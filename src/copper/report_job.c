@@ -189,8 +189,9 @@ static json_t *past_trees(const json_t *bypassed, json_t *paths)
     json_object_foreach (json_object_get(bypassed, "files"), path, value)
         json_array_append_new(rows, json_pack("{s:s,s:O}", "path", path, "value", value));
     json_object_set_new(paths, "past_trees", json_pack("{s:o}", "rows", rows));
-    return json_pack("{s:I,s:I}", "bytes", (json_int_t)cu_cli_number(bypassed, "bytes"), "largest",
-                     (json_int_t)cu_cli_number(bypassed, "largest"));
+    return json_pack("{s:I,s:I,s:I}", "bytes", (json_int_t)cu_cli_number(bypassed, "bytes"),
+                     "largest", (json_int_t)cu_cli_number(bypassed, "largest"), "advice_bytes",
+                     (json_int_t)cu_cli_number(bypassed, "fits"));
 }
 
 json_t *cu_report_job_make(const json_t *stats, const json_t *status)

@@ -38,10 +38,24 @@ static int refuse_other(const char *mount_dir, size_t nodes, const char *owner, 
         given ? " -H HOSTS" : "");
 }
 
-static int report_stop(struct cu_job_stop *stop, const char *mount_dir, bool given)
+/* The one piece that would have helped most: the report's, where there is one. */
+static void print_advice(const struct cu_job_stop *stop, const json_t *advice)
+{
+    const char *first = cu_cli_text(json_array_get(advice, 0), "text"), *kind;
+    char text[CU_SUMMARY_MAX];
+
+    if (stop->bypassed)
+        cu_bypassed_print(stop->bypassed);
+    else if (first[0] != '\0')
+        cu_cli_say(stdout, "advice: %s", first);
+    else if (cu_summary_advice(stop->answer, &kind, text) > 0)
+        cu_cli_say(stdout, "%s", text);
+}
+
+static int report_stop(struct cu_job_stop *stop, const char *mount_dir, bool given,
+                       const json_t *advice)
 {
     char *left_out = stop->left_out, text[CU_SUMMARY_MAX];
-    const char *kind;
 
     (void)cu_summary_time(stop->answer, text);
     if (stop->stopped > 0)
@@ -51,10 +65,7 @@ static int report_stop(struct cu_job_stop *stop, const char *mount_dir, bool giv
         cu_cli_say(stdout, "nothing runs at %s", mount_dir);
     if (cu_summary_saved(stop->answer, text) > 0)
         cu_cli_say(stdout, "%s", text);
-    if (stop->bypassed)
-        cu_bypassed_print(stop->bypassed);
-    else if (cu_summary_advice(stop->answer, &kind, text) > 0)
-        cu_cli_say(stdout, "%s", text);
+    print_advice(stop, advice);
     cu_inuse_print(stop->in_use);
     if (stop->others > 0)
         (void)refuse_other(mount_dir, stop->others, stop->other, given);
@@ -82,6 +93,7 @@ int cu_stop_mount(const char *mount_dir, const char *hosts_text, bool all, struc
     char *report_dir = NULL;
     char mine[CU_SESSION_MAX], others[2 * CU_JOB_ID_BYTES + 1];
     struct cu_local_stop_whose whose = {.owner = all ? NULL : mine};
+    json_t *advice;
     int rc;
 
     if (cu_rundir_find(getuid(), run_dir, &err) != 0)
@@ -121,9 +133,10 @@ int cu_stop_mount(const char *mount_dir, const char *hosts_text, bool all, struc
     if (!getenv("COPPER_RUN_DIR"))
         rmdir(run_dir); /* as far as it is empty */
     cu_progress_end();
-    cu_jobdir_keep(report_dir, stop.answer);
+    advice = cu_jobdir_keep(report_dir, stop.answer);
     free(report_dir);
-    rc = report_stop(&stop, mount_dir, hosts_text != NULL);
+    rc = report_stop(&stop, mount_dir, hosts_text != NULL, advice);
+    json_decref(advice);
     cu_job_stop_free(&stop);
     return rc;
 }

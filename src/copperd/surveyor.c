@@ -4,7 +4,9 @@
  * exact, and a bin's figure is as exact as the timer. */
 #include "copperd/surveyor.h"
 
+#include "copperd/environs.h"
 #include "copperd/intervals.h"
+#include "copperd/searches.h"
 #include "host/process.h"
 
 #include <errno.h>
@@ -18,7 +20,9 @@ struct cu_surveyor {
     uint64_t past_ms;               /* since the launch, then */
     struct cu_survey *counted;      /* classes, time line, sample and intervals */
     struct cu_intervals *intervals; /* NULL: none */
-    uint64_t sample_max;            /* hashes above this are not in the sample any more */
+    struct cu_searches *searches;
+    struct cu_environs *environs;
+    uint64_t sample_max; /* hashes above this are not in the sample any more */
     uint64_t operations, storage_bytes, kernel_bytes; /* counted so far */
 };
 
@@ -116,7 +120,12 @@ struct cu_surveyor *cu_surveyor_create(const struct cu_surveyor_config *config)
         return NULL;
     s->config = *config;
     s->counted = cu_survey_new(&config->limits);
-    if (!s->counted || uv_timer_init(config->loop, &s->timer) < 0) {
+    s->searches = cu_searches_create();
+    s->environs =
+        cu_environs_create(config->loop, &cu_core_counters(config->core)[CU_COUNT_searchers]);
+    if (!s->counted || !s->searches || !s->environs || uv_timer_init(config->loop, &s->timer) < 0) {
+        cu_environs_destroy(s->environs);
+        cu_searches_destroy(s->searches);
         cu_survey_free(s->counted);
         free(s);
         return NULL;
@@ -127,6 +136,8 @@ struct cu_surveyor *cu_surveyor_create(const struct cu_surveyor_config *config)
     if (config->begin_ms != 0 && now_ms > config->begin_ms)
         s->past_ms = now_ms - config->begin_ms;
     if (config->interval_s > 0 && !(s->intervals = start_intervals(s))) {
+        cu_environs_destroy(s->environs);
+        cu_searches_destroy(s->searches);
         cu_survey_free(s->counted);
         free(s);
         return NULL;
@@ -213,6 +224,8 @@ void cu_surveyor_asked(struct cu_surveyor *s, const struct cu_front_asked *asked
         entry->numbers[CU_SURVEY_TIME_wait_us] += asked->wait_ns / 1000;
     }
     count_sample(s, asked, missing);
+    cu_searches_asked(s->searches, asked);
+    cu_environs_asked(s->environs, asked);
 }
 
 /* --- taking ----------------------------------------------------------------------------------- */
@@ -329,8 +342,10 @@ struct cu_survey *cu_surveyor_take(struct cu_surveyor *s)
     survey = copy(s->counted);
     if (!survey)
         return NULL;
-    if (cu_profile_survey(s->config.profile, survey) != 0 || add_node(s, survey) != 0 ||
-        add_past_trees(s, survey) != 0) {
+    if (cu_profile_survey(s->config.profile, survey) != 0 ||
+        cu_searches_survey(s->searches, survey) != 0 ||
+        cu_environs_survey(s->environs, s->searches, s->config.mount, survey) != 0 ||
+        add_node(s, survey) != 0 || add_past_trees(s, survey) != 0) {
         cu_survey_free(survey);
         return NULL;
     }

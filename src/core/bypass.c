@@ -22,6 +22,9 @@ void cu_bypass_count(struct cu_core *core, const struct object *object, size_t b
     core->counters[CU_COUNT_bypass_bytes] += bytes;
     if (request.version.size > core->counters[CU_COUNT_bypass_largest])
         core->counters[CU_COUNT_bypass_largest] = request.version.size;
+    if (request.version.size > core->counters[CU_COUNT_bypass_fits] &&
+        request.version.size <= core->config.cache_bytes / 4 * 3)
+        core->counters[CU_COUNT_bypass_fits] = request.version.size;
     if (!core->bypassed)
         core->bypassed = cu_topk_create(FILES_MAX);
     if (core->bypassed && !cu_topk_add(core->bypassed, request.path, request.path_len, bytes))

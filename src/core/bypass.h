@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What this node reads from storage itself, past the trees, only because the file is larger than
- * max_cacheable_bytes. What the root of a tree reads is not counted: it would read that anyway. */
+ * max_cacheable_bytes. What the root of a tree reads is not counted: it would read that anyway. The
+ * largest that would fit into three quarters of the cache is known for advice: a larger
+ * max_cacheable_bytes helps such files. The size counts, as it does for the limit: a sparse file
+ * may be far larger than what it takes on storage. */
 #ifndef CU_CORE_BYPASS_H
 #define CU_CORE_BYPASS_H
 

@@ -28,6 +28,7 @@ enum cu_counter_kind cu_counter_kind(enum cu_counter counter)
         [CU_COUNT_loop_longest_us] = CU_GAUGE_WORST,
         [CU_COUNT_loop_busy_us] = CU_GAUGE_WORST,
         [CU_COUNT_bypass_largest] = CU_GAUGE_WORST,
+        [CU_COUNT_bypass_fits] = CU_GAUGE_WORST,
         [CU_COUNT_requests_waiting] = CU_GAUGE,
         [CU_COUNT_requests_waiting_most] = CU_GAUGE_WORST,
         [CU_COUNT_storage_waiting] = CU_GAUGE,

@@ -65,7 +65,10 @@
     X(read_on) X(read_on_used) X(read_on_bytes) X(read_on_unused_bytes /* gauge */) \
     /* put into this node's kernel before a process asks: names, and bytes of content */ \
     X(warmed_names) X(warmed_bytes) \
-    X(spun_us /* the loop looked for events instead of sleeping, and there were none */)
+    X(spun_us /* the loop looked for events instead of sleeping, and there were none */) \
+    X(searchers /* processes whose search paths were read, for -P */) \
+    /* gauge: of the files in bypass_bytes, the size of the largest that the cache has room for */ \
+    X(bypass_fits)
 /* clang-format on */
 
 enum cu_counter {

@@ -36,7 +36,9 @@ struct cu_front_asked {
     const char *path;         /* borrowed, normal form */
     size_t path_len;
     uint64_t bytes;        /* handed to the kernel by a READ */
-    uint64_t offset, size; /* READ: where in the file, and the file's size */
+    uint64_t offset, size; /* READ: where in the file, and the file's size. LISTING: offset is 0
+                              where it begins */
+    uint32_t thread;       /* that waited, as this process sees it; 0: it is not seen here */
     uint64_t wait_ns;      /* how long the kernel waited; 0: answers are not timed */
 };
 

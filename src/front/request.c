@@ -115,6 +115,7 @@ struct cu_front_request *cu_front_request_new(struct cu_front *front, fuse_req_t
     r->fuse = fuse;
     r->inode = cu_inode_ref(inode);
     r->number = ++requests->taken;
+    r->thread = (uint32_t)fuse_req_ctx(fuse)->pid;
     r->record = cu_front_record(front);
     r->waiting = 0;
     r->kind = kind;
@@ -158,6 +159,7 @@ static void tell_asked(const struct cu_front *front, const struct cu_front_reque
         .op = asked_op(r->kind),
         .where = (enum cu_core_where)r->where,
         .error = r->error,
+        .thread = r->thread,
         .wait_ns = front->config.latency ? front->timing.now_ns - r->since_ns : 0,
     };
     char path[CU_TREE_PATH_MAX];
@@ -174,6 +176,8 @@ static void tell_asked(const struct cu_front *front, const struct cu_front_reque
         asked.offset = r->read.offset;
         asked.size = r->inode->attr.size;
     }
+    if (asked.op == CU_FRONT_ASKED_LISTING)
+        asked.offset = r->dir.offset;
     asked.path = path;
     asked.path_len = (size_t)len;
     front->config.events.asked(front->config.events.context, &asked);

@@ -53,6 +53,7 @@ struct cu_front_request {
     uint32_t waiting;       /* values that the core has not delivered yet */
     uint64_t number;        /* in the order in which they came */
     uint64_t since_ns;      /* when it was taken, if answers are timed */
+    uint32_t thread;        /* of the process that asks; for events.asked */
     uint32_t record;        /* record in the recovery area until it is answered; 0: none */
     enum cu_front_kind kind;
     bool interrupted; /* the kernel says so, and nobody has looked why */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION      2u
+#define VERSION      3u
 #define BINS_FIRST   600u
 #define BINS_EACH    300u
 #define BIN_MS       100u
@@ -48,6 +48,7 @@ static void set_kinds(struct cu_survey *survey)
     };
     survey->kinds[CU_SURVEY_PARENTS] = survey->kinds[CU_SURVEY_NODES];
     survey->kinds[CU_SURVEY_PARENTS].width = survey->limits.trees;
+    survey->kinds[CU_SURVEY_PAIRS].key_max = CU_SURVEY_PAIR_MAX;
     survey->kinds[CU_SURVEY_SEARCHES_SEEN].key_max = CU_SURVEY_VALUE_MAX;
     survey->kinds[CU_SURVEY_SEARCHES_SEEN].count_max = CU_SURVEY_SEARCHES;
     survey->kinds[CU_SURVEY_DISTINCT].count_max = CU_SURVEY_SAMPLE;

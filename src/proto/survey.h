@@ -10,11 +10,12 @@
 #include "base/topk.h"
 #include "proto/msg.h"
 
-#define CU_SURVEY_PATHS_MIN  2048u      /* paths kept in a list; twice -N, if that is more */
-#define CU_SURVEY_SAMPLE     1024u      /* paths of the sample */
-#define CU_SURVEY_PAST_FILES 64u        /* files of a node above -M, as the core keeps them */
-#define CU_SURVEY_SEARCHES   16u        /* values of search paths */
-#define CU_SURVEY_VALUE_MAX  8192u      /* bytes of such a value, with its name */
+#define CU_SURVEY_PATHS_MIN  2048u /* paths kept in a list; twice -N, if that is more */
+#define CU_SURVEY_SAMPLE     1024u /* paths of the sample */
+#define CU_SURVEY_PAST_FILES 64u   /* files of a node above -M, as the core keeps them */
+#define CU_SURVEY_SEARCHES   16u   /* values of search paths */
+#define CU_SURVEY_VALUE_MAX  8192u /* bytes of such a value, with its name */
+#define CU_SURVEY_PAIR_MAX   (2u * CU_TOPK_KEY_MAX + 1)
 #define CU_SURVEY_LIST_BYTES (1u << 20) /* of an encoded list of paths */
 #define CU_SURVEY_COUNTERS   256u       /* that a node may have */
 #define CU_SURVEY_INTERVALS_MAX                                                                    \
@@ -33,6 +34,9 @@ enum cu_survey_list {
     CU_SURVEY_MISSING_DIRS,  /* key: a directory in which names were looked up in vain */
     CU_SURVEY_FOUND_DIRS,    /* the same, and they were there */
     CU_SURVEY_PAST_TREES,    /* weight: bytes read past the trees because of -M */
+    CU_SURVEY_SEARCHED,      /* key: a directory; weight: lookups and listings of it */
+    CU_SURVEY_PAIRS,         /* key: two directories, a NUL between; weight: lookups in vain in the
+                                first of names that were found in the second */
     CU_SURVEY_SEARCHES_SEEN, /* key: "NAME=VALUE" of a search path; weight: processes */
     CU_SURVEY_DISTINCT,      /* a sample of all paths */
     CU_SURVEY_INTERVALS,     /* key: cu_survey_interval_key; by how much the counter has grown */

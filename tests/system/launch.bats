@@ -348,7 +348,7 @@ names = {name for node in answer["nodes"] for name in node["counters"]}
 assert answer["answered"] == 4 and answer["silent"] == [], answer
 assert "fuse_lookup" in names
 for name in names - {"rss_bytes", "cpu_user_ms", "cpu_system_ms"}:
-    total = max if name in ("loop_longest_us", "loop_busy_us", "bypass_largest") else sum
+    total = max if name in ("loop_longest_us", "loop_busy_us", "bypass_largest", "bypass_fits") else sum
     assert answer["sum"][name] == total(n["counters"].get(name, 0) for n in answer["nodes"]), name'
     on node4 kill -STOP "$(daemon node4)"
     run -1 copper node1 stats --all

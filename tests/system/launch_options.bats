@@ -161,6 +161,13 @@ $there/libtorch.so 4.9 MB, $there/small.so 2.1 MB; -M 3MB would have avoided thi
     done
     run -0 stop
     [ "$output" = "copper: stopped on 4 nodes" ]
+    # A size for which the cache has no room is not advised, however little of it is on storage.
+    head -c 4K /dev/urandom >"$there/sparse"
+    truncate -s 64G "$there/sparse"
+    launch -H "$nodes" -M 1MB -k 1
+    on node2 head -c 4096 "$mount$there/sparse" >/dev/null
+    run -0 stop
+    [[ $output == *"files above -M: $there/sparse "*"; none of them has room in the cache (-m)" ]]
 }
 
 @test "-b: the daemon runs on these cores" {
@@ -289,7 +296,7 @@ ask_on() {
         "$COPPER_BIN/launch_copper.sh" -H node1 -P
     ask_on node1
     stop
-    [ "$(ls "$here"/copper-*)" = $'job.json\nlatency.csv\nnodes.csv\npaths.csv\nreport.html\nsummary.md\ntimeline.csv' ]
+    [ "$(ls "$here"/copper-*)" = $'job.json\nlatency.csv\nnodes.csv\npaths.csv\nreport.html\nsearch.csv\nsummary.md\ntimeline.csv' ]
     rm -r "$here"
     launch -H node1 -P -d "$here"
     chmod 777 "$here"

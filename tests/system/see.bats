@@ -315,6 +315,68 @@ EOF
     [[ $output != *advice* ]]
 }
 
+# searches: a Python, read through Copper, that imports and loads along search paths whose last entries have nearly all.
+# It ends when the daemon knows its environment. What ld.so tries goes to a file for each node.
+searches() {
+    on "$1" env PYTHONPATH="$mount$tree/p1:$mount$tree/p2:$mount$tree/p3:/nowhere" LD_LIBRARY_PATH="$mount$tree/l1:$mount$tree/l2:$mount$tree/l3" \
+        PYTHONDONTWRITEBYTECODE=1 LD_DEBUG=libs LD_DEBUG_OUTPUT="$CLUSTER_DIR/home/tried.$1" "$mount/usr/bin/python3" - "$COPPER_BIN/copper" "$mount" <<'EOF'
+import ctypes, json, subprocess, sys, time
+import early, m1, m2, m3, m4, m5
+for i in range(20):
+    ctypes.CDLL(f"libcu{i}.so")
+while json.loads(subprocess.check_output([sys.argv[1], "stats", "--json", "-v", sys.argv[2]], env={}))["counters"]["searchers"] == 0:
+    time.sleep(0.02)
+EOF
+}
+
+@test "search paths: what was looked up in vain in each entry, as ld.so itself tells, and the order that saves most" {
+    local node i library made
+    stop
+    mkdir -p "$tree"/{p,l}{1,2,3}
+    library=$(ldconfig -p | sed -n 's/.*libz\.so\.1 .*=> //p' | head -n 1)
+    for i in $(seq 0 19); do cp "$library" "$tree/l3/libcu$i.so"; done
+    cp "$library" "$tree/l1/libcu0.so"
+    touch "$tree"/p1/unused.py "$tree"/p2/early.py "$tree"/p3/m{1,2,3,4,5}.py
+    launch -H "$nodes" -k 1 -E 600000 -P -A -d "$CLUSTER_DIR/home/log"
+    for node in node2 node3 node4; do searches "$node"; done
+    run -0 stop
+    [[ $output == *"copper: advice: put $mount$tree/l3 first in LD_LIBRARY_PATH: saves "*" lookups on 3 nodes"* ]]
+    made=$(report)
+    grep -qE '^### LD.*, of [1-3] processes' "${made%/*}/summary.md"
+    python3 - "$made" "$mount" "$tree" "$CLUSTER_DIR"/home/tried.* <<'EOF'
+import csv, json, os, re, sys
+
+report, mount, tree, tried = json.load(open(sys.argv[1])), sys.argv[2], sys.argv[3], sys.argv[4:]
+lists = {v["variable"]: v for v in report["search"]}
+vain, found = {}, {}
+assert len({name.split(".")[-2] for name in tried}) == 3
+for node in {name.split(".")[-2] for name in tried}:
+    names = {f for t in tried if t.split(".")[-2] == node for f in re.findall(r"trying file=(\S+)", open(t).read())}
+    asked = {(d, f[len(d) + 1:].split("/")[0]) for f in names for d in [f"{mount}{tree}/l{i}" for i in (1, 2, 3)] if f.startswith(d + "/")}
+    for d, name in asked:
+        into = found if os.path.exists(f"{d[len(mount):]}/{name}") else vain
+        into[d] = into.get(d, 0) + 1
+value = lists["LD_LIBRARY_PATH"]
+assert 1 <= value["processes"] <= 3
+assert [e["entry"] for e in value["entries"]] == [f"{mount}{tree}/l{i}" for i in (1, 2, 3)]
+for e in value["entries"]:
+    assert (e["path"], e["vain"], e["found"], e["nodes"]) == (e["entry"][len(mount):], vain[e["entry"]], found.get(e["entry"], 0), 3), (e, vain, found)
+# 19 of 20 libraries are in the third alone; the other one would be found there, too.
+assert vain[f"{mount}{tree}/l1"] >= 57 and value["vain"] == sum(vain.values())
+assert [e["better"] for e in value["entries"]] == [2, None, 1], value
+assert value["move"] == {"entry": f"{mount}{tree}/l3", "before": f"{mount}{tree}/l1", "first": True, "saves": 57 + 57 - 3, "nodes": 3}, value["move"]
+idle = vain[f"{mount}{tree}/l2"] - 57
+assert value["vain"] - value["vain_better"] == 57 + 57 - 3 + idle
+value = lists["PYTHONPATH"]
+# Python lists each entry, and looks up what is there: in the others nothing is looked up in vain.
+assert [(e["vain"], e["found"], e["listings"], e["better"]) for e in value["entries"]] == [(0, 0, 3, None), (3, 3, 3, 1), (3, 15, 3, 2), (0, 0, 0, 3)], value
+assert [e["path"] for e in value["entries"]] == [f"{tree}/p{i}" for i in (1, 2, 3)] + [None] and value["move"] is None
+assert report["advice"][0]["kind"] == "search_path" and report["advice"][0]["saves"] == 111
+rows = list(csv.DictReader(open(os.path.dirname(sys.argv[1]) + "/search.csv")))
+assert [(r["variable"], r["entry"], int(r["vain"])) for r in rows] == [(v["variable"], e["entry"], e["vain"]) for v in report["search"] for e in v["entries"]]
+EOF
+}
+
 # answered COUNT: so many nodes answer node1.
 answered() {
     copper node1 stats --all --json | grep -q "\"answered\": *$1\b"

@@ -38,10 +38,11 @@ static void a_stop_adds_up_its_nodes(void **state)
     join_child(3);
     cu_core_counters(node.core)[CU_COUNT_bypass_bytes] = 5;
     cu_core_counters(node.core)[CU_COUNT_bypass_largest] = 70;
+    cu_core_counters(node.core)[CU_COUNT_bypass_fits] = 50;
     request("{\"op\":\"stop\",\"all\":true}");
     result_from(cu_peer_child(1), node.outbox[0].id,
                 "{\"ok\":true,\"ranks\":\"1-2\",\"bypassed\":{\"bytes\":30,\"largest\":90,"
-                "\"files\":{\"/a\":20,\"/b\":10}}}");
+                "\"fits\":60,\"files\":{\"/a\":20,\"/b\":10}}}");
     /* A node that was asked by two parents counts once. */
     result_from(cu_peer_child(3), node.outbox[0].id,
                 "{\"ok\":true,\"ranks\":\"2-3\",\"bypassed\":{\"bytes\":1000,\"largest\":1000,"
@@ -50,6 +51,7 @@ static void a_stop_adds_up_its_nodes(void **state)
     cu_commands_peer_down(node.commands, cu_peer_child(3), node.now_ns);
     assert_int_equal(in(bypassed_in(node.stop_result), "bytes"), 35);
     assert_int_equal(in(bypassed_in(node.stop_result), "largest"), 90);
+    assert_int_equal(in(bypassed_in(node.stop_result), "fits"), 60);
     assert_int_equal(file_bytes(node.stop_result, "/a"), 20);
     assert_int_equal(file_bytes(node.stop_result, "/b"), 10);
 }

@@ -37,7 +37,7 @@ static const struct cu_command bare = {
     .options = "vj",
 };
 
-#define WORDS_MAX 16
+#define WORDS_MAX 20
 
 static char *argv[WORDS_MAX + 1];
 static int argc;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What counts as read past the trees: bytes of files above the limit, at nodes that have a parent,
  * and nothing else. */
+#include "core/state.h"
 #include "core_node.h"
 
 #define LIMIT (10ull << 20) /* core_node.h */
@@ -50,6 +51,27 @@ static void a_large_file_counts_where_there_is_a_parent(void **state)
     assert_string_equal(best[1]->key, "/larger");
     want_chunk(n, "/large", LIMIT + 5, 0); /* in memory */
     assert_int_equal(bytes(n), 13);
+    node_free(n);
+}
+
+/* Three quarters of the cache. */
+static void the_largest_that_has_room(void **state)
+{
+    struct node *n = leaf_new();
+    const uint64_t room = 48ull << 20;
+
+    (void)state;
+    n->core->config.cache_bytes = 64ull << 20;
+    want_chunk(n, "/sparse", room + 1, 0);
+    store(n, "1");
+    assert_int_equal(cu_core_counters(n->core)[CU_COUNT_bypass_fits], 0);
+    assert_int_equal(cu_core_counters(n->core)[CU_COUNT_bypass_largest], room + 1);
+    want_chunk(n, "/large", room, 0);
+    store(n, "1");
+    want_chunk(n, "/less", room - 1, 0);
+    store(n, "1");
+    assert_int_equal(cu_core_counters(n->core)[CU_COUNT_bypass_fits], room);
+    assert_int_equal(cu_core_counters(n->core)[CU_COUNT_bypass_largest], room + 1);
     node_free(n);
 }
 
@@ -107,6 +129,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_large_file_counts_where_there_is_a_parent),
+        cmocka_unit_test(the_largest_that_has_room),
         cmocka_unit_test(a_file_at_the_limit_goes_through_the_tree),
         cmocka_unit_test(the_root_reads_for_all),
         cmocka_unit_test(a_busy_parent_is_another_reason),

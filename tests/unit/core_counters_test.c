@@ -106,6 +106,8 @@ static const char *const promised[] = {
     "warmed_names",
     "warmed_bytes",
     "spun_us",
+    "searchers",
+    "bypass_fits",
 };
 /* clang-format on */
 

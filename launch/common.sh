@@ -22,14 +22,20 @@ on_node='h=${SLURMD_NODENAME:-$(uname -n)}; '\
 '[ -z "${SLURMD_NODENAME:-}" ] || export COPPER_NODE="$h"; i=$1 r=$2; shift 2; '\
 '[ "$r" = - ] || export COPPER_RUN_DIR="$r"; '\
 'if [ "$i" = - ]; then :; elif [ -r "$i" ]; then exec <"$i"; else '\
-'echo "@copper $h 1 $i cannot be read here: COPPER_SHARED must name a directory that all nodes see" >&2; '\
+'printf "%s\n" "@copper $h 1 $i cannot be read here: COPPER_SHARED must name a directory that all nodes see" >&2; '\
 'exit 0; fi; '\
 'if [ -x "$1" ]; then :; else '\
-'echo "@copper $h 127 cannot run $1: Copper must be at the same path on every node" >&2; exit 0; fi; '\
+'printf "%s\n" "@copper $h 127 cannot run $1: Copper must be at the same path on every node" >&2; exit 0; fi; '\
 'if [ "$0" = stay ]; then echo "@copper $h - " >&2; exec "$@" --foreground; fi; '\
-'t=$("$@" 2>&1); s=$?; case $t in *"@copper "*) echo "$t" >&2 ;; esac; t=$(echo "$t" | tail -n 1); '\
+'t=$("$@" 2>&1); s=$?; case $t in *"@copper "*) printf "%s\n" "$t" >&2 ;; esac; '\
+'t=$(printf "%s\n" "$t" | tail -n 1); '\
 '[ "$s$t" = 0 ] || [ "$t" ] || t="ended with status $s"; '\
-'echo "@copper $h $s $t" >&2'
+'printf "%s\n" "@copper $h $s $t" >&2'
+
+# problem TEXT...: the protocol's line for what is no single host's. Not echo, of which some read backslashes.
+problem() {
+    printf '%s\n' "- - $*"
+}
 
 # begin WORD...: the launcher's arguments. Sets files (a directory that goes with the launcher), hosts
 # (a file with a host a line), count, mode, how, and run_dir.
@@ -38,7 +44,7 @@ begin() {
     how=$1
     run_dir=${COPPER_RUN_DIR:--}
     files=$(mktemp -d "${TMPDIR:-/tmp}/copper-launch.XXXXXX" 2>&1) || {
-        echo "- - $files"
+        problem "$files"
         exit 1
     }
     shared=
@@ -78,7 +84,7 @@ share() {
     home=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}
     dir=$(CDPATH='' cd -- "${COPPER_SHARED:-$home}" 2>/dev/null && pwd) || dir=${COPPER_SHARED:-$home}
     if ! { shared=$(mktemp "$dir/.copper.XXXXXX" 2>/dev/null) && cat "$COPPER_INPUT" 2>/dev/null >"$shared"; }; then
-        echo "- - this launcher needs a directory that all nodes see: \"$dir\" cannot be written here;" \
+        problem "this launcher needs a directory that all nodes see: \"$dir\" cannot be written here;" \
             "set COPPER_SHARED to another"
         exit 1
     fi

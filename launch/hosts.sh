@@ -7,7 +7,7 @@ set -u
 
 # fail VARIABLE TEXT
 fail() {
-    echo "copper: $1: $2" >&2
+    printf '%s\n' "copper: $1: $2" >&2
     exit 1
 }
 
@@ -29,6 +29,16 @@ lsf_hosts() {
             for (i = first; i <= n; i++) print line[i] }'
 }
 
+# lead_somewhere: does the name service know the names? Some of a long list, from all of its parts: a job may
+# have nodes of several kinds, and each look may take a round trip.
+lead_somewhere() {
+    # shellcheck disable=SC2046 # a name a word
+    getent ahosts $(printf '%s\n' "$names" | awk '{ name[NR] = $1 }
+        END { step = NR > 32 ? NR / 32 : 1
+            for (at = 1; at < NR; at += step) print name[int(at)]
+            print name[NR] }') >/dev/null
+}
+
 # slurm_hosts: the nodes of all components of the job. Where their names lead nowhere, their addresses,
 # as Slurm has them.
 slurm_hosts() {
@@ -40,10 +50,14 @@ slurm_hosts() {
         # srun's own name for it, where no batch script is around it
         [ -n "$list" ] || eval "list=\${SLURM_JOB_NODELIST_PACK_GROUP_$component:-}"
         [ -n "$list" ] || [ "$name" != SLURM_JOB_NODELIST ] || list=${SLURM_NODELIST:-}
+        [ -n "$list$scontrol" ] || fail "$name" "is not set, though SLURM_JOB_ID is: use -H"
+        [ -n "$scontrol" ] || fail SLURM_JOB_ID "is set, but there is no scontrol on the PATH: use -H"
+        # A shell that has only the job's number: on a node, over ssh, or beside the one of salloc.
+        [ -n "$list" ] || [ "$name" != SLURM_JOB_NODELIST ] ||
+            list=$(scontrol show job -o "$SLURM_JOB_ID" 2>/dev/null | sed -n 's/^.* NodeList=\([^ (]*\) .*$/\1/p')
         [ -n "$list" ] || fail "$name" "is not set, though SLURM_JOB_ID is: use -H"
-        command -v scontrol >/dev/null || fail SLURM_JOB_ID "is set, but there is no scontrol on the PATH: use -H"
         names=$(scontrol show hostnames "$list") || exit 1
-        if getent ahosts "${names%%"$newline"*}" >/dev/null; then
+        if lead_somewhere; then
             printf '%s\n' "$names"
         else
             # Of all, of which those of the job: the list may be longer than an argument.
@@ -55,8 +69,7 @@ slurm_hosts() {
         component=$((component + 1))
     done
 }
-newline='
-'
+scontrol=$(command -v scontrol)
 
 if [ -n "${SLURM_JOB_ID:-}" ]; then
     slurm_hosts

@@ -24,5 +24,5 @@ elif command -v blaunch >/dev/null; then
         </dev/null 2>&1 >&3 3>&- |
         report '\(blaunch\|Host\|The RES\)'
 else
-    echo "- - in an LSF job, but there is neither blaunch nor jsrun on the PATH: COPPER_LAUNCHER=ssh?"
+    problem "in an LSF job, but there is neither blaunch nor jsrun on the PATH: COPPER_LAUNCHER=ssh?"
 fi

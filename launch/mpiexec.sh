@@ -36,7 +36,7 @@ begin "$@"
 shift
 case $kind in
 none)
-    echo "- - ${mpiexec:-mpiexec}: is not there, or of no kind that is known (PALS, Hydra, Open MPI)"
+    problem "${mpiexec:-mpiexec}: is not there, or of no kind that is known (PALS, Hydra, Open MPI)"
     exit 1
     ;;
 pals)

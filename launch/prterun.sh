@@ -16,7 +16,7 @@ done
 begin "$@"
 shift
 if [ -z "$mpirun" ]; then
-    echo "- - there is neither prterun nor mpirun on the PATH"
+    problem "there is neither prterun nor mpirun on the PATH"
     exit 1
 fi
 sed 's/$/ slots=1/' "$hosts" >"$files/slots"

@@ -14,7 +14,7 @@ for program in "${COPPER_PROGRAM:-}" "$parts/../../bin/copper" "$parts/../copper
     [ ! -x "$program" ] || break
 done
 [ -x "$program" ] || {
-    echo "- - rsh.sh: there is no copper program beside $parts"
+    printf '%s\n' "- - rsh.sh: there is no copper program beside $parts"
     exit 1
 }
 [ "$1 ${COPPER_INPUT_BY:-}" = "start file" ] || exec "$program" job each "$@"

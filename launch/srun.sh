@@ -70,7 +70,12 @@ cat "$files"/job.* | awk -v job="$SLURM_JOB_ID" 'FILENAME == ARGV[1] { dead[$0];
     $0 in dead { print $0 " 1 is down or does not respond, as Slurm says"; next }
     !($0 in of_job) { print $0 " 1 not a node of the Slurm job " job }' \
     "$files/dead" - "$files/wanted" >"$files/outside"
-names=$(cat "$files/addresses") # who reads the lines knows the other names itself
+exec 5<"$files/addresses" # open, for the directory goes before the last line has come
+named=
+[ ! -s "$files/addresses" ] || named=yes # who reads the lines knows the other names itself
+# An awk that waits for many lines before it looks at the first one.
+by_line=
+case $(awk -W version </dev/null 2>&1) in mawk*) by_line='-W interactive' ;; esac
 
 # srun has a second process that kills the step with SIGKILL when srun itself is killed. At the end of a
 # batch script this happens, and the daemons would have no time to unmount. Without that process the step
@@ -89,7 +94,7 @@ step() {
     [ "$tasks" -gt 0 ] || return 0
     # shellcheck disable=SC2086 # options are words
     srun $share ${group:+--het-group=$group} -N "$tasks" -n "$tasks" -w "$files/placed.$group" "$@" \
-        <"$COPPER_INPUT" 2>&1 >&3 3>&- &
+        <"$COPPER_INPUT" 2>&1 >&3 3>&- 5<&- &
     echo "srun $!"
     wait "$!"
 }
@@ -137,15 +142,14 @@ made() {
 
 # as_called: translates a node's name to that of the host list.
 as_called() {
-    if [ -z "$names" ]; then
+    if [ -z "$named" ]; then
         cat
         return
     fi
-    while read -r node rest; do
-        host=$(printf '%s\n' "$names" | awk -v node="$node" '$2 == node { print $1; exit }')
-        case $rest in *" "*) ;; *) rest="$rest " ;; esac # the blank before a text that is empty
-        printf '%s %s\n' "${host:-$node}" "$rest"
-    done
+    # shellcheck disable=SC2086 # options are words
+    awk $by_line 'BEGIN { while ((getline <"/dev/fd/5") > 0) if (!($2 in host)) host[$2] = $1 }
+        { end = index($0, " "); node = substr($0, 1, end - 1)
+            print (node in host ? host[node] substr($0, end) : $0); fflush() }'
 }
 
 as_called <"$files/outside"

@@ -16,25 +16,31 @@
 #include "copper/reach.h"
 #include "copper/recipe_file.h"
 #include "copper/relay.h"
+#include "copper/shell_quote.h"
 #include "copper/stop_answer.h"
+#include "host/rundir.h"
 #include "host/session.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define RELAY_TRIES 3
 #define STOP_MS     15000 /* for the tree: mounts that are busy, and daemons that do not answer */
+#define HINT_MAX    400u  /* bytes of host names in a command that is shown */
 #define EACH_MS     8000  /* without a report of any node: more than local_stop.c needs for one */
 
 void cu_job_stop_free(struct cu_job_stop *stop)
 {
     free(stop->left_out);
+    free(stop->silent_hosts);
     json_decref(stop->answer);
     json_decref(stop->bypassed);
     json_decref(stop->in_use);
     stop->left_out = NULL;
+    stop->silent_hosts = NULL;
     stop->answer = NULL;
     stop->bypassed = NULL;
     stop->in_use = NULL;
@@ -69,8 +75,39 @@ static bool pick_touched(const struct cu_hosts *hosts, const struct cu_job_stop 
     return picked->names;
 }
 
-/* What the command there has said of itself, when it did not stop anything. */
-static void note_left(struct cu_job_stop *stop, const char *name, const char *text)
+/* silent: borrowed. Without memory for their names, none is named. */
+static void name_silent(struct cu_job_stop *stop, const struct cu_hosts *silent)
+{
+    char *some = silent->count > 0 ? cu_hostlist_text(silent, ',') : NULL, *all = NULL;
+
+    if (some && stop->silent_hosts && asprintf(&all, "%s,%s", stop->silent_hosts, some) < 0)
+        all = NULL;
+    if (some && stop->silent_hosts) {
+        free(stop->silent_hosts);
+        free(some);
+        stop->silent_hosts = all;
+    } else if (some) {
+        stop->silent_hosts = some;
+    }
+}
+
+void cu_job_stop_again(const struct cu_job_stop *stop, const char *mount_dir,
+                       char out[CU_JOB_STOP_AGAIN_MAX])
+{
+    char usual[CU_PATH_MAX];
+    bool is_usual = cu_rundir_default_mount(getuid(), usual) == 0 && strcmp(usual, mount_dir) == 0;
+    const char *list = stop->silent_hosts;
+    char *hosts = list && strlen(list) <= HINT_MAX ? cu_shell_quote(list) : NULL;
+    char *mount = is_usual ? NULL : cu_shell_quote(mount_dir);
+
+    snprintf(out, CU_JOB_STOP_AGAIN_MAX, "stop_copper.sh%s%.600s -H %s", mount ? " -v " : "",
+             mount ? mount : "", hosts ? hosts : "HOSTS");
+    free(hosts);
+    free(mount);
+}
+
+/* What the command there has said of itself, when it did not stop anything. Is the host silent? */
+static bool note_left(struct cu_job_stop *stop, const char *name, const char *text)
 {
     const char *owner = text ? strstr(text, CU_LOCAL_STOP_SPARED) : NULL;
 
@@ -79,6 +116,7 @@ static void note_left(struct cu_job_stop *stop, const char *name, const char *te
     if (!owner && stop->silent++ == 0)
         snprintf(stop->first, sizeof(stop->first), "%.100s: %.140s", name,
                  text ? text : "no answer");
+    return !owner;
 }
 
 static void stop_hosts(const struct cu_hosts *hosts, const char *mount_dir,
@@ -90,6 +128,7 @@ static void stop_hosts(const struct cu_hosts *hosts, const char *mount_dir,
     const char *command[12] = {paths->copper, "stop", "--here", "-v", mount_dir};
     struct cu_launcher_config config = {
         .parts = paths->parts, .mode = "run", .command = command, .hosts = hosts};
+    struct cu_hosts silent = {.names = calloc(hosts->count + 1, sizeof(*silent.names))};
     struct cu_launcher s;
     size_t n = 5;
 
@@ -102,6 +141,8 @@ static void stop_hosts(const struct cu_hosts *hosts, const char *mount_dir,
     if (cu_launcher_spawn(&s, &config, &stop->why) != 0) {
         stop->silent += hosts->count;
         snprintf(stop->first, sizeof(stop->first), "%.200s", stop->why.text);
+        name_silent(stop, hosts);
+        free(silent.names);
         return;
     }
     if (!cu_launcher_wait(&s, EACH_MS))
@@ -114,10 +155,13 @@ static void stop_hosts(const struct cu_hosts *hosts, const char *mount_dir,
 
             stop->stopped += here || late > 0;
             late -= !here && late > 0;
-        } else {
-            note_left(stop, hosts->names[i], host->text ? host->text : s.text);
+        } else if (note_left(stop, hosts->names[i], host->text ? host->text : s.text) &&
+                   silent.names) {
+            silent.names[silent.count++] = hosts->names[i];
         }
     }
+    name_silent(stop, &silent);
+    free(silent.names); /* the names themselves are others' */
     cu_launcher_free(&s);
 }
 
@@ -263,7 +307,7 @@ int cu_job_stop_local(const char *mount_dir, bool all, const struct cu_launch_pa
     cu_session_owner(mine);
     rc = cu_local_stop(mount_dir, &whose, err); /* it is dead, or does not answer */
     if (rc == -EACCES)
-        note_left(stop, mount_dir, err->text);
+        (void)note_left(stop, mount_dir, err->text);
     if (rc > 0)
         stop->stopped++;
     return rc < 0 && rc != -EACCES ? rc : 0;

@@ -15,10 +15,11 @@
 #include <stddef.h>
 
 struct cu_job_stop {
-    size_t stopped;  /* nodes that were running and are not any more */
-    size_t silent;   /* nodes about which nothing is known */
-    char first[256]; /* one of them, and why */
-    bool relay;      /* only the launcher leads to the daemons, whatever the job says */
+    size_t stopped;     /* nodes that were running and are not any more */
+    size_t silent;      /* nodes about which nothing is known */
+    char first[256];    /* one of them, and why */
+    char *silent_hosts; /* all of them, as text, owned; NULL: not known */
+    bool relay;         /* only the launcher leads to the daemons, whatever the job says */
     const struct cu_hosts *untouched; /* no command was started there, so none is to clean; in
                                          natural order; borrowed, NULL: none */
     size_t others;    /* nodes of jobs that another one has launched, and that go on */
@@ -31,6 +32,12 @@ struct cu_job_stop {
     const char *recipe; /* file that gets what the nodes have recorded; borrowed, NULL: none */
     struct cu_error why;
 };
+
+/* Writes the command that stops the silent nodes later: "stop_copper.sh -H node[2-4]", with -v
+ * unless the mount is the usual one. */
+#define CU_JOB_STOP_AGAIN_MAX 1200u
+void cu_job_stop_again(const struct cu_job_stop *stop, const char *mount_dir,
+                       char out[CU_JOB_STOP_AGAIN_MAX]);
 
 /* Frees what stop owns. */
 void cu_job_stop_free(struct cu_job_stop *stop);

@@ -325,6 +325,7 @@ static void stop_all(const struct cu_launch *l, const struct cu_launch_paths *pa
 
 static int give_up(struct cu_launch *l, const struct cu_launch_paths *paths, unsigned *again)
 {
+    char command[CU_JOB_STOP_AGAIN_MAX];
     struct cu_job_stop stop = {0};
     size_t example = 0;
 
@@ -343,12 +344,14 @@ static int give_up(struct cu_launch *l, const struct cu_launch_paths *paths, uns
     cu_launcher_kill(&l->launcher);
     stop_all(l, paths, &stop);
     cu_progress_end();
-    cu_job_stop_free(&stop);
-    if (stop.silent > 0)
-        cu_cli_say(stderr, "%zu node%s could not be cleaned: %s", stop.silent,
-                   stop.silent == 1 ? "" : "s", stop.first);
-    if (stop.silent > 0)
+    if (stop.silent > 0) {
+        cu_job_stop_again(&stop, l->job->mount_dir, command);
+        cu_cli_say(stderr, "%zu node%s could not be cleaned: %s; when %s back: %s", stop.silent,
+                   stop.silent == 1 ? "" : "s", stop.first, stop.silent == 1 ? "it is" : "they are",
+                   command);
         *again = 0;
+    }
+    cu_job_stop_free(&stop);
     return l->interrupted != 0 ? CU_EXIT_INTERRUPTED + l->interrupted : CU_EXIT_FAILED;
 }
 

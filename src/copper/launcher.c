@@ -332,6 +332,8 @@ static void take_bytes(struct cu_launcher *s, const char *bytes, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
         if (bytes[i] == '\n') {
+            while (s->line_len > 0 && s->line[s->line_len - 1] == '\r')
+                s->line_len--; /* ssh ends its own lines so */
             s->line[s->line_len] = '\0';
             take_line(s, s->line);
             s->line_len = 0;

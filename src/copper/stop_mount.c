@@ -55,7 +55,7 @@ static void print_advice(const struct cu_job_stop *stop, const json_t *advice)
 static int report_stop(struct cu_job_stop *stop, const char *mount_dir, bool given,
                        const json_t *advice)
 {
-    char *left_out = stop->left_out, text[CU_SUMMARY_MAX];
+    char *left_out = stop->left_out, text[CU_SUMMARY_MAX], command[CU_JOB_STOP_AGAIN_MAX];
 
     (void)cu_summary_time(stop->answer, text);
     if (stop->stopped > 0)
@@ -70,9 +70,11 @@ static int report_stop(struct cu_job_stop *stop, const char *mount_dir, bool giv
     if (stop->others > 0)
         (void)refuse_other(mount_dir, stop->others, stop->other, given);
     if (stop->silent > 0)
-        (void)cu_cli_fail(CU_EXIT_FAILED,
-                          "no answer from %zu node%s: %s; when it is back: stop_copper.sh -H HOST",
-                          stop->silent, plural(stop->silent), stop->first);
+        cu_job_stop_again(stop, mount_dir, command);
+    if (stop->silent > 0)
+        (void)cu_cli_fail(CU_EXIT_FAILED, "no answer from %zu node%s: %s; when %s back: %s",
+                          stop->silent, plural(stop->silent), stop->first,
+                          stop->silent == 1 ? "it is" : "they are", command);
     return stop->others + stop->silent > 0 ? CU_EXIT_FAILED : CU_EXIT_OK;
 }
 

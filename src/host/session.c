@@ -17,20 +17,50 @@
 
 #define WORD "session"
 
-/* The variable with the job's number, by scheduler. */
+#define VARIABLES_MAX 3
+#define ID_MAX        128u /* bytes of a job's number with its element */
+
+/* Where the job's number is, by scheduler: the first of these that is set, and is not for other
+ * programs. A number must be the same in all parts of a job and differ from all other jobs:
+ * - Slurm gives each component of a heterogeneous job a number of its own, besides the whole's;
+ *   each element of an array has one, too.
+ * - In a Flux batch job the instance has a number, and each of its tasks has another.
+ * - LSF and Grid Engine give all elements of an array one number, and an index: "0" and
+ *   "undefined" where there is no array. PBS has the index in the number ("123[4].server"), OAR
+ *   and Cobalt have a number for each. */
 static const struct scheduler {
-    const char *name, *variable;
+    const char *name, *variables[VARIABLES_MAX];
+    const char *index, *no_index;
+    const char *before, *behind; /* around the index, as the scheduler writes it */
+    const char *needs;           /* other programs use the variable, too */
 } schedulers[] = {
-    {"slurm", "SLURM_JOB_ID"},  {"pbs", "PBS_JOBID"},  {"flux", "FLUX_JOB_ID"},
-    {"lsf", "LSB_JOBID"},       {"oar", "OAR_JOB_ID"}, {"sge", "JOB_ID"},
-    {"cobalt", "COBALT_JOBID"},
+    {.name = "slurm",
+     .variables = {"SLURM_HET_JOB_ID", "SLURM_PACK_JOB_ID", "SLURM_JOB_ID"},
+     .needs = "SLURM_JOB_ID"},
+    {.name = "pbs", .variables = {"PBS_JOBID"}},
+    {.name = "flux", .variables = {"FLUX_ENCLOSING_ID", "FLUX_JOB_ID"}},
+    {.name = "lsf",
+     .variables = {"LSB_JOBID"},
+     .index = "LSB_JOBINDEX",
+     .no_index = "0",
+     .before = "[",
+     .behind = "]"},
+    {.name = "sge",
+     .variables = {"JOB_ID"},
+     .index = "SGE_TASK_ID",
+     .no_index = "undefined",
+     .before = ".",
+     .behind = "",
+     .needs = "SGE_ROOT"},
+    {.name = "oar", .variables = {"OAR_JOB_ID", "OAR_JOBID"}},
+    {.name = "cobalt", .variables = {"COBALT_JOBID"}},
 };
 #define SCHEDULER_COUNT (sizeof(schedulers) / sizeof(schedulers[0]))
 
 /* One that can stand in a line, between blanks. */
 static bool is_word(const char *text)
 {
-    if (!text || text[0] == '\0' || strlen(text) > 128)
+    if (!text || text[0] == '\0' || strlen(text) >= ID_MAX)
         return false;
     for (; *text != '\0'; text++)
         if (*text <= ' ' || *text >= 0x7f)
@@ -118,22 +148,52 @@ void cu_session_text(char out[CU_SESSION_MAX])
         snprintf(out, CU_SESSION_MAX, WORD " %s %ld %llu", here, leader, start);
 }
 
-/* The scheduler whose job this is, and the job's number; NULL: none. */
-static const struct scheduler *find_job(const char **id)
+/* Flux writes its numbers with a letter that is not in ASCII, and reads them with an "f", too. */
+static void take_id(const char *text, char out[ID_MAX])
 {
-    for (size_t i = 0; i < SCHEDULER_COUNT; i++) {
-        *id = getenv(schedulers[i].variable);
-        /* other programs use JOB_ID, too */
-        if (is_word(*id) && (strcmp(schedulers[i].name, "sge") != 0 || getenv("SGE_ROOT")))
-            return &schedulers[i];
+    static const char flux_letter[] = "\xc6\x92";
+    bool is_flux = strncmp(text, flux_letter, strlen(flux_letter)) == 0;
+
+    snprintf(out, ID_MAX, "%s%.*s", is_flux ? "f" : "", (int)ID_MAX - 2,
+             is_flux ? text + strlen(flux_letter) : text);
+}
+
+static bool find_id(const struct scheduler *scheduler, char id[ID_MAX])
+{
+    const char *index = scheduler->index ? getenv(scheduler->index) : NULL;
+    size_t len;
+
+    if (scheduler->needs && !getenv(scheduler->needs))
+        return false;
+    id[0] = '\0';
+    for (size_t i = 0; i < VARIABLES_MAX && scheduler->variables[i] && id[0] == '\0'; i++) {
+        const char *text = getenv(scheduler->variables[i]);
+
+        if (text && strlen(text) < ID_MAX)
+            take_id(text, id);
+        if (!is_word(id))
+            id[0] = '\0';
     }
+    len = strlen(id);
+    if (len > 0 && index && is_word(index) && strcmp(index, scheduler->no_index) != 0 &&
+        len + strlen(index) + 3 < ID_MAX)
+        snprintf(id + len, ID_MAX - len, "%s%s%s", scheduler->before, index, scheduler->behind);
+    return len > 0;
+}
+
+/* The scheduler whose job this is, and the job's number; NULL: none. */
+static const struct scheduler *find_job(char id[ID_MAX])
+{
+    for (size_t i = 0; i < SCHEDULER_COUNT; i++)
+        if (find_id(&schedulers[i], id))
+            return &schedulers[i];
     return NULL;
 }
 
 void cu_session_owner(char out[CU_SESSION_MAX])
 {
-    const char *id;
-    const struct scheduler *scheduler = find_job(&id);
+    char id[ID_MAX];
+    const struct scheduler *scheduler = find_job(id);
 
     if (scheduler)
         snprintf(out, CU_SESSION_MAX, "%s %s", scheduler->name, id);
@@ -143,12 +203,9 @@ void cu_session_owner(char out[CU_SESSION_MAX])
 
 void cu_session_job(char out[CU_SESSION_MAX])
 {
-    const char *whole = getenv("SLURM_HET_JOB_ID"), *id;
-    const struct scheduler *scheduler = find_job(&id);
+    char id[ID_MAX];
 
-    if (scheduler && strcmp(scheduler->name, "slurm") == 0 && is_word(whole))
-        id = whole; /* components have numbers of their own, too */
-    snprintf(out, CU_SESSION_MAX, "%s", scheduler ? id : "");
+    snprintf(out, CU_SESSION_MAX, "%s", find_job(id) ? id : "");
 }
 
 bool cu_session_is_job(const char *owner)

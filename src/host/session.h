@@ -12,8 +12,8 @@
 /* "pbs 123.server", "session BOOT NAMESPACE PID START": the scheduler's job of this process's
  * environment, else its session. */
 void cu_session_owner(char out[CU_SESSION_MAX]);
-/* The number of the scheduler's job alone ("123.server"), the same in all parts of the job; "" when
- * this process is in none. */
+/* The number of the scheduler's job alone ("123.server", "123[4]" of an array), the same in all
+ * parts of the job and another in each element of an array; "" when this process is in none. */
 void cu_session_job(char out[CU_SESSION_MAX]);
 /* Is it the text of a scheduler's job? */
 bool cu_session_is_job(const char *owner);

@@ -162,7 +162,7 @@ END
     gave_up_after "$limit" "not all of 4 nodes are ready"
     [[ $output == *"copper: node3: no answer from rsh"* ]]
     [[ $output != *"copper: node1:"* && $output != *"copper: node4:"* ]]
-    [[ $output == *"copper: 1 node could not be cleaned: node3: "* ]]
+    [[ $output == *"copper: 1 node could not be cleaned: node3: "*"; when it is back: stop_copper.sh -H node3" ]]
     nothing_left
 }
 
@@ -390,13 +390,23 @@ for name in names - {"rss_bytes", "cpu_user_ms", "cpu_system_ms"}:
     nothing_left
 }
 
-@test "stop names a node that is gone" {
-    run -0 launch -H "$nodes"
-    "$CLUSTER_BIN/cluster" kill "$CLUSTER_DIR" node4
-    run -1 stop
-    [[ $output == *"copper: stopped on 3 nodes"* ]]
-    [[ $output == *"no answer from 1 node: node4: "* ]]
-    "$CLUSTER_BIN/cluster" restart "$CLUSTER_DIR" node4
+@test "stop names the nodes that are gone, and the command that stops them later" {
+    local view="/tmp/root/it's a \$HOME!" node command
+    run -0 launch -H "$nodes" -v "$view"
+    for node in node2 node4; do
+        "$CLUSTER_BIN/cluster" kill "$CLUSTER_DIR" "$node"
+    done
+    run -1 stop -v "$view"
+    echo "$output"
+    [[ $output == *"copper: stopped on 2 nodes"* ]]
+    [[ $output == *"no answer from 2 nodes: node2: "*"; when they are back: stop_copper.sh -v "*" -H "* ]]
+    for node in node2 node4; do
+        "$CLUSTER_BIN/cluster" restart "$CLUSTER_DIR" "$node"
+    done
+    # As it is given to a shell: these nodes, and this mount.
+    command=${output##*they are back: }
+    run -0 on login env COPPER_RSH="$CLUSTER_BIN/rsh" PATH="$COPPER_BIN:$PATH" sh -c "$command"
+    [ "$output" = "copper: nothing runs at $view" ]
 }
 
 @test "the next launch cleans up after a job that was killed" {

@@ -105,6 +105,8 @@ taken() {
 case "$*" in
 "show hostnames n[1-2]") printf 'n1\nn2\n' ;;
 "show hostnames n3") echo n3 ;;
+"show job -o 1") echo "JobId=1 JobName=x ReqNodeList=(null) ExcNodeList=(null) NodeList=n[1-2] BatchHost=n1 NumNodes=2" ;;
+"show job -o "*) echo "slurm_load_jobs error: Invalid job id specified" >&2; exit 1 ;;
 "show node -o") for i in 1 2 3 4; do echo "NodeName=n$i Arch=x86_64 NodeAddr=10.0.0.$i NodeHostName=n$i Version=22.05"; done ;;
 *) exit 1 ;;
 esac
@@ -118,15 +120,24 @@ END
     refused SLURM_JOB_NODELIST_HET_GROUP_1 SLURM_JOB_ID=1 SLURM_HET_SIZE=2 SLURM_JOB_NODELIST='n[1-2]' \
         SLURM_JOB_NODELIST_HET_GROUP_0='n[1-2]'
     [ "$(hosts UNKNOWN=2 SLURM_JOB_ID=1 SLURM_JOB_NODELIST='n[1-2]' | sort | xargs)" = "10.0.0.1 10.0.0.2" ]
+    # A shell that has only the job's number.
+    [ "$(hosts SLURM_JOB_ID=1 | xargs)" = "n1 n2" ]
+    refused SLURM_JOB_NODELIST SLURM_JOB_ID=2
+    # The last one's name leads nowhere.
+    stub getent <<'END'
+shift
+for name; do [ "$name" != n2 ] || exit 2; done
+END
+    [ "$(hosts SLURM_JOB_ID=1 SLURM_JOB_NODELIST='n[1-2]' | sort | xargs)" = "10.0.0.1 10.0.0.2" ]
     # The launcher calls them by their names, and tells of them by their addresses.
     stub srun <<'END'
 while [ "$1" != -w ]; do shift; done
 echo "placed: $(xargs <"$2")" >&2
-echo "1: @copper n2 7 no room" >&2
+printf '%s\n' "1: @copper n2 7 no \\room\\n" "0: @copper n1 0 " >&2
 END
     run -0 --separate-stderr env PATH="$stubs:$PATH" UNKNOWN=2 SLURM_JOB_ID=1 SLURM_JOB_NODELIST='n[1-2]' COPPER_INPUT=/dev/null \
         COPPER_OUTPUT=no "$top/launch/srun.sh" run /bin/true < <(printf '10.0.0.1\n10.0.0.2\n')
-    [[ $output == "10.0.0.2 7 no room"* ]]
+    [[ $output == *'10.0.0.2 7 no \room\n'* && $output == *"10.0.0.1 0 "* ]]
 }
 
 @test "a scheduler that does not tell its hosts is an error, not a job of one node" {
@@ -440,6 +451,17 @@ without_scontrol() {
             "$COPPER_BIN/launch_copper.sh" </dev/null
         echo "$output"
         [[ $output == *"${words##*|}"* && $output != *ready\ at* ]]
+    done
+}
+
+@test "what a command says comes as it is: backslashes, blanks at the end, several lines" {
+    local on_node shell
+    # shellcheck source=launch/common.sh
+    . "$top/launch/common.sh"
+    for shell in sh bash; do
+        run -0 "$shell" -c "$on_node" run - - /bin/sh -c 'printf "%s\n" "@copper - - \c \n" "C:\new\table\\ "; exit 3'
+        [ "${lines[0]}" = "@copper - - \c \n" ]
+        [ "${lines[-1]}" = "@copper $(uname -n) 3 C:\new\table\\ " ]
     done
 }
 

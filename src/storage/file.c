@@ -15,6 +15,7 @@
 #include "proto/holes.h"
 #include "proto/msg.h"
 #include "proto/piece.h"
+#include "storage/openfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +29,7 @@
 #define AHEAD_MAX_NS    (10 * NS_PER_S)     /* of storage's clock, which is believed */
 #define MEASURE_BYTES   65536u
 #define AT_ONCE_BYTES   65536u /* 15 us of the loop's time */
+#define HELD_TRIES      3      /* others may hold it, too */
 #define HOLE_SAMPLE     4096u
 #define HOLES_LOOKED_AT 4u                   /* of a file, at both ends */
 #define SIZELESS_LIMIT  (UINT64_C(16) << 20) /* bounds what a lookup reads */
@@ -133,31 +135,10 @@ static int check_settled(const struct cu_storage_env *env, int fd, const struct 
     return check_version(fd, version, false);
 }
 
-/* Counts once whether or not O_NOATIME had to be left out: the kernel refuses that before it asks
- * storage. */
-static int open_file(struct cu_storage_env *env, struct cu_storage_counts *counts,
-                     const char *on_disk)
-{
-    const int flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-    int fd = -1, extra;
-
-    counts->open++;
-    extra = __atomic_load_n(&env->no_atime_refused, __ATOMIC_RELAXED) ? 0 : O_NOATIME;
-    if (extra)
-        fd = open(on_disk, flags | extra);
-    if (fd < 0 && extra && errno == EPERM) {
-        __atomic_store_n(&env->no_atime_refused, 1, __ATOMIC_RELAXED);
-        extra = 0;
-    }
-    if (fd < 0 && !extra)
-        fd = open(on_disk, flags);
-    return fd < 0 ? -errno : fd;
-}
-
 static int open_version(struct cu_storage_env *env, struct cu_storage_counts *counts,
                         const char *on_disk, const struct cu_version *version)
 {
-    int fd = open_file(env, counts, on_disk), r;
+    int fd = cu_openfile(on_disk, &env->no_atime_refused, &counts->open), r;
 
     if (fd < 0)
         return fd;
@@ -169,19 +150,22 @@ static int open_version(struct cu_storage_env *env, struct cu_storage_counts *co
     return fd;
 }
 
-/* size bytes at offset. -ESTALE when the file ends before. */
+/* size bytes at offset. -ESTALE when the file ends before; or, to_end, does not end there. */
 static int read_all(struct cu_storage_counts *counts, int fd, unsigned char *to, size_t size,
-                    uint64_t offset)
+                    uint64_t offset, bool to_end)
 {
     size_t at = 0;
+    char more;
 
     while (at < size) {
-        ssize_t n = pread(fd, to + at, size - at, (off_t)(offset + at));
+        const struct iovec iov[] = {{.iov_base = to + at, .iov_len = size - at},
+                                    {.iov_base = &more, .iov_len = 1}};
+        ssize_t n = preadv(fd, iov, to_end ? 2 : 1, (off_t)(offset + at));
 
         counts->read++;
         if (n < 0)
             return -errno;
-        if (n == 0)
+        if (n == 0 || (size_t)n > size - at)
             return -ESTALE;
         counts->bytes += (uint64_t)n;
         at += (size_t)n;
@@ -189,18 +173,21 @@ static int read_all(struct cu_storage_counts *counts, int fd, unsigned char *to,
     return 0;
 }
 
-/* New buffer with that part of the file, which had the version before and after. */
-static int read_part(struct cu_storage_counts *counts, int fd, const struct cu_version *version,
+/* New buffer with that part of the file, which had the version before and after. Where sizes may be
+ * wrong, the end of the file is looked at. */
+static int read_part(struct cu_storage_job *job, int fd, const struct cu_version *version,
                      uint64_t offset, size_t size, struct cu_buf **out)
 {
+    bool at_end = offset + size == version->size;
     struct cu_buf *buf = cu_buf_new(size);
     int r;
 
     if (!buf)
         return -ENOMEM;
-    r = read_all(counts, fd, buf->data, size, offset);
+    r = read_all(&job->counts, fd, buf->data, size, offset,
+                 at_end && (job->place.traits & CU_FS_SIZELESS));
     if (r == 0)
-        r = check_version(fd, version, offset + size == version->size);
+        r = check_version(fd, version, at_end);
     if (r) {
         cu_buf_unref(buf);
         return r;
@@ -263,7 +250,7 @@ int cu_storage_read_inline(struct cu_storage_env *env, struct cu_storage_job *jo
 
     if (fd < 0)
         return fd;
-    r = read_part(&job->counts, fd, &version, 0, (size_t)version.size, &job->value.content);
+    r = read_part(job, fd, &version, 0, (size_t)version.size, &job->value.content);
     if (r == 0)
         job->value.content_hash = cu_hash_bytes(job->value.content->data, job->value.content->size);
     close(fd);
@@ -274,6 +261,7 @@ struct open_context {
     struct cu_storage_env *env;
     struct cu_storage_counts *counts;
     const char *on_disk;
+    bool opened; /* result: by this call */
 };
 
 static int open_for_cache(void *context, const char *path, const struct cu_version *version)
@@ -281,6 +269,7 @@ static int open_for_cache(void *context, const char *path, const struct cu_versi
     struct open_context *c = context;
 
     (void)path; /* the key, which may be too long for open(2) */
+    c->opened = true;
     return open_version(c->env, c->counts, c->on_disk, version);
 }
 
@@ -291,15 +280,26 @@ static int stale_if_gone(int error)
                                                                                        : error;
 }
 
-/* The job's file, open in the job's version. */
-static int acquire(struct cu_storage_env *env, struct cu_storage_job *job, const char *on_disk,
-                   struct cu_fdcache_file **file)
+/* Uses the job's file, open in the job's version. A descriptor that was held may fail although the
+ * file is well: its mount is gone and storage was mounted anew, or a server has dropped this client
+ * and taken it back. So only what fails with one that was opened for this has failed. */
+static int with_file(struct cu_storage_env *env, struct cu_storage_job *job, const char *on_disk,
+                     int (*use)(struct cu_storage_env *env, struct cu_storage_job *job, int fd))
 {
     struct open_context context = {.env = env, .counts = &job->counts, .on_disk = on_disk};
+    bool local = job->place.traits & CU_FS_LOCAL;
+    struct cu_fdcache_file *file;
+    int r = -ESTALE;
 
-    return stale_if_gone(cu_fdcache_acquire(env->files, job->path, &job->version,
-                                            job->place.traits & CU_FS_LOCAL, open_for_cache,
-                                            &context, file));
+    for (int left = HELD_TRIES; left > 0 && r && !context.opened; left--) {
+        r = cu_fdcache_acquire(env->files, job->path, &job->version, local, open_for_cache,
+                               &context, &file);
+        if (r)
+            break;
+        r = use(env, job, cu_fdcache_fd(file));
+        cu_fdcache_release(env->files, file, r == 0);
+    }
+    return stale_if_gone(r);
 }
 
 /* Where the job's part of the file is. 0 or a negative errno. */
@@ -356,21 +356,24 @@ bool cu_storage_read_at_once(struct cu_storage_env *env, struct cu_storage_job *
     return job->value.bytes != NULL;
 }
 
+static int read_chunk(struct cu_storage_env *env, struct cu_storage_job *job, int fd)
+{
+    uint64_t offset;
+    size_t size;
+    int r = range_of(env, job, &offset, &size);
+
+    return r ? r : read_part(job, fd, &job->version, offset, size, &job->value.bytes);
+}
+
 int cu_storage_read_chunk(struct cu_storage_env *env, struct cu_storage_job *job,
                           const char *on_disk)
 {
-    struct cu_fdcache_file *file;
     uint64_t offset;
     size_t size;
     int r = range_of(env, job, &offset, &size);
 
     if (r == 0)
-        r = acquire(env, job, on_disk, &file);
-    if (r)
-        return r;
-    r = read_part(&job->counts, cu_fdcache_fd(file), &job->version, offset, size,
-                  &job->value.bytes);
-    cu_fdcache_release(env->files, file, r == 0);
+        r = with_file(env, job, on_disk, read_chunk);
     if (r)
         return r;
     job->value.version = job->version;
@@ -432,27 +435,35 @@ static int list_holes(int fd, uint64_t size, struct cu_buf **list)
     return r == -E2BIG ? 0 : r; /* the rest is data */
 }
 
+static int find_holes(struct cu_storage_env *env, struct cu_storage_job *job, int fd)
+{
+    struct stat st;
+    int r = 0;
+
+    (void)env;
+    if (fstat(fd, &st))
+        return -errno;
+    if (st.st_size > 0) /* else: a size that storage does not know */
+        r = list_holes(fd, job->version.size, &job->value.bytes);
+    if (r == 0)
+        r = check_version(fd, &job->version, false);
+    if (r) {
+        cu_buf_unref(job->value.bytes);
+        job->value.bytes = NULL;
+    }
+    return r;
+}
+
 int cu_storage_find_holes(struct cu_storage_env *env, struct cu_storage_job *job,
                           const char *on_disk)
 {
     struct cu_value *value = &job->value;
-    struct cu_fdcache_file *file;
-    struct stat st;
     int r;
 
     if (job->version.size > INT64_MAX)
         return -EOVERFLOW;
-    r = acquire(env, job, on_disk, &file);
-    if (r)
-        return r;
     job->counts.holes++;
-    if (fstat(cu_fdcache_fd(file), &st))
-        r = -errno;
-    else if (st.st_size > 0) /* else: a size that storage does not know */
-        r = list_holes(cu_fdcache_fd(file), job->version.size, &value->bytes);
-    if (r == 0)
-        r = check_version(cu_fdcache_fd(file), &job->version, false);
-    cu_fdcache_release(env->files, file, r == 0);
+    r = with_file(env, job, on_disk, find_holes);
     if (r)
         return r;
     value->version = job->version;

@@ -356,7 +356,7 @@ static int run_dir(struct cu_storage_env *env, struct cu_storage_job *job, const
         }
         job->counts.stat++;
     }
-    fd = open(on_disk, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    fd = open(on_disk, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return errno == ELOOP ? -ENOTDIR : -errno;
     r = list_open(fd, env, job);

@@ -7,8 +7,8 @@
  * that is being read has moved, front/same.c decides whether it has changed): a file is opened once
  * per node (a small cache of descriptors), its version is checked then and after each chunk; ESTALE
  * when the file is not (any longer) of that version or has gone; a short read inside the file's
- * size is ESTALE, too, never zeros. Never follows a symbolic link in the last component; opens with
- * O_NONBLOCK, so that a fifo cannot hang it.
+ * size is ESTALE, too, never zeros. Never follows a symbolic link in the last component; opens so
+ * that a fifo cannot hang it (openfile.h).
  *
  * File systems stamp changes with a clock that moves in ticks of up to 10 ms. A file that was
  * changed less than 20 ms ago is therefore opened only after that time: any later change then shows

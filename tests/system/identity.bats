@@ -18,7 +18,8 @@ setup_file() {
     echo "a document" >"$WORK/docs/small"
     : >"$WORK/docs/empty"
     truncate -s 20M "$WORK/docs/over"
-    "$PFS_BIN/pfsemu" --owner $$ --quirk size0 "$WORK/docs" "$WORK/drive" 3>&-
+    echo "longer than it says" >"$WORK/docs/cut"
+    "$PFS_BIN/pfsemu" --owner $$ --control "$WORK/drive.control" --quirk size0 "$WORK/docs" "$WORK/drive" 3>&-
     # One whose numbers are trusted, by its type.
     mkdir "$WORK/home" "$WORK/trusted" "$WORK/over" "$WORK/over/lower" "$WORK/over/none" "$WORK/over/seen"
     "$PFS_BIN/pfsemu" --owner $$ --control "$WORK/trusted.control" "$WORK/home" "$WORK/trusted" 3>&-
@@ -344,6 +345,18 @@ assert os.lseek(fd, 0, os.SEEK_HOLE) == os.fstat(fd).st_size' "$drive/$file"
     [ "$(on node4 stat -c %s "$drive/empty")" = 0 ]
     run on node4 cat "$drive/over"
     [[ $status != 0 && $output == *"too large"* ]]
+}
+
+@test "files that have more content than they say: an errno, and never less of it" {
+    local drive=$MOUNT$WORK/drive
+    "$PFS_BIN/pfsctl" "$WORK/drive.control" quirk size0=0
+    "$PFS_BIN/pfsctl" "$WORK/drive.control" quirk short_sizes=5
+    run ! on node4 cat "$drive/cut"
+    [[ $output == *"Stale file handle"* ]]
+    "$PFS_BIN/pfsctl" "$WORK/drive.control" quirk short_sizes=0
+    "$PFS_BIN/pfsctl" "$WORK/drive.control" quirk size0
+    copper node1 refresh "$WORK/drive"
+    on node4 cat "$drive/cut" | cmp - "$WORK/docs/cut"
 }
 
 @test "the root dies: files that nodes know stay readable, and maps" {

@@ -69,6 +69,7 @@ enum cu_pfs_quirk {
     CU_PFS_QUIRK_NO_DTYPE,      /* listings say DT_UNKNOWN */
     CU_PFS_QUIRK_NOCASE,        /* names are found whatever their case */
     CU_PFS_QUIRK_NORMAL,        /* U+00E9 in a name finds what is listed with "e" and U+0301 */
+    CU_PFS_QUIRK_SHORT_SIZES,   /* files say so many bytes fewer than they have */
     CU_PFS_QUIRK_SIZE0,         /* files say size 0 and have content */
     CU_PFS_QUIRK_STILL_DIRS,    /* the stamps of directories never move */
     CU_PFS_QUIRKS

@@ -101,6 +101,8 @@ void cu_pfs_quirk_attr(fuse_req_t req, struct stat *st)
         st->st_blksize = (blksize_t)blksize;
     if (S_ISREG(st->st_mode) && cu_pfs_quirk(CU_PFS_QUIRK_SIZE0) > 0)
         st->st_size = st->st_blocks = 0;
+    if (S_ISREG(st->st_mode) && st->st_size > (off_t)cu_pfs_quirk(CU_PFS_QUIRK_SHORT_SIZES))
+        st->st_size -= (off_t)cu_pfs_quirk(CU_PFS_QUIRK_SHORT_SIZES);
     if (S_ISLNK(st->st_mode) && cu_pfs_quirk(CU_PFS_QUIRK_EMPTY_LINKS) > 0)
         st->st_size = 0;
     if (S_ISDIR(st->st_mode) && cu_pfs_quirk(CU_PFS_QUIRK_STILL_DIRS) > 0) {

@@ -38,14 +38,23 @@ static _Atomic uint64_t bandwidth_bytes;
 static _Atomic uint64_t charge_lookups;
 
 static const char *const quirk_names[CU_PFS_QUIRKS] = {
-    [CU_PFS_QUIRK_AHEAD] = "ahead",           [CU_PFS_QUIRK_BLKSIZE] = "blksize",
-    [CU_PFS_QUIRK_COARSE] = "coarse",         [CU_PFS_QUIRK_CUT_ON] = "cut_on",
-    [CU_PFS_QUIRK_NORMAL] = "normal",         [CU_PFS_QUIRK_EMPTY_LINKS] = "empty_links",
-    [CU_PFS_QUIRK_HIDDEN] = "hidden",         [CU_PFS_QUIRK_INO_DRIFT] = "ino_drift",
-    [CU_PFS_QUIRK_INO_EPOCH] = "ino_epoch",   [CU_PFS_QUIRK_INO_PER_MOUNT] = "ino_per_mount",
-    [CU_PFS_QUIRK_LONG_NAMES] = "long_names", [CU_PFS_QUIRK_MANY_NAMES] = "many_names",
-    [CU_PFS_QUIRK_NO_DTYPE] = "no_dtype",     [CU_PFS_QUIRK_NOCASE] = "nocase",
-    [CU_PFS_QUIRK_SIZE0] = "size0",           [CU_PFS_QUIRK_STILL_DIRS] = "still_dirs",
+    [CU_PFS_QUIRK_AHEAD] = "ahead",
+    [CU_PFS_QUIRK_BLKSIZE] = "blksize",
+    [CU_PFS_QUIRK_COARSE] = "coarse",
+    [CU_PFS_QUIRK_CUT_ON] = "cut_on",
+    [CU_PFS_QUIRK_NORMAL] = "normal",
+    [CU_PFS_QUIRK_EMPTY_LINKS] = "empty_links",
+    [CU_PFS_QUIRK_HIDDEN] = "hidden",
+    [CU_PFS_QUIRK_INO_DRIFT] = "ino_drift",
+    [CU_PFS_QUIRK_INO_EPOCH] = "ino_epoch",
+    [CU_PFS_QUIRK_INO_PER_MOUNT] = "ino_per_mount",
+    [CU_PFS_QUIRK_LONG_NAMES] = "long_names",
+    [CU_PFS_QUIRK_MANY_NAMES] = "many_names",
+    [CU_PFS_QUIRK_NO_DTYPE] = "no_dtype",
+    [CU_PFS_QUIRK_NOCASE] = "nocase",
+    [CU_PFS_QUIRK_SIZE0] = "size0",
+    [CU_PFS_QUIRK_STILL_DIRS] = "still_dirs",
+    [CU_PFS_QUIRK_SHORT_SIZES] = "short_sizes",
 };
 
 static _Atomic uint64_t quirks[CU_PFS_QUIRKS];

@@ -76,10 +76,12 @@ static int open_host(struct cu_launch *l, size_t host)
 
 /* Whoever has been started listens. With -n only on that network, and when this host is not there,
  * and there is no other way, it will not reach them later either. */
-static void note_reach(struct cu_launch *l, bool reached)
+static void note_reach(struct cu_launch *l, size_t host, bool reached)
 {
     int64_t now = cu_clock_ms();
 
+    l->unreached_host = host;
+    snprintf(l->unreached_at, sizeof(l->unreached_at), "%.380s", reached ? "" : l->last.text);
     if (reached)
         l->unreached_ms = 0;
     else if (l->unreached_ms == 0)
@@ -103,7 +105,7 @@ static void ask_wait(struct cu_launch *l)
     ssize_t host = whom_to_ask(l, l->ask_at);
     int rc = open_host(l, (size_t)host);
 
-    note_reach(l, rc == 0);
+    note_reach(l, (size_t)host, rc == 0);
     l->asked_without = cu_launch_without(l);
     if (rc != 0 && l->job->allow_missing > 0) {
         l->ask_at = host > 0 || !l->ask_root ? (size_t)host + 1 : l->ask_at;

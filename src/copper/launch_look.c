@@ -96,14 +96,21 @@ static bool is_at_fault(const struct cu_launch_found *host)
     return host->looked && (!host->answers || (host->accusers > 0 && !host->serves));
 }
 
-/* accuser: one of those that do not reach it, or NULL. */
-static void say_fault(struct cu_launch_found *host, const char *accuser, const char *at)
+/* Host i is at fault. accuser: one of those that do not reach it, or NULL. A daemon that has
+ * answered through the launcher can be one that this host does not reach. */
+static void say_fault(struct cu_launch *l, size_t i, const char *accuser, const char *at)
 {
+    struct cu_launch_found *host = &l->found[i];
+    bool here = !host->answers;
     char from[200] = "this host";
 
-    if (host->answers && host->accusers == 1)
+    if (host->answers && l->unreached_host == i && l->unreached_at[0] != '\0') {
+        here = true;
+        at = l->unreached_at;
+    }
+    if (!here && host->accusers == 1)
         snprintf(from, sizeof(from), "%.150s", accuser);
-    else if (host->answers)
+    else if (!here)
         snprintf(from, sizeof(from), "%u nodes", host->accusers);
     else if (host->accusers > 0)
         snprintf(from, sizeof(from), "this host and %u node%s", host->accusers,
@@ -136,9 +143,9 @@ static void judge(struct cu_launch *l)
         if (found->answers && found->parent >= 0)
             parent = &l->found[found->parent];
         if (!found->answers)
-            say_fault(found, NULL, found->at);
+            say_fault(l, i, NULL, found->at);
         else if (parent && is_at_fault(parent) && parent->answers)
-            say_fault(parent, l->job->hosts.names[i], found->at);
+            say_fault(l, (size_t)found->parent, l->job->hosts.names[i], found->at);
         else if (parent && !is_at_fault(parent))
             snprintf(found->text, sizeof(found->text), "it does not reach its parent %s",
                      found->at);

@@ -47,8 +47,10 @@ struct cu_launch {
     struct cu_launch_found *found; /* by host; owned, NULL: nobody has looked */
     bool *left_out; /* by host: the launch went on without it; owned, NULL: without none */
     size_t left_out_count;
-    json_t *not_ready;    /* the result of a `wait` that ended without success */
-    int64_t unreached_ms; /* since when no host can be reached that should listen; 0: one can */
+    json_t *not_ready;      /* the result of a `wait` that ended without success */
+    size_t unreached_host;  /* asked last over the network */
+    char unreached_at[384]; /* where that one was not reached, and why; "": it was */
+    int64_t unreached_ms;   /* since when no host can be reached that should listen; 0: one can */
     int64_t start_ms, limit_ms, try_ms, fail_ms, progress_ms;
     int retry_ms;
     int signal_fd;

@@ -85,7 +85,8 @@ struct cu_commands_config {
     const struct cu_job *job;     /* borrowed */
     struct cu_core_config limits; /* as the core was created with */
     uint64_t started_ns;
-    uint32_t restarts;                /* daemons that died here before this one */
+    const char *memory_note; /* borrowed, for people: why the cache is less than -m; "", NULL: no */
+    uint32_t restarts;       /* daemons that died here before this one */
     const struct cu_latency *latency; /* borrowed, of this node */
     struct cu_aside *aside; /* borrowed: figures of many nodes are worked on there; NULL: here */
     struct cu_commands_hooks hooks;

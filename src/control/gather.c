@@ -309,7 +309,7 @@ static void add_totals(struct cu_commands *commands, struct cu_task *task, json_
 
         json_object_set_new(result, "up_ms", json_integer((json_int_t)(up_ns / 1000000)));
         json_object_set_new(result, "learns", json_boolean(commands->config.job->recipe));
-        cu_results_add_network(commands, result);
+        cu_results_add_notes(commands, result);
     }
 }
 

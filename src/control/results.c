@@ -84,11 +84,14 @@ static json_t *tree_answer(struct cu_commands *commands, uint32_t tree)
     return object;
 }
 
-void cu_results_add_network(struct cu_commands *commands, json_t *object)
+void cu_results_add_notes(struct cu_commands *commands, json_t *object)
 {
     const struct cu_commands_hooks *hooks = &commands->config.hooks;
+    const char *memory = commands->config.memory_note;
     char text[512], note[512];
 
+    if (memory && memory[0] != '\0')
+        json_object_set_new(object, "memory_note", json_string(memory));
     if (!hooks->network)
         return;
     hooks->network(hooks->context, text, sizeof(text), note, sizeof(note));
@@ -121,7 +124,7 @@ json_t *cu_results_status(struct cu_commands *commands, uint64_t now_ns)
     add_int(object, "group", getgid());
     json_object_set_new(object, "mount", json_string(config->job->mount_dir));
     add_int(object, "port", config->job->port);
-    cu_results_add_network(commands, object);
+    cu_results_add_notes(commands, object);
     add_int(object, "nodes", limits->node_count);
     add_int(object, "ready", ready);
     json_object_set_new(object, "root", json_boolean(root));

@@ -6,8 +6,9 @@
 #include "control/task.h"
 
 json_t *cu_results_status(struct cu_commands *commands, uint64_t now_ns);
-/* Adds the network that data takes and what is wrong with it, as members of a result. */
-void cu_results_add_network(struct cu_commands *commands, json_t *object);
+/* Adds the network that data takes, what is wrong with it, and why the cache is less than -m, as
+ * members of a result. */
+void cu_results_add_notes(struct cu_commands *commands, json_t *object);
 /* Adds counters (borrowed; a peer's, so anything may stand in it) to sum, each as its kind wants.
  */
 void cu_results_add_counters(json_t *sum, const json_t *counters);

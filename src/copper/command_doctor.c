@@ -7,6 +7,7 @@
 #include "copper/doctor_fuse.h"
 #include "copper/progress.h"
 #include "copper/reach.h"
+#include "host/memory.h"
 #include "host/nspace.h"
 #include "host/rundir.h"
 #include "host/trust.h"
@@ -172,6 +173,28 @@ static void check_network(const json_t *daemon, struct cu_finding *f)
              note ? note : "");
 }
 
+/* Does the cache fit into the memory that this node or its control group gives? */
+static void check_memory(const json_t *daemon, struct cu_finding *f)
+{
+    const char *note = json_string_value(json_object_get(daemon, "memory_note"));
+    bool of_group;
+    uint64_t limit = cu_memory_limit(NULL, &of_group);
+    char cache[CU_TEXT_SIZE_MAX], limit_text[CU_TEXT_SIZE_MAX];
+
+    cu_text_size(cu_cli_number(daemon, "cache_bytes"), cache);
+    cu_text_size(limit, limit_text);
+    f->good = !note;
+    if (note)
+        snprintf(f->text, sizeof(f->text), "memory: %.480s", note);
+    else if (daemon)
+        snprintf(f->text, sizeof(f->text), "memory: a cache of %s", cache);
+    else
+        snprintf(f->text, sizeof(f->text),
+                 "memory: %s, as %s allows; a cache has %s unless -m says more or less", limit_text,
+                 of_group ? "this control group" : "this node",
+                 cu_text_size(cu_memory_default_cache(NULL), cache));
+}
+
 /* Are there parents that this node does not reach? */
 static void check_parents(const json_t *daemon, struct cu_finding *f)
 {
@@ -283,7 +306,7 @@ static int print_json(const struct cu_finding *findings, size_t count, json_t *d
 static int run(const struct cu_command *command, int argc, char **argv)
 {
     struct cu_cli_options options;
-    struct cu_finding findings[CU_DOCTOR_FUSE + 10], *rest = findings + CU_DOCTOR_FUSE;
+    struct cu_finding findings[CU_DOCTOR_FUSE + 11], *rest = findings + CU_DOCTOR_FUSE;
     const size_t count = sizeof(findings) / sizeof(findings[0]);
     int status = cu_cli_parse(command, argc, argv, &options);
     bool good = true;
@@ -303,6 +326,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
     check_log(daemon, &rest[6]);
     check_network(daemon, &rest[7]);
     check_parents(daemon, &rest[8]);
+    check_memory(daemon, &rest[10]);
     make_printable(findings, count);
     cu_progress_end();
     if (options.json) {

@@ -92,6 +92,8 @@ static void print_status(const json_t *status)
            cu_cli_size(cu_cli_number(status, "cache_bytes"), budget),
            cu_cli_number(status, "cached_objects"),
            cu_cli_size(cu_cli_number(status, "chunk_bytes"), chunk));
+    if (json_object_get(status, "memory_note"))
+        printf("            %s\n", cu_cli_text(status, "memory_note"));
     print_memory(status);
 }
 

@@ -200,14 +200,18 @@ static void print_list(const char *what, const struct cu_launch *l,
     free(list);
 }
 
-/* Data that takes a slow network is told by the node at which all of it begins. */
-static void print_network(const struct cu_launch *l)
+/* Data that takes a slow network, and a cache that is less than was asked for, are told by the node
+ * at which all of it begins. */
+static void print_notes(const struct cu_launch *l)
 {
+    const char *memory = json_string_value(json_object_get(l->answer, "memory_note"));
     const char *note = json_string_value(json_object_get(l->answer, "network_note"));
 
     if (note)
         cu_cli_say(stderr, "%s: network: %s; %s", cu_cli_text(l->answer, "host"),
                    cu_cli_text(l->answer, "network"), note);
+    if (memory)
+        cu_cli_say(stderr, "%s: memory: %s", cu_cli_text(l->answer, "host"), memory);
 }
 
 static bool reason_left_out(const struct cu_launch *l, size_t i, char *out, size_t size)
@@ -224,7 +228,7 @@ void cu_launch_print_success(const struct cu_launch *l)
     double seconds = (double)(cu_clock_ms() - l->start_ms) / 1000;
     size_t count = l->job->hosts.count;
 
-    print_network(l);
+    print_notes(l);
     if (l->left_out_count == 0) {
         cu_cli_say(stdout, "%zu node%s ready at %s in %.2f s", count, count == 1 ? "" : "s",
                    l->job->mount_dir, seconds);

@@ -155,6 +155,7 @@ static int start_logic(struct cu_daemon *daemon, const struct cu_core_config *li
         .job = daemon->config.job,
         .limits = *limits,
         .started_ns = uv_hrtime(),
+        .memory_note = daemon->config.memory_note,
         .restarts = cu_recovery_restarts(daemon->config.recovery),
         .aside = daemon->aside,
         .latency = &daemon->latency,

@@ -28,6 +28,7 @@ struct cu_daemon_config {
     const char *run_dir;               /* borrowed: where it and the key are; not served */
     int listener_fd;                   /* borrowed: of cu_transport_tcp_listen */
     uint64_t cache_bytes;
+    const char *memory_note;      /* borrowed: why that is less than -m; "" or NULL: it is not */
     struct cu_mountdir *mountdir; /* borrowed; removed when the mount has gone */
     const char *real_mount;       /* borrowed: the mount directory by its real name */
     int device_fd;                /* taken: of cu_front_mount */

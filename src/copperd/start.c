@@ -11,16 +11,14 @@
 #include "copperd/job_input.h"
 #include "copperd/learn.h"
 #include "copperd/logdir.h"
+#include "copperd/needs.h"
 #include "copperd/options.h"
 #include "copperd/roster.h"
 #include "copperd/supervisor.h"
 #include "front/front.h"
-#include "host/cores.h"
 #include "host/group.h"
-#include "host/limits.h"
 #include "host/lock.h"
 #include "host/log.h"
-#include "host/memory.h"
 #include "host/mountdir.h"
 #include "host/mounts.h"
 #include "host/process.h"
@@ -38,12 +36,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What a daemon needs (host/limits.h). */
-#define FILES_MIN   64u
-#define THREADS     (CU_PROCESS_WORKERS + 4u) /* and loop, log, kernel, supervisor */
-#define STACK_BYTES ((uint64_t)8 << 20)
-#define OTHER_BYTES ((uint64_t)256 << 20) /* programs, heaps, buffers */
-
 /* The resources of a start. */
 struct start {
     struct cu_options options;
@@ -55,10 +47,8 @@ struct start {
     int spaces_store[2];
     struct cu_lock lock;
     struct cu_mountdir mountdir;
-    struct cu_cores cores;
-    bool bound;
+    struct cu_needs needs;
     struct cu_detach detach;
-    uint64_t cache_bytes;
     struct cu_network network;
     char real_mount[PATH_MAX];
     int device_fd;   /* -1: not mounted */
@@ -96,31 +86,6 @@ static int find_rank(struct start *start, struct cu_error *err)
         return (int)rank;
     start->rank = (uint32_t)rank;
     snprintf(start->host, sizeof(start->host), "%s", start->job.hosts.names[rank]);
-    return 0;
-}
-
-static int bind_cores(struct start *start, struct cu_error *err)
-{
-    const struct cu_cores wish = {
-        .given = start->job.cores_given,
-        .cores = start->job.cores,
-        .count = start->job.core_count,
-    };
-    int rc = cu_cores_choose(&wish, NULL, &start->cores, err);
-
-    if (rc < 0)
-        return rc;
-    start->bound = rc == 1;
-    if (rc == 0)
-        return 0;
-    rc = cu_cores_bind(&start->cores);
-    if (rc < 0 && wish.given)
-        return cu_error_set(err, rc, "-b: this process may not run on these cores: %s",
-                            strerror(-rc));
-    if (rc < 0) {
-        start->bound = false;
-        cu_error_set(err, 0, "no core binding: cores 48-51 are not given to this job step");
-    }
     return 0;
 }
 
@@ -188,7 +153,7 @@ static void release_mount(struct start *start)
         rmdir(start->run_dir);
 }
 
-static void log_start(const struct start *start, const char *job_id, const struct cu_error *note)
+static void log_start(const struct start *start, const char *job_id)
 {
     char cores[256];
 
@@ -196,12 +161,14 @@ static void log_start(const struct start *start, const char *job_id, const struc
     if (start->group_note.text[0] != '\0')
         cu_log_warn("%s: the view is seen by processes of group %lu only", start->group_note.text,
                     (unsigned long)getgid());
-    if (start->bound) {
-        cu_cores_text(&start->cores, cores, sizeof(cores));
+    if (start->needs.bound) {
+        cu_cores_text(&start->needs.cores, cores, sizeof(cores));
         cu_log_info("bound to cores %s", cores);
     } else {
-        cu_log_info("%s", note->text);
+        cu_log_info("%s", start->needs.cores_note.text);
     }
+    if (start->needs.memory_note.text[0] != '\0')
+        cu_log_warn("%s", start->needs.memory_note.text);
 }
 
 /* --- the daemon ------------------------------------------------------------------------------- */
@@ -228,7 +195,7 @@ static void wipe(void *context)
 
 static uint64_t spin_ns(const struct start *start)
 {
-    bool own = (start->bound && cu_cores_are_own(&start->cores, NULL)) ||
+    bool own = (start->needs.bound && cu_cores_are_own(&start->needs.cores, NULL)) ||
                getenv("COPPER_SPIN_ANYWHERE"); /* for measurements */
 
     return own ? start->job.spin_us * UINT64_C(1000) : 0;
@@ -246,7 +213,8 @@ static void serve(void *context, bool again)
         .spaces_path = start->spaces_path,
         .spaces_store = {start->spaces_store[0], start->spaces_store[1]},
         .run_dir = start->run_dir,
-        .cache_bytes = start->cache_bytes,
+        .cache_bytes = start->needs.cache_bytes,
+        .memory_note = start->needs.memory_note.text,
         .mountdir = &start->mountdir,
         .real_mount = start->real_mount,
         .device_fd = start->device_fd,
@@ -377,43 +345,16 @@ static int take_port(struct start *start, struct cu_error *err)
     return 0;
 }
 
-/* Sets the cache's size, too: within the address space, when it is not given. */
-static int check_limits(struct start *start, struct cu_error *err)
-{
-    const uint64_t base = CU_RECOVERY_BYTES + OTHER_BYTES + (uint64_t)THREADS * STACK_BYTES;
-    struct cu_limits_need need = {.files = FILES_MIN, .tasks = THREADS};
-    uint64_t room;
-    int rc;
-
-    start->cache_bytes = start->job.cache_bytes;
-    need.address_bytes =
-        base + (start->cache_bytes != 0 ? start->cache_bytes : CU_MEMORY_CACHE_MIN);
-    rc = cu_limits_check(&need, "this node", err);
-    if (rc < 0 || start->cache_bytes != 0)
-        return rc;
-    start->cache_bytes = cu_memory_default_cache(NULL);
-    room = cu_limits_address_bytes();
-    if (room != UINT64_MAX && start->cache_bytes > room - base)
-        start->cache_bytes = room - base;
-    return 0;
-}
-
 /* Everything from taking the lock to its release. 0: served; -EALREADY: this job has a daemon here.
  * */
 static int supervise(struct start *start, struct cu_error *err)
 {
     struct cu_supervisor_config config = {.serve = serve, .started = on_started, .context = start};
     char job_id[2 * CU_JOB_ID_BYTES + 1];
-    struct cu_error note = {""};
     int rc;
 
     sodium_bin2hex(job_id, sizeof(job_id), start->job.id, sizeof(start->job.id));
-    rc = bind_cores(start, &note);
-    if (rc < 0) {
-        *err = note;
-        goto out;
-    }
-    rc = check_limits(start, err);
+    rc = cu_needs_settle(&start->job, &start->needs, err);
     if (rc < 0)
         goto out;
     rc = claim_mount(start, job_id, err);
@@ -423,7 +364,7 @@ static int supervise(struct start *start, struct cu_error *err)
                         err);
     if (rc < 0)
         goto out;
-    log_start(start, job_id, &note);
+    log_start(start, job_id);
     randombytes_buf(start->instance, sizeof(start->instance));
     rc = take_port(start, err);
     if (rc < 0)

@@ -51,29 +51,68 @@ int cu_cores_choose(const struct cu_cores *wish, const char *root, struct cu_cor
     return rc;
 }
 
-int cu_cores_bind(const struct cu_cores *chosen)
+union mask {
+    cpu_set_t set;
+    unsigned char bytes[CU_CORES_MAX / 8];
+};
+
+/* "0-3,7", new text, or NULL. */
+static char *text_of(const union mask *mask)
 {
-    union {
-        cpu_set_t set;
-        unsigned char bytes[CU_CORES_MAX / 8];
-    } mask, before, bound;
+    struct cu_idset set = {0};
+    char *text = NULL;
+
+    if (cu_idset_init(&set, CU_CORES_MAX) == 0) {
+        for (unsigned i = 0; i < CU_CORES_MAX; i++)
+            if (CPU_ISSET_S(i, sizeof(*mask), &mask->set))
+                cu_idset_add(&set, i);
+        text = cu_idset_text(&set);
+    }
+    cu_idset_free(&set);
+    return text;
+}
+
+/* Whoever asks for all cores gets those that the cpuset has. */
+static int refuse(const struct cu_cores *chosen, const union mask *before, int rc,
+                  struct cu_error *reason)
+{
+    union mask mask;
+    char wished[256], *allowed = NULL;
+
+    memset(&mask, 0xff, sizeof(mask));
+    if (sched_setaffinity(0, sizeof(mask), &mask.set) == 0 &&
+        sched_getaffinity(0, sizeof(mask), &mask.set) > 0)
+        allowed = text_of(&mask);
+    (void)sched_setaffinity(0, sizeof(*before), &before->set);
+    cu_cores_text(chosen, wished, sizeof(wished));
+    (void)cu_error_set(reason, rc, "not all of cores %s are given to this process, but %.200s",
+                       wished, allowed ? allowed : "others");
+    free(allowed);
+    return rc;
+}
+
+int cu_cores_bind(const struct cu_cores *chosen, struct cu_error *reason)
+{
+    union mask mask, before, bound;
 
     memset(&mask, 0, sizeof(mask));
+    memset(&before, 0, sizeof(before));
+    memset(&bound, 0, sizeof(bound));
     for (size_t i = 0; i < chosen->count; i++) {
         if (chosen->cores[i] >= CU_CORES_MAX)
-            return -ERANGE;
+            return cu_error_set(reason, -ERANGE, "core %u is not known here", chosen->cores[i]);
         CPU_SET_S(chosen->cores[i], sizeof(mask), &mask.set);
     }
-    if (sched_getaffinity(0, sizeof(before), &before.set) < 0 ||
-        sched_setaffinity(0, sizeof(mask), &mask.set) < 0)
-        return -errno;
+    if (sched_getaffinity(0, sizeof(before), &before.set) < 0)
+        return cu_error_set(reason, -errno, "the cores of this process are not known: %s",
+                            strerror(errno));
     /* The kernel leaves out the cores that a cpuset does not have, without an error. */
-    if (sched_getaffinity(0, sizeof(bound), &bound.set) < 0)
-        return -errno;
+    if (sched_setaffinity(0, sizeof(mask), &mask.set) < 0 ||
+        sched_getaffinity(0, sizeof(bound), &bound.set) < 0)
+        return refuse(chosen, &before, -errno, reason);
     if (CPU_EQUAL_S(sizeof(mask), &mask.set, &bound.set))
         return 0;
-    (void)sched_setaffinity(0, sizeof(before), &before.set);
-    return -EINVAL;
+    return refuse(chosen, &before, -EINVAL, reason);
 }
 
 bool cu_cores_are_own(const struct cu_cores *bound, const char *root)

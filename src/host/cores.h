@@ -22,9 +22,10 @@ struct cu_cores {
 __attribute__((warn_unused_result)) int cu_cores_choose(const struct cu_cores *wish,
                                                         const char *root, struct cu_cores *chosen,
                                                         struct cu_error *reason);
-/* Binds the calling thread and all that it will start. 0 or -errno; -EINVAL, and no binding, where
- * it may not run on all of these cores. */
-__attribute__((warn_unused_result)) int cu_cores_bind(const struct cu_cores *chosen);
+/* Binds the calling thread and all that it will start. 0; -errno, and no binding, with reason where
+ * it may not run on all of these cores: it names those that its control group (cpuset) leaves. */
+__attribute__((warn_unused_result)) int cu_cores_bind(const struct cu_cores *chosen,
+                                                      struct cu_error *reason);
 /* May a thread that is bound to these wait for work by looking for it? There are at least two of
  * them, for it and for those that work for it, and the node has others. Whether others use them
  * all the same is not known from this. root as above. */

@@ -7,12 +7,17 @@
 
 #include "base/parse.h"
 #include "base/path.h"
+#include "base/text.h"
 #include "host/readfile.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
+
+/* What a daemon takes beside its cache: threads, buffers, names, the records for its successor. */
+#define REST_MIN ((uint64_t)64 << 20)
 
 static uint64_t mem_total(const char *root)
 {
@@ -86,31 +91,59 @@ static uint64_t cgroup_limit(const char *root)
 
         if (!group)
             continue;
-        if (group == controllers + 1)
+        if (group == controllers + 1) {
+            uint64_t high = group_limit(root, "/sys/fs/cgroup", group + 1, "memory.high");
+
             limit = group_limit(root, "/sys/fs/cgroup", group + 1, "memory.max");
-        else if (has_word(controllers + 1, (size_t)(group - controllers - 1), "memory"))
+            limit = high < limit ? high : limit;
+        } else if (has_word(controllers + 1, (size_t)(group - controllers - 1), "memory")) {
             limit = group_limit(root, "/sys/fs/cgroup/memory", group + 1, "memory.limit_in_bytes");
+        }
         if (limit < least)
             least = limit;
     }
     return least;
 }
 
-uint64_t cu_memory_limit(const char *root)
+uint64_t cu_memory_limit(const char *root, bool *of_group)
 {
-    uint64_t total = mem_total(root);
-    uint64_t limit = cgroup_limit(root);
+    uint64_t total = mem_total(root), limit = cgroup_limit(root);
+    bool grouped = limit != UINT64_MAX && (total == 0 || limit < total);
 
-    if (total == 0)
-        return limit == UINT64_MAX ? 0 : limit;
-    return limit < total ? limit : total;
+    if (of_group)
+        *of_group = grouped;
+    return grouped ? limit : total;
 }
 
 uint64_t cu_memory_default_cache(const char *root)
 {
-    uint64_t quarter = cu_memory_limit(root) / 4;
+    uint64_t quarter = cu_memory_limit(root, NULL) / 4;
 
     if (quarter > CU_MEMORY_CACHE_MAX)
         return CU_MEMORY_CACHE_MAX;
     return quarter < CU_MEMORY_CACHE_MIN ? CU_MEMORY_CACHE_MIN : quarter;
+}
+
+int cu_memory_cache(uint64_t wish, const char *root, uint64_t *bytes, struct cu_error *note)
+{
+    bool of_group;
+    uint64_t limit = cu_memory_limit(root, &of_group);
+    uint64_t rest = limit / 4 > REST_MIN ? limit / 4 : REST_MIN, most = limit - rest;
+    const char *whose = of_group ? "its control group" : "this node";
+    char limit_text[CU_TEXT_SIZE_MAX], wish_text[CU_TEXT_SIZE_MAX], most_text[CU_TEXT_SIZE_MAX];
+
+    *bytes = wish != 0 ? wish : cu_memory_default_cache(root);
+    if (limit == 0)
+        return 0;
+    cu_text_size(limit, limit_text);
+    if (limit < CU_MEMORY_CACHE_MIN + REST_MIN)
+        return cu_error_set(note, -ENOMEM, "%s allows %s of memory, and %s are needed", whose,
+                            limit_text, cu_text_size(CU_MEMORY_CACHE_MIN + REST_MIN, most_text));
+    if (*bytes <= most)
+        return 0;
+    *bytes = most;
+    (void)cu_error_set(note, 0, "the cache has %s, not the %s of -m: %s allows %s",
+                       cu_text_size(most, most_text), cu_text_size(wish, wish_text), whose,
+                       limit_text);
+    return 1;
 }

@@ -13,9 +13,26 @@ export COPPER_BIN
 export mount=/tmp/root/copper
 export nodes=node1,node2,node3,node4
 
-# launch [ARGUMENT...]: from the login node, over the test bed's rsh.
+# launch [ARGUMENT...]: from the login node, over the test bed's rsh. It ends when all nodes are ready, also on a machine
+# that is too busy for the default of -s.
 launch() {
-    on login env COPPER_RSH="${rsh:-$CLUSTER_BIN/rsh}" "$COPPER_BIN/launch_copper.sh" "$@"
+    on login env COPPER_RSH="${rsh:-$CLUSTER_BIN/rsh}" "$COPPER_BIN/launch_copper.sh" -s "$PATIENCE" "$@"
+}
+
+# launch_until CHECK SECONDS [ARGUMENT...]: runs a launch that takes all of its time (-s), as one node never becomes
+# ready. What it can say depends on how far the others came in it: until the command CHECK accepts $status and $output,
+# it is tried with more time. Sets $within to the time that it was given.
+launch_until() {
+    local check=$1 first=$2
+    shift 2
+    for within in "$first" $((first * 4)) $((first * 16)); do
+        run launch "$@" -s "$within"
+        echo "$output"
+        if $check; then return; fi
+        stop --all -H "$nodes" >/dev/null || true
+        nothing_left
+    done
+    return 1
 }
 
 stop() {

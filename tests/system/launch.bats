@@ -142,7 +142,7 @@ END
 
 @test "a starter that fails ends the launch at once, with its own words" {
     on node3 sh -c 'mkdir -p -m 700 /tmp/root; touch /tmp/root/copper'
-    run -1 launch -H "$nodes" -s 600
+    run -1 launch -H "$nodes"
     [[ $output == *"copper: node3: "*"/tmp/root/copper"* ]]
     on node3 rm -r /tmp/root
     nothing_left
@@ -155,23 +155,25 @@ END
 }
 
 @test "a host that does not answer: named at the time limit, the others stopped again" {
-    local limit
-    limit=$(limit 4)
+    named() {
+        [ "$status" = 1 ] && gave_up_after "$within" "not all of 4 nodes are ready" &&
+            [[ $output == *"copper: node3: no answer from rsh"* ]] &&
+            [[ $output != *"copper: node1:"* && $output != *"copper: node4:"* ]] &&
+            [[ $output == *"copper: 1 node could not be cleaned: node3: "*"; when it is back: stop_copper.sh -H node3" ]]
+    }
     rsh_that 'node3) exec sleep 600 ;;'
-    run -1 launch -H "$nodes" -s "$limit"
-    gave_up_after "$limit" "not all of 4 nodes are ready"
-    [[ $output == *"copper: node3: no answer from rsh"* ]]
-    [[ $output != *"copper: node1:"* && $output != *"copper: node4:"* ]]
-    [[ $output == *"copper: 1 node could not be cleaned: node3: "*"; when it is back: stop_copper.sh -H node3" ]]
+    launch_until named "$(limit 4)" -H "$nodes"
     nothing_left
 }
 
 @test "a node that cannot reach its parent: named as not joined" {
+    named() {
+        [ "$status" = 1 ] && [[ $output != *"copper: node2:"* ]] &&
+            [[ $output == *"copper: node4: its daemon cannot be reached from this host: node4 port "*": 10.77.0.4: Connection timed out"* ]]
+    }
     "$CLUSTER_BIN/cluster" cut "$CLUSTER_DIR" node4
-    run -1 launch -H "$nodes" -s "$(limit 4)"
+    launch_until named "$(limit 4)" -H "$nodes"
     "$CLUSTER_BIN/cluster" heal "$CLUSTER_DIR" node4
-    [[ $output == *"copper: node4: its daemon cannot be reached from this host: node4 port "*": 10.77.0.4: Connection timed out"* ]]
-    [[ $output != *"copper: node2:"* ]]
     nothing_left
 }
 

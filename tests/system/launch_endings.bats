@@ -51,7 +51,7 @@ give_port() {
 
 @test "--allow-missing: goes on without a node that is down, and says who is up" {
     "$CLUSTER_BIN/cluster" kill "$CLUSTER_DIR" node3
-    run -0 --separate-stderr launch -H "$nodes" --allow-missing 1 -s 12
+    run -0 --separate-stderr launch -H "$nodes" --allow-missing 1
     [[ ${lines[0]} == "copper: 3 of 4 nodes ready at $mount in "* ]]
     [ "${lines[1]}" = "copper: up: node[1-2,4]" ]
     [ "${lines[2]}" = "copper: missing: node3" ]
@@ -70,7 +70,7 @@ give_port() {
 
 @test "--allow-missing: the first node, which would be the root, is down; stopped from a node" {
     "$CLUSTER_BIN/cluster" kill "$CLUSTER_DIR" node1
-    run -0 launch -H "$nodes" --allow-missing 2 -s 12 -k 1
+    run -0 launch -H "$nodes" --allow-missing 2 -k 1
     [[ $output == *"copper: missing: node1"* ]]
     run -0 on node4 cat "$mount/etc/hostname"
     run -0 on node3 env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BIN/stop_copper.sh"
@@ -80,7 +80,7 @@ give_port() {
 
 @test "--allow-missing: a node whose port is taken" {
     take_port node2 21007
-    run -0 launch -H "$nodes" --allow-missing 1 -p 21007 -s 12
+    run -0 launch -H "$nodes" --allow-missing 1 -p 21007
     [[ $output == *"went on without node2: port 21007 is in use on this host"* ]]
     [[ $output == *"copper: up: node[1,3-4]"* ]]
     give_port
@@ -89,9 +89,11 @@ give_port() {
 
 @test "--allow-missing: a node that says nothing is left out at the time limit" {
     rsh_that "node2) [ \"\$2\" != $COPPER_BIN/copperd ] || exec sleep 600 ;;"
-    run -0 launch -H "$nodes" --allow-missing 1 -s "$(limit 6)"
-    [[ $output == *"copper: missing: node2"* ]]
-    [[ $output == *"went on without node2: no answer from rsh"* ]]
+    left_out() {
+        [ "$status" = 0 ] && [[ $output == *"copper: missing: node2"* ]] &&
+            [[ $output == *"went on without node2: no answer from rsh"* ]]
+    }
+    launch_until left_out "$(limit 6)" -H "$nodes" --allow-missing 1
     rsh=
     run -0 stop
 }
@@ -99,7 +101,7 @@ give_port() {
 @test "--allow-missing: more are missing than may be" {
     "$CLUSTER_BIN/cluster" kill "$CLUSTER_DIR" node2
     "$CLUSTER_BIN/cluster" kill "$CLUSTER_DIR" node3
-    run -1 launch -H "$nodes" --allow-missing 1 -s 12
+    run -1 launch -H "$nodes" --allow-missing 1
     [[ $output == *"copper: node2: no answer from rsh"* && $output == *"copper: node3: no answer from rsh"* ]]
     [[ $output != *"ready at"* ]]
     "$CLUSTER_BIN/cluster" restart "$CLUSTER_DIR" node2
@@ -295,7 +297,7 @@ alice_runs() {
     [[ $output == "copper: 2 nodes ready"* ]]
     run -0 stop
     longest=$(printf '%061d.%061d.%061d.%061d.abcde' 1 2 3 4)
-    run -1 launch -H "node1,node2,$longest" -s 20
+    run -1 launch -H "node1,node2,$longest"
     [[ $output == *"copper: $longest: no answer from rsh"* ]]
     rm "$list"
 }

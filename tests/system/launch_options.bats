@@ -330,3 +330,54 @@ ask_on() {
     gave_up_after 1 "the node is not ready"
     rsh=
 }
+
+# memory_group BYTES: a control group with that limit for the daemon of node1, which moves into it when it starts ($rsh).
+# Where this machine's cannot be made, the node sees files that say so.
+memory_group() {
+    group=
+    if mkdir "/sys/fs/cgroup/memory/copper-test.$$" 2>/dev/null; then
+        group=/sys/fs/cgroup/memory/copper-test.$$
+        echo "$1" >"$group/memory.limit_in_bytes"
+    elif [ -e /sys/fs/cgroup/cgroup.controllers ] && echo +memory 2>/dev/null >/sys/fs/cgroup/cgroup.subtree_control &&
+        mkdir "/sys/fs/cgroup/copper-test.$$" 2>/dev/null; then
+        group=/sys/fs/cgroup/copper-test.$$
+        echo "$1" >"$group/memory.max"
+    else
+        # shellcheck disable=SC2016 # of the shell there
+        on node1 sh -c 'mount -t tmpfs tmpfs /sys/fs/cgroup && echo "$1" >/sys/fs/cgroup/memory.max' sh "$1"
+        return
+    fi
+    mkdir -p "$CLUSTER_DIR/home/bin"
+    rsh=$CLUSTER_DIR/home/bin/rsh-in-group
+    # shellcheck disable=SC2016 # of the shells there
+    printf '#!/bin/sh\nhost=$1; shift\nexec %s/rsh "$host" "echo \\$\\$ >%s/cgroup.procs; $*"\n' "$CLUSTER_BIN" "$group" >"$rsh"
+    chmod 755 "$rsh"
+}
+
+@test "-m above what the control group allows: said at launch, by status and by doctor; the daemon lives" {
+    local note='the cache has 192.0 MB, not the 1.0 GB of -m: its control group allows 256.0 MB'
+    head -c 240M /dev/urandom >"$CLUSTER_DIR/home/t/large"
+    memory_group $((256 << 20))
+    run -0 --separate-stderr launch -H node1 -m 1GB -M 1GB
+    [ "$stderr" = "copper: node1: memory: $note" ]
+    run -0 copper node1 status
+    [[ $output == *"cache       0 B of 192.0 MB, "*$'\n'"            $note"* ]]
+    run -1 copper node1 doctor
+    [[ $output == *"BAD  memory: $note"* ]]
+    on node1 cmp "$mount$CLUSTER_DIR/home/t/large" "$CLUSTER_DIR/home/t/large"
+    [ "$(field node1 restarts)" = 0 ]
+    stop
+    # What fits is not mentioned, nor is the default.
+    for size in '-m 64MB' ''; do
+        # shellcheck disable=SC2086 # words
+        run -0 --separate-stderr launch -H node1 $size
+        [ -z "$stderr" ]
+        run copper node1 doctor
+        [[ $output == *"ok   memory: a cache of 64.0 MB"* ]]
+        stop
+    done
+    rsh=
+    nothing_left
+    [ -z "$group" ] || until_true rmdir "$group"
+    [ -n "$group" ] || on node1 umount /sys/fs/cgroup
+}

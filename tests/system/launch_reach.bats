@@ -18,9 +18,7 @@ setup() {
     load launch.bash
     nodes="node[1-7]"
     port=21007
-    # These launches take all of their time, in which all other nodes must start and try each other.
-    soon=4
-    [ -z "$(sanitizers)" ] || soon=12
+    soon=$(limit 4)
 }
 
 teardown() {
@@ -63,32 +61,23 @@ names() {
     done
 }
 
-# What a launch can say depends on what the daemons have tried in its time: on a busy machine it gets more of it.
-
 # fails NODE TEXT...: the launch, with a message that names that node and none of its neighbors, and has each TEXT.
 fails() {
-    local time
-    for time in "$soon" $((4 * soon)) $((16 * soon)); do
-        run -1 launch -H "$nodes" -p "$port" -s "$time"
-        echo "$output"
-        [[ $output != *"could not be cleaned"* ]]
-        nothing_left
-        if names "$1" && has "${@:2}"; then return; fi
-    done
-    return 1
+    local wanted=("$@")
+    has_failed() {
+        [ "$status" = 1 ] && [[ $output != *"could not be cleaned"* ]] && names "${wanted[0]}" && has "${wanted[@]:1}"
+    }
+    launch_until has_failed "$soon" -H "$nodes" -p "$port"
+    nothing_left
 }
 
 # goes_on COUNT TEXT...: the launch, without at most so many nodes, and says each TEXT.
 goes_on() {
-    local time
-    for time in "$((soon + 2))" $((4 * soon)) $((16 * soon)); do
-        run launch -H "$nodes" -p "$port" --allow-missing "$1" -s "$time"
-        echo "$output"
-        if [ "$status" = 0 ] && has "${@:2}"; then return; fi
-        stop --all -H "$nodes" >/dev/null
-        nothing_left
-    done
-    return 1
+    local wanted=("$@")
+    has_gone_on() {
+        [ "$status" = 0 ] && has "${wanted[@]:1}"
+    }
+    launch_until has_gone_on "$((soon + 2))" -H "$nodes" -p "$port" --allow-missing "$1"
 }
 
 @test "a firewall before a node drops, rejects, or resets: the node is named, with address, port and error" {
@@ -133,7 +122,7 @@ asked() {
 # A login node may start programs on the nodes, and reach none of their ports.
 @test "the launch host reaches no daemon: launch, status, stats, refresh and stop go through the launcher" {
     filter login output "tcp dport $port drop"
-    run -0 launch -H "$nodes" -p "$port" -s "$PATIENCE"
+    run -0 launch -H "$nodes" -p "$port"
     echo "$output"
     [[ $output == "copper: 7 nodes ready at $mount in "* ]]
     run -0 asked status --all
@@ -154,7 +143,7 @@ asked() {
     [[ $output == *"nothing is mounted at $mount"* ]]
     # One of them fails: it is named.
     on node5 sh -c 'mkdir -p -m 700 /tmp/root; touch /tmp/root/copper'
-    run -1 launch -H "$nodes" -p "$port" -s "$PATIENCE"
+    run -1 launch -H "$nodes" -p "$port"
     on node5 rm -r /tmp/root
     [[ $output == *"copper: node5: "*"/tmp/root/copper"* ]]
     [[ $output != *"copper: node"[1-4]": "* ]]

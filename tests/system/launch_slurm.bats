@@ -113,7 +113,7 @@ END
 @test "a daemon that cannot start is named, with its own words" {
     on node2 sh -c 'mkdir -p -m 700 /tmp/root; touch /tmp/root/copper'
     run -1 batch -N 4 <<'END'
-launch_copper.sh -s 60
+launch_copper.sh -s 150
 END
     on node2 rm -r /tmp/root
     [[ $output == *"copper: node2: "*"/tmp/root/copper"* ]]
@@ -136,8 +136,8 @@ END
 @test "--allow-missing: goes on without a node that is down, says which; without it, that is the message" {
     run -0 batch -N 4 --no-kill <<'END'
 scontrol update nodename=node3 state=down reason=test
-launch_copper.sh -s 20 && exit 3
-launch_copper.sh -s 20 --allow-missing 1 || exit 1
+launch_copper.sh -s 150 && exit 3
+launch_copper.sh -s 150 --allow-missing 1 || exit 1
 srun -Q --overlap -N3 -n3 -w node1,node2,node4 cat /tmp/root/copper/etc/hostname
 stop_copper.sh
 END
@@ -354,7 +354,7 @@ END
     own=$(sed -n 's/^own //p' <<<"$output")
     [[ $own == [0-9]* && $own != *[-,]* ]]
     for node in node1 node2; do
-        [ "$(grep -c "^copper: $node: -b: this process may not run on these cores: " <<<"$output")" = 2 ]
+        [ "$(grep -c "^copper: $node: -b: not all of cores [01]\(-1\)\? are given to this process, but $own$" <<<"$output")" = 2 ]
     done
     [ "$(grep -cx "given $own" <<<"$output") $(grep -cx "default $own" <<<"$output")" = "2 2" ]
     [ "$(grep -cx "$(cat /etc/hostname)" <<<"$output")" = 2 ]
@@ -378,7 +378,7 @@ END
     on node2 sh -c 'mkdir -p -m 700 /tmp/root; touch /tmp/root/copper'
     run -0 batch -N 4 <<'END'
 scontrol show hostnames | xargs
-launch_copper.sh -s 60 && exit 3
+launch_copper.sh -s 150 && exit 3
 srun -Q -N1 -n1 -w slot-node2 --overlap rm -r /tmp/root
 launch_copper.sh || exit 4
 srun -Q -N4 -n4 --overlap cat /tmp/root/copper/etc/hostname

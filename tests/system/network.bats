@@ -42,7 +42,7 @@ names() {
 launch_from() {
     local node=$1
     shift
-    on "$node" env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BIN/launch_copper.sh" "$@"
+    on "$node" env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BIN/launch_copper.sh" -s "$PATIENCE" "$@"
 }
 
 stop_from() {
@@ -135,7 +135,7 @@ block() {
 
 @test "a node without the fast network: its parent is reached by the other, and this is shown" {
     on node1 ip link set hsn0 down
-    run -0 launch -H "$nodes" -s "$(limit 30)"
+    run -0 launch -H "$nodes"
     echo "$output"
     [[ $(copper node1 status) == *"network     eth0, 10.77.0.1"* ]]
     run -0 copper node2 status
@@ -153,7 +153,7 @@ block() {
     [ "$(at node2 23014)" = 10.99.0.2 ]
     run -0 stop
     on node1 sh -c 'ip addr flush dev hsn0; ip addr add 10.99.0.71/24 dev hsn0'
-    run -0 --separate-stderr launch -H "$nodes" -s "$(limit 30)"
+    run -0 --separate-stderr launch -H "$nodes"
     [[ $stderr == "copper: node1: network: eth0, 10.77.0.1"*"hsn0, 10 Gb/s is faster, but no name of this node as %h-hsn0 leads there"* ]]
     run -1 copper node1 doctor
     [[ $output == *"BAD  network: eth0, 10.77.0.1"*'with --address (copper.conf(5))'* ]]
@@ -218,7 +218,7 @@ END
     { for i in 1 2 3; do printf '10.77.0.20%d node%d\n10.77.0.21%d node%d\n' $i $i $i $i; done
         cat "$CLUSTER_DIR/hosts.first"; } | names
     [ "$(on node2 getent ahostsv4 node1 | grep -c STREAM)" = 3 ]
-    run -0 launch -H "$nodes" -n tcp:eth0 -p 23016 -s "$(limit 30)"
+    run -0 launch -H "$nodes" -n tcp:eth0 -p 23016
     [ "$(at node2 23016)" = 10.77.0.2 ]
     run -0 copper login status
     [[ $output == *"3 of 3 nodes ready"* ]]
@@ -227,7 +227,7 @@ END
     # On the data network, too.
     { for i in 1 2 3; do printf '10.99.0.20%d node%d-hsn0\n' $i $i; done; cat "$CLUSTER_DIR/etc/hosts"; } >"$CLUSTER_DIR/hosts.new"
     names <"$CLUSTER_DIR/hosts.new"
-    run -0 launch -H "$nodes" -p 23016 -s "$(limit 30)"
+    run -0 launch -H "$nodes" -p 23016
     [ "$(at node2 23016)" = 10.99.0.2 ]
 }
 
@@ -244,7 +244,7 @@ ipv6() {
     sed 's/^10\.77\.0\.\([0-9]*\) \(.*\)/fd77::\1 \2\n&/; /hsn0/d' "$CLUSTER_DIR/hosts.first" | names
     for node in node1 node2 node3; do on "$node" ip link set hsn0 down; done
     for node in node1 node2 node3; do block "$node" 'ip6 nexthdr tcp'; done
-    run -0 launch -H "$nodes" -p 23017 -s "$(limit 30)"
+    run -0 launch -H "$nodes" -p 23017
     [ "$(at node2 23017)" = 10.77.0.2 ]
     run -0 stop
     [ "$output" = "copper: stopped on 3 nodes" ]

@@ -76,10 +76,10 @@ static void test_smallfile(void **state)
 static void test_memory_of_node(void **state)
 {
     (void)state;
-    assert_true(cu_memory_limit(root) == 0);
+    assert_true(cu_memory_limit(root, NULL) == 0);
     assert_true(cu_memory_default_cache(root) == CU_MEMORY_CACHE_MIN);
     put("/proc/meminfo", "MemTotal:       16777216 kB\nMemFree:         1 kB\n");
-    assert_true(cu_memory_limit(root) == 16 * GIB);
+    assert_true(cu_memory_limit(root, NULL) == 16 * GIB);
     assert_true(cu_memory_default_cache(root) == 4 * GIB);
     put("/proc/meminfo", "MemFree: 1 kB\nMemTotal: 1073741824 kB\n");
     assert_true(cu_memory_default_cache(root) == CU_MEMORY_CACHE_MAX);
@@ -90,16 +90,67 @@ static void test_cgroup_v2(void **state)
     (void)state;
     put("/proc/meminfo", "MemTotal: 16777216 kB\n");
     put("/proc/self/cgroup", "0::/slurm/job_7/step_0\n");
-    assert_true(cu_memory_limit(root) == 16 * GIB);
+    assert_true(cu_memory_limit(root, NULL) == 16 * GIB);
     put("/sys/fs/cgroup/slurm/job_7/step_0/memory.max", "max\n");
-    assert_true(cu_memory_limit(root) == 16 * GIB);
+    assert_true(cu_memory_limit(root, NULL) == 16 * GIB);
     put("/sys/fs/cgroup/slurm/job_7/memory.max", "2147483648\n");
-    assert_true(cu_memory_limit(root) == 2 * GIB);
+    assert_true(cu_memory_limit(root, NULL) == 2 * GIB);
     put("/sys/fs/cgroup/slurm/job_7/step_0/memory.max", "1073741824\n");
-    assert_true(cu_memory_limit(root) == GIB);
+    assert_true(cu_memory_limit(root, NULL) == GIB);
     assert_true(cu_memory_default_cache(root) == GIB / 4);
     put("/sys/fs/cgroup/memory.max", "1000000\n");
-    assert_true(cu_memory_limit(root) == 1000000);
+    assert_true(cu_memory_limit(root, NULL) == 1000000);
+}
+
+/* A group above memory.high is not killed, but hardly runs. */
+static void test_cgroup_v2_high(void **state)
+{
+    (void)state;
+    put("/proc/meminfo", "MemTotal: 16777216 kB\n");
+    put("/proc/self/cgroup", "0::/user.slice/step_0\n");
+    put("/sys/fs/cgroup/user.slice/step_0/memory.max", "2147483648\n");
+    put("/sys/fs/cgroup/user.slice/memory.high", "1073741824\n");
+    assert_true(cu_memory_limit(root, NULL) == GIB);
+    put("/sys/fs/cgroup/user.slice/memory.high", "max\n");
+    assert_true(cu_memory_limit(root, NULL) == 2 * GIB);
+}
+
+static void test_cache_within_limit(void **state)
+{
+    struct cu_error note = {""};
+    uint64_t bytes;
+    bool of_group;
+
+    (void)state;
+    /* Nothing is known. */
+    assert_int_equal(cu_memory_cache(16 * GIB, root, &bytes, &note), 0);
+    assert_true(bytes == 16 * GIB);
+    put("/proc/meminfo", "MemTotal: 16777216 kB\n");
+    assert_int_equal(cu_memory_cache(12 * GIB, root, &bytes, &note), 0);
+    assert_true(bytes == 12 * GIB);
+    assert_int_equal(cu_memory_cache(0, root, &bytes, &note), 0);
+    assert_true(bytes == 4 * GIB);
+    assert_int_equal(cu_memory_cache(15 * GIB, root, &bytes, &note), 1);
+    assert_true(bytes == 12 * GIB);
+    assert_string_equal(note.text,
+                        "the cache has 12.0 GB, not the 15.0 GB of -m: this node allows 16.0 GB");
+    put("/proc/self/cgroup", "0::/slurm/job_7/step_0\n");
+    put("/sys/fs/cgroup/slurm/job_7/memory.max", "2147483648\n");
+    assert_true(cu_memory_limit(root, &of_group) == 2 * GIB && of_group);
+    assert_int_equal(cu_memory_cache(GIB, root, &bytes, &note), 0);
+    assert_true(bytes == GIB);
+    assert_int_equal(cu_memory_cache(16 * GIB, root, &bytes, &note), 1);
+    assert_true(bytes == 2 * GIB / 4 * 3);
+    assert_string_equal(
+        note.text, "the cache has 1.5 GB, not the 16.0 GB of -m: its control group allows 2.0 GB");
+    put("/sys/fs/cgroup/slurm/job_7/step_0/memory.max", "30000000\n");
+    assert_int_equal(cu_memory_cache(16 * GIB, root, &bytes, &note), -ENOMEM);
+    assert_string_equal(note.text, "its control group allows 28.6 MB of memory, and 96.0 MB are "
+                                   "needed");
+    assert_int_equal(cu_memory_cache(0, root, &bytes, &note), -ENOMEM);
+    put("/sys/fs/cgroup/slurm/job_7/step_0/memory.max", "100663296\n");
+    assert_int_equal(cu_memory_cache(0, root, &bytes, &note), 0);
+    assert_true(bytes == CU_MEMORY_CACHE_MIN);
 }
 
 static void test_cgroup_v1(void **state)
@@ -109,9 +160,9 @@ static void test_cgroup_v1(void **state)
     put("/proc/self/cgroup", "9:cpu,cpuacct:/other\n8:hugetlb,memory:/pbs/42\n0::/\n");
     put("/sys/fs/cgroup/memory/other/memory.limit_in_bytes", "1\n");
     put("/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
-    assert_true(cu_memory_limit(root) == 16 * GIB);
+    assert_true(cu_memory_limit(root, NULL) == 16 * GIB);
     put("/sys/fs/cgroup/memory/pbs/42/memory.limit_in_bytes", "8589934592\n");
-    assert_true(cu_memory_limit(root) == 8 * GIB);
+    assert_true(cu_memory_limit(root, NULL) == 8 * GIB);
 }
 
 static void test_odd_cgroup_file(void **state)
@@ -120,7 +171,7 @@ static void test_odd_cgroup_file(void **state)
     put("/proc/meminfo", "MemTotal: 16777216 kB\n");
     put("/proc/self/cgroup", "\nx\n:\n1:memory\n2:memoryx:/a\n3::\n");
     put("/sys/fs/cgroup/memory/a/memory.limit_in_bytes", "5\n");
-    assert_true(cu_memory_limit(root) == 16 * GIB);
+    assert_true(cu_memory_limit(root, NULL) == 16 * GIB);
 }
 
 static void test_cores_default(void **state)
@@ -187,6 +238,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_smallfile, make_root, remove_root),
         cmocka_unit_test_setup_teardown(test_memory_of_node, make_root, remove_root),
         cmocka_unit_test_setup_teardown(test_cgroup_v2, make_root, remove_root),
+        cmocka_unit_test_setup_teardown(test_cgroup_v2_high, make_root, remove_root),
+        cmocka_unit_test_setup_teardown(test_cache_within_limit, make_root, remove_root),
         cmocka_unit_test_setup_teardown(test_cgroup_v1, make_root, remove_root),
         cmocka_unit_test_setup_teardown(test_odd_cgroup_file, make_root, remove_root),
         cmocka_unit_test_setup_teardown(test_cores_default, make_root, remove_root),

@@ -35,22 +35,22 @@ struct cu_launch {
     bool relay_asked;        /* `wait` was sent there */
     bool relayed;            /* that has brought an answer, and the network none */
     bool relay_failed;       /* it brought none, once */
-    bool ask_root;           /* it is rank 0's turn, if that may be asked */
-    size_t relay_at;         /* the host that the next relay leads to, or the first that may */
-    size_t relay_host;       /* the host of the last one */
-    int64_t relay_ms;        /* when a relay may be begun next */
     bool ready;
-    size_t ask_at;                 /* the host to be asked, or the first that may be */
-    size_t asked_without;          /* how many hosts the `wait` is to go without */
-    json_t *answer;                /* of a `wait` with success: the missing nodes */
-    struct cu_error last;          /* why rank 0 was not reached last time */
+    bool ask_root;          /* it is rank 0's turn, if that may be asked */
+    size_t relay_at;        /* the host that the next relay leads to, or the first that may */
+    size_t relay_host;      /* the host of the last one */
+    size_t unreached_host;  /* was asked last over the network */
+    char unreached_at[384]; /* where that one was not reached, and why; "": it was */
+    int64_t unreached_ms;   /* since when no host can be reached that should listen; 0: one can */
+    int64_t relay_ms;       /* when a relay may be begun next */
+    size_t ask_at;          /* the host to be asked, or the first that may be */
+    size_t asked_without;   /* how many hosts the `wait` is to go without */
+    json_t *answer;         /* of a `wait` with success: the missing nodes */
+    struct cu_error last;   /* why rank 0 was not reached last time */
     struct cu_launch_found *found; /* by host; owned, NULL: nobody has looked */
     bool *left_out; /* by host: the launch went on without it; owned, NULL: without none */
     size_t left_out_count;
-    json_t *not_ready;      /* the result of a `wait` that ended without success */
-    size_t unreached_host;  /* asked last over the network */
-    char unreached_at[384]; /* where that one was not reached, and why; "": it was */
-    int64_t unreached_ms;   /* since when no host can be reached that should listen; 0: one can */
+    json_t *not_ready; /* the result of a `wait` that ended without success */
     int64_t start_ms, limit_ms, try_ms, fail_ms, progress_ms;
     int retry_ms;
     int signal_fd;

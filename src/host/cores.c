@@ -81,11 +81,11 @@ static int refuse(const struct cu_cores *chosen, const union mask *before, int r
 
     memset(&mask, 0xff, sizeof(mask));
     if (sched_setaffinity(0, sizeof(mask), &mask.set) == 0 &&
-        sched_getaffinity(0, sizeof(mask), &mask.set) > 0)
+        sched_getaffinity(0, sizeof(mask), &mask.set) == 0)
         allowed = text_of(&mask);
     (void)sched_setaffinity(0, sizeof(*before), &before->set);
     cu_cores_text(chosen, wished, sizeof(wished));
-    (void)cu_error_set(reason, rc, "not all of cores %s are given to this process, but %.200s",
+    (void)cu_error_set(reason, rc, "cores %s are not all given to this process: it has %.200s",
                        wished, allowed ? allowed : "others");
     free(allowed);
     return rc;

@@ -354,7 +354,7 @@ END
     own=$(sed -n 's/^own //p' <<<"$output")
     [[ $own == [0-9]* && $own != *[-,]* ]]
     for node in node1 node2; do
-        [ "$(grep -c "^copper: $node: -b: not all of cores [01]\(-1\)\? are given to this process, but $own$" <<<"$output")" = 2 ]
+        [ "$(grep -c "^copper: $node: -b: cores [01]\(-1\)\? are not all given to this process: it has $own$" <<<"$output")" = 2 ]
     done
     [ "$(grep -cx "given $own" <<<"$output") $(grep -cx "default $own" <<<"$output")" = "2 2" ]
     [ "$(grep -cx "$(cat /etc/hostname)" <<<"$output")" = 2 ]

@@ -79,7 +79,8 @@ void cu_sim_recipe_start(struct cu_sim *sim, struct cu_sim_node *node)
 {
     struct cu_recipe *copy = cu_recipe_new();
 
-    if (!copy || cu_recipe_merge(copy, sim->recipe) < 0 || cu_ahead_replay(node->ahead, copy) < 0)
+    if (!copy || cu_recipe_merge(copy, sim->recipe) < 0 ||
+        cu_ahead_replay(node->ahead, copy, UINT64_MAX) < 0)
         cu_sim_violation(sim, "node %u: no replay", node->rank);
     note_end(sim, node);
 }

@@ -146,10 +146,19 @@ void cu_ahead_dir_clear(struct cu_ahead *a, struct cu_ahead_dir *dir);
 /* --- recipes -----------------------------------------------------------------------------------
  */
 
-/* Begins to ask for all that the recipe names, and takes it. 0; -EBUSY: one is replayed already
- * (the recipe is still the caller's). */
+/* Begins to ask for all that the recipe names, and takes it. bytes: that it may ask for until
+ * cu_ahead_replay_allow, where each request counts a little, too; UINT64_MAX: no bound. 0; -EBUSY:
+ * one is replayed already (the recipe is still the caller's). */
 __attribute__((warn_unused_result)) int cu_ahead_replay(struct cu_ahead *a,
-                                                        struct cu_recipe *recipe);
+                                                        struct cu_recipe *recipe, uint64_t bytes);
+/* It may ask for so many more bytes, but for `most` at most before the next time. Does nothing when
+ * there is no bound, or no replay. */
+void cu_ahead_replay_allow(struct cu_ahead *a, uint64_t bytes, uint64_t most);
+struct cu_ahead_progress {
+    uint64_t objects; /* that are to be asked for, as far as known */
+    uint64_t done;    /* of these: answered, or left out */
+};
+struct cu_ahead_progress cu_ahead_progress(const struct cu_ahead *a);
 /* The answer to a port's fetch. */
 void cu_ahead_fetched(struct cu_ahead *a, uint32_t tag, const struct cu_value *value);
 /* Has all of it arrived, as far as there is room? */

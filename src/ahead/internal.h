@@ -22,6 +22,8 @@ struct cu_replay {
     uint32_t requests;        /* under way */
     uint64_t bytes;           /* of these */
     uint64_t total;           /* bytes asked for so far */
+    uint64_t allowed;         /* of total; UINT64_MAX: no bound */
+    uint64_t planned, done;   /* objects: that the recipe names; that are settled */
     bool full;                /* there is no room for more of it */
 };
 

@@ -5,7 +5,8 @@
  * object travels down the tree once.
  *
  * Invariant: requests and bytes under way stay within the window, and all bytes asked for within a
- * share of the cache, so that a recipe evicts nothing of its own. */
+ * share of the cache, so that a recipe evicts nothing of its own; and within what is allowed, over
+ * which the last request may go. */
 #include "ahead/internal.h"
 
 #include <assert.h>
@@ -37,7 +38,7 @@ static uint32_t tag_of(uint32_t entry, enum stage stage)
 
 static bool has_room(const struct cu_replay *r)
 {
-    return r->requests < WINDOW_REQUESTS && r->bytes < WINDOW_BYTES;
+    return r->total < r->allowed && r->requests < WINDOW_REQUESTS && r->bytes < WINDOW_BYTES;
 }
 
 /* False: it cannot be asked for. */
@@ -48,6 +49,7 @@ static bool fetch(struct cu_ahead *a, const struct cu_ahead_want *want, uint32_t
     int rc;
 
     r->total += bytes + REQUEST_BYTES;
+    r->done++; /* unless it is under way: then when it is answered */
     if (r->total > a->config.cache_bytes / CACHE_SHARE) {
         r->full = true;
         return false;
@@ -55,8 +57,10 @@ static bool fetch(struct cu_ahead *a, const struct cu_ahead_want *want, uint32_t
     r->requests++;
     r->bytes += bytes;
     rc = a->config.ports.fetch(a->config.ports.context, want, tag);
-    if (rc == 0)
+    if (rc == 0) {
+        r->done--;
         return true;
+    }
     r->requests--;
     r->bytes -= bytes;
     return false;
@@ -152,14 +156,50 @@ static void add_file(struct cu_ahead *a, uint32_t entry, const struct cu_attr *a
     *at = f;
 }
 
-int cu_ahead_replay(struct cu_ahead *a, struct cu_recipe *recipe)
+/* Objects that the recipe names. */
+static uint64_t plan(const struct cu_ahead *a, const struct cu_recipe *recipe)
+{
+    uint64_t count = 0, chunk_bytes = a->config.chunk_bytes;
+
+    for (uint32_t i = 0; i < cu_recipe_count(recipe); i++) {
+        struct cu_recipe_entry e = cu_recipe_get(recipe, i);
+
+        count += 1 + ((e.what & CU_RECIPE_LISTING) != 0);
+        for (uint32_t p = 0; p < e.part_count; p++)
+            count += (e.parts[p].count * CU_RECIPE_CHUNK + chunk_bytes - 1) / chunk_bytes;
+    }
+    return count;
+}
+
+int cu_ahead_replay(struct cu_ahead *a, struct cu_recipe *recipe, uint64_t bytes)
 {
     if (a->replay.recipe)
         return -EBUSY;
     assert(a->config.ports.fetch != NULL);
-    a->replay = (struct cu_replay){.recipe = recipe};
+    a->replay = (struct cu_replay){.recipe = recipe, .allowed = bytes, .planned = plan(a, recipe)};
     go_on(a);
     return 0;
+}
+
+void cu_ahead_replay_allow(struct cu_ahead *a, uint64_t bytes, uint64_t most)
+{
+    struct cu_replay *r = &a->replay;
+
+    if (!r->recipe || r->allowed == UINT64_MAX)
+        return;
+    r->allowed += bytes;
+    if (r->allowed > r->total && r->allowed - r->total > most)
+        r->allowed = r->total + most;
+    go_on(a);
+}
+
+/* Files that are shorter now, and what finds no room, are known when it is over. */
+struct cu_ahead_progress cu_ahead_progress(const struct cu_ahead *a)
+{
+    const struct cu_replay *r = &a->replay;
+    uint64_t objects = cu_ahead_replayed(a) || r->planned < r->done ? r->done : r->planned;
+
+    return (struct cu_ahead_progress){objects, r->done};
 }
 
 void cu_ahead_fetched(struct cu_ahead *a, uint32_t tag, const struct cu_value *value)
@@ -174,6 +214,7 @@ void cu_ahead_fetched(struct cu_ahead *a, uint32_t tag, const struct cu_value *v
     e = cu_recipe_get(r->recipe, entry);
     assert(r->requests > 0 && r->bytes >= bytes_of(a, &e, stage));
     r->requests--;
+    r->done++;
     r->bytes -= bytes_of(a, &e, stage);
     if (stage == ATTR && !value->error && S_ISREG(value->attr.mode) && e.part_count > 0 && !r->full)
         add_file(a, entry, &value->attr);

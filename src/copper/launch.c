@@ -35,7 +35,6 @@
 #define ANSWER_LATE_MS                                                                             \
     2000 /* its answer is awaited so long after the limit: it tells who lacks                      \
           */
-#define PROGRESS_MS 1000
 
 size_t cu_launch_without(const struct cu_launch *l)
 {
@@ -67,11 +66,12 @@ static ssize_t whom_to_ask(const struct cu_launch *l, size_t at)
     return -1;
 }
 
-static int open_host(struct cu_launch *l, size_t host)
+int cu_launch_open_host(const struct cu_launch *l, size_t host, int timeout_ms,
+                        struct cu_client *client, struct cu_error *err)
 {
     if (strcmp(l->job->hosts.names[host], "localhost") == 0)
-        return cu_client_open_here(l->job->mount_dir, &l->client, &l->last);
-    return cu_client_open_rank(l->job, (uint32_t)host, TRY_MS, &l->client, &l->last);
+        return cu_client_open_here(l->job->mount_dir, client, err);
+    return cu_client_open_rank(l->job, (uint32_t)host, timeout_ms, client, err);
 }
 
 /* Whoever has been started listens. With -n only on that network, and when this host is not there,
@@ -103,7 +103,7 @@ static void ask_wait(struct cu_launch *l)
 {
     json_t *request = cu_launch_wait_request(l, 0);
     ssize_t host = whom_to_ask(l, l->ask_at);
-    int rc = open_host(l, (size_t)host);
+    int rc = cu_launch_open_host(l, (size_t)host, TRY_MS, &l->client, &l->last);
 
     note_reach(l, (size_t)host, rc == 0);
     l->asked_without = cu_launch_without(l);
@@ -202,27 +202,19 @@ static int64_t earliest(const struct cu_launch *l)
     return next;
 }
 
-static void show_progress(struct cu_launch *l, int64_t now)
-{
-    if (!l->terminal || now < l->progress_ms)
-        return;
-    fprintf(stderr, "\rcopper: %zu nodes, %zu started, %lld s ", l->job->hosts.count,
-            l->launcher.done, (long long)((now - l->start_ms) / 1000));
-    l->progress_ms = now + PROGRESS_MS;
-}
-
 static void wait_once(struct cu_launch *l)
 {
-    struct pollfd polls[4] = {
+    struct pollfd polls[5] = {
         {.fd = l->signal_fd, .events = POLLIN},
         {.fd = l->launcher.fd, .events = POLLIN},
         {.fd = l->asked ? l->client.channel.fd : -1, .events = POLLIN},
         {.fd = l->relay_asked ? l->relay.channel.fd : -1, .events = POLLIN},
+        {.fd = l->progress_asked ? l->progress.channel.fd : -1, .events = POLLIN},
     };
     struct signalfd_siginfo info;
     json_t *result;
 
-    if (poll(polls, 4, cu_clock_left_ms(earliest(l))) < 0)
+    if (poll(polls, 5, cu_clock_left_ms(earliest(l))) < 0)
         return;
     if (polls[0].revents != 0 && read(l->signal_fd, &info, sizeof(info)) == sizeof(info))
         l->interrupted = (int)info.ssi_signo;
@@ -232,6 +224,8 @@ static void wait_once(struct cu_launch *l)
         take_answer(l);
     if (polls[3].revents != 0 && (result = cu_launch_relay_answer(l)))
         take_result(l, result);
+    if (polls[4].revents != 0)
+        cu_launch_progress_take(l);
 }
 
 static void run_until_finished(struct cu_launch *l)
@@ -253,10 +247,9 @@ static void run_until_finished(struct cu_launch *l)
             cu_launch_relay(l, whom_to_ask(l, l->relay_at), now);
         if (l->launcher.failed > l->job->allow_missing && l->fail_ms == 0)
             l->fail_ms = now + OTHERS_MS;
-        show_progress(l, now);
+        cu_launch_progress(l, now);
     }
-    if (l->terminal && l->progress_ms > l->start_ms + PROGRESS_MS)
-        fputs("\r\033[K", stderr);
+    cu_launch_progress_end(l);
 }
 
 /* With which of `may` another attempt avoids all causes of failure; 0: there are other causes. Sets
@@ -386,8 +379,12 @@ int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
                                         .job = file->path,
                                         .allow_missing = job->allow_missing,
                                         .keep_stdout = job->log_to_stdout};
-    struct cu_launch l = {
-        .job = job, .paths = paths, .client.channel.fd = -1, .relay.channel.fd = -1, .retry_ms = 5};
+    struct cu_launch l = {.job = job,
+                          .paths = paths,
+                          .client.channel.fd = -1,
+                          .relay.channel.fd = -1,
+                          .progress.channel.fd = -1,
+                          .retry_ms = 5};
     struct cu_error err;
     int status;
 
@@ -397,7 +394,7 @@ int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
     }
     l.start_ms = cu_clock_ms();
     l.limit_ms = l.start_ms + (int64_t)job->ready_timeout_s * 1000;
-    l.progress_ms = l.start_ms + PROGRESS_MS;
+    l.progress_ms = l.start_ms + CU_LAUNCH_PROGRESS_MS;
     l.terminal = isatty(2) == 1;
     l.signal_fd = block_signals();
     if (l.signal_fd < 0) {

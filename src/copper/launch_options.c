@@ -26,6 +26,7 @@
 #define WAIT     (LONG + 7)
 #define SYMLINKS (LONG + 8)
 #define COLLECT  (LONG + 9)
+#define RATE     (LONG + 10)
 
 #define LEVEL_NONE      6
 #define COLLECTED_LEVEL "3" /* warnings and worse, unless -l says otherwise */
@@ -62,6 +63,7 @@ static const struct launch_option {
     {MISSING, "allow_missing", "N", "go on without up to N nodes that do not answer (0)"},
     {LEARN, "learn", "NAME", "record what is touched, and ask for it in advance next time"},
     {WAIT, "learn_wait", NULL, "with --learn: ready when all of that is on the nodes"},
+    {RATE, "storage_rate", "SIZE", "asked for in advance a second, at most; 0: no bound (4GB)"},
     {SYMLINKS, "symlinks", "WHAT", "keep, or rewrite: absolute links stay in the view (keep)"},
     {LISTINGS, "listings", "RULES", "what listings of some storage are worth (by its type)"},
 };
@@ -192,6 +194,7 @@ static int take_words(int argc, char **argv, struct cu_launch_options *options,
                                           {"symlinks", required_argument, NULL, SYMLINKS},
                                           {"learn", required_argument, NULL, LEARN},
                                           {"learn-wait", no_argument, NULL, WAIT},
+                                          {"storage-rate", required_argument, NULL, RATE},
                                           {"allow-missing", required_argument, NULL, MISSING},
                                           {"once", no_argument, NULL, ONCE},
                                           {"log-collect", no_argument, NULL, COLLECT},

@@ -29,12 +29,14 @@ struct cu_launch {
     const struct cu_job *job;
     struct cu_launcher launcher;
     const struct cu_launch_paths *paths;
-    struct cu_client client; /* to rank 0 */
-    bool asked;              /* `wait` was sent */
-    struct cu_client relay;  /* to it through the launcher (launch_relay.c) */
-    bool relay_asked;        /* `wait` was sent there */
-    bool relayed;            /* that has brought an answer, and the network none */
-    bool relay_failed;       /* it brought none, once */
+    struct cu_client client;              /* to rank 0 */
+    bool asked;                           /* `wait` was sent */
+    struct cu_client relay;               /* to it through the launcher (launch_relay.c) */
+    bool relay_asked;                     /* `wait` was sent there */
+    bool relayed;                         /* that has brought an answer, and the network none */
+    bool relay_failed;                    /* it brought none, once */
+    struct cu_client progress;            /* to rank 0, about the recipe (launch_progress.c) */
+    uint64_t recipe_objects, recipe_done; /* of all nodes; 0: not known */
     bool ready;
     bool ask_root;          /* it is rank 0's turn, if that may be asked */
     size_t relay_at;        /* the host that the next relay leads to, or the first that may */
@@ -56,6 +58,8 @@ struct cu_launch {
     int signal_fd;
     int interrupted; /* signal number */
     bool terminal;
+    bool progress_asked; /* its answer is to come */
+    bool progress_shown; /* a line stands on the terminal */
 };
 
 /* launch_input.c: where others can read what the launcher carries, or the file that it shares, a
@@ -76,6 +80,20 @@ void cu_launch_relay_close(struct cu_launch *l);
 json_t *cu_launch_wait_request(const struct cu_launch *l, int64_t way_ms);
 /* The number of hosts known to be missing, as far as they may be. */
 size_t cu_launch_without(const struct cu_launch *l);
+
+/* launch.c: opens a conversation with a host's daemon. 0, or -errno with err. */
+__attribute__((warn_unused_result)) int cu_launch_open_host(const struct cu_launch *l, size_t host,
+                                                            int timeout_ms,
+                                                            struct cu_client *client,
+                                                            struct cu_error *err);
+
+#define CU_LAUNCH_PROGRESS_MS 1000
+/* launch_progress.c: writes the line, when it is time and there is a terminal. */
+void cu_launch_progress(struct cu_launch *l, int64_t now_ms);
+/* Takes the answer about the recipe. */
+void cu_launch_progress_take(struct cu_launch *l);
+/* Removes the line. */
+void cu_launch_progress_end(struct cu_launch *l);
 
 /* launch_settle.c: called when the launch has succeeded. Stores the hosts that it went on without
  * in left_out and in the job's file, and tells the daemons that these are not waited for, and that

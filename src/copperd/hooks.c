@@ -206,6 +206,7 @@ struct cu_stager *cu_daemon_stager(struct cu_daemon *daemon, const struct cu_cor
         .loop = &daemon->loop,
         .core = daemon->core,
         .limits = *limits,
+        .rate = daemon->config.job->storage_rate,
         .mount = daemon->config.job->mount_dir,
         .context = daemon,
         .kick = on_staged,

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The kernel's turn comes when all of the recipe is in this node's cache: then it waits for no
- * other node. */
+ * other node.
+ *
+ * All nodes replay the same recipe at the same time, and each object is read from storage once. So
+ * what one node asks for in a second is what storage is asked for by the whole job, and each node
+ * keeps to the rate by itself. */
 #include "copperd/learn.h"
 
 #include "copperd/state.h"
@@ -12,7 +16,27 @@
 #include <string.h>
 
 #define WARM_MS          30000 /* its longest time */
-#define WARM_CACHE_SHARE 2u    /* of the cache, a fraction: pages of the kernel are memory, too */
+#define RATE_MS          10u
+#define WARM_CACHE_SHARE 2u /* of the cache, a fraction: pages of the kernel are memory, too */
+
+/* A chunk at least, and what may be asked for in a second. */
+static uint64_t burst(const struct cu_daemon *daemon)
+{
+    uint64_t rate = daemon->config.job->storage_rate;
+
+    return rate > CU_RECIPE_CHUNK ? rate : CU_RECIPE_CHUNK;
+}
+
+static void on_rate_timer(uv_timer_t *timer)
+{
+    struct cu_daemon *daemon = timer->data;
+
+    uint64_t more = cu_rate_take(&daemon->rate, daemon->config.job->storage_rate, uv_hrtime());
+
+    if (daemon->front)
+        cu_front_replay_allow(daemon->front, more, burst(daemon));
+    cu_driver_run(&daemon->driver);
+}
 
 struct cu_warmer *cu_learn_fork(const struct cu_job *job, void (*strip)(void *context),
                                 void *context)
@@ -72,6 +96,9 @@ static void on_replayed(void *context)
         .deadline_ms = cu_clock_ms() + WARM_MS,
     };
 
+    uv_timer_stop(&daemon->rate_timer);
+    if (!daemon->config.job->learn_wait)
+        return; /* it is ready already, and nothing is put into the kernel */
     memcpy(&config.salt, daemon->config.job->id, sizeof(config.salt));
     if (daemon->warmable) {
         cu_warmer_begin(daemon->warmer, &config);
@@ -83,9 +110,8 @@ static void on_replayed(void *context)
 
 void cu_learn_events(struct cu_daemon *daemon, struct cu_front_events *events)
 {
-    if (!daemon->config.job->learn_wait)
-        return;
-    events->recipe = on_recipe;
+    if (daemon->config.job->learn_wait)
+        events->recipe = on_recipe;
     events->replayed = on_replayed;
 }
 
@@ -105,9 +131,15 @@ void cu_learn_start(struct cu_daemon *daemon)
 
     uv_timer_init(&daemon->loop, &daemon->learn_timer);
     daemon->learn_timer.data = daemon;
+    uv_timer_init(&daemon->loop, &daemon->rate_timer);
+    daemon->rate_timer.data = daemon;
     start_warmer(daemon);
-    if (job->recipe && cu_front_replay(daemon->front, job->recipe) < 0) {
+    if (job->recipe && job->storage_rate > 0)
+        uv_timer_start(&daemon->rate_timer, on_rate_timer, 0, RATE_MS);
+    if (job->recipe && cu_front_replay(daemon->front, job->recipe,
+                                       job->storage_rate > 0 ? burst(daemon) : UINT64_MAX) < 0) {
         cu_log_warn("%s: out of memory", job->recipe);
+        uv_timer_stop(&daemon->rate_timer);
         waits = false;
     }
     if (!waits)

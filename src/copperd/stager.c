@@ -6,6 +6,7 @@
 #include "ahead/stage.h"
 #include "base/list.h"
 #include "base/path.h"
+#include "base/rate.h"
 #include "base/text.h"
 #include "front/ahead.h"
 #include "host/log.h"
@@ -20,7 +21,6 @@
 #define ASKERS_MAX  8u  /* of one stage */
 #define TURN_STEPS  256u
 #define TURN_BYTES  (8u << 20)
-#define NS_PER_S    UINT64_C(1000000000)
 #define EPOCH_SHIFT 32u
 #define EPOCH_MASK  ((UINT64_C(1) << 29) - 1)
 #define ERROR_MAX   4096u
@@ -31,8 +31,8 @@ struct stage {
     uint32_t id_count;
     bool manifest, over;
     uint64_t rate;                   /* bytes a second; 0: no bound */
-    uint64_t refill_ns;              /* until when the allowance is counted */
-    uint64_t allowed;                /* bytes that it might have asked for until then */
+    struct cu_rate given;            /* of that */
+    uint64_t allowed;                /* bytes that it might have asked for so far */
     struct cu_stage *walk;           /* owned; NULL: has not begun, or is over */
     struct cu_stage_figures figures; /* of one that is over */
     char *error;                     /* owned text about the first path that failed; NULL: none */
@@ -180,13 +180,11 @@ static uint64_t allowance(const struct cu_stager *stager, struct stage *stage, u
 {
     uint64_t chunk_bytes = stager->config.limits.chunk_bytes;
     uint64_t burst = stage->rate > chunk_bytes ? stage->rate : chunk_bytes;
-    uint64_t asked = stage->walk ? cu_stage_figures(stage->walk).asked : 0, passed_ns;
+    uint64_t asked = stage->walk ? cu_stage_figures(stage->walk).asked : 0;
 
     if (stage->rate == 0)
         return TURN_BYTES;
-    passed_ns = stage->refill_ns == 0 ? 0 : now_ns - stage->refill_ns;
-    stage->refill_ns = now_ns;
-    stage->allowed += (uint64_t)((double)stage->rate * (double)passed_ns / (double)NS_PER_S);
+    stage->allowed += cu_rate_take(&stage->given, stage->rate, now_ns);
     if (stage->allowed <= asked)
         return 0;
     if (stage->allowed - asked > burst) /* what is not used is lost */
@@ -353,7 +351,9 @@ static struct stage *add(struct cu_stager *stager, const struct cu_staged_order 
     stage->path_len = len;
     memcpy(stage->path, order->path, len + 1);
     stage->manifest = order->manifest;
-    stage->rate = order->rate;
+    stage->rate = stager->config.rate;
+    if (order->rate > 0 && (stage->rate == 0 || order->rate < stage->rate))
+        stage->rate = order->rate;
     add_asker(stage, order->id);
     cu_list_push_back(&stager->stages, &stage->link);
     stager->waiting++;

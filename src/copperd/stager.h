@@ -25,6 +25,7 @@ struct cu_stager_config {
     struct cu_core_config limits; /* that it was created with */
     void *context;
     void (*kick)(void *context); /* the core was called */
+    uint64_t rate;               /* bytes a second of any stage, at most; 0: no bound */
     const char *mount;           /* directory; borrowed */
 };
 

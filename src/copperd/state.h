@@ -4,6 +4,7 @@
 #ifndef CU_COPPERD_STATE_H
 #define CU_COPPERD_STATE_H
 
+#include "base/rate.h"
 #include "control/commands.h"
 #include "control/sampler.h"
 #include "control/socket.h"
@@ -81,6 +82,8 @@ struct cu_daemon {
     uv_timer_t learn_timer;           /* the node counts as ready then, come what may */
     struct cu_warmer *warmer;         /* NULL: there is none, or it has ended */
     bool warmable;                    /* it has a recipe */
+    uv_timer_t rate_timer;            /* the replay may ask for more */
+    struct cu_rate rate;              /* of that */
     struct cu_snapshot *profile_file; /* the same, or it cannot be written */
 };
 

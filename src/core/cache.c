@@ -184,6 +184,7 @@ void cu_cache_wasted(struct cu_core *core, struct object *object)
         COUNT(core, read_ahead_wasted);
     object->ahead = false;
     object->read_on = false; /* its bytes stay among those that nobody asked for */
+    object->advance = false; /* the same */
 }
 
 /* Each object is charged for its name, which it may share with others: an upper bound. */

@@ -3,6 +3,7 @@
  * leave through one queue, in the order of their creation. */
 #include "core/core.h"
 
+#include "core/advance.h"
 #include "core/arrivals.h"
 #include "core/bypass.h"
 #include "core/cache.h"
@@ -111,6 +112,7 @@ int cu_core_want(struct cu_core *core, const struct cu_request *request, uint64_
     waiter->cookie = cookie;
     waiter->kind = (uint8_t)request->kind;
     waiter->piece = request->piece;
+    waiter->advance = request->advance;
     cu_want(core, request, waiter);
     cu_lanes_pump(core);
     return 0;
@@ -201,6 +203,7 @@ static enum listed listed_in(struct cu_core *core, const char *path, size_t path
         return LISTED_NOT_HERE;
     listing = cu_object_dir(*object);
     cu_cache_touch(core, *object);
+    cu_advance_used(core, *object);
     cu_renew_used(core, *object);
     if (!listing->view) {
         if (cu_dirview_is_large((*object)->bytes))

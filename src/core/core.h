@@ -59,6 +59,8 @@ struct cu_request {
         version;    /* DATA, HOLES: of the file; ATTR: known to be out of date, or zero */
     uint64_t chunk; /* DATA */
     uint16_t piece; /* DATA: of the chunk (proto/piece.h); 0: all of it */
+    bool advance;   /* this node asks for it before anybody uses it, because a recipe names it: it
+                       is counted apart (core/advance.h) */
 };
 
 /* Where the answer to a want was found. */

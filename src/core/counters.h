@@ -68,7 +68,12 @@
     X(spun_us /* the loop looked for events instead of sleeping, and there were none */) \
     X(searchers /* processes whose search paths were read, for -P */) \
     /* gauge: of the files in bypass_bytes, the size of the largest that the cache has room for */ \
-    X(bypass_fits)
+    X(bypass_fits) \
+    /* of a recipe: objects that are to be asked for, and those that were answered; objects that \
+     * came to this node because of it, those that its kernel then asked for, their bytes, and \
+     * those of the bytes that it has not asked for */ \
+    X(recipe_objects /* gauge */) X(recipe_done /* gauge */) X(recipe_sent) X(recipe_used) \
+    X(recipe_bytes) X(recipe_unused_bytes /* gauge */)
 /* clang-format on */
 
 enum cu_counter {

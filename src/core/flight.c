@@ -5,6 +5,7 @@
 #include "core/flight.h"
 
 #include "base/hash.h"
+#include "core/advance.h"
 #include "core/bypass.h"
 #include "core/cache.h"
 #include "core/pieces.h"
@@ -216,7 +217,7 @@ static void restart(struct cu_core *core, struct flight *flight)
 
 /* The value a file's content brought along with its attr. */
 static void fill_content(struct cu_core *core, const struct object *attr, struct cu_buf *content,
-                         uint64_t hash, bool read_on)
+                         uint64_t hash, const struct flight *flight)
 {
     struct cu_request request = cu_object_request(attr);
     struct object *object;
@@ -232,10 +233,12 @@ static void fill_content(struct cu_core *core, const struct object *attr, struct
     object->bytes_hash = hash;
     object->valid_ns = core->now_ns;
     object->state = CU_FLIGHT_FILLED;
-    if (read_on) {
+    if (flight->read_on) {
         COUNT(core, read_on);
         cu_read_on_filled(core, object);
     }
+    if (flight->advance)
+        cu_advance_filled(core, object);
     cu_cache_keep(core, object);
 }
 
@@ -259,8 +262,9 @@ static void fill(struct cu_core *core, struct object *object, const struct cu_va
         cu_read_on_filled(core, object);
     if (flight->used)
         cu_read_on_used(core, object);
+    cu_advance_ended(core, object, flight);
     if (value->content)
-        fill_content(core, object, value->content, value->content_hash, flight->read_on);
+        fill_content(core, object, value->content, value->content_hash, flight);
     cu_cache_keep(core, object);
     cu_waiters_answer(core, object, &flight->waiters, 0);
     free(flight);
@@ -296,6 +300,8 @@ static void count_want(struct cu_core *core, struct waiter *waiter, enum cu_core
     if (!waiter || waiter->has_attr)
         return;
     waiter->where = (uint8_t)where;
+    if (waiter->advance)
+        return; /* nobody uses it yet */
     core->counters[waiter->child ? child[where] : kernel[where]]++;
 }
 
@@ -311,6 +317,7 @@ bool cu_flight_verify(struct object *object)
 /* A want has joined the flight. */
 static void count_used(struct cu_core *core, struct flight *flight, const struct waiter *waiter)
 {
+    cu_advance_asked(flight, waiter);
     if (!waiter || !(flight->ahead || flight->read_on) || flight->used)
         return;
     flight->used = true;
@@ -368,6 +375,10 @@ static void serve(struct cu_core *core, struct object *object, const struct flig
     if (!waiter)
         return;
     note_use(core, object, waiter);
+    if (waiter->advance)
+        cu_advance_here(core, object, in->request);
+    else if (!waiter->child)
+        cu_advance_used(core, object);
     if ((!waiter->child || cu_pieces_part(object, waiter)) && !cu_flight_verify(object)) {
         cu_flight_step(core, object, CU_EVENT_CORRUPT, in);
         return;
@@ -410,6 +421,7 @@ static void begin(struct cu_core *core, struct object *object, const struct flig
         flight->content = (in->request->flags & CU_WANT_CONTENT) != 0;
         flight->stale = in->request->version;
     }
+    cu_advance_asked(flight, in->waiter);
     park(flight, in->waiter);
     if (in->read_on) {
         core->reading_on.requests++;

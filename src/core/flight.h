@@ -82,6 +82,9 @@ struct flight {
     bool ahead;              /* started by read-ahead */
     bool read_on;            /* started by reading on (readon.h) */
     bool used;               /* the same two: somebody has asked for it meanwhile */
+    bool advance;            /* a recipe waits for it (advance.h) */
+    bool kernel;             /* this node's kernel waits for it */
+    bool first;              /* the same, and did before a recipe */
     bool check;              /* DIR: asked about in a CHECK (renew.h) */
     bool home;               /* DATA: from where the attributes are, along the tree of the path */
 };

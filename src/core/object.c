@@ -5,6 +5,7 @@
 
 #include "core/flight.h"
 #include "core/state.h"
+#include "proto/piece.h"
 #include "proto/xattr.h"
 
 size_t cu_object_size(enum cu_kind kind)
@@ -28,6 +29,19 @@ size_t cu_object_size(enum cu_kind kind)
 static struct cu_statfs *statfs_of(const struct object *object)
 {
     return &CU_LIST_ENTRY(object, struct statfs_object, object)->statfs;
+}
+
+uint64_t cu_object_content_bytes(const struct cu_core *core, const struct object *object)
+{
+    const struct data_object *data = cu_object_data(object);
+    uint64_t start, chunk_bytes = core->config.chunk_bytes;
+
+    if (object->kind != CU_KIND_DATA || data->piece != CU_PIECE_WHOLE)
+        return object->bytes ? object->bytes->size : 0;
+    start = data->chunk * chunk_bytes;
+    if (start >= data->version.size)
+        return 0;
+    return data->version.size - start < chunk_bytes ? data->version.size - start : chunk_bytes;
 }
 
 struct cu_request cu_object_request(const struct object *object)

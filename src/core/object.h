@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct cu_core;
 struct cu_request;
 
 struct object {
@@ -37,6 +38,8 @@ struct object {
     bool verified : 1;  /* checksum seen to be right on this node */
     bool ahead : 1;     /* FILLED: read ahead, and nobody has asked for it yet */
     bool read_on : 1;   /* FILLED: the same, of what the root read on (readon.h) */
+    bool advance : 1;   /* FILLED: the same, of what a recipe brought here (advance.h) */
+    bool kernel : 1;    /* this node's kernel has asked for it */
     bool doubted : 1;   /* FILLED: older than a refresh of something in it: counts as expired */
     bool brief : 1;     /* XATTR: some could not be read: what is held is valid as an error is */
     uint16_t refreshed; /* FILLED: low bits of refreshes.made when it came, or was last compared */
@@ -103,6 +106,8 @@ static inline bool cu_object_in_flight(const struct object *object)
 
 /* The memory that it takes, without its name and bytes. */
 size_t cu_object_size(enum cu_kind kind);
+/* Bytes of content that it holds: of a chunk by its key, because the simulator's are stand-ins. */
+uint64_t cu_object_content_bytes(const struct cu_core *core, const struct object *object);
 /* The request for the object: its key, and the options of its flight. Borrows the path. */
 struct cu_request cu_object_request(const struct object *object);
 /* As answers carry it that are about the object, or about that piece of it. */

@@ -6,33 +6,18 @@
 #include "core/cache.h"
 #include "core/pieces.h"
 #include "core/state.h"
-#include "proto/piece.h"
-
-/* Of a chunk by its key, because the simulator's are stand-ins. */
-static uint64_t bytes_of(const struct cu_core *core, const struct object *object)
-{
-    const struct data_object *data = cu_object_data(object);
-    uint64_t start, chunk_bytes = core->config.chunk_bytes;
-
-    if (object->kind != CU_KIND_DATA || data->piece != CU_PIECE_WHOLE)
-        return object->bytes ? object->bytes->size : 0;
-    start = data->chunk * chunk_bytes;
-    if (start >= data->version.size)
-        return 0;
-    return data->version.size - start < chunk_bytes ? data->version.size - start : chunk_bytes;
-}
 
 void cu_read_on_filled(struct cu_core *core, struct object *object)
 {
     object->read_on = true;
-    core->counters[CU_COUNT_read_on_bytes] += bytes_of(core, object);
-    core->counters[CU_COUNT_read_on_unused_bytes] += bytes_of(core, object);
+    core->counters[CU_COUNT_read_on_bytes] += cu_object_content_bytes(core, object);
+    core->counters[CU_COUNT_read_on_unused_bytes] += cu_object_content_bytes(core, object);
 }
 
 void cu_read_on_used(struct cu_core *core, struct object *object)
 {
     uint64_t *unused = &core->counters[CU_COUNT_read_on_unused_bytes],
-             bytes = bytes_of(core, object);
+             bytes = cu_object_content_bytes(core, object);
 
     if (!object->read_on)
         return;

@@ -105,8 +105,12 @@ struct cu_front *cu_front_create(const struct cu_front_config *config, struct cu
  * works. 0, -ENOMEM, -EINVAL: there is nothing to take over. */
 __attribute__((warn_unused_result)) int cu_front_resume(struct cu_front *front);
 /* Asks for all that the recipe (proto/recipe.h) in this file names, once; the file itself is read
- * through the tree. Failures go to the log. 0, or -ENOMEM: events.replayed will not be called. */
-__attribute__((warn_unused_result)) int cu_front_replay(struct cu_front *front, const char *path);
+ * through the tree. bytes: as cu_ahead_replay has it. Failures go to the log. 0, or -ENOMEM:
+ * events.replayed will not be called. */
+__attribute__((warn_unused_result)) int cu_front_replay(struct cu_front *front, const char *path,
+                                                        uint64_t bytes);
+/* It may ask for so many more bytes (cu_ahead_replay_allow). */
+void cu_front_replay_allow(struct cu_front *front, uint64_t bytes, uint64_t most);
 /* Replaces events.asked; NULL: requests are not recorded from here on. */
 void cu_front_set_asked(struct cu_front *front,
                         void (*asked)(void *context, const struct cu_front_asked *asked));

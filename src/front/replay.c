@@ -36,6 +36,7 @@ struct cu_front_replay {
     bool over;                /* events.replayed was called */
     struct cu_recipe *recipe; /* owned, between job and replay */
     int rc;                   /* of the job */
+    uint64_t allowed;         /* bytes, for the begin of the replay */
     size_t path_len;
     char path[]; /* of the recipe */
 };
@@ -45,6 +46,15 @@ static void replay_free(struct cu_front_replay *r)
     cu_recipe_free(r->recipe);
     free(r->bytes);
     free(r);
+}
+
+static void note_progress(const struct cu_front *front)
+{
+    uint64_t *counters = cu_core_counters(front->config.core);
+    struct cu_ahead_progress progress = cu_ahead_progress(front->ahead);
+
+    counters[CU_COUNT_recipe_objects] = progress.objects;
+    counters[CU_COUNT_recipe_done] = progress.done;
 }
 
 static void over(struct cu_front *front)
@@ -103,9 +113,10 @@ static void worked(struct cu_aside_job *job)
     } else {
         cu_log_info("recipe %.*s: %u paths are asked for", (int)r->path_len, r->path,
                     cu_recipe_count(r->recipe));
-        r->rc = cu_ahead_replay(front->ahead, r->recipe);
+        r->rc = cu_ahead_replay(front->ahead, r->recipe, r->allowed);
         assert(r->rc == 0); /* it is the only one */
         r->recipe = NULL;
+        note_progress(front);
         if (cu_ahead_replayed(front->ahead))
             over(front);
     }
@@ -208,7 +219,7 @@ static void chunk_done(struct cu_front *front, uint32_t chunk, const struct cu_v
 
 /* --- the interface ---------------------------------------------------------------------------- */
 
-int cu_front_replay(struct cu_front *front, const char *path)
+int cu_front_replay(struct cu_front *front, const char *path, uint64_t bytes)
 {
     size_t len = strlen(path);
     struct cu_front_replay *r = calloc(1, sizeof(*r) + len + 1);
@@ -219,10 +230,17 @@ int cu_front_replay(struct cu_front *front, const char *path)
     if (!r)
         return -ENOMEM;
     r->front = front;
+    r->allowed = bytes;
     r->path_len = len;
     memcpy(r->path, path, len + 1);
     front->replay = r;
     return want(front, &what, TAG_ATTR);
+}
+
+void cu_front_replay_allow(struct cu_front *front, uint64_t bytes, uint64_t most)
+{
+    if (front->replay && !front->closing)
+        cu_ahead_replay_allow(front->ahead, bytes, most);
 }
 
 int cu_front_fetch(void *context, const struct cu_ahead_want *want, uint32_t tag)
@@ -232,6 +250,7 @@ int cu_front_fetch(void *context, const struct cu_ahead_want *want, uint32_t tag
 
     if (front->closing)
         return -ENOTCONN;
+    what.advance = true;
     CU_FRONT_COUNT(front, recipe_asked);
     return cu_core_want(front->config.core, &what, CU_FRONT_NO_REQUEST | tag, uv_hrtime());
 }
@@ -244,6 +263,7 @@ void cu_front_replay_reply(struct cu_front *front, uint64_t cookie, const struct
         return;
     if (!(cookie & LOADS)) {
         cu_ahead_fetched(front->ahead, tag, value);
+        note_progress(front);
         if (cu_ahead_replayed(front->ahead))
             over(front);
     } else if (tag == TAG_ATTR) {

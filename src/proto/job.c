@@ -108,6 +108,8 @@ static const struct option options[] = {
     {"learn_wait", KIND_FLAG, AT(learn_wait), 0, 0, "a switch", "is yes or no"},
     {"spin", KIND_U32, AT(spin_us), 0, 1000, "a number of microseconds", NULL},
     {"recipe", KIND_DIR, AT(recipe), 0, 0, "a recipe's file", "is an absolute path"},
+    {"storage_rate", KIND_SIZE, AT(storage_rate), 0, INT64_MAX / 4, "bytes a second",
+     SIZE_ALLOWED ", 0 for no bound"},
     {"begin_ms", KIND_SIZE, AT(begin_ms), 1, INT64_MAX, "a time", "are milliseconds"},
     {"report_dir", KIND_DIR, AT(report_dir), 0, 0, "a directory", "is an absolute path"},
     {"group", KIND_U32, AT(group), 1, UINT32_MAX - 1, "a group", NULL},
@@ -422,19 +424,6 @@ bool cu_job_option_format(unsigned i, const struct cu_job *job, char out[CU_JOB_
     if (text)
         snprintf(out, CU_JOB_VALUE_MAX, "%s", text);
     return text != NULL;
-}
-
-int cu_job_set_constants(struct cu_job *job)
-{
-    memset(job, 0, sizeof(*job));
-    job->log_level = 6;
-    job->log_to_file = true;
-    job->trees = 1;
-    job->max_cacheable_bytes = UINT64_C(10) << 20;
-    job->ready_timeout_s = 20;
-    job->enoent_ttl_ms = 2000;
-    job->top_paths = 10;
-    return replace_string(&job->network, "tcp");
 }
 
 int cu_job_init(struct cu_job *job, const char *mount_dir, const char *run_dir)

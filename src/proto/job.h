@@ -72,6 +72,8 @@ struct cu_job {
     char *learn;           /* --learn: name of the recipe; NULL: none */
     bool learn_wait;       /* --learn-wait: a node is ready when the recipe's content is here */
     char *recipe;          /* file of that recipe, as the launch host has found it; NULL: none */
+    uint64_t storage_rate; /* --storage-rate: bytes a second that are asked for in advance at most;
+                              0: no bound */
     uint64_t begin_ms;     /* when it was launched, since 1970; 0: not known */
     char *report_dir;      /* where the job's report goes (-P); NULL: log_dir */
     uint32_t group;        /* primary group of who launched it; 0: root's, or not known */
@@ -92,8 +94,8 @@ void cu_job_free(struct cu_job *job);
  * Names: mount log_dir log_level log_type log_collect trees max_cacheable_bytes ready_timeout_s
  * cores enoent_ttl_ms network address cache_bytes fanout port encrypt profile full_paths top_paths
  * snapshot_s listings serve group allow_missing confirm owner lease left_out relay learn
- * learn_wait spin recipe symlinks begin_ms report_dir; the value of a bool is "yes" or "no", of
- * symlinks "keep" or "rewrite". What is "chosen" when 0 cannot be set to 0. */
+ * learn_wait spin recipe symlinks storage_rate begin_ms report_dir; the value of a bool is "yes"
+ * or "no", of symlinks "keep" or "rewrite". What is "chosen" when 0 cannot be set to 0. */
 __attribute__((warn_unused_result)) int cu_job_set(struct cu_job *job, const char *name,
                                                    const char *value, const char *label,
                                                    struct cu_error *err);

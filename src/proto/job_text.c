@@ -252,6 +252,21 @@ bool cu_job_begins(const char *text, size_t size)
     return size >= strlen(FIRST_WORD) && memcmp(text, FIRST_WORD, strlen(FIRST_WORD)) == 0;
 }
 
+int cu_job_set_constants(struct cu_job *job)
+{
+    memset(job, 0, sizeof(*job));
+    job->log_level = 6;
+    job->log_to_file = true;
+    job->trees = 1;
+    job->max_cacheable_bytes = UINT64_C(10) << 20;
+    job->ready_timeout_s = 20;
+    job->enoent_ttl_ms = 2000;
+    job->top_paths = 10;
+    job->storage_rate = UINT64_C(4) << 30;
+    job->network = strdup("tcp");
+    return job->network ? 0 : -ENOMEM;
+}
+
 int cu_job_decode(const char *text, size_t size, struct cu_job *job, struct cu_error *err)
 {
     struct decoder d = {.at = text, .end = text + size, .job = job, .err = err};

@@ -55,6 +55,14 @@ count() {
     copper "$1" stats --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["counters"].get(sys.argv[1], 0))' "$2"
 }
 
+count_is_above() {
+    [ "$(count "$1" "$2")" -gt "$3" ]
+}
+
+replay_is_over() {
+    [ "$(count "$1" recipe_objects)" -gt 0 ] && [ "$(count "$1" recipe_done)" = "$(count "$1" recipe_objects)" ]
+}
+
 @test "the second job asks its parents for nothing, and storage is read once" {
     local before
     learn --learn test
@@ -75,6 +83,27 @@ count() {
     [ "$(count node2 storage_read)" = 0 ]
 }
 
+# With a byte a second a replay asks for one chunk and what comes before it, and then for nothing.
+@test "a rate towards storage holds the replay back, and nobody who asks; its progress is shown" {
+    learn --learn test4
+    on node2 cat "$mount$root/site/large.bin" >/dev/null
+    start node4
+    stop
+    learn --learn test4 --storage-rate 1
+    until_true count_is_above node3 recipe_bytes 0
+    start node4
+    run -0 on node3 cat "$mount$root/site/large.bin"
+    [ "$(count node3 recipe_done)" -lt "$(count node3 recipe_objects)" ]
+    [ "$(count node3 recipe_bytes)" -le 600000 ]
+    stop
+    run -130 on login env COPPER_RSH="$CLUSTER_BIN/rsh" "$BATS_TEST_DIRNAME/terminal" --interrupt-at 'objects), ' \
+        "$COPPER_BIN/launch_copper.sh" -H "$nodes" -v "$mount" --learn test4 --learn-wait --storage-rate 1 -s 600
+    [[ $output == *"copper: 4 nodes, 4 started, recipe "*" % ("*" of "*" objects), "*" s "* ]]
+    run -2 learn --storage-rate fast
+    [[ $output == *'--storage-rate: "fast" is not bytes a second; allowed are bytes or a number with K, M, G, KB, MB or GB, 0 for no bound'* ]]
+    nothing_left
+}
+
 @test "without --learn-wait the launch does not wait; what comes later is right" {
     learn --learn test2
     start node3
@@ -82,6 +111,20 @@ count() {
     learn --learn test2
     start node4
     start node1
+    # What came because of the recipe was used, and node3 has used nothing of it.
+    until_true replay_is_over node3
+    until_true replay_is_over node4
+    start node4
+    [ "$(count node4 recipe_used)" -le "$(count node4 recipe_sent)" ]
+    [ "$(count node4 recipe_unused_bytes)" -le "$(count node4 recipe_bytes)" ]
+    [ "$(count node3 recipe_sent)" -gt 10 ]
+    [ "$(count node3 recipe_used)" = 0 ]
+    [ "$(count node3 recipe_unused_bytes)" = "$(count node3 recipe_bytes)" ]
+    start node3
+    [ "$(count node3 recipe_used)" -gt 10 ]
+    [ "$(count node3 recipe_unused_bytes)" -lt "$(count node3 recipe_bytes)" ]
+    run -0 copper node3 stats --prometheus
+    [[ $output == *"copper_recipe_sent_total"* && $output == *"copper_recipe_unused_bytes"* ]]
     run -0 stop
     [[ $output =~ "copper: recipe: "[0-9]+" paths and "[0-9.]+" "[KM]"B were asked for in advance; "[0-9]+" paths and 0 B of them were not used"$'\n'"copper: stopped on 4 nodes" ]]
 }

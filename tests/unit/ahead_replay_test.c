@@ -38,7 +38,7 @@ static void names_contents_and_listings_are_asked_for_in_order(void **state)
     note(r, "/d/a", CU_RECIPE_ATTR, 0);
     note(r, "/d/b", CU_RECIPE_CONTENT, 900);
     assert_true(cu_ahead_replayed(fake.ahead));
-    assert_int_equal(cu_ahead_replay(fake.ahead, r), 0);
+    assert_int_equal(cu_ahead_replay(fake.ahead, r, UINT64_MAX), 0);
     assert_string_equal(fake_asked(), "attr /d\ndir /d\nattr /d/a\nattr /d/b content");
     assert_false(cu_ahead_replayed(fake.ahead));
     for (uint32_t i = 0; i < 4; i++)
@@ -57,7 +57,7 @@ static void chunks_follow_the_attributes(void **state)
     note_part(r, "/f", 3, 7); /* the file was longer then */
     note_part(r, "/gone", 0, 1);
     note_part(r, "/dir", 0, 1);
-    assert_int_equal(cu_ahead_replay(fake.ahead, r), 0);
+    assert_int_equal(cu_ahead_replay(fake.ahead, r, UINT64_MAX), 0);
     assert_string_equal(fake_asked(), "attr /f\nattr /gone\nattr /dir");
     answer(1, &failed);
     assert_string_equal(fake_asked(), "");
@@ -84,7 +84,7 @@ static void chunks_are_counted_in_those_of_the_job(void **state)
     fake_begin(&config);
     note_part(r, "/f", 3, 2); /* 768 KiB to 1280 KiB */
     note_part(r, "/f", 7, 1);
-    assert_int_equal(cu_ahead_replay(fake.ahead, r), 0);
+    assert_int_equal(cu_ahead_replay(fake.ahead, r, UINT64_MAX), 0);
     fake.count = 0;
     answer(0, &value);
     assert_string_equal(fake_asked(), "data /f 0\ndata /f 1");
@@ -93,7 +93,7 @@ static void chunks_are_counted_in_those_of_the_job(void **state)
     fake_begin(&config);
     r = cu_recipe_new();
     note_part(r, "/f", 1, 1);
-    assert_int_equal(cu_ahead_replay(fake.ahead, r), 0);
+    assert_int_equal(cu_ahead_replay(fake.ahead, r, UINT64_MAX), 0);
     fake.count = 0;
     answer(0, &value);
     assert_string_equal(fake_asked(), "data /f 2\ndata /f 3");
@@ -111,7 +111,7 @@ static void no_more_than_a_window_is_under_way(void **state)
         snprintf(path, sizeof(path), "/n%d", i);
         note(r, path, CU_RECIPE_ATTR, 0);
     }
-    assert_int_equal(cu_ahead_replay(fake.ahead, r), 0);
+    assert_int_equal(cu_ahead_replay(fake.ahead, r, UINT64_MAX), 0);
     first = fake_asked_count();
     assert_in_range(first, 64, 1999);
     for (uint32_t i = 0; i < 2000; i++)
@@ -132,13 +132,64 @@ static void no_more_than_half_of_the_cache_is_asked_for(void **state)
     config.cache_bytes = 40 * FAKE_CHUNK;
     fake_begin(&config);
     note_part(r, "/f", 0, 4000);
-    assert_int_equal(cu_ahead_replay(fake.ahead, r), 0);
+    assert_int_equal(cu_ahead_replay(fake.ahead, r, UINT64_MAX), 0);
     while (!cu_ahead_replayed(fake.ahead)) {
         fake.count = 0;
         cu_ahead_fetched(fake.ahead, fake_tags[0], &value);
         asked += fake.count;
     }
     assert_in_range(asked, 10, 20);
+}
+
+/* A rate: nothing more is asked for until it may be. */
+static void no_more_than_is_allowed_is_asked_for(void **state)
+{
+    struct cu_recipe *r = cu_recipe_new();
+    struct cu_value value = regular(UINT64_C(1) << 30);
+
+    (void)state;
+    note_part(r, "/f", 0, 40);
+    assert_int_equal(cu_ahead_replay(fake.ahead, r, 2 * FAKE_CHUNK), 0);
+    assert_string_equal(fake_asked(), "attr /f");
+    answer(0, &value);
+    assert_string_equal(fake_asked(), "data /f 0\ndata /f 1");
+    answer(0, &value);
+    answer(1, &value);
+    assert_string_equal(fake_asked(), "");
+    assert_false(cu_ahead_replayed(fake.ahead));
+    cu_ahead_replay_allow(fake.ahead, 1, FAKE_CHUNK);
+    assert_string_equal(fake_asked(), "");
+    cu_ahead_replay_allow(fake.ahead, FAKE_CHUNK, FAKE_CHUNK);
+    assert_string_equal(fake_asked(), "data /f 2");
+    for (int i = 0; i < 10; i++) /* what is not used is lost */
+        cu_ahead_replay_allow(fake.ahead, 0, FAKE_CHUNK);
+    assert_string_equal(fake_asked(), "");
+    cu_ahead_replay_allow(fake.ahead, UINT64_C(1) << 40, 3 * FAKE_CHUNK);
+    assert_int_equal(fake_asked_count(), 3);
+}
+
+static void progress_is_told(void **state)
+{
+    struct cu_recipe *r = cu_recipe_new();
+    struct cu_value value = regular(FAKE_CHUNK + 1);
+
+    (void)state;
+    assert_int_equal(cu_ahead_progress(fake.ahead).objects, 0);
+    note(r, "/d", CU_RECIPE_LISTING, 0);
+    note_part(r, "/f", 0, 3); /* has become shorter */
+    assert_int_equal(cu_ahead_replay(fake.ahead, r, UINT64_MAX), 0);
+    assert_int_equal(cu_ahead_progress(fake.ahead).objects, 6);
+    assert_int_equal(cu_ahead_progress(fake.ahead).done, 0);
+    assert_string_equal(fake_asked(), "attr /d\ndir /d\nattr /f");
+    for (uint32_t i = 0; i < 3; i++)
+        cu_ahead_fetched(fake.ahead, fake_tags[i], &value);
+    assert_int_equal(cu_ahead_progress(fake.ahead).objects, 6);
+    assert_int_equal(cu_ahead_progress(fake.ahead).done, 3);
+    assert_string_equal(fake_asked(), "data /f 0\ndata /f 1");
+    answer(0, &value);
+    answer(1, &value);
+    assert_int_equal(cu_ahead_progress(fake.ahead).objects, 5);
+    assert_int_equal(cu_ahead_progress(fake.ahead).done, 5);
 }
 
 static void one_at_a_time(void **state)
@@ -149,8 +200,8 @@ static void one_at_a_time(void **state)
     (void)state;
     cu_ahead_fetched(fake.ahead, 0, &value); /* of none */
     note(r, "/a", CU_RECIPE_ATTR, 0);
-    assert_int_equal(cu_ahead_replay(fake.ahead, r), 0);
-    assert_int_equal(cu_ahead_replay(fake.ahead, second), -EBUSY);
+    assert_int_equal(cu_ahead_replay(fake.ahead, r, UINT64_MAX), 0);
+    assert_int_equal(cu_ahead_replay(fake.ahead, second, UINT64_MAX), -EBUSY);
     cu_recipe_free(second);
 }
 
@@ -162,7 +213,7 @@ static void what_waits_is_freed(void **state)
     (void)state;
     note_part(r, "/f", 0, 4000);
     note_part(r, "/g", 0, 4000);
-    assert_int_equal(cu_ahead_replay(fake.ahead, r), 0);
+    assert_int_equal(cu_ahead_replay(fake.ahead, r, UINT64_MAX), 0);
     answer(0, &value);
     cu_ahead_fetched(fake.ahead, fake_tags[1], &value);
 }
@@ -175,6 +226,8 @@ int main(void)
         cmocka_unit_test_teardown(chunks_are_counted_in_those_of_the_job, fake_teardown),
         FAKE_TEST(no_more_than_a_window_is_under_way),
         cmocka_unit_test_teardown(no_more_than_half_of_the_cache_is_asked_for, fake_teardown),
+        FAKE_TEST(no_more_than_is_allowed_is_asked_for),
+        FAKE_TEST(progress_is_told),
         FAKE_TEST(one_at_a_time),
         FAKE_TEST(what_waits_is_freed),
     };

@@ -108,6 +108,12 @@ static const char *const promised[] = {
     "spun_us",
     "searchers",
     "bypass_fits",
+    "recipe_objects",
+    "recipe_done",
+    "recipe_sent",
+    "recipe_used",
+    "recipe_bytes",
+    "recipe_unused_bytes",
 };
 /* clang-format on */
 

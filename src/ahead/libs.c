@@ -182,7 +182,7 @@ static bool follow(struct search *s, const struct cu_buf *target)
     int len;
 
     if (!target || target->size == 0 || target->size >= PLACES || target->data[0] == '/' ||
-        ++s->hops > HOPS)
+        cu_target_error(target) || ++s->hops > HOPS)
         return false;
     len = snprintf(text, sizeof(text), "%.*s/%.*s", (int)cu_path_parent_len(path, strlen(path)),
                    path, (int)target->size, (const char *)target->data);

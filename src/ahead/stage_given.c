@@ -124,6 +124,8 @@ void cu_stage_resolved(struct cu_stage *s, struct cu_stage_item *item, const str
 
     s->figures.held += CU_STAGE_COST + item->path_len + (value->bytes ? value->bytes->size : 0);
     if (!error && S_ISLNK(value->attr.mode))
+        error = cu_target_error(value->bytes);
+    if (!error && S_ISLNK(value->attr.mode))
         error = substitute(item, value->bytes);
     if (error)
         fail(s, item, error);

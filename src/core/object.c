@@ -124,7 +124,8 @@ void cu_object_set(struct object *object, const struct cu_value *value)
     object->error = (uint16_t)value->error;
     object->bytes = cu_buf_ref(value->bytes);
     object->bytes_hash = value->hash;
-    object->brief = object->kind == CU_KIND_XATTR && has_errors(value->bytes);
+    object->brief = (object->kind == CU_KIND_XATTR && has_errors(value->bytes)) ||
+                    (object->kind == CU_KIND_ATTR && cu_target_error(value->bytes));
     if (object->kind == CU_KIND_ATTR)
         *cu_object_attr(object) = value->attr;
     else if (object->kind == CU_KIND_DIR) {

@@ -41,7 +41,7 @@ struct object {
     bool advance : 1;   /* FILLED: the same, of what a recipe brought here (advance.h) */
     bool kernel : 1;    /* this node's kernel has asked for it */
     bool doubted : 1;   /* FILLED: older than a refresh of something in it: counts as expired */
-    bool brief : 1;     /* XATTR: some could not be read: what is held is valid as an error is */
+    bool brief : 1;     /* XATTR, a link: some of it could not be read: valid as an error is */
     uint16_t refreshed; /* FILLED: low bits of refreshes.made when it came, or was last compared */
 };
 

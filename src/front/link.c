@@ -45,9 +45,14 @@ static bool goes_inside(const struct cu_front *front, const struct cu_inode *ino
 
 void cu_front_link_set(struct cu_front *front, struct cu_inode *inode, struct cu_buf *target)
 {
+    if (cu_target_error(target)) {
+        cu_buf_unref(inode->link.target);
+        inode->link.target = NULL; /* who needs it asks again */
+        return;
+    }
     target = target ? cu_buf_ref(target) : cu_buf_new(0); /* it may be empty */
     if (!target) {
-        CU_FRONT_COUNT(front, no_memory); /* who needs it asks again */
+        CU_FRONT_COUNT(front, no_memory); /* the same */
         return;
     }
     cu_buf_unref(inode->link.target);

@@ -109,6 +109,8 @@ static void reply_target(fuse_req_t fuse, const struct cu_inode *inode)
 void cu_front_readlink_done(struct cu_front *front, struct cu_front_request *r,
                             const struct cu_value *value)
 {
+    int error;
+
     if (replaced(r->inode, value)) {
         cu_front_replaced(front, r);
         return;
@@ -120,7 +122,8 @@ void cu_front_readlink_done(struct cu_front *front, struct cu_front_request *r,
     cu_inodes_set_attr(&front->inodes, r->inode, &value->attr);
     cu_front_link_set(front, r->inode, value->bytes);
     if (!r->inode->link.target) {
-        cu_front_request_fail(front, r, ENOMEM);
+        error = cu_target_error(value->bytes);
+        cu_front_request_fail(front, r, error ? error : ENOMEM);
         return;
     }
     reply_target(r->fuse, r->inode);

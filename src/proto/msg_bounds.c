@@ -100,6 +100,16 @@ bool cu_msg_bounds_want(const struct cu_msg_want *want)
     return cu_path_is_normal(want->path, want->path_len);
 }
 
+static bool target_is_valid(const struct cu_buf *target)
+{
+    int error = cu_target_error(target);
+
+    if (error)
+        return error <= ERRNO_MAX;
+    return target->size > 0 && target->size < CU_PATH_MAX &&
+           !memchr(target->data, '\0', target->size);
+}
+
 /* The kernel fails a lookup with EIO when the type or the size is impossible. */
 static bool attr_is_valid(const struct cu_value *value)
 {
@@ -114,8 +124,7 @@ static bool attr_is_valid(const struct cu_value *value)
     if (a->atime.nsec >= NSEC_PER_SEC || a->mtime.nsec >= NSEC_PER_SEC ||
         a->ctime.nsec >= NSEC_PER_SEC)
         return false;
-    if (target && (!S_ISLNK(a->mode) || target->size == 0 || target->size >= CU_PATH_MAX ||
-                   memchr(target->data, '\0', target->size)))
+    if (target && (!S_ISLNK(a->mode) || !target_is_valid(target)))
         return false;
     if (content &&
         (!S_ISREG(a->mode) || content->size != a->size || content->size > CU_MSG_CONTENT_MAX))

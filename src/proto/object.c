@@ -5,6 +5,9 @@
 #include "proto/object.h"
 
 #include "proto/dirview.h"
+#include "proto/wire.h"
+
+#define UNREAD_BYTES 3u /* NUL, which no target has, u16 errno */
 
 static bool same_time(const struct cu_time *a, const struct cu_time *b)
 {
@@ -34,6 +37,29 @@ bool cu_version_is_none(const struct cu_version *version)
     static const struct cu_version none;
 
     return cu_version_equal(version, &none);
+}
+
+struct cu_buf *cu_target_unread(int error)
+{
+    struct cu_buf *buf = cu_buf_new(UNREAD_BYTES);
+    struct cu_writer w;
+
+    if (!buf)
+        return NULL;
+    cu_writer_init(&w, buf->data, UNREAD_BYTES);
+    cu_wire_put_u8(&w, 0);
+    cu_wire_put_u16(&w, (uint16_t)error);
+    return buf;
+}
+
+int cu_target_error(const struct cu_buf *target)
+{
+    struct cu_reader r;
+
+    if (!target || target->size != UNREAD_BYTES || target->data[0] != '\0')
+        return 0;
+    cu_reader_init(&r, target->data + 1, UNREAD_BYTES - 1);
+    return cu_wire_get_u16(&r);
 }
 
 void cu_value_copy(struct cu_value *to, const struct cu_value *from)

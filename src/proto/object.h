@@ -74,10 +74,11 @@ struct cu_value {
         struct cu_version version; /* DIR: of the directory; DATA, HOLES: of the file */
         struct cu_statfs statfs;   /* STATFS */
     };
-    struct cu_buf *bytes;    /* ATTR: link target or NULL; DIR: entries (proto/dir.h);
-                                DATA: content; XATTR: pairs (proto/xattr.h);
-                                HOLES: list (proto/holes.h), NULL: none */
-    uint64_t hash;           /* XXH3 of bytes, made where storage was read; 0 when no bytes */
+    struct cu_buf
+        *bytes;    /* ATTR: link target (see cu_target_error) or NULL; DIR: entries (proto/dir.h);
+                      DATA: content; XATTR: pairs (proto/xattr.h);
+                      HOLES: list (proto/holes.h), NULL: none */
+    uint64_t hash; /* XXH3 of bytes, made where storage was read; 0 when no bytes */
     struct cu_dirview *view; /* DIR: bytes made ready (proto/dirview.h), or NULL; never travels */
     struct cu_buf *content;  /* ATTR: the whole of a small regular file, or NULL */
     uint64_t content_hash;   /* XXH3 of content */
@@ -92,6 +93,11 @@ uint64_t cu_object_key(enum cu_kind kind, uint64_t path_hash, uint64_t chunk, ui
 struct cu_version cu_version_of(const struct cu_attr *attr);
 bool cu_version_equal(const struct cu_version *a, const struct cu_version *b);
 bool cu_version_is_none(const struct cu_version *version);
+/* A link whose target cannot be read has its attributes all the same, and in place of the target
+ * this: new bytes, NULL when out of memory. error: positive errno up to 65,535. */
+struct cu_buf *cu_target_unread(int error);
+/* 0: it is a target (or NULL). Else the errno for who reads the link. */
+int cu_target_error(const struct cu_buf *target);
 /* Takes new references to the buffers. */
 void cu_value_copy(struct cu_value *to, const struct cu_value *from);
 /* Drops the references and zeroes the value. */

@@ -41,30 +41,39 @@ static bool is_hidden(const struct cu_storage_env *env, const char *path, size_t
     return cu_serve_judge(env->serve, path, len) == CU_SERVE_NOT;
 }
 
+/* The error that a link's target cannot be read for is no error of the link. */
+static int set_target(struct cu_storage_job *job, const char *target, size_t len, int error)
+{
+    struct cu_buf *bytes = error ? cu_target_unread(error) : cu_buf_copy(target, len);
+
+    if (!bytes)
+        return -ENOMEM;
+    job->counts.errors += error != 0;
+    job->value.bytes = bytes;
+    job->value.hash = cu_hash_bytes(bytes->data, bytes->size);
+    return 0;
+}
+
 /* Reads the target of a link into value.bytes. -ESTALE when it is not the link that st describes
- * any more; strict: the target's length must match, too, which some file systems do not report in
- * st_size. */
+ * any more. last: it is, whatever storage says of it; some file systems do not report the target's
+ * length in st_size. */
 static int read_link(struct cu_storage_job *job, const char *on_disk, const struct stat *st,
-                     bool strict)
+                     bool last)
 {
     char target[PATH_MAX];
     ssize_t n;
 
     job->counts.readlink++;
     n = readlink(on_disk, target, sizeof(target));
-    if (n < 0)
-        return errno == EINVAL || errno == ENOENT ? -ESTALE : -errno;
-    if (n >= CU_PATH_MAX) /* no kernel shows such a target */
-        return -ENAMETOOLONG;
-    if (strict && n != st->st_size)
+    if (n < 0 && errno == EINTR)
+        return -EINTR;
+    if (!last && (n < 0 ? errno == EINVAL || errno == ENOENT : n != st->st_size))
         return -ESTALE;
-    if (n == 0) /* no bytes */
-        return 0;
-    job->value.bytes = cu_buf_copy(target, (size_t)n);
-    if (!job->value.bytes)
-        return -ENOMEM;
-    job->value.hash = cu_hash_bytes(target, (size_t)n);
-    return 0;
+    if (n < 0)
+        return set_target(job, NULL, 0, cu_error_shown(errno));
+    if (n >= CU_PATH_MAX) /* no kernel shows such a target */
+        return set_target(job, NULL, 0, ENAMETOOLONG);
+    return n > 0 ? set_target(job, target, (size_t)n, 0) : 0; /* no bytes */
 }
 
 static int run_attr(struct cu_storage_env *env, struct cu_storage_job *job, const char *on_disk)
@@ -77,7 +86,7 @@ static int run_attr(struct cu_storage_env *env, struct cu_storage_job *job, cons
         r = cu_served_stat(env->served, &job->place, on_disk, &st);
         if (r)
             return r;
-        r = S_ISLNK(st.st_mode) ? read_link(job, on_disk, &st, left > 1) : 0;
+        r = S_ISLNK(st.st_mode) ? read_link(job, on_disk, &st, left == 1) : 0;
     }
     if (r)
         return r;
@@ -392,6 +401,17 @@ static int run_statfs(struct cu_storage_job *job, const char *on_disk)
     return 0;
 }
 
+/* Calls that do not trigger an automount are asked of what is mounted. */
+static int mount_first(struct cu_storage_env *env, struct cu_storage_job *job, const char *on_disk)
+{
+    bool triggers = job->kind != CU_KIND_XATTR && job->kind != CU_KIND_STATFS;
+    struct stat st;
+
+    if (triggers || !(job->place.traits & CU_FS_AUTOMOUNT))
+        return 0;
+    return cu_served_stat(env->served, &job->place, on_disk, &st);
+}
+
 static int run_kind(struct cu_storage_env *env, struct cu_storage_job *job, const char *on_disk)
 {
     assert(!(job->place.traits & CU_FS_NOT_SERVED)); /* looked up before it is accessed */
@@ -429,6 +449,8 @@ static int run(struct cu_storage_env *env, struct cu_storage_job *job)
         if (job->kind == CU_KIND_ATTR || job->kind == CU_KIND_DIR)
             cu_served_try_numbers(env->served, &job->place);
         r = cu_storage_reach(whole, len, &reached);
+        if (r == 0)
+            r = mount_first(env, job, reached.path);
         if (r == 0)
             r = run_kind(env, job, reached.path);
         cu_storage_leave(&reached);

@@ -327,6 +327,9 @@ for top in tops:
     [ "$(on node4 cat "$view/auto/alice/in")" = alice ]
     [ "$(on node4 stat -c %a "$view/auto/bob")" = 1777 ] # of the tmpfs; the place's mode is another
     [ "$(on node3 cat "$view/auto/carol/in")" = carol ]
+    # What has gone again is mounted again, whatever is asked of it.
+    on_all umount -l "$storage/auto/carol"
+    [ "$(on node3 stat -f -c %b "$view/auto/carol")" -gt 0 ]
     run copper node4 doctor
     [[ $output == *"$storage/auto (autofs): may have names"* ]]
     for node in node1 node2 node3 node4; do echo >&8; done

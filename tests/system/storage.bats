@@ -81,6 +81,30 @@ ENOENT No such file or directory
 END
 }
 
+@test "a link that cannot be read is there; who reads it gets the errno, and the target later" {
+    local errno text
+    # All fail before the first look: its neighbours are looked at in advance.
+    for errno in EIO EACCES EINVAL ENOENT; do
+        ln -s target "$source/$errno"
+        pfs fail "/$dir/$errno" "$errno" readlink
+    done
+    while read -r errno text; do
+        [ "$(on node3 stat -c "%F %s" "$leaf/$errno")" = "symbolic link 6" ]
+        says "$text" readlink -v "$leaf/$errno"
+    done <<'END'
+EIO Input/output error
+EACCES Permission denied
+EINVAL Invalid argument
+ENOENT No such file or directory
+END
+    [ "$(on node3 ls -l "$leaf" 2>/dev/null | wc -l)" = 5 ]
+    pfs unfail
+    for errno in EIO EACCES EINVAL ENOENT; do
+        until_true succeeds readlink "$leaf/$errno"
+        [ "$(on node3 readlink "$leaf/$errno")" = target ]
+    done
+}
+
 # tried_right: each of the calls gives what it gives on storage. Where storage cannot say where holes are, all
 # is data.
 tried_right() {

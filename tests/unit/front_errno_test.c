@@ -7,8 +7,8 @@
 #include <sys/xattr.h>
 
 static struct node node;
-static _Atomic int wrong, wrong_list,
-    wrong_value; /* what calls for ROOT("/odd/...") fail with; 0: they do not */
+static _Atomic int wrong, wrong_list, wrong_value,
+    wrong_link; /* what calls for ROOT("/odd/...") fail with; 0: they do not */
 
 static bool fails(const char *path, int with)
 {
@@ -37,7 +37,7 @@ ssize_t readlink(const char *path, char *to, size_t size)
 {
     if (strstr(path, "/root/odd/empty"))
         return 0;
-    return readlinkat(AT_FDCWD, path, to, size);
+    return fails(path, wrong_link) ? -1 : readlinkat(AT_FDCWD, path, to, size);
 }
 
 static int setup(void **state)
@@ -64,7 +64,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    wrong = wrong_list = wrong_value = 0;
+    wrong = wrong_list = wrong_value = wrong_link = 0;
     if (!*state)
         return 0;
     node_stop(&node);
@@ -152,6 +152,32 @@ static void a_link_may_be_empty(void **state)
     }
 }
 
+/* Who reads it gets the errno, for as long as storage says so. */
+static void a_link_that_cannot_be_read_is_there(void **state)
+{
+    char text[16], name[32];
+    struct stat st;
+
+    NEED_MOUNT;
+    for (int error = 1; error < 134; error++) {
+        if (error == EINTR)
+            continue;
+        snprintf(name, sizeof(name), "/odd/link%d", error);
+        assert_int_equal(symlink("target", ROOT(name)), 0);
+        wrong_link = error;
+        assert_int_equal(fstatat(AT_FDCWD, MOUNT(name), &st, AT_SYMLINK_NOFOLLOW), 0);
+        assert_true(S_ISLNK(st.st_mode));
+        assert_int_equal(st.st_size, 6);
+        for (unsigned i = 0; i < 2; i++) {
+            assert_int_equal(readlinkat(AT_FDCWD, MOUNT(name), text, sizeof(text)), -1);
+            assert_int_equal(errno, error);
+        }
+        wrong_link = 0;
+        assert_int_equal(readlinkat(AT_FDCWD, MOUNT(name), text, sizeof(text)), 6);
+        assert_memory_equal(text, "target", 6);
+    }
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -160,6 +186,7 @@ int main(void)
         TEST(no_errno_switches_attributes_off),
         TEST(a_value_that_cannot_be_read_is_asked_for_again),
         TEST(a_link_may_be_empty),
+        TEST(a_link_that_cannot_be_read_is_there),
     };
 #undef TEST
 

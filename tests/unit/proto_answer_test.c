@@ -111,6 +111,30 @@ static void answer_carries_a_link_target(void **state)
     cu_msg_clear(&answer);
 }
 
+static void a_target_that_cannot_be_read_has_an_errno(void **state)
+{
+    struct cu_msg answer = answer_of(CU_KIND_ATTR), out;
+    struct cu_value *v = &answer.answer.value;
+    struct frame f;
+
+    (void)state;
+    v->attr = regular(6);
+    v->attr.mode = S_IFLNK | 0777;
+    v->bytes = cu_target_unread(EACCES);
+    assert_int_equal(cu_target_error(v->bytes), EACCES);
+    f = round_trip(&answer, &out);
+    assert_int_equal(cu_target_error(out.answer.value.bytes), EACCES);
+    cu_msg_clear(&out);
+    damage(&f, CU_MSG_HEAD + 20 + 104 + 2, 0x80); /* no errno */
+    frame_free(&f);
+    cu_buf_unref(v->bytes);
+    v->bytes = cu_target_unread(0);
+    assert_int_equal(cu_target_error(v->bytes), 0);
+    refuses_to_encode(&answer);
+    cu_msg_clear(&answer);
+    assert_int_equal(cu_target_error(NULL), 0);
+}
+
 static void an_attr_must_be_possible(void **state)
 {
     struct cu_msg answer = answer_of(CU_KIND_ATTR);
@@ -421,6 +445,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answer_carries_an_attr_as_drawn),
         cmocka_unit_test(answer_carries_a_link_target),
+        cmocka_unit_test(a_target_that_cannot_be_read_has_an_errno),
         cmocka_unit_test(an_attr_must_be_possible),
         cmocka_unit_test(a_content_is_the_whole_file),
         cmocka_unit_test(empty_is_not_absent),

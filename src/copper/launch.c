@@ -14,6 +14,7 @@
 #include "copper/cli.h"
 #include "copper/job_file.h"
 #include "copper/job_stop.h"
+#include "copper/joblog.h"
 #include "copper/launch_state.h"
 #include "copper/progress.h"
 #include "host/clock.h"
@@ -321,10 +322,14 @@ static void stop_all(const struct cu_launch *l, const struct cu_launch_paths *pa
 static int give_up(struct cu_launch *l, const struct cu_launch_paths *paths, unsigned *again)
 {
     char command[CU_JOB_STOP_AGAIN_MAX];
+    const struct cu_job *job = l->job;
+    const struct cu_joblog log = {.parent = job->report_dir ? job->report_dir : job->log_dir};
     struct cu_job_stop stop = {0};
     size_t example = 0;
 
     *again = l->interrupted == 0 ? find_again(l, *again, &example) : 0;
+    if (*again == 0 && l->interrupted == 0)
+        stop.log = &log; /* --log-collect: it may tell why */
     if (*again != 0)
         say_again(l, *again, example);
     else if (l->interrupted != 0)

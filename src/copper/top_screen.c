@@ -33,12 +33,17 @@ const struct cu_screen_ops *cu_top_screen(struct cu_error *err)
         ops = object ? dlsym(object, CU_SCREEN_SYMBOL) : NULL;
         if (ops && ops->version == CU_SCREEN_VERSION)
             return ops;
-        (void)cu_error_set(err, -ENOEXEC, "top: %s; install ncurses, or use --once",
-                           object ? "screen.so is of another version" : dlerror());
+        if (object)
+            (void)cu_error_set(err, -ENOEXEC,
+                               "top: %s is not of this version of copper: install both anew, or "
+                               "use --once",
+                               path);
+        else
+            (void)cu_error_set(err, -ENOEXEC, "top: %s; install ncurses, or use --once", dlerror());
         return NULL;
     }
     (void)cu_error_set(err, -ENOENT,
-                       "top: this copper was built without ncurses: build it again where "
-                       "ncurses' headers are, or use --once");
+                       "top: there is no screen.so beside this copper: it was built where ncurses' "
+                       "headers are not, or not installed whole; use --once");
     return NULL;
 }

@@ -51,6 +51,10 @@ nodes, lines, counters = report["nodes"], report["timeline"], report["counters"]
 for table in nodes, lines:
     assert all(len(row) == len(table["columns"]) for row in table["rows"])
 
+# MOUNT/.copper is a node's own: nothing below it is ever asked of a cache, a parent or storage.
+lists = [entry["rows"] for entry in report["paths"].values()]
+assert not any(row["path"].startswith("/.copper") for rows in lists for row in rows), lists
+
 # Nodes: all are there, by rank, and those that answered make up the sums.
 assert column(nodes, "rank") == list(range(report["node_count"]))
 states = column(nodes, "state")

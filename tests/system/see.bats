@@ -315,6 +315,32 @@ EOF
     [[ $output != *advice* ]]
 }
 
+@test "--log-collect: a launch that fails keeps the log of the nodes that ran" {
+    local go=$CLUSTER_DIR/home/go pid status=0
+    stop
+    # node4 is not started before the daemons are waited for, and then it fails.
+    # shellcheck disable=SC2016 # of that script
+    printf '#!/bin/sh\n[ "$1" != node4 ] || { until [ -e %s ]; do sleep 0.1; done; echo broken >&2; exit 1; }\nexec %s "$@"\n' "$go" "$CLUSTER_BIN/rsh" >"$go.rsh"
+    chmod +x "$go.rsh"
+    rsh=$go.rsh launch -H "$nodes" -l 2 --log-collect -d "$CLUSTER_DIR/home/failed" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+    pid=$!
+    until_true waited_for
+    touch "$go"
+    wait "$pid" || status=$?
+    [ "$status" = 1 ]
+    output=$(<"$BATS_TEST_TMPDIR/out")
+    echo "$output"
+    [[ $output == *"copper: node4: "*"broken"* ]]
+    [[ $output == *"copper: log: $CLUSTER_DIR/home/failed/copper-"*"/job.log, "* ]]
+    grep -q ' node="node1" ' "$CLUSTER_DIR"/home/failed/copper-*/job.log
+    without_traces all_traces
+}
+
+# waited_for: a launch waits for nodes at node1.
+waited_for() {
+    { copper node1 doctor --json 2>/dev/null || true; } | python3 -c 'import json, sys; sys.exit(all(r["request"]["op"] != "wait" for r in json.load(sys.stdin).get("daemon", {}).get("requests", [])))'
+}
+
 # searches: a Python, read through Copper, that imports and loads along search paths whose last entries have nearly all.
 # It ends when the daemon knows its environment. What ld.so tries goes to a file for each node.
 searches() {

@@ -158,6 +158,31 @@ ask_all_the_time() {
     shows 'top: TERM=no-such: this terminal is not known; use --once'
 }
 
+@test "copper top without its part for the terminal: missing, not to be loaded, of another version; --once needs none" {
+    cp "$COPPER_BIN/copper" "$work/copper"
+    open 200 24 true
+    shows 'status 0'
+    keys "clear; $work/copper top; echo status \$?" Enter
+    shows '^copper: top: there is no screen.so beside this copper: .*; use --once'
+    shows 'status 1'
+    echo 'no library' >"$work/screen.so"
+    keys "clear; $work/copper top; echo status \$?" Enter
+    shows "^copper: top: $work/screen.so: .*; install ncurses, or use --once"
+    shows 'status 1'
+    cp "$COPPER_BIN/isatty.so" "$work/screen.so"
+    keys "clear; $work/copper top; echo status \$?" Enter
+    shows "^copper: top: $work/screen.so is not of this version of copper: "
+    shows 'status 1'
+    rm "$work/screen.so"
+    mkdir -p "$CLUSTER_DIR/home/lib/copper"
+    cp "$COPPER_BIN/screen.so" "$CLUSTER_DIR/home/lib/copper/screen.so"
+    keys "clear; $work/copper top" Enter
+    shows '4 of 4 answer'
+    keys q
+    rm -r "$CLUSTER_DIR/home/lib"
+    run -0 on node4 "$work/copper" top --once
+}
+
 @test "copper top --once and --json: one sample, with the same figures; wrong uses are told" {
     ask_all_the_time
     run -0 copper node4 top --once -d 1

@@ -108,6 +108,7 @@ report() {
         set -- "$@" -e "$script;t"
         shift
     done
+    exec 2>/dev/null # of a signal that has ended the programs below, see finish
     sed -u -n -e 's/^.*@copper \([^ ]\{1,\} [-0-9]\{1,\} .*\)$/\1/p;t' \
         -e 's/^.*copperd: \([^ :]\{1,\}\): \(.*\)$/\1 1 \2/p;t' \
         "$@" -e "s/^$own.*\$/- - &/p" | told
@@ -121,13 +122,35 @@ told() {
         return
     fi
     left=$count
+    failed=" "
     while IFS= read -r said; do
-        case $how,$said in
-        stay,*" - " | start,*" "[0-9]*) left=$((left - 1)) ;;
+        status=${said#* }
+        case $how,$status in
+        stay,"- " | start,"0 "*) left=$((left - 1)) ;;
+        start,[0-9]*" "*) # of a failure there may be several lines
+            case $failed in
+            *" ${said%% *} "*) ;;
+            *) failed="$failed${said%% *} " left=$((left - 1)) ;;
+            esac
+            ;;
         esac
         [ "$left" != 0 ] || rm -f -- "$shared"
         printf '%s\n' "$said" 2>/dev/null || :
     done
+}
+
+# For report: ssh's own lines in the output of programs that put no host before them. Status 255, as ssh's.
+bare_ssh='s/^ssh: connect to host \([^ ]*\) port .*$/\1 255 &/p
+t
+s/^ssh: Could not resolve hostname \([^ :]*\): .*$/\1 255 &/p
+t
+s/^[^ @:]*@\([^ :]*\): Permission denied.*$/\1 255 &/p'
+
+# finish: waits for the program, which runs in the background: while one runs in the foreground a shell takes no
+# signal. Which signal has ended a program ("Terminated") is nobody's business.
+finish() {
+    exec 2>/dev/null
+    wait "$!"
 }
 
 # A script for report: matches the messages of remote shells over ssh about unreachable hosts; all of them

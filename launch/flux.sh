@@ -33,4 +33,5 @@ stays
 pass
 flux exec -r "$(cat "$files/placed")" sh -c "$on_node" "$how" "$input" "$run_dir" "$@" \
     <"$COPPER_INPUT" 2>&1 >&3 3>&- |
-    report 'flux-exec'
+    report 'flux-exec' &
+finish

@@ -17,12 +17,14 @@ share
 if command -v jsrun >/dev/null; then
     jsrun --nrs "$count" --rs_per_host 1 --tasks_per_rs 1 --cpu_per_rs 1 --bind none \
         sh -c "$on_node" "$how" "$input" "$run_dir" "$@" </dev/null 2>&1 >&3 3>&- |
-        report '\(Error\|jsrun\)'
+        report '\(Error\|jsrun\)' &
 elif command -v blaunch >/dev/null; then
     # It joins its words for a shell of its own, unless an option says that there is none.
     blaunch -n -no-shell -u "$hosts" sh -c "$on_node" "$how" "$input" "$run_dir" "$@" \
         </dev/null 2>&1 >&3 3>&- |
-        report '\(blaunch\|Host\|The RES\)'
+        report '\(blaunch\|Host\|The RES\)' &
 else
     problem "in an LSF job, but there is neither blaunch nor jsrun on the PATH: COPPER_LAUNCHER=ssh?"
+    exit 1
 fi
+finish

@@ -58,4 +58,5 @@ esac
 share
 # shellcheck disable=SC2086 # options are words
 "$mpiexec" "$list" "$hosts" $options sh -c "$on_node" "$how" "$input" "$run_dir" "$@" </dev/null 2>&1 >&3 3>&- |
-    report '\(\[mpiexec\|\[proxy\|mpiexec\|ssh\)'
+    report '\(\[mpiexec\|\[proxy\|mpiexec\|ssh\)' "$bare_ssh" &
+finish

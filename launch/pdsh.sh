@@ -20,4 +20,5 @@ export PDSH_SSH_ARGS_APPEND="-o BatchMode=yes ${PDSH_SSH_ARGS_APPEND:-}"
 pdsh -R "${PDSH_RCMD_TYPE:-ssh}" -w "^$hosts" \
     "$(line sh -c "$on_node" "$how" "$input" "$run_dir" "$@")" </dev/null 2>&1 >&3 3>&- |
     report 'pdsh@[^:]*: [^:]*$' 's/^pdsh@[^:]*: \([^ :]*\): .*exit.* code.*$/\1 1 /p' \
-        's/^pdsh@[^:]*: \([^ :]*\): \(.*\)$/\1 1 \2/p' "$said_by_ssh"
+        's/^pdsh@[^:]*: \([^ :]*\): \(.*\)$/\1 1 \2/p' "$said_by_ssh" &
+finish

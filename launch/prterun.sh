@@ -19,9 +19,53 @@ if [ -z "$mpirun" ]; then
     problem "there is neither prterun nor mpirun on the PATH"
     exit 1
 fi
-sed 's/$/ slots=1/' "$hosts" >"$files/slots"
 [ "$how" != stay ] || stays
 share
-"$mpirun" --hostfile "$files/slots" -n "$count" --map-by ppr:1:node --bind-to none \
-    sh -c "$on_node" "$how" "$input" "$run_dir" "$@" </dev/null 2>&1 >&3 3>&- |
-    report '\(ssh\|ORTE\|PRTE\|There are not enough\|An ORTE\|A daemon\|mpirun\)'
+# Not minutes, as TCP's own: nothing begins before each host has answered.
+if command -v ssh >/dev/null && [ -z "${OMPI_MCA_plm_rsh_agent:-}${PRTE_MCA_plm_ssh_agent:-}" ]; then
+    export OMPI_MCA_plm_rsh_args="${OMPI_MCA_plm_rsh_args:--o BatchMode=yes -o ConnectTimeout=10}"
+    export PRTE_MCA_plm_ssh_args="${PRTE_MCA_plm_ssh_args:-$OMPI_MCA_plm_rsh_args}"
+fi
+unreached=$files/unreached begun=$files/begun
+: >"$unreached"
+
+# call COMMAND...: one call for all hosts of the list. It starts nothing when ssh does not reach one of them; that one
+# is noted then.
+call() {
+    sed 's/$/ slots=1/' "$hosts" >"$files/slots"
+    "$mpirun" --hostfile "$files/slots" -n "$count" --map-by ppr:1:node --bind-to none \
+        sh -c "$on_node" "$how" "$input" "$run_dir" "$@" </dev/null 2>&1 >&3 3>&- |
+        report '\(ssh\|ORTE\|PRTE\|There are not enough\|An ORTE\|A daemon\|mpirun\)' "$bare_ssh" |
+        noted &
+    finish
+}
+
+noted() {
+    while IFS= read -r said; do
+        case ${said#* } in
+        "255 "*) printf '%s\n' "${said%% *}" >>"$unreached" ;;
+        "- "*) [ "${said%% *}" = - ] || : >"$begun" ;;
+        *) : >"$begun" ;;
+        esac
+        printf '%s\n' "$said" 2>/dev/null || :
+    done
+}
+
+# without_unreached: takes these from the list. Fails when the launch may not go on so; a command after it always does.
+without_unreached() {
+    [ ! -e "$begun" ] || return 1
+    [ "$mode" = run ] || [ "$(sort -u "$unreached" | wc -l)" -le "${COPPER_ALLOW_MISSING:-0}" ] || return 1
+    grep -vxFf "$unreached" "$hosts" >"$files/rest"
+    mv "$files/rest" "$hosts"
+    before=$count
+    count=$(wc -l <"$hosts")
+    [ "$count" -gt 0 ] && [ "$count" -lt "$before" ]
+}
+
+call "$@"
+while without_unreached; do
+    call "$@"
+done
+[ "${COPPER_ALLOW_MISSING:-0}" = 0 ] || [ -e "$begun" ] || [ "$mode" != start ] ||
+    problem "$mpirun starts nothing when it does not reach all hosts: for --allow-missing use" \
+        "COPPER_LAUNCHER=ssh, clush or pdsh, or leave hosts out with -H"

@@ -24,4 +24,5 @@ done
 . "$parts/common.sh"
 begin "$@"
 share
-COPPER_INPUT=/dev/null "$program" job each "$@" --job "$input" <"$hosts" | told
+COPPER_INPUT=/dev/null "$program" job each "$@" --job "$input" <"$hosts" | told &
+finish

@@ -159,4 +159,5 @@ stays
 pass
 for group in ${groups:-""}; do
     step "$group" sh -c "$on_node" "$how" "$input" "$run_dir" "$@" &
-done | made | report 'srun: ' 's/^srun: cluster configuration lacks support for cpu binding$//' | as_called
+done | made | report 'srun: ' 's/^srun: cluster configuration lacks support for cpu binding$//' | as_called &
+finish

@@ -167,6 +167,12 @@ static int64_t end_of_time(const struct cu_launch *l)
     return l->limit_ms + (l->asked || l->relay_asked ? ANSWER_LATE_MS : 0);
 }
 
+/* Is the launcher at work on a host? One that has failed at some may not end by itself (Hydra). */
+static bool works(const struct cu_launcher *s)
+{
+    return s->fd >= 0 && (s->failed == 0 || s->done + s->failed < s->hosts->count);
+}
+
 /* Is the launch over? Success also needs the launcher's end, so that no process of the launch is
  * left here.
  * */
@@ -176,7 +182,7 @@ static bool finished(const struct cu_launch *l, int64_t now)
 
     if (l->interrupted != 0)
         return true;
-    if (l->ready && (l->launcher.stay || !running))
+    if (l->ready && (l->launcher.stay || !works(&l->launcher)))
         return true;
     if (now >= end_of_time(l))
         return true;

@@ -46,6 +46,7 @@ setup() {
 }
 
 teardown() {
+    on node4 nft flush ruleset
     by ssh stop_copper.sh -H "$nodes" >/dev/null
     nothing_left
 }
@@ -138,9 +139,9 @@ works() {
     command -v mpiexec.hydra >/dev/null || skip "needs mpiexec.hydra"
     settings=(COPPER_MPIEXEC=mpiexec.hydra)
     works mpiexec frozen
-    # Hydra starts nothing, and does not end: the launch does at its time limit.
-    run -1 by mpiexec launch_copper.sh -H node1,node9 -s 5
-    [[ $output == *node9* ]]
+    # Hydra does not end when it does not reach a host; the launch does.
+    run -1 by mpiexec launch_copper.sh -H node1,node9 -s 600
+    [[ $output == *"copper: node9: ssh: Could not resolve hostname node9: "* && $output != *"node1: "* ]]
 }
 
 @test "Open MPI's mpirun, also where it is the mpiexec" {
@@ -150,6 +151,47 @@ works() {
     settings=(COPPER_MPIEXEC=mpiexec.openmpi)
     run -0 by mpiexec launch_copper.sh -H node1,node2
     [[ $output == "copper: 2 nodes ready"* ]]
+}
+
+# goes_on LAUNCHER: without hosts that ssh does not reach, and at once, not at the time limit; each is named with the
+# reason, and nothing else is said. When fewer may be missing, they are what is said.
+goes_on() {
+    local line
+    run --separate-stderr by "$1" launch_copper.sh -H "$nodes,node9" --allow-missing 2 -s 600
+    echo "$1: $output" "$stderr"
+    [ "$status" = 0 ]
+    [[ $output == "copper: 3 of 5 nodes ready at $view in "*"copper: up: node[1-3]"*"copper: missing: node[4,9]" ]]
+    # shellcheck disable=SC2154 # bats
+    [ "${#stderr_lines[@]}" = 2 ]
+    [[ ${stderr_lines[0]} == "copper: went on without node4: "*"ssh: connect to host node4 port 22: Connection refused" ]]
+    [[ ${stderr_lines[1]} == "copper: went on without node9: "*"ssh: Could not resolve hostname node9: "*[a-z] ]]
+    run -0 by "$1" stop_copper.sh
+    [ "$output" = "copper: stopped on 3 nodes; the launch had gone on without node[4,9]" ]
+    run --separate-stderr by "$1" launch_copper.sh -H "$nodes,node9" --allow-missing 1 -s 600
+    echo "$output" "$stderr"
+    [ "$status" = 1 ]
+    [[ $stderr == *"copper: node"[49]": "*"ssh: "* && $stderr != *"node1: "* && $stderr != *Terminated* ]]
+}
+
+@test "--allow-missing: with each launcher, hosts that ssh does not reach" {
+    local launcher
+    settings=(COPPER_MPIEXEC=mpiexec.hydra)
+    on node4 nft -f - <<'END'
+table inet filter {
+    chain input { type filter hook input priority 0; tcp dport 22 reject with tcp reset; }
+}
+END
+    for launcher in ssh clush pdsh mpiexec prterun; do
+        case $launcher in
+        mpiexec) there_is mpiexec.hydra || continue ;;
+        prterun) there_is mpirun.openmpi || continue ;;
+        *) there_is "$launcher" || continue ;;
+        esac
+        goes_on "$launcher"
+    done
+    on node4 nft flush ruleset
+    nothing_left
+    skip_what_is_missing
 }
 
 log_is_whole() {

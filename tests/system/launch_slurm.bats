@@ -256,15 +256,23 @@ END
 
 @test "cleaning after a failure is one step, whatever the number of nodes" {
     on node2 sh -c 'mkdir -p -m 700 /tmp/root; touch /tmp/root/copper'
-    # Steps are numbered: that of the launch is 0, cleaning 1.
-    run -0 batch -N 4 <<'END'
-launch_copper.sh
-srun -Q --overlap -N1 -n1 sh -c 'echo "step $SLURM_STEP_ID"'
+    # Each call of srun is noted. A busy node may be asked through further ones.
+    mkdir "$work/bin"
+    cat >"$work/bin/srun" <<END
+#!/bin/sh
+printf '%s\\n' "\$*" >>$work/calls
+exec $(command -v srun) "\$@"
+END
+    chmod 755 "$work/bin/srun"
+    run -1 batch -N 4 <<END
+PATH=$work/bin:\$PATH launch_copper.sh
 END
     on node2 rm -r /tmp/root
     echo "$output"
-    [[ $output == *"copper: node2: /tmp/root/copper is not a directory"*$'\n'"step 2" ]]
-    [[ $output != *"srun:"* ]]
+    cat "$work/calls"
+    [[ $output == *"copper: node2: /tmp/root/copper is not a directory"* && $output != *"srun:"* ]]
+    [ "$(grep -c ' stop --here ' "$work/calls")" = 1 ]
+    grep -q -e ' -N 4 .* stop --here ' "$work/calls"
     nothing_left
 }
 

@@ -152,6 +152,35 @@ static void messages_of_one_turn_leave_together(void **state)
     pair_stop(&a, &b);
 }
 
+/* A large payload that is passed on leaves before the next message of the same turn is handled.
+ * Whether the two come in one turn is the kernel's: so they are sent until they do. */
+static void a_large_payload_leaves_at_once(void **state)
+{
+    const size_t size = 300000;
+    struct cu_msg chunk = chunk_of(size);
+    struct cu_turn turn;
+    struct node a, b;
+
+    (void)state;
+    cu_turn_init(&turn, &loop);
+    loop_turn = &turn;
+    pair_start(&a, &b, false);
+    a.reaction = SEND_BACK;
+    for (uint64_t i = 0; a.in_turn != 2; i++) {
+        assert_int_equal(cu_link_send(b.link, &chunk), 0);
+        send_ping(b.link, i);
+        RUN_UNTIL(a.messages == 2 * (i + 1));
+        RUN_UNTIL(b.messages == 2 * (i + 1));
+    }
+    assert_true(a.queued < size);
+    assert_false(a.unsent || a.broken || b.broken || a.disordered || b.disordered);
+    cu_msg_clear(&chunk);
+    pair_stop(&a, &b);
+    uv_close((uv_handle_t *)&turn.prepare, NULL);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    loop_turn = NULL;
+}
+
 static void hearing_is_timed(void **state)
 {
     struct node a, b;
@@ -445,6 +474,7 @@ int main(void)
         TEST(small_and_large_keep_their_order),
         TEST(a_link_does_not_keep_the_loop),
         TEST(messages_of_one_turn_leave_together),
+        TEST(a_large_payload_leaves_at_once),
         TEST(hearing_is_timed),
         TEST(an_orderly_end_has_no_error),
         TEST(a_message_may_close_its_link),

@@ -40,6 +40,7 @@ struct node {
     enum { KEEP, CLOSE_LINK, DESTROY, SEND_BACK, USE_TURN } reaction; /* to a message */
     uint64_t turn;                                                    /* of the last message */
     unsigned in_turn, most_in_turn;                                   /* messages of one turn */
+    uint64_t queued; /* on the link, when the last message came */
 };
 
 static uv_loop_t loop;
@@ -75,6 +76,7 @@ static inline void on_message(void *context, struct cu_link *link, const struct 
 
     assert_ptr_equal(cu_link_data(link), node);
     node->messages++;
+    node->queued = cu_link_queued(link);
     if (msg->type == CU_MSG_PING && msg->id != node->next_id++)
         node->disordered = true;
     if (msg->type == CU_MSG_ANSWER && msg->answer.value.bytes) {

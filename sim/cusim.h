@@ -26,6 +26,7 @@ enum cu_sim_plant {
 const char *cu_sim_plant_name(enum cu_sim_plant plant);
 
 #define CU_SIM_TRACES_MAX 16
+#define CU_SIM_AS_DAEMON  UINT64_MAX /* bulk_bytes: what the daemon has */
 #define CU_SIM_DRAWN      UINT32_MAX /* fanout, trees, enoent_ttl_ns, bulk_bytes: out of the seed */
 
 struct cu_sim_config {
@@ -35,7 +36,7 @@ struct cu_sim_config {
     uint32_t chunk_bytes, inline_bytes;
     uint64_t cache_bytes, max_cacheable_bytes;
     uint64_t bulk_bytes;       /* a file from this size on goes over bulk trees; 0: none does */
-    uint32_t bulk_stripe;      /* chunks */
+    uint32_t bulk_stripe;      /* chunks; 0: what the daemon has */
     uint64_t leaf_cache_bytes; /* of nodes without children, 0: as all */
     uint64_t enoent_ttl_ns;
     uint32_t storage_slots, orphan_slots;

@@ -41,8 +41,7 @@ void cu_sim_config_init(struct cu_sim_config *config)
         .inline_bytes = 64 * 1024,
         .cache_bytes = 1ull << 40,
         .max_cacheable_bytes = 10ull << 20,
-        .bulk_bytes = 128ull << 20,
-        .bulk_stripe = 4,
+        .bulk_bytes = CU_SIM_AS_DAEMON,
         .enoent_ttl_ns = 2 * CU_SIM_S,
         .storage_slots = 32,
         .orphan_slots = 2,
@@ -86,6 +85,10 @@ static void draw(struct cu_sim *sim)
         c->enoent_ttl_ns = ttls[(d >> 16) % 4];
     if (c->bulk_bytes == CU_SIM_DRAWN)
         c->bulk_bytes = (d >> 24) % 3 * 2 * c->chunk_bytes;
+    if (c->bulk_bytes == CU_SIM_AS_DAEMON)
+        c->bulk_bytes = cu_core_bulk(c->recipe).bytes;
+    if (c->bulk_stripe == 0)
+        c->bulk_stripe = cu_core_bulk(c->recipe).stripe;
     if (c->fanout == 0)
         c->fanout = cu_tree_default_fanout(c->nodes);
 }

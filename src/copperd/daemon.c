@@ -29,8 +29,6 @@
 #define STORAGE_SLOTS     16u
 #define OPEN_FILES        512u /* some hundred libraries are mapped, then read here and there */
 #define ORPHAN_SLOTS      4u
-#define BULK_BYTES        (128u << 20)
-#define BULK_STRIPE       4u /* 1 MiB, the default stripe of Lustre: of one root each */
 #define LISTING_BYTES_MIN (64u << 20)
 #define MISSING_GRACE     4 /* of the launch's time */
 #define NS_PER_MS         1000000ull
@@ -40,6 +38,7 @@ static struct cu_core_config core_config(const struct cu_daemon_config *config)
 {
     const struct cu_job *job = config->job;
     uint32_t nodes = (uint32_t)job->hosts.count;
+    struct cu_core_bulk bulk = cu_core_bulk(job->recipe != NULL);
 
     return (struct cu_core_config){
         .rank = config->rank,
@@ -48,8 +47,8 @@ static struct cu_core_config core_config(const struct cu_daemon_config *config)
         .tree_count = job->trees < nodes ? job->trees : nodes,
         .cache_bytes = config->cache_bytes,
         .max_cacheable_bytes = job->max_cacheable_bytes,
-        .bulk_bytes = BULK_BYTES,
-        .bulk_stripe = BULK_STRIPE,
+        .bulk_bytes = bulk.bytes,
+        .bulk_stripe = bulk.stripe,
         .chunk_bytes = CHUNK_BYTES,
         .inline_bytes = INLINE_BYTES,
         .enoent_ttl_ns = job->enoent_ttl_ms * NS_PER_MS,

@@ -21,6 +21,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BULK_BYTES        (128u << 20)
+#define BULK_STRIPE       4u /* of 256 KiB: 1 MiB, the default stripe of Lustre: of one root each */
+#define BULK_BYTES_RECIPE (1u << 20)
+
 static int check(const struct cu_core_config *c, struct cu_error *err)
 {
     if (c->node_count == 0 || c->rank >= c->node_count)
@@ -378,6 +382,13 @@ const struct cu_tree *cu_core_tree(const struct cu_core *core, uint32_t tree)
 uint32_t cu_core_parent(const struct cu_core *core, uint32_t tree)
 {
     return core->routes[tree].parent;
+}
+
+struct cu_core_bulk cu_core_bulk(bool recipe)
+{
+    if (recipe)
+        return (struct cu_core_bulk){.bytes = BULK_BYTES_RECIPE, .stripe = 1};
+    return (struct cu_core_bulk){.bytes = BULK_BYTES, .stripe = BULK_STRIPE};
 }
 
 uint32_t cu_core_bulk_count(const struct cu_core_config *config)

@@ -221,6 +221,13 @@ uint32_t cu_core_ready(const struct cu_core *core, const uint8_t **bits);
 uint32_t cu_core_children(const struct cu_core *core, uint32_t tree, uint32_t *ranks, uint32_t max);
 /* The arithmetic of a tree, borrowed: for which ranks a child may speak (core/claims.h). */
 const struct cu_tree *cu_core_tree(const struct cu_core *core, uint32_t tree);
+/* What all nodes of a job have as bulk_bytes and bulk_stripe. Where a recipe is replayed, all nodes
+ * read a start-up's libraries at once, and each is to send them about once. */
+struct cu_core_bulk {
+    uint64_t bytes;
+    uint32_t stripe;
+};
+struct cu_core_bulk cu_core_bulk(bool recipe);
 /* Bulk trees; 0 where no file that fits into memory is large enough. */
 uint32_t cu_core_bulk_count(const struct cu_core_config *config);
 /* Trees in all: tree_count, and then the bulk trees. */

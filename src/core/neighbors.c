@@ -9,10 +9,10 @@
  * count as dead, because at the start of a job all daemons come up at the same time; one with
  * another protocol version does.
  *
- * Silence: a parent that owes an answer and sends nothing is pinged after 1 s and counts as lost
- * after 3 s; connections to other candidates are opened meanwhile. An idle parent is pinged every
- * 10 s. The connection of a child that is silent for 35 s is closed. A parent that sends an answer
- * that was not asked for is lost at once, and not asked for 30 s. */
+ * Silence: a parent that owes an answer is pinged after 1 s and lost after 3 s; connections to
+ * other candidates are opened meanwhile. An idle parent is pinged every 10 s. A child that is
+ * silent for 35 s is disconnected. A parent that sends an answer that was not asked for is lost at
+ * once, and not asked for 30 s. */
 #include "core/neighbors.h"
 
 #include "core/flight.h"
@@ -29,7 +29,7 @@
 #define SILENCE_NS     (3 * S_NS)
 #define SUSPECT_NS     (300 * MS_NS) /* after the ping */
 #define CHILD_GONE_NS  (35 * S_NS)
-#define RETRY_START_NS (20 * MS_NS)
+#define RETRY_START_NS (20 * MS_NS) /* of a node that may be starting */
 #define RETRY_MIN_NS   (500 * MS_NS)
 #define RETRY_MAX_NS   (2 * S_NS)  /* a parent that is back is used again within this time */
 #define DISTRUST_NS    (30 * S_NS) /* after a wrong answer */
@@ -143,14 +143,19 @@ void cu_neighbors_asked(struct cu_core *core, uint32_t rank, int change)
 
 /* --- routes ---------------------------------------------------------------------------------- */
 
+/* Other daemons may be starting, too. */
+static bool is_early(const struct cu_core *core, uint64_t most_ns)
+{
+    uint64_t grace = core->config.start_grace_ns < most_ns ? core->config.start_grace_ns : most_ns;
+
+    return core->now_ns - core->created_ns < grace;
+}
+
 /* Somebody waits already when a bulk tree is joined. */
 static bool starting(const struct cu_core *core, const struct route *route)
 {
-    uint64_t grace = core->config.start_grace_ns;
-
-    if (route->bulk && grace > BULK_GRACE_NS)
-        grace = BULK_GRACE_NS;
-    return !route->joined && route->wanted && core->now_ns - core->created_ns < grace;
+    return !route->joined && route->wanted &&
+           is_early(core, route->bulk ? BULK_GRACE_NS : UINT64_MAX);
 }
 
 /* Connects when it is time to. A neighbor that several trees want is one connection. */
@@ -179,10 +184,9 @@ static bool is_slow(const struct cu_core *core, const struct neighbor *neighbor)
 
 static bool any_suspect(const struct cu_core *core)
 {
-    cu_list_for_each (link, &core->neighbors) {
+    cu_list_for_each (link, &core->neighbors)
         if (is_suspect(core, CU_LIST_ENTRY(link, struct neighbor, link)))
             return true;
-    }
     return false;
 }
 
@@ -198,13 +202,11 @@ static uint64_t joined_trees(const struct cu_core *core, uint32_t rank)
 
 static void set_parent(struct cu_core *core, struct route *route, uint32_t rank)
 {
-    uint32_t old = route->parent;
-
-    if (old == rank)
+    if (route->parent == rank)
         return;
     route->parent = rank;
     if (rank != CU_RANK_NONE) {
-        if (route->joined)
+        if (route->joined && !is_early(core, BULK_GRACE_NS))
             COUNT(core, parents_changed);
         route->joined = true;
     }
@@ -223,8 +225,8 @@ static void set_parent(struct cu_core *core, struct route *route, uint32_t rank)
 /* Chooses the parent among the candidates and opens the connections that are needed. */
 static void route_update(struct cu_core *core, struct route *route)
 {
-    uint32_t alive = 0, parent = CU_RANK_NONE, standby = route->joined ? STANDBY_MAX : 1u;
-    uint32_t tried = 0;
+    uint32_t alive = 0, tried = 0, standby = route->joined ? STANDBY_MAX : 1u;
+    uint32_t parent = CU_RANK_NONE;
 
     if (route->candidate_count == 0 || !route->wanted)
         return;
@@ -243,9 +245,7 @@ static void route_update(struct cu_core *core, struct route *route)
             want_connection(core, neighbor);
         tried += !neighbor->dead && !(route->bulk && is_slow(core, neighbor));
     }
-    if (parent == CU_RANK_NONE && alive == 0)
-        parent = core->config.rank;
-    set_parent(core, route, parent);
+    set_parent(core, route, parent == CU_RANK_NONE && alive == 0 ? core->config.rank : parent);
 }
 
 static void update_all(struct cu_core *core)
@@ -358,12 +358,12 @@ void cu_neighbors_up(struct cu_core *core, struct cu_peer peer)
     settle(core);
 }
 
-static uint64_t retry_delay(const struct neighbor *neighbor, uint64_t first_ns, uint64_t max_ns)
+static uint64_t retry_at(const struct cu_core *core, const struct neighbor *neighbor, bool starts)
 {
     unsigned doublings = neighbor->failures < 8 ? neighbor->failures : 8;
-    uint64_t delay = first_ns << doublings;
+    uint64_t delay = (starts ? RETRY_START_NS : RETRY_MIN_NS) << doublings;
 
-    return delay < max_ns ? delay : max_ns;
+    return core->now_ns + earlier(delay, starts ? 200 * MS_NS : RETRY_MAX_NS);
 }
 
 static bool any_starting(const struct cu_core *core, uint32_t rank)
@@ -381,18 +381,18 @@ static bool any_starting(const struct cu_core *core, uint32_t rank)
 static void parent_down(struct cu_core *core, struct neighbor *neighbor, int error)
 {
     bool was_up = neighbor->state == PARENT_UP;
+    bool starts = !was_up && !neighbor->ever_up && error != EPROTONOSUPPORT;
+    bool awaited = starts && any_starting(core, neighbor->rank);
 
     neighbor->state = PARENT_NONE;
     neighbor->todo &= ~(SEND_CONNECT | SEND_REFRESH_PARENT | SEND_JOIN | SEND_READY | SEND_PING);
     if (was_up)
         COUNT(core, parents_lost);
-    if (!was_up && !neighbor->ever_up && error != EPROTONOSUPPORT &&
-        any_starting(core, neighbor->rank)) {
-        neighbor->retry_ns = core->now_ns + retry_delay(neighbor, RETRY_START_NS, 200 * MS_NS);
-    } else {
+    if (!awaited)
         neighbor->dead = true;
-        neighbor->retry_ns = core->now_ns + retry_delay(neighbor, RETRY_MIN_NS, RETRY_MAX_NS);
-    }
+    /* Its trees may be joined all the same, by way of a candidate that was there first. */
+    starts = awaited || (starts && is_early(core, BULK_GRACE_NS));
+    neighbor->retry_ns = retry_at(core, neighbor, starts);
     neighbor->failures++;
     update_all(core);
     for (uint32_t t = 0; t < core->route_count; t++)

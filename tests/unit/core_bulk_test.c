@@ -265,6 +265,70 @@ static void joining_makes_no_orphan_doubt(void **state)
     node_free(n);
 }
 
+/* Another node was there first, and is asked meanwhile. That is no fault of a parent. */
+static void a_parent_that_starts_late_is_found_soon(void **state)
+{
+    struct node *n = bulk_node(15, 16, 1, 10 << 20), *later = bulk_node(15, 16, 1, 10 << 20);
+    unsigned connects;
+
+    (void)state;
+    cu_core_peer_up(n->core, cu_peer_parent(13), n->now);
+    drain(n);
+    assert_int_equal(cu_core_parent(n->core, 0), 13);
+    for (unsigned i = 0; i < 20; i++) {
+        connects = n->connects;
+        refuse(n, 14);
+        pass(n, i == 0 ? 20 * MS_NS : 200 * MS_NS);
+        assert_int_equal(n->connects, connects + 1);
+        assert_int_equal(cu_core_parent(n->core, 0), 13);
+    }
+    cu_core_peer_up(n->core, cu_peer_parent(14), n->now);
+    drain(n);
+    assert_int_equal(cu_core_parent(n->core, 0), 14);
+    assert_int_equal(cu_core_counters(n->core)[CU_COUNT_parents_changed], 0);
+
+    cu_core_peer_up(later->core, cu_peer_parent(13), later->now);
+    drain(later);
+    later->now += 5 * S_NS; /* nobody starts any more */
+    refuse(later, 14);
+    connects = later->connects;
+    pass(later, 499 * MS_NS);
+    assert_int_equal(later->connects, connects);
+    pass(later, MS_NS);
+    assert_int_equal(later->connects, connects + 1);
+    cu_core_peer_up(later->core, cu_peer_parent(14), later->now);
+    drain(later);
+    assert_int_equal(cu_core_counters(later->core)[CU_COUNT_parents_changed], 1);
+    node_free(n);
+    node_free(later);
+}
+
+/* 2 MiB, as they are on a node of a job: with a recipe each chunk has another root. */
+static void a_library_is_spread_where_a_recipe_is_replayed(void **state)
+{
+    const struct cu_core_bulk recipe = cu_core_bulk(true), none = cu_core_bulk(false);
+    struct cu_core_config config = small_core(15, 16);
+    struct cu_request r = chunk_of(2 << 20, 0);
+    struct cu_error err;
+
+    (void)state;
+    for (unsigned learns = 0; learns < 2; learns++) {
+        uint64_t used = 0;
+        struct cu_core *core;
+
+        config.bulk_bytes = learns ? recipe.bytes : none.bytes;
+        config.bulk_stripe = learns ? recipe.stripe : none.stripe;
+        config.max_cacheable_bytes = 1 << 30;
+        core = cu_core_create(&config, 0, &err);
+        assert_non_null(core);
+        assert_int_equal(cu_core_trees(core), 9);
+        for (r.chunk = 0; r.chunk < 8; r.chunk++)
+            used |= 1ull << cu_core_tree_of(core, &r, cu_hash_bytes(r.path, r.path_len));
+        assert_int_equal(used, learns ? 0x1fe : 1);
+        cu_core_destroy(core);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -276,6 +340,8 @@ int main(void)
         cmocka_unit_test(who_refuses_may_be_starting_only_at_the_start),
         cmocka_unit_test(who_was_dead_once_is_tried_again),
         cmocka_unit_test(joining_makes_no_orphan_doubt),
+        cmocka_unit_test(a_parent_that_starts_late_is_found_soon),
+        cmocka_unit_test(a_library_is_spread_where_a_recipe_is_replayed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -331,11 +331,18 @@ ask_on() {
     rsh=
 }
 
+# shellcheck disable=SC2016 # of the shell there
+says_memory() {
+    on node1 sh -c 'mount -t tmpfs tmpfs /sys/fs/cgroup && echo "$1" >/sys/fs/cgroup/memory.max' sh "$1"
+}
+
 # memory_group BYTES: a control group with that limit for the daemon of node1, which moves into it when it starts ($rsh).
-# Where this machine's cannot be made, the node sees files that say so.
+# Where this machine's cannot be made, and with sanitizers, which need much more, the node sees files that say so.
 memory_group() {
     group=
-    if mkdir "/sys/fs/cgroup/memory/copper-test.$$" 2>/dev/null; then
+    if [ -n "$(sanitizers)" ]; then
+        says_memory "$1"
+    elif mkdir "/sys/fs/cgroup/memory/copper-test.$$" 2>/dev/null; then
         group=/sys/fs/cgroup/memory/copper-test.$$
         echo "$1" >"$group/memory.limit_in_bytes"
     elif [ -e /sys/fs/cgroup/cgroup.controllers ] && echo +memory 2>/dev/null >/sys/fs/cgroup/cgroup.subtree_control &&
@@ -343,10 +350,9 @@ memory_group() {
         group=/sys/fs/cgroup/copper-test.$$
         echo "$1" >"$group/memory.max"
     else
-        # shellcheck disable=SC2016 # of the shell there
-        on node1 sh -c 'mount -t tmpfs tmpfs /sys/fs/cgroup && echo "$1" >/sys/fs/cgroup/memory.max' sh "$1"
-        return
+        says_memory "$1"
     fi
+    [ -n "$group" ] || return 0
     mkdir -p "$CLUSTER_DIR/home/bin"
     rsh=$CLUSTER_DIR/home/bin/rsh-in-group
     # shellcheck disable=SC2016 # of the shells there

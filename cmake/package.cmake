@@ -33,4 +33,5 @@ set(CPACK_RPM_PACKAGE_AUTOREQ ON)
 
 # What differs between the kinds is known when cpack runs.
 set(CPACK_PROJECT_CONFIG_FILE ${CMAKE_SOURCE_DIR}/cmake/package_kind.cmake)
+set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_SOURCE_DIR}/cmake/package_places.cmake)
 include(CPack)

@@ -560,6 +560,27 @@ in_job() {
     run -0 on_all rm -rf /tmp/past
 }
 
+@test "the -M that a stop names avoids what was read past the trees" {
+    local one=$CLUSTER_DIR/home/one two=$CLUSTER_DIR/home/two file enough=1MB
+    head -c 3145729 /dev/urandom >"$one" # one byte over 3 MiB
+    head -c 1500000 /dev/urandom >"$two"
+    for _ in first again; do
+        launch -H node1,node2 -M "$enough"
+        for file in "$one" "$two"; do
+            on node2 cmp "$mount$file" "$file"
+        done
+        run -0 stop
+        echo "$output"
+        [ "$enough" != 1MB ] || {
+            [[ $output =~ "copper: 4.4 MB were read by nodes themselves, past the trees, as files above -M: "$one" 3.0 MB, "$two" 1.4 MB; -M "([0-9]+[KMG]B)" would have avoided this" ]]
+            enough=${BASH_REMATCH[1]}
+        }
+    done
+    [ "$enough" != 1MB ]
+    [[ $output != *"past the trees"* ]]
+    rm "$one" "$two"
+}
+
 @test "the node of the job's session dies: the others serve on, the epilogue leaves them, stop_copper.sh -H ends them" {
     mkfifo "$CLUSTER_DIR/home/end"
     # shellcheck disable=SC2016

@@ -27,7 +27,8 @@ names() {
 
 @test "each kind of package holds what an installation has, with the depends of its programs" {
     names >"$work/names"
-    dpkg-deb --fsys-tarfile "${deb[0]}" | tar tf - | sed -n 's|^\./usr/|./|p' | grep -v '/$' | sort | diff "$work/names" -
+    dpkg-deb --fsys-tarfile "${deb[0]}" | tar tf - | sed -n 's|^\./usr/|./|p' | grep -v '/$' |
+        sed 's|zsh/vendor-completions|zsh/site-functions|' | sort | diff "$work/names" -
     rpm -qp --queryformat '[%{FILEMODES:perms} %{FILENAMES}\n]' "${rpm[0]}" | grep -v -e ^d -e /.build-id/ |
         sed 's|^[^ ]* /usr/|./|' | sort | diff "$work/names" -
     tar tf "${tgz[0]}" | sed -n 's|^copper-[^/]*/|./|p' | grep -v '/$' | sort | diff "$work/names" -
@@ -41,6 +42,35 @@ names() {
     run -1 grep -vE '^(/bin/sh|fuse3|lib(c|m|pthread|fuse3|uv|sodium|jansson|xxhash|ncursesw|tinfo)\.so\.|rpmlib|rtld|ld-linux)' \
         <(rpm -qRp "${rpm[0]}")
     [ -z "$output" ]
+}
+
+# shellcheck disable=SC2016 # of the shells there
+@test "the .deb's files below /usr: bash, zsh, fish and man find what is theirs, with nothing set" {
+    local shell
+    for shell in zsh fish man; do command -v "$shell" >/dev/null || skip "needs $shell"; done
+    [ -f /usr/share/bash-completion/bash_completion ] || skip "needs bash-completion"
+    dpkg-deb -x "${deb[0]}" "$work/unpacked"
+    cat >"$work/shells" <<'END'
+mount -t overlay overlay -o lowerdir="$1/usr:/usr" /usr
+echo "zsh $("$2" "$1" "copper sta" | xargs) $("$2" "$1" "launch_copper.sh -t f" | xargs) $("$2" "$1" "stop_copper.sh --al" | xargs)"
+echo "fish $(fish -c 'complete -C "copper sta"; complete -C "launch_copper.sh -t f"; complete -C "stop_copper.sh --al"' | cut -f 1 | xargs)"
+for command in "copper sta" "launch_copper.sh -t f" "stop_copper.sh --al"; do
+    bash --norc -c '. /usr/share/bash-completion/bash_completion
+        COMP_WORDS=($1) COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+        _completion_loader "${COMP_WORDS[0]}"
+        function=$(complete -p "${COMP_WORDS[0]}" | sed "s/.*-F \([^ ]*\) .*/\1/")
+        "$function" "${COMP_WORDS[0]}" "${COMP_WORDS[-1]}" "${COMP_WORDS[-2]}"
+        echo "bash $(printf "%s\n" "${COMPREPLY[@]}" | sort | xargs)"' bash "$command"
+done
+man -w copper launch_copper.sh stop_copper.sh copperd copper.conf copper-launchers spank_copper
+END
+    run -0 env -u MANPATH -u XDG_DATA_DIRS -u FPATH HOME="$work" LC_ALL=C unshare -m --propagation private \
+        bash -e "$work/shells" "$work/unpacked" "$BATS_TEST_DIRNAME/../support/zsh_completes"
+    echo "$output"
+    [ "${lines[0]}" = "zsh stage stats status file file_and_stdout --all" ]
+    [ "${lines[1]}" = "fish stage stats status file file_and_stdout --all" ]
+    [ "${lines[2]}, ${lines[3]}, ${lines[4]}" = "bash stage stats status, bash file file_and_stdout, bash --all" ]
+    [ "${#lines[@]}" = 12 ]
 }
 
 # shellcheck disable=SC2016 # of the shells there
@@ -107,7 +137,7 @@ debian_of_mirror() {
     [ -z "$proxy" ] || export http_proxy=$proxy https_proxy=$proxy
     # As where there is none, to see the other way.
     [ -z "${COPPER_TEST_NO_MIRROR:-}" ] || return 1
-    debootstrap --variant=minbase --include="$2" "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$1" "$site"
+    timeout 400 debootstrap --variant=minbase --include="$2" "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$1" "$site"
 }
 
 # debian_of_packages ROOT PACKAGE...: the same where only apt knows the way to a mirror, or nobody does: the files
@@ -189,8 +219,10 @@ rm /etc/copper.conf
 rm -r /srv/env
 list >/life.after
 diff /life.before /life.after && echo "nothing is left"
-ls -A /tmp
-grep -c fuse.copper /proc/self/mounts || true
+echo "known: $(dpkg-query -W -f '${Status}' copper 2>/dev/null)"
+echo "files: $(find /tmp /var/tmp /run /dev/shm -mindepth 1 -newer /life.before 2>/dev/null | xargs)"
+echo "processes: $(cat /proc/[0-9]*/comm | grep ^copper | xargs)"
+echo "mounts: $(grep fuse.copper /proc/self/mounts | xargs)"
 END
     run unshare -m -p -n -f chroot "$root" /life
     echo "$output"
@@ -200,6 +232,10 @@ END
     [[ $output == *"read /tmp/alice/copper/srv/env/module.py"* ]]
     [[ $output == *"/usr/lib/copper/isatty.so"* ]]
     [[ $output == *"copper: stopped on 1 node"* ]]
-    [[ $output == *"nothing is left"* ]]
-    [ "${lines[-1]}" = 0 ]
+    # The user's directory stays, so that no other user can take its name.
+    [ "${lines[-5]}" = "nothing is left" ]
+    [ "${lines[-4]}" = "known: " ]
+    [ "${lines[-3]}" = "files: /tmp/alice" ]
+    [ "${lines[-2]}" = "processes: " ]
+    [ "${lines[-1]}" = "mounts: " ]
 }

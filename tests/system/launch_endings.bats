@@ -572,7 +572,8 @@ in_job() {
         run -0 stop
         echo "$output"
         [ "$enough" != 1MB ] || {
-            [[ $output =~ "copper: 4.4 MB were read by nodes themselves, past the trees, as files above -M: "$one" 3.0 MB, "$two" 1.4 MB; -M "([0-9]+[KMG]B)" would have avoided this" ]]
+            [[ $output == *"copper: 4.4 MB were read by nodes themselves, past the trees, as files above -M: $one 3.0 MB, $two 1.4 MB; -M "*B" would have avoided this"* ]]
+            [[ $output =~ "; -M "([0-9]+[KMG]B) ]]
             enough=${BASH_REMATCH[1]}
         }
     done

@@ -106,6 +106,7 @@ static const struct row {
     {"requests_waiting_most", "the most so far", false},
     {"storage_waiting", "storage operations", false},
     {"storage_waiting_most", "the most so far", false},
+    {"storage_given_up", "given up, as others hang", false},
     {NULL, "Names", false},
     {"inode_bytes", "the kernel's", true},
     {"recovery_bytes", "for a successor", true},

@@ -11,6 +11,7 @@
 #include "copperd/readon.h"
 #include "copperd/state.h"
 #include "copperd/stop.h"
+#include "core/lanes.h"
 #include "core/tree.h"
 #include "front/special.h"
 #include "host/log.h"
@@ -24,11 +25,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_BYTES       (256u * 1024)
-#define INLINE_BYTES      (64u * 1024)
-#define STORAGE_SLOTS     16u
-#define OPEN_FILES        512u /* some hundred libraries are mapped, then read here and there */
-#define ORPHAN_SLOTS      4u
+#define CHUNK_BYTES   (256u * 1024)
+#define INLINE_BYTES  (64u * 1024)
+#define STORAGE_SLOTS 16u
+#define OPEN_FILES    512u /* some hundred libraries are mapped, then read here and there */
+#define ORPHAN_SLOTS  4u
+/* One closes files. */
+#define STORAGE_WORKERS   (CU_LANE_RUNNING_MAX(STORAGE_SLOTS) + CU_LANE_RUNNING_MAX(ORPHAN_SLOTS) + 1)
 #define LISTING_BYTES_MIN (64u << 20)
 #define MISSING_GRACE     4 /* of the launch's time */
 #define NS_PER_MS         1000000ull
@@ -303,6 +306,7 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
         .loop = &daemon->loop,
         .turn = &daemon->turn,
         .prepare = cu_daemon_storage_prepare,
+        .workers_max = STORAGE_WORKERS,
         .chunk_bytes = limits->chunk_bytes,
         .inline_bytes = limits->inline_bytes,
         .open_files_max = OPEN_FILES,

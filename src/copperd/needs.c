@@ -12,8 +12,9 @@
 #include <stddef.h>
 
 /* What a daemon needs (host/limits.h). */
-#define FILES_MIN   64u
-#define THREADS     (CU_PROCESS_WORKERS + 4u) /* and loop, log, kernel, supervisor */
+#define FILES_MIN 64u
+/* And loop, log, kernel, supervisor, and one for each call of storage while nothing hangs. */
+#define THREADS     (CU_PROCESS_WORKERS + 4u + 20u)
 #define STACK_BYTES ((uint64_t)8 << 20)
 #define OTHER_BYTES ((uint64_t)256 << 20) /* programs, heaps, buffers */
 

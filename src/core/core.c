@@ -88,6 +88,7 @@ void cu_core_destroy(struct cu_core *core)
     cu_refresh_free(core);
     cu_neighbors_free(core);
     cu_bypass_free(core);
+    cu_lanes_clear(core);
     free(core->slots);
     free(core->ready_bits);
     free(core->ready_scratch);

@@ -73,7 +73,8 @@
      * came to this node because of it, those that its kernel then asked for, their bytes, and \
      * those of the bytes that it has not asked for */ \
     X(recipe_objects /* gauge */) X(recipe_done /* gauge */) X(recipe_sent) X(recipe_used) \
-    X(recipe_bytes) X(recipe_unused_bytes /* gauge */)
+    X(recipe_bytes) X(recipe_unused_bytes /* gauge */) \
+    X(storage_given_up /* operations that waited too long behind others that hang (lanes.h) */)
 /* clang-format on */
 
 enum cu_counter {

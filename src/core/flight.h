@@ -68,7 +68,8 @@ struct flight {
     struct cu_list link;    /* ASKING: core->routes[].flights; READING: lane */
     struct cu_list waiters; /* struct waiter */
     struct object *object;
-    uint64_t asked_ns;       /* when the message or the operation was issued */
+    uint64_t asked_ns;       /* when the message or the operation was issued; READING, not issued:
+                                when it was queued */
     uint64_t space;          /* READING: the file system */
     struct cu_version stale; /* ATTR: known to be out of date */
     uint32_t asked;          /* ASKING: rank, or CU_RANK_NONE while there is no parent to ask */

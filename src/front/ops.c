@@ -399,8 +399,9 @@ static void on_init(void *userdata, struct fuse_conn_info *conn)
         conn->max_write = CU_FRONT_TRANSFER_MAX;
     if (conn->max_readahead > CU_AHEAD_WINDOW)
         conn->max_readahead = CU_AHEAD_WINDOW;
-    conn->max_background = 64;
-    conn->congestion_threshold = 48;
+    /* Reads ahead of files that hang stay here, and those of all other files wait behind them. */
+    conn->max_background = 4096;
+    conn->congestion_threshold = 3072;
     front->posix_acl = conn->want & FUSE_CAP_POSIX_ACL;
     front->parallel_lookups = conn->want & FUSE_CAP_PARALLEL_DIROPS;
     front->initialised = true;

@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* libuv's threads. A root's lane of storage calls is 16, with what hangs at most 52 (core/lanes.c);
- * that of an orphan 4 and 13. The rest closes files, writes figures and resolves names. */
-#define CU_PROCESS_WORKERS 72
+/* libuv's threads, which resolve names, write figures and trim memory. Half of them may
+ * wait for a name service. Storage has its own. */
+#define CU_PROCESS_WORKERS 16
 
 /* Closes what was inherited above 2, sets limits, the allocator, signals and libuv's thread count.
  * To be called first, before any thread or descriptor of our own. */

@@ -6,6 +6,7 @@
 
 #include "base/list.h"
 #include "core/latency.h"
+#include "loop/crew.h"
 #include "loop/deferred.h"
 #include "storage/ops.h"
 #include "storage/storage.h"
@@ -23,7 +24,7 @@ struct cu_storage_op {
 };
 
 struct cu_storage_worker {
-    uv_work_t work;
+    struct cu_crew_job job;
     struct cu_storage *storage;
     bool busy;
     uint32_t tid; /* atomic; of the thread while it works, else 0 */
@@ -31,7 +32,7 @@ struct cu_storage_worker {
 
 struct cu_storage {
     struct cu_storage_env env;
-    uv_loop_t *loop;
+    struct cu_crew *crew;
     struct cu_turn *time;
     struct cu_tally tally;
     struct cu_latency *latency; /* borrowed, or NULL */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Storage: operations on their way to worker threads and back. Operations wait in one queue of our
- * own; a work item of libuv drains it until it is empty, so that thousands of short calls a second
+ * own; a job of the crew drains it until it is empty, so that thousands of short calls a second
  * do not cost a wake-up each, while one that hangs blocks its own worker only.
  *
  * Invariants: `pending` and all counters belong to the loop thread; `queue` and `done` are guarded
@@ -18,8 +18,7 @@
 #include <unistd.h>
 
 #define OPEN_FILES_MAX  64u
-#define THREADS_DEFAULT 4u /* libuv's, when UV_THREADPOOL_SIZE does not say otherwise */
-#define THREADS_MAX     1024u
+#define WORKERS_DEFAULT 3u
 #define IDLE_CLOSE_NS   UINT64_C(10000000000)
 #define SWEEP_PERIOD_MS 5000u
 #define KIND_SWEEP      ((enum cu_kind)0) /* our own: close files that are not used any more */
@@ -66,7 +65,7 @@ static struct cu_storage_op *take(struct cu_storage *storage)
 }
 
 /* Returns the next operation, if there is one. In that case the caller must wake the loop for this
- * operation's result; else the end of the work item wakes it. */
+ * operation's result; else the end of the job wakes it. */
 static struct cu_storage_op *put_and_take(struct cu_storage *storage, struct cu_storage_op *op)
 {
     struct cu_list *entry;
@@ -90,9 +89,14 @@ static void run(struct cu_storage *storage, struct cu_storage_op *op)
     op->ended_ns = uv_hrtime();
 }
 
-static void on_work(uv_work_t *work)
+static struct cu_storage_worker *worker_of(struct cu_crew_job *job)
 {
-    struct cu_storage_worker *worker = work->data;
+    return CU_LIST_ENTRY(job, struct cu_storage_worker, job);
+}
+
+static void on_work(struct cu_crew_job *job)
+{
+    struct cu_storage_worker *worker = worker_of(job);
     struct cu_storage *storage = worker->storage;
     struct cu_storage_op *op = take(storage);
 
@@ -182,9 +186,9 @@ static void on_handle_closed(uv_handle_t *handle)
     on_turn_closed(handle->data);
 }
 
-static void on_work_done(uv_work_t *work, int status);
+static void on_work_done(struct cu_crew_job *job);
 
-static void start_one(struct cu_storage *storage, void (*work)(uv_work_t *))
+static void start_one(struct cu_storage *storage, void (*work)(struct cu_crew_job *))
 {
     struct cu_storage_worker *worker = storage->workers;
 
@@ -192,14 +196,15 @@ static void start_one(struct cu_storage *storage, void (*work)(uv_work_t *))
         worker++;
     worker->busy = true;
     worker->storage = storage;
-    worker->work.data = worker;
+    worker->job.work = work;
+    worker->job.done = on_work_done;
     storage->workers_busy++;
-    (void)uv_queue_work(storage->loop, &worker->work, work, on_work_done);
+    cu_crew_run(storage->crew, &worker->job);
 }
 
-static void on_close_files(uv_work_t *work)
+static void on_close_files(struct cu_crew_job *job)
 {
-    struct cu_storage_worker *worker = work->data;
+    struct cu_storage_worker *worker = worker_of(job);
 
     cu_fdcache_destroy(worker->storage->env.files);
     worker->storage->env.files = NULL;
@@ -214,6 +219,7 @@ static void close_when_idle(struct cu_storage *storage)
         start_one(storage, on_close_files);
         return;
     }
+    cu_crew_close(storage->crew);
     uv_close((uv_handle_t *)&storage->async, on_handle_closed);
     uv_close((uv_handle_t *)&storage->timer, on_handle_closed);
     cu_deferred_close(&storage->turn, on_turn_closed);
@@ -231,12 +237,11 @@ static void start_workers(struct cu_storage *storage)
         start_one(storage, on_work);
 }
 
-static void on_work_done(uv_work_t *work, int status)
+static void on_work_done(struct cu_crew_job *job)
 {
-    struct cu_storage_worker *worker = work->data;
+    struct cu_storage_worker *worker = worker_of(job);
     struct cu_storage *storage = worker->storage;
 
-    (void)status; /* never cancelled */
     worker->busy = false;
     storage->workers_busy--;
     drain(storage);
@@ -344,18 +349,6 @@ void cu_storage_destroy(struct cu_storage *storage)
     close_when_idle(storage);
 }
 
-/* All of libuv's threads but one: a storage that hangs must not stop host names from being
- * resolved. */
-static unsigned workers_allowed(void)
-{
-    const char *text = getenv("UV_THREADPOOL_SIZE");
-    long threads = text ? strtol(text, NULL, 10) : (long)THREADS_DEFAULT;
-
-    if (threads < 2)
-        return 1;
-    return (threads < (long)THREADS_MAX ? (unsigned)threads : THREADS_MAX) - 1;
-}
-
 static int copy_paths(struct cu_storage *storage, const struct cu_storage_config *config)
 {
     struct cu_storage_env *env = &storage->env;
@@ -376,7 +369,7 @@ static int copy_paths(struct cu_storage *storage, const struct cu_storage_config
 struct cu_storage *cu_storage_create(const struct cu_storage_config *config, void *context,
                                      cu_storage_done_fn done, struct cu_error *err)
 {
-    unsigned workers = workers_allowed();
+    unsigned workers = config->workers_max ? config->workers_max : WORKERS_DEFAULT;
     struct cu_storage *storage =
         calloc(1, sizeof(*storage) + workers * sizeof(struct cu_storage_worker));
     int r;
@@ -399,7 +392,6 @@ struct cu_storage *cu_storage_create(const struct cu_storage_config *config, voi
         free_memory(storage);
         goto no_memory;
     }
-    storage->loop = config->loop;
     storage->time = config->turn;
     storage->tally = (struct cu_tally){.counters = config->counters,
                                        .listing_bytes_max = storage->env.listing_bytes_max};
@@ -410,8 +402,15 @@ struct cu_storage *cu_storage_create(const struct cu_storage_config *config, voi
     cu_list_init(&storage->pending);
     cu_list_init(&storage->queue);
     cu_list_init(&storage->done);
+    storage->crew = cu_crew_create(config->loop, workers);
+    if (!storage->crew) {
+        free_memory(storage);
+        (void)cu_error_set(err, -EAGAIN, "cannot start a thread for storage");
+        return NULL;
+    }
     r = uv_async_init(config->loop, &storage->async, on_async);
     if (r) {
+        cu_crew_close(storage->crew);
         free_memory(storage);
         (void)cu_error_set(err, r, "cannot wake the event loop: %s", uv_strerror(r));
         return NULL;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Storage: the calls that may block, on libuv's worker threads (all but one of UV_THREADPOOL_SIZE,
- * so that host names are still resolved when storage hangs). Each operation becomes a cu_value
- * with checksums, or its errno.
+/* Storage: the calls that may block, on threads of their own (loop/crew.h), so that names are still
+ * resolved when storage hangs. Each operation becomes a cu_value with checksums, or its errno.
  *
  * What is read is checked against the version that was asked for (when only the ctime of a file
  * that is being read has moved, front/same.c decides whether it has changed): a file is opened once
@@ -48,6 +47,7 @@ struct cu_storage_config {
     void (*prepare)(void *context, struct cu_buf *bytes);
     uv_loop_t *loop;
     struct cu_turn *turn; /* borrowed; NULL: no limit */
+    unsigned workers_max; /* calls at a time; 0: 3 */
     uint32_t chunk_bytes;
     uint32_t inline_bytes;
     uint32_t open_files_max;      /* descriptors kept; 0: 64 */
@@ -93,9 +93,8 @@ __attribute__((warn_unused_result)) bool cu_storage_at_once(struct cu_storage *s
 uint32_t cu_storage_pending(const struct cu_storage *storage, uint64_t now_ns, uint64_t *oldest_ns,
                             const char **oldest_path);
 /* Does not wait; done is not called any more. The memory is freed when the operations under way
- * have returned and the loop has run until then; operations that hang keep it. (Ending the process
- * with exit(3) would wait for them: libuv joins its threads there. _exit(2) does not.) NULL does
- * nothing. */
+ * have returned and the loop has run until then; operations that hang keep it. NULL
+ * does nothing. */
 void cu_storage_destroy(struct cu_storage *storage);
 /* Is the thread with this id running an operation? */
 bool cu_storage_is_worker(const struct cu_storage *storage, uint32_t tid);

@@ -42,7 +42,7 @@ setup() {
     pfs hang "/$dir/large" read
     on node3 timeout "$PATIENCE" cat "$leaf/large" >"$WORK/read" 3>&- &
     reader=$!
-    until [ "$(pfs hanging)" -ge 1 ]; do :; done
+    until_true hanging_at_least 1
     for i in {1..30}; do
         on node3 timeout "$PATIENCE" cat "$leaf/f$i" | cmp - "$source/f$i"
     done
@@ -50,6 +50,31 @@ setup() {
     pfs unhang
     wait "$reader"
     cmp "$WORK/read" "$source/large"
+}
+
+hanging_at_least() {
+    [ "$(pfs hanging)" -ge "$1" ]
+}
+
+@test "64 files whose reads hang hold up no other file, and are read when storage wakes up" {
+    local i readers=()
+    seq 40000 >"$source/h0"
+    for i in {1..64}; do
+        cp "$source/h0" "$source/h$i"
+        pfs hang "/$dir/h$i" read
+    done
+    for i in {1..10}; do seq "$i" 90000 >"$source/f$i"; done
+    for i in {1..64}; do
+        on node3 timeout "$PATIENCE" cat "$leaf/h$i" >"$WORK/out$i" 3>&- &
+        readers+=($!)
+    done
+    until_true hanging_at_least 64
+    for i in {1..10}; do
+        on node3 timeout "$PATIENCE" cat "$leaf/f$i" | cmp - "$source/f$i"
+    done
+    pfs unhang
+    for i in "${readers[@]}"; do wait "$i"; done
+    for i in {1..64}; do cmp "$WORK/out$i" "$source/h0"; done
 }
 
 generation_grew() {
@@ -94,7 +119,6 @@ generation_grew() {
         on node3 timeout "$PATIENCE" cat "$MOUNT$WORK/other/f$i" >"$WORK/out$i" 3>&- &
         readers+=($!)
     done
-    # 60 calls are more than what a file system may have; they are all there when this is said.
     doctor_names_it() {
         run copper node1 doctor
         [[ $output == *"BAD"*"storage"*"$WORK/other"* ]]
@@ -106,6 +130,114 @@ generation_grew() {
     kill -CONT "$OTHER"
     for i in "${readers[@]}"; do wait "$i"; done
     for i in {1..60}; do cmp "$WORK/out$i" "$source/f$i"; done
+}
+
+# victims NAME: a directory in $source with one for each kind of call.
+victims() {
+    local kind
+    mkdir "$source/$1"
+    for kind in stat open read fstat lseek getxattr; do
+        seq 40000 >"$source/$1/$kind"
+        truncate -s 3M "$source/$1/$kind"
+        setfattr -n user.colour -v red "$source/$1/$kind"
+    done
+    for kind in readdir entries statfs; do
+        mkdir "$source/$1/$kind"
+        touch "$source/$1/$kind/in"
+    done
+    ln -s target "$source/$1/readlink"
+}
+
+# sh -c "$call" sh KIND PATH: makes that call of storage; prints what it got.
+# shellcheck disable=SC2016
+call='
+case $1 in
+stat) exec stat -c %s "$2" ;;
+open | read | fstat) exec md5sum <"$2" ;;
+lseek) exec /usr/bin/python3 -Ic "import os, sys
+print(os.lseek(os.open(sys.argv[1], os.O_RDONLY), 0, os.SEEK_HOLE))" "$2" ;;
+getxattr) exec /usr/bin/python3 -Ic "import os, sys
+print(os.getxattr(sys.argv[1], \"user.colour\"))" "$2" ;;
+readdir | entries) exec ls "$2" ;;
+statfs) exec stat -f -c %l "$2" ;;
+readlink) exec readlink "$2" ;;
+esac'
+
+# hang_all NAME KIND...: each of these calls hangs, for a process on node3 whose output is $WORK/NAME-KIND, or for
+# what is read ahead.
+hang_all() {
+    local name=$1 kind
+    shift
+    hung=()
+    for kind; do
+        pfs hang "/$dir/$name/$kind" "$kind"
+    done
+    for kind; do
+        on node3 timeout "$PATIENCE" sh -c "$call" sh "$kind" "$leaf/$name/$kind" \
+            >"$WORK/$name-$kind" 2>/dev/null 3>&- &
+        hung+=($!)
+    done
+    until_true hanging_at_least $#
+}
+
+# wake_up NAME KIND...: and the processes have got what storage says.
+wake_up() {
+    local name=$1 kind
+    shift
+    pfs unhang
+    for kind in "${hung[@]}"; do wait "$kind"; done
+    for kind; do
+        sh -c "$call" sh "$kind" "$WORK/pfs/$dir/$name/$kind" | diff - "$WORK/$name-$kind"
+    done
+}
+
+# go_on N...: what others do meanwhile.
+go_on() {
+    local i
+    for i; do
+        on node3 timeout "$PATIENCE" cat "$leaf/f$i" | cmp - "$source/f$i"
+        on node2 timeout "$PATIENCE" cat "$leaf/f$i" | cmp - "$source/f$i"
+    done
+    [ "$(on node3 timeout "$PATIENCE" ls "$leaf/d$1")" = in ]
+    [ "$(on node3 timeout "$PATIENCE" readlink "$leaf/l$1")" = target ]
+    on node3 timeout "$PATIENCE" stat -f "$leaf/d$1" >/dev/null
+    stats_to "$WORK/stats"
+    # Not of the directory in which a lookup hangs: the kernel holds its lock.
+    copper login refresh "$WORK/pfs/$dir/d$1"
+    copper login refresh "$WORK/pfs/$dir/f$1"
+}
+
+# stop_hanging: while all that hangs hangs on.
+stop_hanging() {
+    run -0 on login timeout "$PATIENCE" env COPPER_RSH="$CLUSTER_BIN/rsh" \
+        "$COPPER_BUILD/stop_copper.sh" -v "$MOUNT"
+    [[ $output == *"stopped on 3 nodes"* ]]
+    pfs unhang
+    wait "${hung[@]}" || true # ENOTCONN
+}
+
+@test "each call of storage hangs, at the root and at a leaf: all else goes on, and the stop does" {
+    local i name hung kinds=(stat open read fstat lseek getxattr readdir entries statfs readlink)
+    for i in {1..6}; do
+        seq "$i" 90000 >"$source/f$i"
+        mkdir "$source/d$i"
+        touch "$source/d$i/in"
+        ln -s target "$source/l$i"
+    done
+    for name in a b c d; do victims $name; done
+    hang_all a "${kinds[@]}"
+    go_on 1 2
+    wake_up a "${kinds[@]}"
+    hang_all b "${kinds[@]}"
+    stop_hanging
+    # What the leaf reads itself.
+    job_up -k 1 -M 64K
+    hang_all c open read fstat
+    go_on 3 4
+    wake_up c open read fstat
+    hang_all d open read fstat
+    stop_hanging
+    job_up -k 1 -M 1G -t file -l 2 -d "$WORK/pfs/logs"
 }
 
 # garbage PORT: connects to node1 and says what is no handshake, which is a line in its log.

@@ -114,6 +114,7 @@ static const char *const promised[] = {
     "recipe_used",
     "recipe_bytes",
     "recipe_unused_bytes",
+    "storage_given_up",
 };
 /* clang-format on */
 

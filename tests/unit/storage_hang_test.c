@@ -135,9 +135,8 @@ static void one_worker_forgets_nothing(void **state)
 
     (void)state;
     cu_storage_destroy(storage);
-    setenv("UV_THREADPOOL_SIZE", "1", 1);
+    config.workers_max = 1;
     storage = cu_storage_create(&config, &done, on_done, NULL);
-    unsetenv("UV_THREADPOOL_SIZE");
     for (unsigned i = 0; i < 2000; i++) {
         int before = __atomic_load_n(&called, __ATOMIC_SEQ_CST);
 
@@ -163,6 +162,5 @@ int main(void)
     };
 #undef TEST
 
-    unsetenv("UV_THREADPOOL_SIZE");
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* See crew.h. Invariants: a job is in one of the two queues, or being run by a thread, or belongs
+ * to its owner. `idle` threads wait; while jobs wait, too, there are at most as many of them, or
+ * the maximum of threads, or none more to be had. */
+#include "loop/crew.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#define STACK_BYTES ((size_t)1 << 20)     /* paths of 64 KiB lie there, several at a time */
+#define IDLE_NS     UINT64_C(10000000000) /* after which a thread ends ... */
+#define KEPT        16u                   /* ... unless there are only so many */
+
+struct queue {
+    struct cu_crew_job *first, **end;
+};
+
+struct cu_crew {
+    uv_async_t async;
+    unsigned threads_max;
+    unsigned jobs; /* the loop thread's: not told yet */
+    uv_mutex_t lock;
+    uv_cond_t wake, gone;
+    struct queue asked, finished; /* guarded by lock, as all below */
+    unsigned waiting;             /* length of asked */
+    unsigned threads, idle;
+    bool stop;
+};
+
+static void push(struct queue *q, struct cu_crew_job *job)
+{
+    job->next = NULL;
+    *q->end = job;
+    q->end = &job->next;
+}
+
+static struct cu_crew_job *pop(struct queue *q)
+{
+    struct cu_crew_job *job = q->first;
+
+    if (!job)
+        return NULL;
+    q->first = job->next;
+    if (!q->first)
+        q->end = &q->first;
+    return job;
+}
+
+/* With the lock. NULL: the thread is to end. */
+static struct cu_crew_job *next_job(struct cu_crew *crew)
+{
+    for (;;) {
+        struct cu_crew_job *job = pop(&crew->asked);
+        bool late;
+
+        if (job) {
+            crew->waiting--;
+            return job;
+        }
+        if (crew->stop)
+            return NULL;
+        crew->idle++;
+        late = uv_cond_timedwait(&crew->wake, &crew->lock, IDLE_NS) == UV_ETIMEDOUT;
+        crew->idle--;
+        if (late && crew->waiting == 0 && crew->threads > KEPT)
+            return NULL;
+    }
+}
+
+static void run(void *arg)
+{
+    struct cu_crew *crew = arg;
+    struct cu_crew_job *job;
+
+    pthread_detach(pthread_self());
+    uv_mutex_lock(&crew->lock);
+    while ((job = next_job(crew))) {
+        uv_mutex_unlock(&crew->lock);
+        job->work(job);
+        uv_mutex_lock(&crew->lock);
+        push(&crew->finished, job);
+        uv_async_send(&crew->async);
+    }
+    crew->threads--;
+    uv_cond_signal(&crew->gone);
+    uv_mutex_unlock(&crew->lock);
+}
+
+/* With the lock. */
+static int start_thread(struct cu_crew *crew)
+{
+    const uv_thread_options_t options = {.flags = UV_THREAD_HAS_STACK_SIZE,
+                                         .stack_size = STACK_BYTES};
+    sigset_t all, before;
+    uv_thread_t thread;
+    int rc;
+
+    sigfillset(&all); /* signals are the loop thread's business */
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    rc = uv_thread_create_ex(&thread, &options, run, crew);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc == 0)
+        crew->threads++;
+    return rc;
+}
+
+static void on_async(uv_async_t *async)
+{
+    struct cu_crew *crew = async->data;
+
+    for (;;) {
+        struct cu_crew_job *job;
+
+        uv_mutex_lock(&crew->lock);
+        job = pop(&crew->finished);
+        uv_mutex_unlock(&crew->lock);
+        if (!job)
+            return;
+        if (--crew->jobs == 0)
+            uv_unref((uv_handle_t *)&crew->async);
+        job->done(job);
+    }
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct cu_crew *crew = handle->data;
+
+    uv_cond_destroy(&crew->gone);
+    uv_cond_destroy(&crew->wake);
+    uv_mutex_destroy(&crew->lock);
+    free(crew);
+}
+
+struct cu_crew *cu_crew_create(uv_loop_t *loop, unsigned threads_max)
+{
+    struct cu_crew *crew = calloc(1, sizeof(*crew));
+    int rc;
+
+    if (!crew)
+        return NULL;
+    crew->threads_max = threads_max;
+    crew->asked.end = &crew->asked.first;
+    crew->finished.end = &crew->finished.first;
+    crew->async.data = crew;
+    if (uv_mutex_init(&crew->lock) < 0)
+        goto no_lock;
+    if (uv_cond_init(&crew->wake) < 0)
+        goto no_wake;
+    if (uv_cond_init(&crew->gone) < 0)
+        goto no_gone;
+    if (uv_async_init(loop, &crew->async, on_async) < 0)
+        goto no_async;
+    uv_unref((uv_handle_t *)&crew->async);
+    uv_mutex_lock(&crew->lock);
+    rc = start_thread(crew);
+    uv_mutex_unlock(&crew->lock);
+    if (rc == 0)
+        return crew;
+    uv_close((uv_handle_t *)&crew->async, on_closed);
+    return NULL;
+no_async:
+    uv_cond_destroy(&crew->gone);
+no_gone:
+    uv_cond_destroy(&crew->wake);
+no_wake:
+    uv_mutex_destroy(&crew->lock);
+no_lock:
+    free(crew);
+    return NULL;
+}
+
+void cu_crew_run(struct cu_crew *crew, struct cu_crew_job *job)
+{
+    if (crew->jobs++ == 0)
+        uv_ref((uv_handle_t *)&crew->async);
+    uv_mutex_lock(&crew->lock);
+    push(&crew->asked, job);
+    crew->waiting++;
+    if (crew->waiting > crew->idle && crew->threads < crew->threads_max)
+        (void)start_thread(crew); /* else those that there are take it, one after the other */
+    uv_cond_signal(&crew->wake);
+    uv_mutex_unlock(&crew->lock);
+}
+
+void cu_crew_close(struct cu_crew *crew)
+{
+    if (!crew)
+        return;
+    uv_mutex_lock(&crew->lock);
+    crew->stop = true;
+    uv_cond_broadcast(&crew->wake);
+    while (crew->threads > 0)
+        uv_cond_wait(&crew->gone, &crew->lock);
+    uv_mutex_unlock(&crew->lock);
+    uv_close((uv_handle_t *)&crew->async, on_closed);
+}

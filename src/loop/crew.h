@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Threads for work that may hang: as many as are busy at a time, up to a bound, started when they
+ * are needed. libuv's own threads cannot be used for it, because all that there may be exist from
+ * the start, and names are resolved on them. All functions and callbacks are called on the loop
+ * thread, except `work`. */
+#ifndef CU_LOOP_CREW_H
+#define CU_LOOP_CREW_H
+
+#include <uv.h>
+
+struct cu_crew;
+
+/* Owned by the caller, who must not access it until done is called. */
+struct cu_crew_job {
+    void (*work)(struct cu_crew_job *job); /* on a thread */
+    void (*done)(struct cu_crew_job *job); /* on the loop, in a later turn; may free the job */
+    struct cu_crew_job *next;              /* the crew's */
+};
+
+/* threads_max >= 1. The first thread is started now; when another cannot be, jobs wait for those
+ * that there are. NULL: no thread or no memory. The loop is kept alive while there are jobs. */
+struct cu_crew *cu_crew_create(uv_loop_t *loop, unsigned threads_max);
+void cu_crew_run(struct cu_crew *crew, struct cu_crew_job *job);
+/* No job may be under way, but for the one whose `done` calls this. The memory is freed when libuv
+ * has closed the handle, in a later turn of the loop. NULL does nothing. */
+void cu_crew_close(struct cu_crew *crew);
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A crew: each job on a thread of its own while others hang, up to the bound; told on the loop; and
+ * none lost when no more threads can be had. */
+#include "loop/crew.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define JOBS 100u
+
+struct item {
+    struct cu_crew_job job;
+    pthread_t worked, told;
+};
+
+static struct item items[JOBS];
+static unsigned told; /* the loop thread's */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static unsigned hanging; /* guarded by lock, as the others */
+static unsigned hanging_most;
+static unsigned let_go;
+
+static void hang(struct cu_crew_job *job)
+{
+    ((struct item *)job)->worked = pthread_self();
+    pthread_mutex_lock(&lock);
+    hanging++;
+    if (hanging > hanging_most)
+        hanging_most = hanging;
+    pthread_cond_broadcast(&changed);
+    while (let_go == 0)
+        pthread_cond_wait(&changed, &lock);
+    let_go--;
+    hanging--;
+    pthread_mutex_unlock(&lock);
+}
+
+static void work(struct cu_crew_job *job)
+{
+    ((struct item *)job)->worked = pthread_self();
+}
+
+static void done(struct cu_crew_job *job)
+{
+    ((struct item *)job)->told = pthread_self();
+    told++;
+}
+
+static void begin(struct cu_crew *crew, unsigned from, unsigned to,
+                  void (*how)(struct cu_crew_job *))
+{
+    for (unsigned i = from; i < to; i++) {
+        items[i] = (struct item){.job = {.work = how, .done = done}};
+        cu_crew_run(crew, &items[i].job);
+    }
+}
+
+static void wait_for_hanging(unsigned count)
+{
+    pthread_mutex_lock(&lock);
+    while (hanging < count)
+        pthread_cond_wait(&changed, &lock);
+    pthread_mutex_unlock(&lock);
+}
+
+static void release(unsigned count)
+{
+    pthread_mutex_lock(&lock);
+    let_go += count;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+}
+
+static int reset(void **state)
+{
+    (void)state;
+    told = hanging = hanging_most = let_go = 0;
+    return 0;
+}
+
+static void a_job_runs_while_others_hang(void **state)
+{
+    struct cu_crew *crew;
+    uv_loop_t loop;
+
+    (void)state;
+    assert_int_equal(uv_loop_init(&loop), 0);
+    crew = cu_crew_create(&loop, 31);
+    assert_non_null(crew);
+    begin(crew, 0, 30, hang);
+    wait_for_hanging(30);
+    begin(crew, 30, JOBS, work);
+    while (told < JOBS - 30)
+        uv_run(&loop, UV_RUN_ONCE);
+    for (unsigned i = 30; i < JOBS; i++) {
+        assert_true(pthread_equal(items[i].told, pthread_self()));
+        assert_false(pthread_equal(items[i].worked, pthread_self()));
+    }
+    release(30);
+    uv_run(&loop, UV_RUN_DEFAULT); /* is over when all are told */
+    assert_int_equal(told, JOBS);
+    cu_crew_close(crew);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+static void no_more_than_the_bound_run(void **state)
+{
+    struct cu_crew *crew;
+    uv_loop_t loop;
+
+    (void)state;
+    assert_int_equal(uv_loop_init(&loop), 0);
+    crew = cu_crew_create(&loop, 3);
+    assert_non_null(crew);
+    begin(crew, 0, JOBS, hang);
+    wait_for_hanging(3);
+    release(JOBS);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(told, JOBS);
+    assert_int_equal(hanging_most, 3);
+    cu_crew_close(crew);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+static struct cu_crew *closed;
+
+static void close_it(struct cu_crew_job *job)
+{
+    (void)job;
+    cu_crew_close(closed);
+}
+
+static void the_last_job_may_close_it(void **state)
+{
+    struct cu_crew_job last = {.work = work, .done = close_it};
+    uv_loop_t loop;
+
+    (void)state;
+    assert_int_equal(uv_loop_init(&loop), 0);
+    closed = cu_crew_create(&loop, 2);
+    assert_non_null(closed);
+    items[0] = (struct item){.job = last};
+    cu_crew_run(closed, &items[0].job);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+    cu_crew_close(NULL);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup(f, reset)
+    static const struct CMUnitTest tests[] = {
+        TEST(a_job_runs_while_others_hang),
+        TEST(no_more_than_the_bound_run),
+        TEST(the_last_job_may_close_it),
+    };
+#undef TEST
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -425,6 +425,7 @@ int cu_start_main(int argc, char **argv)
         }
     }
     rc = chdir("/") == 0 ? supervise(&start, &err) : -errno;
+    cu_log_close(); /* with why a daemon was given up, which no process is left to say again */
     if (rc == 0)
         _exit(0);
     /* A remote shell that lost its connection, or was given up, may have started it before. */

@@ -37,7 +37,7 @@ __attribute__((warn_unused_result)) int cu_log_open(const struct cu_log_config *
 /* Waits until all lines are written, but no longer than that for a directory that hangs: then they
  * are left. Any thread, not two at a time. */
 bool cu_log_flush(int wait_ms);
-/* Flushes, within a second. */
+/* Flushes; waits some seconds for a directory that hangs. */
 void cu_log_close(void);
 /* Each line that is kept, oldest first, those of processes that this one was forked from, and of
  * their other children, included. fn must not log. */

@@ -12,6 +12,9 @@ setup_file() {
     cluster_up -n 3
     export sw=$CLUSTER_DIR/home/sw
     cmake --install "$COPPER_BIN" --prefix "$sw" >/dev/null
+    # A busy machine may need more than the default for these launches, which have no -s.
+    mkdir "$sw/etc"
+    echo 'ready_timeout_s = 150' >"$sw/etc/copper.conf"
     chmod -R go+rX "$sw"
     echo "optional $sw/lib/slurm/spank_copper.so" >"$CLUSTER_DIR/home/plugstack.conf"
     "$CLUSTER_BIN/cluster" slurm up "$CLUSTER_DIR" PlugStackConfig="$CLUSTER_DIR/home/plugstack.conf" 3>&-

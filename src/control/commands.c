@@ -301,7 +301,7 @@ void cu_commands_request(struct cu_commands *commands, const struct cu_commands_
     else if (!cu_request_op(request, &op))
         wrong = "\"op\" is not a request that this version knows";
     else if (commands->stopping)
-        wrong = "this daemon is stopping";
+        wrong = CU_COMMANDS_STOPPING;
     else if (commands->task_count >= CU_COMMANDS_TASKS_MAX)
         wrong = "too many requests wait already";
     else
@@ -484,7 +484,7 @@ void cu_commands_stopping(struct cu_commands *commands)
         struct cu_task *task = CU_LIST_ENTRY(it, struct cu_task, link);
 
         if (task->op != CU_OP_STOP || task->state != CU_TASK_HANDED_UP)
-            cu_task_fail(commands, task, "this daemon is stopping");
+            cu_task_fail(commands, task, CU_COMMANDS_STOPPING);
     }
 }
 

@@ -112,6 +112,8 @@ bool cu_commands_poll(struct cu_commands *commands, uint64_t now_ns);
 uint64_t cu_commands_deadline(const struct cu_commands *commands);
 void cu_commands_tick(struct cu_commands *commands, uint64_t now_ns);
 
+/* The error of a request to a daemon that is being stopped. */
+#define CU_COMMANDS_STOPPING "this daemon is stopping"
 /* From now on every request is refused, and waiting ones are answered with that error; except
  * `stop` requests that were handed up, whose answer will still come from the parent. */
 void cu_commands_stopping(struct cu_commands *commands);

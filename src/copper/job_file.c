@@ -243,11 +243,20 @@ void cu_job_file_remove(const char *path, const uint8_t id[CU_JOB_ID_BYTES])
     cu_job_free(&there);
 }
 
+/* The name is this file's: when the job was stopped meanwhile, the next launch may have it. */
+static bool is_there(const struct cu_job_file *file)
+{
+    struct stat mine, there;
+
+    return fstat(file->fd, &mine) == 0 && lstat(file->path, &there) == 0 &&
+           mine.st_ino == there.st_ino && mine.st_dev == there.st_dev;
+}
+
 void cu_job_file_close(struct cu_job_file *file, bool remove)
 {
     if (file->fd < 0)
         return;
-    if (remove)
+    if (remove && is_there(file))
         unlink(file->path);
     close(file->fd);
     file->fd = -1;

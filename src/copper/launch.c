@@ -11,6 +11,7 @@
 #include "copper/launch.h"
 
 #include "control/client.h"
+#include "control/commands.h"
 #include "copper/cli.h"
 #include "copper/job_file.h"
 #include "copper/job_stop.h"
@@ -26,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define TRY_MS          300 /* for one attempt to reach rank 0 */
@@ -125,9 +127,20 @@ static void ask_wait(struct cu_launch *l)
     l->try_ms = cu_clock_ms() + l->retry_ms;
 }
 
-/* Takes result, a reference. */
-static void take_result(struct cu_launch *l, json_t *result)
+/* Somebody stops the job: from this host the job's file goes with it, from another one rank 0 says
+ * it. */
+static bool is_stopped(const struct cu_launch *l)
 {
+    struct stat st;
+
+    return l->told_stopped || (fstat(l->file->fd, &st) == 0 && st.st_nlink == 0);
+}
+
+/* Takes result, a reference: what that host has answered. */
+static void take_result(struct cu_launch *l, size_t host, json_t *result)
+{
+    if (host == 0 && strcmp(cu_cli_text(result, "error"), CU_COMMANDS_STOPPING) == 0)
+        l->told_stopped = true;
     /* The time of the `wait` is over: are so few nodes missing that the launch still succeeds? */
     if (!json_is_true(json_object_get(result, "ok")) && l->job->allow_missing > 0 &&
         json_object_get(result, "missing") &&
@@ -153,7 +166,7 @@ static void take_answer(struct cu_launch *l)
     cu_client_close(&l->client);
     l->try_ms = cu_clock_ms() + l->retry_ms;
     if (rc == 0)
-        take_result(l, result);
+        take_result(l, l->unreached_host, result);
 }
 
 static bool may_try(const struct cu_launch *l)
@@ -181,6 +194,8 @@ static bool finished(const struct cu_launch *l, int64_t now)
     bool running = l->launcher.fd >= 0;
 
     if (l->interrupted != 0)
+        return true;
+    if (!l->ready && is_stopped(l))
         return true;
     if (l->ready && (l->launcher.stay || !works(&l->launcher)))
         return true;
@@ -230,7 +245,7 @@ static void wait_once(struct cu_launch *l)
     if (polls[2].revents != 0)
         take_answer(l);
     if (polls[3].revents != 0 && (result = cu_launch_relay_answer(l)))
-        take_result(l, result);
+        take_result(l, l->relay_host, result);
     if (polls[4].revents != 0)
         cu_launch_progress_take(l);
 }
@@ -331,15 +346,18 @@ static int give_up(struct cu_launch *l, const struct cu_launch_paths *paths, uns
     const struct cu_job *job = l->job;
     const struct cu_joblog log = {.parent = job->report_dir ? job->report_dir : job->log_dir};
     struct cu_job_stop stop = {0};
+    bool stopped = is_stopped(l);
     size_t example = 0;
 
-    *again = l->interrupted == 0 ? find_again(l, *again, &example) : 0;
-    if (*again == 0 && l->interrupted == 0)
+    *again = l->interrupted == 0 && !stopped ? find_again(l, *again, &example) : 0;
+    if (*again == 0 && l->interrupted == 0 && !stopped)
         stop.log = &log; /* --log-collect: it may tell why */
     if (*again != 0)
         say_again(l, *again, example);
     else if (l->interrupted != 0)
         cu_cli_say(stderr, "interrupted: stopping what was started");
+    else if (stopped)
+        cu_cli_say(stderr, "the job was stopped while it was being launched");
     else {
         cu_launch_look(l);
         cu_launch_print_failure(l);
@@ -391,6 +409,7 @@ int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
                                         .allow_missing = job->allow_missing,
                                         .keep_stdout = job->log_to_stdout};
     struct cu_launch l = {.job = job,
+                          .file = file,
                           .paths = paths,
                           .client.channel.fd = -1,
                           .relay.channel.fd = -1,

@@ -27,6 +27,7 @@ struct cu_launch_found {
 
 struct cu_launch {
     const struct cu_job *job;
+    const struct cu_job_file *file;
     struct cu_launcher launcher;
     const struct cu_launch_paths *paths;
     struct cu_client client;              /* to rank 0 */
@@ -58,6 +59,7 @@ struct cu_launch {
     int signal_fd;
     int interrupted; /* signal number */
     bool terminal;
+    bool told_stopped;   /* rank 0 is being stopped */
     bool progress_asked; /* its answer is to come */
     bool progress_shown; /* a line stands on the terminal */
 };

@@ -324,6 +324,31 @@ alice_runs() {
     on login sh -c 'rm /tmp/copper-0/*.job; rmdir /tmp/copper-0'
 }
 
+# From the launch host, and from one that does not know the job.
+@test "a stop while the launch waits for a node ends the launch, and says so" {
+    local from ended
+    mkfifo "$CLUSTER_DIR/home/begun"
+    rsh_that "node4) [ \"\$2\" != $COPPER_BIN/copperd ] || { echo x >$CLUSTER_DIR/home/begun; exec sleep 600; } ;;"
+    for from in login other; do
+        launch -H "$nodes" -s 600 >"$CLUSTER_DIR/launch.out" 2>&1 3>&- &
+        read -r _ <"$CLUSTER_DIR/home/begun"
+        until_true copper node1 status >/dev/null
+        if [ "$from" = login ]; then
+            stop
+        else
+            on login env COPPER_RUN_DIR="$CLUSTER_DIR/home/other.run" COPPER_RSH="$CLUSTER_BIN/rsh" \
+                "$COPPER_BIN/stop_copper.sh" --all -v "$mount" -H "$nodes"
+        fi
+        ended=0
+        wait $! || ended=$?
+        [ "$ended" = 1 ]
+        run -0 cat "$CLUSTER_DIR/launch.out"
+        [[ $output == *"copper: the job was stopped while it was being launched"* ]]
+        nothing_left
+    done
+    rm "$CLUSTER_DIR/home/begun"
+}
+
 # late_after WHEN: SIGKILL of the launcher while node4's start hangs, which goes on after it; WHEN: a command
 # that runs in between. Its remote shell is one that the launcher's end does not end.
 late_after() {

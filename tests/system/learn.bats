@@ -100,6 +100,7 @@ replay_is_over() {
 
 # With a byte a second a replay asks for one chunk and what comes before it, and then for nothing.
 @test "a rate towards storage holds the replay back, and nobody who asks; its progress is shown" {
+    local ended
     learn --learn test4
     on node2 cat "$mount$root/site/large.bin" >/dev/null
     start node4
@@ -114,6 +115,15 @@ replay_is_over() {
     run -130 on login env COPPER_RSH="$CLUSTER_BIN/rsh" "$BATS_TEST_DIRNAME/terminal" --interrupt-at 'objects), ' \
         "$COPPER_BIN/launch_copper.sh" -H "$nodes" -v "$mount" --learn test4 --learn-wait --storage-rate 1 -s 600
     [[ $output == *"copper: 4 nodes, 4 started, recipe "*" % ("*" of "*" objects), "*" s "* ]]
+    learn --learn test4 --learn-wait --storage-rate 1 -s 600 >"$CLUSTER_DIR/launch.out" 2>&1 3>&- &
+    until_true count_is_above node4 recipe_bytes 0
+    stop
+    ended=0
+    wait $! || ended=$?
+    [ "$ended" = 1 ]
+    run -0 cat "$CLUSTER_DIR/launch.out"
+    [[ $output == *"copper: the job was stopped while it was being launched"* ]]
+    nothing_left
     run -2 learn --storage-rate fast
     [[ $output == *'--storage-rate: "fast" is not bytes a second; allowed are bytes or a number with K, M, G, KB, MB or GB, 0 for no bound'* ]]
     nothing_left

@@ -108,11 +108,19 @@ static void on_replayed(void *context)
     be_ready(daemon);
 }
 
+static void on_given(void *context, const char *path, size_t path_len)
+{
+    struct cu_daemon *daemon = context;
+
+    cu_recorder_given(daemon->recorder, path, path_len);
+}
+
 void cu_learn_events(struct cu_daemon *daemon, struct cu_front_events *events)
 {
     if (daemon->config.job->learn_wait)
         events->recipe = on_recipe;
     events->replayed = on_replayed;
+    events->given = on_given;
 }
 
 static void start_warmer(struct cu_daemon *daemon)

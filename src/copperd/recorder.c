@@ -87,3 +87,8 @@ void cu_recorder_asked(struct cu_recorder *r, const struct cu_front_asked *asked
         break;
     }
 }
+
+void cu_recorder_given(struct cu_recorder *r, const char *path, size_t path_len)
+{
+    note(r, path, path_len, CU_RECIPE_ATTR, 0);
+}

@@ -19,6 +19,9 @@ struct cu_recorder *cu_recorder_create(uint64_t inline_bytes, uint64_t max_bytes
 /* NULL does nothing. */
 void cu_recorder_destroy(struct cu_recorder *recorder);
 void cu_recorder_asked(struct cu_recorder *recorder, const struct cu_front_asked *asked);
+/* A listing gives the kernel this name with its attributes. Whether a process uses it is not seen
+ * here, so it counts as used. */
+void cu_recorder_given(struct cu_recorder *recorder, const char *path, size_t path_len);
 /* What was recorded so far; borrowed. */
 const struct cu_recipe *cu_recorder_recipe(const struct cu_recorder *recorder);
 

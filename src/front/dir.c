@@ -114,7 +114,11 @@ static bool known(struct listing *l, struct cu_inode *dir, const char *path, siz
     value = cu_core_peek(front->config.core, &what, uv_hrtime());
     if (!value || value->error)
         return false;
-    return cu_front_enter(front, dir, name, name_len, value, entry) != NULL;
+    if (!cu_front_enter(front, dir, name, name_len, value, entry))
+        return false;
+    if (front->config.events.given)
+        front->config.events.given(front->config.events.context, path, path_len);
+    return true;
 }
 
 static bool is_hidden(const struct cu_front *front, const char *path, size_t len)

@@ -59,6 +59,9 @@ struct cu_front_events {
     /* A request was answered for which an object was looked for. NULL: requests are not recorded,
      * at no cost. Must call nothing of the front but cu_front_set_asked. */
     void (*asked)(void *context, const struct cu_front_asked *asked);
+    /* A listing gives the kernel this name with its attributes: it does not ask for it. Must call
+     * nothing of the front. NULL: nobody wants to know. */
+    void (*given)(void *context, const char *path, size_t path_len);
     /* The text of MOUNT/.copper/metrics, a new reference; NULL: out of memory. The function NULL:
      * there is no such directory. */
     struct cu_buf *(*metrics)(void *context);

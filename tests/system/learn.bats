@@ -154,6 +154,22 @@ replay_is_over() {
     [[ $output =~ "copper: recipe: "[0-9]+" paths and "[0-9.]+" "[KM]"B were asked for in advance; "[0-9]+" paths and 0 B of them were not used"$'\n'"copper: stopped on 4 nodes" ]]
 }
 
+# A listing gives the kernel the names that are here with their attributes, and it asks for none of them.
+@test "names that a listing brings count as used" {
+    mkdir "$root/listed"
+    touch "$root"/listed/{a,b,c}
+    learn --learn test6
+    on node4 ls -l "$mount$root/listed"
+    stop
+    learn --learn test6
+    until_true replay_is_over node4
+    on node4 ls -l "$mount$root/listed"
+    run -0 stop
+    [[ $output == *" were asked for in advance; 0 paths and 0 B of them were not used"* ]]
+    run -0 copper login trace show test6
+    [[ $output == *" $root/listed/a"* && $output == *" $root/listed/c"* ]]
+}
+
 # requests: that processes of node4 have made so far for names, links, listings and content.
 requests() {
     copper node4 stats --json | python3 -c 'import json, sys

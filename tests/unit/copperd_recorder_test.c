@@ -65,6 +65,19 @@ static void names_listings_and_contents_are_told_apart(void **state)
     cu_recorder_destroy(r);
 }
 
+static void what_a_listing_gives_is_used(void **state)
+{
+    struct cu_recorder *r = cu_recorder_create(SMALL, LARGEST);
+
+    (void)state;
+    ask(r, CU_FRONT_ASKED_LISTING, "/d", 0);
+    cu_recorder_given(r, "/d/a", 4);
+    cu_recorder_given(r, "/d/a", 4);
+    assert_int_equal(cu_recipe_count(cu_recorder_recipe(r)), 2);
+    check(r, 1, "/d/a", CU_RECIPE_ATTR, 0);
+    cu_recorder_destroy(r);
+}
+
 static void parts_of_files_are_chunks(void **state)
 {
     struct cu_recorder *r = cu_recorder_create(SMALL, LARGEST);
@@ -102,6 +115,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_listings_and_contents_are_told_apart),
+        cmocka_unit_test(what_a_listing_gives_is_used),
         cmocka_unit_test(parts_of_files_are_chunks),
         cmocka_unit_test(paths_have_a_bound),
     };

@@ -67,6 +67,20 @@ struct cu_version cu_storage_version_of(const struct stat *st)
     return cu_version_of(&attr);
 }
 
+void cu_storage_believe(const struct cu_storage_job *job, struct stat *st)
+{
+    if (job->drifts)
+        st->st_ctim = st->st_mtim;
+}
+
+static int look(const struct cu_storage_job *job, int fd, struct stat *st)
+{
+    if (fstat(fd, st))
+        return -errno;
+    cu_storage_believe(job, st);
+    return 0;
+}
+
 int64_t cu_storage_age_ns(const struct stat *st)
 {
     struct timespec now;
@@ -98,13 +112,15 @@ static int compare(const struct stat *st, const struct cu_version *version)
 
 /* at_end: the version's end was read; of a file whose size storage does not know it must be the
  * file's. */
-static int check_version(int fd, const struct cu_version *version, bool at_end)
+static int check_version(const struct cu_storage_job *job, int fd, const struct cu_version *version,
+                         bool at_end)
 {
     struct stat st;
     char byte;
+    int r = look(job, fd, &st);
 
-    if (fstat(fd, &st))
-        return -errno;
+    if (r)
+        return r;
     if (st.st_size == 0 && at_end && pread(fd, &byte, 1, (off_t)version->size) != 0)
         return -ESTALE;
     return compare(&st, version);
@@ -113,14 +129,16 @@ static int check_version(int fd, const struct cu_version *version, bool at_end)
 /* The same, but first waits until no change of a file that has just been changed can carry the same
  * stamp. A ctime in the future means that storage's clock is ahead, and a tick from now is enough;
  * one further in the future was made by a wrong clock, at any time, and is not waited for. */
-static int check_settled(const struct cu_storage_env *env, int fd, const struct cu_version *version)
+static int check_settled(const struct cu_storage_env *env, const struct cu_storage_job *job, int fd,
+                         const struct cu_version *version)
 {
     struct timespec pause;
     struct stat st;
     int64_t age, tick = CU_STORAGE_TICK_NS;
+    int r = look(job, fd, &st);
 
-    if (fstat(fd, &st))
-        return -errno;
+    if (r)
+        return r;
     age = cu_storage_age_ns(&st);
     if (version->size > env->inline_bytes)
         tick = cu_storage_tick_ns(&st);
@@ -132,17 +150,17 @@ static int check_settled(const struct cu_storage_env *env, int fd, const struct 
         (struct timespec){.tv_sec = (tick - age) / NS_PER_S, .tv_nsec = (tick - age) % NS_PER_S};
     while (nanosleep(&pause, &pause) && errno == EINTR)
         continue;
-    return check_version(fd, version, false);
+    return check_version(job, fd, version, false);
 }
 
-static int open_version(struct cu_storage_env *env, struct cu_storage_counts *counts,
-                        const char *on_disk, const struct cu_version *version)
+static int open_version(struct cu_storage_env *env, struct cu_storage_job *job, const char *on_disk,
+                        const struct cu_version *version)
 {
-    int fd = cu_openfile(on_disk, &env->no_atime_refused, &counts->open), r;
+    int fd = cu_openfile(on_disk, &env->no_atime_refused, &job->counts.open), r;
 
     if (fd < 0)
         return fd;
-    r = check_settled(env, fd, version);
+    r = check_settled(env, job, fd, version);
     if (r) {
         close(fd);
         return r;
@@ -187,7 +205,7 @@ static int read_part(struct cu_storage_job *job, int fd, const struct cu_version
     r = read_all(&job->counts, fd, buf->data, size, offset,
                  at_end && (job->place.traits & CU_FS_SIZELESS));
     if (r == 0)
-        r = check_version(fd, version, at_end);
+        r = check_version(job, fd, version, at_end);
     if (r) {
         cu_buf_unref(buf);
         return r;
@@ -232,7 +250,7 @@ int cu_storage_measure(struct cu_storage_env *env, struct cu_storage_job *job, c
 {
     struct cu_attr *attr = &job->value.attr;
     struct cu_version version = cu_version_of(attr);
-    int fd = open_version(env, &job->counts, on_disk, &version), r;
+    int fd = open_version(env, job, on_disk, &version), r;
 
     if (fd < 0)
         return (fd == -EACCES || fd == -EPERM) && mode_denies(attr) ? 0 : fd;
@@ -246,7 +264,7 @@ int cu_storage_read_inline(struct cu_storage_env *env, struct cu_storage_job *jo
                            const char *on_disk)
 {
     struct cu_version version = cu_version_of(&job->value.attr);
-    int fd = open_version(env, &job->counts, on_disk, &version), r;
+    int fd = open_version(env, job, on_disk, &version), r;
 
     if (fd < 0)
         return fd;
@@ -259,7 +277,7 @@ int cu_storage_read_inline(struct cu_storage_env *env, struct cu_storage_job *jo
 
 struct open_context {
     struct cu_storage_env *env;
-    struct cu_storage_counts *counts;
+    struct cu_storage_job *job;
     const char *on_disk;
     bool opened; /* result: by this call */
 };
@@ -270,7 +288,7 @@ static int open_for_cache(void *context, const char *path, const struct cu_versi
 
     (void)path; /* the key, which may be too long for open(2) */
     c->opened = true;
-    return open_version(c->env, c->counts, c->on_disk, version);
+    return open_version(c->env, c->job, c->on_disk, version);
 }
 
 /* Errors that mean that the path's file does not exist any more. */
@@ -286,7 +304,7 @@ static int stale_if_gone(int error)
 static int with_file(struct cu_storage_env *env, struct cu_storage_job *job, const char *on_disk,
                      int (*use)(struct cu_storage_env *env, struct cu_storage_job *job, int fd))
 {
-    struct open_context context = {.env = env, .counts = &job->counts, .on_disk = on_disk};
+    struct open_context context = {.env = env, .job = job, .on_disk = on_disk};
     bool local = job->place.traits & CU_FS_LOCAL;
     struct cu_fdcache_file *file;
     int r = -ESTALE;
@@ -446,7 +464,7 @@ static int find_holes(struct cu_storage_env *env, struct cu_storage_job *job, in
     if (st.st_size > 0) /* else: a size that storage does not know */
         r = list_holes(fd, job->version.size, &job->value.bytes);
     if (r == 0)
-        r = check_version(fd, &job->version, false);
+        r = check_version(job, fd, &job->version, false);
     if (r) {
         cu_buf_unref(job->value.bytes);
         job->value.bytes = NULL;

@@ -92,6 +92,7 @@ static int run_attr(struct cu_storage_env *env, struct cu_storage_job *job, cons
         return r;
     if (st.st_size < 0)
         return -EOVERFLOW;
+    cu_storage_believe(job, &st);
     job->value.attr = cu_storage_attr_of(&st);
     job->value.attr.ino = cu_served_number(env->served, &job->place, &st);
     if (S_ISREG(st.st_mode) && st.st_size == 0 && (job->place.traits & CU_FS_SIZELESS)) {
@@ -296,6 +297,7 @@ static int list_open(int fd, struct cu_storage_env *env, struct cu_storage_job *
 
     if (fstat(fd, &after))
         return -errno;
+    cu_storage_believe(job, &after);
     settled = cu_served_settle(env->served, &job->place, &after);
     if (settled)
         return settled;
@@ -316,6 +318,7 @@ static int list_open(int fd, struct cu_storage_env *env, struct cu_storage_job *
         job->counts.listings_cut = lister.cut;
         if (fstat(fd, &after))
             return -errno;
+        cu_storage_believe(job, &after);
         was = cu_storage_version_of(&before);
         is = cu_storage_version_of(&after);
         changed = !cu_version_equal(&was, &is);
@@ -355,6 +358,7 @@ static int run_dir(struct cu_storage_env *env, struct cu_storage_job *job, const
             job->counts.stat++;
             return -errno;
         }
+        cu_storage_believe(job, &st);
         version = listing_version(&job->place, &st, true, 0);
         if (S_ISDIR(st.st_mode) && cu_version_equal(&version, &job->version)) {
             job->counts.revalidate++;
@@ -412,6 +416,15 @@ static int mount_first(struct cu_storage_env *env, struct cu_storage_job *job, c
     return cu_served_stat(env->served, &job->place, on_disk, &st);
 }
 
+/* Where nothing is known of the file system. */
+static void find_drift(struct cu_storage_env *env, struct cu_storage_job *job, const char *on_disk)
+{
+    bool is_file = job->kind == CU_KIND_ATTR || job->kind == CU_KIND_DATA;
+
+    job->drifts = (job->place.traits & CU_FS_SIZELESS) && job->place.mount &&
+                  cu_stamps_drift(&env->stamps, job->place.mount, is_file ? on_disk : NULL);
+}
+
 static int run_kind(struct cu_storage_env *env, struct cu_storage_job *job, const char *on_disk)
 {
     assert(!(job->place.traits & CU_FS_NOT_SERVED)); /* looked up before it is accessed */
@@ -449,6 +462,8 @@ static int run(struct cu_storage_env *env, struct cu_storage_job *job)
         if (job->kind == CU_KIND_ATTR || job->kind == CU_KIND_DIR)
             cu_served_try_numbers(env->served, &job->place);
         r = cu_storage_reach(whole, len, &reached);
+        if (r == 0)
+            find_drift(env, job, reached.path);
         if (r == 0)
             r = mount_first(env, job, reached.path);
         if (r == 0)

@@ -7,6 +7,7 @@
 #include "proto/object.h"
 #include "storage/fdcache.h"
 #include "storage/served.h"
+#include "storage/stamps.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,7 +34,8 @@ struct cu_storage_env {
     void *prepare_context;
     struct cu_fdcache *files; /* owned */
     struct cu_served *served; /* owned */
-    int no_atime_refused;     /* atomic: the user may not ask for O_NOATIME */
+    struct cu_stamps stamps;
+    int no_atime_refused; /* atomic: the user may not ask for O_NOATIME */
 };
 
 /* System calls made, as the counters of the same names. */
@@ -55,6 +57,7 @@ struct cu_storage_job {
     const char *path; /* NUL-terminated, normal form, without the root */
     size_t path_len;
     struct cu_served_place place; /* while it runs: where the path is on disk */
+    bool drifts;                  /* while it runs: ctimes there say nothing (stamps.h) */
 };
 
 /* Where a system call finds a path. */
@@ -78,6 +81,8 @@ void cu_storage_run(struct cu_storage_env *env, struct cu_storage_job *job);
 struct cu_attr cu_storage_attr_of(const struct stat *st);
 /* The version that st shows. */
 struct cu_version cu_storage_version_of(const struct stat *st);
+/* What lstat or fstat said of the job's path, with what may be believed of it. */
+void cu_storage_believe(const struct cu_storage_job *job, struct stat *st);
 /* How long after the last change that st shows another one may carry the same stamp. */
 int64_t cu_storage_tick_ns(const struct stat *st);
 /* Time since the last change that st shows, against this node's clock; negative: in the future. */

@@ -20,6 +20,10 @@ setup_file() {
     truncate -s 20M "$WORK/docs/over"
     echo "longer than it says" >"$WORK/docs/cut"
     "$PFS_BIN/pfsemu" --owner $$ --control "$WORK/drive.control" --quirk size0 "$WORK/docs" "$WORK/drive" 3>&-
+    # One whose ctimes say nothing.
+    mkdir "$WORK/drift"
+    "$PFS_BIN/pfsemu" --owner $$ --quirk ctime_drift "$WORK/docs" "$WORK/drift" 3>&-
+    seq 1500000 >"$WORK/docs/over-M"
     # One whose numbers are trusted, by its type.
     mkdir "$WORK/home" "$WORK/trusted" "$WORK/over" "$WORK/over/lower" "$WORK/over/none" "$WORK/over/seen"
     "$PFS_BIN/pfsemu" --owner $$ --control "$WORK/trusted.control" "$WORK/home" "$WORK/trusted" 3>&-
@@ -34,7 +38,7 @@ teardown_file() {
     DEATHS_EXPECTED=yes job_down
     pfs_down
     cluster_down
-    [ -z "${WORK:-}" ] || umount "$WORK/source/far" "$WORK/drive" "$WORK/trusted"
+    [ -z "${WORK:-}" ] || umount "$WORK/source/far" "$WORK/drive" "$WORK/drift" "$WORK/trusted"
     [ -z "${PFS_NODES:-}" ] || rm -rf --one-file-system "$PFS_NODES"
     work_down
 }
@@ -357,6 +361,18 @@ assert os.lseek(fd, 0, os.SEEK_HOLE) == os.fstat(fd).st_size' "$drive/$file"
     "$PFS_BIN/pfsctl" "$WORK/drive.control" quirk size0
     copper node1 refresh "$WORK/drive"
     on node4 cat "$drive/cut" | cmp - "$WORK/docs/cut"
+}
+
+@test "files whose ctime is another each time: they are read, and a change of them is seen" {
+    local drift=$MOUNT$WORK/drift file
+    for file in small large over-M; do
+        on_all cat "$drift/$file" >/dev/null
+        on node4 cat "$drift/$file" | cmp - "$WORK/docs/$file"
+    done
+    [ "$(on node4 stat -c %Z "$drift/small")" = "$(stat -c %Y "$WORK/docs/small")" ]
+    echo "another document" >"$WORK/docs/small"
+    copper node1 refresh "$WORK/drift"
+    on node4 cat "$drift/small" | cmp - "$WORK/docs/small"
 }
 
 @test "the root dies: files that nodes know stay readable, and maps" {

@@ -183,7 +183,8 @@ static void raise_limit(void)
 static struct fuse_session *create_session(struct cu_pfs_mount *mount)
 {
     bool odd = cu_pfs_quirk(CU_PFS_QUIRK_HIDDEN) || cu_pfs_quirk(CU_PFS_QUIRK_NOCASE) ||
-               cu_pfs_quirk(CU_PFS_QUIRK_STILL_DIRS) || cu_pfs_quirk(CU_PFS_QUIRK_SIZE0);
+               cu_pfs_quirk(CU_PFS_QUIRK_STILL_DIRS) || cu_pfs_quirk(CU_PFS_QUIRK_SIZE0) ||
+               cu_pfs_quirk(CU_PFS_QUIRK_CTIME_DRIFT);
     bool renumbers = cu_pfs_quirk(CU_PFS_QUIRK_INO_DRIFT) || cu_pfs_quirk(CU_PFS_QUIRK_INO_EPOCH) ||
                      cu_pfs_quirk(CU_PFS_QUIRK_INO_PER_MOUNT);
     char options[64];

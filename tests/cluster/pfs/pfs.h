@@ -58,6 +58,7 @@ enum cu_pfs_quirk {
     CU_PFS_QUIRK_AHEAD,         /* storage's clock is ahead by so many seconds (ctime) */
     CU_PFS_QUIRK_BLKSIZE,       /* its value is the st_blksize of files */
     CU_PFS_QUIRK_COARSE,        /* stamps of whole seconds */
+    CU_PFS_QUIRK_CTIME_DRIFT,   /* each answer has another ctime: this moment */
     CU_PFS_QUIRK_CUT_ON,        /* on the mount of that number stamps are whole seconds, from 1 */
     CU_PFS_QUIRK_EMPTY_LINKS,   /* links have no target, and size 0 */
     CU_PFS_QUIRK_HIDDEN,        /* ".snap..." and ".zfs" are not listed, and found */

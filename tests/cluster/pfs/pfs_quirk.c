@@ -109,6 +109,8 @@ void cu_pfs_quirk_attr(fuse_req_t req, struct stat *st)
         st->st_mtim = st->st_ctim = (struct timespec){.tv_sec = STILL_TIME};
         st->st_size = 4096;
     }
+    if (cu_pfs_quirk(CU_PFS_QUIRK_CTIME_DRIFT) > 0)
+        clock_gettime(CLOCK_REALTIME, &st->st_ctim);
     st->st_ctim.tv_sec += (time_t)cu_pfs_quirk(CU_PFS_QUIRK_AHEAD);
     if (cu_pfs_quirk(CU_PFS_QUIRK_COARSE) > 0 ||
         (mount->index > 0 && cu_pfs_quirk(CU_PFS_QUIRK_CUT_ON) == mount->index))

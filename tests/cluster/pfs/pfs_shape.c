@@ -41,6 +41,7 @@ static const char *const quirk_names[CU_PFS_QUIRKS] = {
     [CU_PFS_QUIRK_AHEAD] = "ahead",
     [CU_PFS_QUIRK_BLKSIZE] = "blksize",
     [CU_PFS_QUIRK_COARSE] = "coarse",
+    [CU_PFS_QUIRK_CTIME_DRIFT] = "ctime_drift",
     [CU_PFS_QUIRK_CUT_ON] = "cut_on",
     [CU_PFS_QUIRK_NORMAL] = "normal",
     [CU_PFS_QUIRK_EMPTY_LINKS] = "empty_links",

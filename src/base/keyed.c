@@ -184,15 +184,6 @@ int cu_keyed_merge(struct cu_keyed *list, struct cu_keyed *from)
 
 /* --- cutting ---------------------------------------------------------------------------------- */
 
-static int heaviest_first(const void *a, const void *b)
-{
-    const struct cu_keyed_entry *x = a, *y = b;
-
-    if (x->weight != y->weight)
-        return x->weight > y->weight ? -1 : 1;
-    return compare_entries(a, b);
-}
-
 uint64_t cu_keyed_hash(const void *key, size_t key_len)
 {
     return cu_hash_seeded(key, key_len, SAMPLE_SEED);
@@ -228,27 +219,53 @@ static size_t entry_bytes(const struct cu_keyed *list, const struct cu_keyed_ent
     return bytes;
 }
 
-void cu_keyed_cut(struct cu_keyed *list, size_t count_max, size_t bytes_max)
+/* Do the entries that weigh more than cut fit? */
+static bool fits(const struct cu_keyed *list, uint64_t cut, size_t count_max, size_t bytes_max)
 {
     size_t count = 0, bytes = 0;
-    uint64_t cut;
 
-    if (list->count == 0)
-        return;
-    qsort(list->entries, list->count, sizeof(*list->entries), heaviest_first);
-    while (count < list->count && count < count_max) {
-        bytes += entry_bytes(list, &list->entries[count]);
-        if (bytes > bytes_max)
-            break;
-        count++;
+    for (size_t i = 0; i < list->count; i++)
+        count += list->entries[i].weight > cut;
+    if (count > count_max)
+        return false;
+    for (size_t i = 0; i < list->count; i++)
+        bytes += list->entries[i].weight > cut ? entry_bytes(list, &list->entries[i]) : 0;
+    return bytes <= bytes_max;
+}
+
+/* By halves, and not by sorting: entries stay in the order of their keys. */
+void cu_keyed_cut(struct cu_keyed *list, size_t count_max, size_t bytes_max)
+{
+    uint64_t cut = 0, most = 0;
+    size_t count = 0, bytes = 0;
+
+    for (size_t i = 0; i < list->count; i++) {
+        bytes += entry_bytes(list, &list->entries[i]);
+        if (list->entries[i].weight > most)
+            most = list->entries[i].weight;
     }
-    cut = count < list->count ? list->entries[count].weight : 0;
-    for (size_t i = 0; i < count; i++)
-        list->entries[i].weight -= cut;
-    while (cut > 0 && count > 0 && list->entries[count - 1].weight == 0)
-        count--;
+    if (list->count <= count_max && bytes <= bytes_max)
+        return;
+    while (cut < most) {
+        uint64_t half = cut + (most - cut) / 2;
+
+        if (fits(list, half, count_max, bytes_max))
+            most = half;
+        else
+            cut = half + 1;
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        struct cu_keyed_entry entry = list->entries[i];
+
+        if (entry.weight > cut) {
+            entry.weight -= cut;
+            list->entries[count++] = entry;
+        } else {
+            entry_free(&entry);
+        }
+    }
+    list->count = count;
     list->error = sum_of(list->error, cut);
-    keep(list, count);
 }
 
 void cu_keyed_cut_sample(struct cu_keyed *list, size_t count_max)

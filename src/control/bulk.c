@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Figures of thousands of nodes: decoding their JSON, encoding it and freeing it takes 10 to 30 us
- * per node, so large results are handled on a thread of their own (loop/aside.h). The loop only
- * passes references on.
+ * per node, so large results are handled on a thread of their own (loop/aside.h), and so is what
+ * makes a survey of text, and text of a survey: tens of ms where its lists are full. The loop only
+ * passes references on, and merges.
  *
- * Invariant: while a job is under way, only the thread uses its JSON. */
+ * Invariant: while a job is under way, only the thread uses its JSON and its survey. */
 #include "control/bulk.h"
 
 #include "control/gather.h"
+#include "control/surveyed.h"
 #include "core/counters.h"
 
 #include <stdlib.h>
@@ -19,12 +21,14 @@ struct job {
     struct cu_aside_job aside;
     struct cu_list link; /* commands->jobs; unlinked when the control plane was destroyed */
     struct cu_commands *commands;
-    json_t *json;        /* owned */
-    struct cu_buf *text; /* reference */
+    json_t *json;             /* owned */
+    struct cu_buf *text;      /* reference */
+    struct cu_survey *survey; /* owned; NULL: none */
     /* a result that is read */
     uint32_t rank;
     uint64_t id;
     uint32_t node_count;
+    struct cu_survey_limits limits;
     /* an answer that is being written; owner NULL: not needed any more */
     struct cu_commands_origin origin;
 };
@@ -51,6 +55,7 @@ static void job_free(struct job *job)
 {
     cu_list_remove(&job->link);
     cu_buf_unref(job->text);
+    cu_survey_free(job->survey);
     free(job);
 }
 
@@ -150,8 +155,14 @@ json_t *cu_bulk_decode(const struct cu_buf *text, uint32_t node_count)
 static void read_text(struct cu_aside_job *aside)
 {
     struct job *job = job_of(aside);
+    const json_t *survey;
 
     job->json = cu_bulk_decode(job->text, job->node_count);
+    survey = json_object_get(job->json, "survey");
+    if (!json_is_string(survey))
+        return;
+    job->survey = cu_surveyed_read(survey, &job->limits);
+    json_object_set_new(job->json, "survey", json_null()); /* if it is none, not read again */
 }
 
 static void is_read(struct cu_aside_job *aside)
@@ -160,7 +171,7 @@ static void is_read(struct cu_aside_job *aside)
     struct cu_commands *commands = job->commands;
 
     if (commands) {
-        cu_gather_read(commands, job->rank, job->id, job->json);
+        cu_gather_read(commands, job->rank, job->id, job->json, job->survey);
         cu_bulk_free(commands, job->json);
     } else {
         json_decref(job->json);
@@ -177,6 +188,7 @@ bool cu_bulk_read(struct cu_commands *commands, uint32_t rank, uint64_t id, stru
     job->rank = rank;
     job->id = id;
     job->node_count = commands->config.limits.node_count;
+    job->limits = cu_surveyed_limits(commands);
     job->text = cu_buf_ref(text);
     cu_aside_run(commands->config.aside, &job->aside);
     return true;
@@ -184,14 +196,25 @@ bool cu_bulk_read(struct cu_commands *commands, uint32_t rank, uint64_t id, stru
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
+static struct cu_buf *encode(json_t *result, const struct cu_survey *survey)
+{
+    json_t *text = result && survey ? cu_surveyed_json(survey) : NULL;
+
+    flatten(result);
+    if (text)
+        json_object_set_new(result, "survey", text);
+    return result ? cu_commands_encode(result) : NULL;
+}
+
 static void write_text(struct cu_aside_job *aside)
 {
     struct job *job = job_of(aside);
 
-    flatten(job->json);
-    job->text = cu_commands_encode(job->json);
+    job->text = encode(job->json, job->survey);
     json_decref(job->json);
     job->json = NULL;
+    cu_survey_free(job->survey);
+    job->survey = NULL;
 }
 
 static void is_written(struct cu_aside_job *aside)
@@ -204,21 +227,22 @@ static void is_written(struct cu_aside_job *aside)
 }
 
 void cu_bulk_reply(struct cu_commands *commands, const struct cu_commands_origin *origin,
-                   json_t *result)
+                   json_t *result, struct cu_survey *survey)
 {
-    struct job *job =
-        weight(result) >= CU_BULK_NODES ? job_new(commands, write_text, is_written) : NULL;
+    bool large = survey || weight(result) >= CU_BULK_NODES;
+    struct job *job = large ? job_new(commands, write_text, is_written) : NULL;
     struct cu_buf *text;
 
     if (job) {
         job->origin = *origin;
         job->json = result;
+        job->survey = survey;
         cu_aside_run(commands->config.aside, &job->aside);
         return;
     }
-    flatten(result);
-    text = result ? cu_commands_encode(result) : NULL;
+    text = encode(result, survey);
     json_decref(result);
+    cu_survey_free(survey);
     cu_commands_reply(commands, origin, text);
     cu_buf_unref(text);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Figures of many nodes: large results are handled on a thread of their own
+/* Figures of many nodes, and surveys: large results are handled on a thread of their own
  * (cu_commands_config.aside), small ones at once. */
 #ifndef CU_CONTROL_BULK_H
 #define CU_CONTROL_BULK_H
@@ -16,10 +16,10 @@
 json_t *cu_bulk_decode(const struct cu_buf *text, uint32_t node_count);
 /* False: text is not large; cu_gather_read is not called. Takes a reference. */
 bool cu_bulk_read(struct cu_commands *commands, uint32_t rank, uint64_t id, struct cu_buf *text);
-/* Sends result (taken; NULL: out of memory), whose "nodes" are a list of lists here, as the answer.
- */
+/* Sends result (taken; NULL: out of memory), whose "nodes" are a list of lists here, as the answer,
+ * with that survey (taken; NULL: none). */
 void cu_bulk_reply(struct cu_commands *commands, const struct cu_commands_origin *origin,
-                   json_t *result);
+                   json_t *result, struct cu_survey *survey);
 /* Drops the reference, which is the only one if it is of a list of nodes. NULL does nothing. */
 void cu_bulk_free(struct cu_commands *commands, json_t *json);
 /* The connection has ended: no answer may be sent to it. */

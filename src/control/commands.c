@@ -97,20 +97,22 @@ void cu_commands_reply(struct cu_commands *commands, const struct cu_commands_or
     cu_buf_unref(text);
 }
 
-/* result is taken; NULL: out of memory. */
+/* result is taken, NULL: out of memory; and so is survey, NULL: there is none in it. */
 static void reply(struct cu_commands *commands, const struct cu_commands_origin *origin,
-                  json_t *result)
+                  json_t *result, struct cu_survey *survey)
 {
-    if (!origin->owner)
-        cu_bulk_free(commands, result);
-    else
-        cu_bulk_reply(commands, origin, result);
+    if (origin->owner) {
+        cu_bulk_reply(commands, origin, result, survey);
+        return;
+    }
+    cu_bulk_free(commands, result);
+    cu_survey_free(survey);
 }
 
 static void reply_error(struct cu_commands *commands, const struct cu_commands_origin *origin,
                         const char *text)
 {
-    reply(commands, origin, json_pack("{s:b, s:s}", "ok", 0, "error", text));
+    reply(commands, origin, json_pack("{s:b, s:s}", "ok", 0, "error", text), NULL);
 }
 
 void cu_task_free(struct cu_commands *commands, struct cu_task *task)
@@ -138,15 +140,17 @@ void cu_task_free(struct cu_commands *commands, struct cu_task *task)
 void cu_task_finish(struct cu_commands *commands, struct cu_task *task, json_t *result)
 {
     struct cu_commands_origin origin = task->origin;
-    bool confirms = task->confirms;
+    struct cu_survey *survey = task->survey;
+    bool confirms = task->confirms; /* and has no survey */
 
+    task->survey = NULL;
     cu_task_free(commands, task);
-    if (confirms) {
-        cu_launched_confirm(commands, result);
-        json_decref(result);
-    } else {
-        reply(commands, &origin, result);
+    if (!confirms) {
+        reply(commands, &origin, result, survey);
+        return;
     }
+    cu_launched_confirm(commands, result);
+    json_decref(result);
 }
 
 void cu_task_fail(struct cu_commands *commands, struct cu_task *task, const char *format, ...)
@@ -375,12 +379,13 @@ void cu_commands_result(struct cu_commands *commands, struct cu_peer peer, uint6
         cu_gather_result(commands, task, peer.rank, text);
 }
 
-void cu_gather_read(struct cu_commands *commands, uint32_t rank, uint64_t id, json_t *result)
+void cu_gather_read(struct cu_commands *commands, uint32_t rank, uint64_t id, json_t *result,
+                    struct cu_survey *survey)
 {
     struct cu_task *task = task_of(commands, id);
 
     if (task && task->state == CU_TASK_GATHERING)
-        cu_gather_take(commands, task, rank, result);
+        cu_gather_take(commands, task, rank, result, survey);
 }
 
 void cu_commands_peer_down(struct cu_commands *commands, struct cu_peer peer, uint64_t now_ns)

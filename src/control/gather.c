@@ -147,7 +147,7 @@ void cu_gather_start(struct cu_commands *commands, struct cu_task *task, uint64_
  * cannot be split, so a sum that contains such a node is not counted, and its other nodes count as
  * silent. */
 static void merge_stats(struct cu_commands *commands, struct cu_task *task,
-                        const struct cu_idset *ranks, json_t *result)
+                        const struct cu_idset *ranks, json_t *result, struct cu_survey *survey)
 {
     json_t *nodes = json_object_get(result, "nodes");
 
@@ -159,7 +159,7 @@ static void merge_stats(struct cu_commands *commands, struct cu_task *task,
         cu_latencies_add(task->latency, json_object_get(result, "latency"));
     cu_bypassed_add(&task->bypassed, json_object_get(result, "bypassed"));
     if (json_is_true(json_object_get(task->request, "survey")))
-        cu_surveyed_add(commands, task, ranks, result);
+        cu_surveyed_add(commands, task, ranks, result, survey);
     if (!task->nodes || !json_is_array(nodes))
         return;
     json_array_append(task->nodes, nodes);
@@ -194,7 +194,8 @@ static bool cut_claims(const struct cu_commands *commands, const struct cu_task 
 
 /* Takes the ranks that a child's result covers, and their figures. A sum cannot be split: of one
  * that contains figures of others nothing counts. */
-static void merge(struct cu_commands *commands, struct cu_task *task, uint32_t rank, json_t *result)
+static void merge(struct cu_commands *commands, struct cu_task *task, uint32_t rank, json_t *result,
+                  struct cu_survey *survey)
 {
     const char *text = json_string_value(json_object_get(result, "ranks"));
     struct cu_idset ranks;
@@ -207,7 +208,7 @@ static void merge(struct cu_commands *commands, struct cu_task *task, uint32_t r
     cut = cut_claims(commands, task, rank, &ranks);
     if (task->op == CU_OP_STATS) {
         if (!cut)
-            merge_stats(commands, task, &ranks, result);
+            merge_stats(commands, task, &ranks, result, survey);
     } else if (task->op == CU_OP_TOP) {
         if (!cut)
             cu_sampled_add(commands, task, &ranks, rank, result);
@@ -220,7 +221,7 @@ static void merge(struct cu_commands *commands, struct cu_task *task, uint32_t r
             if (task->latency)
                 cu_latencies_add(task->latency, json_object_get(result, "latency"));
             if (task->op == CU_OP_STOP)
-                cu_surveyed_add(commands, task, &ranks, result);
+                cu_surveyed_add(commands, task, &ranks, result, survey);
             if (task->sum)
                 cu_results_add_counters(task->sum, json_object_get(result, "sum"));
             cu_inuse_add(&task->in_use, json_object_get(result, "in_use"));
@@ -250,12 +251,12 @@ void cu_gather_result(struct cu_commands *commands, struct cu_task *task, uint32
     result = text->size <= CU_CONTROL_JSON_MAX
                  ? cu_bulk_decode(text, commands->config.limits.node_count)
                  : NULL;
-    cu_gather_take(commands, task, rank, result);
+    cu_gather_take(commands, task, rank, result, NULL);
     json_decref(result);
 }
 
 void cu_gather_take(struct cu_commands *commands, struct cu_task *task, uint32_t rank,
-                    json_t *result)
+                    json_t *result, struct cu_survey *survey)
 {
     struct cu_task_child *child = child_of(task, rank);
 
@@ -263,7 +264,7 @@ void cu_gather_take(struct cu_commands *commands, struct cu_task *task, uint32_t
         return;
     child->coming = false;
     child->answered = true;
-    merge(commands, task, rank, result);
+    merge(commands, task, rank, result, survey);
     if (task->op != CU_OP_STOP || child->down || json_is_true(json_object_get(result, "lingers")) ||
         !json_is_true(json_object_get(result, "ok")))
         child_done(task, child);

@@ -12,11 +12,13 @@ void cu_gather_start(struct cu_commands *commands, struct cu_task *task, uint64_
 void cu_gather_result(struct cu_commands *commands, struct cu_task *task, uint32_t rank,
                       struct cu_buf *text);
 /* The result of a child, which was read aside: the task may have ended meanwhile. NULL: it is no
- * JSON. Borrowed, but what is taken out of it. */
-void cu_gather_read(struct cu_commands *commands, uint32_t rank, uint64_t id, json_t *result);
+ * JSON. survey: the one in it, as far as that was read, too, or NULL. Both are borrowed, but what
+ * is taken out of them. */
+void cu_gather_read(struct cu_commands *commands, uint32_t rank, uint64_t id, json_t *result,
+                    struct cu_survey *survey);
 /* The same, of this task. */
 void cu_gather_take(struct cu_commands *commands, struct cu_task *task, uint32_t rank,
-                    json_t *result);
+                    json_t *result, struct cu_survey *survey);
 void cu_gather_child_down(struct cu_commands *commands, struct cu_task *task, uint32_t rank);
 /* The core's effects are drained: ends this node's part when it is done. True when it was. The task
  * may be finished. */

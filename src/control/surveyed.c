@@ -51,20 +51,26 @@ static bool agrees(const struct cu_survey *survey, const struct cu_idset *ranks)
     return true;
 }
 
-void cu_surveyed_add(struct cu_commands *commands, struct cu_task *task,
-                     const struct cu_idset *ranks, const json_t *result)
+struct cu_survey_limits cu_surveyed_limits(const struct cu_commands *commands)
 {
-    const json_t *text = json_object_get(result, "survey");
-    const struct cu_survey_limits limits = {
+    return (struct cu_survey_limits){
         .nodes = commands->config.limits.node_count,
         .trees = commands->config.limits.tree_count,
         .top = commands->config.job->top_paths,
     };
-    struct cu_survey *more;
+}
+
+void cu_surveyed_add(struct cu_commands *commands, struct cu_task *task,
+                     const struct cu_idset *ranks, const json_t *result, struct cu_survey *survey)
+{
+    const json_t *text = json_object_get(result, "survey");
+    const struct cu_survey_limits limits = cu_surveyed_limits(commands);
+    struct cu_survey *own, *more;
 
     if (!commands->config.job->profile || !text)
         return;
-    more = cu_surveyed_read(text, &limits);
+    own = survey ? NULL : cu_surveyed_read(text, &limits);
+    more = survey ? survey : own;
     if (!task->survey && more)
         task->survey = cu_survey_new(&limits);
     if (!more || !task->survey || !agrees(more, ranks)) {
@@ -75,7 +81,7 @@ void cu_surveyed_add(struct cu_commands *commands, struct cu_task *task,
         cu_survey_free(task->survey);
         task->survey = NULL;
     }
-    cu_survey_free(more);
+    cu_survey_free(own);
 }
 
 static void add_facts(const struct cu_commands *commands, json_t *result)
@@ -108,11 +114,13 @@ static void add_facts(const struct cu_commands *commands, json_t *result)
 
 void cu_surveyed_put(const struct cu_commands *commands, const struct cu_task *task, json_t *result)
 {
-    json_t *text = task->survey ? cu_surveyed_json(task->survey) : NULL;
+    json_t *text;
 
-    if (!text)
+    if (!task->survey)
         return;
-    json_object_set_new(result, "survey", text);
+    text = task->op == CU_OP_STOP ? cu_surveyed_json(task->survey) : NULL;
+    if (text)
+        json_object_set_new(result, "survey", text);
     if (task->scope == CU_SCOPE_ROOT)
         add_facts(commands, result);
 }

@@ -11,12 +11,15 @@
 /* This node's part into task->survey, where the job has one. */
 void cu_surveyed_own(struct cu_commands *commands, struct cu_task *task);
 /* Adds a child's result that speaks for these ranks. What cannot be used is left out, as if its
- * nodes were silent. */
+ * nodes were silent. survey: the one in it, if that was read already; it is empty then. */
 void cu_surveyed_add(struct cu_commands *commands, struct cu_task *task,
-                     const struct cu_idset *ranks, const json_t *result);
-/* Into this node's result, and, for the client, what it has to know of the job. */
+                     const struct cu_idset *ranks, const json_t *result, struct cu_survey *survey);
+/* What the client has to know of the job into the result; and the survey itself, where that is not
+ * for cu_task_finish to do: into that of a `stop`. */
 void cu_surveyed_put(const struct cu_commands *commands, const struct cu_task *task,
                      json_t *result);
+/* Of this job. */
+struct cu_survey_limits cu_surveyed_limits(const struct cu_commands *commands);
 /* New reference; NULL: out of memory, or too long for a result. */
 json_t *cu_surveyed_json(const struct cu_survey *survey);
 /* The survey in text (borrowed; anything may stand in it), a new one; NULL: it is none, or out of

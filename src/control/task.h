@@ -102,7 +102,8 @@ struct cu_commands {
     struct cu_sampled sampled;
 };
 
-/* Sends result (taken; NULL: out of memory) as the answer and frees the task. */
+/* Sends result (taken; NULL: out of memory), with the task's survey, as the answer and frees the
+ * task. */
 void cu_task_finish(struct cu_commands *commands, struct cu_task *task, json_t *result);
 /* The same with {"ok": false, "error": text}. */
 __attribute__((format(printf, 3, 4))) void

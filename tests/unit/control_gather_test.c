@@ -2,6 +2,8 @@
 /* Requests down a tree and results up, and the order of a stop. */
 #include "commands_node.h"
 
+#include "control/bulk.h"
+#include "control/surveyed.h"
 #include "core/latency.h"
 
 #include <pthread.h>
@@ -592,6 +594,61 @@ static char *result_of(uint32_t child)
     return text;
 }
 
+struct cu_survey *__real_cu_surveyed_read(const json_t *text,
+                                          const struct cu_survey_limits *limits);
+struct cu_survey *__wrap_cu_surveyed_read(const json_t *text,
+                                          const struct cu_survey_limits *limits);
+json_t *__real_cu_surveyed_json(const struct cu_survey *survey);
+json_t *__wrap_cu_surveyed_json(const struct cu_survey *survey);
+
+struct cu_survey *__wrap_cu_surveyed_read(const json_t *text, const struct cu_survey_limits *limits)
+{
+    handle(2 * AT_ONCE); /* too much for any step */
+    return __real_cu_surveyed_read(text, limits);
+}
+
+json_t *__wrap_cu_surveyed_json(const struct cu_survey *survey)
+{
+    handle(2 * AT_ONCE);
+    return __real_cu_surveyed_json(survey);
+}
+
+/* With a survey that has a row for each of these nodes, and a path of all; or one that is none. */
+static char *surveyed_result_of(uint32_t child, bool good)
+{
+    const struct cu_survey_limits limits = {.nodes = MANY, .trees = 1, .top = 10};
+    uint32_t first = children[child], share = children[child + 1] - first;
+    struct cu_survey *survey = cu_survey_new(&limits);
+    json_t *json;
+    char *text;
+
+    assert_non_null(survey);
+    for (uint32_t rank = first; rank < first + share; rank++) {
+        unsigned char key[CU_SURVEY_KEY_BYTES];
+        struct cu_keyed_entry *row;
+
+        cu_survey_key(rank, key);
+        row = cu_keyed_at(&survey->lists[CU_SURVEY_NODES], key, sizeof(key));
+        assert_non_null(row);
+        for (uint32_t i = 0; i < survey->kinds[CU_SURVEY_NODES].width; i++)
+            row->numbers[i] = rank;
+    }
+    cu_keyed_at(&survey->lists[CU_SURVEY_BY_REQUESTS], "/a", 2)->weight = share;
+    json = json_pack("{s:b, s:o, s:{}, s:o}", "ok", 1, "ranks",
+                     json_sprintf("%u-%u", first, first + share - 1), "sum", "survey",
+                     __real_cu_surveyed_json(survey));
+    assert_non_null(json);
+    if (!good) /* of the same length */
+        json_object_set_new(
+            json, "survey",
+            json_sprintf("%0*d", (int)json_string_length(json_object_get(json, "survey")), 0));
+    text = json_dumps(json, 0);
+    json_decref(json);
+    cu_survey_free(survey);
+    assert_true(text && strlen(text) > CU_BULK_BYTES);
+    return text;
+}
+
 static void on_alive(uv_timer_t *timer)
 {
     (void)timer;
@@ -626,6 +683,29 @@ static int stop_many(void **state)
     uv_close((uv_handle_t *)&alive, NULL);
     uv_run(&loop, UV_RUN_DEFAULT);
     return uv_loop_close(&loop);
+}
+
+static int start_surveyed(void **state)
+{
+    start_many(state);
+    node.job.profile = true;
+    node.job.top_paths = 10;
+    forget_outbox();
+    request("{\"op\":\"stats\",\"all\":true,\"survey\":true}");
+    assert_int_equal(node.sent_count, CHILDREN);
+    on_loop = longest = 0;
+    return 0;
+}
+
+static void send_surveys(bool good)
+{
+    for (uint32_t i = 0; i < CHILDREN; i++) {
+        char *text = surveyed_result_of(i, good || i == 0);
+
+        on_loop = 0;
+        result_from(cu_peer_child(children[i]), node.outbox[0].id, text);
+        free(text);
+    }
 }
 
 static void send_results(void)
@@ -665,6 +745,47 @@ static void the_loop_handles_few_of_ten_thousand_nodes(void **state)
         assert_int_equal(json_integer_value(json_object_get(json_array_get(nodes, i), "rank")), i);
 }
 
+static void check_survey(uint32_t rows)
+{
+    const struct cu_survey_limits limits = {.nodes = MANY, .trees = 1, .top = 10};
+    struct cu_survey *survey;
+
+    assert_null(node.reply);
+    while (node.reply == NULL)
+        turn();
+    assert_in_range(longest, 1, AT_ONCE);
+    assert_int_equal(number("answered"), MANY);
+    survey = __real_cu_surveyed_read(json_object_get(node.reply, "survey"), &limits);
+    assert_non_null(survey);
+    assert_int_equal(survey->lists[CU_SURVEY_NODES].count, rows);
+    assert_int_equal(survey->lists[CU_SURVEY_BY_REQUESTS].entries[0].weight, rows);
+    assert_non_null(json_object_get(node.reply, "facts"));
+    cu_survey_free(survey);
+}
+
+static void surveys_are_read_and_written_beside_the_loop(void **state)
+{
+    (void)state;
+    send_surveys(true);
+    check_survey(MANY - 1);
+}
+
+static void what_is_no_survey_is_left_out_and_read_once(void **state)
+{
+    (void)state;
+    send_surveys(false);
+    check_survey(children[1] - children[0]);
+}
+
+static void who_asked_for_surveys_may_go(void **state)
+{
+    (void)state;
+    send_surveys(true);
+    cu_commands_gone(node.commands, &asker);
+    turn(); /* what has not been read by now is when the thread ends */
+    assert_null(node.reply);
+}
+
 /* A child that answered and went away counts; so does one whose answer is being read. */
 static void a_child_that_went_after_its_answer_counts(void **state)
 {
@@ -698,6 +819,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_child_that_went_after_its_answer_counts, start_many,
                                         stop_many),
         cmocka_unit_test_setup_teardown(an_asker_may_go_at_any_time, start_many, stop_many),
+        cmocka_unit_test_setup_teardown(surveys_are_read_and_written_beside_the_loop,
+                                        start_surveyed, stop_many),
+        cmocka_unit_test_setup_teardown(what_is_no_survey_is_left_out_and_read_once, start_surveyed,
+                                        stop_many),
+        cmocka_unit_test_setup_teardown(who_asked_for_surveys_may_go, start_surveyed, stop_many),
         TEST(test_gather_stats),
         TEST(test_gather_each_node),
         TEST(test_gather_latencies),

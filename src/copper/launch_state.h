@@ -31,13 +31,17 @@ struct cu_launch {
     struct cu_launcher launcher;
     const struct cu_launch_paths *paths;
     struct cu_client client;              /* to rank 0 */
-    bool asked;                           /* `wait` was sent */
     struct cu_client relay;               /* to it through the launcher (launch_relay.c) */
+    struct cu_client progress;            /* to rank 0, about the recipe (launch_progress.c) */
+    uint64_t recipe_objects, recipe_done; /* of all nodes; 0: not known */
+    bool asked;                           /* `wait` was sent */
     bool relay_asked;                     /* `wait` was sent there */
     bool relayed;                         /* that has brought an answer, and the network none */
     bool relay_failed;                    /* it brought none, once */
-    struct cu_client progress;            /* to rank 0, about the recipe (launch_progress.c) */
-    uint64_t recipe_objects, recipe_done; /* of all nodes; 0: not known */
+    bool progress_asked;                  /* its answer is to come */
+    bool progress_shown;                  /* a line stands on the terminal */
+    bool told_stopped;                    /* rank 0 is being stopped */
+    bool terminal;
     bool ready;
     bool ask_root;          /* it is rank 0's turn, if that may be asked */
     size_t relay_at;        /* the host that the next relay leads to, or the first that may */
@@ -58,10 +62,6 @@ struct cu_launch {
     int retry_ms;
     int signal_fd;
     int interrupted; /* signal number */
-    bool terminal;
-    bool told_stopped;   /* rank 0 is being stopped */
-    bool progress_asked; /* its answer is to come */
-    bool progress_shown; /* a line stands on the terminal */
 };
 
 /* launch_input.c: where others can read what the launcher carries, or the file that it shares, a

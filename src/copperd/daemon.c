@@ -393,7 +393,7 @@ static struct cu_snapshot *start_snapshot(struct cu_daemon *daemon, const char *
 static void start_snapshots(struct cu_daemon *daemon)
 {
     if (daemon->config.job->snapshot_s != 0)
-        start_snapshot(daemon, CU_SNAPSHOT_STATS, false, cu_figures_snapshot);
+        daemon->stats_file = start_snapshot(daemon, CU_SNAPSHOT_STATS, false, cu_figures_snapshot);
     if (daemon->profile)
         daemon->profile_file =
             start_snapshot(daemon, CU_SNAPSHOT_PROFILE, true, cu_figures_profile);
@@ -451,5 +451,5 @@ bool cu_daemon_hangs(const struct cu_daemon *daemon)
     uint64_t age_ns;
 
     return cu_storage_pending(daemon->storage, uv_hrtime(), &age_ns, &path) > 0 ||
-           cu_snapshot_busy(daemon->profile_file);
+           cu_snapshot_busy(daemon->profile_file) || cu_snapshot_busy(daemon->stats_file);
 }

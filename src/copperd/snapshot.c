@@ -21,13 +21,15 @@ struct cu_snapshot {
     uv_work_t work;
     char *target; /* what is written to: path, or the file that is going to replace it */
     bool busy;
-    bool again;          /* taken while busy: one more, with what counts then */
+    bool again; /* taken while busy: one more, with what counts then */
+    bool ours;  /* all of the file is; the worker's while busy */
+    bool discarded;
     struct cu_buf *text; /* while busy: the worker's */
     int error;           /* of the last write; the worker's while busy */
 };
 
 /* Worker. 0 or positive errno. */
-static int write_to(const struct cu_snapshot *snapshot, int fd)
+static int write_to(struct cu_snapshot *snapshot, int fd)
 {
     const struct cu_buf *text = snapshot->text;
     struct iovec parts[2] = {{.iov_base = snapshot->text->data, .iov_len = text->size},
@@ -39,6 +41,8 @@ static int write_to(const struct cu_snapshot *snapshot, int fd)
         return errno;
     if ((uint64_t)st.st_size >= CU_SNAPSHOT_FILE_MAX)
         return EFBIG;
+    if (st.st_size == 0 && !snapshot->config.replace)
+        snapshot->ours = true;
     written = writev(fd, parts, 2);
     if (written < 0)
         return errno;
@@ -70,9 +74,49 @@ static void write_file(uv_work_t *work)
         snapshot->error = errno;
     if (snapshot->error != 0)
         unlinkat(dir, name, 0);
+    else
+        snapshot->ours = true;
 out:
     if (dir >= 0)
         close(dir);
+}
+
+/* Worker. The name in a directory that is still the user's. */
+static void remove_file(uv_work_t *work)
+{
+    struct cu_snapshot *snapshot = work->data;
+    const char *name = NULL;
+    int dir = cu_trust_open_parent(snapshot->config.path, &name, NULL);
+
+    snapshot->error = dir < 0 ? -dir : 0;
+    if (dir < 0)
+        return;
+    if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
+        snapshot->error = errno;
+    close(dir);
+}
+
+static void on_removed(uv_work_t *work, int status)
+{
+    struct cu_snapshot *snapshot = work->data;
+
+    (void)status;
+    snapshot->busy = false;
+    if (snapshot->error != 0)
+        cu_log_warn("%s: is left behind: %s", snapshot->config.path,
+                    cu_trust_file_error(-snapshot->error));
+}
+
+void cu_snapshot_discard(struct cu_snapshot *snapshot)
+{
+    if (!snapshot)
+        return;
+    snapshot->discarded = true;
+    snapshot->again = false;
+    uv_timer_stop(&snapshot->timer);
+    if (!snapshot->busy && snapshot->ours)
+        snapshot->busy =
+            uv_queue_work(snapshot->config.loop, &snapshot->work, remove_file, on_removed) == 0;
 }
 
 static void on_written(uv_work_t *work, int status)
@@ -83,7 +127,9 @@ static void on_written(uv_work_t *work, int status)
     snapshot->busy = false;
     cu_buf_unref(snapshot->text);
     snapshot->text = NULL;
-    if (snapshot->error != 0) {
+    if (snapshot->discarded) {
+        cu_snapshot_discard(snapshot);
+    } else if (snapshot->error != 0) {
         cu_log_warn("no more snapshots: %s: %s", snapshot->target,
                     cu_trust_file_error(-snapshot->error));
         uv_timer_stop(&snapshot->timer);
@@ -94,7 +140,7 @@ static void on_written(uv_work_t *work, int status)
 
 void cu_snapshot_take(struct cu_snapshot *snapshot)
 {
-    if (!snapshot)
+    if (!snapshot || snapshot->discarded)
         return;
     snapshot->again = snapshot->busy;
     if (snapshot->busy)

@@ -34,7 +34,10 @@ struct cu_snapshot_config {
 struct cu_snapshot *cu_snapshot_create(const struct cu_snapshot_config *config);
 /* Writes a snapshot now, or as soon as the one under way is written. NULL does nothing. */
 void cu_snapshot_take(struct cu_snapshot *snapshot);
-/* Is a snapshot being written? NULL: no. */
+/* No snapshot is made any more; the file is removed if all that it has is of this snapshot. Busy
+ * until then. NULL does nothing. */
+void cu_snapshot_discard(struct cu_snapshot *snapshot);
+/* Is a snapshot being written, or the file being removed? NULL: no. */
 bool cu_snapshot_busy(const struct cu_snapshot *snapshot);
 
 #endif

@@ -84,7 +84,8 @@ struct cu_daemon {
     bool warmable;                    /* it has a recipe */
     uv_timer_t rate_timer;            /* the replay may ask for more */
     struct cu_rate rate;              /* of that */
-    struct cu_snapshot *profile_file; /* the same, or it cannot be written */
+    struct cu_snapshot *stats_file;   /* NULL: no -I, or it cannot be written */
+    struct cu_snapshot *profile_file; /* NULL: no -P, or it cannot be written */
 };
 
 #endif

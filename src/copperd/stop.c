@@ -60,7 +60,8 @@ static void on_look(uv_timer_t *timer)
     if (daemon->phase == CU_PHASE_LINGERING && (late || !cu_commands_lingers(daemon->commands)))
         say_goodbye(daemon);
     else if (daemon->phase == CU_PHASE_FLUSHING &&
-             (late || (queued(daemon) == 0 && !cu_snapshot_busy(daemon->profile_file))))
+             (late || (queued(daemon) == 0 && !cu_snapshot_busy(daemon->profile_file) &&
+                       !cu_snapshot_busy(daemon->stats_file))))
         uv_stop(&daemon->loop);
 }
 
@@ -116,8 +117,12 @@ static void on_unmounted(struct cu_aside_job *job)
 
     daemon->phase = CU_PHASE_LINGERING;
     daemon->stop_limit_ns = uv_hrtime() + LINGER_MS * NS_PER_MS;
-    if (!json_object_get(daemon->stop_result, "survey")) /* nobody else keeps it */
+    if (json_object_get(daemon->stop_result, "survey")) {
+        cu_snapshot_discard(daemon->profile_file);
+        cu_snapshot_discard(daemon->stats_file);
+    } else { /* nobody else keeps it */
         cu_snapshot_take(daemon->profile_file);
+    }
     cu_socket_unlisten(daemon->socket);
     daemon->stop_in_use =
         cu_inuse_own(daemon->spaces, daemon->config.job->hosts.names[daemon->config.rank]);

@@ -188,11 +188,14 @@ files() {
     # With nothing of his in the way it is written, for alice alone; what he puts there later is not.
     up -d /tmp/logs -l 1 -I 1 -P
     until_true on node1 test -s /tmp/logs/node1.stats.jsonl
-    neighbour node1 "mkfifo /tmp/logs/node1.profile.json.new"
-    alice login stop_copper.sh
+    until_true on node1 test -s /tmp/logs/node1.profile.json
     [ "$(files node1 /tmp/logs | sed 's/-[0-9a-f]*\.log/-ID.log/')" = "copperd-node1-ID.log 600
 node1.profile.json 600
 node1.stats.jsonl 600" ]
+    neighbour node1 "mkfifo /tmp/logs/node1.profile.json.new"
+    alice login stop_copper.sh
+    # The report has them now.
+    [ "$(files node1 /tmp/logs | sed 's/-[0-9a-f]*\.log/-ID.log/')" = "copperd-node1-ID.log 600" ]
     [ "$(alice node1 sh -c 'cat ~/precious')" = precious ]
 }
 

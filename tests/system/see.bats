@@ -285,7 +285,7 @@ assert all("/many/f" in row[0] for row in seen["tables"]["Most bytes"]["rows"])
 assert seen["tables"]["Slowest: time that processes waited"]["rows"] and "Names that do not exist" in seen["tables"]
 EOF
     fi
-    [ -z "$(find "$CLUSTER_DIR/home/log" -name '*.profile.json')" ]
+    [ -z "$(find "$CLUSTER_DIR/home/log" -name '*.profile.json*')" ]
     [ "$(stat -c %a "$CLUSTER_DIR"/home/log/copper-*/job.json)" = 600 ]
     python3 - "$(report "$BATS_TEST_TMPDIR/stats")" "$tree" <<'EOF'
 import json, sys
@@ -462,8 +462,11 @@ EOF
     # shellcheck disable=SC2016 # of the shell there
     on "$dead" sh -c 'kill -9 $("$0" super) $("$0")' "$CLUSTER_BIN/daemons"
     until_true answered 3
+    until_true test -s "$CLUSTER_DIR/home/log/node1.stats.jsonl"
     run -0 stop
     [[ $output == *"copper: report: "* ]]
+    # What the report has is in no file of a node, but of one that has not answered.
+    [ -z "$(find "$CLUSTER_DIR/home/log" -name '*.stats.jsonl' ! -name "$dead.*" -o -name '*.profile.json' ! -name "$dead.*")" ]
     [[ $output == *"copper: log: no answer from $dead"* ]]
     log=$(ls -t "$CLUSTER_DIR"/home/log/copper-*/job.log | head -n 1)
     grep -q " text=\"from here on without the log of $dead: no answer\"$" "$log"

@@ -166,13 +166,50 @@ static void test_cannot_be_written(void **state)
     assert_false(cu_snapshot_busy(NULL));
 }
 
+static void append_to(const struct place *place, const char *text)
+{
+    FILE *file = fopen(place->path, "a");
+
+    assert_non_null(file);
+    assert_int_not_equal(fputs(text, file), EOF);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Nothing is left of it, also of the write under way; lines of others stay. */
+static void test_discarded(void **state)
+{
+    struct place *place = *state;
+
+    for (int i = 0; i < 4; i++) {
+        struct cu_snapshot *snapshot = create(place, i & 1, 0);
+
+        cu_snapshot_take(snapshot);
+        if (i & 2)
+            run_until_idle(place, snapshot);
+        cu_snapshot_discard(snapshot);
+        cu_snapshot_take(snapshot);
+        run_until_idle(place, snapshot);
+        assert_int_equal(access(place->path, F_OK), -1);
+    }
+    assert_int_equal(place->made, 4);
+    cu_snapshot_discard(create(place, true, 1)); /* has written nothing */
+    assert_false(cu_snapshot_busy(place->snapshot));
+    cu_snapshot_discard(NULL);
+
+    append_to(place, "theirs\n");
+    cu_snapshot_take(create(place, false, 0));
+    cu_snapshot_discard(place->snapshot);
+    run_until_idle(place, place->snapshot);
+    check_file(place, "theirs\n5\n");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, place_up, place_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_lines), TEST(test_replace),           TEST(test_taken_while_busy),
-        TEST(test_timer), TEST(test_cannot_be_written),
+        TEST(test_timer), TEST(test_cannot_be_written), TEST(test_discarded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

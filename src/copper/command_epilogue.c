@@ -27,6 +27,8 @@
 /* For all of a user's files: he may add to them, and stop the process that runs as him. */
 #define LIMIT_MS 60000
 
+static const struct cu_local_stop_whose dead = {.dead = true};
+
 struct epilogue {
     char run_dir[CU_PATH_MAX];
     unsigned taken, live, failed;
@@ -38,23 +40,19 @@ static void do_mount(struct epilogue *e, const char *mount)
     struct cu_lock_seen lock;
     char path[CU_PATH_MAX];
     struct cu_error err = {""};
-    bool held;
     int rc;
 
     if (cu_rundir_file(e->run_dir, mount, "lock", path) != 0)
         return;
-    cu_lock_see(path, &lock);
-    held = lock.held;
-    cu_lock_unsee(&lock);
-    if (held) {
-        e->live++;
-        cu_cli_say(stdout, "%s: its daemon (pid %ld) lives, left alone", mount, lock.pid);
-        return;
-    }
-    rc = cu_local_stop(mount, NULL, &err);
+    rc = cu_local_stop(mount, &dead, &err);
     if (rc == -ENOENT) /* another mount hides it: no path leads to it from here */
         return;
-    if (rc < 0) {
+    if (rc == -EACCES && strstr(err.text, CU_LOCAL_STOP_SPARED)) {
+        e->live++;
+        cu_lock_see(path, &lock);
+        cu_cli_say(stdout, "%s: its daemon (pid %ld) lives, left alone", mount, lock.pid);
+        cu_lock_unsee(&lock);
+    } else if (rc < 0) {
         e->failed++;
         cu_cli_say(stderr, "%s", err.text);
     } else {
@@ -132,11 +130,12 @@ static void do_lock(struct epilogue *e, const char *path)
         return;
     }
     if (lock.mount[0] != '\0' && cu_rundir_file(e->run_dir, lock.mount, "lock", of_mount) == 0 &&
-        strcmp(of_mount, path) == 0 && cu_local_stop(lock.mount, NULL, &err) < 0)
+        strcmp(of_mount, path) == 0 && cu_local_stop(lock.mount, &dead, &err) < 0)
         cu_cli_say(stderr, "%s", err.text);
+    cu_lock_unsee(&lock);
     if (access(path, F_OK) != 0) {
         e->taken++;
-    } else {
+    } else if (cu_lock_claim(path, &lock) == 0) {
         e->taken += unlink(path) == 0;
         for (size_t i = 0; i < sizeof(sockets) / sizeof(sockets[0]); i++) {
             snprintf(sock, sizeof(sock), "%.*s%s", (int)(strlen(path) - strlen("lock")), path,

@@ -142,48 +142,74 @@ static int end_holder(const char *mount_dir, const char *job_id, const struct cu
 static bool is_others(const struct cu_lock_seen *lock, const struct cu_local_stop_whose *whose,
                       struct cu_error *err)
 {
-    if (!lock->held || ((!whose->spared || strcmp(lock->job_id, whose->spared) != 0) &&
-                        (!whose->owner || !cu_session_is_other_than(lock->owner, whose->owner))))
+    if (!lock->held ||
+        (!whose->dead && (!whose->spared || strcmp(lock->job_id, whose->spared) != 0) &&
+         (!whose->owner || !cu_session_is_other_than(lock->owner, whose->owner))))
         return false;
     (void)cu_error_set(err, -EACCES, CU_LOCAL_STOP_SPARED "%s",
                        cu_session_is_job(lock->owner) ? lock->owner : "another session");
     return true;
 }
 
+/* Removes what dead daemons have left, while no new one can start. 0; -EAGAIN: one has started;
+ * -errno with err. */
+static int clean_claimed(const char *run_dir, const char *path, const char *mount_dir,
+                         struct cu_error *err)
+{
+    struct cu_lock_seen lock;
+    int rc = cu_lock_claim(path, &lock);
+
+    if (rc == -EBUSY && lock.held)
+        return -EAGAIN;
+    /* Else there is no run directory, or only an heir of a dead daemon is left. */
+    rc = clean(run_dir, mount_dir, lock.dirs, err);
+    if (rc < 0 && lock.fd >= 0 && lock.pid == 0) /* it was made for this */
+        unlink(path);
+    cu_lock_unsee(&lock);
+    return rc;
+}
+
+/* Ends what holds the lock, if it is what was asked for. 1: it was; 0: there is none, or it is of
+ * another job than asked for: then *done; -errno with err. */
+static int stop_holder(const char *path, const char *mount_dir,
+                       const struct cu_local_stop_whose *whose, bool *done, struct cu_error *err)
+{
+    const char *job_id = whose->job_id;
+    struct cu_lock_seen lock;
+    int rc = 0;
+
+    cu_lock_see(path, &lock);
+    *done = job_id && lock.job_id[0] != '\0' && strcmp(lock.job_id, job_id) != 0;
+    if (!*done && is_others(&lock, whose, err))
+        rc = -EACCES;
+    else if (!*done && lock.held)
+        rc = end_holder(mount_dir, job_id, &lock, err);
+    if (rc == 0 && !*done && lock.held)
+        rc = 1;
+    cu_lock_unsee(&lock);
+    return rc;
+}
+
 int cu_local_stop(const char *mount_dir, const struct cu_local_stop_whose *whose,
                   struct cu_error *err)
 {
     static const struct cu_local_stop_whose anyone;
-    const char *job_id = whose ? whose->job_id : NULL;
     char run_dir[CU_PATH_MAX], path[CU_PATH_MAX];
-    bool stopped = false;
-    struct cu_lock_seen lock;
+    bool stopped = false, done;
     int rc = cu_rundir_find(getuid(), run_dir, err);
 
     if (rc == 0 && cu_rundir_file(run_dir, mount_dir, "lock", path) != 0)
         rc = cu_error_set(err, -ENAMETOOLONG, "run directory %s: the name is too long", run_dir);
     if (rc != 0)
         return rc;
-    cu_lock_see(path, &lock);
-    if (job_id && lock.job_id[0] != '\0' && strcmp(lock.job_id, job_id) != 0) {
-        cu_lock_unsee(&lock);
-        return 0;
-    }
-    if (is_others(&lock, whose ? whose : &anyone, err)) {
-        cu_lock_unsee(&lock);
-        return -EACCES;
-    }
-    if (lock.held) {
-        rc = end_holder(mount_dir, job_id, &lock, err);
-        stopped = rc == 0;
-        cu_lock_unsee(&lock);
-        if (rc == 0)
-            cu_lock_see(path, &lock); /* gone, after an orderly stop */
-    }
-    if (rc == 0)
-        rc = clean(run_dir, mount_dir, lock.dirs, err);
-    cu_lock_unsee(&lock);
-    if (rc < 0)
+    do {
+        rc = stop_holder(path, mount_dir, whose ? whose : &anyone, &done, err);
+        if (rc < 0 || done)
+            return rc;
+        stopped = rc == 1;
+        rc = clean_claimed(run_dir, path, mount_dir, err);
+    } while (rc == -EAGAIN && !stopped); /* what has started meanwhile is what was asked for */
+    if (rc < 0 && rc != -EAGAIN)
         return rc;
     if (!getenv("COPPER_RUN_DIR"))
         rmdir(run_dir); /* as far as it is empty */

@@ -5,12 +5,15 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
+
 /* Whose daemon is to be stopped; NULL: whatever it is. All borrowed. */
 struct cu_local_stop_whose {
     const char *job_id; /* of this job only, 32 hex digits */
     const char *spared; /* not of this one */
     const char *owner;  /* not what another job or session than this has launched (host/session.h)
                          */
+    bool dead;          /* nothing that lives */
 };
 
 /* How the message begins that such a daemon is left alone. */

@@ -105,6 +105,8 @@ static int claim_mount(struct start *start, const char *job_id, struct cu_error 
         cu_rundir_file(start->run_dir, mount, "view", start->spaces_path) < 0)
         return cu_error_set(err, -ENAMETOOLONG, "run directory %s: name too long", start->run_dir);
     rc = cu_lock_take(&start->lock, path, &who, err);
+    if (rc == -ENOENT && cu_rundir_make(getuid(), start->run_dir, err) == 0) /* a stop removed it */
+        rc = cu_lock_take(&start->lock, path, &who, err);
     if (rc < 0)
         return rc;
     rc = cu_mounts_clean(mount, err);

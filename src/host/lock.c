@@ -230,6 +230,33 @@ void cu_lock_see(const char *path, struct cu_lock_seen *seen)
     }
 }
 
+int cu_lock_claim(const char *path, struct cu_lock_seen *seen)
+{
+    int64_t deadline_ms = 0;
+    int rc = 0;
+
+    while (rc == 0) {
+        int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        bool told;
+
+        *seen = (struct cu_lock_seen){.fd = -1};
+        if (fd < 0)
+            return -errno;
+        rc = try_lock(fd, path);
+        if (rc == 1) {
+            read_note(fd, seen);
+            return 0;
+        }
+        told = is_told(fd);
+        if (rc == -EBUSY && !told && wait_for_note(&deadline_ms))
+            rc = 0;
+        else if (rc == -EBUSY)
+            seen->held = told;
+        close(fd);
+    }
+    return rc;
+}
+
 void cu_lock_unsee(struct cu_lock_seen *seen)
 {
     if (seen->fd >= 0)

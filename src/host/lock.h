@@ -72,6 +72,12 @@ struct cu_lock_seen {
 };
 
 void cu_lock_see(const char *path, struct cu_lock_seen *seen);
+/* Keeps every daemon from taking the lock until cu_lock_unsee, so that what a dead one has left can
+ * be removed; seen is what that one wrote. The file is made where there is none. Waits up to 2 s
+ * for processes that look at the lock. 0; -EBUSY: a living process has it (seen: held), or an heir
+ * of one that has ended (seen: not held); -errno: there is nothing to keep. Not for a process that
+ * has taken the lock. */
+__attribute__((warn_unused_result)) int cu_lock_claim(const char *path, struct cu_lock_seen *seen);
 bool cu_lock_is_held(const struct cu_lock_seen *seen); /* by now */
 /* A descriptor of the process that holds the byte (pidfd_open(2)), which the caller closes; -1:
  * none that this process can see. It held it before and after it was opened. */

@@ -34,6 +34,7 @@
 #define RETRY_MAX_MS    100
 #define OTHERS_MS       1000 /* after a failure: for other hosts to fail, too, and be named */
 #define UNREACHED_MS    5000 /* for a host that listens on the network of -n to be reached */
+#define LAUNCHER_END_MS 2000 /* of one that stays, after it has removed the job's file */
 #define ANSWER_EARLY_MS 100  /* `wait` ends so long before the limit, to report missing nodes */
 #define ANSWER_LATE_MS                                                                             \
     2000 /* its answer is awaited so long after the limit: it tells who lacks                      \
@@ -128,12 +129,16 @@ static void ask_wait(struct cu_launch *l)
 }
 
 /* Somebody stops the job: from this host the job's file goes with it, from another one rank 0 says
- * it. */
-static bool is_stopped(const struct cu_launch *l)
+ * it. A launcher that stays removes the file, too, when it ends. */
+static bool is_stopped(struct cu_launch *l)
 {
     struct stat st;
 
-    return l->told_stopped || (fstat(l->file->fd, &st) == 0 && st.st_nlink == 0);
+    if (l->told_stopped || fstat(l->file->fd, &st) != 0 || st.st_nlink != 0)
+        return l->told_stopped;
+    if (l->gone_ms == 0)
+        l->gone_ms = cu_clock_ms() + (l->launcher.stay ? LAUNCHER_END_MS : 0);
+    return cu_clock_ms() >= l->gone_ms;
 }
 
 /* Takes result, a reference: what that host has answered. */
@@ -189,7 +194,7 @@ static bool works(const struct cu_launcher *s)
 /* Is the launch over? Success also needs the launcher's end, so that no process of the launch is
  * left here.
  * */
-static bool finished(const struct cu_launch *l, int64_t now)
+static bool finished(struct cu_launch *l, int64_t now)
 {
     bool running = l->launcher.fd >= 0;
 
@@ -219,6 +224,8 @@ static int64_t earliest(const struct cu_launch *l)
         next = l->try_ms;
     if (l->fail_ms != 0 && l->fail_ms < next)
         next = l->fail_ms;
+    if (!l->ready && l->gone_ms != 0 && l->gone_ms < next)
+        next = l->gone_ms;
     if (l->terminal && l->progress_ms < next)
         next = l->progress_ms;
     return next;

@@ -41,6 +41,7 @@ struct cu_launch {
     bool progress_asked;                  /* its answer is to come */
     bool progress_shown;                  /* a line stands on the terminal */
     bool told_stopped;                    /* rank 0 is being stopped */
+    int64_t gone_ms; /* when the job's file, which has gone, means a stop; 0: it has not gone */
     bool terminal;
     bool ready;
     bool ask_root;          /* it is rank 0's turn, if that may be asked */

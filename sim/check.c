@@ -327,8 +327,8 @@ static void check_queues(struct cu_sim *sim, const struct cu_sim_node *node)
             cu_sim_violation(sim, "node %u: %llu bytes wait for node %u to take them", node->rank,
                              (unsigned long long)neighbor->child_queued, neighbor->rank);
         for (uint32_t t = 0; t < cu_sim_trees(sim); t++)
-            if (neighbor->flows[t].wants > 1024 ||
-                neighbor->flows[t].bytes > window_of(c, t) + answer)
+            if (neighbor->flows[t].wants > FLOW_WANTS_MAX ||
+                neighbor->flows[t].bytes > FLOW_WINDOWS_MAX * window_of(c, t) + answer)
                 cu_sim_violation(sim, "node %u: works on %u wants of node %u at a time", node->rank,
                                  neighbor->flows[t].wants, neighbor->rank);
     }
@@ -389,8 +389,7 @@ static void check_core(struct cu_sim *sim, const struct cu_sim_node *node)
             cu_sim_violation(sim, "node %u: %u asks of node %u are counted, none is out",
                              node->rank, neighbor->inflight, neighbor->rank);
         for (uint32_t t = 0; t < cu_sim_trees(sim); t++)
-            if (neighbor->flows[t].wants || neighbor->flows[t].bytes ||
-                !cu_list_empty(&neighbor->flows[t].parked))
+            if (neighbor->flows[t].wants || neighbor->flows[t].bytes || neighbor->flows[t].waiting)
                 cu_sim_violation(sim, "node %u: %u wants of node %u are still in service or parked",
                                  node->rank, neighbor->flows[t].wants, neighbor->rank);
     }

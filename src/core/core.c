@@ -62,7 +62,8 @@ struct cu_core *cu_core_create(const struct cu_core_config *config, uint64_t now
     cu_list_init(&core->news.link);
     cu_lanes_init(core);
     cu_renew_init(core);
-    if (cu_cache_init(core) < 0 || cu_neighbors_init(core) < 0 || cu_ready_init(core) < 0) {
+    if (cu_cache_init(core) < 0 || cu_flowpath_start(core) < 0 || cu_neighbors_init(core) < 0 ||
+        cu_ready_init(core) < 0) {
         cu_error_set(err, -ENOMEM, "out of memory");
         cu_core_destroy(core);
         return NULL;
@@ -87,6 +88,7 @@ void cu_core_destroy(struct cu_core *core)
     cu_cache_free(core);
     cu_refresh_free(core);
     cu_neighbors_free(core);
+    cu_flowpath_end(core);
     cu_bypass_free(core);
     cu_lanes_clear(core);
     free(core->slots);
@@ -333,6 +335,8 @@ uint64_t cu_core_deadline(const struct cu_core *core)
         return core->now_ns;
     if (lanes < at)
         at = lanes;
+    if (cu_flow_deadline(core) < at)
+        at = cu_flow_deadline(core);
     if (cu_renew_deadline(core) < at)
         at = cu_renew_deadline(core);
     return core->ready_ns && core->ready_ns < at ? core->ready_ns : at;

@@ -7,6 +7,11 @@
  * count, too: a child that does not read holds no more memory than its window, and its siblings'
  * answers do not wait for it.
  *
+ * What hangs does not hold up the rest. A want that has been in service for 5 to 10 s takes no room
+ * of the window any more, within a bound. Parked wants go on by turns, one of each path, and a path
+ * with a want that hangs has one other want in service. When the bound is reached, other paths'
+ * wants are refused instead of parked.
+ *
  * Each tree has a window of its own. Within one tree, waiting always leads to the root, which waits
  * for no node. But the trees use the same nodes in different order, so with a common window a cycle
  * of nodes could wait for each other forever (deadlock).
@@ -27,16 +32,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WANTS_MAX         1024u         /* in service, of one child in one tree */
+#define WANTS_MAX         1024u /* in service, of one child in one tree, without what hangs */
 #define PARKED_BYTES_MAX  (8ull << 20)  /* of all children; each parks the wants of its own */
 #define WINDOW_MAX_BYTES  (32ull << 20) /* twice what one reader reads ahead */
 #define WINDOW_BULK_BYTES (4ull << 20)  /* of that, twice what goes over one of 8 bulk trees */
 #define WINDOW_CHUNKS     4u /* minimum, so that requests overlap with a small cache, too */
 #define REFUSALS_BYTES    (2ull << 20) /* queued beyond the window: then the connection is closed */
 #define UNKNOWN_BYTES     4096u        /* of an answer whose size is not known yet */
+#define TURNS_MAX         256u         /* of paths that have to wait, at a time */
 
 struct parked {
-    struct cu_list link; /* in flow->parked */
+    struct cu_list link; /* in flow_path->parked */
     uint64_t id;
     struct cu_version version;
     uint64_t chunk;
@@ -79,13 +85,36 @@ static uint32_t answer_bytes(const struct cu_core *core, const struct cu_msg_wan
     return UNKNOWN_BYTES;
 }
 
-static bool has_room(const struct cu_core *core, const struct neighbor *neighbor,
-                     const struct flow *flow)
-{
-    uint32_t tree = (uint32_t)(flow - neighbor->flows);
+enum room {
+    ROOM,
+    ROOM_LATER,
+    ROOM_TAKEN, /* by what hangs */
+};
 
-    return flow->wants < WANTS_MAX &&
-           flow->bytes + neighbor->child_queued < cu_flow_window(core, tree);
+static bool is_full(const struct cu_core *core, const struct neighbor *neighbor,
+                    const struct flow *flow)
+{
+    uint64_t window = cu_flow_window(core, (uint32_t)(flow - neighbor->flows));
+
+    return flow->recent + flow->before >= WANTS_MAX ||
+           flow->recent_bytes + flow->before_bytes + neighbor->child_queued >= window;
+}
+
+static enum room room_for(const struct cu_core *core, const struct neighbor *neighbor,
+                          const struct flow *flow, const struct flow_path *path)
+{
+    uint64_t window = cu_flow_window(core, (uint32_t)(flow - neighbor->flows));
+
+    if (is_full(core, neighbor, flow))
+        return ROOM_LATER;
+    if (cu_flowpath_hangs(path)) {
+        bool more = path->recent + path->before == 0 && flow->wants < FLOW_WANTS_MAX / 2 &&
+                    flow->bytes < (FLOW_WINDOWS_MAX - 1) * window;
+
+        return more ? ROOM : ROOM_LATER;
+    }
+    return flow->bytes < FLOW_WINDOWS_MAX * window && flow->wants < FLOW_WANTS_MAX ? ROOM
+                                                                                   : ROOM_TAKEN;
 }
 
 /* A tree number out of range is the child's error; it only loses the order among its wants. */
@@ -134,8 +163,16 @@ static uint64_t key_of(const struct cu_msg_want *want)
                          want->piece);
 }
 
-static int serve(struct cu_core *core, struct neighbor *neighbor, uint64_t id,
-                 const struct cu_msg_want *want)
+static uint64_t path_key(const struct neighbor *neighbor, const struct flow *flow,
+                         const struct cu_msg_want *want)
+{
+    uint64_t seed = (uint64_t)neighbor->rank << 8 | (uint64_t)(flow - neighbor->flows);
+
+    return cu_hash_seeded(want->path, want->path_len, seed);
+}
+
+static int serve(struct cu_core *core, struct neighbor *neighbor, struct flow_path *path,
+                 uint64_t id, const struct cu_msg_want *want)
 {
     struct waiter *waiter = child_waiter(core, neighbor, id, want->kind, key_of(want));
     struct flow *flow = flow_of(core, neighbor, want->tree);
@@ -146,13 +183,14 @@ static int serve(struct cu_core *core, struct neighbor *neighbor, uint64_t id,
     fill_request(&request, waiter, want);
     waiter->bytes = answer_bytes(core, want);
     waiter->tree = want->tree;
-    flow->wants++;
-    flow->bytes += waiter->bytes;
+    waiter->flow_key = path->key;
+    waiter->period = flow->period;
+    cu_flowpath_served(flow, path, waiter->bytes);
     cu_want(core, &request, waiter);
     return 0;
 }
 
-static int park(struct cu_core *core, struct neighbor *neighbor, uint64_t id,
+static int park(struct cu_core *core, struct flow *flow, struct flow_path *path, uint64_t id,
                 const struct cu_msg_want *want)
 {
     size_t size = sizeof(struct parked) + want->path_len;
@@ -173,14 +211,18 @@ static int park(struct cu_core *core, struct neighbor *neighbor, uint64_t id,
     parked->tree = want->tree;
     parked->path_len = want->path_len;
     memcpy(parked->path, want->path, want->path_len);
-    cu_list_push_back(&flow_of(core, neighbor, want->tree)->parked, &parked->link);
+    if (cu_list_empty(&path->parked)) {
+        cu_list_push_back(&flow->turns, &path->turn);
+        flow->waiting++;
+    }
+    cu_list_push_back(&path->parked, &parked->link);
     core->parked_bytes += size;
     return 0;
 }
 
-/* It is off its list, or the list is no more. */
 static void parked_free(struct cu_core *core, struct parked *parked)
 {
+    cu_list_remove(&parked->link);
     assert(core->parked_bytes >= sizeof *parked + parked->path_len);
     core->parked_bytes -= sizeof *parked + parked->path_len;
     cu_mem_give(parked, sizeof *parked + parked->path_len);
@@ -225,30 +267,56 @@ int cu_flow_unsent(struct cu_core *core, struct neighbor *neighbor, uint64_t id,
     return 0;
 }
 
+static int serve_or_drop(struct cu_core *core, struct neighbor *neighbor, struct flow_path *path,
+                         uint64_t id, const struct cu_msg_want *want)
+{
+    int rc = serve(core, neighbor, path, id, want);
+
+    if (rc < 0)
+        cu_flowpath_unused(core, path);
+    return rc;
+}
+
 int cu_flow_want(struct cu_core *core, struct neighbor *neighbor, uint64_t id,
                  const struct cu_msg_want *want)
 {
     struct flow *flow = flow_of(core, neighbor, want->tree);
+    struct flow_path *path;
+    enum room room;
     int rc;
 
-    if (cu_list_empty(&flow->parked) && has_room(core, neighbor, flow))
-        return serve(core, neighbor, id, want);
-    rc = park(core, neighbor, id, want);
-    return rc < 0 ? refuse(core, neighbor, id, want, -rc) : 0;
+    cu_flow_age(core, flow);
+    path = cu_flowpath_get(core, flow, path_key(neighbor, flow, want));
+    if (!path)
+        return refuse(core, neighbor, id, want, ENOMEM);
+    room = room_for(core, neighbor, flow, path);
+    if (room == ROOM && flow->waiting == 0)
+        return serve_or_drop(core, neighbor, path, id, want);
+    rc = room == ROOM_TAKEN ? -EBUSY : park(core, flow, path, id, want);
+    if (rc == -EBUSY && room == ROOM)
+        return serve_or_drop(core, neighbor, path, id, want);
+    if (rc < 0) {
+        cu_flowpath_unused(core, path);
+        rc = refuse(core, neighbor, id, want, -rc);
+    }
+    return rc;
 }
 
 void cu_flow_answered(struct cu_core *core, const struct waiter *waiter)
 {
     struct neighbor *neighbor = cu_neighbors_find(core, waiter->rank);
+    struct flow_path *path;
     struct flow *flow;
 
     if (!neighbor || waiter->bytes == 0)
         return; /* it was refused, and never in service */
     flow = flow_of(core, neighbor, waiter->tree);
-    /* The answer may belong to a connection that has ended; its counts were reset. */
-    if (flow->wants > 0)
-        flow->wants--;
-    flow->bytes -= waiter->bytes < flow->bytes ? waiter->bytes : flow->bytes;
+    path = cu_flowpath_find(core, waiter->flow_key);
+    if (!path || path->wants == 0)
+        return; /* it belongs to a connection that has ended */
+    cu_flow_age(core, flow);
+    cu_flowpath_answered(flow, path, waiter->period, waiter->bytes);
+    cu_flowpath_unused(core, path);
 }
 
 void cu_flow_queued(struct cu_core *core, struct neighbor *neighbor, uint64_t bytes)
@@ -259,9 +327,10 @@ void cu_flow_queued(struct cu_core *core, struct neighbor *neighbor, uint64_t by
     core->queued_bytes += bytes;
 }
 
-static int serve_parked(struct cu_core *core, struct neighbor *neighbor,
-                        const struct parked *parked)
+static int serve_parked(struct cu_core *core, struct neighbor *neighbor, struct flow_path *path,
+                        enum room room)
 {
+    struct parked *parked = CU_LIST_ENTRY(path->parked.next, struct parked, link);
     const struct cu_msg_want want = {
         .kind = (enum cu_kind)parked->kind,
         .flags = parked->flags,
@@ -272,25 +341,49 @@ static int serve_parked(struct cu_core *core, struct neighbor *neighbor,
         .path = parked->path,
         .path_len = parked->path_len,
     };
+    int rc = room == ROOM ? serve(core, neighbor, path, parked->id, &want)
+                          : refuse(core, neighbor, parked->id, &want, EBUSY);
 
-    return serve(core, neighbor, parked->id, &want);
+    if (rc == 0)
+        parked_free(core, parked);
+    return rc;
 }
 
+/* One of each path, by turns. */
 static bool pump_flow(struct cu_core *core, struct neighbor *neighbor, struct flow *flow)
 {
+    uint32_t idle = 0;
     bool moved = false;
 
-    cu_list_for_each_safe (link, &flow->parked) {
-        struct parked *parked = CU_LIST_ENTRY(link, struct parked, link);
+    if (flow->waiting == 0)
+        return false;
+    cu_flow_age(core, flow);
+    while (idle < flow->waiting && idle < TURNS_MAX && !is_full(core, neighbor, flow)) {
+        struct flow_path *path =
+            CU_LIST_ENTRY(cu_list_pop_front(&flow->turns), struct flow_path, turn);
+        enum room room;
+        int rc = 0;
 
-        /* Without memory it stays, and comes when something was answered. */
-        if (!has_room(core, neighbor, flow) || serve_parked(core, neighbor, parked) < 0)
+        cu_flowpath_age(flow, path);
+        room = room_for(core, neighbor, flow, path);
+        if (room != ROOM_LATER)
+            rc = serve_parked(core, neighbor, path, room);
+        idle = room == ROOM_LATER ? idle + 1 : 0;
+        moved = moved || (room != ROOM_LATER && rc == 0);
+        if (cu_list_empty(&path->parked))
+            flow->waiting--;
+        else
+            cu_list_push_back(&flow->turns, &path->turn);
+        cu_flowpath_unused(core, path);
+        if (rc < 0) /* without memory it stays, and comes when something was answered */
             break;
-        moved = true;
-        cu_list_remove(link);
-        parked_free(core, parked);
     }
     return moved;
+}
+
+uint64_t cu_flow_deadline(const struct cu_core *core)
+{
+    return core->parked_bytes > 0 ? cu_flow_next_period(core) : UINT64_MAX;
 }
 
 bool cu_flow_pump(struct cu_core *core)
@@ -313,11 +406,14 @@ void cu_flow_child_lost(struct cu_core *core, struct neighbor *neighbor)
     for (uint32_t t = 0; t < core->route_count; t++) {
         struct flow *flow = &neighbor->flows[t];
 
-        cu_list_for_each_safe (link, &flow->parked)
-            parked_free(core, CU_LIST_ENTRY(link, struct parked, link));
-        cu_list_init(&flow->parked);
-        flow->wants = 0;
-        flow->bytes = 0;
+        cu_list_for_each_safe (all, &flow->paths) {
+            struct flow_path *path = CU_LIST_ENTRY(all, struct flow_path, all);
+
+            cu_list_for_each_safe (link, &path->parked)
+                parked_free(core, CU_LIST_ENTRY(link, struct parked, link));
+            cu_flowpath_drop(core, path);
+        }
+        cu_flow_init(flow);
     }
     cu_flow_queued(core, neighbor, 0);
 }

@@ -4,22 +4,20 @@
 #ifndef CU_CORE_FLOW_H
 #define CU_CORE_FLOW_H
 
-#include "base/list.h"
+#include "core/flowpath.h"
 #include "proto/msg.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#define FLOW_BUCKETS 32u
+/* In service, with what hangs; the last window is only for what does not. */
+#define FLOW_WINDOWS_MAX 4u
+#define FLOW_WANTS_MAX   2048u
+
 struct cu_core;
 struct neighbor;
 struct waiter;
-
-/* A child's wants in one tree. */
-struct flow {
-    struct cu_list parked; /* not worked on yet */
-    uint32_t wants;        /* in service */
-    uint64_t bytes;        /* of their answers, at most */
-};
 
 /* A child's want: worked on, parked or refused. -ENOMEM, -ENOBUFS: not even an answer is possible.
  */
@@ -34,6 +32,8 @@ void cu_flow_answered(struct cu_core *core, const struct waiter *waiter);
 void cu_flow_queued(struct cu_core *core, struct neighbor *neighbor, uint64_t bytes);
 /* Goes on with parked wants where there is room. True when there were any. */
 bool cu_flow_pump(struct cu_core *core);
+/* When there may be room for parked wants although nothing is answered; UINT64_MAX: never. */
+uint64_t cu_flow_deadline(const struct cu_core *core);
 /* How many bytes of answers to one child may be on their way in a tree, before more wants are
  * served. */
 uint64_t cu_flow_window(const struct cu_core *core, uint32_t tree);

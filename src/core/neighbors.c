@@ -107,7 +107,7 @@ static struct neighbor *get(struct cu_core *core, uint32_t rank)
     neighbor->state = PARENT_NONE;
     cu_list_init(&neighbor->pending.link);
     for (uint32_t t = 0; t < core->route_count; t++)
-        cu_list_init(&neighbor->flows[t].parked);
+        cu_flow_init(&neighbor->flows[t]);
     cu_list_push_back(&core->neighbors, &neighbor->link);
     return neighbor;
 }

@@ -51,6 +51,7 @@ struct cu_core {
     struct cu_core_ahead ahead;      /* under way */
     struct cu_core_ahead reading_on; /* readon.h: under way */
     uint64_t parked_bytes;           /* of all neighbors (flow.h) */
+    struct cu_table flow_paths;      /* the same: the paths of their wants */
     uint64_t queued_bytes;           /* child_queued of all neighbors */
     uint64_t outside_bytes;          /* the driver's, for names */
 

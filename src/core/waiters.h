@@ -29,6 +29,8 @@ struct waiter {
     uint32_t bytes;         /* child: what the answer may have, as flow.c counts it; 0: refused */
     uint64_t cookie;        /* kernel's cookie or child's message id */
     uint64_t key;           /* child: cu_object_key of what answers */
+    uint64_t flow_key;      /* child: of the path, in flow.c */
+    uint32_t period;        /* child: in which its service began, as in flow.h */
     struct cu_version held; /* DIR: version that the child holds */
     struct cu_value value;  /* filled when answered */
 };

@@ -56,9 +56,10 @@ hanging_at_least() {
     [ "$(pfs hanging)" -ge "$1" ]
 }
 
+# All that is asked for of them is more than a child's window.
 @test "64 files whose reads hang hold up no other file, and are read when storage wakes up" {
     local i readers=()
-    seq 40000 >"$source/h0"
+    seq 100000 >"$source/h0"
     for i in {1..64}; do
         cp "$source/h0" "$source/h$i"
         pfs hang "/$dir/h$i" read

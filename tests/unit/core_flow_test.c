@@ -192,12 +192,13 @@ static void drain(struct node *n)
 }
 
 /* A root with the child 1. */
-static void node_start(struct node *n)
+static void node_start_with(struct node *n, uint32_t fanout)
 {
     struct cu_core_config config = small_core(0, 2);
     struct cu_error err;
 
-    config.fanout = 64;
+    config.fanout = fanout;
+    config.storage_slots = 64;
     config.cache_bytes = CACHE;
     config.max_cacheable_bytes = 1u << 30;
     config.chunk_bytes = CHUNK;
@@ -210,6 +211,11 @@ static void node_start(struct node *n)
     cu_driver_init(&n->driver, n->core, &ports, n);
     cu_core_peer_up(n->core, cu_peer_child(1), n->now);
     drain(n);
+}
+
+static void node_start(struct node *n)
+{
+    node_start_with(n, 64);
 }
 
 static void node_stop(struct node *n)
@@ -262,6 +268,124 @@ static void a_child_that_takes_nothing_holds_a_window(void **state)
     drain(&n);
     assert_int_equal(n.answers, ids);
     each_once(&n, ids);
+    node_stop(&n);
+}
+
+static bool reads(const struct node *n, enum cu_kind kind)
+{
+    cu_list_for_each (link, &n->reads) {
+        if (CU_LIST_ENTRY(link, struct read, link)->kind == kind)
+            return true;
+    }
+    return false;
+}
+
+/* Storage answers what is of this kind. */
+static void answer_kind(struct node *n, enum cu_kind kind)
+{
+    cu_list_for_each_safe (link, &n->reads) {
+        struct read *read = CU_LIST_ENTRY(link, struct read, link);
+
+        if (read->kind != kind)
+            continue;
+        cu_list_remove(link);
+        storage_answers(n, read);
+        free(read);
+    }
+    drain(n);
+}
+
+static const struct flow *flow(const struct node *n)
+{
+    return &cu_neighbors_find(n->core, 1)->flows[0];
+}
+
+/* Until the deadlines of so many seconds have passed. */
+static void wait_for(struct node *n, unsigned seconds)
+{
+    for (uint64_t end = n->now + seconds * S_NS; n->now < end;) {
+        uint64_t at = cu_core_deadline(n->core);
+
+        n->now = at < end && at > n->now ? at : end;
+        cu_core_tick(n->core, n->now);
+        drain(n);
+    }
+}
+
+/* Many files hang, with more wants than fit into the window: another one waits for 10 s once, and
+ * then not at all. */
+static void what_hangs_takes_no_room_in_the_window(void **state)
+{
+    const uint32_t files = 40, chunks = 8, ids = files * chunks + 300;
+    const uint64_t window = CACHE / 8 / 2;
+    uint32_t id = 0;
+    struct node n;
+    char path[32];
+
+    (void)state;
+    node_start_with(&n, 2);
+    n.answered = calloc(ids, 1);
+    n.hold_reads = true;
+    for (uint32_t i = 0; i < files; i++) {
+        snprintf(path, sizeof(path), "/hangs%u", i);
+        for (uint32_t chunk = 0; chunk < chunks; chunk++)
+            child_wants(&n, CU_KIND_DATA, path, 1u << 30, chunk, id++);
+    }
+    child_wants(&n, CU_KIND_ATTR, "/other", 0, 0, id++);
+    drain(&n);
+    assert_false(reads(&n, CU_KIND_ATTR)); /* the window is full */
+    assert_true(flow(&n)->bytes >= window && flow(&n)->bytes < window + CHUNK);
+    wait_for(&n, 10);
+    answer_kind(&n, CU_KIND_ATTR);
+    assert_int_equal(n.answered[files * chunks], 1);
+    for (uint32_t i = 0; i < 200; i++) { /* one after the other, at once */
+        if (i % 20 == 0)
+            wait_for(&n, 10);
+        snprintf(path, sizeof(path), "/other%u", i);
+        child_wants(&n, CU_KIND_ATTR, path, 0, 0, id);
+        drain(&n);
+        answer_kind(&n, CU_KIND_ATTR);
+        assert_int_equal(n.answered[id++], 1);
+    }
+    assert_int_equal(n.refused, 0);
+    assert_true(flow(&n)->bytes <= FLOW_WINDOWS_MAX * window + CHUNK);
+    n.hold_reads = false;
+    drain(&n);
+    wait_for(&n, 10);
+    each_once(&n, id);
+    assert_int_equal(flow(&n)->wants + flow(&n)->waiting + flow(&n)->bytes, 0);
+    assert_int_equal(n.core->flow_paths.count, 0);
+    node_stop(&n);
+}
+
+/* More and more files hang: no window is left, and the child is told. */
+static void when_all_windows_hang_others_are_refused(void **state)
+{
+    struct node n;
+    char path[32];
+    uint32_t id = 0;
+
+    (void)state;
+    node_start(&n);
+    n.answered = calloc(1000, 1);
+    n.hold_reads = true;
+    while (n.refused == 0) {
+        assert_true(id < 1000);
+        snprintf(path, sizeof(path), "/hangs%u", id);
+        child_wants(&n, CU_KIND_DATA, path, 1u << 30, 0, id++);
+        drain(&n);
+        wait_for(&n, 3);
+    }
+    assert_int_equal(n.answered[id - 1], 1); /* that one, not one that hangs */
+    assert_true(flow(&n)->bytes <= FLOW_WINDOWS_MAX * WINDOW + CHUNK);
+    n.hold_reads = false;
+    drain(&n);
+    wait_for(&n, 10);
+    each_once(&n, id);
+    child_wants(&n, CU_KIND_DATA, "/well", 1u << 30, 0, id++);
+    drain(&n);
+    each_once(&n, id);
+    assert_int_equal(n.refused, 1);
     node_stop(&n);
 }
 
@@ -406,6 +530,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_child_that_takes_nothing_holds_a_window),
+        cmocka_unit_test(what_hangs_takes_no_room_in_the_window),
+        cmocka_unit_test(when_all_windows_hang_others_are_refused),
         cmocka_unit_test(a_flood_is_parked_then_refused),
         cmocka_unit_test(what_a_lost_child_wanted_is_let_go),
         cmocka_unit_test(whichever_allocation_fails_each_request_has_one_answer),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* See crew.h. Invariants: a job is in one of the two queues, or being run by a thread, or belongs
- * to its owner. `idle` threads wait; while jobs wait, too, there are at most as many of them, or
- * the maximum of threads, or none more to be had. */
+ * to its owner. There are as many threads as there were ever jobs at a time (less what has ended
+ * since), or the maximum, or no more can be had: a thread that has just finished one job takes the
+ * next. */
 #include "loop/crew.h"
 
 #include <pthread.h>
@@ -25,7 +26,8 @@ struct cu_crew {
     uv_cond_t wake, gone;
     struct queue asked, finished; /* guarded by lock, as all below */
     unsigned waiting;             /* length of asked */
-    unsigned threads, idle;
+    unsigned running;             /* jobs that a thread has taken and not finished */
+    unsigned threads;
     bool stop;
 };
 
@@ -57,13 +59,12 @@ static struct cu_crew_job *next_job(struct cu_crew *crew)
 
         if (job) {
             crew->waiting--;
+            crew->running++;
             return job;
         }
         if (crew->stop)
             return NULL;
-        crew->idle++;
         late = uv_cond_timedwait(&crew->wake, &crew->lock, IDLE_NS) == UV_ETIMEDOUT;
-        crew->idle--;
         if (late && crew->waiting == 0 && crew->threads > KEPT)
             return NULL;
     }
@@ -80,6 +81,7 @@ static void run(void *arg)
         uv_mutex_unlock(&crew->lock);
         job->work(job);
         uv_mutex_lock(&crew->lock);
+        crew->running--;
         push(&crew->finished, job);
         uv_async_send(&crew->async);
     }
@@ -179,7 +181,7 @@ void cu_crew_run(struct cu_crew *crew, struct cu_crew_job *job)
     uv_mutex_lock(&crew->lock);
     push(&crew->asked, job);
     crew->waiting++;
-    if (crew->waiting > crew->idle && crew->threads < crew->threads_max)
+    if (crew->waiting + crew->running > crew->threads && crew->threads < crew->threads_max)
         (void)start_thread(crew); /* else those that there are take it, one after the other */
     uv_cond_signal(&crew->wake);
     uv_mutex_unlock(&crew->lock);

@@ -50,6 +50,7 @@ struct cu_storage {
     struct cu_list queue; /* guarded by mutex */
     struct cu_list done;  /* guarded by mutex */
     uint32_t queued;      /* guarded by mutex */
+    uint32_t running;     /* the same; operations that a worker has taken */
     unsigned workers_busy;
     unsigned workers_max;
     struct cu_storage_worker workers[];

@@ -52,34 +52,42 @@ static void free_memory(struct cu_storage *storage)
 
 /* --- on worker threads ------------------------------------------------------------------------ */
 
+/* With the mutex. NULL: none waits. */
 static struct cu_storage_op *take(struct cu_storage *storage)
 {
-    struct cu_list *entry;
+    struct cu_list *entry = cu_list_pop_front(&storage->queue);
+
+    if (!entry)
+        return NULL;
+    storage->queued--;
+    storage->running++;
+    return CU_LIST_ENTRY(entry, struct cu_storage_op, in_queue);
+}
+
+static struct cu_storage_op *take_first(struct cu_storage *storage)
+{
+    struct cu_storage_op *op;
 
     uv_mutex_lock(&storage->mutex);
-    entry = cu_list_pop_front(&storage->queue);
-    if (entry)
-        storage->queued--;
+    op = take(storage);
     uv_mutex_unlock(&storage->mutex);
-    return entry ? CU_LIST_ENTRY(entry, struct cu_storage_op, in_queue) : NULL;
+    return op;
 }
 
 /* Returns the next operation, if there is one. In that case the caller must wake the loop for this
  * operation's result; else the end of the job wakes it. */
 static struct cu_storage_op *put_and_take(struct cu_storage *storage, struct cu_storage_op *op)
 {
-    struct cu_list *entry;
+    struct cu_storage_op *next;
 
     uv_mutex_lock(&storage->mutex);
     cu_list_push_back(&storage->done, &op->in_queue);
-    entry = cu_list_pop_front(&storage->queue);
-    if (entry)
-        storage->queued--;
+    storage->running--;
+    next = take(storage);
     uv_mutex_unlock(&storage->mutex);
-    if (!entry)
-        return NULL;
-    (void)uv_async_send(&storage->async);
-    return CU_LIST_ENTRY(entry, struct cu_storage_op, in_queue);
+    if (next)
+        (void)uv_async_send(&storage->async);
+    return next;
 }
 
 static void run(struct cu_storage *storage, struct cu_storage_op *op)
@@ -98,7 +106,7 @@ static void on_work(struct cu_crew_job *job)
 {
     struct cu_storage_worker *worker = worker_of(job);
     struct cu_storage *storage = worker->storage;
-    struct cu_storage_op *op = take(storage);
+    struct cu_storage_op *op = take_first(storage);
 
     __atomic_store_n(&worker->tid, (uint32_t)gettid(), __ATOMIC_RELEASE);
     while (op) {
@@ -225,15 +233,16 @@ static void close_when_idle(struct cu_storage *storage)
     cu_deferred_close(&storage->turn, on_turn_closed);
 }
 
-/* A worker for each operation that waits, as far as there are any. */
+/* A worker for each operation that waits or runs, as far as there are any. One that has found the
+ * queue empty counts until it is told, and then others are started. */
 static void start_workers(struct cu_storage *storage)
 {
-    uint32_t queued;
+    uint32_t wanted;
 
     uv_mutex_lock(&storage->mutex);
-    queued = storage->queued;
+    wanted = storage->queued > 0 ? storage->queued + storage->running : 0;
     uv_mutex_unlock(&storage->mutex);
-    for (; queued > 0 && storage->workers_busy < storage->workers_max; queued--)
+    while (storage->workers_busy < wanted && storage->workers_busy < storage->workers_max)
         start_one(storage, on_work);
 }
 

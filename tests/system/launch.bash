@@ -27,6 +27,7 @@ launch_until() {
     shift 2
     for within in "$first" $((first * 4)) $((first * 16)); do
         run launch "$@" -s "$within"
+        # shellcheck disable=SC2154 # run sets it
         echo "$output"
         if $check; then return; fi
         stop --all -H "$nodes" >/dev/null || true

@@ -484,7 +484,8 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, tree_setup, tree_teardown)
     static const struct CMUnitTest tests[] = {
-        TEST(what_is_denied_is_said), /* first: it forks, and there are no threads yet */
+        /* first: it forks, and there are no threads yet */
+        cmocka_unit_test_setup_teardown(what_is_denied_is_said, bare_tree_setup, tree_teardown),
         TEST(an_attr_is_as_lstat_says),
         TEST(every_type_has_its_attr),
         TEST(what_is_not_there_is_said),

@@ -71,10 +71,9 @@ static inline struct cu_storage_config storage_config(void)
     };
 }
 
-static inline int tree_setup(void **state)
+/* Without a storage, and its threads. */
+static inline int bare_tree_setup(void **state)
 {
-    struct cu_storage_config config = storage_config();
-
     (void)state;
     alarm(WATCHDOG_S);
     strcpy(root, "/tmp/cu-storage-XXXXXX");
@@ -82,6 +81,16 @@ static inline int tree_setup(void **state)
         return -1;
     memset(counters, 0, sizeof(counters));
     memset(&done, 0, sizeof(done));
+    storage = NULL;
+    return 0;
+}
+
+static inline int tree_setup(void **state)
+{
+    struct cu_storage_config config = storage_config();
+
+    if (bare_tree_setup(state) != 0)
+        return -1;
     storage = cu_storage_create(&config, &done, on_done, NULL);
     return storage ? 0 : -1;
 }

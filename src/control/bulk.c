@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Figures of thousands of nodes: decoding their JSON, encoding it and freeing it takes 10 to 30 us
- * per node, so large results are handled on a thread of their own (loop/aside.h), and so is what
+ * per node, so large results are handled on a thread of their own (loop/crew.h), and so is what
  * makes a survey of text, and text of a survey: tens of ms where its lists are full. The loop only
  * passes references on, and merges.
  *
@@ -18,7 +18,7 @@
 #define VALUES_EACH (2 * (size_t)CU_COUNTER_COUNT + 64)
 
 struct job {
-    struct cu_aside_job aside;
+    struct cu_crew_job aside;
     struct cu_list link; /* commands->jobs; unlinked when the control plane was destroyed */
     struct cu_commands *commands;
     json_t *json;             /* owned */
@@ -33,20 +33,20 @@ struct job {
     struct cu_commands_origin origin;
 };
 
-static struct job *job_new(struct cu_commands *commands, void (*work)(struct cu_aside_job *),
-                           void (*done)(struct cu_aside_job *))
+static struct job *job_new(struct cu_commands *commands, void (*work)(struct cu_crew_job *),
+                           void (*done)(struct cu_crew_job *))
 {
     struct job *job = commands->config.aside ? calloc(1, sizeof(*job)) : NULL;
 
     if (!job)
         return NULL;
-    job->aside = (struct cu_aside_job){.work = work, .done = done};
+    job->aside = (struct cu_crew_job){.work = work, .done = done};
     job->commands = commands;
     cu_list_push_back(&commands->jobs, &job->link);
     return job;
 }
 
-static struct job *job_of(struct cu_aside_job *aside)
+static struct job *job_of(struct cu_crew_job *aside)
 {
     return CU_LIST_ENTRY(aside, struct job, aside);
 }
@@ -86,12 +86,12 @@ static void flatten(json_t *result)
 
 /* --- letting go ------------------------------------------------------------------------------- */
 
-static void let_go(struct cu_aside_job *aside)
+static void let_go(struct cu_crew_job *aside)
 {
     json_decref(job_of(aside)->json);
 }
 
-static void has_gone(struct cu_aside_job *aside)
+static void has_gone(struct cu_crew_job *aside)
 {
     job_free(job_of(aside));
 }
@@ -105,7 +105,7 @@ void cu_bulk_free(struct cu_commands *commands, json_t *json)
         return;
     }
     job->json = json;
-    cu_aside_run(commands->config.aside, &job->aside);
+    cu_crew_run(commands->config.aside, &job->aside);
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -152,7 +152,7 @@ json_t *cu_bulk_decode(const struct cu_buf *text, uint32_t node_count)
     return NULL;
 }
 
-static void read_text(struct cu_aside_job *aside)
+static void read_text(struct cu_crew_job *aside)
 {
     struct job *job = job_of(aside);
     const json_t *survey;
@@ -165,7 +165,7 @@ static void read_text(struct cu_aside_job *aside)
     json_object_set_new(job->json, "survey", json_null()); /* if it is none, not read again */
 }
 
-static void is_read(struct cu_aside_job *aside)
+static void is_read(struct cu_crew_job *aside)
 {
     struct job *job = job_of(aside);
     struct cu_commands *commands = job->commands;
@@ -190,7 +190,7 @@ bool cu_bulk_read(struct cu_commands *commands, uint32_t rank, uint64_t id, stru
     job->node_count = commands->config.limits.node_count;
     job->limits = cu_surveyed_limits(commands);
     job->text = cu_buf_ref(text);
-    cu_aside_run(commands->config.aside, &job->aside);
+    cu_crew_run(commands->config.aside, &job->aside);
     return true;
 }
 
@@ -206,7 +206,7 @@ static struct cu_buf *encode(json_t *result, const struct cu_survey *survey)
     return result ? cu_commands_encode(result) : NULL;
 }
 
-static void write_text(struct cu_aside_job *aside)
+static void write_text(struct cu_crew_job *aside)
 {
     struct job *job = job_of(aside);
 
@@ -217,7 +217,7 @@ static void write_text(struct cu_aside_job *aside)
     job->survey = NULL;
 }
 
-static void is_written(struct cu_aside_job *aside)
+static void is_written(struct cu_crew_job *aside)
 {
     struct job *job = job_of(aside);
 
@@ -237,7 +237,7 @@ void cu_bulk_reply(struct cu_commands *commands, const struct cu_commands_origin
         job->origin = *origin;
         job->json = result;
         job->survey = survey;
-        cu_aside_run(commands->config.aside, &job->aside);
+        cu_crew_run(commands->config.aside, &job->aside);
         return;
     }
     text = encode(result, survey);

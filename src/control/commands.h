@@ -15,7 +15,7 @@
 #include "base/text.h"
 #include "control/staged.h"
 #include "core/core.h"
-#include "loop/aside.h"
+#include "loop/crew.h"
 #include "proto/job.h"
 #include "proto/recipe.h"
 
@@ -88,7 +88,7 @@ struct cu_commands_config {
     const char *memory_note; /* borrowed, for people: why the cache is less than -m; "", NULL: no */
     uint32_t restarts;       /* daemons that died here before this one */
     const struct cu_latency *latency; /* borrowed, of this node */
-    struct cu_aside *aside; /* borrowed: figures of many nodes are worked on there; NULL: here */
+    struct cu_crew *aside; /* borrowed: figures of many nodes are worked on there; NULL: here */
     struct cu_commands_hooks hooks;
 };
 

@@ -126,7 +126,7 @@ static int start_loop(struct cu_daemon *daemon, struct cu_error *err)
     if (rc < 0)
         return cu_error_set(err, rc, "no event loop: %s", uv_strerror(rc));
     cu_turn_init(&daemon->turn, &daemon->loop);
-    daemon->aside = cu_aside_create(&daemon->loop);
+    daemon->aside = cu_crew_create(&daemon->loop, 1);
     if (!daemon->aside)
         return cu_error_set(err, -EAGAIN, "cannot start a thread");
     cu_trim_init(&daemon->trim, &daemon->loop);

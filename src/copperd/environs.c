@@ -7,7 +7,7 @@
 #include "base/hash.h"
 #include "base/path.h"
 #include "host/environ.h"
-#include "loop/aside.h"
+#include "loop/crew.h"
 #include "proto/searchpath.h"
 
 #include <errno.h>
@@ -32,7 +32,7 @@ struct value {
 };
 
 struct cu_environs {
-    struct cu_aside *aside;
+    struct cu_crew *aside;
     uint64_t *processes;
     uint32_t waiting;
     struct asker askers[ASKERS];
@@ -42,7 +42,7 @@ struct cu_environs {
 };
 
 struct look {
-    struct cu_aside_job job;
+    struct cu_crew_job job;
     struct cu_environs *environs;
     uint32_t thread;
     bool read;
@@ -56,7 +56,7 @@ struct cu_environs *cu_environs_create(uv_loop_t *loop, uint64_t *processes)
     if (!e)
         return NULL;
     e->processes = processes;
-    e->aside = cu_aside_create(loop);
+    e->aside = cu_crew_create(loop, 1);
     if (e->aside)
         return e;
     free(e);
@@ -67,7 +67,7 @@ void cu_environs_destroy(struct cu_environs *e)
 {
     if (!e)
         return;
-    cu_aside_close(e->aside);
+    cu_crew_close(e->aside);
     for (uint32_t i = 0; i < e->value_count; i++)
         free(e->values[i].text);
     free(e);
@@ -99,7 +99,7 @@ static bool is_new(struct cu_environs *e, const struct cu_environ_process *proce
 }
 
 /* What cannot be read is tried again at the thread's next look. */
-static void look(struct cu_aside_job *job)
+static void look(struct cu_crew_job *job)
 {
     struct look *look = (struct look *)job;
     struct cu_environ_process process;
@@ -151,7 +151,7 @@ static void count(struct cu_environs *e, const char *name, const char *value)
     e->value_count += place->text ? 1 : 0;
 }
 
-static void looked(struct cu_aside_job *job)
+static void looked(struct cu_crew_job *job)
 {
     struct look *look = (struct look *)job;
     struct cu_environs *e = look->environs;
@@ -183,11 +183,11 @@ void cu_environs_asked(struct cu_environs *e, const struct cu_front_asked *asked
     next = calloc(1, sizeof(*next));
     if (!next)
         return;
-    next->job = (struct cu_aside_job){.work = look, .done = looked};
+    next->job = (struct cu_crew_job){.work = look, .done = looked};
     next->environs = e;
     next->thread = asked->thread;
     e->waiting++;
-    cu_aside_run(e->aside, &next->job);
+    cu_crew_run(e->aside, &next->job);
 }
 
 static bool was_searched(const struct cu_searches *searches, const char *mount, const char *text)

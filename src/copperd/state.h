@@ -25,7 +25,7 @@
 #include "core/latency.h"
 #include "front/front.h"
 #include "host/loglimit.h"
-#include "loop/aside.h"
+#include "loop/crew.h"
 #include "loop/turn.h"
 #include "net/transport.h"
 #include "storage/storage.h"
@@ -62,9 +62,9 @@ struct cu_daemon {
     struct cu_driver driver; /* of core */
     uv_timer_t timer;        /* for the core's and the control plane's deadlines */
     uv_idle_t idle;          /* instead of the timer, for what is due at once */
-    struct cu_aside *aside;  /* as long as the process */
+    struct cu_crew *aside;   /* as long as the process */
     enum cu_daemon_phase phase;
-    struct cu_aside_job unmount;
+    struct cu_crew_job unmount;
     uv_timer_t stop_timer;
     uint64_t stop_limit_ns; /* the phase ends then, come what may */
     struct cu_commands_origin

@@ -65,13 +65,13 @@ static void on_look(uv_timer_t *timer)
         uv_stop(&daemon->loop);
 }
 
-static struct cu_daemon *unmounting(struct cu_aside_job *job)
+static struct cu_daemon *unmounting(struct cu_crew_job *job)
 {
     return CU_LIST_ENTRY(job, struct cu_daemon, unmount);
 }
 
 /* On the thread. */
-static void unmount(struct cu_aside_job *job)
+static void unmount(struct cu_crew_job *job)
 {
     struct cu_daemon *daemon = unmounting(job);
     enum cu_mounts_what what = CU_MOUNTS_NOTHING;
@@ -111,7 +111,7 @@ static void answer(struct cu_daemon *daemon)
     cu_buf_unref(text);
 }
 
-static void on_unmounted(struct cu_aside_job *job)
+static void on_unmounted(struct cu_crew_job *job)
 {
     struct cu_daemon *daemon = unmounting(job);
 
@@ -163,8 +163,8 @@ static void on_begin(uv_timer_t *timer)
     /* Processes that wait in the mount continue when the last holder of the FUSE device has closed
      * it. */
     cu_supervisor_tell(daemon->config.recovery, CU_RECOVERY_GIVEN_UP);
-    daemon->unmount = (struct cu_aside_job){.work = unmount, .done = on_unmounted};
-    cu_aside_run(daemon->aside, &daemon->unmount);
+    daemon->unmount = (struct cu_crew_job){.work = unmount, .done = on_unmounted};
+    cu_crew_run(daemon->aside, &daemon->unmount);
 }
 
 void cu_daemon_stop(struct cu_daemon *daemon, const struct cu_commands_origin *origin,

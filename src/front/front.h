@@ -15,7 +15,7 @@
 #include <uv.h>
 
 struct cu_front;
-struct cu_aside;
+struct cu_crew;
 struct cu_buf;
 struct cu_hosts;
 struct cu_latency;
@@ -92,7 +92,7 @@ struct cu_front_config {
     uint32_t rank;                /* this node's, */
     const struct cu_hosts *hosts; /* and all nodes'; borrowed, NULL: not known by name */
     struct cu_latency *latency;   /* borrowed: answers are timed there; NULL: they are not */
-    struct cu_aside *aside;       /* borrowed: large listings are made ready there; NULL: here */
+    struct cu_crew *aside;        /* borrowed: large listings are made ready there; NULL: here */
     struct cu_front_events events;
 };
 

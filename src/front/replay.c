@@ -10,7 +10,7 @@
 #include "front/ahead.h"
 #include "front/state.h"
 #include "host/log.h"
-#include "loop/aside.h"
+#include "loop/crew.h"
 #include "proto/recipe.h"
 
 #include <assert.h>
@@ -25,7 +25,7 @@
 #define TAG_ATTR UINT32_MAX
 
 struct cu_front_replay {
-    struct cu_aside_job job;
+    struct cu_crew_job job;
     struct cu_front *front; /* NULL: it was destroyed; this frees itself when the job is done */
     struct cu_version version;
     unsigned char *bytes; /* owned: the file's content */
@@ -84,14 +84,14 @@ static void give_up(struct cu_front *front, int rc, const char *why)
 /* --- the file ----------------------------------------------------------------------------------
  */
 
-static void work(struct cu_aside_job *job)
+static void work(struct cu_crew_job *job)
 {
     struct cu_front_replay *r = CU_LIST_ENTRY(job, struct cu_front_replay, job);
 
     r->rc = cu_recipe_decode(r->bytes, r->size, &r->recipe);
 }
 
-static void worked(struct cu_aside_job *job)
+static void worked(struct cu_crew_job *job)
 {
     struct cu_front_replay *r = CU_LIST_ENTRY(job, struct cu_front_replay, job);
     struct cu_front *front = r->front;
@@ -127,10 +127,10 @@ static void decode(struct cu_front *front)
 {
     struct cu_front_replay *r = front->replay;
 
-    r->job = (struct cu_aside_job){.work = work, .done = worked};
+    r->job = (struct cu_crew_job){.work = work, .done = worked};
     r->working = true;
     if (front->config.aside) {
-        cu_aside_run(front->config.aside, &r->job);
+        cu_crew_run(front->config.aside, &r->job);
     } else {
         work(&r->job);
         worked(&r->job);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Views of listings (proto/dirview.h). A view is shared with the core, so that it is built only
  * once as long as the listing is cached. That of a large listing is built on a thread of its own
- * (loop/aside.h); requests that need it wait as if the core had not answered yet, and then get the
+ * (loop/crew.h); requests that need it wait as if the core had not answered yet, and then get the
  * same value again.
  *
  * Invariant: at most one view of a listing is being built at a time, however many requests wait for
@@ -10,7 +10,7 @@
 
 #include "base/list.h"
 #include "front/state.h"
-#include "loop/aside.h"
+#include "loop/crew.h"
 #include "proto/dirview.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 #include <string.h>
 
 struct making {
-    struct cu_aside_job job;
+    struct cu_crew_job job;
     struct cu_list link; /* front->views; unlinked when the front was destroyed */
     struct cu_front *front;
     struct cu_value value; /* with references */
@@ -39,14 +39,14 @@ static void making_free(struct making *m)
 }
 
 /* On the thread. */
-static void work(struct cu_aside_job *job)
+static void work(struct cu_crew_job *job)
 {
     struct making *m = CU_LIST_ENTRY(job, struct making, job);
 
     m->rc = cu_dirview_make(m->value.bytes, &m->view);
 }
 
-static void done(struct cu_aside_job *job)
+static void done(struct cu_crew_job *job)
 {
     struct making *m = CU_LIST_ENTRY(job, struct making, job);
     struct cu_front *front = m->front;
@@ -90,13 +90,13 @@ static struct making *begin(struct cu_front *front, const char *path, size_t pat
 
     if (!m)
         return NULL;
-    m->job = (struct cu_aside_job){.work = work, .done = done};
+    m->job = (struct cu_crew_job){.work = work, .done = done};
     m->front = front;
     m->path_len = path_len;
     memcpy(m->path, path, path_len);
     cu_value_copy(&m->value, value);
     cu_list_push_back(&front->views, &m->link);
-    cu_aside_run(front->config.aside, &m->job);
+    cu_crew_run(front->config.aside, &m->job);
     return m;
 }
 

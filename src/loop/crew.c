@@ -108,10 +108,8 @@ static int start_thread(struct cu_crew *crew)
     return rc;
 }
 
-static void on_async(uv_async_t *async)
+static void tell(struct cu_crew *crew)
 {
-    struct cu_crew *crew = async->data;
-
     for (;;) {
         struct cu_crew_job *job;
 
@@ -124,6 +122,11 @@ static void on_async(uv_async_t *async)
             uv_unref((uv_handle_t *)&crew->async);
         job->done(job);
     }
+}
+
+static void on_async(uv_async_t *async)
+{
+    tell(async->data);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -197,5 +200,6 @@ void cu_crew_close(struct cu_crew *crew)
     while (crew->threads > 0)
         uv_cond_wait(&crew->gone, &crew->lock);
     uv_mutex_unlock(&crew->lock);
+    tell(crew);
     uv_close((uv_handle_t *)&crew->async, on_closed);
 }

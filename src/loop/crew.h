@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Threads for work that may hang: as many as are busy at a time, up to a bound, started when they
- * are needed. libuv's own threads cannot be used for it, because all that there may be exist from
- * the start, and names are resolved on them. All functions and callbacks are called on the loop
- * thread, except `work`. */
+/* Work beside the loop: calls that may hang, and what takes long to compute. As many threads as are
+ * busy at a time, up to a bound, are started when they are needed. libuv's own threads cannot be
+ * used for it, because all that there may be exist from the start, and names are resolved on them.
+ * What must not wait for storage has a crew of its own. With one thread, jobs run in order. All
+ * functions and callbacks are called on the loop thread, except `work`. */
 #ifndef CU_LOOP_CREW_H
 #define CU_LOOP_CREW_H
 
@@ -21,7 +22,8 @@ struct cu_crew_job {
  * that there are. NULL: no thread or no memory. The loop is kept alive while there are jobs. */
 struct cu_crew *cu_crew_create(uv_loop_t *loop, unsigned threads_max);
 void cu_crew_run(struct cu_crew *crew, struct cu_crew_job *job);
-/* No job may be under way, but for the one whose `done` calls this. The memory is freed when libuv
+/* Completes all jobs: waits for the threads, and `done` of each is called before this returns. So
+ * none may hang. A job's `done` may call it if that is the last one. The memory is freed when libuv
  * has closed the handle, in a later turn of the loop. NULL does nothing. */
 void cu_crew_close(struct cu_crew *crew);
 

@@ -134,7 +134,7 @@ static inline void forget_outbox(void)
 
 static bool start_confirm; /* the next node's job has a launcher that tells of its end */
 
-static inline void start_beside(uint32_t rank, struct cu_aside *aside, uint32_t node_count)
+static inline void start_beside(uint32_t rank, struct cu_crew *aside, uint32_t node_count)
 {
     struct cu_commands_config config = {
         .job = &node.job,

@@ -656,14 +656,14 @@ static void on_alive(uv_timer_t *timer)
 
 static uv_loop_t loop;
 static uv_timer_t alive;
-static struct cu_aside *aside;
+static struct cu_crew *aside;
 
 static int start_many(void **state)
 {
     (void)state;
     loop_thread = pthread_self();
     assert_int_equal(uv_loop_init(&loop), 0);
-    aside = cu_aside_create(&loop);
+    aside = cu_crew_create(&loop, 1);
     assert_non_null(aside);
     uv_timer_init(&loop, &alive);
     uv_timer_start(&alive, on_alive, 3600000, 3600000);
@@ -679,7 +679,7 @@ static int start_many(void **state)
 static int stop_many(void **state)
 {
     stop_node(state);
-    cu_aside_close(aside);
+    cu_crew_close(aside);
     uv_close((uv_handle_t *)&alive, NULL);
     uv_run(&loop, UV_RUN_DEFAULT);
     return uv_loop_close(&loop);

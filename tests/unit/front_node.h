@@ -8,7 +8,7 @@
 #include "core/core.h"
 #include "core/driver.h"
 #include "front/front.h"
-#include "loop/aside.h"
+#include "loop/crew.h"
 #include "storage/storage.h"
 
 #include <setjmp.h>
@@ -67,7 +67,7 @@ struct node {
     struct cu_driver driver;
     struct cu_storage *storage;
     struct cu_front *front;
-    struct cu_aside *aside;
+    struct cu_crew *aside;
     pthread_t thread;
     sem_t done;
     _Atomic(node_fn) fn; /* call under way */
@@ -273,7 +273,7 @@ static inline int node_start(struct node *n, const struct node_config *c, struct
     uv_timer_init(&n->loop, &n->timer);
     n->wake.data = n;
     n->timer.data = n;
-    n->aside = cu_aside_create(&n->loop);
+    n->aside = cu_crew_create(&n->loop, 1);
     assert_non_null(n->aside);
     front.core = n->core;
     front.aside = n->aside;
@@ -288,7 +288,7 @@ static inline void node_stop_fn(struct node *n, void *arg)
 {
     (void)arg;
     cu_front_destroy(n->front);
-    cu_aside_close(n->aside);
+    cu_crew_close(n->aside);
     cu_storage_destroy(n->storage);
     cu_core_destroy(n->core);
     n->front = NULL;

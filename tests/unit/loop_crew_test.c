@@ -156,6 +156,34 @@ static void the_last_job_may_close_it(void **state)
     cu_crew_close(NULL);
 }
 
+static unsigned order[JOBS], worked; /* of one thread, until it has ended */
+
+static void note(struct cu_crew_job *job)
+{
+    order[worked++] = (unsigned)((struct item *)job - items);
+}
+
+/* With one thread, and all of them before the end. */
+static void what_was_asked_for_is_done_in_order_at_the_end(void **state)
+{
+    struct cu_crew *crew;
+    uv_loop_t loop;
+
+    (void)state;
+    assert_int_equal(uv_loop_init(&loop), 0);
+    crew = cu_crew_create(&loop, 1);
+    assert_non_null(crew);
+    assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0); /* does not keep the loop alive */
+    begin(crew, 0, JOBS, note);
+    cu_crew_close(crew);
+    assert_int_equal(told, JOBS);
+    assert_int_equal(worked, JOBS);
+    for (unsigned i = 0; i < JOBS; i++)
+        assert_int_equal(order[i], i);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup(f, reset)
@@ -163,6 +191,7 @@ int main(void)
         TEST(a_job_runs_while_others_hang),
         TEST(no_more_than_the_bound_run),
         TEST(the_last_job_may_close_it),
+        TEST(what_was_asked_for_is_done_in_order_at_the_end),
     };
 #undef TEST
 

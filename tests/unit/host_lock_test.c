@@ -22,40 +22,7 @@
 
 #include <cmocka.h>
 
-static char base[64];
-
-static const char *at(const char *name)
-{
-    static char path[8][256];
-    static unsigned next;
-    char *out = path[next++ % 8];
-
-    snprintf(out, sizeof(path[0]), "%s%s", base, name);
-    return out;
-}
-
-static int make_base(void **state)
-{
-    (void)state;
-    strcpy(base, "/tmp/cu-lock-test-XXXXXX");
-    return mkdtemp(base) == NULL;
-}
-
-static int remove_base(void **state)
-{
-    char command[128];
-
-    (void)state;
-    snprintf(command, sizeof(command), "rm -rf '%s'", base);
-    return system(command);
-}
-
-static bool exists(const char *path)
-{
-    struct stat st;
-
-    return lstat(path, &st) == 0;
-}
+#include "scratch.h"
 
 static int take_lock(struct cu_lock *lock, const char *job_id, uint32_t rank, struct cu_error *err)
 {

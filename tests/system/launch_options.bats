@@ -249,6 +249,15 @@ lists = {name: [(e.get("path", e.get("name")), e["value"]) for e in l["rows"]] f
 print(eval(sys.argv[2]))' "$CLUSTER_DIR"/home/t/copper-*/job.json "$1"
 }
 
+# tables: of the job's summary, a line `TITLE<tab>FIELDS` for each row of each table of paths, and for each item of the
+# list at its end.
+tables() {
+    awk '/^## /{ title = substr($0, 4); at = 0 }
+        title !~ /^(Most|Longest|Directories|Names|Read past|Paths of)/ { next }
+        /^\|[-:| ]+\|$/ { at = 1; next }
+        at && /^\|/ || /^- / { print title "\t" $0 }' "$CLUSTER_DIR"/home/t/copper-*/summary.md
+}
+
 # Two directories with a file each, 5000 and 10 bytes; three names looked for that are in none, one
 # of them in both.
 ask_on() {
@@ -275,7 +284,7 @@ ask_on() {
         "[('node1', 0), ('node2', 5010)]" ]
     [ "$(profile "[(e['path'], e['host'], e['bytes']) for e in p['distinct']['examples']][0]")" = \
         "('$there/one/large', 'node2', 5000)" ]
-    grep -qF '| 5000 | 1 | .../tree/one/large |' "$CLUSTER_DIR"/home/t/copper-*/summary.md
+    [ "$(tables | grep '^Most bytes')" = $'Most bytes\t| 5000 | 1 | .../tree/one/large |\nMost bytes\t| 10 | 1 | .../tree/two/small |' ]
     [ "$(find "$CLUSTER_DIR/home/t" -name '*.json' -o -name '.*.[0-9]*' | wc -l)" = 1 ]
 }
 
@@ -284,8 +293,16 @@ ask_on() {
     launch -H node1 -P -N 1 -A -d "$CLUSTER_DIR/home/t"
     ask_on node1
     stop
-    [ "$(grep -F "$there/" "$CLUSTER_DIR"/home/t/copper-*/summary.md | grep -c large)" -ge 1 ]
-    [ "$(grep -c "/two/small" "$CLUSTER_DIR"/home/t/copper-*/summary.md)" = 0 ]
+    run -0 tables
+    # Which path was waited for longest is another one now and then.
+    [ "$(grep '^Most bytes' <<<"$output")" = "Most bytes"$'\t'"| 5000 | 1 | $there/one/large |" ]
+    [ "$(cut -f 1 <<<"$output" | sort)" = "Directories searched in vain
+Longest waits
+Most bytes
+Most requests
+Names that do not exist
+Paths of one node only" ]
+    [[ $output != *"..."* ]]
 }
 
 # Without a chosen log directory, where the launch was called; what is in the way stays as it is.

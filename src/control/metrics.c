@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The format wants all lines of a name together, each name once, with its type before. What grows
- * ends in _total. A bucket of a histogram is cumulative; one for each power of two is enough there.
- */
+ * ends in _total; times are in seconds. A bucket of a histogram is cumulative; one for each power
+ * of two is enough there. */
 #include "control/metrics.h"
 
 #include "core/counters.h"
@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LABEL_MAX 1024 /* bytes of a host's name, escaped */
+#define LABEL_MAX      1024 /* bytes of a host's name, escaped */
+#define NAME_MAX_BYTES 128
 
 /* {host="..."}, or the beginning of a longer list of labels; "" without a host. */
 static void label(const char *host, char out[LABEL_MAX])
@@ -19,9 +20,9 @@ static void label(const char *host, char out[LABEL_MAX])
     size_t len = (size_t)snprintf(out, LABEL_MAX, "host=\"");
 
     for (; host && *host != '\0' && len + 8 < LABEL_MAX; host++) {
-        if (*host == '"' || *host == '\\')
+        if (*host == '"' || *host == '\\' || *host == '\n')
             out[len++] = '\\';
-        out[len++] = *host == '\n' ? ' ' : *host;
+        out[len++] = *host == '\n' ? 'n' : *host;
     }
     memcpy(out + len, "\"", 2);
     if (!host)
@@ -33,22 +34,58 @@ static bool is_gauge(const char *name)
     return strcmp(name, "rss_bytes") == 0 || cu_counter_kind_of(name) != CU_COUNTS;
 }
 
-/* All nodes' values of a counter. Where a node's figures lack it, it is zero. */
-static void put_counter(FILE *out, const char *name, const json_t *nodes)
+/* A counter's name as that of a metric. What is in milliseconds or microseconds is in seconds
+ * there: how many digits are behind the point. */
+static int metric_name(const char *counter, char out[NAME_MAX_BYTES])
 {
-    bool gauge = is_gauge(name);
+    static const struct {
+        const char *unit;
+        int digits;
+    } units[] = {{"_ms", 3}, {"_us", 6}};
+    bool gauge = is_gauge(counter);
+    size_t len = strlen(counter);
+
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        size_t unit_len = strlen(units[i].unit);
+
+        if (len <= unit_len || strcmp(counter + len - unit_len, units[i].unit) != 0)
+            continue;
+        snprintf(out, NAME_MAX_BYTES, "copper_%.*s_seconds%s", (int)(len - unit_len), counter,
+                 gauge ? "" : "_total");
+        return units[i].digits;
+    }
+    snprintf(out, NAME_MAX_BYTES, "copper_%s%s", counter, gauge ? "" : "_total");
+    return 0;
+}
+
+static void put_number(FILE *out, json_int_t value, int digits)
+{
+    json_int_t unit = digits == 6 ? 1000000 : digits == 3 ? 1000 : 1;
+
+    fprintf(out, "%" JSON_INTEGER_FORMAT, value / unit);
+    if (digits > 0)
+        fprintf(out, ".%0*" JSON_INTEGER_FORMAT, digits, value % unit);
+}
+
+/* All nodes' values of a counter. Where a node's figures lack it, or it is no number, it is zero.
+ */
+static void put_counter(FILE *out, const char *counter, const json_t *nodes)
+{
     const json_t *node;
-    char host[LABEL_MAX];
+    char host[LABEL_MAX], name[NAME_MAX_BYTES];
+    int digits = metric_name(counter, name);
     size_t i;
 
-    fprintf(out, "# HELP copper_%s%s %s of copper stats --json\n# TYPE copper_%s%s %s\n", name,
-            gauge ? "" : "_total", name, name, gauge ? "" : "_total", gauge ? "gauge" : "counter");
+    fprintf(out, "# HELP %s %s of copper stats --json%s\n# TYPE %s %s\n", name, counter,
+            digits > 0 ? ", in seconds" : "", name, is_gauge(counter) ? "gauge" : "counter");
     json_array_foreach ((json_t *)nodes, i, node) {
-        const json_t *value = json_object_get(json_object_get(node, "counters"), name);
+        json_int_t value =
+            json_integer_value(json_object_get(json_object_get(node, "counters"), counter));
 
         label(json_string_value(json_object_get(node, "host")), host);
-        fprintf(out, "copper_%s%s%s%s%s %" JSON_INTEGER_FORMAT "\n", name, gauge ? "" : "_total",
-                host[0] ? "{" : "", host, host[0] ? "}" : "", json_integer_value(value));
+        fprintf(out, "%s%s%s%s ", name, host[0] ? "{" : "", host, host[0] ? "}" : "");
+        put_number(out, value > 0 ? value : 0, digits);
+        putc('\n', out);
     }
 }
 

@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,28 +21,23 @@
 
 /* --- from a file ------------------------------------------------------------------------------ */
 
-/* A descriptor; -errno. */
-static int open_file(const char *path)
+/* The file itself, or job.json in it. */
+static int name_file(const char *path, char out[CU_PATH_MAX])
 {
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), inside;
+    bool dir = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    int len = snprintf(out, CU_PATH_MAX, "%s%s", path, dir ? "/job.json" : "");
 
-    if (fd < 0 || fstat(fd, &st) != 0 || !S_ISDIR(st.st_mode))
-        return fd < 0 ? -errno : fd;
-    inside = openat(fd, "job.json", O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (inside < 0)
-        inside = -errno;
-    close(fd);
-    return inside;
+    return len < CU_PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
 /* 0 with *text, owned by the caller; or -errno. */
-static int read_text(const char *path, char **text, size_t *size)
+static int read_text(const char *name, char **text, size_t *size)
 {
-    int fd = open_file(path), rc;
+    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY), rc;
 
     if (fd < 0)
-        return fd;
+        return -errno;
     rc = cu_readfile_all(fd, CU_REPORT_BYTES_MAX, text, size);
     close(fd);
     return rc;
@@ -50,19 +47,23 @@ json_t *cu_report_job_read(const char *path, struct cu_error *err)
 {
     json_error_t wrong;
     json_t *job = NULL;
-    char *text;
+    struct cu_error why;
+    char name[CU_PATH_MAX], *text = NULL;
     size_t size;
-    int rc = read_text(path, &text, &size);
+    int rc = name_file(path, name);
 
+    if (rc == 0)
+        rc = read_text(name, &text, &size);
     if (rc < 0) {
-        cu_error_set(err, rc, "%s: %s", path, strerror(-rc));
+        cu_error_set(err, rc, "%s: %s", name, strerror(-rc));
         return NULL;
     }
     job = json_loadb(text, size, JSON_REJECT_DUPLICATES, &wrong);
     free(text);
     if (!job) {
-        cu_error_set(err, -EINVAL, "%s: is no JSON: line %d: %s", path, wrong.line, wrong.text);
-    } else if (cu_report_job_check(job, err) != 0) {
+        cu_error_set(err, -EINVAL, "%s: is no JSON: line %d: %s", name, wrong.line, wrong.text);
+    } else if (cu_report_job_check(job, &why) != 0) {
+        cu_error_set(err, -EINVAL, "%s: %s", name, why.text);
         json_decref(job);
         job = NULL;
     }

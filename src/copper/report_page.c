@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -96,8 +97,10 @@ static FILE *open_beside(const char *path, char name[CU_PATH_MAX])
 
 int cu_report_page_file(const json_t *job, const char *path, struct cu_error *err)
 {
-    char name[CU_PATH_MAX];
-    FILE *out = open_beside(path, name);
+    char name[CU_PATH_MAX] = "";
+    struct stat st;
+    bool replaces = stat(path, &st) != 0 || S_ISREG(st.st_mode); /* not a device or a pipe */
+    FILE *out = replaces ? open_beside(path, name) : fopen(path, "we");
     int rc;
 
     if (!out)
@@ -106,10 +109,11 @@ int cu_report_page_file(const json_t *job, const char *path, struct cu_error *er
     rc = cu_report_page(job, out);
     if (fclose(out) != 0 || rc != 0)
         rc = errno != 0 ? -errno : -EIO;
-    if (rc == 0 && rename(name, path) != 0)
+    if (rc == 0 && replaces && rename(name, path) != 0)
         rc = -errno;
     if (rc == 0)
         return 0;
-    unlink(name);
+    if (replaces)
+        unlink(name);
     return cu_error_set(err, rc, "%s: %s", path, strerror(-rc));
 }

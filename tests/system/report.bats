@@ -154,7 +154,10 @@ EOF
     local copper=$COPPER_BIN/copper
     echo '{"sum": {}}' >other.json
     run -1 "$copper" report other.json
-    [[ $output == "copper: report: "*"not the figures of a job"* ]]
+    [[ $output == "copper: report: other.json: these are not the figures of a job"* ]]
+    mkdir empty
+    run -1 "$copper" report empty
+    [ "$output" = "copper: report: empty/job.json: No such file or directory" ]
     run -1 "$copper" report none.json
     [ "$output" = "copper: report: none.json: No such file or directory" ]
     run -1 "$copper" report -v "$BATS_TEST_TMPDIR/nothing"

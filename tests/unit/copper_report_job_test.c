@@ -59,7 +59,7 @@ static void a_file_or_its_directory_is_read(void **state)
     }
     unlink(path);
     assert_null(cu_report_job_read(dir, &err));
-    assert_non_null(strstr(err.text, "No such file"));
+    assert_non_null(strstr(err.text, "/job.json: No such file"));
     assert_null(cu_report_job_read("/dev/null", &err));
 }
 

@@ -167,6 +167,31 @@ static void a_file_is_whole_or_as_it_was(void **state)
     rmdir(dir);
 }
 
+/* Through a link, so that a page which replaces it replaces no device. */
+static void what_is_no_file_is_written_to(void **state)
+{
+    char dir[] = "/tmp/copper-report-page.XXXXXX", path[64];
+    json_t *job = json_object();
+    struct cu_error err;
+    struct stat st;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/device", dir);
+    assert_int_equal(symlink("/dev/full", path), 0);
+    assert_int_equal(cu_report_page_file(job, path, &err), -ENOSPC);
+    assert_int_equal(lstat(path, &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    unlink(path);
+    assert_int_equal(symlink("/dev/null", path), 0);
+    assert_int_equal(cu_report_page_file(job, path, &err), 0);
+    assert_int_equal(lstat(path, &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    unlink(path);
+    rmdir(dir);
+    json_decref(job);
+}
+
 static void a_full_disk_is_told(void **state)
 {
     json_t *job = json_object();
@@ -185,6 +210,7 @@ int main(void)
         cmocka_unit_test(what_is_in_the_data_comes_back_and_ends_no_element),
         cmocka_unit_test(the_policy_is_of_the_code_that_is_there),
         cmocka_unit_test(a_file_is_whole_or_as_it_was),
+        cmocka_unit_test(what_is_no_file_is_written_to),
         cmocka_unit_test(a_full_disk_is_told),
     };
 

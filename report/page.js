@@ -274,7 +274,8 @@ function saved() {
     ['bytes_without', bytes(kernelBytes), 'read from storage without Copper', kernelBytes],
     ['bytes_with', bytes(storageBytes), 'read from storage with Copper', storageBytes],
     ['bytes_ratio', ratio(kernelBytes, storageBytes), 'fewer bytes', storageBytes > 0 ? kernelBytes / storageBytes : 0]]);
-  for (const advice of list(data.advice).map(object)) if (text(advice.text)) s.append(advise(text(advice.text)));
+  for (const advice of list(data.advice).map(object)) if (text(advice.text))
+    s.append(advise(text(advice.text) + (num(advice.seconds) > 0 ? '. All processes together waited about ' + seconds(num(advice.seconds)) + ' for this.' : '')));
   s.append(note('Without Copper, each object that a node\u2019s kernel asked for would have been an operation on storage, ' +
     'and each byte that it got would have been read there. What the kernel answers from its own caches is counted in neither.'));
   s.append(make('h3', {}, 'An estimate of the time'));

@@ -45,8 +45,7 @@ static void own_stats(struct cu_commands *commands, struct cu_task *task)
 
 static void own_latency(const struct cu_commands *commands, struct cu_task *task)
 {
-    bool wanted = task->op == CU_OP_STOP ? commands->config.job->profile
-                                         : json_is_true(json_object_get(task->request, "latency"));
+    bool wanted = task->op == CU_OP_STOP || json_is_true(json_object_get(task->request, "latency"));
 
     if (!wanted || !commands->config.latency)
         return;

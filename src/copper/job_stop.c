@@ -37,12 +37,10 @@ void cu_job_stop_free(struct cu_job_stop *stop)
     free(stop->left_out);
     free(stop->silent_hosts);
     json_decref(stop->answer);
-    json_decref(stop->bypassed);
     json_decref(stop->in_use);
     stop->left_out = NULL;
     stop->silent_hosts = NULL;
     stop->answer = NULL;
-    stop->bypassed = NULL;
     stop->in_use = NULL;
 }
 
@@ -196,7 +194,6 @@ static void stop_through(struct cu_client *client, const struct cu_hosts *known,
     json_decref(request);
     if (rc == 0) {
         stop->answer = json_incref(result);
-        stop->bypassed = json_incref(json_object_get(result, "bypassed"));
         stop->in_use = json_incref(json_object_get(result, "in_use"));
     }
     if (rc == -ETIMEDOUT || rc == -ECONNRESET)

@@ -22,12 +22,11 @@ struct cu_job_stop {
     bool relay;         /* only the launcher leads to the daemons, whatever the job says */
     const struct cu_hosts *untouched; /* no command was started there, so none is to clean; in
                                          natural order; borrowed, NULL: none */
-    size_t others;    /* nodes of jobs that another one has launched, and that go on */
-    char other[256];  /* who launched that of one of them */
-    char *left_out;   /* hosts that the launch went on without, as text, owned; NULL: none */
-    json_t *in_use;   /* who still uses the view (control/inuse.h), owned; NULL: nobody */
-    json_t *answer;   /* to the `stop`, owned; NULL: none */
-    json_t *bypassed; /* what was read past the trees (control/bypassed.h), owned; NULL: nothing */
+    size_t others;   /* nodes of jobs that another one has launched, and that go on */
+    char other[256]; /* who launched that of one of them */
+    char *left_out;  /* hosts that the launch went on without, as text, owned; NULL: none */
+    json_t *in_use;  /* who still uses the view (control/inuse.h), owned; NULL: nobody */
+    json_t *answer;  /* to the `stop`, owned; NULL: none */
     const struct cu_joblog *log; /* what becomes of the log; borrowed, NULL: nothing */
     const char *recipe; /* file that gets what the nodes have recorded; borrowed, NULL: none */
     struct cu_error why;

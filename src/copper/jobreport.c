@@ -2,23 +2,18 @@
 #include "copper/jobreport.h"
 
 #include "base/hostlist.h"
-#include "control/bypassed.h"
 #include "control/surveyed.h"
+#include "copper/advice.h"
 #include "copper/cli.h"
 #include "copper/jobreport_parts.h"
 #include "copper/jobsearch.h"
 #include "copper/latencies.h"
-#include "copper/summary.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define INTERVAL_MAX_S 86400u /* of -I */
-
-/* Less is no reason to change anything. */
-#define LOOKUPS_MIN UINT64_C(100)
-#define ADVICE_MAX  (4 * CU_PATH_MAX)
 
 static void add_text(json_t *report, const json_t *facts, const char *name)
 {
@@ -71,37 +66,6 @@ static json_t *read_ahead(const json_t *counters)
                      (json_int_t)cu_cli_number(counters, "read_ahead_wasted"));
 }
 
-static void add_advice(json_t *list, const char *kind, uint64_t saves, const char *text)
-{
-    json_array_append_new(
-        list, json_pack("{s:s, s:I, s:s}", "kind", kind, "saves", (json_int_t)saves, "text", text));
-}
-
-/* The first is what stop_copper.sh says, too: files above -M, else the order of a search path, else
- * one of the others. saves: bytes, requests, or what does not exist or was waited for. */
-static json_t *advice_of(const json_t *answer, const json_t *search)
-{
-    static const char lead[] = "advice: ";
-    const json_t *sum = json_object_get(answer, "sum");
-    json_t *list = json_array();
-    const char *kind;
-    char text[ADVICE_MAX];
-    uint64_t saves;
-    size_t len = cu_bypassed_text(json_object_get(answer, "bypassed"), text, sizeof(text));
-
-    if (len > 0)
-        add_advice(list, "max_cacheable",
-                   cu_cli_number(json_object_get(answer, "bypassed"), "bytes"), text);
-    if (cu_jobsearch_advice(search, text, sizeof(text), &saves) > 0 && saves >= LOOKUPS_MIN)
-        add_advice(list, "search_path", saves, text);
-    if (json_array_size(list) == 0 && cu_summary_advice(answer, &kind, text) > 0)
-        add_advice(
-            list, kind,
-            cu_cli_number(sum, strcmp(kind, "search_path") == 0 ? "hit_negative" : "hit_parent"),
-            strncmp(text, lead, strlen(lead)) == 0 ? text + strlen(lead) : text);
-    return list;
-}
-
 static void add_figures(json_t *report, const json_t *answer, const struct cu_survey *survey,
                         const struct cu_hosts *hosts)
 {
@@ -130,7 +94,7 @@ static void add_figures(json_t *report, const json_t *answer, const struct cu_su
     json_object_set_new(report, "past_trees", past_trees(answer));
     json_object_set_new(report, "read_ahead", read_ahead(counters));
     json_object_set_new(report, "search", search);
-    json_object_set_new(report, "advice", advice_of(answer, search));
+    json_object_set_new(report, "advice", cu_advice_make(answer, search));
 }
 
 /* The names, lists in short form with blanks between; so many. */

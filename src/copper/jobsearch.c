@@ -16,6 +16,7 @@
 #define ENTRIES_MAX 64u  /* of a value; the rest is not told */
 #define LINKS_MAX   512u /* pairs of directories in no value, the heaviest */
 #define GROUPS_MAX  16u
+#define VAIN_MIN    100u /* lookups in vain in a list of no variable; with less none is told */
 
 struct entry {
     json_t *text, *path; /* owned */
@@ -123,19 +124,39 @@ static int64_t gain_of(const struct list *list, size_t from, size_t to)
     return gain;
 }
 
+/* How long processes waited for a request there, in the mean. */
+static double wait_of(const struct entry *entry)
+{
+    double requests = (double)entry->vain + (double)entry->found + (double)entry->listings;
+
+    return requests > 0 ? (double)entry->wait_us / requests : 0;
+}
+
+static uint64_t whole(double us)
+{
+    return us >= (double)INT64_MAX ? INT64_MAX : us > 0 ? (uint64_t)us : 0;
+}
+
 static void note_move(struct list *list, size_t from, size_t to, int64_t gain)
 {
+    const struct entry *moved = &list->entries[list->order[from]];
     uint64_t nodes = 0;
+    double us = 0;
 
     if (list->move)
         return;
-    for (size_t at = to; at < from; at++)
-        if (list->nodes[list->order[at]][list->order[from]] > nodes)
-            nodes = list->nodes[list->order[at]][list->order[from]];
+    for (size_t at = to; at < from; at++) {
+        size_t before = list->order[at];
+
+        if (list->nodes[before][list->order[from]] > nodes)
+            nodes = list->nodes[before][list->order[from]];
+        us += (double)list->pairs[before][list->order[from]] * wait_of(&list->entries[before]) -
+              (double)list->entries[before].most * wait_of(moved);
+    }
     list->move =
-        json_pack("{s:O, s:O, s:b, s:I, s:I}", "entry", list->entries[list->order[from]].text,
-                  "before", list->entries[list->order[to]].text, "first", to == 0, "saves",
-                  (json_int_t)gain, "nodes", (json_int_t)nodes);
+        json_pack("{s:O, s:O, s:b, s:I, s:I, s:o}", "entry", moved->text, "before",
+                  list->entries[list->order[to]].text, "first", to == 0, "saves", (json_int_t)gain,
+                  "nodes", (json_int_t)nodes, "wait_us", number(whole(us)));
 }
 
 /* Moves one entry after the other, what saves most first. Returns what all of it saves. */
@@ -245,12 +266,12 @@ static json_t *value_json(struct list *list, const struct cu_keyed_entry *value,
     const char *text = (const char *)value->key, *at = strchr(text, '='), *entry;
     size_t name_len = at ? (size_t)(at - text) : 0, len;
     char path[CU_PATH_MAX];
-    bool searched = false;
+    bool searched = false, original = value->numbers[CU_SURVEY_PATH_here] > 0;
     json_t *object;
 
     at = at ? at + 1 : NULL;
     while ((entry = cu_searchpath_next(&at, &len))) {
-        size_t path_len = cu_searchpath_in_view(entry, len, mount, path);
+        size_t path_len = cu_searchpath_in_view(entry, len, mount, original, path);
 
         add_entry(list, cu_shown_name(entry, len), path_len > 0 ? (unsigned char *)path : NULL,
                   path_len);
@@ -411,12 +432,18 @@ static void add_groups(struct list *list, json_t *values)
     struct link *links = calloc(LINKS_MAX, sizeof(*links));
     size_t count = links ? links_of(list->survey, values, links) : 0;
 
-    for (size_t n = 0; n < GROUPS_MAX; n++) {
+    for (size_t told = json_array_size(values) + GROUPS_MAX; json_array_size(values) < told;) {
+        json_t *group;
+
         gather(list, links, count);
         if (list->count == 0)
             break;
         sort_searched(list);
-        json_array_append_new(values, list_json(list, "", 0, 0));
+        group = list_json(list, "", 0, 0);
+        if (json_integer_value(json_object_get(group, "vain")) >= VAIN_MIN)
+            json_array_append_new(values, group);
+        else
+            json_decref(group);
     }
     free(links);
 }

@@ -241,7 +241,8 @@ static void put_advice(FILE *out, const json_t *report)
     json_array_foreach ((json_t *)list, i, advice) {
         fputs("- ", out);
         put_cell(out, cu_cli_text(advice, "text"));
-        putc('\n', out);
+        fprintf(out, " (waited for, by all processes: about %.3g s)\n",
+                json_number_value(json_object_get(advice, "seconds")));
     }
     putc('\n', out);
 }

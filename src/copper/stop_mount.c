@@ -3,7 +3,7 @@
 #include "copper/stop_mount.h"
 
 #include "control/client.h"
-#include "copper/bypassed.h"
+#include "copper/advice.h"
 #include "copper/cli.h"
 #include "copper/inuse.h"
 #include "copper/job_file.h"
@@ -39,17 +39,16 @@ static int refuse_other(const char *mount_dir, size_t nodes, const char *owner, 
 }
 
 /* The one piece that would have helped most: the report's, where there is one. */
-static void print_advice(const struct cu_job_stop *stop, const json_t *advice)
+static void print_advice(const struct cu_job_stop *stop, const json_t *of_report)
 {
-    const char *first = cu_cli_text(json_array_get(advice, 0), "text"), *kind;
-    char text[CU_SUMMARY_MAX];
+    json_t *own = of_report ? NULL : cu_advice_make(stop->answer, NULL);
+    const json_t *first = json_array_get(of_report ? of_report : own, 0);
+    const char *text = cu_cli_text(first, "text");
+    bool tells = strcmp(cu_cli_text(first, "kind"), "max_cacheable") == 0;
 
-    if (stop->bypassed)
-        cu_bypassed_print(stop->bypassed);
-    else if (first[0] != '\0')
-        cu_cli_say(stdout, "advice: %s", first);
-    else if (cu_summary_advice(stop->answer, &kind, text) > 0)
-        cu_cli_say(stdout, "%s", text);
+    if (text[0] != '\0')
+        cu_cli_say(stdout, "%s%s", tells ? "" : "advice: ", text);
+    json_decref(own);
 }
 
 static int report_stop(struct cu_job_stop *stop, const char *mount_dir, bool given,

@@ -9,13 +9,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* Less is no reason to change anything. */
-#define OBJECTS_MIN UINT64_C(100)   /* of the job: a try-out */
-#define MISSES_MIN  UINT64_C(10000) /* names that do not exist, and at least half of all */
-#define WAITS_MIN   UINT64_C(1000)  /* objects of a node that it had to wait for */
+#define OBJECTS_MIN UINT64_C(100) /* of the job: a try-out */
 
 struct figures {
-    uint64_t nodes, objects, absent, waited, operations, storage_bytes, kernel_bytes;
+    uint64_t nodes, objects, operations, storage_bytes, kernel_bytes;
 };
 
 static uint64_t add(const json_t *sum, const char *const *names)
@@ -31,7 +28,6 @@ static struct figures figures_of(const json_t *answer)
 {
     static const char *const objects[] = {"hit_here",   "hit_negative", "hit_flight",
                                           "hit_parent", "hit_storage",  NULL};
-    static const char *const waited[] = {"hit_parent", "hit_storage", NULL};
     static const char *const operations[] = {
         "storage_stat",  "storage_readdir", "storage_readlink",   "storage_open",  "storage_read",
         "storage_xattr", "storage_statfs",  "storage_revalidate", "storage_holes", NULL};
@@ -40,16 +36,13 @@ static struct figures figures_of(const json_t *answer)
     return (struct figures){
         .nodes = cu_cli_number(answer, "stopped"),
         .objects = add(sum, objects),
-        .absent = cu_cli_number(sum, "hit_negative"),
-        .waited = add(sum, waited),
         .operations = add(sum, operations),
         .storage_bytes = cu_cli_number(sum, "storage_bytes"),
         .kernel_bytes = cu_cli_number(sum, "kernel_bytes"),
     };
 }
 
-/* "1,234,567" */
-static const char *grouped(uint64_t value, char out[32])
+const char *cu_summary_grouped(uint64_t value, char out[32])
 {
     char digits[24];
     int len = snprintf(digits, sizeof(digits), "%" PRIu64, value), at = 0;
@@ -91,6 +84,13 @@ static bool is_try_out(const struct figures *f)
     return f->objects < OBJECTS_MIN || f->nodes == 0;
 }
 
+uint64_t cu_summary_objects(const json_t *answer)
+{
+    struct figures f = figures_of(answer);
+
+    return is_try_out(&f) ? 0 : f.objects;
+}
+
 size_t cu_summary_time(const json_t *answer, char out[CU_SUMMARY_MAX])
 {
     struct figures f = figures_of(answer);
@@ -111,40 +111,12 @@ size_t cu_summary_saved(const json_t *answer, char out[CU_SUMMARY_MAX])
     out[0] = '\0';
     if (is_try_out(&f))
         return 0;
-    return length(
-        snprintf(out, CU_SUMMARY_MAX,
-                 "saved %s operations on storage and %s: programs got %s objects and %s, storage "
-                 "was asked for %s and %s",
-                 grouped(less(f.objects, f.operations), saved),
-                 cu_cli_size(less(f.kernel_bytes, f.storage_bytes), bytes),
-                 grouped(f.objects, objects), cu_cli_size(f.kernel_bytes, kernel),
-                 grouped(f.operations, operations), cu_cli_size(f.storage_bytes, storage)));
-}
-
-size_t cu_summary_advice(const json_t *answer, const char **kind, char out[CU_SUMMARY_MAX])
-{
-    struct figures f = figures_of(answer);
-    const char *network = cu_cli_text(answer, "network_note");
-    char waited[32];
-
-    out[0] = '\0';
-    if (is_try_out(&f))
-        return 0;
-    *kind = "network";
-    if (network[0] != '\0')
-        return length(snprintf(out, CU_SUMMARY_MAX, "advice: the network: %s", network));
-    *kind = "search_path";
-    if (f.absent >= MISSES_MIN && f.absent >= f.objects / 2)
-        return length(snprintf(out, CU_SUMMARY_MAX,
-                               "advice: %" PRIu64 "%% of what programs asked for does not exist: "
-                               "shorter search paths (PYTHONPATH, LD_LIBRARY_PATH); "
-                               "launch_copper.sh -P lists the directories",
-                               f.absent * 100 / f.objects));
-    *kind = "recipe";
-    if (!json_is_true(json_object_get(answer, "learns")) && f.waited / f.nodes >= WAITS_MIN)
-        return length(snprintf(out, CU_SUMMARY_MAX,
-                               "advice: each node waited for %s objects: with launch_copper.sh "
-                               "--learn NAME they are there when the next job asks for them",
-                               grouped(f.waited / f.nodes, waited)));
-    return 0;
+    return length(snprintf(
+        out, CU_SUMMARY_MAX,
+        "saved %s operations on storage and %s: programs got %s objects and %s, storage "
+        "was asked for %s and %s",
+        cu_summary_grouped(less(f.objects, f.operations), saved),
+        cu_cli_size(less(f.kernel_bytes, f.storage_bytes), bytes),
+        cu_summary_grouped(f.objects, objects), cu_cli_size(f.kernel_bytes, kernel),
+        cu_summary_grouped(f.operations, operations), cu_cli_size(f.storage_bytes, storage)));
 }

@@ -29,6 +29,7 @@ struct asker {
 struct value {
     char *text; /* owned: NAME=VALUE */
     uint64_t processes;
+    uint64_t apart; /* of these; what is not below the mount may be in the view for them */
 };
 
 struct cu_environs {
@@ -45,7 +46,7 @@ struct look {
     struct cu_crew_job job;
     struct cu_environs *environs;
     uint32_t thread;
-    bool read;
+    bool read, apart;
     char *values[CU_SEARCHPATH_VARIABLES]; /* owned; NULL: none that is new */
 };
 
@@ -116,6 +117,7 @@ static void look(struct cu_crew_job *job)
                           CU_SURVEY_VALUE_MAX - 32, look->values) != 0)
         return;
     note_read(look->environs, hash);
+    look->apart = process.apart;
     for (size_t i = 0; i < CU_SEARCHPATH_VARIABLES; i++) {
         if (!look->values[i])
             continue;
@@ -130,7 +132,7 @@ _Static_assert(offsetof(struct look, job) == 0, "a job is its look");
 
 /* --- on the loop ------------------------------------------------------------------------------ */
 
-static void count(struct cu_environs *e, const char *name, const char *value)
+static void count(struct cu_environs *e, const char *name, const char *value, bool apart)
 {
     char text[CU_SURVEY_VALUE_MAX];
     struct value *place = NULL;
@@ -140,6 +142,7 @@ static void count(struct cu_environs *e, const char *name, const char *value)
     for (uint32_t i = 0; i < e->value_count; i++) {
         if (strcmp(e->values[i].text, text) == 0) {
             e->values[i].processes++;
+            e->values[i].apart += apart;
             return;
         }
     }
@@ -148,6 +151,7 @@ static void count(struct cu_environs *e, const char *name, const char *value)
     place = &e->values[e->value_count];
     place->text = strdup(text);
     place->processes = 1;
+    place->apart = apart;
     e->value_count += place->text ? 1 : 0;
 }
 
@@ -158,7 +162,7 @@ static void looked(struct cu_crew_job *job)
 
     for (size_t i = 0; i < CU_SEARCHPATH_VARIABLES; i++) {
         if (look->values[i] && look->values[i][0] != '\0')
-            count(e, cu_searchpath_variables[i], look->values[i]);
+            count(e, cu_searchpath_variables[i], look->values[i], look->apart);
         free(look->values[i]);
     }
     *e->processes += look->read ? 1 : 0;
@@ -190,14 +194,15 @@ void cu_environs_asked(struct cu_environs *e, const struct cu_front_asked *asked
     cu_crew_run(e->aside, &next->job);
 }
 
-static bool was_searched(const struct cu_searches *searches, const char *mount, const char *text)
+static bool was_searched(const struct cu_searches *searches, const char *mount,
+                         const struct value *value)
 {
-    const char *at = strchr(text, '=') + 1, *entry;
+    const char *at = strchr(value->text, '=') + 1, *entry;
     char path[CU_PATH_MAX];
     size_t len;
 
     while ((entry = cu_searchpath_next(&at, &len))) {
-        len = cu_searchpath_in_view(entry, len, mount, path);
+        len = cu_searchpath_in_view(entry, len, mount, value->apart > 0, path);
         if (len > 0 && cu_searches_has(searches, path, len))
             return true;
     }
@@ -214,7 +219,7 @@ int cu_environs_survey(const struct cu_environs *e, const struct cu_searches *se
         struct cu_keyed_entry *entry;
 
         list->total += value->processes;
-        if (!was_searched(searches, mount, value->text))
+        if (!was_searched(searches, mount, value))
             continue;
         entry = cu_keyed_at(list, value->text, strlen(value->text));
         if (!entry)
@@ -222,6 +227,7 @@ int cu_environs_survey(const struct cu_environs *e, const struct cu_searches *se
         entry->weight = value->processes;
         entry->numbers[CU_SURVEY_PATH_got] = value->processes;
         entry->numbers[CU_SURVEY_PATH_nodes] = 1;
+        entry->numbers[CU_SURVEY_PATH_here] = value->apart;
     }
     return 0;
 }

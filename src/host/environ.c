@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define START_FIELD 22 /* starttime */
@@ -39,6 +40,16 @@ static uint64_t field(const char *stat, int wanted)
     return at ? strtoull(at, NULL, 10) : 0;
 }
 
+static bool is_apart(long pid)
+{
+    struct stat mine, its;
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%ld/ns/mnt", pid);
+    return stat("/proc/self/ns/mnt", &mine) != 0 || stat(path, &its) != 0 ||
+           mine.st_ino != its.st_ino || mine.st_dev != its.st_dev;
+}
+
 int cu_environ_process(pid_t thread, struct cu_environ_process *process)
 {
     char path[64], text[8192];
@@ -64,6 +75,7 @@ int cu_environ_process(pid_t thread, struct cu_environ_process *process)
         .pid = (pid_t)pid,
         .start = field(text, START_FIELD),
         .image = field(text, IMAGE_FIELD),
+        .apart = is_apart(pid),
     };
     return 0;
 }

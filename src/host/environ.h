@@ -5,6 +5,7 @@
 #ifndef CU_HOST_ENVIRON_H
 #define CU_HOST_ENVIRON_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -15,6 +16,7 @@ struct cu_environ_process {
     pid_t pid;
     uint64_t start; /* when it began: tells it from a later one of the same pid */
     uint64_t image; /* where its environment is: another place after each exec; 0: it is in one */
+    bool apart; /* its mounts are not, or may not be, those of the calling process (namespaces) */
 };
 
 /* The process that a thread belongs to. 0; -EPERM: it is not this user's alone; -ESRCH: it has

@@ -24,7 +24,8 @@ const char *cu_searchpath_next(const char **at, size_t *len)
     return entry;
 }
 
-size_t cu_searchpath_in_view(const char *entry, size_t len, const char *mount, char *out)
+size_t cu_searchpath_in_view(const char *entry, size_t len, const char *mount, bool original,
+                             char *out)
 {
     char text[CU_PATH_MAX], path[CU_PATH_MAX];
     size_t mount_len = strlen(mount);
@@ -45,6 +46,8 @@ size_t cu_searchpath_in_view(const char *entry, size_t len, const char *mount, c
         memcpy(out, path + mount_len, (size_t)whole - mount_len + 1);
         return (size_t)whole - mount_len;
     }
+    if (!original)
+        return 0;
     memcpy(out, path, (size_t)whole + 1);
     return (size_t)whole;
 }

@@ -106,7 +106,7 @@ EOF
     copper node4 stats --nodes --prometheus >"$BATS_TEST_TMPDIR/nodes"
     copper node4 stats --json --latency >"$BATS_TEST_TMPDIR/json"
     /usr/bin/python3 - "$BATS_TEST_TMPDIR" <<'EOF'
-import json, sys
+import json, re, sys
 from prometheus_client.parser import text_string_to_metric_families
 
 def load(name):
@@ -118,16 +118,24 @@ def load(name):
 
 file, command, all_, nodes = map(load, ("file", "command", "all", "nodes"))
 stats = json.load(open(sys.argv[1] + "/json"))
-assert set(file) == set(command) == {"copper_" + name for name in stats["counters"]} | {"copper_answer_seconds", "copper_answer_errors"}
+# What `promtool check metrics` wants of names: base units, written out; of all: a help text; of counters, and of nothing
+# else: _total.
+assert all(f.documentation and not re.search("_(s|ms|us|sec|kb|mb|b)(_|$)", f.name) for families in (file, command, all_, nodes) for f in families.values())
+metric = {name: "copper_" + re.sub("_[mu]s$", "_seconds", name) for name in stats["counters"]}
+assert set(file) == set(command) == set(metric.values()) | {"copper_answer_seconds", "copper_answer_errors"}
 for name, value in stats["counters"].items():
-    sample, = command["copper_" + name].samples
+    full, unit = metric[name], {"_ms": 1e3, "_us": 1e6}.get(name[-3:], 1)
+    sample, = command[full].samples
     assert sample.labels == {"host": "node4"}
     if name.startswith(("storage_", "child", "asked", "evict")):
         assert sample.value == value, name
-    assert command["copper_" + name].type in ("counter", "gauge")
-    assert (sample.name == "copper_" + name + "_total") == (command["copper_" + name].type == "counter")
-    assert all_["copper_" + name].samples[0].labels == {}
-    assert [s.labels["host"] for s in sorted(nodes["copper_" + name].samples, key=lambda s: s.labels["host"])] == ["node1", "node2", "node3", "node4"]
+    if name.endswith(("_longest_us", "_busy_us", "_user_ms")):
+        assert 0 <= sample.value <= value / unit <= sample.value + 60, name
+        assert sample.value > 0 or name == "cpu_user_ms", name
+    assert command[full].type in ("counter", "gauge")
+    assert (sample.name == full + "_total") == (command[full].type == "counter")
+    assert all_[full].samples[0].labels == {}
+    assert [s.labels["host"] for s in sorted(nodes[full].samples, key=lambda s: s.labels["host"])] == ["node1", "node2", "node3", "node4"]
 assert command["copper_cached_bytes"].type == "gauge" and command["copper_fuse_lookup"].type == "counter"
 rows = {(r["op"], r["answer"]): r for r in stats["latency"]}
 buckets = {}
@@ -254,16 +262,17 @@ assert not lines, lines
 EOF
 }
 
-# report [STATS.JSON]: the newest report in the directory that -d gave, checked.
+# report [STATS.JSON]: the newest report in the directory that -d gave, checked. As a word of a command its status is lost:
+# so made=$(report).
 report() {
     local made
     made=$(ls -td "$CLUSTER_DIR"/home/log/copper-*/ | head -n 1)
-    "$BATS_TEST_DIRNAME/report_check.py" "$BATS_TEST_DIRNAME/../../docs" "${made}job.json" "$@" >&2
+    "$BATS_TEST_DIRNAME/report_check.py" "$BATS_TEST_DIRNAME/../../docs" "${made}job.json" "$@" >&2 || return 1
     echo "${made}job.json"
 }
 
 @test "the end of a job: what it saved, and -P: one report of all nodes" {
-    local stats
+    local stats made
     stats=$(copper node3 stats --all --latency --json)
     echo "$stats" >"$BATS_TEST_TMPDIR/stats"
     run -0 stop --log-collect
@@ -287,7 +296,8 @@ EOF
     fi
     [ -z "$(find "$CLUSTER_DIR/home/log" -name '*.profile.json*')" ]
     [ "$(stat -c %a "$CLUSTER_DIR"/home/log/copper-*/job.json)" = 600 ]
-    python3 - "$(report "$BATS_TEST_TMPDIR/stats")" "$tree" <<'EOF'
+    made=$(report "$BATS_TEST_TMPDIR/stats")
+    python3 - "$made" "$tree" <<'EOF'
 import json, sys
 
 r, tree = json.load(open(sys.argv[1])), sys.argv[2]
@@ -346,10 +356,11 @@ waited_for() {
 searches() {
     on "$1" env PYTHONPATH="$mount$tree/p1:$mount$tree/p2:$mount$tree/p3:/nowhere" LD_LIBRARY_PATH="$mount$tree/l1:$mount$tree/l2:$mount$tree/l3" \
         PYTHONDONTWRITEBYTECODE=1 LD_DEBUG=libs LD_DEBUG_OUTPUT="$CLUSTER_DIR/home/tried.$1" "$mount/usr/bin/python3" - "$COPPER_BIN/copper" "$mount" <<'EOF'
-import ctypes, json, subprocess, sys, time
+import ctypes, json, os, subprocess, sys, time
 import early, m1, m2, m3, m4, m5
 for i in range(20):
     ctypes.CDLL(f"libcu{i}.so")
+    assert not os.path.exists(f"{sys.argv[2]}/usr/bin/cu{i}")
 while json.loads(subprocess.check_output([sys.argv[1], "stats", "--json", "-v", sys.argv[2]], env={}))["counters"]["searchers"] == 0:
     time.sleep(0.02)
 EOF
@@ -390,14 +401,16 @@ for e in value["entries"]:
 # 19 of 20 libraries are in the third alone; the other one would be found there, too.
 assert vain[f"{mount}{tree}/l1"] >= 57 and value["vain"] == sum(vain.values())
 assert [e["better"] for e in value["entries"]] == [2, None, 1], value
-assert value["move"] == {"entry": f"{mount}{tree}/l3", "before": f"{mount}{tree}/l1", "first": True, "saves": 57 + 57 - 3, "nodes": 3}, value["move"]
-idle = vain[f"{mount}{tree}/l2"] - 57
+assert value["move"] == {"entry": f"{mount}{tree}/l3", "before": f"{mount}{tree}/l1", "first": True, "saves": 57 + 57 - 3, "nodes": 3, "wait_us": value["move"]["wait_us"]}, value["move"]
+idle, waited = vain[f"{mount}{tree}/l2"] - 57, value["move"]["wait_us"]
 assert value["vain"] - value["vain_better"] == 57 + 57 - 3 + idle
 value = lists["PYTHONPATH"]
 # Python lists each entry, and looks up what is there: in the others nothing is looked up in vain.
 assert [(e["vain"], e["found"], e["listings"], e["better"]) for e in value["entries"]] == [(0, 0, 3, None), (3, 3, 3, 1), (3, 15, 3, 2), (0, 0, 0, 3)], value
 assert [e["path"] for e in value["entries"]] == [f"{tree}/p{i}" for i in (1, 2, 3)] + [None] and value["move"] is None
-assert report["advice"][0]["kind"] == "search_path" and report["advice"][0]["saves"] == 111
+assert [(a["kind"], a["saves"]) for a in report["advice"]] == [("search_path", 111)] and report["advice"][0]["seconds"] == waited / 1e6 > 0
+# Its PATH has no directory of the view, although somebody has searched there.
+assert any(row["path"] == "/usr/bin" for row in report["paths"]["missing_directories"]["rows"]) and "PATH" not in lists
 rows = list(csv.DictReader(open(os.path.dirname(sys.argv[1]) + "/search.csv")))
 assert [(r["variable"], r["entry"], int(r["vain"])) for r in rows] == [(v["variable"], e["entry"], e["vain"]) for v in report["search"] for e in v["entries"]]
 EOF
@@ -410,7 +423,7 @@ answered() {
 
 # The last one: it launches anew, with a node that is not there, and files above -M; then another one dies.
 @test "each key of --json is in docs/stats.schema.json, and the other way round" {
-    local node dead='' log
+    local node dead='' log made
     stop
     launch -H "$nodes,nowhere" --allow-missing 1 -M 16KB -T 2 -k 2 -P -N 5 -I 1 --log-collect -d "$CLUSTER_DIR/home/log"
     on node2 sh -c "cat $mount$tree/many/* >/dev/null"
@@ -473,7 +486,8 @@ EOF
     run ! grep -q 'level=info' "$log"
     # No node has written a log of its own this time.
     [ "$(find "$CLUSTER_DIR/home/log" -name 'copperd-*.log' | wc -l)" = 4 ]
-    python3 - "$(report)" "$dead" <<'EOF'
+    made=$(report)
+    python3 - "$made" "$dead" <<'EOF'
 import json, sys
 
 r = json.load(open(sys.argv[1]))

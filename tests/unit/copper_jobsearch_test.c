@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -43,9 +44,18 @@ static void add_pair(struct cu_survey *s, const char *vain, const char *found, u
     numbers[CU_SURVEY_PATH_nodes] = 2;
 }
 
+/* original: of processes for which original paths are served. */
+static void add_value_of(struct cu_survey *s, const char *text, uint64_t processes, bool original)
+{
+    uint64_t *numbers = at(s, CU_SURVEY_SEARCHES_SEEN, text, strlen(text))->numbers;
+
+    numbers[CU_SURVEY_PATH_got] = processes;
+    numbers[CU_SURVEY_PATH_here] = original ? 1 : 0;
+}
+
 static void add_value(struct cu_survey *s, const char *text, uint64_t processes)
 {
-    at(s, CU_SURVEY_SEARCHES_SEEN, text, strlen(text))->numbers[CU_SURVEY_PATH_got] = processes;
+    add_value_of(s, text, processes, true);
 }
 
 static json_int_t in(const json_t *list, size_t i, const char *name)
@@ -56,9 +66,9 @@ static json_int_t in(const json_t *list, size_t i, const char *name)
 static void check_advice(const json_t *search, const char *wanted, uint64_t wanted_saves)
 {
     char text[500];
-    uint64_t saves;
+    uint64_t saves, us;
 
-    assert_int_equal(cu_jobsearch_advice(search, text, sizeof(text), &saves), strlen(wanted));
+    assert_int_equal(cu_jobsearch_advice(search, text, sizeof(text), &saves, &us), strlen(wanted));
     assert_string_equal(text, wanted);
     assert_int_equal(saves, wanted_saves);
 }
@@ -160,7 +170,8 @@ static void test_without_a_variable(void **state)
     add_pair(s, "/b", "/a", 1);
     at(s, CU_SURVEY_PAIRS, "nothing", 7); /* a peer's */
     search = cu_jobsearch_make(s, "/m");
-    assert_int_equal(json_array_size(search), 2);
+    /* /x and /y are another list, in which too little was looked up in vain. */
+    assert_int_equal(json_array_size(search), 1);
     entries = json_object_get(json_array_get(search, 0), "entries");
     assert_int_equal(json_array_size(entries), 3);
     assert_string_equal(json_string_value(json_object_get(json_array_get(entries, 0), "entry")),
@@ -168,6 +179,56 @@ static void test_without_a_variable(void **state)
     assert_string_equal(json_string_value(json_object_get(json_array_get(entries, 2), "entry")),
                         "/c");
     assert_int_equal(in(entries, 2, "better"), 1);
+    json_decref(search);
+    cu_survey_free(s);
+}
+
+/* What is not below the mount is read there, and not through Copper, but by a process for which
+ * original paths are served. */
+static void test_entries_outside_of_the_view(void **state)
+{
+    struct cu_survey *s = made();
+    json_t *search, *entries;
+
+    (void)state;
+    add_value_of(s, "PATH=/a:/b:/c", 9, false);
+    add_value_of(s, "LD_LIBRARY_PATH=/m/a:/b:/m/c", 3, false);
+    search = cu_jobsearch_make(s, "/m");
+    assert_int_equal(json_array_size(search), 2);
+    entries = json_object_get(json_array_get(search, 0), "entries");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(search, 0), "variable")),
+                        "LD_LIBRARY_PATH");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(entries, 0), "path")),
+                        "/a");
+    assert_true(json_is_null(json_object_get(json_array_get(entries, 1), "path")));
+    assert_int_equal(in(entries, 1, "vain"), 0);
+    /* /b was searched, by others: it is in a list of no variable. */
+    assert_string_equal(json_string_value(json_object_get(json_array_get(search, 1), "variable")),
+                        "");
+    json_decref(search);
+    cu_survey_free(s);
+}
+
+/* Of two changes the one that saves more time, not the one that saves more lookups. */
+static void test_the_change_that_saves_most_time(void **state)
+{
+    struct cu_survey *s = made();
+    json_t *search;
+
+    (void)state;
+    add_dir(s, "/slow", 150, 0, 0);
+    at(s, CU_SURVEY_SEARCHED, "/slow", 5)->numbers[CU_SURVEY_PATH_wait_us] = 90000;
+    at(s, CU_SURVEY_SEARCHED, "/a", 2)->numbers[CU_SURVEY_PATH_wait_us] = 11500; /* 100 each */
+    add_value(s, "LD_LIBRARY_PATH=/m/a:/b:/c", 6);
+    add_value(s, "PYTHONPATH=/slow", 6);
+    search = cu_jobsearch_make(s, "/m");
+    assert_int_equal(json_integer_value(json_object_get(
+                         json_object_get(json_array_get(search, 0), "move"), "wait_us")),
+                     10000);
+    check_advice(search,
+                 "leave /slow out of PYTHONPATH, nothing was found in it: saves 150 requests on 2 "
+                 "nodes",
+                 150);
     json_decref(search);
     cu_survey_free(s);
 }
@@ -202,8 +263,12 @@ static void test_bounds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_better_order), cmocka_unit_test(test_the_right_order),
-        cmocka_unit_test(test_what_only_costs),  cmocka_unit_test(test_without_a_variable),
+        cmocka_unit_test(test_the_better_order),
+        cmocka_unit_test(test_the_right_order),
+        cmocka_unit_test(test_what_only_costs),
+        cmocka_unit_test(test_without_a_variable),
+        cmocka_unit_test(test_entries_outside_of_the_view),
+        cmocka_unit_test(test_the_change_that_saves_most_time),
         cmocka_unit_test(test_bounds),
     };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The end of a job: what was saved, and one piece of advice or none. */
+/* The end of a job: how long it ran, and what was saved. */
 #include "copper/summary.h"
 
 #include <setjmp.h>
@@ -12,12 +12,6 @@
 #include <cmocka.h>
 
 static char text[CU_SUMMARY_MAX];
-static const char *kind;
-
-static size_t advice(const json_t *answer, char *out)
-{
-    return cu_summary_advice(answer, &kind, out);
-}
 
 static size_t of(size_t (*fn)(const json_t *, char *), const char *json)
 {
@@ -74,30 +68,7 @@ static void who_asked_for_nothing_is_told_nothing(void **state)
     for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
         assert_int_equal(of(cu_summary_saved, answers[i]), 0);
         assert_int_equal(of(cu_summary_time, answers[i]), 0);
-        assert_int_equal(of(advice, answers[i]), 0);
     }
-}
-
-static void the_advice_that_helps_most_is_given_alone(void **state)
-{
-    (void)state;
-    of(advice, "{\"stopped\":2,\"network_note\":\"hsn0 is faster\",\"sum\":{"
-               "\"hit_negative\":20000,\"hit_parent\":9000}}");
-    assert_string_equal(text, "advice: the network: hsn0 is faster");
-    assert_string_equal(kind, "network");
-    of(advice, "{\"stopped\":2,\"sum\":{\"hit_negative\":20000,\"hit_parent\":9000}}");
-    assert_non_null(strstr(text, "advice: 68% of what programs asked for does not exist"));
-    assert_string_equal(kind, "search_path");
-    of(advice, "{\"stopped\":2,\"sum\":{\"hit_negative\":20000,\"hit_here\":20001,"
-               "\"hit_parent\":3000}}");
-    assert_non_null(strstr(text, "advice: each node waited for 1,500 objects: with launch_copper.sh"
-                                 " --learn NAME"));
-    assert_int_equal(of(advice, "{\"stopped\":2,\"learns\":true,\"sum\":{"
-                                "\"hit_here\":20001,\"hit_parent\":3000}}"),
-                     0);
-    assert_int_equal(of(advice, "{\"stopped\":2,\"sum\":{\"hit_negative\":9000,"
-                                "\"hit_parent\":1999}}"),
-                     0);
 }
 
 int main(void)
@@ -106,7 +77,6 @@ int main(void)
         cmocka_unit_test(what_was_saved_is_what_was_not_asked_of_storage),
         cmocka_unit_test(how_long_it_ran),
         cmocka_unit_test(who_asked_for_nothing_is_told_nothing),
-        cmocka_unit_test(the_advice_that_helps_most_is_given_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

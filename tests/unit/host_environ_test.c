@@ -3,6 +3,7 @@
 #include "host/environ.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <spawn.h>
@@ -56,7 +57,7 @@ static void test_values(void **state)
     (void)state;
     assert_int_equal(cu_environ_process(pid, &process), 0);
     assert_int_equal(process.pid, pid);
-    assert_true(process.start > 0 && process.image > 0);
+    assert_true(process.start > 0 && process.image > 0 && !process.apart);
     assert_int_equal(cu_environ_process(pid, &again), 0);
     assert_true(process.pid == again.pid && process.start == again.start &&
                 process.image == again.image);
@@ -101,11 +102,41 @@ static void test_others(void **state)
     close(fds[0]);
 }
 
+/* One that has left this process's mounts, where it may. */
+static void test_other_mounts(void **state)
+{
+    struct cu_environ_process process;
+    int fds[2];
+    char byte = 0;
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(pipe(fds), 0);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        byte = unshare(CLONE_NEWNS) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 ? 'y' : 'n';
+        _exit(write(fds[1], &byte, 1) == 1 && pause() == 0);
+    }
+    assert_int_equal(read(fds[0], &byte, 1), 1);
+    if (byte == 'y') {
+        assert_int_equal(cu_environ_process(pid, &process), 0);
+        assert_true(process.apart);
+    }
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    close(fds[0]);
+    close(fds[1]);
+    if (byte != 'y')
+        skip();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_others),
+        cmocka_unit_test(test_other_mounts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -28,14 +29,19 @@ static void test_entries(void **state)
     assert_null(cu_searchpath_next(&none, &len));
 }
 
-static void check(const char *entry, const char *wanted)
+static void check_where(const char *entry, bool original, const char *wanted)
 {
     char out[CU_PATH_MAX];
-    size_t len = cu_searchpath_in_view(entry, strlen(entry), "/tmp/m", out);
+    size_t len = cu_searchpath_in_view(entry, strlen(entry), "/tmp/m", original, out);
 
     assert_int_equal(len, strlen(wanted));
     if (len > 0)
         assert_string_equal(out, wanted);
+}
+
+static void check(const char *entry, const char *wanted)
+{
+    check_where(entry, true, wanted);
 }
 
 static void test_in_view(void **state)
@@ -49,6 +55,10 @@ static void test_in_view(void **state)
     check("/tmp/m/", "/");
     check("/tmp/mine", "/tmp/mine");
     check("/lus/env", "/lus/env");
+    check_where("/tmp/m/lus/env", false, "/lus/env");
+    check_where("/tmp/m", false, "/");
+    check_where("/lus/env", false, "");
+    check_where("/tmp/mine", false, "");
     check("lib", "");
     check("", "");
     memset(deep, '/', sizeof(deep) - 1);

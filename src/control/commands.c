@@ -13,6 +13,7 @@
 #include "control/gather.h"
 #include "control/launched.h"
 #include "control/logged.h"
+#include "control/own.h"
 #include "control/request.h"
 #include "control/results.h"
 #include "control/sampled.h"
@@ -227,6 +228,9 @@ static void do_here(struct cu_commands *commands, struct cu_task *task, uint64_t
     case CU_OP_STAGE:
         if (cu_task_set_deadline(commands, task, task->timeout_ms))
             cu_gather_start(commands, task, now_ns);
+        return;
+    case CU_OP_LEARN:
+        cu_own_learn(commands, task);
         return;
     case CU_OP_TOP:
         cu_sampled_begin(commands, task, now_ns);

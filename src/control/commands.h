@@ -64,6 +64,9 @@ struct cu_commands_hooks {
     void (*describe)(void *context, json_t *result);
     /* What this node has recorded, borrowed; NULL: the job does not record (--learn). */
     const struct cu_recipe *(*recorded)(void *context);
+    /* A command has told the file of the job's recipe, which is asked for now; called once. NULL:
+     * there is none. */
+    void (*learn)(void *context, const char *path);
     /* Were all invalidations sent to this node's kernel? *failures: notifications that could not be
      * made so far. Asked when the core's effects are drained. */
     bool (*forgot)(void *context, uint64_t *failures);

@@ -69,6 +69,12 @@ static struct cu_buf *request_below(const struct cu_task *task)
 static void merge_recipe(struct cu_task *task, const json_t *result)
 {
     struct cu_recipe *more = cu_recorded_read(json_object_get(result, "recipe"));
+    const char *name = json_string_value(json_object_get(result, "name"));
+
+    /* Of several names the first one in the alphabet, whoever answers first. */
+    if (name && cu_job_is_recipe_name(name) &&
+        (task->learned[0] == '\0' || strcmp(name, task->learned) < 0))
+        snprintf(task->learned, sizeof(task->learned), "%s", name);
 
     if (more && task->recipe && cu_recipe_merge(task->recipe, more) != 0)
         cu_log_warn("a child's record is left out: too many paths, or out of memory");
@@ -309,7 +315,8 @@ static void add_totals(struct cu_commands *commands, struct cu_task *task, json_
         uint64_t up_ns = task->asked_ns - commands->config.started_ns;
 
         json_object_set_new(result, "up_ms", json_integer((json_int_t)(up_ns / 1000000)));
-        json_object_set_new(result, "learns", json_boolean(commands->config.job->recipe));
+        json_object_set_new(result, "learns",
+                            json_boolean(commands->config.job->recipe || commands->learned[0]));
         cu_results_add_notes(commands, result);
     }
 }
@@ -337,6 +344,8 @@ void cu_gather_finish(struct cu_commands *commands, struct cu_task *task)
         json_object_set(result, "stage", task->stage);
     if (task->recipe)
         json_object_set_new(result, "recipe", cu_recorded_json(task->recipe));
+    if (task->learned[0] != '\0')
+        json_object_set_new(result, "name", json_string(task->learned));
     if (task->in_use)
         json_object_set(result, "in_use", task->in_use);
     cu_sampled_finish(commands, task, result);

@@ -111,11 +111,30 @@ static void own_recipe(const struct cu_commands *commands, struct cu_task *task)
     const struct cu_commands_hooks *hooks = &commands->config.hooks;
     const struct cu_recipe *own = hooks->recorded(hooks->context);
 
+    memcpy(task->learned, commands->learned, sizeof(task->learned));
     task->recipe = cu_recipe_new();
     if (task->recipe && own && cu_recipe_merge(task->recipe, own) != 0) {
         cu_recipe_free(task->recipe);
         task->recipe = NULL;
     }
+}
+
+void cu_own_learn(struct cu_commands *commands, struct cu_task *task)
+{
+    const struct cu_commands_hooks *hooks = &commands->config.hooks;
+    const char *name = json_string_value(json_object_get(task->request, "name"));
+    const char *path = json_string_value(json_object_get(task->request, "path"));
+    char whole[CU_PATH_MAX];
+
+    if (commands->learned[0] == '\0') {
+        if (cu_text_unname(path, whole, sizeof(whole)) < 0) {
+            cu_task_fail(commands, task, "\"path\" is too long");
+            return;
+        }
+        snprintf(commands->learned, sizeof(commands->learned), "%s", name);
+        hooks->learn(hooks->context, whole);
+    }
+    cu_task_finish(commands, task, json_pack("{s:b, s:s}", "ok", 1, "name", commands->learned));
 }
 
 void cu_own_part(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns)

@@ -5,6 +5,8 @@
 
 #include "control/task.h"
 
+/* LEARN: notes the recipe's name, if it is the first, and finishes the task. */
+void cu_own_learn(struct cu_commands *commands, struct cu_task *task);
 /* Begins this node's part of the task; when it is done at once, task->own_open is false. */
 void cu_own_part(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns);
 

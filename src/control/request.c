@@ -23,6 +23,7 @@ static const struct op_name {
     {"stop", CU_OP_STOP},       {"drop", CU_OP_DROP},         {"doctor", CU_OP_DOCTOR},
     {"refresh", CU_OP_REFRESH}, {"launched", CU_OP_LAUNCHED}, {"recipe", CU_OP_RECIPE},
     {"stage", CU_OP_STAGE},     {"top", CU_OP_TOP},           {"log", CU_OP_LOG},
+    {"learn", CU_OP_LEARN},
 };
 
 bool cu_request_op(const json_t *request, enum cu_task_op *op)
@@ -53,7 +54,8 @@ static const struct member {
     {"survey", 1u << CU_OP_STATS},
     {"hosts", 1u << CU_OP_DOCTOR},
     {"missing", 1u << CU_OP_WAIT},
-    {"path", 1u << CU_OP_REFRESH | 1u << CU_OP_STAGE},
+    {"path", 1u << CU_OP_REFRESH | 1u << CU_OP_STAGE | 1u << CU_OP_LEARN},
+    {"name", 1u << CU_OP_LEARN},
     {"stage", 1u << CU_OP_STAGE},
     {"manifest", 1u << CU_OP_STAGE},
     {"cancel", 1u << CU_OP_STAGE},
@@ -141,6 +143,18 @@ static const char *check_stage(const struct cu_commands *commands, const struct 
     return check_path(task);
 }
 
+/* The first command tells the name, others may tell the same. */
+static const char *check_learn(const struct cu_commands *commands, const struct cu_task *task)
+{
+    const char *name = json_string_value(json_object_get(task->request, "name"));
+
+    if (!cu_job_learns_by_command(commands->config.job) || !commands->config.hooks.learn)
+        return "the recipe of this job is not for its commands to name";
+    if (!name || !cu_job_is_recipe_name(name))
+        return "\"name\" is not the name of a recipe";
+    return check_path(task);
+}
+
 const char *cu_request_check(struct cu_commands *commands, struct cu_task *task)
 {
     const json_t *timeout = json_object_get(task->request, "timeout_ms");
@@ -181,9 +195,13 @@ const char *cu_request_check(struct cu_commands *commands, struct cu_task *task)
         wrong = check_stage(commands, task);
     else if (task->op == CU_OP_LOG && !cu_logged_check(task))
         wrong = "\"after\" is not a place in a log";
+    else if (task->op == CU_OP_LEARN)
+        wrong = check_learn(commands, task);
     if (wrong)
         return wrong;
     task->scope = CU_SCOPE_HERE;
+    if (task->op == CU_OP_LEARN)
+        return NULL;
     if (task->op == CU_OP_WAIT || (task->op == CU_OP_STAGE && !below) ||
         (all && task->op != CU_OP_DROP && task->op != CU_OP_DOCTOR))
         task->scope = CU_SCOPE_ROOT;

@@ -23,6 +23,7 @@ enum cu_task_op {
     CU_OP_STAGE,
     CU_OP_TOP,
     CU_OP_LOG,
+    CU_OP_LEARN,
 };
 
 enum cu_task_state {
@@ -72,15 +73,16 @@ struct cu_task {
     struct cu_idset seen; /* ranks that the result speaks for */
     struct cu_idset up;   /* STOP at the root: ranks that were ready when it came; limit 0: none */
     json_t *sum;          /* STATS, STOP: owned object, counters of all ranks in seen */
-    struct cu_latency *latency; /* STATS, where it was asked for, STOP with -P: owned, as sum */
-    struct cu_survey *survey;   /* STOP with -P, STATS: owned or NULL (surveyed.h) */
-    json_t *bypassed;           /* STATS, STOP: owned or NULL (bypassed.h) */
-    struct cu_recipe *recipe;   /* RECIPE: owned, what the ranks in seen have recorded */
-    json_t *in_use;             /* STOP: owned or NULL (inuse.h) */
-    json_t *stage;              /* STAGE: owned or NULL (staged.h) */
-    struct cu_sample *sample;   /* TOP: owned, of all ranks in seen */
-    struct cu_logpage *page;    /* LOG: owned, of all ranks in seen */
-    json_t *nodes;              /* STATS, where each node was asked for: owned list of lists */
+    struct cu_latency *latency;          /* STATS, where it was asked for, STOP: owned, as sum */
+    struct cu_survey *survey;            /* STOP with -P, STATS: owned or NULL (surveyed.h) */
+    json_t *bypassed;                    /* STATS, STOP: owned or NULL (bypassed.h) */
+    struct cu_recipe *recipe;            /* RECIPE: owned, what the ranks in seen have recorded */
+    char learned[CU_JOB_RECIPE_MAX + 1]; /* RECIPE: its name, as commands on them have told */
+    json_t *in_use;                      /* STOP: owned or NULL (inuse.h) */
+    json_t *stage;                       /* STAGE: owned or NULL (staged.h) */
+    struct cu_sample *sample;            /* TOP: owned, of all ranks in seen */
+    struct cu_logpage *page;             /* LOG: owned, of all ranks in seen */
+    json_t *nodes; /* STATS, where each node was asked for: owned list of lists */
 };
 
 /* The latest answer to `top`, for who asks soon after. */
@@ -100,6 +102,7 @@ struct cu_commands {
     bool launched; /* the launcher has said that it was successful, or there is none that would */
     struct cu_idset left_out; /* ranks that the launch went on without */
     struct cu_sampled sampled;
+    char learned[CU_JOB_RECIPE_MAX + 1]; /* the recipe's name, as a command has told; "": none */
 };
 
 /* Sends result (taken; NULL: out of memory), with the task's survey, as the answer and frees the

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fnmatch.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -200,27 +201,44 @@ static int offer_program(const struct chooser *c, const char *name)
     return rc;
 }
 
+/* What an interpreter is given: the argument, a script's path unless *option is "-c" or "-m". NULL:
+ * nothing, or argv is no interpreter's. */
+static const char *given(char **argv, const char **option)
+{
+    *option = "";
+    if (!matches(interpreters, sizeof(interpreters) / sizeof(interpreters[0]), base_name(argv[0])))
+        return NULL;
+    for (size_t i = 1; argv[i]; i++) {
+        if (strcmp(argv[i], "-c") == 0 || strcmp(argv[i], "-m") == 0)
+            *option = argv[i];
+        else if (argv[i][0] != '-' || (*option)[0] != '\0')
+            return argv[i];
+    }
+    return NULL;
+}
+
+/* The script's path, with its directory without links. False: it is none. */
+static bool find_script(const struct chooser *c, const char *name, char dir[CU_PATH_MAX],
+                        char out[CU_PATH_MAX])
+{
+    char path[CU_PATH_MAX];
+    struct stat st;
+
+    return snprintf(path, sizeof(path), "%s%s%s", name[0] == '/' ? "" : c->choice->cwd,
+                    name[0] == '/' ? "" : "/", name) < CU_PATH_MAX &&
+           path[0] == '/' && resolve_parent(c, path, dir, out) &&
+           cu_origin_stat(c->origin, out, &st) == 0 && !S_ISDIR(st.st_mode);
+}
+
 /* The directory of the script that an interpreter is given: modules lie beside it. */
 static int offer_script(const struct chooser *c, char **argv)
 {
-    char path[CU_PATH_MAX], dir[CU_PATH_MAX], at[CU_PATH_MAX];
-    struct stat st;
+    char dir[CU_PATH_MAX], path[CU_PATH_MAX];
+    const char *option, *script = given(argv, &option);
 
-    if (!matches(interpreters, sizeof(interpreters) / sizeof(interpreters[0]), base_name(argv[0])))
+    if (!script || option[0] != '\0' || !find_script(c, script, dir, path))
         return 0;
-    for (size_t i = 1; argv[i]; i++) {
-        if (argv[i][0] == '-' && (strcmp(argv[i], "-c") == 0 || strcmp(argv[i], "-m") == 0))
-            return 0;
-        if (argv[i][0] == '-')
-            continue;
-        if (snprintf(path, sizeof(path), "%s%s%s", argv[i][0] == '/' ? "" : c->choice->cwd,
-                     argv[i][0] == '/' ? "" : "/", argv[i]) >= CU_PATH_MAX ||
-            path[0] != '/' || !resolve_parent(c, path, dir, at) ||
-            cu_origin_stat(c->origin, at, &st) < 0 || S_ISDIR(st.st_mode))
-            return 0;
-        return cu_choice_offer(c->choice, c->origin, dir, "the script");
-    }
-    return 0;
+    return cu_choice_offer(c->choice, c->origin, dir, "the script");
 }
 
 static int offer_list(const struct chooser *c, const char *variable)
@@ -264,4 +282,25 @@ int cu_candidates_offer(struct cu_choice *choice, const struct cu_origin *origin
     for (size_t i = 0; rc == 0 && cu_candidates_lists[i]; i++)
         rc = offer_list(&c, cu_candidates_lists[i]);
     return rc;
+}
+
+bool cu_candidates_identify(const struct cu_choice *choice, const struct cu_origin *origin,
+                            char **argv, char *out, size_t size, char program[256],
+                            char command[256])
+{
+    const struct chooser c = {.choice = (struct cu_choice *)(uintptr_t)choice, .origin = origin};
+    char path[CU_PATH_MAX], real[CU_PATH_MAX], script[CU_PATH_MAX], dir[CU_PATH_MAX];
+    const char *option, *what = given(argv, &option);
+    const char *venv = getenv("VIRTUAL_ENV"), *conda = getenv("CONDA_PREFIX");
+    int len;
+
+    if (!find_program(&c, argv[0], path) || cu_origin_resolve(origin, path, real) < 0)
+        return false;
+    if (what && option[0] == '\0')
+        what = find_script(&c, what, dir, script) ? script : NULL;
+    len = snprintf(out, size, "%s\n%s\n%s\n%s\n%s\n%s\n", path, real, venv ? venv : "",
+                   conda ? conda : "", option, what ? what : "");
+    snprintf(program, 256, "%.255s", base_name(real));
+    snprintf(command, 256, "%.255s", !what || strcmp(option, "-c") == 0 ? option : base_name(what));
+    return len > 0 && (size_t)len < size;
 }

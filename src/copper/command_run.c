@@ -8,6 +8,7 @@
 #include "copper/candidates.h"
 #include "copper/cli.h"
 #include "copper/launch_options.h"
+#include "copper/learn_name.h"
 #include "copper/prefix.h"
 #include "copper/reach.h"
 #include "copper/view.h"
@@ -270,6 +271,8 @@ static int prepare(const struct cu_cli_options *options, char **argv, bool here)
     if (!origin)
         return cu_cli_fail(CU_EXIT_NOT_RUN, "run: %s", err.text);
     cu_choice_init(&choice, origin);
+    if (here && argv[0] && !options->show && !cu_candidates_is_launcher(argv[0]))
+        cu_learn_name_tell(options->mount, &choice, origin, argv);
     status = choose(options, origin, argv, &choice);
     if (status < 0)
         status = options->show ? show(&choice) : enter(options, origin, &choice);

@@ -42,6 +42,7 @@ static int write_recipe(const char *name, const struct cu_recipe *recipe)
 static int record(const struct cu_cli_options *options, char **names)
 {
     struct cu_recipe *recipe = NULL;
+    char told[CU_JOB_RECIPE_MAX + 1];
     struct cu_client client;
     struct cu_error err;
     int rc, status;
@@ -49,7 +50,7 @@ static int record(const struct cu_cli_options *options, char **names)
     cu_progress_begin("asking all nodes");
     rc = cu_reach_mount(options->mount, &client, &err);
     if (rc == 0) {
-        rc = cu_recipe_file_ask(&client, &recipe, &err);
+        rc = cu_recipe_file_ask(&client, &recipe, told, &err);
         cu_client_close(&client);
     }
     cu_progress_end();

@@ -263,7 +263,7 @@ void cu_job_stop_everywhere(const struct cu_job *job, const struct cu_launch_pat
     rc = stop->relay && !job->relay ? cu_relay_open(job, paths, 0, RELAY_TRIES, &client, NULL)
                                     : cu_reach_job(job, &client, NULL);
     cu_job_file_id(job, id);
-    if (rc == 0 && stop->recipe)
+    if (rc == 0 && (stop->recipe || cu_job_learns_by_command(job)))
         cu_recipe_file_save(&client, stop->recipe);
     if (rc == 0 && stop->log && (job->log_collect || stop->log->asked))
         cu_joblog_keep(&client, stop->log);

@@ -181,7 +181,8 @@ out:
     return rc;
 }
 
-int cu_recipe_file_ask(struct cu_client *client, struct cu_recipe **recipe, struct cu_error *err)
+int cu_recipe_file_ask(struct cu_client *client, struct cu_recipe **recipe,
+                       char name[CU_JOB_RECIPE_MAX + 1], struct cu_error *err)
 {
     json_t *request = json_pack("{s:s,s:b}", "op", "recipe", "all", 1), *result = NULL;
     int rc = request ? cu_client_call(client, request, ASK_MS, &result, err)
@@ -189,9 +190,12 @@ int cu_recipe_file_ask(struct cu_client *client, struct cu_recipe **recipe, stru
 
     json_decref(request);
     *recipe = NULL;
+    name[0] = '\0';
     if (rc != 0)
         return rc;
     *recipe = cu_recorded_read(json_object_get(result, "recipe"));
+    if (cu_job_is_recipe_name(cu_cli_text(result, "name"))) /* peers': no path to anywhere */
+        snprintf(name, CU_JOB_RECIPE_MAX + 1, "%s", cu_cli_text(result, "name"));
     json_decref(result);
     return *recipe ? 0 : cu_error_set(err, -EBADMSG, "%s: sends no recipe", client->name);
 }
@@ -213,9 +217,16 @@ static void print_use(const struct cu_recipe *old, const struct cu_recipe *used)
 void cu_recipe_file_save(struct cu_client *client, const char *path)
 {
     struct cu_recipe *used = NULL, *old = NULL, *next = NULL;
+    char name[CU_JOB_RECIPE_MAX + 1], told[CU_PATH_MAX];
     struct cu_error err;
-    int rc = cu_recipe_file_ask(client, &used, &err);
+    int rc = cu_recipe_file_ask(client, &used, name, &err);
 
+    if (rc == 0 && !path) {
+        if (name[0] == '\0')
+            goto out;
+        rc = cu_recipe_file_path(name, told, &err);
+        path = told;
+    }
     if (rc == 0 && cu_recipe_count(used) == 0)
         goto out; /* a job that did nothing says nothing about the next */
     if (rc == 0) {

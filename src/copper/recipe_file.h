@@ -30,12 +30,15 @@ cu_recipe_file_read(const char *path, struct cu_recipe **recipe, struct cu_error
 __attribute__((warn_unused_result)) int
 cu_recipe_file_write(const char *path, const struct cu_recipe *recipe, struct cu_error *err);
 
-/* What the job's nodes have recorded: a new recipe. 0, or -errno with err. */
-__attribute__((warn_unused_result)) int
-cu_recipe_file_ask(struct cu_client *client, struct cu_recipe **recipe, struct cu_error *err);
+/* What the job's nodes have recorded: a new recipe; and the name that a command of the job has told
+ * for it, "": none. 0, or -errno with err. */
+__attribute__((warn_unused_result)) int cu_recipe_file_ask(struct cu_client *client,
+                                                           struct cu_recipe **recipe,
+                                                           char name[CU_JOB_RECIPE_MAX + 1],
+                                                           struct cu_error *err);
 /* Asks for the record, brings the file up to date with it, and prints what of the file was used by
- * this job. Failures are said on standard error;
- * a job ends without a recipe as well. */
+ * this job. path NULL: the file of the name that a command has told, if one has. Failures are said
+ * on standard error; a job ends without a recipe as well. */
 void cu_recipe_file_save(struct cu_client *client, const char *path);
 
 #endif

@@ -283,7 +283,7 @@ static int start_records(struct cu_daemon *daemon, const struct cu_core_config *
             return cu_error_set(err, -ENOMEM, "out of memory");
         front->events.asked = cu_daemon_front_asked;
     }
-    if (daemon->config.job->recipe) {
+    if (daemon->config.job->recipe || cu_job_learns_by_command(daemon->config.job)) {
         daemon->recorder = cu_recorder_create(limits->inline_bytes, limits->max_cacheable_bytes);
         if (!daemon->recorder)
             return cu_error_set(err, -ENOMEM, "out of memory");

@@ -4,6 +4,7 @@
 #include "copperd/hooks.h"
 
 #include "control/shown.h"
+#include "copperd/learn.h"
 #include "copperd/state.h"
 #include "copperd/stop.h"
 #include "host/log.h"
@@ -187,6 +188,11 @@ static const struct cu_recipe *hook_recorded(void *context)
     return daemon->recorder ? cu_recorder_recipe(daemon->recorder) : NULL;
 }
 
+static void hook_learn(void *context, const char *path)
+{
+    cu_learn_told(context, path);
+}
+
 static bool hook_forgot(void *context, uint64_t *failures)
 {
     const struct cu_daemon *daemon = context;
@@ -314,6 +320,7 @@ const struct cu_commands_hooks cu_daemon_commands_hooks = {
     .network = hook_network,
     .describe = hook_describe,
     .recorded = hook_recorded,
+    .learn = hook_learn,
     .forgot = hook_forgot,
     .stage = hook_stage,
     .survey = hook_survey,

@@ -97,7 +97,7 @@ static void on_replayed(void *context)
     };
 
     uv_timer_stop(&daemon->rate_timer);
-    if (!daemon->config.job->learn_wait)
+    if (!daemon->config.job->recipe || !daemon->config.job->learn_wait)
         return; /* it is ready already, and nothing is put into the kernel */
     memcpy(&config.salt, daemon->config.job->id, sizeof(config.salt));
     if (daemon->warmable) {
@@ -117,7 +117,7 @@ static void on_given(void *context, const char *path, size_t path_len)
 
 void cu_learn_events(struct cu_daemon *daemon, struct cu_front_events *events)
 {
-    if (daemon->config.job->learn_wait)
+    if (daemon->config.job->recipe && daemon->config.job->learn_wait)
         events->recipe = on_recipe;
     events->replayed = on_replayed;
     events->given = on_given;
@@ -132,6 +132,28 @@ static void start_warmer(struct cu_daemon *daemon)
         daemon->warmer = NULL;
 }
 
+/* False: out of memory. */
+static bool start_replay(struct cu_daemon *daemon, const char *path)
+{
+    uint64_t rate = daemon->config.job->storage_rate;
+
+    if (rate > 0)
+        uv_timer_start(&daemon->rate_timer, on_rate_timer, 0, RATE_MS);
+    if (cu_front_replay(daemon->front, path, rate > 0 ? burst(daemon) : UINT64_MAX) == 0)
+        return true;
+    cu_log_warn("%s: out of memory", path);
+    uv_timer_stop(&daemon->rate_timer);
+    return false;
+}
+
+void cu_learn_told(struct cu_daemon *daemon, const char *path)
+{
+    if (!daemon->front || daemon->phase != CU_PHASE_SERVING)
+        return;
+    (void)start_replay(daemon, path);
+    cu_driver_run(&daemon->driver);
+}
+
 void cu_learn_start(struct cu_daemon *daemon)
 {
     const struct cu_job *job = daemon->config.job;
@@ -142,14 +164,8 @@ void cu_learn_start(struct cu_daemon *daemon)
     uv_timer_init(&daemon->loop, &daemon->rate_timer);
     daemon->rate_timer.data = daemon;
     start_warmer(daemon);
-    if (job->recipe && job->storage_rate > 0)
-        uv_timer_start(&daemon->rate_timer, on_rate_timer, 0, RATE_MS);
-    if (job->recipe && cu_front_replay(daemon->front, job->recipe,
-                                       job->storage_rate > 0 ? burst(daemon) : UINT64_MAX) < 0) {
-        cu_log_warn("%s: out of memory", job->recipe);
-        uv_timer_stop(&daemon->rate_timer);
+    if (job->recipe && !start_replay(daemon, job->recipe))
         waits = false;
-    }
     if (!waits)
         cu_core_mounted(daemon->core, uv_hrtime());
     else

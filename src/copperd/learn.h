@@ -21,5 +21,8 @@ void cu_learn_events(struct cu_daemon *daemon, struct cu_front_events *events);
  * once; else when all of the recipe is here and in the kernel, or after half of the time that the
  * launch has. */
 void cu_learn_start(struct cu_daemon *daemon);
+/* The recipe that a command of the job has named, once the front works: the node is ready already,
+ * and asks for what it names beside the job's own requests. To be called once. */
+void cu_learn_told(struct cu_daemon *daemon, const char *path);
 
 #endif

@@ -23,7 +23,6 @@
 #define DAY_S        UINT64_C(86400)
 #define SHOWN        64 /* bytes of a wrong value in its message */
 #define TEXT_MAX     255
-#define RECIPE_MAX   100
 #define RECIPE_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-"
 #define IFNAME_MAX   15 /* IFNAMSIZ - 1 */
 
@@ -236,14 +235,22 @@ static int set_address(char **at, const char *value)
     return cu_netname_is_rule(value) ? replace_string(at, value) : -EINVAL;
 }
 
-/* A file's name. */
+bool cu_job_is_recipe_name(const char *name)
+{
+    size_t len = strlen(name);
+
+    return len > 0 && len <= CU_JOB_RECIPE_MAX && name[0] != '.' &&
+           strspn(name, RECIPE_CHARS) == len;
+}
+
+bool cu_job_learns_by_command(const struct cu_job *job)
+{
+    return job->learn && strcmp(job->learn, "auto") == 0 && !job->recipe;
+}
+
 static int set_recipe(char **at, const char *value)
 {
-    size_t len = strlen(value);
-
-    if (len == 0 || len > RECIPE_MAX || value[0] == '.' || strspn(value, RECIPE_CHARS) != len)
-        return -EINVAL;
-    return replace_string(at, value);
+    return cu_job_is_recipe_name(value) ? replace_string(at, value) : -EINVAL;
 }
 
 static int set_bool(bool *at, const char *value, const char *yes, const char *no)

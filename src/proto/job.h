@@ -82,6 +82,13 @@ struct cu_job {
     struct cu_hosts hosts; /* rank order */
 };
 
+#define CU_JOB_RECIPE_MAX 100u /* bytes of a recipe's name */
+
+/* Can this be the name of a recipe, which is that of a file without its suffix? */
+bool cu_job_is_recipe_name(const char *name);
+/* `learn auto`, of a job that has no name of its own: its commands tell the recipe's name. */
+bool cu_job_learns_by_command(const struct cu_job *job);
+
 /* All defaults of the option table; strings are owned; id, key and hosts are empty. Logs go to
  * run_dir/logs. 0, -ENOMEM, -EINVAL (one of both is no absolute path, or the mount is "/"). On
  * error job is freed. */

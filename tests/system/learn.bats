@@ -240,8 +240,56 @@ read_many() {
     grep -q 'bad.recipe: can be written by others' "$CLUSTER_DIR/home/log.$BATS_TEST_NUMBER"/copperd-node4*
 }
 
-@test "auto: the scheduler's name of the job; off; COPPER_LEARN" {
+# run_script NODE NAME: below copper run; it imports the package through the mount.
+run_script() {
+    printf 'import sys\nsys.path[:0] = ["%s/site"]\nimport start\n' "$mount$root" >"$CLUSTER_DIR/home/$2"
+    on "$1" env PYTHONDONTWRITEBYTECODE=1 COPPER_RECIPES="$recipes" "$COPPER_BIN/copper" run -- python3 -IS "$CLUSTER_DIR/home/$2"
+}
+
+@test "auto without a job's name: below copper run interpreter, prefix and command tell" {
+    local first
     learn --learn auto
+    run_script node2 train.py
+    run_script node3 train.py
+    run_script node3 other.py
+    stop
+    run -0 ls "$recipes"
+    [[ $output =~ ^run-python3[.0-9]*-train\.py-[0-9a-f]{16}\.recipe$ ]]
+    first=$output
+    run -0 copper login trace show "$recipes/$first"
+    [[ $output == *" $root/site/pack/sub/deep.py"* ]]
+    # A later job has another name, or none, and the same command: what it reads is there without being asked for.
+    learn --learn auto --learn-wait
+    [ "$(count node4 recipe_objects)" = 0 ]
+    run_script node4 train.py
+    until_true replay_is_over node4
+    [ "$(count node4 recipe_asked)" -gt 5 ]
+    run -0 stop
+    [[ $output == *"copper: recipe: "*" paths and "*" were asked for in advance"* ]]
+    # Another command has a recipe of its own, and so has the same one in another prefix.
+    learn --learn auto
+    run_script node4 other.py
+    [ "$(count node4 recipe_objects)" = 0 ]
+    stop
+    learn --learn auto
+    VIRTUAL_ENV=$root run_script node1 train.py
+    stop
+    run -0 ls "$recipes"
+    [ "${#lines[@]}" = 3 ]
+    # A job's own name comes first; without a command that tells, nothing is kept.
+    SLURM_JOB_NAME=mine learn --learn auto
+    run_script node2 train.py
+    stop
+    learn --learn auto
+    start node2
+    stop
+    run -0 ls "$recipes"
+    [ "${#lines[@]}" = 4 ]
+    [[ $output == "mine.recipe"$'\n'"run-"* ]]
+}
+
+@test "auto: the scheduler's name of the job; off; COPPER_LEARN" {
+    learn --learn off
     run -1 copper login trace record x
     [[ $output == *"this job records nothing: launch it with --learn NAME"* ]]
     stop

@@ -45,6 +45,9 @@ static struct {
     uint64_t forget_failures;
     json_t *stop_result;
     struct cu_commands_origin stop_origin;
+    unsigned learns;
+    char learned[CU_PATH_MAX];
+    struct cu_recipe *recorded; /* owned */
 } node;
 
 static const struct cu_latency *own_latency; /* of the next node; or NULL */
@@ -91,6 +94,19 @@ static inline void on_stop(void *context, const struct cu_commands_origin *origi
     json_decref(node.stop_result);
     node.stop_result = json_incref(result);
     node.stop_origin = *origin;
+}
+
+static inline void on_learn(void *context, const char *path)
+{
+    (void)context;
+    node.learns++;
+    snprintf(node.learned, sizeof(node.learned), "%s", path);
+}
+
+static inline const struct cu_recipe *on_recorded(void *context)
+{
+    (void)context;
+    return node.recorded;
 }
 
 static inline void on_describe(void *context, json_t *result)
@@ -156,6 +172,8 @@ static inline void start_beside(uint32_t rank, struct cu_crew *aside, uint32_t n
                   .ask = on_ask,
                   .stop = on_stop,
                   .describe = on_describe,
+                  .learn = on_learn,
+                  .recorded = on_recorded,
                   .forgot = on_forgot,
                   .logged = own_log},
     };

@@ -114,6 +114,55 @@ static void test_gather_latencies(void **state)
     assert_null(json_object_get(node.reply, "latency"));
 }
 
+/* The first command of a node tells; of several nodes the first name in the alphabet counts. */
+static void test_gather_a_recipe_that_commands_name(void **state)
+{
+    static char learn[] = "auto", recipe[] = "/r/x.recipe";
+
+    (void)state;
+    start(0);
+    join_child(1);
+    join_child(3);
+    request("{\"op\":\"learn\",\"name\":\"m\",\"path\":\"/r/m.recipe\"}");
+    assert_false(ok()); /* it has no --learn */
+    node.job.learn = learn;
+    node.job.recipe = recipe;
+    request("{\"op\":\"learn\",\"name\":\"m\",\"path\":\"/r/m.recipe\"}");
+    assert_false(ok()); /* it has a name of its own */
+    node.job.recipe = NULL;
+    request("{\"op\":\"learn\",\"name\":\"../m\",\"path\":\"/r/m.recipe\"}");
+    assert_false(ok());
+    request("{\"op\":\"learn\",\"name\":\"m\",\"path\":\"m.recipe\"}");
+    assert_false(ok());
+    assert_int_equal(node.learns, 0);
+    request("{\"op\":\"learn\",\"all\":true,\"name\":\"m\",\"path\":\"/r/./m.recipe\"}");
+    assert_true(ok());
+    request("{\"op\":\"learn\",\"below\":true,\"name\":\"a\",\"path\":\"/r/a.recipe\"}");
+    assert_true(ok());
+    assert_int_equal(node.sent_count, 0); /* it is for this node */
+    assert_int_equal(node.learns, 1);
+    assert_string_equal(node.learned, "/r/m.recipe");
+    node.recorded = cu_recipe_new();
+    assert_non_null(node.recorded);
+    request("{\"op\":\"recipe\",\"all\":true}");
+    result_from(cu_peer_child(1), node.outbox[0].id,
+                "{\"ok\":true,\"ranks\":\"1-2\",\"name\":\"z\"}");
+    result_from(cu_peer_child(3), node.outbox[1].id,
+                "{\"ok\":true,\"ranks\":\"3\",\"name\":\"/a\"}"); /* it is none */
+    assert_true(ok());
+    assert_string_equal(json_string_value(json_object_get(node.reply, "name")), "m");
+    forget_outbox();
+    request("{\"op\":\"recipe\",\"all\":true}");
+    result_from(cu_peer_child(1), node.outbox[0].id,
+                "{\"ok\":true,\"ranks\":\"1-2\",\"name\":\"c\"}");
+    result_from(cu_peer_child(3), node.outbox[1].id,
+                "{\"ok\":true,\"ranks\":\"3\",\"name\":\"b\"}");
+    assert_string_equal(json_string_value(json_object_get(node.reply, "name")), "b");
+    cu_recipe_free(node.recorded);
+    node.recorded = NULL;
+    node.job.learn = NULL;
+}
+
 /* A node that changed its parent is in two results: no figure counts twice. */
 static void test_gather_counts_nobody_twice(void **state)
 {
@@ -827,6 +876,7 @@ int main(void)
         TEST(test_gather_stats),
         TEST(test_gather_each_node),
         TEST(test_gather_latencies),
+        TEST(test_gather_a_recipe_that_commands_name),
         TEST(test_gather_counts_nobody_twice),
         TEST(test_gather_broken_results),
         TEST(test_gather_lost_child),

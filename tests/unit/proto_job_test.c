@@ -310,9 +310,32 @@ static void ranks_by_name(void **state)
     assert_int_equal(rank_in("", "node1"), -ENOENT);
 }
 
+static void test_recipe_names(void **state)
+{
+    char text[CU_JOB_RECIPE_MAX + 2], learn[] = "auto", recipe[] = "/r/x.recipe";
+    struct cu_job job = {.learn = NULL};
+
+    (void)state;
+    assert_true(cu_job_is_recipe_name("run-python3.11-train.py-0"));
+    assert_false(cu_job_is_recipe_name(""));
+    assert_false(cu_job_is_recipe_name(".x"));
+    assert_false(cu_job_is_recipe_name("a/b"));
+    memset(text, 'a', sizeof(text));
+    text[CU_JOB_RECIPE_MAX + 1] = '\0';
+    assert_false(cu_job_is_recipe_name(text));
+    text[CU_JOB_RECIPE_MAX] = '\0';
+    assert_true(cu_job_is_recipe_name(text));
+    assert_false(cu_job_learns_by_command(&job));
+    job.learn = learn;
+    assert_true(cu_job_learns_by_command(&job));
+    job.recipe = recipe;
+    assert_false(cu_job_learns_by_command(&job));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_recipe_names),
         cmocka_unit_test(defaults),
         cmocka_unit_test(places_are_given),
         cmocka_unit_test(accepts_values),

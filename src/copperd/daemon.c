@@ -218,13 +218,16 @@ static int start_network(struct cu_daemon *daemon, struct cu_error *err)
     return daemon->spaces ? 0 : -EADDRINUSE;
 }
 
-/* The other daemons get the request over the tree. */
+/* The other daemons get the request over the tree. Where it finds no root, or no answer, it has no
+ * effect; then the lease says it again. */
 static void on_over(void *context)
 {
     static const char stop[] = "{\"op\":\"stop\",\"all\":true}";
     const struct cu_commands_origin nobody = {0};
     struct cu_daemon *daemon = context;
 
+    if (daemon->phase != CU_PHASE_SERVING)
+        return; /* this node ends already */
     cu_commands_request(daemon->commands, &nobody, stop, sizeof(stop) - 1, uv_hrtime());
     cu_driver_run(&daemon->driver);
 }
@@ -252,6 +255,7 @@ static void watch_lease(struct cu_daemon *daemon)
         .loop = &daemon->loop,
         .job = daemon->config.job,
         .network = daemon->config.network,
+        .kept = daemon->config.lease_kept,
         .rank = daemon->config.rank,
         .tick_ms = tick ? (uint32_t)strtoul(tick, NULL, 10) : 0,
         .context = daemon,

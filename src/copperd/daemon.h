@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 struct cu_daemon;
+struct cu_lease_kept;
 struct cu_warmer;
 
 struct cu_daemon_config {
@@ -36,7 +37,8 @@ struct cu_daemon_config {
     struct cu_recovery *recovery; /* borrowed, opened */
     bool resumes;                 /* takes over from a daemon that died */
     uint64_t spin_ns;             /* how long the loop looks for events before it sleeps; 0: not */
-    struct cu_warmer *warmer;     /* taken; NULL: nothing is put into the kernel in advance */
+    struct cu_lease_kept *lease_kept; /* borrowed */
+    struct cu_warmer *warmer;         /* taken; NULL: nothing is put into the kernel in advance */
 };
 
 /* Listens, and serves as soon as cu_daemon_run is called. NULL with err, and nothing is left

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Is the host of the session alive? That must be true of a host whose daemon was killed, has given
  * up, or is frozen with all of the user's processes: the job may go on there. So the kernel of that
- * host is asked, not the daemon: a datagram to a port where nobody listens (the daemon's, of which
- * it uses TCP only) is answered by "port unreachable", which the next call on the socket reports.
- * Where such answers do not come through, nothing is ever concluded. Answers are counted, not time:
- * a node that was frozen itself has heard nothing, and has not asked either.
+ * host is asked, not the daemon, in two ways, at the port and the addresses of the daemon:
+ * - a connection: the kernel accepts or refuses it. Daemons reach each other in this way, so it
+ *   passes where a job runs. Once a frozen daemon has too many that wait, there is no answer;
+ * - a datagram: where nobody listens (a daemon uses TCP only) the kernel says so, which the next
+ *   call on the socket reports. Networks may suppress that.
+ * Answers are counted, not time: a node that was frozen itself has heard nothing, and has not asked
+ * either. A question that this node's network does not carry has no answer: a node that was cut off
+ * must end, too.
  *
- * All daemons ask until there was an answer, a few times at most, so that whichever becomes root
- * later knows that there is one, and the addresses. After that a root asks, once in a tick. */
+ * Only a root asks, and only while it does not have that host's daemon in its tree. */
 #include "copperd/lease.h"
 
 #include "host/log.h"
@@ -16,27 +19,39 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define FIRST_TRIES 3u
+#define FIRST_TRIES 3u /* of a node that is no root, at the address: it may become one */
 
 struct cu_lease {
     struct cu_lease_config config;
-    const char *host; /* borrowed, of the job */
+    const char *host; /* borrowed, of the job; NULL: the session is on this one */
     uint32_t rank;    /* its */
     uv_poll_t session;
     uv_timer_t timer;
     uv_getaddrinfo_t resolve;
     bool resolving, stopped, has_session, has_timer;
+    bool over;      /* and said */
     int session_fd; /* owned */
-    struct cu_addresses addresses;
-    int sockets[CU_ADDRESSES_MAX]; /* of the last question */
+    bool own_name;  /* the host's own name is being looked up, not the one of the data network */
+    unsigned tries; /* to find an address */
+    struct cu_addresses found;
+    int sockets[2 * CU_ADDRESSES_MAX]; /* of the last question */
     unsigned socket_count;
-    bool heard;      /* there was an answer */
-    unsigned tries;  /* before the first one, name lookups included */
+    bool asked;
     unsigned silent; /* questions of this root since the last answer */
 };
+
+struct cu_lease_kept *cu_lease_keep(void)
+{
+    void *kept = mmap(NULL, sizeof(struct cu_lease_kept), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    return kept == MAP_FAILED ? NULL : kept;
+}
 
 static void release(struct cu_lease *lease)
 {
@@ -62,56 +77,110 @@ static void on_timer_closed(uv_handle_t *handle)
     release(lease);
 }
 
+static void end(struct cu_lease *lease)
+{
+    lease->over = true;
+    lease->config.over(lease->config.context);
+}
+
 static void on_session(uv_poll_t *handle, int status, int events)
 {
-    struct cu_lease *lease = handle->data;
-
     (void)status;
     (void)events;
     uv_poll_stop(handle);
     cu_log_info("the job's session is over");
-    lease->config.over(lease->config.context);
+    end(handle->data);
 }
 
-static void on_session_gone(uv_timer_t *timer)
+/* In each tick until it is watched: there may be no descriptor left. */
+static void watch_session(struct cu_lease *lease)
 {
-    struct cu_lease *lease = timer->data;
+    int fd;
 
-    cu_log_info("the job's session is over");
-    lease->config.over(lease->config.context);
+    if (lease->has_session)
+        return;
+    fd = cu_session_open(lease->config.job->lease);
+    if (fd == -ESRCH) {
+        cu_log_info("the job's session is over");
+        end(lease);
+        return;
+    }
+    if (fd < 0 || uv_poll_init(lease->config.loop, &lease->session, fd) != 0) {
+        if (fd >= 0)
+            close(fd);
+        if (lease->tries++ == 0)
+            cu_log_warn("the job's session cannot be watched yet");
+        return;
+    }
+    lease->session_fd = fd;
+    lease->has_session = true;
+    (void)uv_poll_start(&lease->session, UV_READABLE, on_session); /* fails while closing only */
+}
+
+static bool is_answer(int fd)
+{
+    struct sockaddr_storage peer;
+    socklen_t size = sizeof(peer);
+    int type = 0, error = 0;
+    socklen_t type_size = sizeof(type), error_size = sizeof(error);
+    char byte;
+
+    if (recv(fd, &byte, sizeof(byte), MSG_DONTWAIT) >= 0)
+        return true;
+    if (errno == ECONNREFUSED || errno == ECONNRESET)
+        return true;
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 && type == SOCK_STREAM &&
+           getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &error_size) == 0 && error == 0 &&
+           getpeername(fd, (struct sockaddr *)&peer, &size) == 0; /* it is connected */
 }
 
 /* Closes the sockets of the last question. Was it answered? */
 static bool take_answer(struct cu_lease *lease)
 {
     bool answered = false;
-    char byte;
 
     for (unsigned i = 0; i < lease->socket_count; i++) {
-        ssize_t got = recv(lease->sockets[i], &byte, sizeof(byte), MSG_DONTWAIT);
-
-        answered |= got >= 0 || errno == ECONNREFUSED;
+        answered |= is_answer(lease->sockets[i]);
         close(lease->sockets[i]);
     }
     lease->socket_count = 0;
     return answered;
 }
 
-static void ask(struct cu_lease *lease)
+static void ask_one(struct cu_lease *lease, const union cu_address *to, int type)
 {
-    for (unsigned i = 0; i < lease->addresses.count; i++) {
-        const union cu_address *to = &lease->addresses.of[i];
-        int fd = socket(to->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket(to->any.sa_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-        if (fd < 0)
-            continue;
-        if (connect(fd, &to->any, cu_address_size(to)) == 0 && send(fd, "", 1, MSG_NOSIGNAL) == 1)
-            lease->sockets[lease->socket_count++] = fd;
-        else
-            close(fd); /* this node's own network: says nothing about the host */
-    }
+    if (fd < 0)
+        return; /* says nothing about the host */
+    lease->asked = true;
+    lease->sockets[lease->socket_count++] = fd;
+    if (connect(fd, &to->any, cu_address_size(to)) == 0 && type == SOCK_DGRAM)
+        (void)send(fd, "", 1, MSG_NOSIGNAL);
 }
 
+/* The daemon may die at any moment. */
+static void keep(struct cu_lease *lease)
+{
+    struct cu_addresses *kept = &lease->config.kept->addresses;
+
+    memcpy(kept->of, lease->found.of, sizeof(kept->of));
+    __atomic_store_n(&kept->count, lease->found.count, __ATOMIC_RELEASE);
+}
+
+static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found);
+
+static void look_up(struct cu_lease *lease, const char *name)
+{
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    char port[8];
+
+    snprintf(port, sizeof(port), "%u", lease->config.job->port);
+    lease->resolving =
+        uv_getaddrinfo(lease->config.loop, &lease->resolve, on_resolved, name, port, &hints) == 0;
+}
+
+/* As daemons find each other: first on the data network, then by the host's own name. */
 static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
 {
     struct cu_lease *lease = request->data;
@@ -119,97 +188,114 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
 
     lease->resolving = false;
     if (status == 0)
-        cu_addresses_add_list(&lease->addresses, found);
+        cu_addresses_add_list(&lease->found, found);
     uv_freeaddrinfo(found);
     if (lease->stopped) {
         release(lease);
         return;
     }
-    (void)cu_network_take(lease->config.network, true, &lease->addresses, &near);
+    if (!lease->own_name) {
+        lease->own_name = cu_network_take(lease->config.network, true, &lease->found, &near);
+        if (lease->own_name)
+            look_up(lease, lease->host);
+    }
+    if (!lease->resolving)
+        keep(lease);
+}
+
+static void find_host(struct cu_lease *lease)
+{
+    char name[CU_NETNAME_MAX];
+
+    lease->found.count = 0;
+    lease->own_name = false;
+    if (cu_network_name(lease->config.network, lease->host, name) == 0)
+        look_up(lease, name);
+}
+
+static void ask(struct cu_lease *lease)
+{
+    const struct cu_addresses *at = &lease->config.kept->addresses;
+
+    lease->asked = false;
+    for (unsigned i = 0; i < at->count && i < CU_ADDRESSES_MAX; i++) {
+        ask_one(lease, &at->of[i], SOCK_STREAM);
+        ask_one(lease, &at->of[i], SOCK_DGRAM);
+    }
 }
 
 static void watch_host(struct cu_lease *lease)
 {
-    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM};
-    char name[CU_NETNAME_MAX], port[8];
+    bool answered = take_answer(lease), asked = lease->asked;
+    bool root = lease->config.is_root(lease->config.context);
 
-    snprintf(port, sizeof(port), "%u", lease->config.job->port);
-    if (cu_network_name(lease->config.network, lease->host, name) == 0 &&
-        uv_getaddrinfo(lease->config.loop, &lease->resolve, on_resolved, name, port, &hints) == 0)
-        lease->resolving = true;
+    lease->asked = false;
+    if (lease->resolving)
+        return;
+    if (lease->config.kept->addresses.count == 0) {
+        if (root || lease->tries++ < FIRST_TRIES)
+            find_host(lease);
+        return;
+    }
+    if (!root || lease->config.is_joined(lease->config.context, lease->rank)) {
+        lease->silent = 0;
+        return;
+    }
+    if (answered) {
+        cu_log_debug("%s, the host of the job's session, answers", lease->host);
+        lease->silent = 0;
+    } else if (asked) {
+        lease->silent++;
+    }
+    if (lease->silent < CU_LEASE_SILENT) {
+        ask(lease);
+        return;
+    }
+    cu_log_error("%s, the host of the job's session, has not answered for %u s: the job is over",
+                 lease->host, lease->silent * lease->config.tick_ms / 1000);
+    end(lease);
 }
 
 static void on_tick(uv_timer_t *timer)
 {
     struct cu_lease *lease = timer->data;
-    bool asked = lease->socket_count > 0, answered = take_answer(lease);
 
-    if (lease->resolving)
-        return;
-    if (lease->addresses.count == 0) {
-        if (lease->tries++ < FIRST_TRIES)
-            watch_host(lease);
-        else
-            uv_timer_stop(timer);
-        return;
-    }
-    if (answered) {
-        cu_log_debug("%s, the host of the job's session, answers", lease->host);
-        lease->heard = true;
-        lease->silent = 0;
-    } else if (lease->config.is_joined(lease->config.context, lease->rank)) {
-        lease->silent = 0; /* its daemon is in the trees: only the answers are lost */
-    } else if (asked && lease->heard) {
-        lease->silent++;
-    }
-    if (lease->silent >= CU_LEASE_SILENT) {
-        uv_timer_stop(timer);
-        cu_log_error("%s, the host of the job's session, has not answered for %u s: the job is "
-                     "over",
-                     lease->host, lease->silent * lease->config.tick_ms / 1000);
+    if (lease->over)
         lease->config.over(lease->config.context);
-        return;
-    }
-    if (lease->heard && !lease->config.is_root(lease->config.context))
-        lease->silent = 0;
-    else if (lease->heard || lease->tries++ < FIRST_TRIES)
-        ask(lease);
+    else if (lease->host)
+        watch_host(lease);
     else
-        uv_timer_stop(timer);
+        watch_session(lease);
 }
 
-static void watch_session(struct cu_lease *lease, int fd)
+/* Is the session to be watched here, or its host from here? */
+static bool is_watched(const struct cu_lease_config *config, bool *here, int64_t *rank)
 {
-    lease->session_fd = fd;
-    if (uv_poll_init(lease->config.loop, &lease->session, fd) != 0) {
-        cu_log_warn("the job's session cannot be watched");
+    int fd;
+
+    if (!config->job->lease)
+        return false;
+    fd = cu_session_open(config->job->lease);
+    if (fd >= 0)
         close(fd);
-        return;
-    }
-    lease->has_session = true;
-    if (uv_poll_start(&lease->session, UV_READABLE, on_session) != 0)
-        cu_log_warn("the job's session cannot be watched");
+    *here = fd != -EXDEV;
+    *rank = cu_session_rank(config->job->lease);
+    return *here ||
+           (*rank >= 0 && *rank != config->rank && *rank < (int64_t)config->job->hosts.count);
 }
 
 struct cu_lease *cu_lease_start(const struct cu_lease_config *config)
 {
-    const char *text = config->job->lease;
     struct cu_lease *lease;
+    uint64_t first_ms = 0;
     int64_t rank;
-    int fd;
+    bool here;
 
-    if (!text)
-        return NULL;
-    fd = cu_session_open(text);
-    rank = cu_session_rank(text);
-    if (fd < 0 && fd != -ESRCH &&
-        (rank < 0 || rank == config->rank || rank >= (int64_t)config->job->hosts.count))
+    if (!is_watched(config, &here, &rank))
         return NULL;
     lease = calloc(1, sizeof(*lease));
     if (!lease) {
         cu_log_warn("the job's session cannot be watched: out of memory");
-        if (fd >= 0)
-            close(fd);
         return NULL;
     }
     lease->config = *config;
@@ -218,19 +304,12 @@ struct cu_lease *cu_lease_start(const struct cu_lease_config *config)
     lease->session.data = lease->timer.data = lease->resolve.data = lease;
     uv_timer_init(config->loop, &lease->timer);
     lease->has_timer = true;
-    if (fd >= 0) {
-        watch_session(lease, fd);
-    } else if (fd == -ESRCH) {
-        uv_timer_start(&lease->timer, on_session_gone, 0, 0);
-    } else {
+    if (!here) { /* one after the other: they ask the name service */
         lease->rank = (uint32_t)rank;
         lease->host = config->job->hosts.names[rank];
-        watch_host(lease);
-        /* One after the other: the kernel bounds how many answers it gives in a second. */
-        uv_timer_start(&lease->timer, on_tick,
-                       (uint64_t)lease->config.tick_ms * config->rank / config->job->hosts.count,
-                       lease->config.tick_ms);
+        first_ms = (uint64_t)lease->config.tick_ms * config->rank / config->job->hosts.count;
     }
+    uv_timer_start(&lease->timer, on_tick, first_ms, lease->config.tick_ms);
     return lease;
 }
 

@@ -10,6 +10,7 @@
 #include "copperd/detach.h"
 #include "copperd/job_input.h"
 #include "copperd/learn.h"
+#include "copperd/lease.h"
 #include "copperd/logdir.h"
 #include "copperd/needs.h"
 #include "copperd/options.h"
@@ -54,6 +55,7 @@ struct start {
     int device_fd;   /* -1: not mounted */
     int listener_fd; /* 0: none. The port is ours from the first daemon to after the last */
     struct cu_recovery *recovery;
+    struct cu_lease_kept *lease_kept;
     bool allow_other;           /* the mount: the kernel lets everybody in */
     struct cu_error group_note; /* why the group is not the job's; empty: it is */
     /* Secret, and kept over restarts: it lets the next daemon take the rank of the last one, and no
@@ -224,6 +226,7 @@ static void serve(void *context, bool again)
         .recovery = start->recovery,
         .resumes = again,
         .allow_other = start->allow_other,
+        .lease_kept = start->lease_kept,
         .spin_ns = spin_ns(start),
         .warmer = again ? NULL : cu_learn_fork(&start->job, wipe, start),
     };
@@ -281,7 +284,8 @@ static int mount_it(struct start *start, struct cu_error *err)
     if (!realpath(mount, start->real_mount))
         snprintf(start->real_mount, sizeof(start->real_mount), "%s", mount);
     start->recovery = cu_recovery_create(CU_RECOVERY_BYTES);
-    if (!start->recovery)
+    start->lease_kept = cu_lease_keep();
+    if (!start->recovery || !start->lease_kept)
         return cu_error_set(err, -ENOMEM, "out of memory");
     start->allow_other = geteuid() != 0 &&
                          cu_readfile_small(NULL, "/etc/fuse.conf", conf, sizeof(conf)) > 0 &&

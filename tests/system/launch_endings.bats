@@ -624,35 +624,63 @@ in_job() {
     "$CLUSTER_BIN/cluster" restart "$CLUSTER_DIR" node1
 }
 
-# answers NODE: how often the host of the session has answered it.
-answers() {
-    on "$1" sh -c 'cat /tmp/lease/* | grep -c "the host of the job.s session, answers"; true'
-}
-
-answered_since() {
-    [ "$(answers "$1")" -ge "$2" ]
-}
-
-# Ten minutes are two seconds here. A kernel answers such questions once a second, unless it is told otherwise.
-@test "the host of the job's session does not answer: the others end; they do not while only its daemon is dead" {
-    local since
+# launch_leased MS: job 5.server on node1, node2 and node3, whose daemons ask each so many ms; node1 has the session. It
+# ends with the fifo "end". Ten minutes are ten of these. A kernel answers a datagram once a second, unless it is told
+# otherwise.
+launch_leased() {
     mkfifo "$CLUSTER_DIR/home/end"
     on node1 sysctl -qw net.ipv4.icmp_ratelimit=0
     # shellcheck disable=SC2016
-    rsh_that "*) host=\$1; shift; exec $CLUSTER_BIN/rsh \$host env COPPER_LEASE_MS=200 \"\$@\" ;;"
+    rsh_that "*) host=\$1; shift; exec $CLUSTER_BIN/rsh \$host env COPPER_LEASE_MS=$1 \"\$@\" ;;"
     # shellcheck disable=SC2016
-    in_job 5.server node1 '"$0" -H node1,node2,node3 -l 1 -d /tmp/lease && read -r _ <"$1"' \
-        "$COPPER_BIN/launch_copper.sh" "$CLUSTER_DIR/home/end" >"$BATS_TEST_TMPDIR/first" 3>&- &
+    in_job 5.server node1 '"$0" -H node1,node2,node3 -l 1 -d /tmp/lease -s "$2" && read -r _ <"$1"' \
+        "$COPPER_BIN/launch_copper.sh" "$CLUSTER_DIR/home/end" "$PATIENCE" >"$BATS_TEST_TMPDIR/first" 3>&- &
     until_true grep -q "3 nodes ready" "$BATS_TEST_TMPDIR/first"
-    until_true answered_since node2 1
+}
+
+# leased_ended NODE...: node1 is dead, and these have ended because of that.
+leased_ended() {
+    rm "$CLUSTER_DIR/home/end"
+    traceless "$@" || {
+        on_all sh -c 'tail -n 60 /tmp/lease/*' || true
+        sanitizers_are_silent
+        return 1
+    }
+    "$CLUSTER_BIN/cluster" restart "$CLUSTER_DIR" node1
+}
+
+# said NODE TEXT: how often, in its log.
+said() {
+    on "$1" sh -c 'cat /tmp/lease/* | grep -c "$1"; true' sh "$2"
+}
+
+answered_since() {
+    [ "$(said "$1" "the host of the job.s session, answers")" -ge "$2" ]
+}
+
+@test "the host of the job's session does not answer: the others end; they do not while only its daemon is dead" {
+    launch_leased 200
     kill_for_good node1 # node2 is root now
-    since=$(answers node2)
-    until_true answered_since node2 $((since + 12))
+    until_true answered_since node2 12
+    # A network that suppresses the answers to datagrams carries those to connections.
+    on node1 sh -c 'nft add table inet fw; nft "add chain inet fw c { type filter hook output priority 0; }"
+        nft add rule inet fw c icmp type destination-unreachable drop'
+    until_true answered_since node2 $(($(said node2 "session, answers") + 12))
     run -0 on node3 cat "$mount/etc/hostname"
     "$CLUSTER_BIN/cluster" kill "$CLUSTER_DIR" node1
-    rm "$CLUSTER_DIR/home/end"
-    traceless node2 node3
-    "$CLUSTER_BIN/cluster" restart "$CLUSTER_DIR" node1
+    leased_ended node2 node3
+    run -0 on_all sh -c 'rm -rf /tmp/lease'
+}
+
+@test "the host of the job's session is dead: daemons that die and begin again after that end all the same" {
+    launch_leased 1000
+    "$CLUSTER_BIN/cluster" kill "$CLUSTER_DIR" node1
+    on node2 kill -9 "$(daemon node2)"
+    on node3 kill -9 "$(daemon node3)"
+    leased_ended node2 node3
+    for node in node2 node3; do
+        [ "$(said "$node" "was killed by signal 9")" = 1 ]
+    done
     run -0 on_all sh -c 'rm -rf /tmp/lease'
 }
 

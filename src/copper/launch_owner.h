@@ -5,8 +5,9 @@
 
 #include "proto/job.h"
 
-/* Sets the owner of the job, for stop, and the session with whose end the job ends. The launcher
- * must be settled (launcher_choice.h); parts: directory of Copper's own. 0 or -ENOMEM. */
+/* Sets the owner of the job, for stop, and the session and the job of Slurm with whose end it ends.
+ * The launcher must be settled (launcher_choice.h); parts: directory of Copper's own. 0 or -ENOMEM.
+ */
 __attribute__((warn_unused_result)) int cu_launch_owner_note(struct cu_job *job, const char *parts);
 
 #endif

@@ -265,6 +265,7 @@ static void watch_lease(struct cu_daemon *daemon)
     };
 
     daemon->lease = cu_lease_start(&config);
+    daemon->lease_slurm = cu_lease_slurm_start(&config);
 }
 
 /* A listing is one object of the cache. */

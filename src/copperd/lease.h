@@ -24,6 +24,7 @@ struct cu_lease;
  * zero at first. */
 struct cu_lease_kept {
     struct cu_addresses addresses; /* of the session's host; count is written last */
+    uint64_t slurm_runs;           /* of Slurm's job, as first seen; 0: not seen */
 };
 
 struct cu_lease_config {

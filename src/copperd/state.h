@@ -11,6 +11,7 @@
 #include "control/spaces.h"
 #include "copperd/daemon.h"
 #include "copperd/lease.h"
+#include "copperd/lease_slurm.h"
 #include "copperd/links.h"
 #include "copperd/looptime.h"
 #include "copperd/profile.h"
@@ -54,8 +55,9 @@ struct cu_daemon {
     struct cu_links links;          /* connections to peers */
     struct cu_log_limit peer_lines; /* about who connects and disconnects */
     uv_signal_t sigterm, sigint, sigusr1;
-    struct cu_lease *lease; /* NULL: none; as long as the process */
-    struct cu_turn turn;    /* bounds what a turn of the loop takes on */
+    struct cu_lease *lease;             /* NULL: none; as long as the process */
+    struct cu_lease_slurm *lease_slurm; /* the same */
+    struct cu_turn turn;                /* bounds what a turn of the loop takes on */
     struct cu_looptime looptime;
     struct cu_latency latency;
     struct cu_trim trim;

@@ -100,6 +100,7 @@ static const struct option options[] = {
     {"confirm", KIND_FLAG, AT(confirm), 0, 0, "a switch", "is yes or no"},
     {"owner", KIND_TEXT, AT(owner), 0, 0, "an owner", "are up to 255 characters"},
     {"lease", KIND_TEXT, AT(lease), 0, 0, "a session", "are up to 255 characters"},
+    {"slurm", KIND_TEXT, AT(slurm), 0, 0, "a job of Slurm", "are up to 255 characters"},
     {"left_out", KIND_RANKS, AT(left_out), 0, 0, "a list of ranks", "is as in 3,7-9"},
     {"relay", KIND_FLAG, AT(relay), 0, 0, "a switch", "is yes or no"},
     {"learn", KIND_RECIPE, AT(learn), 0, 0, "the name of a recipe",
@@ -349,8 +350,8 @@ unsigned cu_job_option_count(void)
 
 bool cu_job_option_is_setting(unsigned i)
 {
-    static const char *const told[] = {"confirm", "owner",  "lease",    "left_out",  "relay",
-                                       "group",   "recipe", "begin_ms", "report_dir"};
+    static const char *const told[] = {"confirm", "owner", "lease",  "slurm",    "left_out",
+                                       "relay",   "group", "recipe", "begin_ms", "report_dir"};
 
     for (size_t n = 0; n < sizeof(told) / sizeof(told[0]); n++)
         if (strcmp(options[i].name, told[n]) == 0)
@@ -466,6 +467,7 @@ void cu_job_free(struct cu_job *job)
     free(job->left_out);
     free(job->owner);
     free(job->lease);
+    free(job->slurm);
     free(job->learn);
     free(job->recipe);
     free(job->report_dir);

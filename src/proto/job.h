@@ -64,14 +64,15 @@ struct cu_job {
         allow_missing; /* --allow-missing 0..CU_JOB_MISSING_MAX: nodes that need not be there */
     bool confirm; /* the launcher reports the end of the launch; without this report the daemons end
                    */
-    bool rewrite_links;    /* --symlinks rewrite: absolute links stay in the view */
-    bool relay;            /* the launch host reaches no daemon, only hosts through its launcher */
-    char *owner;           /* who launched it, as host/session.h has it; NULL: not known */
-    char *lease;           /* session with whose end the job ends; NULL: none */
-    char *left_out;        /* ranks that the launch went on without, "3,7-9"; NULL: none */
-    char *learn;           /* --learn: name of the recipe; NULL: none */
-    bool learn_wait;       /* --learn-wait: a node is ready when the recipe's content is here */
-    char *recipe;          /* file of that recipe, as the launch host has found it; NULL: none */
+    bool rewrite_links; /* --symlinks rewrite: absolute links stay in the view */
+    bool relay;         /* the launch host reaches no daemon, only hosts through its launcher */
+    char *owner;        /* who launched it, as host/session.h has it; NULL: not known */
+    char *lease;        /* session with whose end the job ends; NULL: none */
+    char *slurm;        /* Slurm's job with which it ends, as host/slurmjob.h has it; NULL: none */
+    char *left_out;     /* ranks that the launch went on without, "3,7-9"; NULL: none */
+    char *learn;        /* --learn: name of the recipe; NULL: none */
+    bool learn_wait;    /* --learn-wait: a node is ready when the recipe's content is here */
+    char *recipe;       /* file of that recipe, as the launch host has found it; NULL: none */
     uint64_t storage_rate; /* --storage-rate: bytes a second that are asked for in advance at most;
                               0: no bound */
     uint64_t begin_ms;     /* when it was launched, since 1970; 0: not known */
@@ -100,7 +101,7 @@ void cu_job_free(struct cu_job *job);
  * `-k: "0" is not a fan-out; allowed is 1 to 1024`. -ENOMEM. On error the option is as before.
  * Names: mount log_dir log_level log_type log_collect trees max_cacheable_bytes ready_timeout_s
  * cores enoent_ttl_ms network address cache_bytes fanout port encrypt profile full_paths top_paths
- * snapshot_s listings serve group allow_missing confirm owner lease left_out relay learn
+ * snapshot_s listings serve group allow_missing confirm owner lease slurm left_out relay learn
  * learn_wait spin recipe symlinks storage_rate begin_ms report_dir; the value of a bool is "yes"
  * or "no", of symlinks "keep" or "rewrite". What is "chosen" when 0 cannot be set to 0. */
 __attribute__((warn_unused_result)) int cu_job_set(struct cu_job *job, const char *name,

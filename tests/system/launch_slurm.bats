@@ -67,13 +67,54 @@ srun -Q -n1 -N1 --overlap cat $mount/etc/hostname
 END
     [[ $output == "copper: 4 nodes ready at $mount in "*"$(cat /etc/hostname)" ]]
     nothing_left
-    # A step may end before the job: what it has launched goes on, until it is stopped.
-    run -0 batch -N 2 <<END
-srun -Q -n1 -N1 --overlap sh -c 'COPPER_LAUNCHER=rsh COPPER_RSH=$CLUSTER_BIN/rsh exec launch_copper.sh'
-copper status --all | grep "2 of 2" || copper status --all
-stop_copper.sh
+}
+
+# A scontrol for the daemons, in $work/bin, that notes its calls, and fails while $work/broken is there. $work/asked N
+# waits for N further calls.
+counting_scontrol() {
+    mkdir "$work/bin"
+    cat >"$work/bin/scontrol" <<END
+#!/bin/sh
+echo x >>$work/calls
+[ ! -e $work/broken ] || { echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1; }
+exec $(command -v scontrol) "\$@"
 END
-    [[ $output == *"copper: stopped on 2 nodes"* ]]
+    cat >"$work/asked" <<END
+#!/bin/sh
+calls=\$(cat $work/calls 2>/dev/null | wc -l)
+until [ "\$(cat $work/calls 2>/dev/null | wc -l)" -ge \$((calls + \$1)) ]; do sleep 0.1; done
+END
+    chmod 755 "$work/bin/scontrol" "$work/asked"
+    rsh_that "*) host=\$1; shift; exec $CLUSTER_BIN/rsh \$host env COPPER_LEASE_MS=200 \"\$@\" ;;"
+}
+
+# A minute is 200 ms here.
+@test "another launcher than srun, from salloc's shell on a login node: the daemons end with the job, and not before" {
+    counting_scontrol
+    run -0 on login timeout "$PATIENCE" env PATH="$work/bin:$COPPER_BIN:$PATH" COPPER_LAUNCHER=rsh COPPER_RSH="$rsh" \
+        salloc -Q -N 2 sh -c '
+        launch_copper.sh -s 150 || exit 1
+        "$0/asked" 3
+        copper status --all
+        touch "$0/broken"
+        "$0/asked" 3
+        copper status --all
+        rm "$0/broken"' "$work"
+    echo "$output"
+    [[ $output == "copper: 2 nodes ready at $mount in "*"2 of 2 nodes ready"*"2 of 2 nodes ready"* ]]
+    traceless node1 node2 node3 node4
+    on login sh -c 'rm -f /tmp/copper-0/*.job; rmdir /tmp/copper-0'
+}
+
+@test "another launcher than srun, in a step: the daemons outlive the step and end with the job" {
+    counting_scontrol
+    run -0 batch -N 2 <<END
+srun -Q -n1 -N1 --overlap sh -c 'PATH=$work/bin:\$PATH COPPER_LAUNCHER=rsh COPPER_RSH=$rsh exec launch_copper.sh -s 150'
+$work/asked 3
+copper status --all
+END
+    echo "$output"
+    [[ $output == *"2 of 2 nodes ready"* ]]
     nothing_left
 }
 

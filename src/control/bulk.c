@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Figures of thousands of nodes: decoding their JSON, encoding it and freeing it takes 10 to 30 us
- * per node, so large results are handled on a thread of their own (loop/crew.h), and so is what
- * makes a survey of text, and text of a survey: tens of ms where its lists are full. The loop only
- * passes references on, and merges.
+ * per node, so large results are handled on a thread of their own (loop/crew.h), and so is all that
+ * is done with the parts of parts.h: up to 0.2 s. The loop only passes references on.
  *
- * Invariant: while a job is under way, only the thread uses its JSON and its survey. */
+ * Invariants: while a job is under way, only the thread uses its JSON and its parts. Jobs are done
+ * in order, so what is added to a sum is in it when it is written. */
 #include "control/bulk.h"
 
 #include "control/gather.h"
 #include "control/surveyed.h"
 #include "core/counters.h"
+#include "host/log.h"
 
 #include <stdlib.h>
 
@@ -21,9 +22,11 @@ struct job {
     struct cu_crew_job aside;
     struct cu_list link; /* commands->jobs; unlinked when the control plane was destroyed */
     struct cu_commands *commands;
-    json_t *json;             /* owned */
-    struct cu_buf *text;      /* reference */
-    struct cu_survey *survey; /* owned; NULL: none */
+    json_t *json;                 /* owned */
+    struct cu_buf *text;          /* reference */
+    struct cu_parts parts;        /* that were read, or are to be added */
+    const struct cu_recipe *lent; /* the same, this node's; NULL: not that */
+    struct cu_bulk_sum *sum;      /* reference */
     /* a result that is read */
     uint32_t rank;
     uint64_t id;
@@ -55,7 +58,8 @@ static void job_free(struct job *job)
 {
     cu_list_remove(&job->link);
     cu_buf_unref(job->text);
-    cu_survey_free(job->survey);
+    cu_parts_clear(&job->parts);
+    cu_bulk_sum_unref(job->sum);
     free(job);
 }
 
@@ -155,14 +159,9 @@ json_t *cu_bulk_decode(const struct cu_buf *text, uint32_t node_count)
 static void read_text(struct cu_crew_job *aside)
 {
     struct job *job = job_of(aside);
-    const json_t *survey;
 
     job->json = cu_bulk_decode(job->text, job->node_count);
-    survey = json_object_get(job->json, "survey");
-    if (!json_is_string(survey))
-        return;
-    job->survey = cu_surveyed_read(survey, &job->limits);
-    json_object_set_new(job->json, "survey", json_null()); /* if it is none, not read again */
+    cu_parts_read(job->json, &job->limits, &job->parts);
 }
 
 static void is_read(struct cu_crew_job *aside)
@@ -171,7 +170,7 @@ static void is_read(struct cu_crew_job *aside)
     struct cu_commands *commands = job->commands;
 
     if (commands) {
-        cu_gather_read(commands, job->rank, job->id, job->json, job->survey);
+        cu_gather_read(commands, job->rank, job->id, job->json, &job->parts);
         cu_bulk_free(commands, job->json);
     } else {
         json_decref(job->json);
@@ -194,27 +193,106 @@ bool cu_bulk_read(struct cu_commands *commands, uint32_t rank, uint64_t id, stru
     return true;
 }
 
+/* --- sums ------------------------------------------------------------------------------------- */
+
+struct cu_bulk_sum *cu_bulk_sum_new(void)
+{
+    struct cu_bulk_sum *sum = calloc(1, sizeof(*sum));
+
+    if (sum)
+        sum->refs = 1;
+    return sum;
+}
+
+void cu_bulk_sum_unref(struct cu_bulk_sum *sum)
+{
+    if (!sum || --sum->refs > 0)
+        return;
+    cu_parts_clear(&sum->parts);
+    free(sum);
+}
+
+static struct cu_bulk_sum *sum_ref(struct cu_bulk_sum *sum)
+{
+    sum->refs++;
+    return sum;
+}
+
+static void add(struct cu_crew_job *aside)
+{
+    struct job *job = job_of(aside);
+
+    cu_parts_add(&job->sum->parts, &job->parts);
+    if (job->lent)
+        cu_parts_add_recipe(&job->sum->parts, job->lent);
+}
+
+static void is_added(struct cu_crew_job *aside)
+{
+    struct job *job = job_of(aside);
+
+    if (job->lent && job->commands)
+        job->commands->config.hooks.returned(job->commands->config.hooks.context);
+    job_free(job);
+}
+
+void cu_bulk_add(struct cu_commands *commands, struct cu_bulk_sum *sum, struct cu_parts *more)
+{
+    struct job *job = job_new(commands, add, is_added);
+
+    sum->used = true;
+    sum->surveyed = sum->surveyed || more->survey;
+    if (job) {
+        job->sum = sum_ref(sum);
+        job->parts = *more;
+        *more = (struct cu_parts){0};
+        cu_crew_run(commands->config.aside, &job->aside);
+    } else if (!commands->config.aside) {
+        cu_parts_add(&sum->parts, more);
+    } else {
+        cu_log_warn("a part of a result is left out: out of memory");
+        cu_parts_clear(more);
+    }
+}
+
+void cu_bulk_add_recorded(struct cu_commands *commands, struct cu_bulk_sum *sum)
+{
+    const struct cu_commands_hooks *hooks = &commands->config.hooks;
+    const struct cu_recipe *lent = hooks->recorded(hooks->context);
+    struct job *job = lent ? job_new(commands, add, is_added) : NULL;
+
+    sum->used = true;
+    if (job) {
+        job->sum = sum_ref(sum);
+        job->lent = lent;
+        cu_crew_run(commands->config.aside, &job->aside);
+        return;
+    }
+    if (lent && !commands->config.aside)
+        cu_parts_add_recipe(&sum->parts, lent);
+    else
+        cu_log_warn("this node's record is left out: out of memory");
+    if (lent)
+        hooks->returned(hooks->context);
+}
+
 /* --- writing ---------------------------------------------------------------------------------- */
 
-static struct cu_buf *encode(json_t *result, const struct cu_survey *survey)
+static void complete(json_t *result, const struct cu_bulk_sum *sum)
 {
-    json_t *text = result && survey ? cu_surveyed_json(survey) : NULL;
-
     flatten(result);
-    if (text)
-        json_object_set_new(result, "survey", text);
-    return result ? cu_commands_encode(result) : NULL;
+    if (result && sum)
+        cu_parts_write(&sum->parts, result);
 }
 
 static void write_text(struct cu_crew_job *aside)
 {
     struct job *job = job_of(aside);
 
-    job->text = encode(job->json, job->survey);
+    complete(job->json, job->sum);
+    job->text = cu_commands_encode(job->json);
     json_decref(job->json);
     job->json = NULL;
-    cu_survey_free(job->survey);
-    job->survey = NULL;
 }
 
 static void is_written(struct cu_crew_job *aside)
@@ -226,25 +304,88 @@ static void is_written(struct cu_crew_job *aside)
     job_free(job);
 }
 
-void cu_bulk_reply(struct cu_commands *commands, const struct cu_commands_origin *origin,
-                   json_t *result, struct cu_survey *survey)
+static bool is_large(const json_t *result, const struct cu_bulk_sum *sum)
 {
-    bool large = survey || weight(result) >= CU_BULK_NODES;
-    struct job *job = large ? job_new(commands, write_text, is_written) : NULL;
-    struct cu_buf *text;
+    return (sum && sum->used) || weight(result) >= CU_BULK_NODES ||
+           json_string_length(json_object_get(result, "survey")) >= CU_BULK_BYTES;
+}
 
+/* NULL: it is to be done here. */
+static struct job *job_for(struct cu_commands *commands, const struct cu_commands_origin *origin,
+                           json_t *result, struct cu_bulk_sum *sum)
+{
+    struct job *job = result && is_large(result, sum) ? job_new(commands, NULL, NULL) : NULL;
+
+    if (!job)
+        return NULL;
+    job->origin = *origin;
+    job->json = result;
+    job->sum = sum ? sum_ref(sum) : NULL;
+    return job;
+}
+
+void cu_bulk_reply(struct cu_commands *commands, const struct cu_commands_origin *origin,
+                   json_t *result, struct cu_bulk_sum *sum)
+{
+    struct job *job;
+    struct cu_buf *text = NULL;
+
+    if (!origin->owner) {
+        cu_bulk_free(commands, result);
+        return;
+    }
+    job = job_for(commands, origin, result, sum);
     if (job) {
-        job->origin = *origin;
-        job->json = result;
-        job->survey = survey;
+        job->aside.work = write_text;
+        job->aside.done = is_written;
         cu_crew_run(commands->config.aside, &job->aside);
         return;
     }
-    text = encode(result, survey);
+    if (result && (!sum || sum->refs == 1)) { /* else: the thread uses it */
+        complete(result, sum);
+        text = cu_commands_encode(result);
+    }
     json_decref(result);
-    cu_survey_free(survey);
     cu_commands_reply(commands, origin, text);
     cu_buf_unref(text);
+}
+
+void cu_commands_answer(struct cu_commands *commands, const struct cu_commands_origin *origin,
+                        json_t *result)
+{
+    cu_bulk_reply(commands, origin, result, NULL);
+}
+
+static void complete_result(struct cu_crew_job *aside)
+{
+    complete(job_of(aside)->json, job_of(aside)->sum);
+}
+
+static void is_complete(struct cu_crew_job *aside)
+{
+    struct job *job = job_of(aside);
+
+    if (job->commands)
+        cu_gather_stopped(job->commands, &job->origin, job->json);
+    json_decref(job->json);
+    job_free(job);
+}
+
+void cu_bulk_stop(struct cu_commands *commands, const struct cu_commands_origin *origin,
+                  json_t *result, struct cu_bulk_sum *sum)
+{
+    struct job *job = job_for(commands, origin, result, sum);
+
+    if (job) {
+        job->aside.work = complete_result;
+        job->aside.done = is_complete;
+        cu_crew_run(commands->config.aside, &job->aside);
+        return;
+    }
+    if (sum->refs == 1) /* else: the thread uses it */
+        complete(result, sum);
+    cu_gather_stopped(commands, origin, result);
+    json_decref(result);
 }
 
 /* --- ends ------------------------------------------------------------------------------------- */
@@ -265,4 +406,9 @@ void cu_bulk_close(struct cu_commands *commands)
 
     while ((link = cu_list_pop_front(&commands->jobs)))
         CU_LIST_ENTRY(link, struct job, link)->commands = NULL;
+}
+
+bool cu_commands_busy(const struct cu_commands *commands)
+{
+    return !cu_list_empty(&commands->jobs);
 }

@@ -98,22 +98,10 @@ void cu_commands_reply(struct cu_commands *commands, const struct cu_commands_or
     cu_buf_unref(text);
 }
 
-/* result is taken, NULL: out of memory; and so is survey, NULL: there is none in it. */
-static void reply(struct cu_commands *commands, const struct cu_commands_origin *origin,
-                  json_t *result, struct cu_survey *survey)
-{
-    if (origin->owner) {
-        cu_bulk_reply(commands, origin, result, survey);
-        return;
-    }
-    cu_bulk_free(commands, result);
-    cu_survey_free(survey);
-}
-
 static void reply_error(struct cu_commands *commands, const struct cu_commands_origin *origin,
                         const char *text)
 {
-    reply(commands, origin, json_pack("{s:b, s:s}", "ok", 0, "error", text), NULL);
+    cu_commands_answer(commands, origin, json_pack("{s:b, s:s}", "ok", 0, "error", text));
 }
 
 void cu_task_free(struct cu_commands *commands, struct cu_task *task)
@@ -124,12 +112,11 @@ void cu_task_free(struct cu_commands *commands, struct cu_task *task)
     json_decref(task->request);
     json_decref(task->sum);
     free(task->latency);
-    cu_survey_free(task->survey);
+    cu_bulk_sum_unref(task->parts);
     cu_sampled_free(task->sample);
     cu_logpage_free(task->page);
     json_decref(task->bypassed);
     json_decref(task->stage);
-    cu_recipe_free(task->recipe);
     json_decref(task->in_use);
     cu_bulk_free(commands, task->nodes);
     cu_idset_free(&task->seen);
@@ -141,15 +128,16 @@ void cu_task_free(struct cu_commands *commands, struct cu_task *task)
 void cu_task_finish(struct cu_commands *commands, struct cu_task *task, json_t *result)
 {
     struct cu_commands_origin origin = task->origin;
-    struct cu_survey *survey = task->survey;
-    bool confirms = task->confirms; /* and has no survey */
+    struct cu_bulk_sum *parts = task->parts;
+    bool confirms = task->confirms;
 
-    task->survey = NULL;
+    task->parts = NULL;
     cu_task_free(commands, task);
-    if (!confirms) {
-        reply(commands, &origin, result, survey);
+    if (!confirms)
+        cu_bulk_reply(commands, &origin, result, parts);
+    cu_bulk_sum_unref(parts);
+    if (!confirms)
         return;
-    }
     cu_launched_confirm(commands, result);
     json_decref(result);
 }
@@ -384,12 +372,12 @@ void cu_commands_result(struct cu_commands *commands, struct cu_peer peer, uint6
 }
 
 void cu_gather_read(struct cu_commands *commands, uint32_t rank, uint64_t id, json_t *result,
-                    struct cu_survey *survey)
+                    struct cu_parts *parts)
 {
     struct cu_task *task = task_of(commands, id);
 
     if (task && task->state == CU_TASK_GATHERING)
-        cu_gather_take(commands, task, rank, result, survey);
+        cu_gather_take(commands, task, rank, result, parts);
 }
 
 void cu_commands_peer_down(struct cu_commands *commands, struct cu_peer peer, uint64_t now_ns)

@@ -62,8 +62,12 @@ struct cu_commands_hooks {
     void (*network)(void *context, char *text, size_t size, char *note, size_t note_size);
     /* Adds what the driver knows to a `doctor` result. */
     void (*describe)(void *context, json_t *result);
-    /* What this node has recorded, borrowed; NULL: the job does not record (--learn). */
+    /* Does this job record (--learn)? */
+    bool (*records)(void *context);
+    /* What this node has recorded, which does not change until `returned` has been called as often.
+     * NULL: out of memory. */
     const struct cu_recipe *(*recorded)(void *context);
+    void (*returned)(void *context);
     /* A command has told the file of the job's recipe, which is asked for now; called once. NULL:
      * there is none. */
     void (*learn)(void *context, const char *path);
@@ -123,6 +127,11 @@ void cu_commands_stopping(struct cu_commands *commands);
 /* Requests handed up still wait for their answer or, when that was a stop's, for the parent's end.
  */
 bool cu_commands_lingers(const struct cu_commands *commands);
+/* Answers are being written. */
+bool cu_commands_busy(const struct cu_commands *commands);
+/* Sends result (taken; NULL: out of memory) as the answer, unless its asker has gone. */
+void cu_commands_answer(struct cu_commands *commands, const struct cu_commands_origin *origin,
+                        json_t *result);
 /* Text of a result; NULL when out of memory. New reference. */
 struct cu_buf *cu_commands_encode(const json_t *result);
 /* This node's counters by name and what the process uses. New reference, NULL: out of memory. */

@@ -17,7 +17,6 @@
 #include "control/latencies.h"
 #include "control/logged.h"
 #include "control/own.h"
-#include "control/recorded.h"
 #include "control/results.h"
 #include "control/sampled.h"
 #include "control/surveyed.h"
@@ -66,9 +65,10 @@ static struct cu_buf *request_below(const struct cu_task *task)
 }
 
 /* A record that cannot be used is left out: a recipe need not be complete. */
-static void merge_recipe(struct cu_task *task, const json_t *result)
+static void merge_recipe(struct cu_commands *commands, struct cu_task *task, const json_t *result,
+                         struct cu_parts *parts)
 {
-    struct cu_recipe *more = cu_recorded_read(json_object_get(result, "recipe"));
+    struct cu_parts more = {.recipe = parts->recipe};
     const char *name = json_string_value(json_object_get(result, "name"));
 
     /* Of several names the first one in the alphabet, whoever answers first. */
@@ -76,9 +76,10 @@ static void merge_recipe(struct cu_task *task, const json_t *result)
         (task->learned[0] == '\0' || strcmp(name, task->learned) < 0))
         snprintf(task->learned, sizeof(task->learned), "%s", name);
 
-    if (more && task->recipe && cu_recipe_merge(task->recipe, more) != 0)
-        cu_log_warn("a child's record is left out: too many paths, or out of memory");
-    cu_recipe_free(more);
+    if (!more.recipe)
+        return;
+    parts->recipe = NULL;
+    cu_bulk_add(commands, task->parts, &more);
 }
 
 static void finish_when_done(struct cu_commands *commands, struct cu_task *task)
@@ -128,7 +129,8 @@ void cu_gather_start(struct cu_commands *commands, struct cu_task *task, uint64_
     if (ranks && task->scope != CU_SCOPE_HERE)
         count = cu_core_children(config->core, 0, ranks, max);
     task->children = calloc((size_t)count + 1, sizeof(*task->children));
-    if (!ranks || !task->children || cu_idset_init(&task->seen, max) < 0 ||
+    task->parts = cu_bulk_sum_new();
+    if (!ranks || !task->children || !task->parts || cu_idset_init(&task->seen, max) < 0 ||
         (task->op == CU_OP_STOP && task->scope == CU_SCOPE_ROOT && note_up(commands, task) < 0)) {
         free(ranks);
         cu_task_fail(commands, task, "out of memory");
@@ -153,7 +155,7 @@ void cu_gather_start(struct cu_commands *commands, struct cu_task *task, uint64_
  * cannot be split, so a sum that contains such a node is not counted, and its other nodes count as
  * silent. */
 static void merge_stats(struct cu_commands *commands, struct cu_task *task,
-                        const struct cu_idset *ranks, json_t *result, struct cu_survey *survey)
+                        const struct cu_idset *ranks, json_t *result, struct cu_parts *parts)
 {
     json_t *nodes = json_object_get(result, "nodes");
 
@@ -165,7 +167,7 @@ static void merge_stats(struct cu_commands *commands, struct cu_task *task,
         cu_latencies_add(task->latency, json_object_get(result, "latency"));
     cu_bypassed_add(&task->bypassed, json_object_get(result, "bypassed"));
     if (json_is_true(json_object_get(task->request, "survey")))
-        cu_surveyed_add(commands, task, ranks, result, survey);
+        cu_surveyed_add(commands, task, ranks, result, parts);
     if (!task->nodes || !json_is_array(nodes))
         return;
     json_array_append(task->nodes, nodes);
@@ -201,7 +203,7 @@ static bool cut_claims(const struct cu_commands *commands, const struct cu_task 
 /* Takes the ranks that a child's result covers, and their figures. A sum cannot be split: of one
  * that contains figures of others nothing counts. */
 static void merge(struct cu_commands *commands, struct cu_task *task, uint32_t rank, json_t *result,
-                  struct cu_survey *survey)
+                  struct cu_parts *parts)
 {
     const char *text = json_string_value(json_object_get(result, "ranks"));
     struct cu_idset ranks;
@@ -214,20 +216,20 @@ static void merge(struct cu_commands *commands, struct cu_task *task, uint32_t r
     cut = cut_claims(commands, task, rank, &ranks);
     if (task->op == CU_OP_STATS) {
         if (!cut)
-            merge_stats(commands, task, &ranks, result, survey);
+            merge_stats(commands, task, &ranks, result, parts);
     } else if (task->op == CU_OP_TOP) {
         if (!cut)
             cu_sampled_add(commands, task, &ranks, rank, result);
     } else if (task->op == CU_OP_LOG) {
         if (!cut)
-            cu_logged_add(task, &ranks, result);
+            cu_logged_add(task, &ranks, parts);
     } else {
         if (!cut && !cu_idset_meet(&task->seen, &ranks)) { /* not counted twice */
             cu_bypassed_add(&task->bypassed, json_object_get(result, "bypassed"));
             if (task->latency)
                 cu_latencies_add(task->latency, json_object_get(result, "latency"));
             if (task->op == CU_OP_STOP)
-                cu_surveyed_add(commands, task, &ranks, result, survey);
+                cu_surveyed_add(commands, task, &ranks, result, parts);
             if (task->sum)
                 cu_results_add_counters(task->sum, json_object_get(result, "sum"));
             cu_inuse_add(&task->in_use, json_object_get(result, "in_use"));
@@ -235,7 +237,7 @@ static void merge(struct cu_commands *commands, struct cu_task *task, uint32_t r
                 cu_staged_add(&task->stage, json_object_get(result, "stage"));
         }
         if (task->op == CU_OP_RECIPE)
-            merge_recipe(task, result);
+            merge_recipe(commands, task, result, parts);
         cu_idset_add_all(&task->seen, &ranks);
         task->failed += failed_of(result, &ranks);
     }
@@ -246,6 +248,8 @@ void cu_gather_result(struct cu_commands *commands, struct cu_task *task, uint32
                       struct cu_buf *text)
 {
     struct cu_task_child *child = child_of(task, rank);
+    const struct cu_survey_limits limits = cu_surveyed_limits(commands);
+    struct cu_parts parts;
     json_t *result;
 
     if (!child || child->answered || child->coming || child->done)
@@ -257,12 +261,14 @@ void cu_gather_result(struct cu_commands *commands, struct cu_task *task, uint32
     result = text->size <= CU_CONTROL_JSON_MAX
                  ? cu_bulk_decode(text, commands->config.limits.node_count)
                  : NULL;
-    cu_gather_take(commands, task, rank, result, NULL);
+    cu_parts_read(result, &limits, &parts);
+    cu_gather_take(commands, task, rank, result, &parts);
+    cu_parts_clear(&parts);
     json_decref(result);
 }
 
 void cu_gather_take(struct cu_commands *commands, struct cu_task *task, uint32_t rank,
-                    json_t *result, struct cu_survey *survey)
+                    json_t *result, struct cu_parts *parts)
 {
     struct cu_task_child *child = child_of(task, rank);
 
@@ -270,7 +276,7 @@ void cu_gather_take(struct cu_commands *commands, struct cu_task *task, uint32_t
         return;
     child->coming = false;
     child->answered = true;
-    merge(commands, task, rank, result, survey);
+    merge(commands, task, rank, result, parts);
     if (task->op != CU_OP_STOP || child->down || json_is_true(json_object_get(result, "lingers")) ||
         !json_is_true(json_object_get(result, "ok")))
         child_done(task, child);
@@ -342,8 +348,6 @@ void cu_gather_finish(struct cu_commands *commands, struct cu_task *task)
     cu_surveyed_put(commands, task, result);
     if (task->stage)
         json_object_set(result, "stage", task->stage);
-    if (task->recipe)
-        json_object_set_new(result, "recipe", cu_recorded_json(task->recipe));
     if (task->learned[0] != '\0')
         json_object_set_new(result, "name", json_string(task->learned));
     if (task->in_use)
@@ -366,13 +370,28 @@ void cu_gather_finish(struct cu_commands *commands, struct cu_task *task)
     }
     if (task->op == CU_OP_STOP) {
         struct cu_commands_origin origin = task->origin;
+        struct cu_bulk_sum *parts = task->parts;
 
+        task->parts = NULL;
         cu_task_free(commands, task);
-        commands->config.hooks.stop(commands->config.hooks.context, &origin, result);
-        json_decref(result);
+        cu_bulk_stop(commands, &origin, result, parts);
+        cu_bulk_sum_unref(parts);
         return;
     }
     cu_task_finish(commands, task, result);
+}
+
+/* Meanwhile this node may have begun to stop for another reason. */
+void cu_gather_stopped(struct cu_commands *commands, const struct cu_commands_origin *origin,
+                       json_t *result)
+{
+    const struct cu_commands_hooks *hooks = &commands->config.hooks;
+
+    if (commands->stopping)
+        cu_commands_answer(commands, origin,
+                           json_pack("{s:b, s:s}", "ok", 0, "error", CU_COMMANDS_STOPPING));
+    else
+        hooks->stop(hooks->context, origin, result);
 }
 
 void cu_gather_outlive(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns)

@@ -3,6 +3,7 @@
 
 #include "base/hostlist.h"
 #include "control/base64.h"
+#include "control/bulk.h"
 #include "control/gather.h"
 #include "host/log.h"
 
@@ -59,6 +60,15 @@ void cu_logged_own(struct cu_commands *commands, struct cu_task *task)
     task->page = cu_logpage_new();
 }
 
+json_t *cu_logged_json(const struct cu_logpage *page)
+{
+    struct cu_buf *bytes = cu_logpage_encode(page);
+    json_t *json = cu_base64_json(bytes);
+
+    cu_buf_unref(bytes);
+    return json;
+}
+
 struct cu_logpage *cu_logged_read(const json_t *text)
 {
     struct cu_buf *bytes = cu_base64_read(text);
@@ -86,9 +96,9 @@ static bool agrees(const struct cu_logpage *page, const struct cu_idset *ranks,
     return true;
 }
 
-void cu_logged_add(struct cu_task *task, const struct cu_idset *ranks, const json_t *result)
+void cu_logged_add(struct cu_task *task, const struct cu_idset *ranks, struct cu_parts *parts)
 {
-    struct cu_logpage *more = cu_logged_read(json_object_get(result, "page"));
+    struct cu_logpage *more = parts->page;
     struct cu_logpage_at after = after_of(task);
 
     if (more && task->page && !cu_idset_meet(&task->seen, ranks) && agrees(more, ranks, &after) &&
@@ -96,7 +106,6 @@ void cu_logged_add(struct cu_task *task, const struct cu_idset *ranks, const jso
         cu_idset_add_all(&task->seen, ranks);
     else
         cu_log_warn("the log of %u nodes is left out: it is none, or out of memory", ranks->count);
-    cu_logpage_free(more);
 }
 
 /* All nodes whose lines are not there, in the short form of lists: also the ones that the launch
@@ -119,15 +128,13 @@ static void add_lacking(const struct cu_commands *commands, const struct cu_task
     free(lacking.names); /* the names themselves are the job's */
 }
 
-void cu_logged_put(const struct cu_commands *commands, const struct cu_task *task, json_t *result)
+void cu_logged_put(const struct cu_commands *commands, struct cu_task *task, json_t *result)
 {
-    struct cu_buf *bytes = task->page ? cu_logpage_encode(task->page) : NULL;
-    json_t *text = cu_base64_json(bytes);
     char id[2 * CU_JOB_ID_BYTES + 1];
 
-    cu_buf_unref(bytes);
-    if (text)
-        json_object_set_new(result, "page", text);
+    task->parts->parts.page = task->page;
+    task->parts->used = task->parts->used || task->page;
+    task->page = NULL;
     if (task->op != CU_OP_LOG || task->scope == CU_SCOPE_BELOW)
         return;
     json_object_set_new(result, "collects", json_true());

@@ -3,6 +3,7 @@
 
 #include "base/path.h"
 #include "base/text.h"
+#include "control/bulk.h"
 #include "control/bypassed.h"
 #include "control/logged.h"
 #include "control/results.h"
@@ -105,20 +106,6 @@ static void own_launched(struct cu_commands *commands, const struct cu_task *tas
     commands->launched = true;
 }
 
-/* What this node has recorded, to which its children's records are added. */
-static void own_recipe(const struct cu_commands *commands, struct cu_task *task)
-{
-    const struct cu_commands_hooks *hooks = &commands->config.hooks;
-    const struct cu_recipe *own = hooks->recorded(hooks->context);
-
-    memcpy(task->learned, commands->learned, sizeof(task->learned));
-    task->recipe = cu_recipe_new();
-    if (task->recipe && own && cu_recipe_merge(task->recipe, own) != 0) {
-        cu_recipe_free(task->recipe);
-        task->recipe = NULL;
-    }
-}
-
 void cu_own_learn(struct cu_commands *commands, struct cu_task *task)
 {
     const struct cu_commands_hooks *hooks = &commands->config.hooks;
@@ -148,8 +135,10 @@ void cu_own_part(struct cu_commands *commands, struct cu_task *task, uint64_t no
         own_refresh(commands, task, now_ns);
     if (task->op == CU_OP_LAUNCHED)
         own_launched(commands, task);
-    if (task->op == CU_OP_RECIPE)
-        own_recipe(commands, task);
+    if (task->op == CU_OP_RECIPE) {
+        memcpy(task->learned, commands->learned, sizeof(task->learned));
+        cu_bulk_add_recorded(commands, task->parts);
+    }
     if (task->op == CU_OP_LOG)
         cu_logged_own(commands, task);
     if (task->op == CU_OP_STAGE)

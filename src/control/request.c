@@ -177,8 +177,7 @@ const char *cu_request_check(struct cu_commands *commands, struct cu_task *task)
     } else if (timeout) {
         return "\"timeout_ms\" is not a whole number";
     }
-    if (task->op == CU_OP_RECIPE &&
-        !commands->config.hooks.recorded(commands->config.hooks.context))
+    if (task->op == CU_OP_RECIPE && !commands->config.hooks.records(commands->config.hooks.context))
         return "this job records nothing: launch it with --learn NAME";
     if (task->op == CU_OP_LAUNCHED && !is_rank_list(commands, task))
         return "\"left_out\" is not a list of ranks, or of more than may be missing";

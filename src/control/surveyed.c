@@ -3,9 +3,9 @@
 
 #include "base/hostlist.h"
 #include "control/base64.h"
+#include "control/bulk.h"
 #include "host/log.h"
 
-#include <errno.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <sys/time.h>
@@ -34,10 +34,14 @@ void cu_surveyed_own(struct cu_commands *commands, struct cu_task *task)
 {
     const struct cu_commands_hooks *hooks = &commands->config.hooks;
 
+    struct cu_parts own = {0};
+
     if (!commands->config.job->profile || !hooks->survey || task->scope == CU_SCOPE_HERE)
         return;
-    task->survey = hooks->survey(hooks->context);
-    if (!task->survey)
+    own.survey = hooks->survey(hooks->context);
+    if (own.survey)
+        cu_bulk_add(commands, task->parts, &own);
+    else
         cu_log_warn("this node's profile is left out: out of memory");
 }
 
@@ -61,27 +65,19 @@ struct cu_survey_limits cu_surveyed_limits(const struct cu_commands *commands)
 }
 
 void cu_surveyed_add(struct cu_commands *commands, struct cu_task *task,
-                     const struct cu_idset *ranks, const json_t *result, struct cu_survey *survey)
+                     const struct cu_idset *ranks, const json_t *result, struct cu_parts *parts)
 {
-    const json_t *text = json_object_get(result, "survey");
-    const struct cu_survey_limits limits = cu_surveyed_limits(commands);
-    struct cu_survey *own, *more;
+    struct cu_parts more = {.survey = parts->survey};
 
-    if (!commands->config.job->profile || !text)
+    if (!commands->config.job->profile || !json_object_get(result, "survey"))
         return;
-    own = survey ? NULL : cu_surveyed_read(text, &limits);
-    more = survey ? survey : own;
-    if (!task->survey && more)
-        task->survey = cu_survey_new(&limits);
-    if (!more || !task->survey || !agrees(more, ranks)) {
+    if (!more.survey || !agrees(more.survey, ranks)) {
         cu_log_warn("the profile of %u nodes is left out: it is none, or out of memory",
                     ranks->count);
-    } else if (cu_survey_merge(task->survey, more) == -ENOMEM) {
-        cu_log_warn("the job's profile is left out: out of memory");
-        cu_survey_free(task->survey);
-        task->survey = NULL;
+        return;
     }
-    cu_survey_free(own);
+    parts->survey = NULL;
+    cu_bulk_add(commands, task->parts, &more);
 }
 
 static void add_facts(const struct cu_commands *commands, json_t *result)
@@ -114,13 +110,6 @@ static void add_facts(const struct cu_commands *commands, json_t *result)
 
 void cu_surveyed_put(const struct cu_commands *commands, const struct cu_task *task, json_t *result)
 {
-    json_t *text;
-
-    if (!task->survey)
-        return;
-    text = task->op == CU_OP_STOP ? cu_surveyed_json(task->survey) : NULL;
-    if (text)
-        json_object_set_new(result, "survey", text);
-    if (task->scope == CU_SCOPE_ROOT)
+    if (task->parts->surveyed && task->scope == CU_SCOPE_ROOT)
         add_facts(commands, result);
 }

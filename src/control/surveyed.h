@@ -5,17 +5,17 @@
 #ifndef CU_CONTROL_SURVEYED_H
 #define CU_CONTROL_SURVEYED_H
 
+#include "control/parts.h"
 #include "control/task.h"
 #include "proto/survey.h"
 
-/* This node's part into task->survey, where the job has one. */
+/* This node's part into task->parts, where the job has one. */
 void cu_surveyed_own(struct cu_commands *commands, struct cu_task *task);
-/* Adds a child's result that speaks for these ranks. What cannot be used is left out, as if its
- * nodes were silent. survey: the one in it, if that was read already; it is empty then. */
+/* Adds the survey of a child's result that speaks for these ranks. What cannot be used is left out,
+ * as if its nodes were silent. */
 void cu_surveyed_add(struct cu_commands *commands, struct cu_task *task,
-                     const struct cu_idset *ranks, const json_t *result, struct cu_survey *survey);
-/* What the client has to know of the job into the result; and the survey itself, where that is not
- * for cu_task_finish to do: into that of a `stop`. */
+                     const struct cu_idset *ranks, const json_t *result, struct cu_parts *parts);
+/* What the client has to know of the job into the result. */
 void cu_surveyed_put(const struct cu_commands *commands, const struct cu_task *task,
                      json_t *result);
 /* Of this job. */

@@ -73,16 +73,15 @@ struct cu_task {
     struct cu_idset seen; /* ranks that the result speaks for */
     struct cu_idset up;   /* STOP at the root: ranks that were ready when it came; limit 0: none */
     json_t *sum;          /* STATS, STOP: owned object, counters of all ranks in seen */
-    struct cu_latency *latency;          /* STATS, where it was asked for, STOP: owned, as sum */
-    struct cu_survey *survey;            /* STOP with -P, STATS: owned or NULL (surveyed.h) */
-    json_t *bypassed;                    /* STATS, STOP: owned or NULL (bypassed.h) */
-    struct cu_recipe *recipe;            /* RECIPE: owned, what the ranks in seen have recorded */
+    struct cu_latency *latency; /* STATS, where it was asked for, STOP with -P: owned, as sum */
+    json_t *bypassed;           /* STATS, STOP: owned or NULL (bypassed.h) */
+    json_t *in_use;             /* STOP: owned or NULL (inuse.h) */
+    json_t *stage;              /* STAGE: owned or NULL (staged.h) */
+    struct cu_sample *sample;   /* TOP: owned, of all ranks in seen */
+    struct cu_logpage *page;    /* LOG: owned, of all ranks in seen */
     char learned[CU_JOB_RECIPE_MAX + 1]; /* RECIPE: its name, as commands on them have told */
-    json_t *in_use;                      /* STOP: owned or NULL (inuse.h) */
-    json_t *stage;                       /* STAGE: owned or NULL (staged.h) */
-    struct cu_sample *sample;            /* TOP: owned, of all ranks in seen */
-    struct cu_logpage *page;             /* LOG: owned, of all ranks in seen */
-    json_t *nodes; /* STATS, where each node was asked for: owned list of lists */
+    struct cu_bulk_sum *parts; /* reference: surveys, records (bulk.h) of all ranks in seen */
+    json_t *nodes;             /* STATS, where each node was asked for: owned list of lists */
 };
 
 /* The latest answer to `top`, for who asks soon after. */
@@ -105,7 +104,7 @@ struct cu_commands {
     char learned[CU_JOB_RECIPE_MAX + 1]; /* the recipe's name, as a command has told; "": none */
 };
 
-/* Sends result (taken; NULL: out of memory), with the task's survey, as the answer and frees the
+/* Sends result (taken; NULL: out of memory), with the task's parts, as the answer and frees the
  * task. */
 void cu_task_finish(struct cu_commands *commands, struct cu_task *task, json_t *result);
 /* The same with {"ok": false, "error": text}. */

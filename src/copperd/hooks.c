@@ -181,11 +181,19 @@ static void hook_describe(void *context, json_t *result)
     json_object_set_new(result, "inodes", json_integer((json_int_t)cu_front_inodes(daemon->front)));
 }
 
+static bool hook_records(void *context)
+{
+    return ((const struct cu_daemon *)context)->recorder != NULL;
+}
+
 static const struct cu_recipe *hook_recorded(void *context)
 {
-    const struct cu_daemon *daemon = context;
+    return cu_recorder_lend(((struct cu_daemon *)context)->recorder);
+}
 
-    return daemon->recorder ? cu_recorder_recipe(daemon->recorder) : NULL;
+static void hook_returned(void *context)
+{
+    cu_recorder_return(((struct cu_daemon *)context)->recorder);
 }
 
 static void hook_learn(void *context, const char *path)
@@ -319,7 +327,9 @@ const struct cu_commands_hooks cu_daemon_commands_hooks = {
     .stop = hook_stop,
     .network = hook_network,
     .describe = hook_describe,
+    .records = hook_records,
     .recorded = hook_recorded,
+    .returned = hook_returned,
     .learn = hook_learn,
     .forgot = hook_forgot,
     .stage = hook_stage,

@@ -22,7 +22,9 @@ void cu_recorder_asked(struct cu_recorder *recorder, const struct cu_front_asked
 /* A listing gives the kernel this name with its attributes. Whether a process uses it is not seen
  * here, so it counts as used. */
 void cu_recorder_given(struct cu_recorder *recorder, const char *path, size_t path_len);
-/* What was recorded so far; borrowed. */
-const struct cu_recipe *cu_recorder_recipe(const struct cu_recorder *recorder);
+/* What was recorded so far. It does not change until it has been returned as often as it was lent,
+ * so that another thread may read it. NULL: out of memory; then there is nothing to return. */
+const struct cu_recipe *cu_recorder_lend(struct cu_recorder *recorder);
+void cu_recorder_return(struct cu_recorder *recorder);
 
 #endif

@@ -71,7 +71,7 @@ struct cu_daemon {
     uint64_t stop_limit_ns; /* the phase ends then, come what may */
     struct cu_commands_origin
         stop_origin;     /* origin of the stop request; owner NULL: none, or its connection ended */
-    json_t *stop_result; /* owned; NULL when there was no request */
+    json_t *stop_result; /* owned; NULL: there was no request, or it is answered */
     json_t *stop_in_use; /* owned; processes that still run in a namespace of copper run, or NULL */
     bool mount_left;     /* the mount could not be removed */
     struct cu_profile *profile;       /* NULL: no -P */

@@ -57,7 +57,8 @@ static void on_look(uv_timer_t *timer)
     struct cu_daemon *daemon = timer->data;
     bool late = uv_hrtime() >= daemon->stop_limit_ns;
 
-    if (daemon->phase == CU_PHASE_LINGERING && (late || !cu_commands_lingers(daemon->commands)))
+    if (daemon->phase == CU_PHASE_LINGERING &&
+        (late || (!cu_commands_lingers(daemon->commands) && !cu_commands_busy(daemon->commands))))
         say_goodbye(daemon);
     else if (daemon->phase == CU_PHASE_FLUSHING &&
              (late || (queued(daemon) == 0 && !cu_snapshot_busy(daemon->profile_file) &&
@@ -88,7 +89,6 @@ static void unmount(struct cu_crew_job *job)
 
 static void answer(struct cu_daemon *daemon)
 {
-    struct cu_buf *text;
     json_t *in_use;
 
     if (!daemon->stop_origin.owner || !daemon->stop_result)
@@ -105,10 +105,8 @@ static void answer(struct cu_daemon *daemon)
     cu_inuse_add(&in_use, daemon->stop_in_use);
     if (in_use)
         json_object_set_new(daemon->stop_result, "in_use", in_use);
-    text = cu_commands_encode(daemon->stop_result);
-    if (text)
-        cu_daemon_commands_hooks.reply(daemon, &daemon->stop_origin, text);
-    cu_buf_unref(text);
+    cu_commands_answer(daemon->commands, &daemon->stop_origin, daemon->stop_result);
+    daemon->stop_result = NULL;
 }
 
 static void on_unmounted(struct cu_crew_job *job)

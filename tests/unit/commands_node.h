@@ -47,12 +47,16 @@ static struct {
     struct cu_commands_origin stop_origin;
     unsigned learns;
     char learned[CU_PATH_MAX];
-    struct cu_recipe *recorded; /* owned */
 } node;
 
 static const struct cu_latency *own_latency; /* of the next node; or NULL */
 /* Of the next node; or NULL. */
 static int (*own_log)(void *context, const struct cu_logpage_at *after, struct cu_logpage *page);
+/* Of the next node; NULL: it does not record. Lent so often. */
+static struct cu_recipe *own_recipe;
+static unsigned recipe_lent;
+/* Of the next node; or NULL. */
+static struct cu_survey *(*own_survey)(void *context);
 static char name0[] = "node0", name1[] = "node1", name2[] = "node2", name3[] = "node3";
 static char *names[] = {name0, name1, name2, name3};
 static char mount_dir[] = "/tmp/alice/copper";
@@ -103,12 +107,6 @@ static inline void on_learn(void *context, const char *path)
     snprintf(node.learned, sizeof(node.learned), "%s", path);
 }
 
-static inline const struct cu_recipe *on_recorded(void *context)
-{
-    (void)context;
-    return node.recorded;
-}
-
 static inline void on_describe(void *context, json_t *result)
 {
     (void)context;
@@ -139,6 +137,26 @@ static inline bool on_forgot(void *context, uint64_t *failures)
     (void)context;
     *failures = node.forget_failures;
     return !node.forgetting;
+}
+
+static inline bool on_records(void *context)
+{
+    (void)context;
+    return own_recipe != NULL;
+}
+
+static inline const struct cu_recipe *on_recorded(void *context)
+{
+    (void)context;
+    recipe_lent += own_recipe != NULL;
+    return own_recipe;
+}
+
+static inline void on_returned(void *context)
+{
+    (void)context;
+    assert_true(recipe_lent > 0);
+    recipe_lent--;
 }
 
 static inline void forget_outbox(void)
@@ -173,8 +191,11 @@ static inline void start_beside(uint32_t rank, struct cu_crew *aside, uint32_t n
                   .stop = on_stop,
                   .describe = on_describe,
                   .learn = on_learn,
-                  .recorded = on_recorded,
                   .forgot = on_forgot,
+                  .records = on_records,
+                  .recorded = on_recorded,
+                  .returned = on_returned,
+                  .survey = own_survey,
                   .logged = own_log},
     };
     struct cu_error err = {""};

@@ -142,8 +142,8 @@ static void test_gather_a_recipe_that_commands_name(void **state)
     assert_int_equal(node.sent_count, 0); /* it is for this node */
     assert_int_equal(node.learns, 1);
     assert_string_equal(node.learned, "/r/m.recipe");
-    node.recorded = cu_recipe_new();
-    assert_non_null(node.recorded);
+    own_recipe = cu_recipe_new();
+    assert_non_null(own_recipe);
     request("{\"op\":\"recipe\",\"all\":true}");
     result_from(cu_peer_child(1), node.outbox[0].id,
                 "{\"ok\":true,\"ranks\":\"1-2\",\"name\":\"z\"}");
@@ -158,8 +158,8 @@ static void test_gather_a_recipe_that_commands_name(void **state)
     result_from(cu_peer_child(3), node.outbox[1].id,
                 "{\"ok\":true,\"ranks\":\"3\",\"name\":\"b\"}");
     assert_string_equal(json_string_value(json_object_get(node.reply, "name")), "b");
-    cu_recipe_free(node.recorded);
-    node.recorded = NULL;
+    cu_recipe_free(own_recipe);
+    own_recipe = NULL;
     node.job.learn = NULL;
 }
 

@@ -191,6 +191,19 @@ void cu_profile_asked(struct cu_profile *profile, const struct cu_front_asked *a
 
 /* --- for the job's survey --------------------------------------------------------------------- */
 
+/* The order of a list's keys. */
+static int by_key(const void *a, const void *b)
+{
+    const struct cu_topk_entry *x = *(const struct cu_topk_entry *const *)a;
+    const struct cu_topk_entry *y = *(const struct cu_topk_entry *const *)b;
+    size_t common = x->key_len < y->key_len ? x->key_len : y->key_len;
+    int order = memcmp(x->key, y->key, common);
+
+    if (order != 0)
+        return order;
+    return x->key_len < y->key_len ? -1 : x->key_len > y->key_len;
+}
+
 /* A table that is full may have forgotten keys as heavy as its lightest. */
 static int survey_list(const struct cu_topk *from, struct cu_keyed *list)
 {
@@ -201,6 +214,8 @@ static int survey_list(const struct cu_topk *from, struct cu_keyed *list)
 
     if (count > 0 && count == capacity)
         list->error = all[count - 1]->count;
+    if (count > 0)
+        qsort(all, count, sizeof(*all), by_key); /* so each goes to the list's end */
     for (uint32_t i = 0; i < count && rc == 0; i++) {
         const struct cu_topk_entry *entry = all[i];
         struct cu_keyed_entry *kept = cu_keyed_at(list, entry->key, entry->key_len);

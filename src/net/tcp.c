@@ -69,23 +69,43 @@ static void on_refused(void *context)
     cu_tcp_unhold(context);
 }
 
+/* Sending at the end of turns has a share of each one's time for itself. It begins when this is
+ * asked first in the turn. */
+static bool share_is_spent(struct cu_tcp *tcp)
+{
+    uint64_t number = cu_turn_number(tcp->config.turn), now_ns = uv_hrtime();
+
+    if (tcp->share_turn != number) {
+        tcp->share_turn = number;
+        tcp->share_began_ns = now_ns;
+    }
+    return tcp->config.turn && now_ns - tcp->share_began_ns >= CU_TURN_NS;
+}
+
 static void on_turn(void *context)
 {
     struct cu_tcp *tcp = context;
+    bool spent = share_is_spent(tcp); /* when this is called twice in a turn */
     struct cu_list now;
     struct cu_list *entry;
 
     tcp->turn_accepts = 0;
     cu_list_init(&now);
     cu_list_splice_back(&now, &tcp->dirty);
-    while ((entry = cu_list_pop_front(&now))) {
+    while (!spent && (entry = cu_list_pop_front(&now))) {
         struct cu_tcp_link *link = CU_LIST_ENTRY(entry, struct cu_tcp_link, in_dirty);
 
         if (link->doom)
             cu_tcp_end(link, link->doom);
         else
             cu_tcp_flush(link);
+        spent = share_is_spent(tcp);
     }
+    if (cu_list_empty(&now))
+        return;
+    cu_list_splice_back(&now, &tcp->dirty);
+    cu_list_splice_back(&tcp->dirty, &now); /* those that are left come first */
+    cu_deferred_arm(&tcp->turn);
 }
 
 static uint64_t link_deadline(const struct cu_tcp_link *link)

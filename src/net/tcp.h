@@ -36,7 +36,9 @@ struct cu_tcp {
     struct cu_list links;   /* every link */
     struct cu_list waiting; /* links that are not up yet, oldest first */
     unsigned unproven;      /* accepted ones among them */
-    struct cu_list dirty;   /* links with something to do at the end of this turn */
+    struct cu_list dirty;   /* links with something to do at the end of this turn, or of the next */
+    uint64_t share_turn;    /* the turn whose share of time for that began then */
+    uint64_t share_began_ns;
     bool destroyed;
     /* Lines about strangers, of whom thousands may connect from many hosts, and about connections
      * to this node that ended with an error. */
@@ -170,7 +172,7 @@ void cu_tcp_tune(struct cu_tcp_link *link);
 __attribute__((warn_unused_result)) int cu_tcp_read_start(struct cu_tcp_link *link);
 /* Writes as much as the kernel accepts; the rest follows when the socket is writable. */
 void cu_tcp_flush(struct cu_tcp_link *link);
-void cu_tcp_mark(struct cu_tcp_link *link); /* to be flushed at the end of this turn */
+void cu_tcp_mark(struct cu_tcp_link *link); /* to be flushed at the end of this turn, or later */
 /* The handshake failed: at this address; there may be others. */
 void cu_tcp_opening_failed(struct cu_tcp_link *link, int error);
 /* Bytes of the handshake have come in. */

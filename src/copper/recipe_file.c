@@ -1,23 +1,30 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A file is replaced by a rename, so a reader never sees a part of one, and of two jobs that end at
- * the same time one wins. */
+/* A file is replaced by a rename, so a reader never sees a part of one. Jobs that end at the same
+ * time bring it up to date one after the other: who does holds a lock on a file beside it. The
+ * kernel drops the lock with the process, however it dies, so the file may stay; it does, because
+ * on a network file system a process cannot tell at once that a name leads to another file now. */
 #include "copper/recipe_file.h"
 
 #include "control/recorded.h"
 #include "copper/cli.h"
+#include "host/clock.h"
 #include "host/readfile.h"
 #include "host/trust.h"
 #include "proto/serve.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ASK_MS 15000
+#define ASK_MS      15000
+#define LOCK_MS     10000 /* the holder reads and writes one file, or was stopped */
+#define LOCK_TRY_MS 20
 
 static const char *set_in_environment(const char *name)
 {
@@ -149,19 +156,27 @@ static int write_all(int fd, const struct cu_buf *bytes)
     return fsync(fd) != 0 ? -errno : 0;
 }
 
+/* Opens the directory of path. 0, or -errno with err. */
+static int open_dir(const char *path, struct cu_trust_dir *dir, struct cu_error *err)
+{
+    char parent[CU_PATH_MAX];
+
+    snprintf(parent, sizeof(parent), "%.*s", (int)cu_path_parent_len(path, strlen(path)), path);
+    return cu_trust_open_dir(parent, CU_TRUST_WAY, true, dir, err);
+}
+
 int cu_recipe_file_write(const char *path, const struct cu_recipe *recipe, struct cu_error *err)
 {
     struct cu_buf *bytes = cu_recipe_encode(recipe);
-    char next[CU_PATH_MAX + 32], parent[CU_PATH_MAX];
+    char next[CU_PATH_MAX + 32];
     struct cu_trust_dir dir = {.fd = -1};
     const char *name = strrchr(path, '/') + 1;
     int fd = -1, rc;
 
     if (!bytes)
         return cu_error_set(err, -ENOMEM, "%s: too many paths, or out of memory", path);
-    snprintf(parent, sizeof(parent), "%.*s", (int)cu_path_parent_len(path, strlen(path)), path);
     snprintf(next, sizeof(next), ".%s.%ld", name, (long)getpid());
-    rc = cu_trust_open_dir(parent, CU_TRUST_WAY, true, &dir, err);
+    rc = open_dir(path, &dir, err);
     if (rc != 0)
         goto out;
     fd = cu_trust_open_file(dir.fd, next, CU_TRUST_REPLACE);
@@ -178,6 +193,79 @@ int cu_recipe_file_write(const char *path, const struct cu_recipe *recipe, struc
     close(dir.fd);
 out:
     cu_buf_unref(bytes);
+    return rc;
+}
+
+/* 0; -EBUSY: another process has had the lock all the time; -errno. A file system without locks
+ * has none to wait for. */
+static int wait_for_lock(int fd)
+{
+    int64_t deadline_ms = cu_clock_ms() + LOCK_MS;
+
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno == ENOSYS || errno == EOPNOTSUPP || errno == ENOLCK)
+            return 0;
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return -errno;
+        if (cu_clock_ms() >= deadline_ms)
+            return -EBUSY;
+        (void)poll(NULL, 0, LOCK_TRY_MS);
+    }
+    return 0;
+}
+
+/* Until the descriptor is closed no other process brings the file up to date. -errno with err. */
+static int lock(const char *path, struct cu_error *err)
+{
+    char name[CU_PATH_MAX + 8];
+    struct cu_trust_dir dir = {.fd = -1};
+    int rc = open_dir(path, &dir, err), fd;
+
+    if (rc != 0)
+        return rc;
+    snprintf(name, sizeof(name), ".%s.lock", strrchr(path, '/') + 1);
+    fd = cu_trust_open_file(dir.fd, name, CU_TRUST_APPEND);
+    rc = fd < 0 ? fd : wait_for_lock(fd);
+    close(dir.fd);
+    if (rc == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return rc == -EBUSY
+               ? cu_error_set(err, rc, "%s: another job has been writing it for %d s", path,
+                              LOCK_MS / 1000)
+               : cu_error_set(err, rc, "%s: its lock, %s: %s", path, name, cu_trust_file_error(rc));
+}
+
+/* As cu_recipe_file_update, by who has the lock. */
+static int update(const char *path, const struct cu_recipe *used, struct cu_recipe **old,
+                  struct cu_error *err)
+{
+    struct cu_recipe *next = NULL;
+    int rc = cu_recipe_file_read(path, old, err);
+
+    if (rc == -EBADMSG || rc == -ENOTSUP)
+        cu_cli_say(stderr, "%s; it is replaced", err->text);
+    if (rc == -ENOENT || rc == -EBADMSG || rc == -ENOTSUP)
+        rc = 0;
+    if (rc == 0 && (rc = cu_recipe_update(*old, used, &next)) != 0)
+        cu_error_set(err, rc, "%s: too many paths, or out of memory", path);
+    if (rc == 0)
+        rc = cu_recipe_file_write(path, next, err);
+    cu_recipe_free(next);
+    return rc;
+}
+
+int cu_recipe_file_update(const char *path, const struct cu_recipe *used, struct cu_recipe **old,
+                          struct cu_error *err)
+{
+    int fd = lock(path, err), rc;
+
+    *old = NULL;
+    if (fd < 0)
+        return fd;
+    rc = update(path, used, old, err);
+    close(fd);
     return rc;
 }
 
@@ -216,7 +304,7 @@ static void print_use(const struct cu_recipe *old, const struct cu_recipe *used)
 
 void cu_recipe_file_save(struct cu_client *client, const char *path)
 {
-    struct cu_recipe *used = NULL, *old = NULL, *next = NULL;
+    struct cu_recipe *used = NULL, *old = NULL;
     char name[CU_JOB_RECIPE_MAX + 1], told[CU_PATH_MAX];
     struct cu_error err;
     int rc = cu_recipe_file_ask(client, &used, name, &err);
@@ -229,17 +317,8 @@ void cu_recipe_file_save(struct cu_client *client, const char *path)
     }
     if (rc == 0 && cu_recipe_count(used) == 0)
         goto out; /* a job that did nothing says nothing about the next */
-    if (rc == 0) {
-        rc = cu_recipe_file_read(path, &old, &err);
-        if (rc == -EBADMSG || rc == -ENOTSUP)
-            cu_cli_say(stderr, "%s; it is replaced", err.text);
-        if (rc == -ENOENT || rc == -EBADMSG || rc == -ENOTSUP)
-            rc = 0;
-    }
-    if (rc == 0 && (rc = cu_recipe_update(old, used, &next)) != 0)
-        cu_error_set(&err, rc, "%s: too many paths, or out of memory", path);
     if (rc == 0)
-        rc = cu_recipe_file_write(path, next, &err);
+        rc = cu_recipe_file_update(path, used, &old, &err);
     if (rc == 0 && old)
         print_use(old, used);
     if (rc != 0)
@@ -247,5 +326,4 @@ void cu_recipe_file_save(struct cu_client *client, const char *path)
 out:
     cu_recipe_free(used);
     cu_recipe_free(old);
-    cu_recipe_free(next);
 }

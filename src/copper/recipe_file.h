@@ -29,6 +29,12 @@ cu_recipe_file_read(const char *path, struct cu_recipe **recipe, struct cu_error
 /* Replaces the file as a whole. 0, or -errno with err: it is as before. */
 __attribute__((warn_unused_result)) int
 cu_recipe_file_write(const char *path, const struct cu_recipe *recipe, struct cu_error *err);
+/* Brings the file up to date with what a job used, after other jobs that do so now. *old: a new
+ * recipe, what the file had before; NULL: none. 0, or -errno with err: the file is as before. */
+__attribute__((warn_unused_result)) int cu_recipe_file_update(const char *path,
+                                                              const struct cu_recipe *used,
+                                                              struct cu_recipe **old,
+                                                              struct cu_error *err);
 
 /* What the job's nodes have recorded: a new recipe; and the name that a command of the job has told
  * for it, "": none. 0, or -errno with err. */

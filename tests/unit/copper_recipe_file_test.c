@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The recipe's file when jobs end at the same time. */
+#include "copper/recipe_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "scratch.h"
+
+#define ROUNDS 50u
+#define SAVERS 2u
+
+/* As the job does that used one path. False: it failed. */
+static bool save(const char *file, const char *used_path)
+{
+    struct cu_recipe *used = cu_recipe_new(), *old = NULL;
+    struct cu_error err = {0};
+    bool saved = used &&
+                 cu_recipe_note(used, used_path, strlen(used_path), CU_RECIPE_ATTR, 0) == 0 &&
+                 cu_recipe_file_update(file, used, &old, &err) == 0;
+
+    if (!saved)
+        fprintf(stderr, "%s\n", err.text);
+    cu_recipe_free(used);
+    cu_recipe_free(old);
+    return saved;
+}
+
+static void name_of(unsigned round, unsigned saver, char out[32])
+{
+    snprintf(out, 32, "/round%u/saver%u", round, saver);
+}
+
+/* Begins when the other end of the pipe is closed, as the others do. */
+static pid_t start_saver(const char *file, const int begin[2], unsigned round, unsigned saver)
+{
+    char name[32], byte;
+    pid_t pid = fork();
+
+    if (pid != 0)
+        return pid;
+    close(begin[1]);
+    name_of(round, saver, name);
+    _exit(read(begin[0], &byte, 1) == 0 && save(file, name) ? 0 : 1);
+}
+
+static bool ended_well(pid_t pid)
+{
+    int status;
+
+    return waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static bool has(const char *file, const char *path)
+{
+    struct cu_recipe *recipe;
+    struct cu_error err;
+    uint32_t i;
+    bool found;
+
+    if (cu_recipe_file_read(file, &recipe, &err) != 0)
+        return false;
+    found = cu_recipe_find(recipe, path, strlen(path), &i) == 0;
+    cu_recipe_free(recipe);
+    return found;
+}
+
+static void what_two_jobs_used_is_kept(void **state)
+{
+    const char *file = at("/two.recipe");
+
+    (void)state;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        pid_t pids[SAVERS];
+        char name[32];
+        int begin[2];
+
+        assert_int_equal(pipe(begin), 0);
+        for (unsigned i = 0; i < SAVERS; i++)
+            pids[i] = start_saver(file, begin, round, i);
+        close(begin[0]);
+        close(begin[1]);
+        for (unsigned i = 0; i < SAVERS; i++)
+            assert_true(ended_well(pids[i]));
+        for (unsigned i = 0; i < SAVERS; i++) {
+            name_of(round, i, name);
+            assert_true(has(file, name));
+        }
+    }
+}
+
+/* Who has the lock writes a byte, and waits until it is killed. */
+static pid_t start_holder(const char *file, int has_it)
+{
+    pid_t pid = fork();
+    int fd;
+
+    if (pid != 0)
+        return pid;
+    fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0 && flock(fd, LOCK_EX) == 0 && write(has_it, "", 1) == 1)
+        pause();
+    _exit(1);
+}
+
+static void one_that_was_killed_locks_nobody_out(void **state)
+{
+    const char *file = at("/killed.recipe");
+    int has_it[2];
+    pid_t pid;
+    char byte;
+
+    (void)state;
+    assert_int_equal(pipe(has_it), 0);
+    pid = start_holder(at("/.killed.recipe.lock"), has_it[1]);
+    assert_int_equal(read(has_it[0], &byte, 1), 1);
+    close(has_it[0]);
+    close(has_it[1]);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_false(ended_well(pid));
+    assert_true(save(file, "/a"));
+    assert_true(has(file, "/a"));
+}
+
+static void a_link_in_place_of_the_lock_is_not_followed(void **state)
+{
+    const char *file = at("/link.recipe");
+    struct stat st;
+
+    (void)state;
+    assert_int_equal(symlink(at("/elsewhere"), at("/.link.recipe.lock")), 0);
+    assert_false(save(file, "/a"));
+    assert_int_equal(stat(at("/elsewhere"), &st), -1);
+    assert_int_equal(stat(file, &st), -1);
+    assert_int_equal(unlink(at("/.link.recipe.lock")), 0);
+    assert_true(save(file, "/a"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_two_jobs_used_is_kept),
+        cmocka_unit_test(one_that_was_killed_locks_nobody_out),
+        cmocka_unit_test(a_link_in_place_of_the_lock_is_not_followed),
+    };
+
+    return cmocka_run_group_tests(tests, make_base, remove_base);
+}

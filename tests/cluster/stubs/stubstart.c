@@ -211,7 +211,7 @@ static int start_all(const char *file, char **words, int stays)
     int fd, status = 0, starts = strcmp(words[3], "run") != 0;
     ssize_t n;
 
-    if (!hosts || !to)
+    if (!hosts || !to || setvbuf(to, NULL, _IOLBF, 0) != 0)
         return 1;
     if (strcmp(words[4], "-") != 0) {
         fd = open(words[4], O_RDONLY);
@@ -252,7 +252,8 @@ int main(int argc, char **argv)
     char *slash = len > 0 ? strrchr(dir, '/') : NULL;
     int at = 1;
 
-    if (!slash)
+    /* Lines of several processes in one pipe: each is written at once. */
+    if (!slash || setvbuf(stdout, NULL, _IOLBF, 0) != 0)
         return NO_ANSWER;
     *slash = '\0';
     if (argc > 1 && strcmp(argv[1], "--version") == 0)

@@ -32,6 +32,14 @@ on_node='h=${SLURMD_NODENAME:-$(uname -n)}; '\
 '[ "$s$t" = 0 ] || [ "$t" ] || t="ended with status $s"; '\
 'printf "%s\n" "@copper $h $s $t" >&2'
 
+# forget BEGIN [KEPT]: unsets variables whose names begin so, but not KEPT (both of sed): settings of the job, the user and the
+# site are for programs of the job, and some of them change how many commands start, where, and what their output is.
+forget() {
+    for name in $(env | sed -n -e "/^\(${2:-=}\)=/d" -e "s/^\(\($1\)[A-Za-z0-9_]*\)=.*/\1/p"); do
+        unset "$name"
+    done
+}
+
 # problem TEXT...: the protocol's line for what is no single host's. Not echo, of which some read backslashes.
 problem() {
     printf '%s\n' "- - $*"
@@ -53,7 +61,10 @@ begin() {
     trap 'exit 143' TERM INT HUP
     trap '' PIPE # the reader may have had enough
     hosts=$files/hosts
-    cat >"$hosts"
+    cat 2>/dev/null >"$hosts" || {
+        problem "$hosts: cannot be written: is the disk full?"
+        exit 1
+    }
     count=$(wc -l <"$hosts")
     [ "$mode" != start ] || [ "$COPPER_OUTPUT" = no ] || how=stay
 }

@@ -39,9 +39,8 @@ lead_somewhere() {
             print name[NR] }') >/dev/null
 }
 
-# slurm_hosts: the nodes of all components of the job. Where their names lead nowhere, their addresses,
-# as Slurm has them.
-slurm_hosts() {
+# slurm_lists: the nodes of the job as Slurm has them, "n[1-3]"; of each component of a heterogeneous job a line.
+slurm_lists() {
     component=0
     while [ "$component" -lt "${SLURM_HET_SIZE:-1}" ]; do
         name=SLURM_JOB_NODELIST
@@ -56,6 +55,16 @@ slurm_hosts() {
         [ -n "$list" ] || [ "$name" != SLURM_JOB_NODELIST ] ||
             list=$(scontrol show job -o "$SLURM_JOB_ID" 2>/dev/null | sed -n 's/^.* NodeList=\([^ (]*\) .*$/\1/p')
         [ -n "$list" ] || fail "$name" "is not set, though SLURM_JOB_ID is: use -H"
+        printf '%s\n' "$list"
+        component=$((component + 1))
+    done
+}
+
+# slurm_hosts: the nodes of all components of the job. Where their names lead nowhere, their addresses,
+# as Slurm has them.
+slurm_hosts() {
+    lists=$(slurm_lists) || exit 1
+    printf '%s\n' "$lists" | while IFS= read -r list; do
         names=$(scontrol show hostnames "$list") || exit 1
         if lead_somewhere; then
             printf '%s\n' "$names"
@@ -66,12 +75,13 @@ slurm_hosts() {
                 awk '$1 == "." { of_job[$2] = $2; next } $1 in of_job { of_job[$1] = $2 }
                     END { for (node in of_job) print of_job[node] }'
         fi
-        component=$((component + 1))
     done
 }
 scontrol=$(command -v scontrol)
 
-if [ -n "${SLURM_JOB_ID:-}" ]; then
+if [ "${1:-}" = slurm_lists ]; then # for srun.sh
+    slurm_lists
+elif [ -n "${SLURM_JOB_ID:-}" ]; then
     slurm_hosts
 elif [ -n "${PBS_NODEFILE:-}" ]; then
     readable PBS_NODEFILE "$PBS_NODEFILE"

@@ -40,8 +40,7 @@ none)
     exit 1
     ;;
 pals)
-    # The user's settings for applications do not apply here.
-    for name in $(env | sed -n 's/^\(PALS_[A-Z_]*\)=.*/\1/p'); do unset "$name"; done
+    forget PALS_
     export PALS_CPU_BIND=none PALS_PMI=none PALS_TRANSFER=false PALS_ABORT_ON_FAILURE=false \
         PALS_LABEL=false PALS_LINE_BUFFER=true
     list=--hostfile options="-n $count --ppn 1"
@@ -50,7 +49,8 @@ pals)
     stays
     ;;
 hydra)
-    unset HYDRA_HOST_FILE HYDRA_PROXY_RETRY_COUNT MPIEXEC_PREFIX_DEFAULT HYDRA_PREPEND_RANK
+    # How hosts are reached stays.
+    forget 'HYDRA_\|MPIEXEC_\|I_MPI_' '\(I_MPI_\)\?HYDRA_\(LAUNCHER\|BOOTSTRAP\|RMK\|IFACE\|PORT\)[A-Z_]*\|I_MPI_ROOT'
     list=-f options="-n $count -ppn 1 -bind-to none -disable-auto-cleanup"
     [ "$how" != stay ] || stays
     ;;

@@ -26,6 +26,7 @@ if command -v ssh >/dev/null && [ -z "${OMPI_MCA_plm_rsh_agent:-}${PRTE_MCA_plm_
     export OMPI_MCA_plm_rsh_args="${OMPI_MCA_plm_rsh_args:--o BatchMode=yes -o ConnectTimeout=10}"
     export PRTE_MCA_plm_ssh_args="${PRTE_MCA_plm_ssh_args:-$OMPI_MCA_plm_rsh_args}"
 fi
+forget '\(OMPI\|PRTE\)_MCA_\(rmaps\|hwloc\|orte_xml\)'
 unreached=$files/unreached begun=$files/begun
 : >"$unreached"
 

@@ -12,35 +12,29 @@ parts=$(dirname -- "$(readlink -f -- "$0")")
 # shellcheck source=launch/common.sh
 . "$parts/common.sh"
 
-# The job's own options and the site's defaults must not change what these steps are: one task a
-# node, which shares the node with all others and is not ended because another one has ended. Without
-# a number of cores a step has all that the job has there, which is what -b may name.
-unset SLURM_NTASKS SLURM_NPROCS SLURM_NTASKS_PER_NODE SLURM_NTASKS_PER_CORE SLURM_NTASKS_PER_GPU \
-    SLURM_NTASKS_PER_SOCKET SLURM_CPUS_PER_TASK SRUN_CPUS_PER_TASK SLURM_CPUS_PER_GPU \
-    SLURM_MEM_PER_CPU SLURM_MEM_PER_GPU SLURM_MEM_PER_NODE SLURM_GPUS SLURM_GPUS_PER_NODE \
-    SLURM_GPUS_PER_TASK SLURM_GRES SLURM_EXCLUSIVE SLURM_EXACT SLURM_HOSTFILE SLURM_HINT \
-    SLURM_THREADS_PER_CORE SLURM_TIMELIMIT SLURM_IMMEDIATE SLURM_SRUN_REDUCE_TASK_EXIT_MSG \
-    SLURM_CORE_SPEC SLURM_TRES_PER_TASK SLURM_DISTRIBUTION
+# Each step is one task a node, which shares the node with all others and is not ended because another one has ended.
+# Without a number of cores a step has all that the job has there, which is what -b may name.
 share="--overlap --export=ALL --mem=0 -m block --cpu-bind=none --mpi=none \
 --kill-on-bad-exit=0 --wait=0 --no-kill --job-name=copper --label"
 
 begin "$@"
 shift
 
-# nodes_of GROUP: the nodes of a component, or of the job, in Slurm's order: task i runs on the i-th.
-nodes_of() {
-    eval "list=\${SLURM_JOB_NODELIST_HET_GROUP_$1:-\${SLURM_JOB_NODELIST_PACK_GROUP_$1:-}}"
-    [ -n "$1" ] || list=${SLURM_JOB_NODELIST:-${SLURM_NODELIST:-}}
-    scontrol show hostnames "$list"
+# The nodes of the job, of each component, in Slurm's order: task i runs on the i-th. Above some nine thousand names
+# a list of hosts exceeds the maximum length of an argument (128 KiB), so lists are kept in files until the step runs.
+"$parts/hosts.sh" slurm_lists >"$files/lists" 2>/dev/null || {
+    problem "Slurm does not tell the nodes of the job $SLURM_JOB_ID"
+    exit 1
 }
-
-# Above some nine thousand names a list of hosts exceeds the maximum length of an argument (128 KiB), so
-# lists are kept in files until the step runs.
 groups=
-[ -z "${SLURM_HET_SIZE:-}" ] || groups=$(seq 0 $((SLURM_HET_SIZE - 1)))
+[ "$(wc -l <"$files/lists")" = 1 ] || groups=$(seq 0 $(($(wc -l <"$files/lists") - 1)))
 for group in ${groups:-""}; do
-    nodes_of "$group" >"$files/job.$group"
-done
+    IFS= read -r list
+    scontrol show hostnames "$list" >"$files/job.$group" </dev/null
+done <"$files/lists"
+# srun gets what tells the job and the cluster.
+forget 'SLURM_\|SRUN_' 'SLURM_\(JOB_ID\|JOBID\|HET_SIZE\|HET_JOB_ID\|PACK_SIZE\|PACK_JOB_ID\|CONF\|CONF_SERVER\|JWT\|'\
+'CLUSTERS\|CLUSTER_NAME\|WORKING_CLUSTER\)'
 # Users call nodes by longer names, or in capitals: "HOST NODE" for each whose name without domain is that of one
 # node of the job, whatever its case. A node is called by its address where its name is none (hosts.sh): "ADDRESS
 # NODE".

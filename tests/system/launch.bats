@@ -256,6 +256,13 @@ END
     run -0 stop
     on login umount /tmp
     [ "$output" = "copper: nothing runs at $mount" ]
+    # Nor for a launcher's list of hosts: half a list would be another job.
+    on login mount -t tmpfs -o size=4k none /mnt
+    on login sh -c 'mkdir /mnt/none; head -c 1M /dev/zero >/mnt/full 2>/dev/null; true'
+    run -1 on login env TMPDIR=/mnt/none COPPER_LAUNCHER=clush "$COPPER_BIN/launch_copper.sh" -H node1
+    on login umount /mnt
+    echo "$output"
+    [[ $output == *"copper: /mnt/none/copper-launch."*"/hosts: cannot be written: is the disk full?"* && $output != *"cat:"* ]]
 }
 
 @test "a second launch on a live mount is refused and harms nothing" {

@@ -137,7 +137,8 @@ works() {
 
 @test "MPICH's mpiexec" {
     command -v mpiexec.hydra >/dev/null || skip "needs mpiexec.hydra"
-    settings=(COPPER_MPIEXEC=mpiexec.hydra)
+    # The user's limits and placement are for programs of the job.
+    settings=(COPPER_MPIEXEC=mpiexec.hydra MPIEXEC_TIMEOUT=1 HYDRA_BINDING=core HYDRA_USE_PREPEND=1 I_MPI_PERHOST=2)
     works mpiexec frozen
     # Hydra does not end when it does not reach a host; the launch does.
     run -1 by mpiexec launch_copper.sh -H node1,node9 -s 600
@@ -146,7 +147,7 @@ works() {
 
 @test "Open MPI's mpirun, also where it is the mpiexec" {
     command -v mpirun.openmpi >/dev/null || skip "needs mpirun.openmpi"
-    settings=(X=1)
+    settings=(OMPI_MCA_rmaps=rank_file OMPI_MCA_rmaps_base_n_pernode=2 OMPI_MCA_hwloc_base_binding_policy=core)
     works prterun
     settings=(COPPER_MPIEXEC=mpiexec.openmpi)
     run -0 by mpiexec launch_copper.sh -H node1,node2

@@ -20,7 +20,11 @@ teardown_file() {
 setup() {
     load launch.bash
     work=$CLUSTER_DIR/home/s
-    mkdir -p "$work"
+    # Jobs have the time of launch(), too, unless they say -s.
+    mkdir -p "$work/timed"
+    printf '#!/bin/sh\nexec %s/launch_copper.sh -s %s "$@"\n' "$COPPER_BIN" "$PATIENCE" >"$work/timed/launch_copper.sh"
+    chmod +x "$work/timed/launch_copper.sh"
+    programs=$work/timed:$COPPER_BIN
 }
 
 teardown() {
@@ -33,7 +37,7 @@ teardown() {
 # Not "sbatch --wait", which looks every ten seconds.
 batch() {
     local status
-    { printf '#!/bin/sh\nPATH=%s:$PATH\n(\n' "$COPPER_BIN"; cat
+    { printf '#!/bin/sh\nPATH=%s:$PATH\n(\n' "$programs"; cat
         printf ')\necho $? >%s/ended\n' "$work"; } >"$work/job"
     mkfifo "$work/ended"
     on login sbatch -Q -o "$work/out" "$@" "$work/job" >/dev/null
@@ -131,7 +135,7 @@ END
 
 @test "a job that is cancelled leaves nothing" {
     mkfifo "$work/ready"
-    printf '#!/bin/sh\n%s/launch_copper.sh >%s/ready\nsleep 600\n' "$COPPER_BIN" "$work" >"$work/job"
+    printf '#!/bin/sh\n%s/timed/launch_copper.sh >%s/ready\nsleep 600\n' "$work" "$work" >"$work/job"
     job=$(on login sbatch --parsable -N 4 -o /dev/null "$work/job")
     read -r -t "$PATIENCE" said <"$work/ready"
     [[ $said == "copper: 4 nodes ready"* ]]
@@ -164,7 +168,9 @@ END
 @test "what the job's options and environment say about tasks does not matter" {
     run -0 batch -N 4 -n 8 --cpus-per-task=2 <<'END'
 env SLURM_DISTRIBUTION=cyclic SLURM_KILL_BAD_EXIT=1 SLURM_WAIT=1 SLURM_EXACT=1 SLURM_CPUS_PER_TASK=4 \
-    SLURM_MEM_PER_NODE=900 launch_copper.sh || exit 1
+    SLURM_MEM_PER_NODE=900 SLURM_NTASKS_PER_TRES=2 SLURM_GPU_BIND=closest SLURM_NO_KILL=1 SLURM_CONSTRAINT=none \
+    SLURM_RESV_PORTS=1 SLURM_PROLOG=/bin/false SLURM_TASK_PROLOG=/bin/false SLURM_STDINMODE=none SLURM_SRUN_MULTI=1 \
+    SLURM_STDERRMODE=/dev/null SRUN_CONTAINER=/nowhere launch_copper.sh || exit 1
 # one daemon dies, the others go on
 srun -Q -N1 -n1 -w node3 --overlap sh -c 'kill -9 $("$0")' "$CLUSTER_BIN/daemons"
 srun -Q -N1 -n1 -w node4 --overlap cat /tmp/root/copper/etc/hostname
@@ -259,7 +265,7 @@ END
 }
 
 @test "a launch host that is no node keeps no key when the job has ended" {
-    run -0 on login timeout "$PATIENCE" env PATH="$COPPER_BIN:$PATH" salloc -Q -N 2 sh -c '
+    run -0 on login timeout "$PATIENCE" env PATH="$programs:$PATH" salloc -Q -N 2 sh -c '
         launch_copper.sh && ls /tmp/copper-0/*.job && srun -Q --overlap cat /tmp/root/copper/etc/hostname'
     [[ $output == *"2 nodes ready"*".job"* ]]
     on login timeout "$PATIENCE" srun -Q -N4 -n4 --exclusive true
@@ -275,7 +281,7 @@ table inet fw {
     }
 }
 END
-    run on login timeout "$PATIENCE" env PATH="$COPPER_BIN:$PATH" salloc -Q -N 4 sh -c '
+    run on login timeout "$PATIENCE" env PATH="$programs:$PATH" salloc -Q -N 4 sh -c '
         launch_copper.sh || exit 1
         copper status --all
         copper stats --nodes
@@ -351,6 +357,29 @@ END
     [[ $output == *'COPPER_LAUNCHER: "none" is not a launcher in '* ]]
 }
 
+# As where pam_slurm_adopt lets an ssh into the job.
+@test "a shell that has only the job's number, also that of a heterogeneous job" {
+    local only='env -i PATH="$PATH" SLURM_JOB_ID'
+    run -0 batch -N 2 <<END
+$only=\$SLURM_JOB_ID launch_copper.sh || exit 1
+$only=\$SLURM_JOB_ID copper status --all
+$only=\$SLURM_JOB_ID stop_copper.sh
+$only=77777 launch_copper.sh -H node1
+$only=77777 launch_copper.sh && exit 1
+exit 0
+END
+    echo "$output"
+    [[ $output == "copper: 2 nodes ready"*"2 of 2 nodes ready"*$'\n'"copper: stopped on 2 nodes"$'\n'* ]]
+    [[ $output == *"copper: Slurm does not tell the nodes of the job 77777"*"copper: no host list: use -H" ]]
+    nothing_left
+    run -0 batch -N 1 : -N 2 <<END
+$only=\$SLURM_JOB_ID launch_copper.sh || exit 1
+$only=\$SLURM_JOB_ID stop_copper.sh
+END
+    [[ $output == "copper: 3 nodes ready"*$'\n'"copper: stopped on 3 nodes" ]]
+    nothing_left
+}
+
 # The README's script, as it stands there but for the sizes and the names of directories.
 @test "the README's job script for Slurm" {
     [ -f /usr/share/lmod/lmod/init/bash ] || skip "needs Lmod"
@@ -358,6 +387,8 @@ END
     mkdir -p "$work/env/lib/python3.11/site-packages"
     echo 'where = __file__' >"$work/env/lib/python3.11/site-packages/mine.py"
     echo 'import mine, os; os.write(1, f"{os.uname().nodename} {mine.where}\n".encode())' >"$work/app.py"
+    mkdir -p "$work/sw/etc"
+    echo "ready_timeout_s = $PATIENCE" >"$work/sw/etc/copper.conf"
     sed -n '/^#SBATCH/,/^```/p' "$BATS_TEST_DIRNAME/../../README.md" | sed -e '/^```/d' \
         -e "s|/lustre/project|$work|g; s/512/4/; s/node=8/node=2/" >"$work/lines"
     { echo '#!/bin/bash'; grep '^#SBATCH' "$work/lines"; echo ". /usr/share/lmod/lmod/init/bash"

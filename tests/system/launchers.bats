@@ -106,6 +106,7 @@ case "$*" in
 "show hostnames n[1-2]") printf 'n1\nn2\n' ;;
 "show hostnames n3") echo n3 ;;
 "show job -o 1") echo "JobId=1 JobName=x ReqNodeList=(null) ExcNodeList=(null) NodeList=n[1-2] BatchHost=n1 NumNodes=2" ;;
+"show job -o 4") for list in 'n[1-2]' n3; do echo "JobId=4 HetJobId=4 NodeList=$list BatchHost=n1"; done ;;
 "show job -o "*) echo "slurm_load_jobs error: Invalid job id specified" >&2; exit 1 ;;
 "show node -o") for i in 1 2 3 4; do echo "NodeName=n$i Arch=x86_64 NodeAddr=10.0.0.$i NodeHostName=n$i Version=22.05"; done ;;
 *) exit 1 ;;
@@ -122,6 +123,7 @@ END
     [ "$(hosts UNKNOWN=2 SLURM_JOB_ID=1 SLURM_JOB_NODELIST='n[1-2]' | sort | xargs)" = "10.0.0.1 10.0.0.2" ]
     # A shell that has only the job's number.
     [ "$(hosts SLURM_JOB_ID=1 | xargs)" = "n1 n2" ]
+    [ "$(hosts SLURM_JOB_ID=4 | xargs)" = "n1 n2 n3" ]
     refused SLURM_JOB_NODELIST SLURM_JOB_ID=2
     # The last one's name leads nowhere.
     stub getent <<'END'

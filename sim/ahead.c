@@ -193,6 +193,10 @@ static void readon_init(const struct cu_sim *sim, struct cu_sim_node *node)
     };
 
     node->readon = cu_readon_create(&config);
+    if (!node->readon) {
+        fprintf(stderr, "copper-sim: out of memory\n");
+        exit(3);
+    }
 }
 
 /* Contents are made up here, and do not tell what a library needs: the trace does. */
@@ -214,9 +218,10 @@ void cu_sim_ahead_stored(struct cu_sim *sim, struct cu_sim_node *node, uint64_t 
 {
     struct cu_request what;
 
-    (void)sim;
-    if (!node->readon || !cu_core_reads(node->core, id, &what))
+    if (sim->config.no_readon || !cu_core_reads(node->core, id, &what))
         return;
+    if (!node->readon)
+        readon_init(sim, node);
     cu_readon_stored(node->readon,
                      &(struct cu_ahead_want){.kind = what.kind,
                                              .path = what.path,
@@ -255,9 +260,7 @@ void cu_sim_ahead_init(struct cu_sim *sim, struct cu_sim_node *node)
     node->dirs = cu_sim_alloc(sim->world->dir_count, sizeof *node->dirs);
     node->files = cu_sim_alloc(sim->world->count, sizeof *node->files);
     node->ahead = cu_ahead_create(&config);
-    if (!sim->config.no_readon)
-        readon_init(sim, node);
-    if (!node->ahead || (!node->readon && !sim->config.no_readon)) {
+    if (!node->ahead) {
         fprintf(stderr, "copper-sim: out of memory\n");
         exit(3);
     }

@@ -7,6 +7,7 @@
 
 #include "core/tree.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,12 +44,26 @@ struct cu_tree cu_sim_tree(const struct cu_sim *sim, uint32_t tree)
     return cu_tree_make_bulk(c->nodes, tree - c->trees, cu_sim_trees(sim) - c->trees);
 }
 
+/* Do files of this world go over bulk trees? In one of these every node may have children. */
+static bool uses_bulk(const struct cu_sim *sim)
+{
+    const struct cu_sim_config *c = &sim->config;
+
+    for (uint32_t i = 0; cu_sim_trees(sim) > c->trees && i < sim->world->count; i++) {
+        const struct cu_sim_file *f = &sim->world->files[i];
+
+        if (f->type == DT_REG && f->size >= c->bulk_bytes && f->size <= c->max_cacheable_bytes)
+            return true;
+    }
+    return false;
+}
+
 static uint64_t budget(const struct cu_sim *sim, const struct cu_sim_node *node)
 {
     struct cu_tree tree = cu_sim_tree(sim, 0);
 
-    if (sim->config.leaf_cache_bytes && cu_sim_trees(sim) == 1 &&
-        cu_tree_subtree_size(&tree, node->rank) == 1)
+    if (sim->config.leaf_cache_bytes && sim->config.trees == 1 &&
+        cu_tree_subtree_size(&tree, node->rank) == 1 && !uses_bulk(sim))
         return sim->config.leaf_cache_bytes;
     return sim->config.cache_bytes;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A recipe (proto/recipe.h) of the first trace, as a run of it would be recorded, and its replay by
- * every node. */
+ * every node: all of them share it. */
 #include "sim.h"
 
 #include "proto/recipe.h"
@@ -77,10 +77,7 @@ static void note_end(struct cu_sim *sim, struct cu_sim_node *node)
 
 void cu_sim_recipe_start(struct cu_sim *sim, struct cu_sim_node *node)
 {
-    struct cu_recipe *copy = cu_recipe_new();
-
-    if (!copy || cu_recipe_merge(copy, sim->recipe) < 0 ||
-        cu_ahead_replay(node->ahead, copy, UINT64_MAX) < 0)
+    if (cu_ahead_replay(node->ahead, cu_recipe_ref(sim->recipe), UINT64_MAX) < 0)
         cu_sim_violation(sim, "node %u: no replay", node->rank);
     note_end(sim, node);
 }

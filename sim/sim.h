@@ -100,7 +100,7 @@ struct cu_sim_node {
     uint8_t *page;               /* owned, by chunk of the world and part of it */
     uint8_t *name;               /* owned, by file: CU_SIM_NAME_* */
     struct cu_stage *stage;      /* owned; NULL: none */
-    struct cu_readon *readon;    /* owned; NULL: it does not read on */
+    struct cu_readon *readon;    /* owned; NULL: no storage has answered it */
     struct cu_ahead *ahead;      /* owned, with what it keeps: */
     struct cu_ahead_dir *dirs;   /* owned, by number as a directory */
     struct cu_ahead_file *files; /* owned, by file */

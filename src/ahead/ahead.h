@@ -146,9 +146,9 @@ void cu_ahead_dir_clear(struct cu_ahead *a, struct cu_ahead_dir *dir);
 /* --- recipes -----------------------------------------------------------------------------------
  */
 
-/* Begins to ask for all that the recipe names, and takes it. bytes: that it may ask for until
- * cu_ahead_replay_allow, where each request counts a little, too; UINT64_MAX: no bound. 0; -EBUSY:
- * one is replayed already (the recipe is still the caller's). */
+/* Begins to ask for all that the recipe names, and takes the reference. bytes: that it may ask for
+ * until cu_ahead_replay_allow, where each request counts a little, too; UINT64_MAX: no bound. 0;
+ * -EBUSY: one is replayed already (the reference is still the caller's). */
 __attribute__((warn_unused_result)) int cu_ahead_replay(struct cu_ahead *a,
                                                         struct cu_recipe *recipe, uint64_t bytes);
 /* It may ask for so many more bytes, but for `most` at most before the next time. Does nothing when

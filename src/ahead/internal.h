@@ -16,7 +16,7 @@
 
 /* A recipe that is replayed (replay.c). */
 struct cu_replay {
-    struct cu_recipe *recipe; /* owned; NULL: none */
+    struct cu_recipe *recipe; /* a reference; NULL: none */
     struct file *files;       /* owned list: their chunks come next */
     uint32_t next;            /* entry to ask for next */
     uint32_t requests;        /* under way */

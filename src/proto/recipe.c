@@ -40,6 +40,7 @@ struct entry {
 };
 
 struct cu_recipe {
+    uint32_t refs;
     struct cu_table table;
     struct entry **entries; /* owned */
     size_t count, capacity;
@@ -58,12 +59,20 @@ struct cu_recipe *cu_recipe_new(void)
         free(recipe);
         return NULL;
     }
+    if (recipe)
+        recipe->refs = 1;
+    return recipe;
+}
+
+struct cu_recipe *cu_recipe_ref(struct cu_recipe *recipe)
+{
+    recipe->refs++;
     return recipe;
 }
 
 void cu_recipe_free(struct cu_recipe *recipe)
 {
-    if (!recipe)
+    if (!recipe || --recipe->refs > 0)
         return;
     for (size_t i = 0; i < recipe->count; i++) {
         free(recipe->entries[i]->parts);
@@ -126,6 +135,7 @@ static int get(struct cu_recipe *recipe, const char *path, size_t path_len, stru
     struct entry *e = find(recipe, path, path_len, hash);
     struct entry **entries;
 
+    assert(recipe->refs == 1);
     *out = e;
     if (e)
         return 0;

@@ -46,9 +46,11 @@ struct cu_recipe_entry {
                                          */
 };
 
-/* NULL: out of memory. */
+/* With one reference. NULL: out of memory. */
 struct cu_recipe *cu_recipe_new(void);
-/* NULL does nothing. */
+/* Adds a reference; returns recipe. One that has several must not be changed. */
+struct cu_recipe *cu_recipe_ref(struct cu_recipe *recipe);
+/* Drops a reference; the last frees. NULL does nothing. */
 void cu_recipe_free(struct cu_recipe *recipe);
 uint32_t cu_recipe_count(const struct cu_recipe *recipe);
 /* Entry i < count, in the order of first use; borrowed until the recipe is changed. */

@@ -58,6 +58,20 @@ static struct cu_recipe *through_bytes(const struct cu_recipe *r)
     return again;
 }
 
+static void one_that_is_shared_lives_until_the_last_is_done_with_it(void **state)
+{
+    struct cu_recipe *r = cu_recipe_new(), *shared;
+
+    (void)state;
+    assert_int_equal(note(r, "/usr", CU_RECIPE_ATTR, 0), 0);
+    shared = cu_recipe_ref(r);
+    assert_ptr_equal(shared, r);
+    cu_recipe_free(r);
+    assert_string_equal(text_of(shared), "/usr 1 0");
+    assert_int_equal(note(shared, "/lib", CU_RECIPE_ATTR, 0), 0); /* it has one reference again */
+    cu_recipe_free(shared);
+}
+
 static void what_was_noted_comes_back_in_its_order(void **state)
 {
     static const char expected[] = "/usr 1 0\n/usr/lib/b 3 700\n/usr/lib 5 0\n/ 1 0";
@@ -329,6 +343,7 @@ static void without_memory_nothing_is_lost(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_that_is_shared_lives_until_the_last_is_done_with_it),
         cmocka_unit_test(what_was_noted_comes_back_in_its_order),
         cmocka_unit_test(parts_that_touch_are_one),
         cmocka_unit_test(many_parts_grow_together),

@@ -6,6 +6,7 @@
 #include "proto/dirview.h"
 
 #include <dirent.h>
+#include <sched.h>
 
 #define LARGE 5000 /* files in the large directory */
 

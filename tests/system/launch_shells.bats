@@ -63,7 +63,7 @@ by() {
 # tree, which waits some seconds for a frozen daemon, and then by the launcher to that one; else by the launcher to all.
 works() {
     local launcher=$1 how=${2:-all} node
-    run -0 by "$launcher" launch_copper.sh -H "$nodes"
+    run -0 by "$launcher" launch_copper.sh -H "$nodes" -s "$PATIENCE"
     echo "$output"
     [[ $output =~ ^"copper: 4 nodes ready at $view in "[0-9.]+" s"$ ]]
     for node in node1 node2 node3 node4; do

@@ -379,7 +379,7 @@ int cu_cli_call(const char *mount, json_t *request, int timeout_ms, json_t **res
     return rc == 0 ? -1 : cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
 }
 
-int cu_cli_fail_silent(const json_t *result, uint64_t count)
+int cu_cli_fail_silent(const char *path, const json_t *result, uint64_t count)
 {
     const json_t *names = json_object_get(result, "silent");
     char text[256] = "";
@@ -395,8 +395,8 @@ int cu_cli_fail_silent(const json_t *result, uint64_t count)
         }
         len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i > 0 ? ", " : "", host);
     }
-    return cu_cli_fail(CU_EXIT_FAILED, "%" PRIu64 " node%s did not answer: %s", count,
-                       count == 1 ? "" : "s", text);
+    return cu_cli_fail(CU_EXIT_FAILED, "%s%s%" PRIu64 " node%s did not answer: %s",
+                       path ? path : "", path ? ": " : "", count, count == 1 ? "" : "s", text);
 }
 
 int cu_cli_print_json(const json_t *object)

@@ -85,8 +85,9 @@ void cu_cli_help(const struct cu_command *command);
 __attribute__((format(printf, 2, 3))) int cu_cli_fail(enum cu_exit status, const char *format, ...);
 /* "copper: ..." as one line on out. Both write names as base/text.h says. */
 __attribute__((format(printf, 2, 3))) void cu_cli_say(FILE *out, const char *format, ...);
-/* The hosts that a result names as "silent", of which there are count. */
-int cu_cli_fail_silent(const json_t *result, uint64_t count);
+/* The hosts that a result names as "silent", of which there are count; path: what it is about, or
+ * NULL. */
+int cu_cli_fail_silent(const char *path, const json_t *result, uint64_t count);
 /* Prints the object as one JSON text on standard output. Exit status. */
 int cu_cli_print_json(const json_t *object);
 /* "12.3 MB" of 1,024s into out, which is returned. */

@@ -9,6 +9,7 @@
 #include "copper/progress.h"
 #include "copper/reach.h"
 #include "copper/way.h"
+#include "host/clock.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -18,10 +19,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A kernel that holds a million names needs some seconds. */
+/* In all, however often the nodes are asked. A kernel that holds a million names needs some
+ * seconds. */
 #define TIMEOUT_MS 50000
 /* After a node's death its children need some seconds to find another parent, and no request
- * reaches them meanwhile. Sending a refresh twice is harmless. */
+ * reaches them meanwhile. Sending a refresh twice is harmless. Counted from the first answers. */
 #define HEALING_MS 5000
 #define PAUSE_MS   250
 #define LINKS_MS   3000 /* for storage to say where links lead */
@@ -48,8 +50,7 @@ static void start(const char *mount, struct path *path)
     char name[CU_TEXT_BYTES(CU_TREE_PATH_MAX)];
 
     cu_text_name(name, sizeof(name), path->name, strlen(path->name));
-    path->request = json_pack("{s:s,s:s,s:b,s:i}", "op", "refresh", "path", name, "all", 1,
-                              "timeout_ms", TIMEOUT_MS);
+    path->request = json_pack("{s:s,s:s,s:b}", "op", "refresh", "path", name, "all", 1);
     path->rc = path->request ? cu_reach_mount(mount, &path->client, &path->err)
                              : cu_error_set(&path->err, -ENOMEM, "out of memory");
 }
@@ -68,8 +69,8 @@ static bool is_silent(const struct path *path)
     return path->rc == 0 && (!path->result || cu_cli_number(path->result, "silent_count") > 0);
 }
 
-/* Of those that need it. True: some nodes were silent. */
-static bool ask_once(struct path *paths, size_t count)
+/* Of those that need it; the nodes have left_ms. True: some nodes were silent. */
+static bool ask_once(struct path *paths, size_t count, int left_ms)
 {
     bool asked[TOGETHER], silent = false;
 
@@ -79,11 +80,14 @@ static bool ask_once(struct path *paths, size_t count)
             continue;
         json_decref(paths[i].result);
         paths[i].result = NULL;
-        paths[i].rc = cu_client_send(&paths[i].client, paths[i].request, &paths[i].err);
+        if (json_object_set_new(paths[i].request, "timeout_ms", json_integer(left_ms)) == 0)
+            paths[i].rc = cu_client_send(&paths[i].client, paths[i].request, &paths[i].err);
+        else
+            paths[i].rc = cu_error_set(&paths[i].err, -ENOMEM, "out of memory");
     }
     for (size_t i = 0; i < count; i++) {
         if (asked[i] && paths[i].rc == 0)
-            paths[i].rc = cu_client_take(&paths[i].client, TIMEOUT_MS + CU_CLIENT_ANSWER_MS,
+            paths[i].rc = cu_client_take(&paths[i].client, left_ms + CU_CLIENT_ANSWER_MS,
                                          &paths[i].result, &paths[i].err);
         silent = silent || is_silent(&paths[i]);
     }
@@ -91,13 +95,19 @@ static bool ask_once(struct path *paths, size_t count)
 }
 
 /* Asks all nodes about all of them at once, so that a silent node is waited for once; asks again
- * while nodes are silent that may be connecting to another parent. */
+ * while nodes are silent that may be connecting to another parent. A node that is silent because
+ * its kernel waits for storage takes all of the time at once. */
 static void ask_all(struct path *paths, size_t count)
 {
     const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+    int64_t deadline_ms = cu_clock_ms() + TIMEOUT_MS, healed_ms;
+    bool silent = ask_once(paths, count, TIMEOUT_MS);
 
-    for (int waited_ms = 0; ask_once(paths, count) && waited_ms < HEALING_MS; waited_ms += PAUSE_MS)
+    healed_ms = cu_clock_ms() + HEALING_MS;
+    while (silent && cu_clock_ms() < healed_ms && cu_clock_left_ms(deadline_ms) > HEALING_MS) {
         nanosleep(&pause, NULL);
+        silent = ask_once(paths, count, cu_clock_left_ms(deadline_ms));
+    }
 }
 
 static int say(const struct path *path)
@@ -113,8 +123,7 @@ static int say(const struct path *path)
     cu_cli_say(stdout, "%s: refreshed on %" PRIu64 " node%s", path->name, nodes,
                nodes == 1 ? "" : "s");
     if (silent > 0)
-        status = cu_cli_fail(CU_EXIT_FAILED, "%s: %" PRIu64 " node%s did not answer", path->name,
-                             silent, silent == 1 ? "" : "s");
+        status = cu_cli_fail_silent(path->name, path->result, silent);
     if (failed > 0)
         status = cu_cli_fail(CU_EXIT_FAILED,
                              "%s: the kernels of %" PRIu64

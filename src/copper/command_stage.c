@@ -185,7 +185,7 @@ static int judge(const struct stage *stage, const json_t *result)
                              errors == 1 ? "" : "s", cu_cli_text(figures, "error"),
                              errors == 1 ? "" : ", and others");
     if (silent > 0)
-        status = cu_cli_fail_silent(result, silent);
+        status = cu_cli_fail_silent(NULL, result, silent);
     return status;
 }
 

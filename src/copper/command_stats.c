@@ -232,7 +232,7 @@ static int print_job(const json_t *result, const struct cu_cli_options *options)
             cu_latencies_print(json_object_get(result, "latency"));
         cu_bypassed_print(json_object_get(result, "bypassed"));
     }
-    return silent > 0 ? cu_cli_fail_silent(result, silent) : status;
+    return silent > 0 ? cu_cli_fail_silent(NULL, result, silent) : status;
 }
 
 static int print_here(const json_t *result, const struct cu_cli_options *options)
@@ -324,7 +324,7 @@ static int print_prometheus(const json_t *result, const struct cu_cli_options *o
     if (!text)
         return cu_cli_fail(CU_EXIT_FAILED, "out of memory");
     if (cu_cli_number(result, "silent_count") > 0)
-        return cu_cli_fail_silent(result, cu_cli_number(result, "silent_count"));
+        return cu_cli_fail_silent(NULL, result, cu_cli_number(result, "silent_count"));
     return CU_EXIT_OK;
 }
 

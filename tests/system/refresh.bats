@@ -20,6 +20,10 @@ teardown_file() {
     bed_down
 }
 
+known_is() {
+    [ "$(on node4 cat "$leaf/known")" = "$1" ]
+}
+
 setup() {
     skip_unless_built
     own_directory
@@ -234,6 +238,28 @@ finds() {
     pfs unhang
     [[ $output == *"/stuck/x: storage does not answer: links in it are not followed"* ]]
     [[ $output == *"$WORK/pfs/$dir/stuck/x: refreshed on 4 nodes"* ]]
+}
+
+@test "a kernel that waits for storage ends the refresh after its time, and is told when storage has answered" {
+    local reader
+    echo old >"$source/known"
+    copper node1 refresh "$WORK/pfs/$dir"
+    [ "$(on node4 cat "$leaf/known")" = old ]
+    pfs hang "/$dir/absent" lookup
+    touch "$source/absent"
+    copper node1 refresh "$WORK/pfs/$dir" # the listing of before would answer
+    on node4 stat "$leaf/absent" >"$WORK/said" 2>&1 3>&- &
+    reader=$!
+    until_true hanging_are 1
+    [ "$(on node4 cat "$leaf/known")" = old ] # the kernel has a name there to be told of
+    echo newer >"$source/known"
+    run timeout "$PATIENCE" "$CLUSTER_BIN/cluster" run "$CLUSTER_DIR" node1 \
+        "$COPPER_BUILD/copper" refresh -v "$MOUNT" "$WORK/pfs/$dir"
+    pfs unhang
+    wait "$reader"
+    [ "$status" = 1 ]
+    [[ $output == *"$WORK/pfs/$dir: 1 node did not answer: node4"* ]]
+    until_true known_is newer
 }
 
 @test "who has a changed file open goes on with its old bytes" {

@@ -49,7 +49,7 @@ json_t *cu_report_job_read(const char *path, struct cu_error *err)
     json_t *job = NULL;
     struct cu_error why;
     char name[CU_PATH_MAX], *text = NULL;
-    size_t size;
+    size_t size = 0;
     int rc = name_file(path, name);
 
     if (rc == 0)

@@ -65,6 +65,7 @@ void cu_process_prepare(void)
     }
     signal(SIGHUP, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file above the user's limit is an error like a full disk */
     prctl(PR_SET_DUMPABLE, 0);
     snprintf(workers, sizeof(workers), "%d", CU_PROCESS_WORKERS);
     setenv("UV_THREADPOOL_SIZE", workers, 1);

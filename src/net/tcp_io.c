@@ -185,7 +185,6 @@ void cu_tcp_flush(struct cu_tcp_link *link)
             n = cu_txq_peek(outgoing(link), iov, IOV_COUNT, WRITE_BYTES_MAX, &total);
             break;
         }
-        r = 0;
     }
     if (r == 0) {
         link->write.data = link;

@@ -216,7 +216,7 @@ doctor_says() {
 }
 
 @test "low limits: one line, which names the limit, on the launch host and on a node" {
-    local limit
+    local limit before
     # Sanitizers need processes and memory of their own.
     [ -z "$(sanitizers)" ] || return 0
     # shellcheck disable=SC2016
@@ -233,6 +233,19 @@ doctor_says() {
         [[ $output == *"copper: node2: this node allows "*" (ulimit "*", and "*" are needed" ]]
         [ "${#lines[@]}" = 2 ]
     done
+    # Files have an end, too: a daemon that cannot write its own says so, one whose log is full goes on.
+    rsh_that "node2) shift; exec $CLUSTER_BIN/rsh node2 \"ulimit -f 0; exec \$*\" ;;"
+    run -1 as_user alice login env COPPER_RSH="$rsh" "$COPPER_BIN/launch_copper.sh" -H node1,node2
+    echo "$output"
+    [[ $output == *"copper: node2: /tmp/copper-"*": File too large" ]]
+    rsh_that "node2) shift; exec $CLUSTER_BIN/rsh node2 \"ulimit -f 4; exec \$*\" ;;"
+    run -0 as_user alice login env COPPER_RSH="$rsh" "$COPPER_BIN/launch_copper.sh" -H node1,node2 -l 1 -s "$PATIENCE"
+    before=$(daemon node2)
+    run -0 as_user alice node2 find /tmp/alice/copper/usr/include -maxdepth 1
+    [ "$(daemon node2)" = "$before" ]
+    run -0 as_user alice login env COPPER_RSH="$rsh" "$COPPER_BIN/stop_copper.sh"
+    [ "$output" = "copper: stopped on 2 nodes" ]
+    on_all sh -c 'rm -rf /tmp/copper-*/logs'
 }
 
 @test "blanks, quotes and commands in names reach no shell: mount, run directory, prefix" {

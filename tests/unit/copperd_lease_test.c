@@ -184,6 +184,19 @@ static void end(struct world *w)
     assert_int_equal(uv_loop_close(&w->loop), 0);
 }
 
+/* The limit before. */
+static rlim_t limit_files(rlim_t files)
+{
+    struct rlimit limit;
+    rlim_t before;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    before = limit.rlim_cur;
+    limit.rlim_cur = files;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    return before;
+}
+
 static void test_silent(void **state)
 {
     struct world w;
@@ -272,7 +285,8 @@ static void test_not_root(void **state)
     end(&w);
 }
 
-/* The daemon has begun, or begun again, when the host was dead. */
+/* The daemon has begun, or begun again, when the host was dead. The end may not be brought about at
+ * once, as nobody may be there to tell the others. */
 static void test_never_heard(void **state)
 {
     struct world w;
@@ -280,8 +294,9 @@ static void test_never_heard(void **state)
     (void)state;
     build(&w, "elsewhere", 1, 0);
     hush(&w, true);
+    w.overs_wait = 3;
     run(&w, 1000);
-    assert_int_equal(w.over, 1);
+    assert_int_equal(w.over, 4);
     end(&w);
 }
 
@@ -335,59 +350,38 @@ static void test_no_network(void **state)
 /* No descriptor for a question: that says nothing about the host. */
 static void test_no_descriptor(void **state)
 {
-    struct rlimit before, none;
+    rlim_t before;
     struct world w;
 
     (void)state;
     build(&w, "elsewhere", 1, 0);
     run(&w, 10);
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    none = before;
-    none.rlim_cur = 0;
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    before = limit_files(0);
     w.ticks_max = 60;
     uv_run(&w.loop, UV_RUN_DEFAULT);
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    limit_files(before);
     assert_int_equal(w.over, 0);
     assert_int_equal(w.ticks, 60);
     end(&w);
 }
 
-/* The end may not be brought about at once: nobody may be there to tell the others. */
-static void test_over_again(void **state)
-{
-    struct world w;
-
-    (void)state;
-    build(&w, "elsewhere", 1, 0);
-    hush(&w, true);
-    w.overs_wait = 3;
-    run(&w, 1000);
-    assert_int_equal(w.over, 4);
-    end(&w);
-}
-
+/* The host of the session is none of the job; it is this one, and the session is hidden; it has a
+ * rank that the job does not have. */
 static void test_nothing_to_watch(void **state)
 {
+    static const int ranks[] = {-1, 1, 2};
     struct world w;
 
     (void)state;
-    build(&w, "elsewhere", 1, -1);
-    run(&w, 1);
-    assert_null(w.lease); /* the host of the session is none of the job */
-    end(&w);
-    build(&w, "elsewhere", 1, 1);
-    run(&w, 1);
-    assert_null(w.lease); /* it is this one, and the session is hidden */
-    end(&w);
-    build(&w, "elsewhere", 1, 2);
-    run(&w, 1);
-    assert_null(w.lease); /* a rank that the job does not have */
-    end(&w);
+    for (size_t i = 0; i < sizeof(ranks) / sizeof(ranks[0]); i++) {
+        build(&w, "elsewhere", 1, ranks[i]);
+        run(&w, 1);
+        assert_null(w.lease);
+        end(&w);
+    }
     build(&w, "elsewhere", 1, 0);
     w.job.lease = NULL;
-    run(&w, 1);
-    assert_null(w.lease);
+    assert_null(cu_lease_start(&w.config));
     end(&w);
 }
 
@@ -405,14 +399,12 @@ static void test_no_address(void **state)
     end(&w);
 }
 
-static void test_session(void **state)
+/* The leader of a session, which is the one of the job. */
+static pid_t fork_session(struct world *w)
 {
-    struct world w;
     int ready[2];
     pid_t pid;
 
-    (void)state;
-    build(&w, "elsewhere", 1, 0);
     assert_int_equal(pipe(ready), 0);
     pid = fork();
     if (pid == 0) {
@@ -425,9 +417,20 @@ static void test_session(void **state)
         pause();
         _exit(0);
     }
-    assert_int_equal(read(ready[0], w.text, sizeof(w.text)), sizeof(w.text));
+    assert_int_equal(read(ready[0], w->text, sizeof(w->text)), sizeof(w->text));
     close(ready[0]);
     close(ready[1]);
+    return pid;
+}
+
+static void test_session(void **state)
+{
+    struct world w;
+    pid_t pid;
+
+    (void)state;
+    build(&w, "elsewhere", 1, 0);
+    pid = fork_session(&w);
     uv_timer_start(&w.clock, on_clock, 20, 0);
     run(&w, 1);
     assert_int_equal(w.over, 0);
@@ -448,39 +451,20 @@ static void test_session(void **state)
 /* When no descriptor is left for the session it is watched later. */
 static void test_session_later(void **state)
 {
-    struct rlimit before, none;
+    rlim_t before;
     struct world w;
-    int ready[2];
     pid_t pid;
 
     (void)state;
     build(&w, "elsewhere", 1, 0);
-    assert_int_equal(pipe(ready), 0);
-    pid = fork();
-    if (pid == 0) {
-        char text[CU_SESSION_MAX];
-
-        setsid();
-        cu_session_text(text);
-        if (write(ready[1], text, sizeof(text)) != sizeof(text))
-            _exit(1);
-        pause();
-        _exit(0);
-    }
-    assert_int_equal(read(ready[0], w.text, sizeof(w.text)), sizeof(w.text));
-    close(ready[0]);
-    close(ready[1]);
+    pid = fork_session(&w);
     w.overs_wait = 2;
     w.lease = cu_lease_start(&w.config);
-    assert_non_null(w.lease);
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    none = before;
-    none.rlim_cur = 0;
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    before = limit_files(0);
     uv_timer_start(&w.clock, on_clock, 20, 0);
     uv_run(&w.loop, UV_RUN_DEFAULT);
     assert_int_equal(w.over, 0);
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    limit_files(before);
     uv_timer_start(&w.clock, on_clock, 20, 0);
     uv_run(&w.loop, UV_RUN_DEFAULT);
     assert_int_equal(w.over, 0);
@@ -489,62 +473,6 @@ static void test_session_later(void **state)
     assert_int_equal(w.over, 3);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
     end(&w);
-}
-
-/* As in a job of Slurm: the process that made the session has ended. Then the oldest one stands for
- * it, and a process that is the oldest itself has no session that could outlive it. */
-static void test_session_without_leader(void **state)
-{
-    char texts[2][CU_SESSION_MAX];
-    long oldest = 0, named = 0;
-    int said[2], status;
-    pid_t leader;
-
-    (void)state;
-    assert_int_equal(pipe(said), 0);
-    leader = fork();
-    if (leader == 0) {
-        pid_t parent = setsid();
-
-        if (fork() != 0)
-            _exit(0);
-        while (getppid() == parent)
-            usleep(1000);
-        cu_session_text(texts[0]);
-        if (fork() == 0) {
-            cu_session_text(texts[1]);
-            _exit(write(said[1], texts, sizeof(texts)) == sizeof(texts) &&
-                          write(said[1], &(long){getppid()}, sizeof(long)) == sizeof(long)
-                      ? 0
-                      : 1);
-        }
-        wait(&status);
-        _exit(0);
-    }
-    assert_int_equal(waitpid(leader, &status, 0), leader);
-    close(said[1]);
-    assert_int_equal(read(said[0], texts, sizeof(texts)), sizeof(texts));
-    assert_int_equal(read(said[0], &oldest, sizeof(oldest)), sizeof(oldest));
-    assert_string_equal(texts[0], "");
-    assert_int_equal(sscanf(texts[1], "session %*s %*s %ld", &named), 1);
-    assert_int_equal(named, oldest);
-    close(said[0]);
-}
-
-static void test_rank_of_text(void **state)
-{
-    char text[CU_SESSION_MAX] = "session b pid:[4] 17 99";
-
-    (void)state;
-    assert_int_equal(cu_session_rank(text), -1);
-    assert_true(cu_session_add_rank(text, 10623));
-    assert_string_equal(text, "session b pid:[4] 17 99 10623");
-    assert_int_equal(cu_session_rank(text), 10623);
-    assert_int_equal(cu_session_rank(NULL), -1);
-    assert_int_equal(cu_session_rank("pbs 1.server"), -1);
-    memset(text, 'x', sizeof(text) - 2);
-    text[sizeof(text) - 2] = '\0';
-    assert_false(cu_session_add_rank(text, 7));
 }
 
 int main(void)
@@ -561,13 +489,10 @@ int main(void)
         cmocka_unit_test(test_kept_address),
         cmocka_unit_test(test_no_network),
         cmocka_unit_test(test_no_descriptor),
-        cmocka_unit_test(test_over_again),
         cmocka_unit_test(test_nothing_to_watch),
         cmocka_unit_test(test_no_address),
         cmocka_unit_test(test_session),
         cmocka_unit_test(test_session_later),
-        cmocka_unit_test(test_session_without_leader),
-        cmocka_unit_test(test_rank_of_text),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which job a process is in, by what each scheduler sets in its environment. */
+/* Which job a process is in, by what each scheduler sets in its environment; and its session. */
 #include "host/session.h"
 
 #include <setjmp.h>
@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define SET_MAX 6
 
@@ -124,12 +126,70 @@ static void what_is_no_job(void **state)
     assert_owner(left_over, NULL);
 }
 
+/* As in a job of Slurm: the process that made the session has ended. Then the oldest one stands for
+ * it, and a process that is the oldest itself has no session that could outlive it. */
+static void a_session_without_leader(void **state)
+{
+    char texts[2][CU_SESSION_MAX];
+    long oldest = 0, named = 0;
+    int said[2], status;
+    pid_t leader;
+
+    (void)state;
+    assert_int_equal(pipe(said), 0);
+    leader = fork();
+    if (leader == 0) {
+        pid_t parent = setsid();
+
+        if (fork() != 0)
+            _exit(0);
+        while (getppid() == parent)
+            usleep(1000);
+        cu_session_text(texts[0]);
+        if (fork() == 0) {
+            cu_session_text(texts[1]);
+            _exit(write(said[1], texts, sizeof(texts)) == sizeof(texts) &&
+                          write(said[1], &(long){getppid()}, sizeof(long)) == sizeof(long)
+                      ? 0
+                      : 1);
+        }
+        wait(&status);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(leader, &status, 0), leader);
+    close(said[1]);
+    assert_int_equal(read(said[0], texts, sizeof(texts)), sizeof(texts));
+    assert_int_equal(read(said[0], &oldest, sizeof(oldest)), sizeof(oldest));
+    assert_string_equal(texts[0], "");
+    assert_int_equal(sscanf(texts[1], "session %*s %*s %ld", &named), 1);
+    assert_int_equal(named, oldest);
+    close(said[0]);
+}
+
+static void the_rank_of_a_text(void **state)
+{
+    char text[CU_SESSION_MAX] = "session b pid:[4] 17 99";
+
+    (void)state;
+    assert_int_equal(cu_session_rank(text), -1);
+    assert_true(cu_session_add_rank(text, 10623));
+    assert_string_equal(text, "session b pid:[4] 17 99 10623");
+    assert_int_equal(cu_session_rank(text), 10623);
+    assert_int_equal(cu_session_rank(NULL), -1);
+    assert_int_equal(cu_session_rank("pbs 1.server"), -1);
+    memset(text, 'x', sizeof(text) - 2);
+    text[sizeof(text) - 2] = '\0';
+    assert_false(cu_session_add_rank(text, 7));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(elements_of_an_array_are_jobs),
         cmocka_unit_test(parts_of_a_job_are_one_job),
         cmocka_unit_test(what_is_no_job),
+        cmocka_unit_test(a_session_without_leader),
+        cmocka_unit_test(the_rank_of_a_text),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,8 +35,7 @@ struct cu_error;
 __attribute__((warn_unused_result)) int cu_log_open(const struct cu_log_config *config,
                                                     struct cu_error *err);
 /* Waits until all lines are written, but no longer than that for a directory that hangs: then they
- * are left. True: no thread of the log is left either, so the process may fork. Any thread, not two
- * at a time. */
+ * are left. Any thread, not two at a time. */
 bool cu_log_flush(int wait_ms);
 /* Flushes; waits some seconds for a directory that hangs. */
 void cu_log_close(void);

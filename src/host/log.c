@@ -65,6 +65,8 @@ static struct {
     uint64_t dropped; /* lines for which the queue had no room, not told yet */
     uint64_t lost;    /* all such lines */
     bool writing;
+    bool joinable; /* there is a thread that has written, or writes, and was not joined */
+    pthread_t thread;
     uint64_t taken_ns; /* monotonic, when the writer took its last batch */
     bool at_fork;      /* handlers are set */
     unsigned epoch;    /* of the writer that is */
@@ -186,25 +188,32 @@ static void *run_writer(void *argument)
     return NULL;
 }
 
+/* Mutex held. The thread has nothing left to do but to end. */
+static void join_ended(void)
+{
+    if (state.joinable && !state.writing)
+        state.joinable = pthread_join(state.thread, NULL) != 0;
+}
+
 /* Mutex held. Without memory or threads the lines wait for the next one. */
 static void start_writer(void)
 {
     struct writer *writer;
     sigset_t all, before;
     pthread_attr_t attr;
-    pthread_t thread;
 
     if (state.writing || state.used == 0 || !(writer = malloc(sizeof(*writer))))
         return;
+    join_ended();
     writer->sink = state.sink;
     writer->epoch = state.epoch;
     state.taken_ns = (uint64_t)cu_clock_ns();
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the loop's */
     pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attr, 256u << 10);
-    state.writing = pthread_create(&thread, &attr, run_writer, writer) == 0;
+    state.writing = pthread_create(&state.thread, &attr, run_writer, writer) == 0;
+    state.joinable = state.writing;
     pthread_attr_destroy(&attr);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!state.writing)
@@ -243,6 +252,9 @@ static void enqueue(const char *line, size_t len)
 static void before_fork(void)
 {
     pthread_mutex_lock(&state.mutex);
+    join_ended();
+    if (state.joinable)
+        state.joinable = pthread_detach(state.thread) != 0; /* the child has no such thread */
 }
 
 static void after_fork(void)
@@ -254,7 +266,7 @@ static void after_fork(void)
 static void in_child(void)
 {
     state.epoch++;
-    state.writing = false;
+    state.writing = state.joinable = false;
     state.head = state.used = 0;
     state.idle_fd = -1;
     pthread_mutex_unlock(&state.mutex);
@@ -455,6 +467,7 @@ bool cu_log_flush(int wait_ms)
     if (state.idle_fd >= 0)
         close(state.idle_fd);
     state.idle_fd = -1;
+    join_ended();
     all = !state.writing && state.used == 0;
     pthread_mutex_unlock(&state.mutex);
     return all;
@@ -471,11 +484,13 @@ void cu_log_close(void)
     pthread_mutex_lock(&state.mutex);
     if (!state.writing)
         sink_free(state.sink);
+    else if (state.joinable)
+        pthread_detach(state.thread);
     state.sink = NULL; /* else the writer's, when it comes back */
     cu_logring_destroy(state.kept);
     state.kept = NULL;
     state.epoch++;
-    state.writing = false;
+    state.writing = state.joinable = false;
     state.head = state.used = 0;
     state.repeats = (struct cu_log_repeats){0};
     state.places = (struct cu_log_places){0};

@@ -35,7 +35,8 @@ struct cu_error;
 __attribute__((warn_unused_result)) int cu_log_open(const struct cu_log_config *config,
                                                     struct cu_error *err);
 /* Waits until all lines are written, but no longer than that for a directory that hangs: then they
- * are left. Any thread, not two at a time. */
+ * are left. True: nor is there a thread of the log any more, unless the process has forked while it
+ * wrote. Any thread, not two at a time. */
 bool cu_log_flush(int wait_ms);
 /* Flushes; waits some seconds for a directory that hangs. */
 void cu_log_close(void);

@@ -479,6 +479,35 @@ static unsigned count_of(const char *text, const char *part)
     return n;
 }
 
+/* After a flush the process may fork: no thread that was just ending has locked the allocator in
+ * the child (sanitizers' allocators are not made ready for a fork). */
+static void no_thread_is_left_after_a_flush(void **state)
+{
+    (void)state;
+    open_log(CU_LOG_INFO, NULL);
+    for (unsigned round = 0; round < 100; round++) {
+        int status;
+        pid_t pid;
+
+        cu_log_info("round %u", round);
+        assert_true(cu_log_flush(60000));
+        pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+            alarm(60);
+            for (size_t size = 16; size < 2048; size += 16) {
+                volatile char *p = malloc(size);
+
+                if (p)
+                    *p = 1;
+            }
+            _exit(0);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+    }
+}
+
 /* A tree of a thousand bad files is no thousand lines. */
 static void one_place_writes_a_few_lines_a_minute(void **state)
 {
@@ -569,6 +598,7 @@ int main(void)
         CASE(closing_waits_for_nobody),
         CASE(a_child_logs_on),
         CASE(newest_lines_are_kept),
+        CASE(no_thread_is_left_after_a_flush),
         CASE(one_place_writes_a_few_lines_a_minute),
     };
 

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -157,6 +156,16 @@ int cu_text_unname(const char *text, char *out, size_t size)
         return -ENAMETOOLONG;
     out[used] = '\0';
     return (int)used;
+}
+
+bool cu_text_is_word(const char *text, size_t size)
+{
+    if (!text || text[0] == '\0' || strlen(text) >= size)
+        return false;
+    for (; *text != '\0'; text++)
+        if (*text <= ' ' || *text >= 0x7f)
+            return false;
+    return true;
 }
 
 const char *cu_text_size(uint64_t bytes, char out[CU_TEXT_SIZE_MAX])

@@ -12,6 +12,7 @@
 #ifndef CU_BASE_TEXT_H
 #define CU_BASE_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,10 @@ size_t cu_text_name(char *out, size_t size, const char *bytes, size_t len);
  * backslash that begins neither \\ nor \xHH, or \x00; -ENAMETOOLONG: they do not fit into size
  * bytes. */
 __attribute__((warn_unused_result)) int cu_text_unname(const char *text, char *out, size_t size);
+
+/* Can it stand in a line between blanks, and with its NUL in size bytes: printable ASCII, not
+ * empty? NULL cannot. */
+bool cu_text_is_word(const char *text, size_t size);
 
 #define CU_TEXT_SIZE_MAX 32u
 /* "12.3 MB" of 1,024s into out, which is returned. */

@@ -4,6 +4,7 @@
  * owner is this user, and the kernel reports that no process serves it. */
 #include "host/mounts.h"
 
+#include "host/child.h"
 #include "host/mountinfo.h"
 #include "host/process.h"
 #include "host/readfile.h"
@@ -12,7 +13,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,8 +26,6 @@
 #define HELPER    "fusermount3"
 #define PROBE_MS  3000 /* a daemon that does not answer within this is not dead, but no better */
 #define STACK_MAX 16   /* dead mounts on top of each other; more are an error */
-
-extern char **environ;
 
 enum cu_mounts_what cu_mounts_find(char *mountinfo, const char *dir, uid_t uid)
 {
@@ -153,32 +151,6 @@ int cu_mounts_helper(char path[CU_PATH_MAX])
     return -ENOENT;
 }
 
-/* Starts it with its words going to the file. 0 or -errno. */
-static int start_helper(const char *path, char *const *argv, int said, pid_t *pid)
-{
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attr;
-    sigset_t none;
-    int rc = posix_spawn_file_actions_init(&actions);
-
-    if (rc != 0)
-        return -rc;
-    rc = posix_spawnattr_init(&attr);
-    if (rc != 0)
-        goto out;
-    sigemptyset(&none); /* this thread may have blocked all */
-    (void)posix_spawnattr_setsigmask(&attr, &none);
-    (void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
-    if (said >= 0)
-        rc = posix_spawn_file_actions_adddup2(&actions, said, 2);
-    if (rc == 0)
-        rc = posix_spawn(pid, path, &actions, &attr, argv, environ);
-    posix_spawnattr_destroy(&attr);
-out:
-    posix_spawn_file_actions_destroy(&actions);
-    return -rc;
-}
-
 /* The first line of the file, or "". */
 static void read_words(int fd, char *out, size_t size)
 {
@@ -204,7 +176,7 @@ int cu_mounts_unmount(const char *dir, struct cu_error *err)
     if (rc != 0)
         return cu_error_set(err, rc, "%s: cannot be unmounted: there is no " HELPER, dir);
     said = memfd_create("said", MFD_CLOEXEC);
-    rc = start_helper(path, argv, said, &pid);
+    rc = cu_child_start(path, argv, said, &pid);
     while (rc == 0 && waitpid(pid, &status, 0) < 0)
         if (errno != EINTR)
             rc = -errno;

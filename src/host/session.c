@@ -3,6 +3,7 @@
  * distinguished by boot id, containers by PID namespace. */
 #include "host/session.h"
 
+#include "base/text.h"
 #include "host/readfile.h"
 
 #include <errno.h>
@@ -56,17 +57,6 @@ static const struct scheduler {
     {.name = "cobalt", .variables = {"COBALT_JOBID"}},
 };
 #define SCHEDULER_COUNT (sizeof(schedulers) / sizeof(schedulers[0]))
-
-/* One that can stand in a line, between blanks. */
-static bool is_word(const char *text)
-{
-    if (!text || text[0] == '\0' || strlen(text) >= ID_MAX)
-        return false;
-    for (; *text != '\0'; text++)
-        if (*text <= ' ' || *text >= 0x7f)
-            return false;
-    return true;
-}
 
 /* When the process began, in ticks since boot; 0: there is none, or it has ended. Then parent and
  * session, which may be NULL, are not set. */
@@ -130,7 +120,7 @@ static bool place(char out[128])
         return false;
     space[len] = '\0';
     snprintf(out, 128, "%s %s", boot, space);
-    return is_word(boot) && is_word(space);
+    return cu_text_is_word(boot, ID_MAX) && cu_text_is_word(space, ID_MAX);
 }
 
 void cu_session_text(char out[CU_SESSION_MAX])
@@ -171,12 +161,12 @@ static bool find_id(const struct scheduler *scheduler, char id[ID_MAX])
 
         if (text && strlen(text) < ID_MAX)
             take_id(text, id);
-        if (!is_word(id))
+        if (!cu_text_is_word(id, ID_MAX))
             id[0] = '\0';
     }
     len = strlen(id);
-    if (len > 0 && index && is_word(index) && strcmp(index, scheduler->no_index) != 0 &&
-        len + strlen(index) + 3 < ID_MAX)
+    if (len > 0 && index && cu_text_is_word(index, ID_MAX) &&
+        strcmp(index, scheduler->no_index) != 0 && len + strlen(index) + 3 < ID_MAX)
         snprintf(id + len, ID_MAX - len, "%s%s%s", scheduler->before, index, scheduler->behind);
     return len > 0;
 }

@@ -3,12 +3,11 @@
 #include "host/slurmjob.h"
 
 #include "base/path.h"
+#include "base/text.h"
 #include "host/child.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,21 +21,11 @@
  * concluded. */
 static const char *const going_on[] = {"RUNNING",   "SUSPENDED", "CONFIGURING",   "RESIZING",
                                        "SIGNALING", "STOPPED",   "POWER_UP_NODE", NULL};
-static const char *const over[] = {"COMPLETED", "CANCELLED",    "FAILED",        "TIMEOUT",
-                                   "NODE_FAIL", "PREEMPTED",    "OUT_OF_MEMORY", "BOOT_FAIL",
-                                   "DEADLINE",  "COMPLETING",   "STAGE_OUT",     "SPECIAL_EXIT",
-                                   "REVOKED",   "PENDING",      "REQUEUED",      "REQUEUE",
-                                   "REQUEUE",   "REQUEUE_HOLD", "REQUEUE_FED",   NULL};
-
-static bool is_word(const char *text, size_t size)
-{
-    if (!text || text[0] == '\0' || strlen(text) >= size)
-        return false;
-    for (; *text != '\0'; text++)
-        if (*text <= ' ' || *text >= 0x7f)
-            return false;
-    return true;
-}
+static const char *const over[] = {
+    "COMPLETED", "CANCELLED",     "FAILED",      "TIMEOUT",  "NODE_FAIL",
+    "PREEMPTED", "OUT_OF_MEMORY", "BOOT_FAIL",   "DEADLINE", "COMPLETING",
+    "STAGE_OUT", "SPECIAL_EXIT",  "REVOKED",     "PENDING",  "REQUEUED",
+    "REQUEUE",   "REQUEUE_HOLD",  "REQUEUE_FED", NULL};
 
 static bool find_scontrol(char path[CU_SLURMJOB_MAX])
 {
@@ -65,9 +54,9 @@ static bool find_job(char job[64])
     if (!own || own[0] == '\0')
         return false;
     if (array && task && array[0] != '\0' && task[0] != '\0')
-        return snprintf(job, 64, "%s_%s", array, task) < 64 && is_word(job, 64);
+        return snprintf(job, 64, "%s_%s", array, task) < 64 && cu_text_is_word(job, 64);
     snprintf(job, 64, "%s", whole && whole[0] != '\0' ? whole : own);
-    return is_word(job, 64);
+    return cu_text_is_word(job, 64);
 }
 
 void cu_slurmjob_text(char out[CU_SLURMJOB_MAX])
@@ -75,7 +64,7 @@ void cu_slurmjob_text(char out[CU_SLURMJOB_MAX])
     const char *cluster = getenv("SLURM_CLUSTER_NAME");
     char path[CU_SLURMJOB_MAX], job[64];
 
-    if (!is_word(cluster, sizeof(((struct cu_slurmjob *)0)->cluster)) || !find_job(job) ||
+    if (!cu_text_is_word(cluster, sizeof(((struct cu_slurmjob *)0)->cluster)) || !find_job(job) ||
         !find_scontrol(path) ||
         snprintf(out, CU_SLURMJOB_MAX, WORD " %s %s %s", cluster, job, path) >=
             (int)CU_SLURMJOB_MAX)
@@ -93,34 +82,6 @@ bool cu_slurmjob_read(const char *text, struct cu_slurmjob *job)
     return true;
 }
 
-/* Starts it in a process group of its own, with all its words going to the file. 0 or -errno. */
-static int start(const char *path, char *const *argv, int said, pid_t *pid)
-{
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attr;
-    sigset_t none;
-    int rc = posix_spawn_file_actions_init(&actions);
-
-    if (rc != 0)
-        return -rc;
-    rc = posix_spawnattr_init(&attr);
-    if (rc != 0)
-        goto out;
-    sigemptyset(&none); /* this thread may have blocked all */
-    (void)posix_spawnattr_setsigmask(&attr, &none);
-    (void)posix_spawnattr_setpgroup(&attr, 0);
-    (void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
-    rc = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    for (int fd = 1; fd <= 2 && rc == 0; fd++)
-        rc = posix_spawn_file_actions_adddup2(&actions, said, fd);
-    if (rc == 0)
-        rc = posix_spawn(pid, path, &actions, &attr, argv, environ);
-    posix_spawnattr_destroy(&attr);
-out:
-    posix_spawn_file_actions_destroy(&actions);
-    return -rc;
-}
-
 /* What it has said, to be closed, and its exit status; NULL: it could not be run to its end. */
 static FILE *run(const char *path, char *const *argv, int limit_ms, int *status)
 {
@@ -130,7 +91,7 @@ static FILE *run(const char *path, char *const *argv, int limit_ms, int *status)
 
     if (fd < 0)
         return NULL;
-    if (start(path, argv, fd, &pid) == 0) {
+    if (cu_child_start(path, argv, fd, &pid) == 0) {
         *status = cu_child_wait(pid, limit_ms);
         if (*status < 0)
             kill(-pid, SIGKILL); /* what it has started itself */

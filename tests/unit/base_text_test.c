@@ -107,6 +107,19 @@ static void refuses_what_is_no_name(void **state)
     assert_int_equal(cu_text_unname("", out, 0), -ENAMETOOLONG);
 }
 
+static void a_word_stands_between_blanks(void **state)
+{
+    (void)state;
+    assert_true(cu_text_is_word("12[3]_4!~", 10));
+    assert_false(cu_text_is_word("12[3]_4!~", 9));
+    assert_false(cu_text_is_word("", 10));
+    assert_false(cu_text_is_word(NULL, 10));
+    assert_false(cu_text_is_word("a b", 10));
+    assert_false(cu_text_is_word("a\n", 10));
+    assert_false(cu_text_is_word("a\x7f", 10));
+    assert_false(cu_text_is_word("\xc3\xa9", 10));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +129,7 @@ int main(void)
         cmocka_unit_test(cuts_whole_pieces),
         cmocka_unit_test(every_byte_of_a_name_comes_back),
         cmocka_unit_test(refuses_what_is_no_name),
+        cmocka_unit_test(a_word_stands_between_blanks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

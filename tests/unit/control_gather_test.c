@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Requests down a tree and results up, and the order of a stop. */
-#include "commands_node.h"
+#include "commands_beside.h"
 
 #include "control/bulk.h"
 #include "control/surveyed.h"
@@ -698,24 +698,11 @@ static char *surveyed_result_of(uint32_t child, bool good)
     return text;
 }
 
-static void on_alive(uv_timer_t *timer)
-{
-    (void)timer;
-}
-
-static uv_loop_t loop;
-static uv_timer_t alive;
-static struct cu_crew *aside;
-
 static int start_many(void **state)
 {
     (void)state;
     loop_thread = pthread_self();
-    assert_int_equal(uv_loop_init(&loop), 0);
-    aside = cu_crew_create(&loop, 1);
-    assert_non_null(aside);
-    uv_timer_init(&loop, &alive);
-    uv_timer_start(&alive, on_alive, 3600000, 3600000);
+    start_loop();
     start_beside(0, aside, MANY);
     for (uint32_t i = 0; i < CHILDREN; i++)
         join_child(children[i]);
@@ -728,10 +715,7 @@ static int start_many(void **state)
 static int stop_many(void **state)
 {
     stop_node(state);
-    cu_crew_close(aside);
-    uv_close((uv_handle_t *)&alive, NULL);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    return uv_loop_close(&loop);
+    return stop_loop();
 }
 
 static int start_surveyed(void **state)

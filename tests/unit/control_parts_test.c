@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Surveys, recipes and pages of logs in results: what is large is read, merged and written beside
  * the loop. */
-#include "commands_node.h"
+#include "commands_beside.h"
 
 #include "control/bulk.h"
 #include "control/logged.h"
 #include "control/recorded.h"
 #include "control/surveyed.h"
-#include "loop/crew.h"
 
 #include <pthread.h>
 
@@ -59,15 +58,6 @@ size_t __wrap_json_dumpb(const json_t *json, char *text, size_t size, size_t fla
 /* --- a root with two children, 1 and 3 -------------------------------------------------------- */
 
 static const struct cu_survey_limits limits = {.nodes = 4, .trees = 1, .top = 10};
-static uv_loop_t loop;
-static uv_timer_t alive;
-static struct cu_crew *aside;
-
-static void on_alive(uv_timer_t *timer)
-{
-    (void)timer;
-}
-
 static void add_row(struct cu_survey *survey, uint32_t rank)
 {
     unsigned char key[CU_SURVEY_KEY_BYTES];
@@ -96,11 +86,7 @@ static int start_beside_loop(void **state)
 {
     (void)state;
     loop_thread = pthread_self();
-    assert_int_equal(uv_loop_init(&loop), 0);
-    aside = cu_crew_create(&loop, 1);
-    assert_non_null(aside);
-    uv_timer_init(&loop, &alive);
-    uv_timer_start(&alive, on_alive, 3600000, 3600000);
+    start_loop();
     own_recipe = cu_recipe_new();
     assert_non_null(own_recipe);
     assert_int_equal(cu_recipe_note(own_recipe, "/own", 4, CU_RECIPE_ATTR, 0), 0);
@@ -118,14 +104,14 @@ static int start_beside_loop(void **state)
 
 static int stop_beside_loop(void **state)
 {
+    int r;
+
     stop_node(state);
-    cu_crew_close(aside);
+    r = stop_loop();
+    recipe_lent = 0;
     cu_recipe_free(own_recipe);
     own_recipe = NULL;
-    recipe_lent = 0;
-    uv_close((uv_handle_t *)&alive, NULL);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    return uv_loop_close(&loop);
+    return r;
 }
 
 /* A child's result for itself, and for 2 if it is 1, with this member (taken). */

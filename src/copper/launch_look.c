@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which host is at fault when nodes do not join. A node that runs and has no parent does not know
- * whether the fault is its own. So each daemon tells whom it does not reach, and it is compared
- * with what this host reaches: a daemon that this host does not reach, or none of the nodes below
- * it, is named; those that wait for it are not. */
+/* Asks the daemons of nodes that did not join, and of those that they do not reach, for what
+ * launch_judge.c needs: over the network, or through the launcher where that is the way. */
 #include "copper/cli.h"
 #include "copper/launch_state.h"
 #include "copper/relay.h"
 #include "host/clock.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOK_MS     6000 /* in all */
+#define LOOK_MS     6000 /* for all that are asked at once */
 #define LOOK_ONE_MS 1500 /* a busy node must not count as one behind a firewall */
-#define RELAY_MS    3000 /* the same, when the launcher must start a command for it */
 #define LOOKS_MAX   24u
 
 bool cu_launch_is_missing(const struct cu_launch *l, size_t i)
@@ -63,123 +61,98 @@ static void take(struct cu_launch *l, size_t i, const json_t *answer)
         found->serves = found->serves || strcmp(cu_cli_text(peer, "is"), "child") == 0;
 }
 
-static void look(struct cu_launch *l, size_t i, int64_t deadline_ms)
+/* Asks host i, and leaves a client from which the answer comes, or a reason. */
+static void begin(struct cu_launch *l, size_t i, int64_t deadline_ms, struct cu_client *client)
 {
-    int most = l->relayed ? RELAY_MS : LOOK_ONE_MS, left = cu_clock_left_ms(deadline_ms);
-    int limit = left < most ? left : most;
-    json_t *request = json_pack("{s:s}", "op", "doctor"), *answer = NULL;
+    int left = cu_clock_left_ms(deadline_ms);
+    json_t *request = json_pack("{s:s}", "op", "doctor");
     struct cu_launch_found *found = &l->found[i];
-    struct cu_client client = {.channel.fd = -1};
     struct cu_error err = {""};
     int rc;
 
-    found->looked = true;
+    *client = (struct cu_client){.channel.fd = -1};
+    found->looked = left > 0;
+    if (!found->looked) {
+        json_decref(request);
+        return;
+    }
     if (l->relayed)
-        rc = cu_relay_open(l->job, l->paths, i, 1, &client, &err);
+        rc = cu_relay_open(l->job, l->paths, i, 1, client, &err);
     else
-        rc = cu_client_open_rank(l->job, (uint32_t)i, limit, &client, &err);
+        rc = cu_client_open_rank(l->job, (uint32_t)i, left < LOOK_ONE_MS ? left : LOOK_ONE_MS,
+                                 client, &err);
     if (rc == 0)
-        rc = cu_client_call(&client, request, limit, &answer, &err);
+        rc = cu_client_send(client, request, &err);
+    if (rc != 0) {
+        snprintf(found->at, sizeof(found->at), "%.380s", err.text);
+        cu_client_close(client);
+        client->channel.fd = -1;
+    }
+    json_decref(request);
+}
+
+static void end(struct cu_launch *l, size_t i, int64_t deadline_ms, struct cu_client *client)
+{
+    int left = cu_clock_left_ms(deadline_ms), rc;
+    struct cu_launch_found *found = &l->found[i];
+    json_t *answer = NULL;
+    struct cu_error err = {""};
+
+    if (client->channel.fd < 0)
+        return;
+    if (!l->relayed && left < LOOK_ONE_MS)
+        left = LOOK_ONE_MS; /* reached, so its answer is near */
+    rc = cu_client_take(client, left, &answer, &err);
+    found->answers = rc == 0;
+    found->silent = l->relayed && rc == -ETIMEDOUT;
     if (rc == 0)
         take(l, i, answer);
     else
         snprintf(found->at, sizeof(found->at), "%.380s", err.text);
-    found->answers = rc == 0;
-    cu_client_close(&client);
-    json_decref(request);
+    cu_client_close(client);
     json_decref(answer);
 }
 
-/* Neither this host reaches it, or no node below it has. */
-static bool is_at_fault(const struct cu_launch_found *host)
+/* Asks those hosts, count of them, all at once. */
+static void ask(struct cu_launch *l, const size_t *hosts, size_t count)
 {
-    return host->looked && (!host->answers || (host->accusers > 0 && !host->serves));
+    int64_t deadline_ms = cu_clock_ms() + LOOK_MS;
+    struct cu_client clients[LOOKS_MAX];
+
+    for (size_t i = 0; i < count; i++)
+        begin(l, hosts[i], deadline_ms, &clients[i]);
+    for (size_t i = 0; i < count; i++)
+        end(l, hosts[i], deadline_ms, &clients[i]);
 }
 
-/* Host i is at fault. accuser: one of those that do not reach it, or NULL. A daemon that has
- * answered through the launcher can be one that this host does not reach. */
-static void say_fault(struct cu_launch *l, size_t i, const char *accuser, const char *at)
+/* Adds host i to those that are to be asked, once. */
+static void add(struct cu_launch *l, size_t i, size_t *hosts, size_t *count)
 {
-    struct cu_launch_found *host = &l->found[i];
-    bool here = !host->answers;
-    char from[200] = "this host";
-
-    if (host->answers && l->unreached_host == i && l->unreached_at[0] != '\0') {
-        here = true;
-        at = l->unreached_at;
+    if (*count < LOOKS_MAX && !l->found[i].looked) {
+        l->found[i].looked = true;
+        hosts[(*count)++] = i;
     }
-    if (!here && host->accusers == 1)
-        snprintf(from, sizeof(from), "%.150s", accuser);
-    else if (!here)
-        snprintf(from, sizeof(from), "%u nodes", host->accusers);
-    else if (host->accusers > 0)
-        snprintf(from, sizeof(from), "this host and %u node%s", host->accusers,
-                 host->accusers == 1 ? "" : "s");
-    snprintf(host->text, sizeof(host->text), "its daemon cannot be reached from %s: %s", from, at);
-}
-
-/* No daemon is reached from here: the fault lies on the way, not in each of them. */
-static bool none_answers(const struct cu_launch *l)
-{
-    size_t looked = 0;
-
-    for (size_t i = 0; i < l->job->hosts.count; i++) {
-        if (l->found[i].looked && l->found[i].answers)
-            return false;
-        looked += l->found[i].looked;
-    }
-    return looked > 1 && !l->not_ready;
-}
-
-static void judge(struct cu_launch *l)
-{
-    bool none = none_answers(l), known = none;
-
-    for (size_t i = 0; i < l->job->hosts.count; i++) {
-        struct cu_launch_found *found = &l->found[i], *parent = NULL;
-
-        if (!found->looked || none)
-            continue;
-        if (found->answers && found->parent >= 0)
-            parent = &l->found[found->parent];
-        if (!found->answers)
-            say_fault(l, i, NULL, found->at);
-        else if (parent && is_at_fault(parent) && parent->answers)
-            say_fault(l, (size_t)found->parent, l->job->hosts.names[i], found->at);
-        else if (parent && !is_at_fault(parent))
-            snprintf(found->text, sizeof(found->text), "it does not reach its parent %s",
-                     found->at);
-        known = known || found->text[0] != '\0' || parent;
-    }
-    for (size_t i = 0; known && i < l->job->hosts.count; i++)
-        l->found[i].excused = l->found[i].text[0] == '\0';
 }
 
 void cu_launch_look(struct cu_launch *l)
 {
-    int64_t deadline_ms = cu_clock_ms() + LOOK_MS;
-    size_t count = l->job->hosts.count, looks = 0;
+    size_t hosts[LOOKS_MAX] = {0}, count = 0, all = l->job->hosts.count;
 
     if (!l->not_ready && !l->left_out && l->launcher.failed > 0)
         return; /* these are the cause */
-    l->found = calloc(count, sizeof(*l->found));
+    l->found = calloc(all, sizeof(*l->found));
     if (!l->found)
         return;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < all; i++)
         l->found[i].parent = -1;
-    for (size_t i = 0; i < count && looks < LOOKS_MAX; i++)
-        if (is_riddle(l, i) && cu_clock_left_ms(deadline_ms) > 0) {
-            look(l, i, deadline_ms);
-            looks++;
-        }
-    for (size_t i = 0; i < count; i++) {
-        ssize_t parent = l->found[i].answers ? l->found[i].parent : -1;
-
-        if (parent < 0)
-            continue;
-        l->found[parent].accusers++;
-        if (!l->found[parent].looked && cu_clock_left_ms(deadline_ms) > 0)
-            look(l, (size_t)parent, deadline_ms);
-    }
-    judge(l);
+    for (size_t i = 0; i < all; i++)
+        if (is_riddle(l, i))
+            add(l, i, hosts, &count);
+    ask(l, hosts, count);
+    count = 0;
+    for (size_t i = 0; i < all; i++)
+        if (l->found[i].answers && l->found[i].parent >= 0)
+            add(l, (size_t)l->found[i].parent, hosts, &count);
+    ask(l, hosts, count);
+    cu_launch_judge(l);
 }

@@ -15,8 +15,9 @@
 
 /* What was found about a host that is not ready (launch_look.c). */
 struct cu_launch_found {
-    bool looked;
+    bool looked;       /* it was asked */
     bool answers;      /* this host reaches its daemon */
+    bool silent;       /* no answer came through the launcher in time */
     bool serves;       /* other nodes have joined it */
     bool excused;      /* it waits for another one, which is named */
     unsigned accusers; /* nodes that do not reach it */
@@ -107,6 +108,8 @@ void cu_launch_settle(struct cu_launch *l, struct cu_job_file *file);
 /* launch_look.c: asks the daemons of nodes that are not ready, and finds out which hosts cannot be
  * reached. Takes up to some seconds; does nothing where the causes are known. */
 void cu_launch_look(struct cu_launch *l);
+/* launch_judge.c: writes into found what is wrong with each host. */
+void cu_launch_judge(struct cu_launch *l);
 /* Is this host one of those that the last answer to `wait` calls missing? */
 bool cu_launch_is_missing(const struct cu_launch *l, size_t i);
 

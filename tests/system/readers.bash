@@ -17,12 +17,14 @@ slow_storage_up() {
 }
 
 # start_readers NODE...: starts one reader on each node. Each reads in an order of its own many small files,
-# as an import does, with a large one in between. Sets $readers, by node. Returns when each has begun.
+# as an import does, with a large one in between. Sets $readers, by node. Returns when each has begun. None of them
+# ends before readers_finish: how fast a machine reads decides nothing.
 start_readers() {
     local node
     declare -gA readers=()
     for node in "$@"; do
         rm -f "$WORK/out/$node.progress"
+        touch "$WORK/out/$node.progress.held"
         on "$node" timeout "$PATIENCE" /usr/bin/python3 -I "$SYSTEM_DIR/reader" read \
             "$MOUNT$WORK/pfs" "$((SEED + ${#readers[@]} % 3))" "$WORK/out/$node.progress" \
             >"$WORK/out/$node" 2>"$WORK/out/$node.err" 3>&- &
@@ -81,6 +83,9 @@ hit() {
 # readers_finish [NODE...]: those of all nodes but these end well; prints the longest call.
 readers_finish() {
     local node excused=" $* " worst=0 what='' ms
+    for node in "${!readers[@]}"; do
+        rm -f "$WORK/out/$node.progress.held"
+    done
     for node in "${!readers[@]}"; do
         [[ $excused != *" $node "* ]] || continue
         wait "${readers[$node]}" || {

@@ -6,6 +6,7 @@
 
 CLUSTER_BIN=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 export CLUSTER_BIN
+PATH=/usr/bin:$PATH # before a user's own Python, whose shim may take longer to start than a test
 
 # Skips the test, with the reason, where nodes cannot be had.
 skip_unless_cluster() {

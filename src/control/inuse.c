@@ -2,6 +2,7 @@
 /* Sums of a peer's numbers stop at a bound that no job reaches. */
 #include "control/inuse.h"
 
+#include "base/list.h"
 #include "control/shown.h"
 #include "host/readfile.h"
 
@@ -10,7 +11,8 @@
 
 #define PROCESSES_MAX (INT64_C(1) << 40)
 
-json_t *cu_inuse_own(const struct cu_spaces *spaces, const char *host)
+/* On a thread. New reference, or NULL: none. */
+static json_t *find(const struct cu_spaces *spaces, const char *host)
 {
     char path[64], name[64], first[384];
     long pid = 0;
@@ -24,6 +26,32 @@ json_t *cu_inuse_own(const struct cu_spaces *spaces, const char *host)
     snprintf(first, sizeof(first), "%.255s: %s (pid %ld)", host, name, pid);
     return json_pack("{s:I,s:o}", "processes", (json_int_t)count, "first",
                      cu_shown_name(first, strlen(first)));
+}
+
+static struct cu_inuse_look *look_of(struct cu_crew_job *job)
+{
+    return CU_LIST_ENTRY(job, struct cu_inuse_look, job);
+}
+
+static void work(struct cu_crew_job *job)
+{
+    struct cu_inuse_look *look = look_of(job);
+
+    look->found = find(look->spaces, look->host);
+}
+
+static void done(struct cu_crew_job *job)
+{
+    struct cu_inuse_look *look = look_of(job);
+
+    look->done(look->context, look->found);
+}
+
+void cu_inuse_look(struct cu_crew *crew, struct cu_inuse_look *look)
+{
+    look->found = NULL;
+    look->job = (struct cu_crew_job){.work = work, .done = done};
+    cu_crew_run(crew, &look->job);
 }
 
 void cu_inuse_add(json_t **sum, const json_t *more)

@@ -5,11 +5,24 @@
 #define CU_CONTROL_INUSE_H
 
 #include "control/spaces.h"
+#include "loop/crew.h"
 
 #include <jansson.h>
 
-/* Those of this node, which is called host. New reference, or NULL: none. */
-json_t *cu_inuse_own(const struct cu_spaces *spaces, const char *host);
+/* A look for those of this node: a walk through /proc, on a thread. */
+struct cu_inuse_look {
+    const struct cu_spaces *spaces; /* borrowed; that take no other (cu_spaces_unlisten) */
+    const char *host;               /* borrowed; what this node is called */
+    void *context;
+    /* On the loop; in_use: new reference, or NULL: there are none. */
+    void (*done)(void *context, json_t *in_use);
+    /* the look's own */
+    struct cu_crew_job job;
+    json_t *found;
+};
+
+/* Looks on a thread of the crew. All is borrowed until done is called. */
+void cu_inuse_look(struct cu_crew *crew, struct cu_inuse_look *look);
 /* Adds more (borrowed; a peer's, so anything may stand in it) to *sum, which it may create. */
 void cu_inuse_add(json_t **sum, const json_t *more);
 

@@ -431,6 +431,10 @@ void cu_spaces_unlisten(struct cu_spaces *s)
     uv_close((uv_handle_t *)&s->pause, on_closed);
     close(fd);
     unlink(s->path);
+}
+
+void cu_spaces_give_up(struct cu_spaces *s)
+{
     while (s->count > 0)
         close(s->spaces[--s->count].fd);
 }
@@ -441,6 +445,7 @@ void cu_spaces_destroy(struct cu_spaces *s)
         return;
     s->destroyed = true;
     cu_spaces_unlisten(s);
+    cu_spaces_give_up(s);
     if (s->handles == 0)
         free(s);
 }

@@ -5,7 +5,7 @@
  * does not know). One connection at a time; the others wait in the kernel's queue, also while the
  * namespace is made, so that it is made once.
  *
- * On the loop thread. The caller must be this user. */
+ * On the loop thread, but for cu_spaces_users. The caller must be this user. */
 #ifndef CU_CONTROL_SPACES_H
 #define CU_CONTROL_SPACES_H
 
@@ -56,12 +56,14 @@ struct cu_spaces;
  * more then. */
 struct cu_spaces *cu_spaces_create(uv_loop_t *loop, const char *path, const int store[2],
                                    struct cu_error *err);
-/* Processes of this user that run in one of the namespaces; up to max of their ids into pids. Reads
- * /proc. */
-unsigned cu_spaces_users(const struct cu_spaces *spaces, long *pids, unsigned max);
-/* No new connections; the file is removed, and the namespaces are given up. */
+/* No new connections; the file is removed. The namespaces stay, and no other comes. */
 void cu_spaces_unlisten(struct cu_spaces *spaces);
-/* The memory goes when the loop has run. NULL does nothing. */
+/* Processes of this user that run in one of the namespaces; up to max of their ids into pids. Reads
+ * /proc, 10 to 20 us for each process of the node: after cu_spaces_unlisten any thread may. */
+unsigned cu_spaces_users(const struct cu_spaces *spaces, long *pids, unsigned max);
+/* After cu_spaces_unlisten: the namespaces are given up; what runs in them stays. */
+void cu_spaces_give_up(struct cu_spaces *spaces);
+/* Does both. The memory goes when the loop has run. NULL does nothing. */
 void cu_spaces_destroy(struct cu_spaces *spaces);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/rate.h"
 #include "control/commands.h"
+#include "control/inuse.h"
 #include "control/sampler.h"
 #include "control/socket.h"
 #include "control/spaces.h"
@@ -72,6 +73,7 @@ struct cu_daemon {
     struct cu_commands_origin
         stop_origin;     /* origin of the stop request; owner NULL: none, or its connection ended */
     json_t *stop_result; /* owned; NULL: there was no request, or it is answered */
+    struct cu_inuse_look stop_look;
     json_t *stop_in_use; /* owned; processes that still run in a namespace of copper run, or NULL */
     bool mount_left;     /* the mount could not be removed */
     struct cu_profile *profile;       /* NULL: no -P */

@@ -109,10 +109,15 @@ static void answer(struct cu_daemon *daemon)
     daemon->stop_result = NULL;
 }
 
-static void on_unmounted(struct cu_crew_job *job)
+static void on_looked(void *context, json_t *in_use)
 {
-    struct cu_daemon *daemon = unmounting(job);
+    struct cu_daemon *daemon = context;
 
+    daemon->stop_in_use = in_use;
+    if (in_use)
+        cu_log_info("processes of copper run still use the view: %s",
+                    json_string_value(json_object_get(in_use, "first")));
+    cu_spaces_give_up(daemon->spaces);
     daemon->phase = CU_PHASE_LINGERING;
     daemon->stop_limit_ns = uv_hrtime() + LINGER_MS * NS_PER_MS;
     if (json_object_get(daemon->stop_result, "survey")) {
@@ -122,15 +127,23 @@ static void on_unmounted(struct cu_crew_job *job)
         cu_snapshot_take(daemon->profile_file);
     }
     cu_socket_unlisten(daemon->socket);
-    daemon->stop_in_use =
-        cu_inuse_own(daemon->spaces, daemon->config.job->hosts.names[daemon->config.rank]);
-    if (daemon->stop_in_use)
-        cu_log_info("processes of copper run still use the view: %s",
-                    json_string_value(json_object_get(daemon->stop_in_use, "first")));
-    cu_spaces_unlisten(daemon->spaces);
     cu_transport_unlisten(daemon->transport);
     answer(daemon);
     uv_timer_start(&daemon->stop_timer, on_look, 0, LOOK_MS);
+}
+
+static void on_unmounted(struct cu_crew_job *job)
+{
+    struct cu_daemon *daemon = unmounting(job);
+
+    cu_spaces_unlisten(daemon->spaces);
+    daemon->stop_look = (struct cu_inuse_look){
+        .spaces = daemon->spaces,
+        .host = daemon->config.job->hosts.names[daemon->config.rank],
+        .context = daemon,
+        .done = on_looked,
+    };
+    cu_inuse_look(daemon->aside, &daemon->stop_look);
 }
 
 /* Who asks for a stop is told. Without that: of all nodes where they end together, else of this. */

@@ -3,9 +3,12 @@
  * this process; the namespace is its own. */
 #include "control/spaces.h"
 
+#include "control/inuse.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -340,6 +343,47 @@ static void test_users(void **state)
     assert_true(there);
 }
 
+static pthread_t looked_on;
+
+unsigned __real_cu_spaces_users(const struct cu_spaces *spaces, long *pids, unsigned max);
+unsigned __wrap_cu_spaces_users(const struct cu_spaces *spaces, long *pids, unsigned max);
+
+unsigned __wrap_cu_spaces_users(const struct cu_spaces *spaces, long *pids, unsigned max)
+{
+    looked_on = pthread_self();
+    return __real_cu_spaces_users(spaces, pids, max);
+}
+
+static void on_looked(void *context, json_t *in_use)
+{
+    *(json_t **)context = in_use;
+    uv_stop(&t.loop);
+}
+
+/* The stop's look: the descriptors are there until it is over, and no other comes meanwhile. */
+static void test_a_look_is_beside_the_loop(void **state)
+{
+    json_t *in_use = NULL;
+    struct cu_inuse_look look = {.host = "node2", .context = &in_use, .done = on_looked};
+    struct cu_crew *crew = cu_crew_create(&t.loop, 1);
+
+    (void)state;
+    assert_non_null(crew);
+    make(1, 1);
+    cu_spaces_unlisten(t.spaces);
+    looked_on = pthread_self();
+    look.spaces = t.spaces;
+    cu_inuse_look(crew, &look);
+    uv_run(&t.loop, UV_RUN_DEFAULT);
+    assert_false(pthread_equal(looked_on, pthread_self()));
+    assert_true(json_integer_value(json_object_get(in_use, "processes")) >= 1);
+    assert_memory_equal(json_string_value(json_object_get(in_use, "first")), "node2: ", 7);
+    json_decref(in_use);
+    cu_spaces_give_up(t.spaces);
+    assert_int_equal(__real_cu_spaces_users(t.spaces, NULL, 0), 0);
+    cu_crew_close(crew);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +395,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_descriptor, setup, teardown),
         cmocka_unit_test_setup_teardown(test_users, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_look_is_beside_the_loop, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,10 +196,7 @@ static void do_here(struct cu_commands *commands, struct cu_task *task, uint64_t
         cu_task_finish(commands, task, cu_results_status(commands, now_ns));
         return;
     case CU_OP_DOCTOR:
-        cu_task_finish(commands, task,
-                       cu_results_doctor(commands,
-                                         json_is_true(json_object_get(task->request, "hosts")),
-                                         now_ns));
+        (void)cu_own_doctor(commands, task, now_ns, false);
         return;
     case CU_OP_WAIT:
         if (is_over(commands, task))
@@ -429,6 +426,8 @@ bool cu_commands_poll(struct cu_commands *commands, uint64_t now_ns)
                    is_over(commands, task)) {
             cu_task_finish(commands, task, cu_results_status(commands, now_ns));
             moved = true;
+        } else if (task->state == CU_TASK_WAITING && task->op == CU_OP_DOCTOR) {
+            moved = cu_own_doctor(commands, task, now_ns, false) || moved;
         } else if (task->state == CU_TASK_GATHERING) {
             moved = cu_gather_poll(commands, task) || moved;
         }
@@ -461,6 +460,8 @@ void cu_commands_tick(struct cu_commands *commands, uint64_t now_ns)
         case CU_TASK_WAITING:
             if (task->op == CU_OP_TOP)
                 cu_task_fail(commands, task, "the nodes did not answer in time");
+            else if (task->op == CU_OP_DOCTOR)
+                (void)cu_own_doctor(commands, task, now_ns, true);
             else
                 cu_task_finish(commands, task, cu_results_not_ready(commands));
             break;

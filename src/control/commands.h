@@ -60,6 +60,9 @@ struct cu_commands_hooks {
     /* Text for people: the network that data takes; and what is wrong with it, "": nothing. NULL:
      * there is none. */
     void (*network)(void *context, char *text, size_t size, char *note, size_t note_size);
+    /* Does the driver know what a `doctor` result tells? If not, it will, and cu_commands_poll is
+     * called then. NULL: it always does. */
+    bool (*known)(void *context);
     /* Adds what the driver knows to a `doctor` result. */
     void (*describe)(void *context, json_t *result);
     /* Does this job record (--learn)? */

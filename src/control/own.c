@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DOCTOR_MS 1000u /* where all that could tell hangs, it tells what is known */
+
 static void drop_zeros(json_t *counters)
 {
     const char *name;
@@ -122,6 +124,20 @@ void cu_own_learn(struct cu_commands *commands, struct cu_task *task)
         hooks->learn(hooks->context, whole);
     }
     cu_task_finish(commands, task, json_pack("{s:b, s:s}", "ok", 1, "name", commands->learned));
+}
+
+bool cu_own_doctor(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns, bool late)
+{
+    const struct cu_commands_hooks *hooks = &commands->config.hooks;
+    bool hosts = json_is_true(json_object_get(task->request, "hosts"));
+
+    if (late || !hooks->known || hooks->known(hooks->context)) {
+        cu_task_finish(commands, task, cu_results_doctor(commands, hosts, now_ns));
+        return true;
+    }
+    if (task->state != CU_TASK_WAITING && cu_task_set_deadline(commands, task, DOCTOR_MS))
+        task->state = CU_TASK_WAITING;
+    return false;
 }
 
 void cu_own_part(struct cu_commands *commands, struct cu_task *task, uint64_t now_ns)

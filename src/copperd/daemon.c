@@ -67,7 +67,7 @@ static struct cu_core_config core_config(const struct cu_daemon_config *config)
 
 static uint64_t space_of(void *context, const char *path, size_t path_len)
 {
-    const struct cu_daemon *daemon = context;
+    struct cu_daemon *daemon = context;
 
     return daemon->storage ? cu_storage_space(daemon->storage, path, path_len) : 0;
 }
@@ -107,6 +107,19 @@ static bool on_front_shows(void *context, const char *path, size_t path_len)
     struct cu_daemon *daemon = context;
 
     return cu_served_shows(cu_storage_served(daemon->storage), path, path_len);
+}
+
+static bool on_front_knows(void *context)
+{
+    return cu_storage_knows(((struct cu_daemon *)context)->storage);
+}
+
+static void on_storage_updated(void *context)
+{
+    struct cu_daemon *daemon = context;
+
+    cu_front_known(daemon->front);
+    cu_driver_run(&daemon->driver);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -311,6 +324,7 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
         .loop = &daemon->loop,
         .turn = &daemon->turn,
         .prepare = cu_daemon_storage_prepare,
+        .updated = on_storage_updated,
         .workers_max = STORAGE_WORKERS,
         .chunk_bytes = limits->chunk_bytes,
         .inline_bytes = limits->inline_bytes,
@@ -345,6 +359,7 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
                    .drop = on_front_drop,
                    .metrics = cu_figures_metrics,
                    .is_ours = on_front_is_ours,
+                   .knows = on_front_knows,
                    .shows = on_front_shows},
     };
     int rc = start_records(daemon, limits, &front, err);

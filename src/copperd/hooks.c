@@ -133,6 +133,11 @@ static void add_unreached(const struct cu_daemon *daemon, json_t *result)
     json_decref(list);
 }
 
+static bool hook_known(void *context)
+{
+    return cu_storage_knows(((struct cu_daemon *)context)->storage);
+}
+
 static void hook_describe(void *context, json_t *result)
 {
     struct cu_daemon *daemon = context;
@@ -326,6 +331,7 @@ const struct cu_commands_hooks cu_daemon_commands_hooks = {
     .ask = hook_ask,
     .stop = hook_stop,
     .network = hook_network,
+    .known = hook_known,
     .describe = hook_describe,
     .records = hook_records,
     .recorded = hook_recorded,

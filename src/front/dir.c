@@ -22,6 +22,7 @@
 
 #include "ahead/ahead.h"
 #include "base/path.h"
+#include "front/link.h"
 #include "front/lookup.h"
 #include "front/state.h"
 #include "front/view.h"
@@ -112,7 +113,7 @@ static bool known(struct listing *l, struct cu_inode *dir, const char *path, siz
     if (front->stale_count > 0 && cu_inodes_find_stale(&front->inodes, dir, name, name_len))
         return false;
     value = cu_core_peek(front->config.core, &what, uv_hrtime());
-    if (!value || value->error)
+    if (!value || value->error || (S_ISLNK(value->attr.mode) && !cu_front_links_known(front)))
         return false;
     if (!cu_front_enter(front, dir, name, name_len, value, entry))
         return false;

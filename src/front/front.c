@@ -12,6 +12,7 @@
 #include "front/ahead.h"
 #include "front/device.h"
 #include "front/forget.h"
+#include "front/link.h"
 #include "front/lookup.h"
 #include "front/names.h"
 #include "front/ops.h"
@@ -203,6 +204,7 @@ struct cu_front *cu_front_create(const struct cu_front_config *config, struct cu
     front->counters = cu_core_counters(config->core);
     cu_list_init(&front->returned);
     cu_list_init(&front->views);
+    cu_list_init(&front->links);
     cu_list_init(&front->stale);
     cu_list_init(&front->forgets.jobs);
     cu_front_requests_init(&front->requests);
@@ -269,6 +271,7 @@ static void end(struct cu_front *front)
 {
     front->closing = true;
     cu_front_views_close(front);
+    cu_front_links_close(front);
     cu_front_replay_close(front);
     uv_poll_stop(&front->poll);
     cu_front_requests_free(front);

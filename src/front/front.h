@@ -54,7 +54,11 @@ struct cu_front_events {
     /* Is the calling thread one of this daemon's own workers? The answer to such a request could
      * wait for that thread, so it gets ELOOP at once. NULL: there are none. */
     bool (*is_ours)(void *context, uint32_t tid);
-    /* Is this path (normal form) on a file system that the view shows? NULL: all are. */
+    /* Is it known what is mounted now? If not, it will be, and cu_front_known is called then. NULL:
+     * always. */
+    bool (*knows)(void *context);
+    /* Is this path (normal form) on a file system that the view shows, as far as is known? NULL:
+     * all are. */
     bool (*shows)(void *context, const char *path, size_t path_len);
     /* A request was answered for which an object was looked for. NULL: requests are not recorded,
      * at no cost. Must call nothing of the front but cu_front_set_asked. */
@@ -117,6 +121,8 @@ void cu_front_replay_allow(struct cu_front *front, uint64_t bytes, uint64_t most
 /* Replaces events.asked; NULL: requests are not recorded from here on. */
 void cu_front_set_asked(struct cu_front *front,
                         void (*asked)(void *context, const struct cu_front_asked *asked));
+/* events.knows: answers about links that waited for it go on. NULL does nothing. */
+void cu_front_known(struct cu_front *front);
 /* A CU_EFFECT_REPLY whose cookie the front handed to cu_core_want. */
 void cu_front_reply(struct cu_front *front, uint64_t cookie, enum cu_core_where where,
                     const struct cu_value *value);

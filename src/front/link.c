@@ -12,6 +12,8 @@
 #include "front/state.h"
 #include "proto/serve.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -42,6 +44,82 @@ static bool goes_inside(const struct cu_front *front, const struct cu_inode *ino
     return front->config.relink && inode->parent && relink(inode, text, to) > 0 &&
            is_shown(front, to, strlen(to));
 }
+
+/* --- until it is known what is mounted -------------------------------------------------------- */
+
+struct waiting {
+    struct cu_list link;
+    uint64_t cookie;
+    enum cu_core_where where;
+    struct cu_value value; /* owned */
+};
+
+bool cu_front_links_known(const struct cu_front *front)
+{
+    const struct cu_front_events *events = &front->config.events;
+
+    return !front->config.relink || !events->knows || events->knows(events->context);
+}
+
+bool cu_front_link_waits(struct cu_front *front, uint64_t cookie, enum cu_core_where where,
+                         const struct cu_value **value)
+{
+    static const struct cu_value no_memory = {.error = ENOMEM};
+    struct waiting *waiting;
+
+    if ((*value)->error || !S_ISLNK((*value)->attr.mode) || cu_front_links_known(front))
+        return false;
+    waiting = calloc(1, sizeof(*waiting));
+    if (!waiting) {
+        CU_FRONT_COUNT(front, no_memory);
+        *value = &no_memory;
+        return false;
+    }
+    waiting->cookie = cookie;
+    waiting->where = where;
+    cu_value_copy(&waiting->value, *value);
+    cu_list_push_back(&front->links, &waiting->link);
+    return true;
+}
+
+static struct waiting *take(struct cu_list *list)
+{
+    struct cu_list *link = cu_list_pop_front(list);
+
+    return link ? CU_LIST_ENTRY(link, struct waiting, link) : NULL;
+}
+
+static void drop(struct waiting *waiting)
+{
+    cu_value_clear(&waiting->value);
+    free(waiting);
+}
+
+/* If mounts have changed again, they wait again. */
+void cu_front_known(struct cu_front *front)
+{
+    struct waiting *waiting;
+    struct cu_list now;
+
+    if (!front)
+        return;
+    cu_list_init(&now);
+    cu_list_splice_back(&now, &front->links);
+    while ((waiting = take(&now))) {
+        cu_front_reply(front, waiting->cookie, waiting->where, &waiting->value);
+        drop(waiting);
+    }
+}
+
+void cu_front_links_close(struct cu_front *front)
+{
+    struct waiting *waiting;
+
+    while ((waiting = take(&front->links)))
+        drop(waiting);
+}
+
+/* --- how it is shown -------------------------------------------------------------------------- */
 
 void cu_front_link_set(struct cu_front *front, struct cu_inode *inode, struct cu_buf *target)
 {

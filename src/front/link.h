@@ -5,8 +5,10 @@
 #define CU_FRONT_LINK_H
 
 #include "base/path.h"
+#include "core/core.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct cu_buf;
 struct cu_front;
@@ -16,6 +18,14 @@ struct stat;
 /* The target on storage (takes a reference of its own; NULL is ignored), of which the kernel is
  * about to be told. Decides how it is shown, once for the inode. */
 void cu_front_link_set(struct cu_front *front, struct cu_inode *inode, struct cu_buf *target);
+/* May it be decided now? Else events.knows is told to. */
+bool cu_front_links_known(const struct cu_front *front);
+/* Must the answer about a link wait until that is known? Then it comes again (cu_front_reply), with
+ * a copy of the value. *value: another one, an error, where there is no memory for that. */
+bool cu_front_link_waits(struct cu_front *front, uint64_t cookie, enum cu_core_where where,
+                         const struct cu_value **value);
+/* Drops those that wait. */
+void cu_front_links_close(struct cu_front *front);
 /* False: a link whose target has to be asked for. */
 bool cu_front_link_known(const struct cu_inode *inode);
 /* The text that is shown for a link that is known. */

@@ -12,6 +12,7 @@
 #include "base/path.h"
 #include "front/dir.h"
 #include "front/holes.h"
+#include "front/link.h"
 #include "front/lookup.h"
 #include "front/ops.h"
 #include "front/read.h"
@@ -342,6 +343,8 @@ void cu_front_reply(struct cu_front *front, uint64_t cookie, enum cu_core_where 
         return;
     r = &front->requests.blocks[index / CU_FRONT_BLOCK][index % CU_FRONT_BLOCK];
     if ((r->generation & INT32_MAX) != generation || r->waiting == 0)
+        return;
+    if (cu_front_link_waits(front, cookie, where, &value))
         return;
     if (where > r->where)
         r->where = (uint8_t)where;

@@ -61,6 +61,7 @@ struct cu_front {
     struct cu_list returned; /* struct returned (returned.c): nodes that the kernel forgets */
     size_t returned_now;     /* of these, taken at once in this turn */
     struct cu_list views;    /* struct making (view.c): listings that are being made ready */
+    struct cu_list links;    /* struct waiting (link.c): answers about links */
     struct cu_list stale;    /* struct stale_mark, oldest first */
     uint32_t stale_count;
     char *scratch; /* owned: where listings for the kernel are put together */

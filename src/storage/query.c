@@ -26,15 +26,10 @@ bool cu_storage_is_worker(const struct cu_storage *storage, uint32_t tid)
     return false;
 }
 
-uint64_t cu_storage_space(const struct cu_storage *storage, const char *path, size_t path_len)
+uint64_t cu_storage_space(struct cu_storage *storage, const char *path, size_t path_len)
 {
-    struct cu_served_place place;
-    uint64_t space;
-
-    cu_served_enter(storage->env.served, path, path_len, &place);
-    space = place.mount ? place.mount->info.dev : 0;
-    cu_served_leave(&place);
-    return space;
+    (void)cu_storage_knows(storage);
+    return cu_served_device(storage->env.served, path, path_len);
 }
 
 struct cu_served *cu_storage_served(const struct cu_storage *storage)

@@ -1,45 +1,36 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The mount table, kept up to date. The kernel marks an open mountinfo file (POLLPRI, proc(5)) when
- * mounts have come or gone since it was last polled, so that it needs to be read only then.
+ * mounts have come or gone since it was last polled, so that it needs to be read only then. Each
+ * such mark is counted by who polls it. A table is of the changes that were counted before it was
+ * read; who enters waits until it is of all that were counted when he came. One thread reads,
+ * without the mutex; so who does not wait is held up by nothing but a few memory accesses.
  *
- * Invariants: `table` is replaced as a whole; its users hold a reference. Only cu_served_stat and
- * cu_served_space access a mounted file system; they are called for places that are served only. */
+ * Invariants: `table` is replaced as a whole; its users hold a reference, or the mutex. Only
+ * cu_served_stat and cu_served_space access a mounted file system; they are called for places that
+ * are served only. */
 #include "storage/served.h"
 
-#include "base/hash.h"
 #include "base/path.h"
-#include "host/mounts.h"
-#include "host/readfile.h"
 #include "proto/pathno.h"
 #include "storage/devprobe.h"
+#include "storage/served_table.h"
 
-#include <assert.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define TEXT_FIRST 16384u
-#define TEXT_MAX   (64u << 20) /* some 400,000 mounts; more are not looked at */
-#define READ_TRIES 4           /* retries when mounts change while the table is read */
-#define ROOTS_MAX  64u         /* subvolumes whose place is remembered */
-
-struct cu_served_table {
-    uint32_t refs; /* atomic */
-    struct cu_fsmap *map;
-};
+#define READ_TRIES 4   /* when mounts change while the table is read */
+#define ROOTS_MAX  64u /* subvolumes whose place is remembered */
 
 enum found { NOT_TRIED, FOUND_NO, FOUND_YES };
 
 /* The results of tests on a file system. */
 struct probe {
     dev_t dev;
-    uint64_t made_of;      /* the mount's: see made_of */
+    uint64_t made_of;      /* the mount's: cu_served_made_of */
     enum found folds;      /* case is not told apart */
     enum found unnumbered; /* files show devices of their own */
 };
@@ -56,7 +47,10 @@ struct cu_served {
     char *main, *rules;
     int fd; /* of mountinfo, -1: none */
     pthread_mutex_t mutex;
-    bool read;                     /* guarded by mutex, as all below: table is of the last change */
+    pthread_cond_t was_read;       /* reading has become false */
+    bool reading;                  /* guarded by mutex, as all below: a thread reads the table */
+    uint64_t changes;              /* of the table that were seen, and 1 at first */
+    uint64_t table_of;             /* those that table is of */
     struct cu_served_table *table; /* reference, or NULL */
     struct probe *probes;
     size_t probe_count;
@@ -64,93 +58,29 @@ struct cu_served {
     unsigned next_root;
 };
 
-static void table_drop(struct cu_served_table *table)
-{
-    if (!table || __atomic_sub_fetch(&table->refs, 1, __ATOMIC_ACQ_REL) > 0)
-        return;
-    cu_fsmap_destroy(table->map);
-    free(table);
-}
-
 /* --- the table -------------------------------------------------------------------------------- */
 
-/* The file behind a loop device, or behind the disk that it is a part of. */
-static int backing(dev_t dev, char *path)
-{
-    static const char *const files[] = {"loop/backing_file", "../loop/backing_file"};
-
-    for (unsigned i = 0; i < 2; i++) {
-        char name[128];
-        ssize_t n;
-        int fd;
-
-        snprintf(name, sizeof(name), "/sys/dev/block/%u:%u/%s", major(dev), minor(dev), files[i]);
-        fd = open(name, O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-            continue;
-        n = read(fd, path, CU_PATH_MAX - 1);
-        close(fd);
-        if (n <= 1)
-            continue;
-        path[path[n - 1] == '\n' ? n - 1 : n] = '\0';
-        return 0;
-    }
-    return -1;
-}
-
-static bool changed(const struct cu_served *served)
+/* With the mutex. */
+static void count_change(struct cu_served *served)
 {
     struct pollfd poll_fd = {.fd = served->fd, .events = POLLPRI};
 
-    return poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLPRI | POLLERR));
-}
-
-static struct cu_served_table *table_new(const struct cu_served *served)
-{
-    struct cu_fsmap_config config = {
-        .main = served->main, .rules = served->rules, .backing = backing};
-    struct cu_served_table *table = calloc(1, sizeof(*table));
-    char *text = NULL;
-
-    if (table && lseek(served->fd, 0, SEEK_SET) == 0 &&
-        cu_readfile_all(served->fd, CU_MOUNTS_TEXT_MAX, &text, &config.size) == 0) {
-        config.text = text;
-        table->map = cu_fsmap_create(&config);
-    }
-    free(text);
-    if (!table || !table->map) {
-        free(table);
-        return NULL;
-    }
-    table->refs = 1;
-    return table;
-}
-
-/* Tells file systems apart that got one device number after each other. */
-static uint64_t made_of(const struct cu_mountinfo *info)
-{
-    uint64_t hash = cu_hash_seeded(info->type, strlen(info->type), 0);
-
-    hash = cu_hash_seeded(info->source, strlen(info->source), hash);
-    return cu_hash_seeded(info->options, strlen(info->options), hash);
+    if (poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLPRI | POLLERR)))
+        served->changes++;
 }
 
 /* The number of a device that is gone may be another one's at once. What is known of inode numbers
  * holds for what the table says to be the same; case, one lstat(2), is tried again. */
 static void drop_probes(struct cu_served *served)
 {
-    const struct cu_fsmap *map = served->table->map;
     size_t kept = 0;
 
     for (size_t i = 0; i < served->probe_count; i++) {
         struct probe probe = served->probes[i];
-        bool there = false;
 
         probe.folds = NOT_TRIED;
-        for (size_t k = 0; k < cu_fsmap_count(map) && !there; k++)
-            there = cu_fsmap_at(map, k)->info.dev == probe.dev &&
-                    made_of(&cu_fsmap_at(map, k)->info) == probe.made_of;
-        if (there && probe.unnumbered != NOT_TRIED)
+        if (probe.unnumbered != NOT_TRIED &&
+            cu_served_table_has(served->table, probe.dev, probe.made_of))
             served->probes[kept++] = probe;
     }
     served->probe_count = kept;
@@ -160,23 +90,107 @@ static void drop_probes(struct cu_served *served)
     }
 }
 
-/* Mutex held. A table that cannot be read now is tried again at the next call. */
-static void update(struct cu_served *served)
+/* With the mutex, which others may have meanwhile. */
+static void read_table(struct cu_served *served)
 {
-    if (served->fd < 0)
-        return;
-    if (changed(served))
-        served->read = false;
-    for (int left = READ_TRIES; left > 0 && !served->read; left--) {
-        struct cu_served_table *table = table_new(served);
+    struct cu_served_table *table = NULL, *next;
+    uint64_t table_of = 0, of;
 
-        if (!table)
-            return;
-        table_drop(served->table);
-        served->table = table;
-        served->read = !changed(served);
-        drop_probes(served);
+    served->reading = true;
+    for (int left = READ_TRIES; left > 0 && table_of != served->changes; left--) {
+        of = served->changes;
+        pthread_mutex_unlock(&served->mutex);
+        next = cu_served_table_read(served->fd, served->main, served->rules);
+        if (next) {
+            cu_served_table_drop(table);
+            table = next;
+            table_of = of;
+        }
+        pthread_mutex_lock(&served->mutex);
+        count_change(served);
+        if (!next)
+            break;
     }
+    served->reading = false;
+    if (table) {
+        next = served->table;
+        served->table = table;
+        served->table_of = table_of;
+        drop_probes(served);
+        table = next;
+    }
+    pthread_cond_broadcast(&served->was_read);
+    pthread_mutex_unlock(&served->mutex);
+    cu_served_table_drop(table); /* takes a while */
+    pthread_mutex_lock(&served->mutex);
+}
+
+/* The same. Returns when the table has what was mounted at the call. One that cannot be read now is
+ * tried again at the next call. */
+static void catch_up(struct cu_served *served)
+{
+    uint64_t changes;
+
+    count_change(served);
+    changes = served->changes;
+    while (served->fd >= 0 && served->table_of < changes) {
+        if (served->reading) {
+            pthread_cond_wait(&served->was_read, &served->mutex);
+            continue;
+        }
+        read_table(served);
+        if (served->table_of < changes)
+            return;
+    }
+}
+
+void cu_served_update(struct cu_served *served)
+{
+    pthread_mutex_lock(&served->mutex);
+    catch_up(served);
+    pthread_mutex_unlock(&served->mutex);
+}
+
+bool cu_served_stale(struct cu_served *served)
+{
+    bool stale;
+
+    pthread_mutex_lock(&served->mutex);
+    count_change(served);
+    stale = served->fd >= 0 && served->table_of < served->changes;
+    pthread_mutex_unlock(&served->mutex);
+    return stale;
+}
+
+/* With the mutex. */
+static const struct cu_fsmap_mount *mount_there(const struct cu_served *served, const char *path,
+                                                size_t len)
+{
+    return served->table ? cu_fsmap_find(served->table->map, path, len) : NULL;
+}
+
+dev_t cu_served_device(struct cu_served *served, const char *path, size_t len)
+{
+    const struct cu_fsmap_mount *mount;
+    dev_t dev;
+
+    pthread_mutex_lock(&served->mutex);
+    mount = mount_there(served, path, len);
+    dev = mount ? mount->info.dev : 0;
+    pthread_mutex_unlock(&served->mutex);
+    return dev;
+}
+
+bool cu_served_shows(struct cu_served *served, const char *path, size_t len)
+{
+    const struct cu_fsmap_mount *mount;
+    bool shows;
+
+    pthread_mutex_lock(&served->mutex);
+    mount = mount_there(served, path, len);
+    shows = !mount || !(mount->traits & CU_FS_NOT_SERVED);
+    pthread_mutex_unlock(&served->mutex);
+    return shows;
 }
 
 struct cu_served *cu_served_create(const char *main, const char *rules)
@@ -194,8 +208,10 @@ struct cu_served *cu_served_create(const char *main, const char *rules)
         free(served);
         return NULL;
     }
+    pthread_cond_init(&served->was_read, NULL);
+    served->changes = 1;
     served->fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-    update(served);
+    cu_served_update(served);
     if (served->fd < 0 || served->table)
         return served;
     cu_served_destroy(served);
@@ -208,12 +224,13 @@ void cu_served_destroy(struct cu_served *served)
         return;
     if (served->fd >= 0)
         close(served->fd);
-    table_drop(served->table);
+    cu_served_table_drop(served->table);
     for (unsigned i = 0; i < ROOTS_MAX; i++)
         free(served->roots[i].path);
     free(served->probes);
     free(served->main);
     free(served->rules);
+    pthread_cond_destroy(&served->was_read);
     pthread_mutex_destroy(&served->mutex);
     free(served);
 }
@@ -250,10 +267,9 @@ void cu_served_enter(struct cu_served *served, const char *path, size_t len,
     if (!served)
         return;
     pthread_mutex_lock(&served->mutex);
-    update(served);
-    place->table = served->table;
+    catch_up(served);
+    place->table = cu_served_table_ref(served->table);
     if (place->table) {
-        __atomic_add_fetch(&place->table->refs, 1, __ATOMIC_RELAXED);
         place->map = place->table->map;
         place->mount = cu_fsmap_find(place->map, path, len);
     }
@@ -264,21 +280,10 @@ void cu_served_enter(struct cu_served *served, const char *path, size_t len,
 
 void cu_served_leave(struct cu_served_place *place)
 {
-    table_drop(place->table);
+    cu_served_table_drop(place->table);
     place->table = NULL;
     place->map = NULL;
     place->mount = NULL;
-}
-
-bool cu_served_shows(struct cu_served *served, const char *path, size_t len)
-{
-    struct cu_served_place place;
-    bool shows;
-
-    cu_served_enter(served, path, len, &place);
-    shows = !(place.traits & CU_FS_NOT_SERVED);
-    cu_served_leave(&place);
-    return shows;
 }
 
 /* With the mutex. NULL: no memory, or mounts have changed since: it is tried again. */
@@ -286,7 +291,7 @@ static struct probe *probe_for(struct cu_served *served, const struct cu_served_
 {
     struct probe *probe, *larger;
 
-    update(served);
+    catch_up(served);
     if (place->table != served->table)
         return NULL;
     probe = probe_of(served, place->mount->info.dev);
@@ -297,7 +302,8 @@ static struct probe *probe_for(struct cu_served *served, const struct cu_served_
         return NULL;
     served->probes = larger;
     probe = &larger[served->probe_count++];
-    *probe = (struct probe){.dev = place->mount->info.dev, .made_of = made_of(&place->mount->info)};
+    *probe = (struct probe){.dev = place->mount->info.dev,
+                            .made_of = cu_served_made_of(&place->mount->info)};
     return probe;
 }
 
@@ -339,7 +345,6 @@ void cu_served_each(struct cu_served *served,
                     void *context)
 {
     pthread_mutex_lock(&served->mutex);
-    update(served);
     for (size_t i = 0; served->table && i < cu_fsmap_count(served->table->map); i++) {
         const struct cu_fsmap_mount *mount = cu_fsmap_at(served->table->map, i);
 
@@ -347,67 +352,6 @@ void cu_served_each(struct cu_served *served,
             fn(context, mount, traits_now(served, mount));
     }
     pthread_mutex_unlock(&served->mutex);
-}
-
-/* --- stat ------------------------------------------------------------------------------------- */
-
-static void convert(const struct statx *from, struct stat *st)
-{
-    *st = (struct stat){
-        .st_dev = makedev(from->stx_dev_major, from->stx_dev_minor),
-        .st_ino = from->stx_ino,
-        .st_mode = from->stx_mode,
-        .st_nlink = from->stx_nlink,
-        .st_uid = from->stx_uid,
-        .st_gid = from->stx_gid,
-        .st_rdev = makedev(from->stx_rdev_major, from->stx_rdev_minor),
-        .st_size = (off_t)from->stx_size,
-        .st_blksize = (blksize_t)from->stx_blksize,
-        .st_blocks = (blkcnt_t)from->stx_blocks,
-        .st_atim = {from->stx_atime.tv_sec, from->stx_atime.tv_nsec},
-        .st_mtim = {from->stx_mtime.tv_sec, from->stx_mtime.tv_nsec},
-        .st_ctim = {from->stx_ctime.tv_sec, from->stx_ctime.tv_nsec},
-    };
-}
-
-/* The stat(2) family leaves an automount at the end of the path alone; statx(2) does not unless
- * told to. What cannot be mounted is shown as the directory that waits for it. */
-static int stat_mounting(const char *path, struct stat *st)
-{
-    struct statx x;
-
-    if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &x) == 0) {
-        convert(&x, st);
-        return 0;
-    }
-    return errno == ENOENT || lstat(path, st) ? -errno : 0;
-}
-
-int cu_served_settle(struct cu_served *served, struct cu_served_place *place, const struct stat *st)
-{
-    if (!place->mount || st->st_dev == place->mount->info.dev ||
-        (place->mount->traits & CU_FS_SUBDEVS))
-        return 0;
-    /* Another device: a file system was mounted in the meantime. */
-    cu_served_leave(place);
-    cu_served_enter(served, place->path, place->len, place);
-    if (place->traits & CU_FS_NOT_SERVED)
-        return -ENOENT;
-    cu_served_try_numbers(served, place);
-    return 0;
-}
-
-int cu_served_stat(struct cu_served *served, struct cu_served_place *place, const char *on_disk,
-                   struct stat *st)
-{
-    int rc;
-
-    assert(!(place->traits & CU_FS_NOT_SERVED));
-    if (place->traits & CU_FS_AUTOMOUNT)
-        rc = stat_mounting(on_disk, st);
-    else
-        rc = lstat(on_disk, st) ? -errno : 0;
-    return rc ? rc : cu_served_settle(served, place, st);
 }
 
 /* --- numbers ---------------------------------------------------------------------------------- */

@@ -2,7 +2,9 @@
 /* The file systems below "/" as they are mounted now, for the storage workers: which of them a path
  * lies on, whether it may be accessed, which inode numbers its files are shown with, and whether
  * its listings can be trusted. The mount table is read again when the kernel reports that it has
- * changed; the check costs one poll(2). All functions may be called by any thread. */
+ * changed; the check costs one poll(2), and reading 4 us for each mount. All functions may be
+ * called by any thread; but the loop calls only those that do not read or wait: cu_served_stale,
+ * _device, _shows and _each. */
 #ifndef CU_STORAGE_SERVED_H
 #define CU_STORAGE_SERVED_H
 
@@ -32,13 +34,21 @@ struct cu_served_place {
 struct cu_served *cu_served_create(const char *main, const char *rules);
 void cu_served_destroy(struct cu_served *served); /* NULL does nothing */
 
-/* Looks path up; touches no file system. The caller calls cu_served_leave. Without /proc, or with
- * served NULL, nothing is known: then all is served as of one file system. */
+/* Have mounts come or gone that the table does not show? Then cu_served_update is to be called on a
+ * thread that may wait. */
+bool cu_served_stale(struct cu_served *served);
+/* Reads the table, or waits for who reads it, until it shows what is mounted now. */
+void cu_served_update(struct cu_served *served);
+/* The device of the file system that a path lies on, by the table that is there; 0: not known. */
+dev_t cu_served_device(struct cu_served *served, const char *path, size_t len);
+/* The same: is it on a file system that is served? */
+bool cu_served_shows(struct cu_served *served, const char *path, size_t len);
+/* Looks path up among what is mounted now (cu_served_update); touches no file system. The caller
+ * calls cu_served_leave. Without /proc, or with served NULL, nothing is known: then all is served
+ * as of one file system. */
 void cu_served_enter(struct cu_served *served, const char *path, size_t len,
                      struct cu_served_place *place);
 void cu_served_leave(struct cu_served_place *place);
-/* Is this path on a file system that is served? Touches none. */
-bool cu_served_shows(struct cu_served *served, const char *path, size_t len);
 /* lstat(2) of the place itself, which a system call finds at on_disk, and which triggers an
  * automount there; `place` is the mounted file system's then. 0 or -errno; -ENOENT as well when it
  * turns out to be what is not served. */
@@ -86,7 +96,8 @@ void cu_served_probed(struct cu_served *served, struct cu_served_place *place, b
  * the file system is mounted. Called before numbers are asked for; may block. */
 void cu_served_try_numbers(struct cu_served *served, struct cu_served_place *place);
 
-/* Calls fn for each mount that can be reached, with its traits as they are known. */
+/* Calls fn for each mount of the table that is there which can be reached, with its traits as they
+ * are known. */
 void cu_served_each(struct cu_served *served,
                     void (*fn)(void *context, const struct cu_fsmap_mount *mount, unsigned traits),
                     void *context);

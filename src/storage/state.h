@@ -38,10 +38,12 @@ struct cu_storage {
     struct cu_latency *latency; /* borrowed, or NULL */
     void *context;
     cu_storage_done_fn done_fn;
+    void (*updated)(void *context);
     struct cu_list pending; /* struct cu_storage_op, oldest first */
     uint32_t pending_count;
     bool destroyed;
     bool sweeping; /* a sweep of open files is under way */
+    bool updating; /* the mount table is about to be read */
     unsigned open; /* handles libuv still holds */
     uv_async_t async;
     uv_timer_t timer; /* active while files are kept open */

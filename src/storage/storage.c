@@ -21,7 +21,9 @@
 #define WORKERS_DEFAULT 3u
 #define IDLE_CLOSE_NS   UINT64_C(10000000000)
 #define SWEEP_PERIOD_MS 5000u
-#define KIND_SWEEP      ((enum cu_kind)0) /* our own: close files that are not used any more */
+/* Our own: close files that are not used any more; read the mount table. */
+#define KIND_SWEEP  ((enum cu_kind)0)
+#define KIND_UPDATE ((enum cu_kind)CU_KIND_COUNT)
 
 static void sweep(struct cu_storage *storage);
 
@@ -112,6 +114,8 @@ static void on_work(struct cu_crew_job *job)
     while (op) {
         if (op->job.kind == KIND_SWEEP)
             op->files_open = cu_fdcache_sweep(storage->env.files, op->submitted_ns - IDLE_CLOSE_NS);
+        else if (op->job.kind == KIND_UPDATE)
+            cu_served_update(storage->env.served);
         else
             run(storage, op);
         op = put_and_take(storage, op);
@@ -126,12 +130,26 @@ static void on_sweep_timer(uv_timer_t *timer)
     sweep(timer->data);
 }
 
-static void finish(struct cu_storage *storage, struct cu_storage_op *op)
+/* True: it was our own. */
+static bool finish_own(struct cu_storage *storage, const struct cu_storage_op *op)
 {
     if (op->job.kind == KIND_SWEEP) {
         storage->sweeping = false;
         if (op->files_open == 0)
             uv_timer_stop(&storage->timer);
+        return true;
+    }
+    if (op->job.kind != KIND_UPDATE)
+        return false;
+    storage->updating = false;
+    if (storage->updated)
+        storage->updated(storage->context);
+    return true;
+}
+
+static void finish(struct cu_storage *storage, struct cu_storage_op *op)
+{
+    if (finish_own(storage, op)) {
         op_free(op);
         return;
     }
@@ -306,6 +324,22 @@ static void sweep(struct cu_storage *storage)
     enqueue(storage, op);
 }
 
+bool cu_storage_knows(struct cu_storage *storage)
+{
+    bool stale = cu_served_stale(storage->env.served);
+    struct cu_storage_op *op;
+
+    if (!stale || storage->updating || storage->destroyed)
+        return !stale;
+    op = op_new("", 0);
+    if (!op) /* next time */
+        return false;
+    op->job.kind = KIND_UPDATE;
+    storage->updating = true;
+    enqueue(storage, op);
+    return false;
+}
+
 int cu_storage_submit(struct cu_storage *storage, uint64_t id, const struct cu_request *request)
 {
     bool valid = cu_path_is_normal(request->path, request->path_len);
@@ -407,6 +441,7 @@ struct cu_storage *cu_storage_create(const struct cu_storage_config *config, voi
     storage->latency = config->latency;
     storage->context = context;
     storage->done_fn = done;
+    storage->updated = config->updated;
     storage->workers_max = workers;
     cu_list_init(&storage->pending);
     cu_list_init(&storage->queue);

@@ -45,6 +45,8 @@ struct cu_storage_config {
     /* Called on a worker with a value's bytes of 1 MiB and more, before done gets them. NULL: not
      */
     void (*prepare)(void *context, struct cu_buf *bytes);
+    /* The mount table has been read, as cu_storage_knows wanted it. NULL: nobody waits for that. */
+    void (*updated)(void *context);
     uv_loop_t *loop;
     struct cu_turn *turn; /* borrowed; NULL: no limit */
     unsigned workers_max; /* calls at a time; 0: 3 */
@@ -98,8 +100,12 @@ uint32_t cu_storage_pending(const struct cu_storage *storage, uint64_t now_ns, u
 void cu_storage_destroy(struct cu_storage *storage);
 /* Is the thread with this id running an operation? */
 bool cu_storage_is_worker(const struct cu_storage *storage, uint32_t tid);
-/* The file system that a path lies on, by the mount table alone; 0 when that is not known. */
-uint64_t cu_storage_space(const struct cu_storage *storage, const char *path, size_t path_len);
+/* The file system that a path lies on, by the mount table that is there alone; 0 when that is not
+ * known. When mounts have come or gone since it was read, a worker is told to read it. */
+uint64_t cu_storage_space(struct cu_storage *storage, const char *path, size_t path_len);
+/* Is the mount table that is there of what is mounted now? If not, a worker is told to read it, and
+ * then config.updated is called. */
+bool cu_storage_knows(struct cu_storage *storage);
 /* The file systems that it reads; borrowed. */
 struct cu_served *cu_storage_served(const struct cu_storage *storage);
 

@@ -107,6 +107,14 @@ static inline void on_learn(void *context, const char *path)
     snprintf(node.learned, sizeof(node.learned), "%s", path);
 }
 
+static bool driver_knows = true;
+
+static inline bool on_known(void *context)
+{
+    (void)context;
+    return driver_knows;
+}
+
 static inline void on_describe(void *context, json_t *result)
 {
     (void)context;
@@ -189,6 +197,7 @@ static inline void start_beside(uint32_t rank, struct cu_crew *aside, uint32_t n
         .hooks = {.reply = on_reply,
                   .ask = on_ask,
                   .stop = on_stop,
+                  .known = on_known,
                   .describe = on_describe,
                   .learn = on_learn,
                   .forgot = on_forgot,

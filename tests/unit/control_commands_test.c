@@ -83,6 +83,19 @@ static void test_status(void **state)
     assert_string_equal(listed(tree, "children", 0), "node1");
     request("{\"op\":\"doctor\"}");
     assert_true(json_is_true(json_object_get(node.reply, "described")));
+    /* It waits until it is known what it tells, but not for ever. */
+    driver_knows = false;
+    request("{\"op\":\"doctor\"}");
+    assert_null(node.reply);
+    driver_knows = true;
+    drain();
+    assert_true(json_is_true(json_object_get(node.reply, "described")));
+    driver_knows = false;
+    request("{\"op\":\"doctor\"}");
+    assert_null(node.reply);
+    pass_ms(1001);
+    assert_true(json_is_true(json_object_get(node.reply, "described")));
+    driver_knows = true;
     request("{\"op\":\"drop\"}");
     assert_true(ok());
 }

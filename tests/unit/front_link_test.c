@@ -13,6 +13,19 @@ static bool shows(void *context, const char *path, size_t len)
     return atomic_load(&shown);
 }
 
+static struct {
+    sem_t asked; /* once for each answer that has to wait */
+    bool known;  /* the loop's */
+} mounts = {.known = true};
+
+static bool knows(void *context)
+{
+    (void)context;
+    if (!mounts.known)
+        sem_post(&mounts.asked);
+    return mounts.known;
+}
+
 static void make(void)
 {
     char target[PATH_MAX];
@@ -37,8 +50,11 @@ static void make(void)
 
 static int set_up(void **state, bool relink)
 {
-    const struct node_config config = {
-        .hidden = "/hidden", .enoent_ttl_ms = 60000, .relink = relink, .shows = shows};
+    const struct node_config config = {.hidden = "/hidden",
+                                       .enoent_ttl_ms = 60000,
+                                       .relink = relink,
+                                       .knows = knows,
+                                       .shows = shows};
 
     atomic_store(&shown, true);
     return node_setup_as(&node, state, config, make);
@@ -118,6 +134,46 @@ static void others_are_as_on_storage(void **state)
     assert_as_on_storage("/lus/env/absolute");
 }
 
+static void forget(struct node *n, void *arg)
+{
+    (void)n, (void)arg;
+    mounts.known = false;
+}
+
+static void know(struct node *n, void *arg)
+{
+    (void)arg;
+    mounts.known = true;
+    cu_front_known(n->front);
+}
+
+static void *look(void *context)
+{
+    (void)context;
+    assert_target(MOUNT("/lus/env/absolute"), "../file");
+    return NULL;
+}
+
+/* Mounts have come or gone: by the table of before, it would be shown as it is on storage. */
+static void it_waits_until_the_mounts_are_known(void **state)
+{
+    pthread_t thread;
+
+    if (!*state)
+        skip();
+    assert_int_equal(sem_init(&mounts.asked, 0, 0), 0);
+    node_call(&node, forget, NULL);
+    atomic_store(&shown, false);
+    assert_int_equal(pthread_create(&thread, NULL, look, NULL), 0);
+    while (sem_wait(&mounts.asked) < 0)
+        ;
+    assert_int_equal(access(MOUNT("/lus/file"), F_OK), 0); /* others do not wait */
+    atomic_store(&shown, true);
+    node_call(&node, know, NULL);
+    pthread_join(thread, NULL);
+    sem_destroy(&mounts.asked);
+}
+
 static void without_the_option_all_are(void **state)
 {
     if (!*state)
@@ -133,6 +189,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_link_that_leads_out_stays_inside, setup, node_teardown),
         cmocka_unit_test_setup_teardown(others_are_as_on_storage, setup, node_teardown),
+        cmocka_unit_test_setup_teardown(it_waits_until_the_mounts_are_known, setup, node_teardown),
         cmocka_unit_test_setup_teardown(without_the_option_all_are, setup_kept, node_teardown),
     };
 

@@ -51,6 +51,7 @@ struct node_config {
     struct cu_recovery *recovery; /* opened; or NULL */
     bool old_kernel;
     bool relink;
+    bool (*knows)(void *context);
     bool (*shows)(void *context, const char *path, size_t path_len);
     struct cu_latency *latency; /* or NULL */
     struct cu_buf *(*metrics)(void *context);
@@ -256,6 +257,7 @@ static inline int node_start(struct node *n, const struct node_config *c, struct
                    .unmounted = node_unmounted,
                    .drop = node_dropped,
                    .metrics = c->metrics,
+                   .knows = c->knows,
                    .shows = c->shows},
     };
 

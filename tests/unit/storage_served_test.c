@@ -9,6 +9,9 @@
 
 #include "storage/served.h"
 
+#include "host/readfile.h"
+#include "storage/storage.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -220,6 +223,194 @@ static void many_ask_while_mounts_come_and_go(void **state)
         pthread_join(threads[i], NULL);
 }
 
+/* --- the table is read while others ask ------------------------------------------------------- */
+
+/* The next read of the table stops, with the text as it is then, until it is let on. */
+static struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t moved;
+    bool armed, held;
+    unsigned waiting; /* threads that wait for who reads */
+    unsigned reads;
+    pthread_t reader; /* of the last one */
+} reading = {.mutex = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER};
+
+int __real_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex);
+int __wrap_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex);
+int __real_cu_readfile_all(int fd, size_t max, char **text, size_t *size);
+int __wrap_cu_readfile_all(int fd, size_t max, char **text, size_t *size);
+
+int __wrap_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
+{
+    if (cond != &reading.moved) {
+        pthread_mutex_lock(&reading.mutex);
+        reading.waiting++;
+        pthread_cond_broadcast(&reading.moved);
+        pthread_mutex_unlock(&reading.mutex);
+    }
+    return __real_pthread_cond_wait(cond, mutex);
+}
+
+int __wrap_cu_readfile_all(int fd, size_t max, char **text, size_t *size)
+{
+    int rc = __real_cu_readfile_all(fd, max, text, size);
+
+    pthread_mutex_lock(&reading.mutex);
+    reading.reads++;
+    reading.reader = pthread_self();
+    if (reading.armed) {
+        reading.armed = false;
+        reading.held = true;
+        pthread_cond_broadcast(&reading.moved);
+        while (reading.held)
+            __real_pthread_cond_wait(&reading.moved, &reading.mutex);
+    }
+    pthread_mutex_unlock(&reading.mutex);
+    return rc;
+}
+
+static void hold_next(void)
+{
+    pthread_mutex_lock(&reading.mutex);
+    reading.armed = true;
+    reading.waiting = 0;
+    pthread_mutex_unlock(&reading.mutex);
+}
+
+static void until_held(void)
+{
+    pthread_mutex_lock(&reading.mutex);
+    while (!reading.held)
+        __real_pthread_cond_wait(&reading.moved, &reading.mutex);
+    pthread_mutex_unlock(&reading.mutex);
+}
+
+static void until_waiting(unsigned count)
+{
+    pthread_mutex_lock(&reading.mutex);
+    while (reading.waiting < count)
+        __real_pthread_cond_wait(&reading.moved, &reading.mutex);
+    pthread_mutex_unlock(&reading.mutex);
+}
+
+static void let_on(void)
+{
+    pthread_mutex_lock(&reading.mutex);
+    reading.held = false;
+    pthread_cond_broadcast(&reading.moved);
+    pthread_mutex_unlock(&reading.mutex);
+}
+
+/* A worker: looks at the directory, and what is in it. */
+struct worker {
+    pthread_t thread;
+    char path[128];
+    int rc;
+    uint64_t number;
+    struct stat st;
+};
+
+static void *work(void *context)
+{
+    struct worker *worker = context;
+
+    worker->rc = number_of(worker->path, &worker->st, &worker->number);
+    return NULL;
+}
+
+static void start_worker(struct worker *worker, const char *name)
+{
+    snprintf(worker->path, sizeof(worker->path), "%s", at(name));
+    assert_int_equal(pthread_create(&worker->thread, NULL, work, worker), 0);
+}
+
+/* One reads, and meanwhile more is mounted: what asks from then on gets that, or nothing that is
+ * hidden; who may not wait gets an answer at once. */
+static void mounts_that_come_while_the_table_is_read_count_at_once(void **state)
+{
+    struct worker first = {.rc = 1}, second = {.rc = 1}, hidden = {.rc = 1};
+    dev_t before;
+
+    (void)state;
+    before = cu_served_device(served, at("/b"), strlen(at("/b")));
+    assert_int_equal(mount("t", at("/o"), "tmpfs", 0, NULL), 0);
+    assert_true(cu_served_stale(served));
+    hold_next();
+    start_worker(&first, "/b");
+    until_held();
+    mount_tmpfs("/b");
+    assert_int_equal(mount("none", at("/p"), "proc", 0, NULL), 0);
+    start_worker(&second, "/b/file");
+    start_worker(&hidden, "/p/self");
+    until_waiting(2);
+    assert_true(cu_served_stale(served));
+    assert_int_equal(cu_served_device(served, at("/b"), strlen(at("/b"))), before);
+    let_on();
+    pthread_join(first.thread, NULL);
+    pthread_join(second.thread, NULL);
+    pthread_join(hidden.thread, NULL);
+    assert_int_equal(first.rc, 0);
+    assert_true(first.st.st_dev != before && first.number != first.st.st_ino);
+    assert_int_equal(second.rc, 0);
+    assert_true(second.number != second.st.st_ino);
+    assert_int_equal(hidden.rc, -ENOENT);
+    assert_false(cu_served_stale(served));
+    assert_int_equal(cu_served_device(served, at("/b"), strlen(at("/b"))), first.st.st_dev);
+    assert_int_equal(umount(at("/p")), 0);
+    assert_int_equal(umount(at("/b")), 0);
+    assert_int_equal(umount(at("/o")), 0);
+}
+
+static void on_done(void *context, uint64_t id, const struct cu_value *value)
+{
+    (void)context, (void)id, (void)value;
+}
+
+static void on_updated(void *context)
+{
+    ++*(unsigned *)context;
+}
+
+/* The loop asks, and a worker reads. */
+static void the_loop_does_not_read_the_table(void **state)
+{
+    static uint64_t counters[CU_COUNTER_COUNT];
+    struct cu_storage_config config = {
+        .chunk_bytes = 1 << 18, .counters = counters, .updated = on_updated};
+    struct cu_storage *storage;
+    unsigned updated = 0;
+    struct stat st;
+    uint64_t before;
+    uv_loop_t loop;
+
+    (void)state;
+    assert_int_equal(uv_loop_init(&loop), 0);
+    config.loop = &loop;
+    storage = cu_storage_create(&config, &updated, on_done, NULL);
+    assert_non_null(storage);
+    before = cu_storage_space(storage, at("/b"), strlen(at("/b")));
+    mount_tmpfs("/b");
+    assert_int_equal(stat(at("/b"), &st), 0);
+    reading.reads = 0;
+    hold_next();
+    assert_int_equal(cu_storage_space(storage, at("/b"), strlen(at("/b"))), before);
+    until_held();
+    assert_int_equal(cu_storage_space(storage, at("/b"), strlen(at("/b"))), before);
+    assert_false(cu_storage_knows(storage));
+    let_on();
+    while (updated == 0)
+        uv_run(&loop, UV_RUN_ONCE);
+    assert_true(cu_storage_knows(storage));
+    assert_int_equal(cu_storage_space(storage, at("/b"), strlen(at("/b"))), st.st_dev);
+    assert_int_equal(updated, 1);
+    assert_int_equal(reading.reads, 1);
+    assert_false(pthread_equal(reading.reader, pthread_self()));
+    cu_storage_destroy(storage);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+    assert_int_equal(umount(at("/b")), 0);
+}
+
 static void count_mount(void *context, const struct cu_fsmap_mount *mount, unsigned traits)
 {
     unsigned *counts = context;
@@ -234,6 +425,7 @@ static void all_that_can_be_reached_are_told(void **state)
     unsigned counts[2] = {0};
 
     (void)state;
+    cu_served_update(served);
     cu_served_each(served, count_mount, counts);
     assert_true(counts[0] > 1);
     assert_int_equal(counts[1], 1); /* a */
@@ -253,6 +445,8 @@ int main(void)
         cmocka_unit_test(what_is_hidden_is_known_before_it_is_touched),
         cmocka_unit_test(what_was_tried_is_remembered_while_it_is_mounted),
         cmocka_unit_test(many_ask_while_mounts_come_and_go),
+        cmocka_unit_test(mounts_that_come_while_the_table_is_read_count_at_once),
+        cmocka_unit_test(the_loop_does_not_read_the_table),
         cmocka_unit_test(all_that_can_be_reached_are_told),
     };
 

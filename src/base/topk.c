@@ -15,7 +15,7 @@
 
 struct node {
     struct cu_topk_entry entry;
-    char *key; /* owned: entry.key */
+    char *key; /* entry.key; owned, or in the copy's block */
     uint64_t hash;
     uint32_t next;    /* in its chain */
     uint32_t heap_at; /* where in the heap */
@@ -28,6 +28,8 @@ struct cu_topk {
     uint32_t *buckets;
     uint32_t *heap;
     struct node *nodes;
+    size_t key_bytes; /* of all keys, with their NULs */
+    char *keys;       /* owned; of a copy: all keys; NULL: each node has its own */
 };
 
 struct cu_topk *cu_topk_create(uint32_t capacity)
@@ -52,12 +54,39 @@ struct cu_topk *cu_topk_create(uint32_t capacity)
     return t;
 }
 
+struct cu_topk *cu_topk_copy(const struct cu_topk *t)
+{
+    struct cu_topk *copy = calloc(1, sizeof(*copy));
+    char *at;
+
+    if (!copy)
+        return NULL;
+    copy->capacity = t->capacity;
+    copy->nodes = malloc(((size_t)t->count + 1) * sizeof(*copy->nodes));
+    copy->keys = at = malloc(t->key_bytes + 1);
+    if (!copy->nodes || !copy->keys) {
+        cu_topk_destroy(copy);
+        return NULL;
+    }
+    for (uint32_t i = 0; i < t->count; i++) {
+        struct node *node = &copy->nodes[i];
+
+        *node = t->nodes[i];
+        memcpy(at, node->key, node->entry.key_len + 1);
+        node->entry.key = node->key = at;
+        at += node->entry.key_len + 1;
+    }
+    copy->count = t->count;
+    return copy;
+}
+
 void cu_topk_destroy(struct cu_topk *t)
 {
     if (!t)
         return;
-    for (uint32_t i = 0; t->nodes && i < t->count; i++)
+    for (uint32_t i = 0; !t->keys && i < t->count; i++)
         free(t->nodes[i].key);
+    free(t->keys);
     free(t->nodes);
     free(t->heap);
     free(t->buckets);
@@ -153,9 +182,11 @@ static uint32_t take_node(struct cu_topk *t, const char *key, size_t len, uint64
     } else {
         at = t->heap[0];
         unchain(t, at);
+        t->key_bytes -= t->nodes[at].entry.key_len + 1;
         free(t->nodes[at].key);
         count = t->nodes[at].entry.count;
     }
+    t->key_bytes += len + 1;
     node = &t->nodes[at];
     node->key = copy;
     node->hash = hash;

@@ -25,6 +25,9 @@ struct cu_topk_entry {
 
 /* capacity >= 1. NULL: out of memory. */
 struct cu_topk *cu_topk_create(uint32_t capacity);
+/* What is in it now, for cu_topk_best, _capacity and _count alone: a copy that any one thread may
+ * have. No more than memory is copied, in two blocks. NULL: out of memory. */
+struct cu_topk *cu_topk_copy(const struct cu_topk *t);
 /* NULL does nothing. */
 void cu_topk_destroy(struct cu_topk *t);
 /* Counts weight for key (any bytes). Borrowed until the next call; NULL when out of memory: then

@@ -12,6 +12,7 @@
 #include "core/counters.h"
 #include "host/log.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* Values in a result that one node can account for: its counters in the sum and of itself, and what
@@ -22,11 +23,12 @@ struct job {
     struct cu_crew_job aside;
     struct cu_list link; /* commands->jobs; unlinked when the control plane was destroyed */
     struct cu_commands *commands;
-    json_t *json;                 /* owned */
-    struct cu_buf *text;          /* reference */
-    struct cu_parts parts;        /* that were read, or are to be added */
-    const struct cu_recipe *lent; /* the same, this node's; NULL: not that */
-    struct cu_bulk_sum *sum;      /* reference */
+    json_t *json;                    /* owned */
+    struct cu_buf *text;             /* reference */
+    struct cu_parts parts;           /* that were read, or are to be added */
+    const struct cu_recipe *lent;    /* the same, this node's; NULL: not that */
+    struct cu_commands_taken *taken; /* the same, of this node; owned, NULL: not that */
+    struct cu_bulk_sum *sum;         /* reference */
     /* a result that is read */
     uint32_t rank;
     uint64_t id;
@@ -60,6 +62,7 @@ static void job_free(struct job *job)
     cu_buf_unref(job->text);
     cu_parts_clear(&job->parts);
     cu_bulk_sum_unref(job->sum);
+    assert(!job->taken);
     free(job);
 }
 
@@ -218,11 +221,25 @@ static struct cu_bulk_sum *sum_ref(struct cu_bulk_sum *sum)
     return sum;
 }
 
+static void add_taken(struct cu_parts *sum, struct cu_commands_taken *taken)
+{
+    struct cu_parts own = {.survey = taken->make(taken)};
+
+    taken->free(taken);
+    if (own.survey)
+        cu_parts_add(sum, &own);
+    else
+        cu_log_warn("this node's profile is left out: out of memory");
+}
+
 static void add(struct cu_crew_job *aside)
 {
     struct job *job = job_of(aside);
 
     cu_parts_add(&job->sum->parts, &job->parts);
+    if (job->taken)
+        add_taken(&job->sum->parts, job->taken);
+    job->taken = NULL;
     if (job->lent)
         cu_parts_add_recipe(&job->sum->parts, job->lent);
 }
@@ -252,6 +269,24 @@ void cu_bulk_add(struct cu_commands *commands, struct cu_bulk_sum *sum, struct c
     } else {
         cu_log_warn("a part of a result is left out: out of memory");
         cu_parts_clear(more);
+    }
+}
+
+void cu_bulk_add_taken(struct cu_commands *commands, struct cu_bulk_sum *sum,
+                       struct cu_commands_taken *taken)
+{
+    struct job *job = job_new(commands, add, is_added);
+
+    sum->used = sum->surveyed = true;
+    if (job) {
+        job->sum = sum_ref(sum);
+        job->taken = taken;
+        cu_crew_run(commands->config.aside, &job->aside);
+    } else if (!commands->config.aside) {
+        add_taken(&sum->parts, taken);
+    } else {
+        cu_log_warn("this node's profile is left out: out of memory");
+        taken->free(taken);
     }
 }
 

@@ -32,6 +32,9 @@ struct cu_bulk_sum *cu_bulk_sum_new(void);
 void cu_bulk_sum_unref(struct cu_bulk_sum *sum);
 /* Adds the survey and the recipe of more (taken). */
 void cu_bulk_add(struct cu_commands *commands, struct cu_bulk_sum *sum, struct cu_parts *more);
+/* Adds the survey that is made of what this node has to tell (taken). */
+void cu_bulk_add_taken(struct cu_commands *commands, struct cu_bulk_sum *sum,
+                       struct cu_commands_taken *taken);
 /* Adds what this node has recorded. */
 void cu_bulk_add_recorded(struct cu_commands *commands, struct cu_bulk_sum *sum);
 

@@ -46,6 +46,13 @@ struct cu_commands_origin {
     bool is_link; /* owner is a link between daemons, else one of the control socket */
 };
 
+/* What a node has to tell of the job, as it was when it was taken. */
+struct cu_commands_taken {
+    /* The survey that is made of it; NULL: out of memory. May take long; any thread, once. */
+    struct cu_survey *(*make)(struct cu_commands_taken *taken);
+    void (*free)(struct cu_commands_taken *taken); /* any thread */
+};
+
 struct cu_commands_hooks {
     void *context;
     /* The one answer to a request; json is borrowed. Never called for an owner that has gone. */
@@ -82,7 +89,7 @@ struct cu_commands_hooks {
     int (*stage)(void *context, const struct cu_staged_order *order, struct cu_staged *staged);
     /* What this node has to tell of the job (-P), owned by the caller. NULL: out of memory, or
      * nothing. The function NULL: there is none. */
-    struct cu_survey *(*survey)(void *context);
+    struct cu_commands_taken *(*survey)(void *context);
     /* Adds what this node did lately to an empty sample (control/sampler.h). NULL: nothing. */
     void (*sample)(void *context, uint64_t now_ns, struct cu_sample *sample);
     /* Adds the lines of this node's log that stand behind a place. 0 or -ENOMEM. NULL: there are

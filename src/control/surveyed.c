@@ -33,14 +33,13 @@ struct cu_survey *cu_surveyed_read(const json_t *text, const struct cu_survey_li
 void cu_surveyed_own(struct cu_commands *commands, struct cu_task *task)
 {
     const struct cu_commands_hooks *hooks = &commands->config.hooks;
-
-    struct cu_parts own = {0};
+    struct cu_commands_taken *own;
 
     if (!commands->config.job->profile || !hooks->survey || task->scope == CU_SCOPE_HERE)
         return;
-    own.survey = hooks->survey(hooks->context);
-    if (own.survey)
-        cu_bulk_add(commands, task->parts, &own);
+    own = hooks->survey(hooks->context);
+    if (own)
+        cu_bulk_add_taken(commands, task->parts, own);
     else
         cu_log_warn("this node's profile is left out: out of memory");
 }

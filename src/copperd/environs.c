@@ -32,13 +32,17 @@ struct value {
     uint64_t apart; /* of these; what is not below the mount may be in the view for them */
 };
 
+struct cu_environs_found {
+    struct value values[VALUES_MAX];
+    uint32_t count;
+};
+
 struct cu_environs {
     struct cu_crew *aside;
     uint64_t *processes;
     uint32_t waiting;
     struct asker askers[ASKERS];
-    struct value values[VALUES_MAX];
-    uint32_t value_count;
+    struct cu_environs_found found;
     uint64_t read[READ_PLACES]; /* the thread's: hashes of what was read */
 };
 
@@ -64,13 +68,18 @@ struct cu_environs *cu_environs_create(uv_loop_t *loop, uint64_t *processes)
     return NULL;
 }
 
+static void clear(struct cu_environs_found *found)
+{
+    for (uint32_t i = 0; i < found->count; i++)
+        free(found->values[i].text);
+}
+
 void cu_environs_destroy(struct cu_environs *e)
 {
     if (!e)
         return;
     cu_crew_close(e->aside);
-    for (uint32_t i = 0; i < e->value_count; i++)
-        free(e->values[i].text);
+    clear(&e->found);
     free(e);
 }
 
@@ -132,27 +141,27 @@ _Static_assert(offsetof(struct look, job) == 0, "a job is its look");
 
 /* --- on the loop ------------------------------------------------------------------------------ */
 
-static void count(struct cu_environs *e, const char *name, const char *value, bool apart)
+static void count(struct cu_environs_found *found, const char *name, const char *value, bool apart)
 {
     char text[CU_SURVEY_VALUE_MAX];
     struct value *place = NULL;
 
     if (snprintf(text, sizeof(text), "%s=%s", name, value) >= (int)sizeof(text))
         return;
-    for (uint32_t i = 0; i < e->value_count; i++) {
-        if (strcmp(e->values[i].text, text) == 0) {
-            e->values[i].processes++;
-            e->values[i].apart += apart;
+    for (uint32_t i = 0; i < found->count; i++) {
+        if (strcmp(found->values[i].text, text) == 0) {
+            found->values[i].processes++;
+            found->values[i].apart += apart;
             return;
         }
     }
-    if (e->value_count == VALUES_MAX)
+    if (found->count == VALUES_MAX)
         return;
-    place = &e->values[e->value_count];
+    place = &found->values[found->count];
     place->text = strdup(text);
     place->processes = 1;
     place->apart = apart;
-    e->value_count += place->text ? 1 : 0;
+    found->count += place->text ? 1 : 0;
 }
 
 static void looked(struct cu_crew_job *job)
@@ -162,7 +171,7 @@ static void looked(struct cu_crew_job *job)
 
     for (size_t i = 0; i < CU_SEARCHPATH_VARIABLES; i++) {
         if (look->values[i] && look->values[i][0] != '\0')
-            count(e, cu_searchpath_variables[i], look->values[i], look->apart);
+            count(&e->found, cu_searchpath_variables[i], look->values[i], look->apart);
         free(look->values[i]);
     }
     *e->processes += look->read ? 1 : 0;
@@ -194,6 +203,34 @@ void cu_environs_asked(struct cu_environs *e, const struct cu_front_asked *asked
     cu_crew_run(e->aside, &next->job);
 }
 
+struct cu_environs_found *cu_environs_found(const struct cu_environs *e)
+{
+    struct cu_environs_found *copy = malloc(sizeof(*copy));
+
+    if (!copy)
+        return NULL;
+    for (copy->count = 0; copy->count < e->found.count; copy->count++) {
+        struct value *value = &copy->values[copy->count];
+
+        *value = e->found.values[copy->count];
+        value->text = strdup(value->text);
+        if (!value->text) {
+            cu_environs_found_free(copy);
+            return NULL;
+        }
+    }
+    return copy;
+}
+
+void cu_environs_found_free(struct cu_environs_found *found)
+{
+    if (found)
+        clear(found);
+    free(found);
+}
+
+/* --- for the job's survey --------------------------------------------------------------------- */
+
 static bool was_searched(const struct cu_searches *searches, const char *mount,
                          const struct value *value)
 {
@@ -209,13 +246,13 @@ static bool was_searched(const struct cu_searches *searches, const char *mount,
     return false;
 }
 
-int cu_environs_survey(const struct cu_environs *e, const struct cu_searches *searches,
+int cu_environs_survey(const struct cu_environs_found *found, const struct cu_searches *searches,
                        const char *mount, struct cu_survey *survey)
 {
     struct cu_keyed *list = &survey->lists[CU_SURVEY_SEARCHES_SEEN];
 
-    for (uint32_t i = 0; i < e->value_count; i++) {
-        const struct value *value = &e->values[i];
+    for (uint32_t i = 0; i < found->count; i++) {
+        const struct value *value = &found->values[i];
         struct cu_keyed_entry *entry;
 
         list->total += value->processes;

@@ -13,6 +13,7 @@
 #include <uv.h>
 
 struct cu_environs;
+struct cu_environs_found;
 
 /* processes: counts those whose environment was read; borrowed. NULL: out of memory, or no thread.
  */
@@ -21,9 +22,14 @@ struct cu_environs *cu_environs_create(uv_loop_t *loop, uint64_t *processes);
 void cu_environs_destroy(struct cu_environs *e);
 /* On the loop, as all but the reading. */
 void cu_environs_asked(struct cu_environs *e, const struct cu_front_asked *asked);
+
+/* What was found, as it is now: a copy that any one thread may have, of at most 64 values. NULL:
+ * out of memory. */
+struct cu_environs_found *cu_environs_found(const struct cu_environs *e);
+void cu_environs_found_free(struct cu_environs_found *found); /* NULL does nothing */
 /* Adds the values that name a directory which was asked for something, to an empty survey. 0 or
  * -ENOMEM. */
-__attribute__((warn_unused_result)) int cu_environs_survey(const struct cu_environs *e,
+__attribute__((warn_unused_result)) int cu_environs_survey(const struct cu_environs_found *found,
                                                            const struct cu_searches *searches,
                                                            const char *mount,
                                                            struct cu_survey *survey);

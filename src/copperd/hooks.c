@@ -255,7 +255,7 @@ struct cu_surveyor *cu_daemon_surveyor(struct cu_daemon *daemon,
     return cu_surveyor_create(&config);
 }
 
-static struct cu_survey *hook_survey(void *context)
+static struct cu_commands_taken *hook_survey(void *context)
 {
     const struct cu_daemon *daemon = context;
 

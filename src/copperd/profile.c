@@ -55,6 +55,21 @@ struct cu_profile {
     const struct cu_topk_entry **best; /* room for top */
 };
 
+/* Is no part missing? Else it goes, and NULL is returned. */
+static struct cu_profile *whole(struct cu_profile *profile)
+{
+    if (profile->by_requests && profile->by_bytes && profile->by_wait && profile->missing_names &&
+        profile->missing_dirs && profile->found_dirs && profile->best)
+        return profile;
+    cu_profile_destroy(profile);
+    return NULL;
+}
+
+static const struct cu_topk_entry **room_for(uint32_t top)
+{
+    return calloc((size_t)top + 1, sizeof(struct cu_topk_entry *));
+}
+
 struct cu_profile *cu_profile_create(uint32_t top, bool full_paths)
 {
     struct cu_profile *profile = calloc(1, sizeof(*profile));
@@ -70,14 +85,25 @@ struct cu_profile *cu_profile_create(uint32_t top, bool full_paths)
     profile->found_dirs = cu_topk_create(capacity);
     profile->missing_names = cu_topk_create(capacity);
     profile->missing_dirs = cu_topk_create(capacity);
-    profile->best = calloc((size_t)top + 1, sizeof(struct cu_topk_entry *));
-    if (!profile->by_requests || !profile->by_bytes || !profile->by_wait ||
-        !profile->missing_names || !profile->missing_dirs || !profile->found_dirs ||
-        !profile->best) {
-        cu_profile_destroy(profile);
+    profile->best = room_for(top);
+    return whole(profile);
+}
+
+struct cu_profile *cu_profile_copy(const struct cu_profile *profile)
+{
+    struct cu_profile *copy = malloc(sizeof(*copy));
+
+    if (!copy)
         return NULL;
-    }
-    return profile;
+    *copy = *profile;
+    copy->by_requests = cu_topk_copy(profile->by_requests);
+    copy->by_bytes = cu_topk_copy(profile->by_bytes);
+    copy->by_wait = cu_topk_copy(profile->by_wait);
+    copy->found_dirs = cu_topk_copy(profile->found_dirs);
+    copy->missing_names = cu_topk_copy(profile->missing_names);
+    copy->missing_dirs = cu_topk_copy(profile->missing_dirs);
+    copy->best = room_for(profile->top);
+    return whole(copy);
 }
 
 void cu_profile_destroy(struct cu_profile *profile)

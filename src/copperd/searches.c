@@ -28,7 +28,7 @@
 struct dir {
     struct cu_table_link link;
     uint64_t hash;
-    char *path; /* owned */
+    char *path; /* owned, or in the copy's block */
     uint32_t len;
     uint32_t id;
     uint32_t found_by; /* thread */
@@ -61,8 +61,11 @@ struct known {
 
 struct cu_searches {
     struct cu_table table;
-    struct dir **dirs; /* owned, by id */
+    struct dir **dirs; /* owned, by id; but of a copy in its block */
     uint32_t dir_count;
+    size_t path_bytes; /* of all paths, with their NULs */
+    struct dir *rows;  /* a copy's blocks; owned, or NULL */
+    char *paths;
     uint64_t now; /* requests so far */
     uint64_t vain, found, listings;
     uint64_t pair_total;
@@ -92,15 +95,50 @@ struct cu_searches *cu_searches_create(void)
     return s;
 }
 
+struct cu_searches *cu_searches_copy(const struct cu_searches *s)
+{
+    struct cu_searches *copy = cu_searches_create();
+    char *at;
+
+    if (!copy)
+        return NULL;
+    copy->rows = malloc(((size_t)s->dir_count + 1) * sizeof(*copy->rows));
+    copy->paths = at = malloc(s->path_bytes + 1);
+    if (!copy->rows || !copy->paths) {
+        cu_searches_destroy(copy);
+        return NULL;
+    }
+    for (uint32_t i = 0; i < s->dir_count; i++) {
+        struct dir *dir = &copy->rows[i];
+
+        *dir = *s->dirs[i];
+        dir->link = (struct cu_table_link){0};
+        dir->path = at;
+        memcpy(at, s->dirs[i]->path, dir->len + 1);
+        at += dir->len + 1;
+        copy->dirs[i] = dir;
+        cu_table_add(&copy->table, &dir->link);
+    }
+    copy->dir_count = s->dir_count;
+    memcpy(copy->pairs, s->pairs, sizeof(copy->pairs));
+    copy->vain = s->vain;
+    copy->found = s->found;
+    copy->listings = s->listings;
+    copy->pair_total = s->pair_total;
+    return copy;
+}
+
 void cu_searches_destroy(struct cu_searches *s)
 {
     if (!s)
         return;
-    for (uint32_t i = 0; i < s->dir_count; i++) {
+    for (uint32_t i = 0; !s->rows && i < s->dir_count; i++) {
         free(s->dirs[i]->path);
         free(s->dirs[i]);
     }
     cu_table_free(&s->table);
+    free(s->rows);
+    free(s->paths);
     free(s->dirs);
     free(s);
 }
@@ -144,6 +182,7 @@ static struct dir *dir_at(struct cu_searches *s, const char *path, size_t len)
     dir->len = (uint32_t)len;
     dir->id = s->dir_count;
     s->dirs[s->dir_count++] = dir;
+    s->path_bytes += len + 1;
     cu_table_add(&s->table, &dir->link);
     return dir;
 }

@@ -4,7 +4,7 @@
  * looks a name up in vain in one directory, and then in others, the same name. What was looked up
  * in vain in one directory and found in another is what would not have been asked for if the second
  * had come first. Requests that the kernel answers from its own caches are not seen. No clock, no
- * I/O. One thread.
+ * I/O. One thread, and another one for each copy.
  *
  * Memory is bounded: CU_SEARCHES_DIRS directories with their paths (5 MiB where all paths are as
  * long as may be), and tables of under 1 MiB. What does not fit is not counted, so all figures are
@@ -21,6 +21,9 @@ struct cu_searches;
 
 /* NULL: out of memory. */
 struct cu_searches *cu_searches_create(void);
+/* As it is now, for cu_searches_has and cu_searches_survey alone: a copy that any one thread may
+ * have. NULL: out of memory. */
+struct cu_searches *cu_searches_copy(const struct cu_searches *s);
 /* NULL does nothing. */
 void cu_searches_destroy(struct cu_searches *s);
 /* asked: any request. */

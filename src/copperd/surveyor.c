@@ -4,6 +4,7 @@
  * exact, and a bin's figure is as exact as the timer. */
 #include "copperd/surveyor.h"
 
+#include "base/list.h"
 #include "copperd/environs.h"
 #include "copperd/intervals.h"
 #include "copperd/searches.h"
@@ -320,35 +321,71 @@ static int add_past_trees(const struct cu_surveyor *s, struct cu_survey *survey)
     return 0;
 }
 
-/* A copy, as what is encoded and decoded again. */
-static struct cu_survey *copy(const struct cu_survey *survey)
-{
-    struct cu_buf *bytes = cu_survey_encode(survey);
-    struct cu_survey *other = NULL;
+/* What a survey is made of. Sorting it takes long, copying does not. */
+struct taken {
+    struct cu_commands_taken base;
+    struct cu_survey_limits limits;
+    const char *mount;
+    struct cu_buf *counted;     /* reference; encoded */
+    struct cu_survey *own;      /* owned; what the core and the process tell */
+    struct cu_profile *profile; /* owned copies */
+    struct cu_searches *searches;
+    struct cu_environs_found *environs;
+};
 
-    if (bytes && cu_survey_decode(bytes->data, bytes->size, &survey->limits, &other) != 0)
-        other = NULL;
-    cu_buf_unref(bytes);
-    return other;
+static struct taken *taken_of(struct cu_commands_taken *base)
+{
+    return CU_LIST_ENTRY(base, struct taken, base);
 }
 
-struct cu_survey *cu_surveyor_take(struct cu_surveyor *s)
+static void taken_free(struct cu_commands_taken *base)
 {
-    struct cu_survey *survey;
+    struct taken *taken = taken_of(base);
 
+    cu_buf_unref(taken->counted);
+    cu_survey_free(taken->own);
+    cu_profile_destroy(taken->profile);
+    cu_searches_destroy(taken->searches);
+    cu_environs_found_free(taken->environs);
+    free(taken);
+}
+
+static struct cu_survey *make(struct cu_commands_taken *base)
+{
+    struct taken *taken = taken_of(base);
+    struct cu_survey *survey = NULL;
+
+    if (cu_survey_decode(taken->counted->data, taken->counted->size, &taken->limits, &survey) != 0)
+        return NULL;
+    if (cu_profile_survey(taken->profile, survey) == 0 &&
+        cu_searches_survey(taken->searches, survey) == 0 &&
+        cu_environs_survey(taken->environs, taken->searches, taken->mount, survey) == 0 &&
+        cu_survey_merge(survey, taken->own) == 0)
+        return survey;
+    cu_survey_free(survey);
+    return NULL;
+}
+
+struct cu_commands_taken *cu_surveyor_take(struct cu_surveyor *s)
+{
+    struct taken *taken = calloc(1, sizeof(*taken));
+
+    if (!taken)
+        return NULL;
     count_growth(s, since_ms(s));
     cu_intervals_take(s->intervals);
     cu_keyed_cut_sample(&s->counted->lists[CU_SURVEY_DISTINCT], CU_SURVEY_SAMPLE);
-    survey = copy(s->counted);
-    if (!survey)
-        return NULL;
-    if (cu_profile_survey(s->config.profile, survey) != 0 ||
-        cu_searches_survey(s->searches, survey) != 0 ||
-        cu_environs_survey(s->environs, s->searches, s->config.mount, survey) != 0 ||
-        add_node(s, survey) != 0 || add_past_trees(s, survey) != 0) {
-        cu_survey_free(survey);
-        return NULL;
-    }
-    cu_survey_cut(survey);
-    return survey;
+    taken->base = (struct cu_commands_taken){.make = make, .free = taken_free};
+    taken->limits = s->counted->limits;
+    taken->mount = s->config.mount;
+    taken->counted = cu_survey_encode(s->counted);
+    taken->own = cu_survey_new(&s->counted->limits);
+    taken->profile = cu_profile_copy(s->config.profile);
+    taken->searches = cu_searches_copy(s->searches);
+    taken->environs = cu_environs_found(s->environs);
+    if (taken->counted && taken->own && taken->profile && taken->searches && taken->environs &&
+        add_node(s, taken->own) == 0 && add_past_trees(s, taken->own) == 0)
+        return &taken->base;
+    taken_free(&taken->base);
+    return NULL;
 }

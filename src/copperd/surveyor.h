@@ -7,6 +7,7 @@
 #ifndef CU_COPPERD_SURVEYOR_H
 #define CU_COPPERD_SURVEYOR_H
 
+#include "control/commands.h"
 #include "copperd/profile.h"
 #include "core/core.h"
 #include "core/latency.h"
@@ -32,7 +33,8 @@ struct cu_surveyor_config {
 /* NULL: out of memory, or no thread. Lives as long as the process. */
 struct cu_surveyor *cu_surveyor_create(const struct cu_surveyor_config *config);
 void cu_surveyor_asked(struct cu_surveyor *s, const struct cu_front_asked *asked);
-/* All up to now; a new one. NULL: out of memory. */
-struct cu_survey *cu_surveyor_take(struct cu_surveyor *s);
+/* All up to now, as it is in the tables: the survey is made of it on another thread. NULL: out of
+ * memory. */
+struct cu_commands_taken *cu_surveyor_take(struct cu_surveyor *s);
 
 #endif

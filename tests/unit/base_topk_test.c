@@ -128,6 +128,38 @@ static void test_long_keys(void **state)
     cu_topk_destroy(t);
 }
 
+static void test_a_copy_stays_as_it_was(void **state)
+{
+    struct cu_topk *t = cu_topk_create(3), *copy;
+    const struct cu_topk_entry *best[4];
+
+    (void)state;
+    assert_non_null(t);
+    copy = cu_topk_copy(t);
+    assert_non_null(copy);
+    assert_int_equal(cu_topk_best(copy, best, 4), 0);
+    cu_topk_destroy(copy);
+    cu_topk_add(t, "a", 1, 3)->details[0] = 7;
+    cu_topk_add(t, "longer", 6, 2);
+    cu_topk_add(t, "", 0, 1);
+    cu_topk_add(t, "in its place", 12, 1);
+    copy = cu_topk_copy(t);
+    assert_non_null(copy);
+    cu_topk_add(t, "longer", 6, 9);
+    cu_topk_add(t, "b", 1, 9);
+    cu_topk_destroy(t);
+    assert_int_equal(cu_topk_capacity(copy), 3);
+    assert_int_equal(cu_topk_count(copy), 3);
+    assert_int_equal(cu_topk_best(copy, best, 4), 3);
+    assert_string_equal(best[0]->key, "a");
+    assert_int_equal(best[0]->details[0], 7);
+    assert_string_equal(best[1]->key, "in its place");
+    assert_int_equal(best[1]->over, 1);
+    assert_string_equal(best[2]->key, "longer");
+    assert_int_equal(best[2]->count, 2);
+    cu_topk_destroy(copy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +167,7 @@ int main(void)
         cmocka_unit_test(test_lightest_is_replaced),
         cmocka_unit_test(test_promises),
         cmocka_unit_test(test_long_keys),
+        cmocka_unit_test(test_a_copy_stays_as_it_was),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

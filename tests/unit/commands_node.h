@@ -56,7 +56,7 @@ static int (*own_log)(void *context, const struct cu_logpage_at *after, struct c
 static struct cu_recipe *own_recipe;
 static unsigned recipe_lent;
 /* Of the next node; or NULL. */
-static struct cu_survey *(*own_survey)(void *context);
+static struct cu_commands_taken *(*own_survey)(void *context);
 static char name0[] = "node0", name1[] = "node1", name2[] = "node2", name3[] = "node3";
 static char *names[] = {name0, name1, name2, name3};
 static char mount_dir[] = "/tmp/alice/copper";

@@ -66,14 +66,35 @@ static void add_row(struct cu_survey *survey, uint32_t rank)
     assert_non_null(cu_keyed_at(&survey->lists[CU_SURVEY_NODES], key, sizeof(key)));
 }
 
-static struct cu_survey *survey_of_root(void *context)
+static unsigned taken_count;
+
+static struct cu_survey *make_survey(struct cu_commands_taken *taken)
 {
     struct cu_survey *survey = cu_survey_new(&limits);
 
-    (void)context;
+    (void)taken;
+    takes_long();
     assert_non_null(survey);
     add_row(survey, 0);
     return survey;
+}
+
+static void free_taken(struct cu_commands_taken *taken)
+{
+    takes_long();
+    __atomic_sub_fetch(&taken_count, 1, __ATOMIC_RELAXED);
+    free(taken);
+}
+
+static struct cu_commands_taken *survey_of_root(void *context)
+{
+    struct cu_commands_taken *taken = calloc(1, sizeof(*taken));
+
+    (void)context;
+    assert_non_null(taken);
+    *taken = (struct cu_commands_taken){.make = make_survey, .free = free_taken};
+    __atomic_add_fetch(&taken_count, 1, __ATOMIC_RELAXED);
+    return taken;
 }
 
 static int log_of_root(void *context, const struct cu_logpage_at *after, struct cu_logpage *page)
@@ -108,6 +129,7 @@ static int stop_beside_loop(void **state)
 
     stop_node(state);
     r = stop_loop();
+    assert_int_equal(taken_count, 0);
     recipe_lent = 0;
     cu_recipe_free(own_recipe);
     own_recipe = NULL;

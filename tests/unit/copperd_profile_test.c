@@ -174,12 +174,55 @@ static void test_many_paths(void **state)
     cu_profile_destroy(p);
 }
 
+static void check_same_survey(const struct cu_profile *profile, const struct cu_survey *expected)
+{
+    struct cu_survey *survey = cu_survey_new(&expected->limits);
+    struct cu_buf *is, *should;
+
+    assert_non_null(survey);
+    assert_int_equal(cu_profile_survey(profile, survey), 0);
+    is = cu_survey_encode(survey);
+    should = cu_survey_encode(expected);
+    assert_int_equal(is->size, should->size);
+    assert_memory_equal(is->data, should->data, is->size);
+    cu_buf_unref(is);
+    cu_buf_unref(should);
+    cu_survey_free(survey);
+}
+
+static void test_a_copy_stays_as_it_was(void **state)
+{
+    const struct cu_survey_limits limits = {.nodes = 1, .trees = 1, .top = 10};
+    struct cu_profile *p = asked(10, true), *copy = cu_profile_copy(p);
+    struct cu_survey *survey = cu_survey_new(&limits);
+    json_t *before = cu_profile_json(p), *after;
+
+    (void)state;
+    assert_non_null(copy);
+    assert_non_null(survey);
+    assert_int_equal(cu_profile_survey(p, survey), 0);
+    ask(p, CU_FRONT_ASKED_READ, CU_WHERE_HERE, "/e/lib/python3/big.so", 0, 24);
+    ask(p, CU_FRONT_ASKED_LOOKUP, CU_WHERE_HERE, "/later", ENOENT, 0);
+    cu_profile_destroy(p);
+    after = cu_profile_json(copy);
+    assert_true(json_equal(before, after));
+    check_same_survey(copy, survey);
+    json_decref(before);
+    json_decref(after);
+    cu_survey_free(survey);
+    cu_profile_destroy(copy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_totals),     cmocka_unit_test(test_lists),
-        cmocka_unit_test(test_full_paths), cmocka_unit_test(test_odd_names),
-        cmocka_unit_test(test_no_top),     cmocka_unit_test(test_many_paths),
+        cmocka_unit_test(test_totals),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_full_paths),
+        cmocka_unit_test(test_odd_names),
+        cmocka_unit_test(test_no_top),
+        cmocka_unit_test(test_many_paths),
+        cmocka_unit_test(test_a_copy_stays_as_it_was),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

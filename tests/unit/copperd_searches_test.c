@@ -166,6 +166,35 @@ static void test_bounds(void **state)
     assert_int_equal(pair("/d1", "/d2"), 20000);
 }
 
+static void test_a_copy_stays_as_it_was(void **state)
+{
+    struct cu_searches *copy;
+    struct cu_buf *before, *after;
+
+    (void)state;
+    look_up(1, "/a/x", ENOENT);
+    look_up(1, "/long/directory/x", 0);
+    take();
+    before = cu_survey_encode(survey);
+    copy = cu_searches_copy(s);
+    assert_non_null(copy);
+    look_up(1, "/a/y", ENOENT);
+    look_up(1, "/later/y", 0);
+    cu_searches_destroy(s);
+    s = copy;
+    assert_true(cu_searches_has(copy, "/long/directory", 15));
+    assert_false(cu_searches_has(copy, "/later", 6));
+    cu_survey_free(survey);
+    survey = cu_survey_new(&limits);
+    take();
+    after = cu_survey_encode(survey);
+    assert_int_equal(pair("/a", "/long/directory"), 1);
+    assert_int_equal(before->size, after->size);
+    assert_memory_equal(before->data, after->data, before->size);
+    cu_buf_unref(before);
+    cu_buf_unref(after);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +203,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_name_of_each_directory_is_not_searched, begin, end),
         cmocka_unit_test_setup_teardown(test_listings, begin, end),
         cmocka_unit_test_setup_teardown(test_bounds, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_copy_stays_as_it_was, begin, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

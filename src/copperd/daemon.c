@@ -389,7 +389,8 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
 }
 
 static struct cu_snapshot *start_snapshot(struct cu_daemon *daemon, const char *suffix,
-                                          bool replace, struct cu_buf *(*make)(void *context))
+                                          bool replace, void *(*take)(void *context),
+                                          struct cu_buf *(*make)(void *taken))
 {
     const struct cu_job *job = daemon->config.job;
     char path[CU_PATH_MAX];
@@ -398,6 +399,7 @@ static struct cu_snapshot *start_snapshot(struct cu_daemon *daemon, const char *
         .path = path,
         .seconds = job->snapshot_s,
         .replace = replace,
+        .take = take,
         .make = make,
         .context = daemon,
     };
@@ -413,10 +415,11 @@ static struct cu_snapshot *start_snapshot(struct cu_daemon *daemon, const char *
 static void start_snapshots(struct cu_daemon *daemon)
 {
     if (daemon->config.job->snapshot_s != 0)
-        daemon->stats_file = start_snapshot(daemon, CU_SNAPSHOT_STATS, false, cu_figures_snapshot);
+        daemon->stats_file = start_snapshot(daemon, CU_SNAPSHOT_STATS, false,
+                                            cu_figures_take_counters, cu_figures_make_counters);
     if (daemon->profile)
-        daemon->profile_file =
-            start_snapshot(daemon, CU_SNAPSHOT_PROFILE, true, cu_figures_profile);
+        daemon->profile_file = start_snapshot(daemon, CU_SNAPSHOT_PROFILE, true,
+                                              cu_figures_take_profile, cu_figures_make_profile);
 }
 
 struct cu_daemon *cu_daemon_create(const struct cu_daemon_config *config, struct cu_error *err)

@@ -6,6 +6,7 @@
 #include "host/log.h"
 #include "host/trust.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@ struct cu_snapshot {
     bool again; /* taken while busy: one more, with what counts then */
     bool ours;  /* all of the file is; the worker's while busy */
     bool discarded;
+    void *taken;         /* the same; what text is made of */
     struct cu_buf *text; /* while busy: the worker's */
     int error;           /* of the last write; the worker's while busy */
 };
@@ -55,9 +57,13 @@ static void write_file(uv_work_t *work)
     struct cu_snapshot *snapshot = work->data;
     bool replace = snapshot->config.replace;
     const char *name = NULL;
-    int dir = cu_trust_open_parent(snapshot->target, &name, NULL);
-    int fd = dir;
+    int dir, fd;
 
+    snapshot->error = 0;
+    snapshot->text = snapshot->config.make(snapshot->taken);
+    if (!snapshot->text)
+        return;
+    dir = fd = cu_trust_open_parent(snapshot->target, &name, NULL);
     if (dir >= 0)
         fd = cu_trust_open_file(dir, name, replace ? CU_TRUST_REPLACE : CU_TRUST_APPEND);
     if (fd < 0) {
@@ -145,15 +151,13 @@ void cu_snapshot_take(struct cu_snapshot *snapshot)
     snapshot->again = snapshot->busy;
     if (snapshot->busy)
         return;
-    snapshot->text = snapshot->config.make(snapshot->config.context);
-    if (!snapshot->text)
+    snapshot->taken = snapshot->config.take(snapshot->config.context);
+    if (!snapshot->taken)
         return;
+    /* It fails for want of a callback alone. */
     snapshot->busy =
         uv_queue_work(snapshot->config.loop, &snapshot->work, write_file, on_written) == 0;
-    if (!snapshot->busy) {
-        cu_buf_unref(snapshot->text);
-        snapshot->text = NULL;
-    }
+    assert(snapshot->busy);
 }
 
 bool cu_snapshot_busy(const struct cu_snapshot *snapshot)

@@ -25,8 +25,11 @@ struct cu_snapshot_config {
     const char *path; /* copied */
     uint32_t seconds; /* between two; 0: only cu_snapshot_take */
     bool replace;     /* the file, at once, so that a reader never sees half of one */
-    /* The text without the last newline, new reference or NULL; on the loop thread. */
-    struct cu_buf *(*make)(void *context);
+    /* What the text is made of, NULL: out of memory; on the loop thread. */
+    void *(*take)(void *context);
+    /* The text (new reference) without the last newline, of what was taken, which it frees. NULL:
+     * out of memory. May take long: on a worker. */
+    struct cu_buf *(*make)(void *taken);
     void *context;
 };
 

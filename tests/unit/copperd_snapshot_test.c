@@ -2,6 +2,7 @@
 /* Figures in files: one line after the other, or the newest state alone. */
 #include "copperd/snapshot.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,11 +25,13 @@ static struct place {
     struct cu_snapshot *snapshot;
 } places[8];
 static unsigned place_count;
+static pthread_t loop_thread;
 
 static int place_up(void **state)
 {
     struct place *place = &places[place_count++];
 
+    loop_thread = pthread_self();
     strcpy(place->dir, "/tmp/copper-unit-XXXXXX");
     assert_non_null(mkdtemp(place->dir));
     strcpy(stpcpy(place->path, place->dir), "/file");
@@ -49,14 +52,30 @@ static int place_down(void **state)
     return 0;
 }
 
-static struct cu_buf *make(void *context)
+static void *take(void *context)
 {
     struct place *place = context;
-    char text[16];
+    uint32_t *taken = malloc(sizeof(*taken));
 
-    snprintf(text, sizeof(text), "%u", ++place->made);
+    assert_non_null(taken);
+    assert_true(pthread_equal(pthread_self(), loop_thread));
+    *taken = ++place->made;
     if (place->made == place->stop_at)
         uv_stop(&place->loop);
+    return taken;
+}
+
+/* Not where requests wait. */
+static struct cu_buf *make(void *context)
+{
+    uint32_t *taken = context;
+    char text[16];
+
+    if (pthread_equal(pthread_self(), loop_thread))
+        snprintf(text, sizeof(text), "on the loop");
+    else
+        snprintf(text, sizeof(text), "%u", *taken);
+    free(taken);
     return cu_buf_copy(text, strlen(text));
 }
 
@@ -67,6 +86,7 @@ static struct cu_snapshot *create(struct place *place, bool replace, uint32_t se
         .path = place->path,
         .seconds = seconds,
         .replace = replace,
+        .take = take,
         .make = make,
         .context = place,
     };

@@ -19,5 +19,5 @@ set -- --hostfile="$hosts" \
     set -- -f "$count" "$@" # all at once: none ends before the job
 }
 clush "$@" <"$COPPER_INPUT" 2>&1 >&3 3>&- |
-    report 'clush: [a-zA-Z]*[eE]rror' 's/^clush: \([^ :]*\): exited with exit code [1-9].*$/\1 1 /p' "$said_by_ssh" &
+    report 'clush: [a-zA-Z]*[eE]rror' 's/^clush: \([^ :]*\): exited with exit code \([1-9][0-9]*\).*$/\1 \2 /p' "$said_by_ssh" &
 finish

@@ -27,7 +27,7 @@ static int stop_here(const struct cu_cli_options *options)
     if (rc < 0)
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
     cu_progress_end();
-    puts(rc > 0 ? "copper: stopped on this node" : "copper: nothing runs on this node");
+    puts(rc > 0 ? "copper: " CU_LOCAL_STOP_DONE : "copper: " CU_LOCAL_STOP_NOTHING);
     return CU_EXIT_OK;
 }
 

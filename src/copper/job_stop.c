@@ -148,12 +148,17 @@ static void stop_hosts(const struct cu_hosts *hosts, const char *mount_dir,
     for (size_t i = 0; i < hosts->count; i++) {
         const struct cu_launcher_host *host = &s.of[i];
 
-        if (host->state == CU_LAUNCHER_DONE) {
-            bool here = host->text && strstr(host->text, "stopped");
+        /* With status 0 a shell may have ended that never came to the command. */
+        if (host->state == CU_LAUNCHER_DONE && host->text &&
+            (strstr(host->text, CU_LOCAL_STOP_DONE) || strstr(host->text, CU_LOCAL_STOP_NOTHING))) {
+            bool here = strstr(host->text, CU_LOCAL_STOP_DONE);
 
             stop->stopped += here || late > 0;
             late -= !here && late > 0;
-        } else if (note_left(stop, hosts->names[i], host->text ? host->text : s.text) &&
+        } else if (note_left(stop, hosts->names[i],
+                             host->state == CU_LAUNCHER_DONE ? "its shell has not run the command"
+                             : host->text                    ? host->text
+                                                             : s.text) &&
                    silent.names) {
             silent.names[silent.count++] = hosts->names[i];
         }

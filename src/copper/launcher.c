@@ -10,6 +10,7 @@
 #include "host/clock.h"
 #include "host/rundir.h"
 #include "host/trust.h"
+#include "proto/job.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -288,7 +289,8 @@ static void say(char **at, const char *text)
 static void take_line(struct cu_launcher *s, char *line)
 {
     char *status = strchr(line, ' ');
-    char *text = status ? strchr(status + 1, ' ') : NULL;
+    char *end = status ? strchr(status + 1, ' ') : NULL;
+    const char *text;
     struct cu_launcher_host *host;
 
     if (strcmp(line, "stay") == 0) {
@@ -299,10 +301,11 @@ static void take_line(struct cu_launcher *s, char *line)
         s->begins = true;
         return;
     }
-    if (!text)
+    if (!end)
         return;
     *status++ = '\0';
-    *text++ = '\0';
+    *end = '\0';
+    text = end + 1;
     if (s->hear)
         s->hear(s->context, text);
     host = find_host(s, line);
@@ -315,6 +318,11 @@ static void take_line(struct cu_launcher *s, char *line)
         return;
     }
     host->tried = true;
+    host->swallowed = atoi(status) == CU_JOB_SHELL_STATUS;
+    if (host->swallowed)
+        text = "a start-up file of the login shell there starts another shell (as \"exec zsh\" "
+               "does), which takes Copper's input for commands: it may do so in interactive "
+               "shells only";
     say(&host->text, without_names(text, s->hosts->names[host - s->of]));
     if (strcmp(status, "-") == 0 || strcmp(status, "+") == 0 || host->state != CU_LAUNCHER_RUNS)
         return;
@@ -350,7 +358,8 @@ bool cu_launcher_tried(const struct cu_launcher *s, size_t i)
 
 bool cu_launcher_untouched(const struct cu_launcher *s, size_t i)
 {
-    return s->pid == 0 && !s->cut_off && !cu_launcher_tried(s, i) && !s->of[i].passed;
+    return s->pid == 0 && !s->cut_off &&
+           (s->of[i].swallowed || (!cu_launcher_tried(s, i) && !s->of[i].passed));
 }
 
 static void reap(struct cu_launcher *s)

@@ -23,6 +23,7 @@ struct cu_launcher {
         enum { CU_LAUNCHER_RUNS, CU_LAUNCHER_DONE, CU_LAUNCHER_FAILED } state;
         bool tried;
         bool passed;    /* another host begins with it, and may have done so without a word here */
+        bool swallowed; /* a shell there took the command's input, and did not run the command */
         char *text;     /* what it said, owned, or NULL */
     } * of;             /* by index in hosts */
     uint32_t *by_label; /* indices in hosts, by first label when sorted; owned */

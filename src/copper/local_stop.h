@@ -16,6 +16,9 @@ struct cu_local_stop_whose {
     bool dead;          /* nothing that lives */
 };
 
+/* What copper stop --here says at its end, and the launch host looks for. */
+#define CU_LOCAL_STOP_DONE    "stopped on this node"
+#define CU_LOCAL_STOP_NOTHING "nothing runs on this node"
 /* How the message begins that such a daemon is left alone. */
 #define CU_LOCAL_STOP_SPARED "left alone, launched by "
 

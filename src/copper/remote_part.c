@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The head is three lines and an empty one. It comes from the launching host, but over a shell that
- * may have read some of it, so it is checked like any input. */
+/* The head is five lines and an empty one, of which the first is as in proto/job.h. It comes from
+ * the launching host, but over a shell that may have read some of it, so it is checked like any
+ * input. */
 #include "copper/remote_part.h"
 
 #include "base/hostlist.h"
+#include "proto/job.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +15,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define HEAD     "copper-part 1\n"
+#define HEAD     CU_JOB_SHELL_LINE "copper-part 2\n"
 #define SHELL    "shell "
 #define SELF     "self "
 #define HOSTS    "hosts "

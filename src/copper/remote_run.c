@@ -13,6 +13,7 @@
 #include "copper/cli.h"
 #include "copper/remote_part.h"
 #include "host/clock.h"
+#include "proto/job.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -225,8 +226,9 @@ static void end_host(struct cu_remote *r, struct cu_call *call, int status)
     bool others_fault = status != 0 && call->ours[0] == '\0';
     char text[3 * CU_CALL_SAID_MAX], number[16];
 
-    if (others_fault && !r->inside && status != NOT_RUN && status != NOT_FOUND && r->start &&
-        !r->output && ++r->of[call->host].tries < TRIES_MAX) {
+    if (others_fault && !r->inside && status != NOT_RUN && status != NOT_FOUND &&
+        status != CU_JOB_SHELL_STATUS && r->start && !r->output &&
+        ++r->of[call->host].tries < TRIES_MAX) {
         cu_remote_put(r, call->host, 1);
         return;
     }

@@ -3,7 +3,8 @@
  * makes it once, each daemon gets it on standard input, and the launch host keeps it (0600) so that
  * status, stats and stop find the job. Text, one "name value" a line, the hosts last:
  *
- *   copper-job 2
+ *   exit 93                    (for a shell that reads it as commands, see below)
+ *   copper-job 3
  *   id 32 hex digits            key 64 hex digits
  *   mount /tmp/alice/copper     (and all other options, see job.c's table)
  *   hosts 4
@@ -12,6 +13,10 @@
  *
  * When others can read the launcher's network traffic, "munge CREDENTIAL" replaces the line with
  * the key (host/munge.h).
+ *
+ * A start-up file of the shell at the other end may start another shell (exec zsh), which takes
+ * standard input for its commands. So whatever is sent there begins with a line at which every
+ * shell ends, with a status that tells why, before it has seen the key.
  *
  * Unknown names are refused: both ends are the same version. */
 #ifndef CU_PROTO_JOB_H
@@ -28,6 +33,11 @@
 #define CU_JOB_CORES_MAX   1024u
 #define CU_JOB_MISSING_MAX 100u                /* all of them are named in one answer */
 #define CU_JOB_CACHE_MIN   (UINT64_C(1) << 20) /* refuses "-m 8" that was meant in GB */
+
+/* The first line of all that is sent to standard input on another host. A command of its own: with
+ * words behind it on that line, zsh -i and tcsh do not end there. */
+#define CU_JOB_SHELL_LINE   "exit 93\n"
+#define CU_JOB_SHELL_STATUS 93
 
 /* What a daemon says when its start failed and another attempt may succeed: parts of error texts,
  * for which the launcher looks. */

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define FIRST_WORD     "copper-job "
-#define FIRST_LINE     FIRST_WORD "2"
+#define VERSION_LINE   FIRST_WORD "3"
 #define NAME_MAX_SHOWN 32
 
 /* Two passes over one writer: first with size 0 for the length, then into memory of that length; a
@@ -50,7 +50,7 @@ static void put_job(struct text *t, const struct cu_job *job, const char *hosts)
 {
     char value[CU_JOB_VALUE_MAX];
 
-    put(t, FIRST_LINE "\n");
+    put(t, CU_JOB_SHELL_LINE VERSION_LINE "\n");
     put_hex(t, "id", job->id, sizeof(job->id));
     put_hex(t, "key", job->key, sizeof(job->key));
     for (unsigned i = 0; i < cu_job_option_count(); i++)
@@ -228,18 +228,28 @@ static int take_hosts(struct decoder *d, uint64_t count)
     return refuse_repeats(d, hosts);
 }
 
-static int decode(struct decoder *d)
+/* Both lines, so that a text of another version, or without its beginning, is told by its line. */
+static int take_head(struct decoder *d)
 {
     size_t len;
-    uint64_t host_count = 0;
     const char *line = take_line(d, &len);
-    int rc;
 
-    if (!line)
-        return -EINVAL;
-    if (len != strlen(FIRST_LINE) || memcmp(line, FIRST_LINE, len) != 0)
-        return refuse(d, "is not \"" FIRST_LINE "\": not a job of this version of Copper");
-    rc = take_fields(d, &host_count);
+    if (line && (len + 1 != strlen(CU_JOB_SHELL_LINE) || memcmp(line, CU_JOB_SHELL_LINE, len) != 0))
+        return refuse(d, "is not \"exit 93\": not a job of this version of Copper");
+    if (line)
+        line = take_line(d, &len);
+    if (line && (len != strlen(VERSION_LINE) || memcmp(line, VERSION_LINE, len) != 0))
+        return refuse(d, "is not \"" VERSION_LINE "\": not a job of this version of Copper");
+    return line ? 0 : -EINVAL;
+}
+
+static int decode(struct decoder *d)
+{
+    uint64_t host_count = 0;
+    int rc = take_head(d);
+
+    if (rc == 0)
+        rc = take_fields(d, &host_count);
     if (rc != 0)
         return rc;
     if (!d->seen_id || !d->seen_key || !d->job->mount_dir || !d->job->log_dir)
@@ -249,7 +259,9 @@ static int decode(struct decoder *d)
 
 bool cu_job_begins(const char *text, size_t size)
 {
-    return size >= strlen(FIRST_WORD) && memcmp(text, FIRST_WORD, strlen(FIRST_WORD)) == 0;
+    static const char begin[] = CU_JOB_SHELL_LINE FIRST_WORD;
+
+    return size >= strlen(begin) && memcmp(text, begin, strlen(begin)) == 0;
 }
 
 int cu_job_set_constants(struct cu_job *job)

@@ -301,7 +301,7 @@ static void seed_handshake(const char *name, bool encrypt, bool server_encrypts,
 static void seed_texts(void)
 {
     write_text("job", "small",
-               "copper-job 2\n"
+               "exit 93\ncopper-job 3\n"
                "id 000102030405060708090a0b0c0d0e0f\n"
                "key 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
                "mount /tmp/alice/copper\nlog_dir /tmp/alice/logs\n"

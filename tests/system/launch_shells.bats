@@ -303,6 +303,57 @@ login_shell() {
     skip_what_is_missing
 }
 
+@test "start-up files that start another shell: the reason, and the job's key is not read as a command" {
+    local shell launcher seen=$CLUSTER_DIR/home/seen key reason
+    local home=$CLUSTER_DIR/home/alice rc=$CLUSTER_DIR/home/alice/.bashrc
+    cp "$rc" "$BATS_TEST_TMPDIR/rc"
+    mkdir -m 1777 "$seen"
+    # What is sent, kept where no shell of alice's writes.
+    printf '#!/bin/sh\ntee "%s/$$" | exec ssh "$@"\n' "$seen" >"$CLUSTER_DIR/home/tee-ssh"
+    chmod 755 "$CLUSTER_DIR/home/tee-ssh"
+    reason='a start-up file of the login shell there starts another shell (as "exec zsh" does), which takes'
+    for shell in zsh "zsh -i" dash "dash -i" bash "bash --norc -i" "bash -v" tcsh "tcsh -i" fish "fish -i"; do
+        there_is "${shell%% *}" || continue
+        for launcher in rsh parts clush; do
+            settings=(COPPER_RSH="$CLUSTER_DIR/home/tee-ssh" COPPER_RSH_PARTS=0)
+            case $shell,$launcher in
+            *,parts) settings[1]=COPPER_RSH_PARTS=2 ;;
+            zsh,clush) there_is clush || continue ;;
+            *,clush) continue ;;
+            esac
+            echo "exec $shell" | cat "$BATS_TEST_TMPDIR/rc" - >"$rc"
+            run -1 by "${launcher/parts/rsh}" launch_copper.sh -H "$nodes"
+            cat "$BATS_TEST_TMPDIR/rc" >"$rc"
+            echo "$shell, $launcher: $output"
+            [[ $output == *"copper: node1: $reason"* && $output == *"copper: node4: $reason"* ]]
+            [ "${#lines[@]}" = 5 ]
+            [[ ! $output =~ (key|copper-job|copper-part) ]]
+            if [ "$launcher" != clush ]; then
+                key=$(cat "$seen"/* | sed -n 's/^key //p' | head -n 1)
+                [ ${#key} = 64 ]
+                [[ $output != *$key* ]]
+                run ! grep -rF -e "$key" "$home"
+                rm "$seen"/*
+            fi
+            run ! grep -rE '(^|[^a-z])key [0-9a-f]|copper-(job|part) ' "$home"
+            nothing_left
+        done
+    done
+    # A daemon that was launched before is not taken for one that has been stopped.
+    cp "$BATS_TEST_TMPDIR/rc" "$rc"
+    settings=(X=1)
+    run -0 by ssh launch_copper.sh -H node1,node2
+    as_user alice login sh -c 'rm /tmp/copper-*/*.job'
+    echo "exec dash" >>"$rc"
+    run -1 by ssh stop_copper.sh -H node1,node2
+    echo "$output"
+    [[ $output == *"node1: its shell has not run the command"* ]]
+    cp "$BATS_TEST_TMPDIR/rc" "$rc"
+    run -0 by ssh stop_copper.sh -H node1,node2
+    [ "$output" = "copper: stopped on 2 nodes" ]
+    skip_what_is_missing
+}
+
 @test "clush with the site's topology.conf: a gateway reaches the other nodes, the login node does not" {
     command -v clush >/dev/null || skip "needs clush"
     local home=$CLUSTER_DIR/home/alice

@@ -128,7 +128,7 @@ nobody_was_caught() {
 
 @test "a job description that another user has put in the launcher's place is not taken" {
     built
-    neighbour 'mkdir /tmp/trap; echo copper-job 2 >/tmp/trap/job; chmod 644 /tmp/trap/job'
+    neighbour 'mkdir /tmp/trap; printf "exit 93\ncopper-job 3\n" >/tmp/trap/job; chmod 644 /tmp/trap/job'
     for how in "--job /tmp/trap/job" "</tmp/trap/job"; do # as launchers with COPPER_SHARED do
         run -1 alice sh -c "/tmp/b/copperd $how"
         [[ $output == *"the job description is not a file of this user alone (uid $(id -u games))"* ]]

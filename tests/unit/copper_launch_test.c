@@ -366,6 +366,26 @@ static void test_lines_of_a_launcher(void **state)
     cu_parse_hosts_free(&hosts);
 }
 
+/* A start-up file's shell has ended at the first line of the input: the reason is one, and no
+ * command was run there. */
+static void test_a_shell_that_took_the_input(void **state)
+{
+    struct cu_hosts hosts;
+    struct cu_launcher s;
+
+    (void)state;
+    assert_int_equal(cu_launch_hosts("n1,n2,n3", &hosts, &err), 0);
+    spawn(&s, &hosts, "echo 'n1 93 exit: 93'; echo 'n2 9 other'; echo 'n3 193 other'");
+    assert_int_equal(s.failed, 3);
+    assert_non_null(strstr(s.of[0].text, "starts another shell (as \"exec zsh\" does)"));
+    assert_string_equal(s.of[1].text, "other");
+    assert_string_equal(s.of[2].text, "other");
+    assert_true(cu_launcher_untouched(&s, 0));
+    assert_false(cu_launcher_untouched(&s, 1));
+    cu_launcher_free(&s);
+    cu_parse_hosts_free(&hosts);
+}
+
 /* To clean after a failure a command goes to each host on which one may have been started. */
 static void test_what_was_never_begun_with_is_untouched(void **state)
 {
@@ -448,6 +468,7 @@ int main(void)
         cmocka_unit_test(test_a_wrong_line_of_the_site_is_named),
         cmocka_unit_test(test_hosts_are_sorted_without_repeats),
         cmocka_unit_test(test_lines_of_a_launcher),
+        cmocka_unit_test(test_a_shell_that_took_the_input),
         cmocka_unit_test(test_what_was_never_begun_with_is_untouched),
         cmocka_unit_test(test_a_launcher_gets_hosts_and_command),
         cmocka_unit_test(test_a_line_that_is_too_long_is_cut),

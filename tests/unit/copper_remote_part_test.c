@@ -86,15 +86,17 @@ static void what_is_broken_is_refused(void **state)
 {
     static const char *const broken[] = {
         "",
+        "exit 93\ncopper-part 1\nshell ssh\nself a\nhosts a,b\n\n",
+        "copper-part 1\nshell ssh\nself a\nhosts a,b\n\n",
         "copper-part 2\nshell ssh\nself a\nhosts a,b\n\n",
-        "copper-part 1\n",
-        "copper-part 1\nshell ssh\nself a\nhosts a,b\n",
-        "copper-part 1\n\n",
-        "copper-part 1\nshell \nself a\nhosts a,b\n\n",
-        "copper-part 1\nself a\nhosts a,b\n\n",
-        "copper-part 1\nshell ssh\nself c\nhosts a,b\n\n",
-        "copper-part 1\nshell ssh\nself a\nhosts a,-oProxyCommand=x\n\n",
-        "copper-part 1\nshell ssh\nself a\nhosts a[1-\n\n",
+        "exit 93\ncopper-part 2\n",
+        "exit 93\ncopper-part 2\nshell ssh\nself a\nhosts a,b\n",
+        "exit 93\ncopper-part 2\n\n",
+        "exit 93\ncopper-part 2\nshell \nself a\nhosts a,b\n\n",
+        "exit 93\ncopper-part 2\nself a\nhosts a,b\n\n",
+        "exit 93\ncopper-part 2\nshell ssh\nself c\nhosts a,b\n\n",
+        "exit 93\ncopper-part 2\nshell ssh\nself a\nhosts a,-oProxyCommand=x\n\n",
+        "exit 93\ncopper-part 2\nshell ssh\nself a\nhosts a[1-\n\n",
         "-part 1\nshell ssh\nself a\nhosts a,b\n\nid 1",
     };
     struct cu_part part;
@@ -123,7 +125,7 @@ static void a_head_without_end_is_refused(void **state)
     (void)state;
     assert_non_null(text);
     memset(text, 'x', size);
-    memcpy(text, "copper-part 1\nshell ", strlen("copper-part 1\nshell "));
+    memcpy(text, "exit 93\ncopper-part 2\nshell ", strlen("exit 93\ncopper-part 2\nshell "));
     fd = file_with(text, size);
     assert_int_equal(cu_part_read(fd, &part, &err), -E2BIG);
     close(fd);

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#define TEXT "copper-job 2\nid 00\nkey abcdef\nmount /m\nhosts 1\nkeyhole\n"
+#define TEXT "exit 93\ncopper-job 3\nid 00\nkey abcdef\nmount /m\nhosts 1\nkeyhole\n"
 
 static void a_text_without_a_credential_stays(void **state)
 {
@@ -33,7 +33,7 @@ static void a_text_without_the_line_is_refused(void **state)
     struct cu_error err = {.text = ""};
 
     (void)state;
-    assert_null(cu_munge_seal_line("copper-job 2\nkeyhole 1\nhosts 0\n", "key", &err));
+    assert_null(cu_munge_seal_line("exit 93\ncopper-job 3\nkeyhole 1\nhosts 0\n", "key", &err));
     assert_non_null(strstr(err.text, "no line \"key\""));
 }
 
@@ -67,7 +67,7 @@ static void a_line_goes_there_and_back(void **state)
 
 static void what_is_no_credential_is_refused(void **state)
 {
-    static const char broken[] = "copper-job 2\nmunge MUNGE:AwUFAACVRRld:\nhosts 0";
+    static const char broken[] = "exit 93\ncopper-job 3\nmunge MUNGE:AwUFAACVRRld:\nhosts 0";
     struct cu_error err = {.text = ""};
     size_t size = strlen(broken);
     char *text = strdup(broken);

@@ -19,7 +19,7 @@
 #define KEY "f0f1f2f3f4f5f6f7f8f9fafbfcfdfefff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff"
 
 static const char minimal[] =
-    "copper-job 2\nid " ID "\nkey " KEY "\nmount /m\nlog_dir /l\nhosts 2\nn2\nn1\n";
+    "exit 93\ncopper-job 3\nid " ID "\nkey " KEY "\nmount /m\nlog_dir /l\nhosts 2\nn2\nn1\n";
 
 static void make_job(struct cu_job *job)
 {
@@ -95,48 +95,61 @@ static void minimal_text_has_defaults_and_keeps_the_order(void **state)
     cu_job_free(&job);
 }
 
-#define HEAD "copper-job 2\nid " ID "\nkey " KEY "\nmount /m\nlog_dir /l\n"
+#define HEAD "exit 93\ncopper-job 3\nid " ID "\nkey " KEY "\nmount /m\nlog_dir /l\n"
 
 static void refuses_texts(void **state)
 {
     static const char *const cases[][2] = {
         {"", "line 1: the text ends too early"},
-        {"copper-job 2", "line 1: is cut off"},
-        {"copper-job 1\n", "line 1: is not \"copper-job 2\""},
-        {"copper-job 2\n", "line 2: the text ends too early"},
-        {HEAD "hosts 1\nn1", "line 7: is cut off"},
-        {HEAD "hosts 2\nn1\n", "line 8: the text ends too early"},
-        {HEAD "hosts 2\nlonger\n", "line 8: the text ends too early"},
-        {HEAD "hosts 1\nn1\nn2\n", "line 7: there is text behind the last host"},
-        {HEAD "hosts 1\nn1\n\n", "line 7: there is text behind the last host"},
-        {HEAD "hosts 0\n", "line 6: hosts: allowed is 1 to 100000"},
-        {HEAD "hosts 100001\n", "line 6: hosts: allowed"},
-        {HEAD "hosts -1\nn1\n", "line 6: hosts: allowed"},
-        {HEAD "hosts 1\n-n\n", "line 7: is no list of hosts"},
-        {HEAD "hosts 1\nn1 \n", "line 7: is no list of hosts"},
-        {HEAD "hosts 1\nn[1-2]\n", "line 7: is no list of hosts, or of too many"},
-        {HEAD "hosts 1\nn[1-\n", "line 7: is no list of hosts"},
-        {HEAD "hosts 3\nn[1-2]\n", "line 8: the text ends too early"},
+        {"exit 93", "line 1: is cut off"},
+        {"exit 93\n", "line 2: the text ends too early"},
+        {"exit 93\ncopper-job 3", "line 2: is cut off"},
+        {"exit 93\ncopper-job 2\n", "line 2: is not \"copper-job 3\""},
+        {"copper-job 2\n", "line 1: is not \"exit 93\": not a job of this version"},
+        {"copper-job 3\nid " ID "\n", "line 1: is not \"exit 93\""},
+        {"exit 93 \ncopper-job 3\n", "line 1: is not \"exit 93\""},
+        {"exit 9\ncopper-job 3\n", "line 1: is not \"exit 93\""},
+        {"\nexit 93\ncopper-job 3\n", "line 1: is not \"exit 93\""},
+        {"exit 93\ncopper-job 3\n", "line 3: the text ends too early"},
+        {HEAD "hosts 1\nn1", "line 8: is cut off"},
+        {HEAD "hosts 2\nn1\n", "line 9: the text ends too early"},
+        {HEAD "hosts 2\nlonger\n", "line 9: the text ends too early"},
+        {HEAD "hosts 1\nn1\nn2\n", "line 8: there is text behind the last host"},
+        {HEAD "hosts 1\nn1\n\n", "line 8: there is text behind the last host"},
+        {HEAD "hosts 0\n", "line 7: hosts: allowed is 1 to 100000"},
+        {HEAD "hosts 100001\n", "line 7: hosts: allowed"},
+        {HEAD "hosts -1\nn1\n", "line 7: hosts: allowed"},
+        {HEAD "hosts 1\n-n\n", "line 8: is no list of hosts"},
+        {HEAD "hosts 1\nn1 \n", "line 8: is no list of hosts"},
+        {HEAD "hosts 1\nn[1-2]\n", "line 8: is no list of hosts, or of too many"},
+        {HEAD "hosts 1\nn[1-\n", "line 8: is no list of hosts"},
+        {HEAD "hosts 3\nn[1-2]\n", "line 9: the text ends too early"},
         {HEAD "hosts 3\nn[1-2]\nn2\n", "host n2 is there twice"},
         {HEAD "hosts 3\nn1\nn2\nn1\n", "host n1 is there twice"},
-        {HEAD "mount /x\nhosts 1\nn1\n", "line 6: mount: is there twice"},
-        {HEAD "id " ID "\nhosts 1\nn1\n", "line 6: id or key is there twice"},
-        {HEAD "key " KEY "\nhosts 1\nn1\n", "line 6: id or key is there twice"},
-        {HEAD "colour red\nhosts 1\nn1\n", "line 6: unknown name \"colour\""},
-        {HEAD "\nhosts 1\nn1\n", "line 6: is not \"name value\""},
-        {HEAD "trees\nhosts 1\nn1\n", "line 6: is not \"name value\""},
-        {HEAD " trees 1\nhosts 1\nn1\n", "line 6: is not \"name value\""},
-        {HEAD "trees 65\nhosts 1\nn1\n", "line 6: trees: \"65\" is not a number of trees"},
-        {HEAD "trees  1\nhosts 1\nn1\n", "line 6: trees: \" 1\" is not"},
-        {HEAD "trees 1\r\nhosts 1\nn1\n", "line 6: trees: \"1\\x0d\" is not"},
-        {"copper-job 2\nkey " KEY "\nmount /m\nlog_dir /l\nhosts 1\nn\n", "log_dir is missing"},
-        {"copper-job 2\nid " ID "\nmount /m\nlog_dir /l\nhosts 1\nn\n", "log_dir is missing"},
-        {"copper-job 2\nid " ID "\nkey " KEY "\nlog_dir /l\nhosts 1\nn\n", "log_dir is missing"},
-        {"copper-job 2\nid " ID "\nkey " KEY "\nmount /m\nhosts 1\nn\n", "log_dir is missing"},
-        {"copper-job 2\nid 00\n", "line 2: id or key has the wrong length"},
-        {"copper-job 2\nkey " ID "\n", "line 2: id or key has the wrong length"},
-        {"copper-job 2\nid 000102030405060708090a0b0c0d0e0F\n", "line 2: id or key is not of hex"},
-        {"copper-job 2\nid 000102030405060708090a0b0c0d0e g\n", "line 2: id or key is not of hex"},
+        {HEAD "mount /x\nhosts 1\nn1\n", "line 7: mount: is there twice"},
+        {HEAD "id " ID "\nhosts 1\nn1\n", "line 7: id or key is there twice"},
+        {HEAD "key " KEY "\nhosts 1\nn1\n", "line 7: id or key is there twice"},
+        {HEAD "colour red\nhosts 1\nn1\n", "line 7: unknown name \"colour\""},
+        {HEAD "\nhosts 1\nn1\n", "line 7: is not \"name value\""},
+        {HEAD "trees\nhosts 1\nn1\n", "line 7: is not \"name value\""},
+        {HEAD " trees 1\nhosts 1\nn1\n", "line 7: is not \"name value\""},
+        {HEAD "trees 65\nhosts 1\nn1\n", "line 7: trees: \"65\" is not a number of trees"},
+        {HEAD "trees  1\nhosts 1\nn1\n", "line 7: trees: \" 1\" is not"},
+        {HEAD "trees 1\r\nhosts 1\nn1\n", "line 7: trees: \"1\\x0d\" is not"},
+        {"exit 93\ncopper-job 3\nkey " KEY "\nmount /m\nlog_dir /l\nhosts 1\nn\n",
+         "log_dir is missing"},
+        {"exit 93\ncopper-job 3\nid " ID "\nmount /m\nlog_dir /l\nhosts 1\nn\n",
+         "log_dir is missing"},
+        {"exit 93\ncopper-job 3\nid " ID "\nkey " KEY "\nlog_dir /l\nhosts 1\nn\n",
+         "log_dir is missing"},
+        {"exit 93\ncopper-job 3\nid " ID "\nkey " KEY "\nmount /m\nhosts 1\nn\n",
+         "log_dir is missing"},
+        {"exit 93\ncopper-job 3\nid 00\n", "line 3: id or key has the wrong length"},
+        {"exit 93\ncopper-job 3\nkey " ID "\n", "line 3: id or key has the wrong length"},
+        {"exit 93\ncopper-job 3\nid 000102030405060708090a0b0c0d0e0F\n",
+         "line 3: id or key is not of hex"},
+        {"exit 93\ncopper-job 3\nid 000102030405060708090a0b0c0d0e g\n",
+         "line 3: id or key is not of hex"},
     };
     struct cu_error err;
 
@@ -165,13 +178,42 @@ static void refuses_too_long_and_nul(void **state)
     text[head + 6] = ' '; /* a value of nearly 16 MiB */
     text[CU_JOB_TEXT_MAX - 1] = '\n';
     assert_int_equal(cu_job_decode(text, CU_JOB_TEXT_MAX, &job, &err), -EINVAL);
-    assert_non_null(strstr(err.text, "line 6: value is too long"));
+    assert_non_null(strstr(err.text, "line 7: value is too long"));
     free(text);
     memcpy(with_nul, minimal, sizeof(minimal));
     with_nul[strlen(minimal) - 2] = '\0';
     assert_int_equal(cu_job_decode(with_nul, strlen(minimal), &job, &err), -EINVAL);
     assert_int_equal(cu_job_decode(minimal, sizeof(minimal), &job, &err), -EINVAL);
     assert_int_equal(cu_job_decode(NULL, 0, &job, &err), -EINVAL);
+}
+
+/* A shell ends at the first line, with a status that tells why, before it has seen anything else:
+ * no word behind it on that line (zsh -i and tcsh would not end there). */
+static void shells_end_at_the_first_line(void **state)
+{
+    static const struct {
+        const char *text;
+        bool begins;
+    } cases[] = {{"exit 93\ncopper-job 3\n", true},
+                 {"exit 93\ncopper-job 17", true},
+                 {"exit 93\n", false},
+                 {"copper-job 3\nid 00\n", false}, /* a start-up file has read the first line */
+                 {"", false}};
+    struct cu_job job;
+    char *text;
+
+    (void)state;
+    make_job(&job);
+    text = cu_job_encode(&job);
+    assert_non_null(text);
+    assert_memory_equal(text, CU_JOB_SHELL_LINE, strlen(CU_JOB_SHELL_LINE));
+    assert_int_equal(strcspn(text, "\n"), strlen("exit 93"));
+    assert_int_equal(strtol(text + strlen("exit "), NULL, 10), CU_JOB_SHELL_STATUS);
+    assert_true(cu_job_begins(text, strlen(text)));
+    free(text);
+    cu_job_free(&job);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_int_equal(cu_job_begins(cases[i].text, strlen(cases[i].text)), cases[i].begins);
 }
 
 /* Each text in memory of its own length, so that the sanitizer sees a read past the end. What is
@@ -210,13 +252,13 @@ static void survives_damage(void **state)
 /* A key in the wrong place, with one byte wrong, cut or joined to its neighbours. */
 static void messages_never_show_the_key(void **state)
 {
-    static const char *const texts[] = {"copper-job 2\nkey " KEY "0\n",
-                                        "copper-job 2\nkey\n" KEY " x\n",
-                                        "copper-job 2\nkey x" KEY "\n",
-                                        "copper-job 2\nkey" KEY " x\n",
-                                        "copper-job 2\nkey " KEY "\nkey " KEY "\n",
+    static const char *const texts[] = {"exit 93\ncopper-job 3\nkey " KEY "0\n",
+                                        "exit 93\ncopper-job 3\nkey\n" KEY " x\n",
+                                        "exit 93\ncopper-job 3\nkey x" KEY "\n",
+                                        "exit 93\ncopper-job 3\nkey" KEY " x\n",
+                                        "exit 93\ncopper-job 3\nkey " KEY "\nkey " KEY "\n",
                                         KEY "\n",
-                                        "copper-job 2\nf0f1f2f3f4f5 x\n"};
+                                        "exit 93\ncopper-job 3\nf0f1f2f3f4f5 x\n"};
     struct cu_error err;
 
     (void)state;
@@ -264,6 +306,7 @@ int main(void)
         cmocka_unit_test(minimal_text_has_defaults_and_keeps_the_order),
         cmocka_unit_test(refuses_texts),
         cmocka_unit_test(refuses_too_long_and_nul),
+        cmocka_unit_test(shells_end_at_the_first_line),
         cmocka_unit_test(survives_damage),
         cmocka_unit_test(messages_never_show_the_key),
         cmocka_unit_test(every_allocation_may_fail),

@@ -138,7 +138,7 @@ static int run(int argc, char **argv, char **env)
         return 255;
     put(fd, stops ? "-" : "+", host, "\n");
     if (stops)
-        put(1, "copper: ", "", "stopped\n");
+        put(1, "copper: ", "", "stopped on this node\n");
     if (has(argv[at + 1], "@copper"))
         put(2, "@copper ", host, " 0 \n");
     return 0;

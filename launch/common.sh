@@ -4,6 +4,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # shellcheck shell=sh disable=SC2034
 
+# By bytes: in a UTF-8 locale no pattern matches a byte that is no character, as in the comment of a job.
+sed() {
+    LC_ALL=C command sed "$@"
+}
+grep() {
+    LC_ALL=C command grep "$@"
+}
+awk() {
+    LC_ALL=C command awk "$@"
+}
+
 # line WORD...: prints the words as one line, quoted so that any shell on another host reads them as these
 # words.
 line() {

@@ -5,6 +5,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 set -u
 
+# By bytes: in a UTF-8 locale no pattern matches a byte that is no character, as in the comment of a job.
+sed() {
+    LC_ALL=C command sed "$@"
+}
+grep() {
+    LC_ALL=C command grep "$@"
+}
+awk() {
+    LC_ALL=C command awk "$@"
+}
+
 # fail VARIABLE TEXT
 fail() {
     printf '%s\n' "copper: $1: $2" >&2
@@ -77,19 +88,34 @@ slurm_hosts() {
         fi
     done
 }
+
+# in_flux: is this a shell of a Flux instance on this host? It may be inside of another scheduler's job, and is then
+# what the job's programs run in. A FLUX_URI whose socket is not here was inherited from elsewhere.
+in_flux() {
+    case ${FLUX_URI:-} in
+    local://*) [ -S "${FLUX_URI#local://}" ] ;;
+    *) false ;;
+    esac
+}
+
+# flux_hosts: FLUX_URI identifies the Flux instance of the job.
+flux_hosts() {
+    command -v flux >/dev/null || fail "FLUX_JOB_ID or FLUX_URI" "is set, but there is no flux on the PATH: use -H"
+    exec flux resource list -s all -n -o '{nodelist}'
+}
 scontrol=$(command -v scontrol)
 
 if [ "${1:-}" = slurm_lists ]; then # for srun.sh
     slurm_lists
+elif in_flux; then
+    flux_hosts
 elif [ -n "${SLURM_JOB_ID:-}" ]; then
     slurm_hosts
 elif [ -n "${PBS_NODEFILE:-}" ]; then
     readable PBS_NODEFILE "$PBS_NODEFILE"
     exec cat -- "$PBS_NODEFILE"
 elif [ -n "${FLUX_JOB_ID:-}${FLUX_URI:-}" ]; then
-    # FLUX_URI identifies the Flux instance of the job.
-    command -v flux >/dev/null || fail "FLUX_JOB_ID or FLUX_URI" "is set, but there is no flux on the PATH: use -H"
-    exec flux resource list -s all -n -o '{nodelist}'
+    flux_hosts
 elif [ -n "${LSB_JOBID:-}" ]; then
     if [ -n "${LSB_DJOB_HOSTFILE:-}" ]; then
         readable LSB_DJOB_HOSTFILE "$LSB_DJOB_HOSTFILE"

@@ -30,9 +30,14 @@ struct site {
     size_t seen_count;
 };
 
+/* Some editors put a byte order mark before the first line. */
 static char *trim(char *text)
 {
+    static const char mark[] = "\xef\xbb\xbf";
     char *end = text + strlen(text);
+
+    if (strncmp(text, mark, strlen(mark)) == 0)
+        text += strlen(mark);
 
     while (end > text && strchr(" \t\r\n", end[-1]))
         end--;

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define ENV_LAUNCHER "COPPER_LAUNCHER"
@@ -33,12 +34,27 @@ static const char *variable(const char *name)
     return value && value[0] != '\0' ? value : NULL;
 }
 
+/* Is this in a Flux instance on this host? Then it is the innermost, whatever job is around it. A
+ * FLUX_URI whose socket is not here was inherited from elsewhere. */
+static bool is_in_flux(void)
+{
+    static const char local[] = "local://";
+    const char *uri = variable("FLUX_URI");
+    struct stat st;
+
+    return uri && strncmp(uri, local, strlen(local)) == 0 && stat(uri + strlen(local), &st) == 0 &&
+           S_ISSOCK(st.st_mode);
+}
+
 /* A user's COPPER_RSH takes precedence, except in Slurm: there a daemon that was not started by
  * srun outlives its job, or dies with the shell that started it. */
 const char *cu_launcher_automatic(const char **why)
 {
+    bool in_flux = is_in_flux();
+
     for (size_t i = 0; i < sizeof(schedulers) / sizeof(schedulers[0]); i++) {
-        if (!variable(schedulers[i].variable))
+        if (!variable(schedulers[i].variable) ||
+            (in_flux && strcmp(schedulers[i].launcher, "flux") != 0))
             continue;
         *why = i > 0 && variable(ENV_RSH) ? ENV_RSH : schedulers[i].variable;
         return *why == schedulers[i].variable ? schedulers[i].launcher : "rsh";
@@ -65,11 +81,14 @@ bool cu_launcher_is_choice(const char *text)
 /* NAME or path to a program, or -EINVAL. */
 static int program_of(const char *parts, const char *name, char program[CU_PATH_MAX])
 {
+    struct stat st;
     int len = name[0] == '/' ? snprintf(program, CU_PATH_MAX, "%s", name)
                              : snprintf(program, CU_PATH_MAX, "%s/%s.sh", parts, name);
 
-    return cu_launcher_is_choice(name) && len < CU_PATH_MAX && access(program, X_OK) == 0 ? 0
-                                                                                          : -EINVAL;
+    return cu_launcher_is_choice(name) && len < CU_PATH_MAX && stat(program, &st) == 0 &&
+                   S_ISREG(st.st_mode) && access(program, X_OK) == 0
+               ? 0
+               : -EINVAL;
 }
 
 int cu_launcher_trust(const char *program, struct cu_error *err)

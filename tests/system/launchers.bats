@@ -33,7 +33,7 @@ refused() {
 }
 
 @test "the hosts of a job: PBS, Flux, LSF, Grid Engine, OAR, Cobalt" {
-    local list=$BATS_TEST_TMPDIR/list
+    local list=$BATS_TEST_TMPDIR/list words uri
     [ "$(hosts)" = localhost ]
     printf 'n1\nn1\nn2\n' >"$list"
     [ "$(hosts PBS_JOBID=1 PBS_NODEFILE="$list" | uniq | xargs)" = "n1 n2" ]
@@ -67,6 +67,22 @@ refused() {
 [ "$*" = "resource list -s all -n -o {nodelist}" ] && echo 'n[1-3]'
 END
     [ "$(hosts FLUX_URI=local:///x)" = 'n[1-3]' ]
+    # An instance inside of another scheduler's job is what the job's programs run in; not one that the variable was
+    # inherited from, whose socket is elsewhere.
+    stub scontrol <<'END'
+[ "$1 $2" != "show hostnames" ] || printf 'n%s\n' 1 2 3 4
+END
+    stub getent </dev/null
+    python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$BATS_TEST_TMPDIR/local-0"
+    printf 'n1\nn2\nn3\nn4\n' >"$list"
+    for words in "SLURM_JOB_ID=1 SLURM_JOB_NODELIST=n[1-4]" "PBS_JOBID=1 PBS_NODEFILE=$list"; do
+        # shellcheck disable=SC2086
+        [ "$(hosts FLUX_URI="local://$BATS_TEST_TMPDIR/local-0" $words)" = 'n[1-3]' ]
+        for uri in "local://$BATS_TEST_TMPDIR/local-1" "ssh://n1$BATS_TEST_TMPDIR/local-0"; do
+            # shellcheck disable=SC2086
+            [ "$(hosts FLUX_URI="$uri" $words | xargs)" = "n1 n2 n3 n4" ]
+        done
+    done
 }
 
 # taken TEXT: how many hosts copper makes of a list; printf's escapes.
@@ -121,6 +137,10 @@ END
     refused SLURM_JOB_NODELIST_HET_GROUP_1 SLURM_JOB_ID=1 SLURM_HET_SIZE=2 SLURM_JOB_NODELIST='n[1-2]' \
         SLURM_JOB_NODELIST_HET_GROUP_0='n[1-2]'
     [ "$(hosts UNKNOWN=2 SLURM_JOB_ID=1 SLURM_JOB_NODELIST='n[1-2]' | sort | xargs)" = "10.0.0.1 10.0.0.2" ]
+    # The job's name, and an administrator's note on a node, are in another encoding than the locale's.
+    sed -i -e 's/JobName=x/JobName=Gr\xf6\xdfe/' -e 's/NodeHostName=n\$i/Comment=gr\xf6\xdfer &/' -e 's/NodeName=n\$i/& Owner=\xfc/' "$stubs/scontrol"
+    [ "$(hosts LC_ALL=C.UTF-8 UNKNOWN=2 SLURM_JOB_ID=1 SLURM_JOB_NODELIST='n[1-2]' | sort | xargs)" = "10.0.0.1 10.0.0.2" ]
+    [ "$(hosts LC_ALL=C.UTF-8 SLURM_JOB_ID=1 | xargs)" = "n1 n2" ]
     # A shell that has only the job's number.
     [ "$(hosts SLURM_JOB_ID=1 | xargs)" = "n1 n2" ]
     [ "$(hosts SLURM_JOB_ID=4 | xargs)" = "n1 n2 n3" ]
@@ -137,7 +157,7 @@ while [ "$1" != -w ]; do shift; done
 echo "placed: $(xargs <"$2")" >&2
 printf '%s\n' "1: @copper n2 7 no \\room\\n" "0: @copper n1 0 " >&2
 END
-    run -0 --separate-stderr env PATH="$stubs:$PATH" UNKNOWN=2 SLURM_JOB_ID=1 SLURM_JOB_NODELIST='n[1-2]' COPPER_INPUT=/dev/null \
+    run -0 --separate-stderr env PATH="$stubs:$PATH" LC_ALL=C.UTF-8 SLURM_JOB_NAME=$'Gr\xf6\xdfe' UNKNOWN=2 SLURM_JOB_ID=1 SLURM_JOB_NODELIST='n[1-2]' COPPER_INPUT=/dev/null \
         COPPER_OUTPUT=no "$top/launch/srun.sh" run /bin/true < <(printf '10.0.0.1\n10.0.0.2\n')
     [[ $output == *'10.0.0.2 7 no \room\n'* && $output == *"10.0.0.1 0 "* ]]
 }
@@ -465,6 +485,10 @@ without_scontrol() {
         [ "${lines[0]}" = "@copper - - \c \n" ]
         [ "${lines[-1]}" = "@copper $(uname -n) 3 C:\new\table\\ " ]
     done
+    # Bytes that are no characters of the user's locale: a name on storage, the greeting of a login.
+    run -0 env LC_ALL=C.UTF-8 sh -c '. "$1/launch/common.sh"; shared=
+        printf "Gr\366\337e @copper n1 1 /t\374: no\nn2: copperd: n2: /\377: no such file\nown: \200\n" | report own: 3>&1' sh "$top"
+    [ "$output" = $'n1 1 /t\374: no\nn2 1 /\377: no such file\n- - own: \200' ]
 }
 
 @test "words for a remote shell are quoted once, whatever is in them" {

@@ -13,7 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -253,6 +255,9 @@ static void test_a_launcher_is_a_name_or_a_path(void **state)
     setenv("COPPER_LAUNCHER", "/bin/none-such", 1);
     chosen("-");
     assert_non_null(strstr(err.text, "COPPER_LAUNCHER: \"/bin/none-such\" is not a launcher"));
+    setenv("COPPER_LAUNCHER", "/tmp", 1); /* can be searched, not run */
+    chosen("-");
+    assert_non_null(strstr(err.text, "COPPER_LAUNCHER: \"/tmp\" is not a launcher"));
     setenv("COPPER_LAUNCHER", "sh", 1); /* there is no /bin/sh.sh */
     chosen("-");
     unsetenv("COPPER_LAUNCHER");
@@ -289,6 +294,37 @@ static void test_the_launcher_is_that_of_the_scheduler(void **state)
     }
 }
 
+/* Flux runs inside of a job of another scheduler; but its variable also reaches jobs that were
+ * submitted from an instance, which are elsewhere. */
+static void test_a_flux_instance_inside_of_a_job(void **state)
+{
+    static const char *const around[] = {"SLURM_JOB_ID", "PBS_NODEFILE", "LSB_JOBID"};
+    static const char *const outer[] = {"srun", "pbs", "flux"}; /* LSF comes after Flux anyway */
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    char uri[sizeof(at.sun_path) + 16];
+    const char *why = NULL;
+    int fd;
+
+    (void)state;
+    snprintf(at.sun_path, sizeof(at.sun_path), "/tmp/cu_launch_test.%ld", (long)getpid());
+    snprintf(uri, sizeof(uri), "local://%s", at.sun_path);
+    for (size_t i = 0; i < sizeof(around) / sizeof(around[0]); i++) {
+        setenv(around[i], "1", 1);
+        setenv("FLUX_URI", uri, 1);
+        assert_string_equal(cu_launcher_automatic(&why), outer[i]);
+        fd = socket(AF_UNIX, SOCK_STREAM, 0);
+        assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+        close(fd);
+        assert_string_equal(cu_launcher_automatic(&why), "flux");
+        assert_string_equal(why, "FLUX_URI");
+        unlink(at.sun_path);
+        setenv("FLUX_URI", "ssh://elsewhere/run/flux/local", 1);
+        assert_string_equal(cu_launcher_automatic(&why), outer[i]);
+        unsetenv(around[i]);
+    }
+    unsetenv("FLUX_URI");
+}
+
 static void test_a_wrong_line_of_the_site_is_named(void **state)
 {
     static const struct {
@@ -310,6 +346,16 @@ static void test_a_wrong_line_of_the_site_is_named(void **state)
         assert_int_equal(take_at_site(cases[i].text, ""), -EINVAL);
         assert_string_equal(err.text, cases[i].said);
     }
+    assert_int_equal(take_at_site("\xef\xbb\xbf# an editor's\r\n\t fanout\t=\t7 # ours\r\n", ""),
+                     0);
+    assert_int_equal(options.job.fanout, 7);
+    cu_job_free(&options.job);
+    assert_int_equal(take_at_site("\xef\xbb\xbf"
+                                  "fanout = 7\n",
+                                  ""),
+                     0);
+    assert_int_equal(options.job.fanout, 7);
+    cu_job_free(&options.job);
     assert_int_equal(take_at_site("fanout = 0\n", "--help"), 0);
     cu_job_free(&options.job);
     site = "/";
@@ -465,6 +511,7 @@ int main(void)
         cmocka_unit_test(test_a_site_has_its_own_defaults),
         cmocka_unit_test(test_a_launcher_is_a_name_or_a_path),
         cmocka_unit_test(test_the_launcher_is_that_of_the_scheduler),
+        cmocka_unit_test(test_a_flux_instance_inside_of_a_job),
         cmocka_unit_test(test_a_wrong_line_of_the_site_is_named),
         cmocka_unit_test(test_hosts_are_sorted_without_repeats),
         cmocka_unit_test(test_lines_of_a_launcher),

@@ -31,6 +31,7 @@
 #define STOP_MS     15000 /* for the tree: mounts that are busy, and daemons that do not answer */
 #define HINT_MAX    400u  /* bytes of host names in a command that is shown */
 #define EACH_MS     8000  /* without a report of any node: more than local_stop.c needs for one */
+#define LOAD_MAX    4 /* so many times as long, on a machine with as many processes for a core */
 
 void cu_job_stop_free(struct cu_job_stop *stop)
 {
@@ -117,6 +118,18 @@ static bool note_left(struct cu_job_stop *stop, const char *name, const char *te
     return !owner;
 }
 
+/* How long nothing may be heard of any host. Nothing tells a dead host from a slow one; what makes
+ * the remote shells here slow is known. */
+static int silence_ms(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    double load = 1;
+
+    if (getloadavg(&load, 1) == 1 && cores > 1)
+        load /= (double)cores;
+    return (int)(EACH_MS * (load < 1 ? 1 : load < LOAD_MAX ? load : LOAD_MAX));
+}
+
 static void stop_hosts(const struct cu_hosts *hosts, const char *mount_dir,
                        const struct cu_local_stop_whose *whose, size_t late,
                        const struct cu_launch_paths *paths, struct cu_job_stop *stop)
@@ -143,7 +156,7 @@ static void stop_hosts(const struct cu_hosts *hosts, const char *mount_dir,
         free(silent.names);
         return;
     }
-    if (!cu_launcher_wait(&s, EACH_MS))
+    if (!cu_launcher_wait(&s, silence_ms()))
         cu_launcher_kill(&s);
     for (size_t i = 0; i < hosts->count; i++) {
         const struct cu_launcher_host *host = &s.of[i];

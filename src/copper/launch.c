@@ -387,17 +387,21 @@ static int give_up(struct cu_launch *l, const struct cu_launch_paths *paths, uns
 }
 
 /* All signals that end a process by default and can be blocked: schedulers use many of them as
- * warnings.
- * */
+ * warnings. Not those that the user has told this process to ignore (nohup, trap '' TERM): one that
+ * is blocked would arrive all the same. Of SIGINT and SIGQUIT, shells say so of each command in the
+ * background. */
 static int block_signals(void)
 {
     static const int ends[] = {SIGINT,  SIGTERM, SIGHUP,    SIGQUIT, SIGXCPU, SIGXFSZ,
                                SIGUSR1, SIGUSR2, SIGVTALRM, SIGALRM, SIGPROF};
+    struct sigaction now;
     sigset_t set;
 
     sigemptyset(&set);
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
-        sigaddset(&set, ends[i]);
+        if (sigaction(ends[i], NULL, &now) != 0 || now.sa_handler != SIG_IGN || ends[i] == SIGINT ||
+            ends[i] == SIGQUIT)
+            sigaddset(&set, ends[i]);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
         return -1;
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #define KILL_MS     3000 /* srun tells its tasks, ssh its server */
+#define SLOWER      3    /* so many times as long as the first command to end others may take */
 #define COMMAND_MAX 16
 #define ENV_INPUT   "COPPER_INPUT" /* file to feed to each command */
 #define ENV_JOB     "COPPER_JOB" /* file that a launcher that stays removes at its end, or empty */
@@ -59,6 +60,7 @@ __attribute__((noreturn)) static void run_launcher(const char *program,
     int output = config->keep_stdout ? dup(1) : open("/dev/null", O_WRONLY);
     char self[CU_PATH_MAX] = "", missing[16];
     int input_fd = config->input_fd;
+    static const int ends[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM};
     sigset_t none;
     size_t n = 0;
 
@@ -68,7 +70,9 @@ __attribute__((noreturn)) static void run_launcher(const char *program,
     }
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGPIPE, SIG_DFL);
+    /* What this process ignores (nohup, trap '' TERM) a shell could not catch, to clean up. */
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+        signal(ends[i], SIG_DFL);
     setsid();
     setenv(ENV_INPUT,
            config->input_fd > 0 ? "/dev/fd/4"
@@ -99,7 +103,8 @@ __attribute__((noreturn)) static void run_launcher(const char *program,
 }
 
 /* Launchers write lists of hosts to a temporary directory, and send the job's key to these hosts.
- * So it must not be in a place where another user can exchange it. 0 or -errno with err. */
+ * So it must not be in a place where another user can exchange it, and one that can be written. 0
+ * or -errno with err. */
 static int choose_tmpdir(struct cu_error *err)
 {
     const char *given = getenv("TMPDIR");
@@ -112,7 +117,9 @@ static int choose_tmpdir(struct cu_error *err)
         given = "/tmp";
     if (cu_trust_open_dir(given, CU_TRUST_WAY, false, &dir, &why) == 0) {
         close(dir.fd);
-        return 0;
+        if (access(given, W_OK | X_OK) == 0)
+            return 0;
+        (void)cu_error_set(&why, -errno, "%.400s: %s", given, strerror(errno));
     }
     rc = cu_rundir_make(getuid(), run_dir, err);
     if (rc != 0)
@@ -396,13 +403,17 @@ bool cu_launcher_take(struct cu_launcher *s)
 
 bool cu_launcher_wait(struct cu_launcher *s, int silence_ms)
 {
-    int64_t deadline_ms = cu_clock_ms() + silence_ms;
+    int64_t begin_ms = cu_clock_ms(), deadline_ms = begin_ms + silence_ms;
     size_t ended = 0;
 
     while (cu_launcher_take(s)) {
         if (s->done + s->failed > ended) {
+            int64_t now_ms = cu_clock_ms();
+
+            if (ended == 0 && SLOWER * (now_ms - begin_ms) > silence_ms)
+                silence_ms = (int)(SLOWER * (now_ms - begin_ms));
             ended = s->done + s->failed;
-            deadline_ms = cu_clock_ms() + silence_ms;
+            deadline_ms = now_ms + silence_ms;
         }
         if (cu_clock_wait(s->fd, POLLIN, deadline_ms) != 0)
             return false;

@@ -60,7 +60,8 @@ __attribute__((warn_unused_result)) int cu_launcher_spawn(struct cu_launcher *s,
                                                           struct cu_error *err);
 /* Reads the lines that are available, without waiting. False when the launcher has ended. */
 bool cu_launcher_take(struct cu_launcher *s);
-/* Waits for the end; false when no host's command has ended for so long. */
+/* Waits for the end; false when no host's command has ended for so long, nor for three times as
+ * long as the first one took: where one was slow, others are. */
 bool cu_launcher_wait(struct cu_launcher *s, int silence_ms);
 /* Was a command started on that host, as far as is known? */
 bool cu_launcher_tried(const struct cu_launcher *s, size_t i);

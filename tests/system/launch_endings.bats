@@ -287,7 +287,8 @@ alice_runs() {
     for text in 'umask 777' 'umask 000' 'PATH=' 'PATH="/a b:/nowhere"' 'unset PATH HOME USER LOGNAME' 'exec <&- 2>&-' \
         'ulimit -f 4' 'export TMPDIR=/nowhere LC_ALL=no.where LANG=x SHELL=/nowhere' \
         'd="$3/it'"'"'s (gone) ü"; mkdir "$d"; cd "$d"; rmdir "$d"' \
-        'export COPPER_INPUT_BY=file COPPER_SHARED=$3; umask 777' 'export COPPER_INPUT_BY=file; HOME=alice; cd "$3/.."'; do
+        'export COPPER_INPUT_BY=file COPPER_SHARED=$3; umask 777' 'export COPPER_INPUT_BY=file COPPER_SHARED=$3 TMPDIR=/proc' \
+        'export COPPER_INPUT_BY=file COPPER_SHARED=$3 TMPDIR="$3/a b,c"; mkdir -p "$TMPDIR"; "$1" --version >/dev/null' 'export COPPER_INPUT_BY=file; HOME=alice; cd "$3/.."'; do
         run -0 alice_runs "$text"'; "$1" -H node1,node2 && "$2"'
         echo "$text: $output"
         [[ $output == *"copper: 2 nodes ready at /tmp/alice/copper in "*"copper: stopped on 2 nodes" ]]
@@ -301,6 +302,32 @@ alice_runs() {
     [[ ${lines[1]} == 'copper: this launcher needs a directory that all nodes see: "/nowhere" cannot be written here; set COPPER_SHARED to another' ]]
     run -1 alice_runs 'export COPPER_RUN_DIR=/tmp/$(printf %090d 1); "$1" -H node1,node2'
     [[ $output == 'copper: COPPER_RUN_DIR: "/tmp/'*'..." has 95 bytes; allowed are 85, as there are sockets in it' ]]
+}
+
+# shellcheck disable=SC2016 # of the shell there
+@test "signals that the user's shell ignores: nohup and trap are obeyed, and an interrupted launch leaves no file" {
+    local signal
+    mkfifo "$CLUSTER_DIR/home/begun"
+    rsh_that "node2) [ \"\$2\" != $COPPER_BIN/copperd ] || { echo x >$CLUSTER_DIR/home/begun; read -r _ <$CLUSTER_DIR/home/go; } ;;"
+    mkfifo "$CLUSTER_DIR/home/go"
+    for signal in HUP TERM USR1 XCPU; do
+        run on login env COPPER_RSH="$rsh" timeout "$PATIENCE" sh -c 'trap "" $4; "$1" -H "$2" -s 600 & pid=$!
+            read -r x <"$3/begun"; kill -$4 $pid; echo >"$3/go"; wait $pid' sh \
+            "$COPPER_BIN/launch_copper.sh" node1,node2 "$CLUSTER_DIR/home" "$signal"
+        echo "$signal: $output"
+        [[ $status = 0 && $output == "copper: 2 nodes ready"* ]]
+        run -0 stop
+    done
+    # The launchers are shells, which could not catch it.
+    run on login env COPPER_RSH="$rsh" COPPER_INPUT_BY=file COPPER_SHARED="$CLUSTER_DIR/home" TMPDIR="$CLUSTER_DIR/home" timeout "$PATIENCE" \
+        sh -c 'trap "" TERM HUP; "$1" -H "$2" -s 600 & pid=$!
+            read -r x <"$3/begun"; kill -INT $pid; wait $pid' sh \
+        "$COPPER_BIN/launch_copper.sh" node1,node2 "$CLUSTER_DIR/home"
+    echo "$output"
+    [[ $output == *"copper: interrupted: stopping what was started" ]]
+    [ -z "$(find "$CLUSTER_DIR/home" -name '.copper.*' -o -name 'copper-launch.*')" ]
+    rm "$CLUSTER_DIR/home/begun" "$CLUSTER_DIR/home/go"
+    nothing_left
 }
 
 @test "host lists of other systems and hands: a byte order mark, CRLF, capitals, comments, repeats, the longest name" {

@@ -2,9 +2,11 @@
 /* The copper program: the table of commands, and the search for a command by its name. */
 #include "copper/cli.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 static const struct cu_command *const commands[] = {
     &cu_command_status, &cu_command_stats, &cu_command_stop,   &cu_command_refresh,
@@ -122,10 +124,20 @@ static int run(int argc, char **argv)
     return command->run(command, argc - 1, argv + 1);
 }
 
+/* A descriptor of ours must not become standard input or output. Those that are closed stay so for
+ * who uses them, here (EBADF) and in programs that are executed. */
+static void hold_standard(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)open("/dev/null", (fd == 0 ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
+}
+
 int main(int argc, char **argv)
 {
     int status;
 
+    hold_standard();
     cu_cli_ignore_pipe(); /* a daemon may end during a request */
     /* Job keys must not get into a core file, or to other processes of this user. Programs that are
      * executed from here can be traced again. */

@@ -301,17 +301,13 @@ static void seed_handshake(const char *name, bool encrypt, bool server_encrypts,
 static void seed_texts(void)
 {
     write_text("job", "small",
-               "exit 93\ncopper-job 3\n"
-               "id 000102030405060708090a0b0c0d0e0f\n"
+               "exit 93\ncopper-job 3\nid 000102030405060708090a0b0c0d0e0f\n"
                "key 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
-               "mount /tmp/alice/copper\nlog_dir /tmp/alice/logs\n"
-               "hosts 2\nnode1\nnode2\n");
+               "mount /tmp/alice/copper\nlog_dir /tmp/alice/logs\nhosts 2\nnode1\nnode2\n");
     write_text("hosts", "lines", "node10\nnode9\nnode10\n");
     write_text("hosts", "brackets", "x1000c[0-3]s[00-02,7]b0n0,login-1.site.org\n");
     write_text("hosts", "machinefile", "# a comment\nnode1:8 node2 slots=4\n\tnode3\r\n");
-    write_text("text", "controls",
-               "a\n\x1b]0;title\x07\x7f\xc2\x9b"
-               "31m");
+    write_text("text", "controls", "a\n\x1b]0;title\x07\x7f\xc2\x9b\x33\x31m");
     write_text("text", "utf8", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\xe2\x80\xae");
     write_text("text", "not_utf8", "\xff\xc0\x8a\xed\xa0\x80\xc3(");
     write_text("text", "escaped", "/a\\\\b\\x1b\\xff");
@@ -480,10 +476,7 @@ static void seed_sample(void)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2) {
-        fprintf(stderr, "usage: %s CORPUS_DIRECTORY\n", argv[0]);
-        return 2;
-    }
+    FUZZ_CHECK(argc == 2); /* CORPUS_DIRECTORY */
     corpus = argv[1];
     seed_wants();
     seed_answers();

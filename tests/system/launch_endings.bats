@@ -123,6 +123,21 @@ give_port() {
     nothing_left
 }
 
+@test "closed standard descriptors, in each combination: hosts are found, and no file of Copper's takes their place" {
+    local how
+    for how in '<&-' '>&-' '<&- >&-' '<&- 2>&-' '>&- 2>&-' '<&- >&- 2>&-'; do
+        echo "$how"
+        run -0 on login sh -c "'$COPPER_BIN/launch_copper.sh' -s $PATIENCE $how"
+        case $how in
+        *' 2>&-') ;;
+        *'>&-') [ "$output" = "copper: standard output: Bad file descriptor; Copper runs all the same" ] ;;
+        *) [[ $output == "copper: 1 node ready at "* ]] ;;
+        esac
+        run -0 on login sh -c "'$COPPER_BIN/stop_copper.sh'"
+        [ "$output" = "copper: stopped on 1 node" ]
+    done
+}
+
 @test "fusermount3 is not on the nodes' PATH: stop takes the mounts away all the same" {
     rsh_that "*) host=\$1; shift; exec $CLUSTER_BIN/rsh \$host env PATH=/nonexistent \"\$@\" ;;"
     # shellcheck disable=SC2016

@@ -294,37 +294,6 @@ static void test_the_launcher_is_that_of_the_scheduler(void **state)
     }
 }
 
-/* Flux runs inside of a job of another scheduler; but its variable also reaches jobs that were
- * submitted from an instance, which are elsewhere. */
-static void test_a_flux_instance_inside_of_a_job(void **state)
-{
-    static const char *const around[] = {"SLURM_JOB_ID", "PBS_NODEFILE", "LSB_JOBID"};
-    static const char *const outer[] = {"srun", "pbs", "flux"}; /* LSF comes after Flux anyway */
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
-    char uri[sizeof(at.sun_path) + 16];
-    const char *why = NULL;
-    int fd;
-
-    (void)state;
-    snprintf(at.sun_path, sizeof(at.sun_path), "/tmp/cu_launch_test.%ld", (long)getpid());
-    snprintf(uri, sizeof(uri), "local://%s", at.sun_path);
-    for (size_t i = 0; i < sizeof(around) / sizeof(around[0]); i++) {
-        setenv(around[i], "1", 1);
-        setenv("FLUX_URI", uri, 1);
-        assert_string_equal(cu_launcher_automatic(&why), outer[i]);
-        fd = socket(AF_UNIX, SOCK_STREAM, 0);
-        assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
-        close(fd);
-        assert_string_equal(cu_launcher_automatic(&why), "flux");
-        assert_string_equal(why, "FLUX_URI");
-        unlink(at.sun_path);
-        setenv("FLUX_URI", "ssh://elsewhere/run/flux/local", 1);
-        assert_string_equal(cu_launcher_automatic(&why), outer[i]);
-        unsetenv(around[i]);
-    }
-    unsetenv("FLUX_URI");
-}
-
 static void test_a_wrong_line_of_the_site_is_named(void **state)
 {
     static const struct {
@@ -412,26 +381,6 @@ static void test_lines_of_a_launcher(void **state)
     cu_parse_hosts_free(&hosts);
 }
 
-/* A start-up file's shell has ended at the first line of the input: the reason is one, and no
- * command was run there. */
-static void test_a_shell_that_took_the_input(void **state)
-{
-    struct cu_hosts hosts;
-    struct cu_launcher s;
-
-    (void)state;
-    assert_int_equal(cu_launch_hosts("n1,n2,n3", &hosts, &err), 0);
-    spawn(&s, &hosts, "echo 'n1 93 exit: 93'; echo 'n2 9 other'; echo 'n3 193 other'");
-    assert_int_equal(s.failed, 3);
-    assert_non_null(strstr(s.of[0].text, "starts another shell (as \"exec zsh\" does)"));
-    assert_string_equal(s.of[1].text, "other");
-    assert_string_equal(s.of[2].text, "other");
-    assert_true(cu_launcher_untouched(&s, 0));
-    assert_false(cu_launcher_untouched(&s, 1));
-    cu_launcher_free(&s);
-    cu_parse_hosts_free(&hosts);
-}
-
 /* To clean after a failure a command goes to each host on which one may have been started. */
 static void test_what_was_never_begun_with_is_untouched(void **state)
 {
@@ -511,11 +460,9 @@ int main(void)
         cmocka_unit_test(test_a_site_has_its_own_defaults),
         cmocka_unit_test(test_a_launcher_is_a_name_or_a_path),
         cmocka_unit_test(test_the_launcher_is_that_of_the_scheduler),
-        cmocka_unit_test(test_a_flux_instance_inside_of_a_job),
         cmocka_unit_test(test_a_wrong_line_of_the_site_is_named),
         cmocka_unit_test(test_hosts_are_sorted_without_repeats),
         cmocka_unit_test(test_lines_of_a_launcher),
-        cmocka_unit_test(test_a_shell_that_took_the_input),
         cmocka_unit_test(test_what_was_never_begun_with_is_untouched),
         cmocka_unit_test(test_a_launcher_gets_hosts_and_command),
         cmocka_unit_test(test_a_line_that_is_too_long_is_cut),

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The lines of a launcher, and the hosts that they are about. */
+/* The lines of a launcher, the hosts that they are about, and which one a Flux instance has. */
 #include "copper/launcher.h"
+
+#include "copper/launcher_choice.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -98,11 +102,63 @@ static void test_many_longer_names(void **state)
     cu_launcher_free(&s);
 }
 
+/* A start-up file's shell has ended at the first line of the input: the reason is one, and no
+ * command was run there. */
+static void test_a_shell_that_took_the_input(void **state)
+{
+    static char *names[] = {(char *)"n1", (char *)"n2", (char *)"n3"};
+    const struct cu_hosts hosts = {.names = names, .count = 3};
+    struct cu_launcher s;
+
+    (void)state;
+    run(&s, &hosts, "echo 'n1 93 exit: 93'; echo 'n2 9 other'; echo 'n3 193 other'");
+    assert_int_equal(s.failed, 3);
+    assert_non_null(strstr(s.of[0].text, "starts another shell (as \"exec zsh\" does)"));
+    assert_string_equal(s.of[1].text, "other");
+    assert_string_equal(s.of[2].text, "other");
+    assert_true(cu_launcher_untouched(&s, 0));
+    assert_false(cu_launcher_untouched(&s, 1));
+    cu_launcher_free(&s);
+}
+
+/* Flux runs inside of a job of another scheduler; but its variable also reaches jobs that were
+ * submitted from an instance, which are elsewhere. */
+static void test_a_flux_instance_inside_of_a_job(void **state)
+{
+    static const char *const around[] = {"SLURM_JOB_ID", "PBS_NODEFILE", "LSB_JOBID"};
+    static const char *const outer[] = {"srun", "pbs", "flux"}; /* LSF comes after Flux anyway */
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    char uri[sizeof(at.sun_path) + 16];
+    const char *why = NULL;
+    int fd;
+
+    (void)state;
+    snprintf(at.sun_path, sizeof(at.sun_path), "/tmp/cu_launch_test.%ld", (long)getpid());
+    snprintf(uri, sizeof(uri), "local://%s", at.sun_path);
+    for (size_t i = 0; i < sizeof(around) / sizeof(around[0]); i++) {
+        setenv(around[i], "1", 1);
+        setenv("FLUX_URI", uri, 1);
+        assert_string_equal(cu_launcher_automatic(&why), outer[i]);
+        fd = socket(AF_UNIX, SOCK_STREAM, 0);
+        assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+        close(fd);
+        assert_string_equal(cu_launcher_automatic(&why), "flux");
+        assert_string_equal(why, "FLUX_URI");
+        unlink(at.sun_path);
+        setenv("FLUX_URI", "ssh://elsewhere/run/flux/local", 1);
+        assert_string_equal(cu_launcher_automatic(&why), outer[i]);
+        unsetenv(around[i]);
+    }
+    unsetenv("FLUX_URI");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_many_longer_names),
+        cmocka_unit_test(test_a_shell_that_took_the_input),
+        cmocka_unit_test(test_a_flux_instance_inside_of_a_job),
     };
 
     return cmocka_run_group_tests(tests, make_dir, remove_dir);

@@ -14,9 +14,11 @@
 /* What a daemon needs (host/limits.h). */
 #define FILES_MIN 64u
 /* And loop, log, kernel, supervisor, and one for each call of storage while nothing hangs. */
-#define THREADS     (CU_PROCESS_WORKERS + 4u + 20u)
-#define STACK_BYTES ((uint64_t)8 << 20)
-#define OTHER_BYTES ((uint64_t)256 << 20) /* programs, heaps, buffers */
+#define THREADS (CU_PROCESS_WORKERS + 4u + 20u)
+/* A node has bulk data of few links at a time. */
+#define CRYPT_THREADS_MAX 16u
+#define STACK_BYTES       ((uint64_t)8 << 20)
+#define OTHER_BYTES       ((uint64_t)256 << 20) /* programs, heaps, buffers */
 
 static int bind_cores(const struct cu_job *job, struct cu_needs *needs, struct cu_error *err)
 {
@@ -44,8 +46,9 @@ static int bind_cores(const struct cu_job *job, struct cu_needs *needs, struct c
 
 static int check_limits(const struct cu_job *job, struct cu_needs *needs, struct cu_error *err)
 {
-    const uint64_t base = CU_RECOVERY_BYTES + OTHER_BYTES + (uint64_t)THREADS * STACK_BYTES;
-    struct cu_limits_need need = {.files = FILES_MIN, .tasks = THREADS};
+    const unsigned threads = THREADS + needs->crypt_threads;
+    const uint64_t base = CU_RECOVERY_BYTES + OTHER_BYTES + threads * STACK_BYTES;
+    struct cu_limits_need need = {.files = FILES_MIN, .tasks = threads};
     struct cu_error note = {""};
     uint64_t room;
     int rc = cu_memory_cache(job->cache_bytes, NULL, &needs->cache_bytes, &note);
@@ -65,11 +68,24 @@ static int check_limits(const struct cu_job *job, struct cu_needs *needs, struct
     return 0;
 }
 
+/* One core is the loop's. */
+static unsigned crypt_threads(const struct cu_job *job, const struct cu_needs *needs)
+{
+    size_t others = needs->bound ? needs->cores.count - 1 : 0;
+
+    if (!job->encrypt)
+        return 0;
+    return others < CRYPT_THREADS_MAX ? (unsigned)others : CRYPT_THREADS_MAX;
+}
+
 int cu_needs_settle(const struct cu_job *job, struct cu_needs *needs, struct cu_error *err)
 {
     int rc;
 
     *needs = (struct cu_needs){.bound = false};
     rc = bind_cores(job, needs, err);
-    return rc < 0 ? rc : check_limits(job, needs, err);
+    if (rc < 0)
+        return rc;
+    needs->crypt_threads = crypt_threads(job, needs);
+    return check_limits(job, needs, err);
 }

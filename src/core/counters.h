@@ -74,7 +74,8 @@
      * those of the bytes that it has not asked for */ \
     X(recipe_objects /* gauge */) X(recipe_done /* gauge */) X(recipe_sent) X(recipe_used) \
     X(recipe_bytes) X(recipe_unused_bytes /* gauge */) \
-    X(storage_given_up /* operations that waited too long behind others that hang (lanes.h) */)
+    X(storage_given_up /* operations that waited too long behind others that hang (lanes.h) */) \
+    X(crypt_aside_bytes /* encrypted, and decrypted, on other threads than the loop's */)
 /* clang-format on */
 
 enum cu_counter {

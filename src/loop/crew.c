@@ -108,16 +108,18 @@ static int start_thread(struct cu_crew *crew)
     return rc;
 }
 
+/* Of those that are finished now: `done` may ask for the next, and threads may be as fast as the
+ * loop, which has other work, too. */
 static void tell(struct cu_crew *crew)
 {
-    for (;;) {
-        struct cu_crew_job *job;
+    struct queue now = {.end = &now.first};
+    struct cu_crew_job *job;
 
-        uv_mutex_lock(&crew->lock);
-        job = pop(&crew->finished);
-        uv_mutex_unlock(&crew->lock);
-        if (!job)
-            return;
+    uv_mutex_lock(&crew->lock);
+    while ((job = pop(&crew->finished)))
+        push(&now, job);
+    uv_mutex_unlock(&crew->lock);
+    while ((job = pop(&now))) {
         if (--crew->jobs == 0)
             uv_unref((uv_handle_t *)&crew->async);
         job->done(job);

@@ -20,13 +20,16 @@
 _Static_assert(CU_SEAL_PLAIN_MAX + OVERHEAD == CU_SEAL_RECORD_MAX, "a full record");
 
 struct cu_seal {
+    /* Out. */
     crypto_secretstream_xchacha20poly1305_state push;
+    uint8_t gathered[CU_SEAL_PLAIN_MAX];
+    /* In. */
     crypto_secretstream_xchacha20poly1305_state pull;
     uint8_t key_receive[32];
     bool begun; /* the other side's header is here */
     size_t in_size;
     uint8_t in[LENGTH_BYTES + CU_SEAL_RECORD_MAX];
-    uint8_t plain[CU_SEAL_PLAIN_MAX]; /* scratch for either direction */
+    uint8_t plain[CU_SEAL_PLAIN_MAX]; /* of a record, for cu_seal_feed */
 };
 
 struct cu_seal *cu_seal_new(const uint8_t key_send[32], const uint8_t key_receive[32],
@@ -58,7 +61,7 @@ void cu_seal_free(struct cu_seal *seal)
 
 uint8_t *cu_seal_room(struct cu_seal *seal)
 {
-    return seal->plain;
+    return seal->gathered;
 }
 
 struct cu_buf *cu_seal_record(struct cu_seal *seal, const void *plain, size_t size)
@@ -76,16 +79,13 @@ struct cu_buf *cu_seal_record(struct cu_seal *seal, const void *plain, size_t si
     return record;
 }
 
-static int open_record(struct cu_seal *seal, const uint8_t *sealed, size_t size, cu_seal_fn deliver,
-                       void *context)
+/* `to` has room for size bytes less the overhead. */
+static int open_record(struct cu_seal *seal, const uint8_t *sealed, size_t size, uint8_t *to)
 {
-    unsigned long long opened;
-    unsigned char tag;
-
-    if (crypto_secretstream_xchacha20poly1305_pull(&seal->pull, seal->plain, &opened, &tag, sealed,
-                                                   size, NULL, 0))
-        return -EBADMSG;
-    return deliver(context, seal->plain, (size_t)opened);
+    return crypto_secretstream_xchacha20poly1305_pull(&seal->pull, to, NULL, NULL, sealed, size,
+                                                      NULL, 0)
+               ? -EBADMSG
+               : 0;
 }
 
 /* Adds to `in` until it holds need bytes; false when the input ends before. */
@@ -122,37 +122,68 @@ static size_t record_length(const uint8_t *at)
     return (size_t)at[0] | (size_t)at[1] << 8 | (size_t)at[2] << 16 | (size_t)at[3] << 24;
 }
 
+/* Takes bytes up to the end of the next record, which lies at *sealed until the next call: its
+ * length; 0: the bytes end before; -EBADMSG. */
+static int next_record(struct cu_seal *seal, const uint8_t **bytes, size_t *size,
+                       const uint8_t **sealed)
+{
+    size_t length;
+    int r;
+
+    if (!seal->begun) {
+        if (!fill(seal, bytes, size, HEADER_BYTES))
+            return 0;
+        r = begin(seal);
+        if (r)
+            return r;
+    }
+    if (!fill(seal, bytes, size, LENGTH_BYTES))
+        return 0;
+    length = record_length(seal->in);
+    if (length <= OVERHEAD || length > CU_SEAL_RECORD_MAX)
+        return -EBADMSG;
+    if (seal->in_size == LENGTH_BYTES && *size >= length) { /* whole: opened where it lies */
+        *sealed = *bytes;
+        *bytes += length;
+        *size -= length;
+    } else if (fill(seal, bytes, size, LENGTH_BYTES + length)) {
+        *sealed = seal->in + LENGTH_BYTES;
+    } else {
+        return 0;
+    }
+    seal->in_size = 0;
+    return (int)length;
+}
+
 int cu_seal_feed(struct cu_seal *seal, const void *data, size_t size, cu_seal_fn deliver,
                  void *context)
 {
-    const uint8_t *bytes = data;
-    int r = 0;
+    const uint8_t *bytes = data, *sealed;
+    int length;
 
-    while (size > 0 && r == 0) {
-        const uint8_t *sealed;
-        size_t length;
+    while ((length = next_record(seal, &bytes, &size, &sealed)) > 0) {
+        int r = open_record(seal, sealed, (size_t)length, seal->plain);
 
-        if (!seal->begun) {
-            if (fill(seal, &bytes, &size, HEADER_BYTES))
-                r = begin(seal);
-            continue;
-        }
-        if (!fill(seal, &bytes, &size, LENGTH_BYTES))
-            break;
-        length = record_length(seal->in);
-        if (length <= OVERHEAD || length > CU_SEAL_RECORD_MAX)
-            return -EBADMSG;
-        if (seal->in_size == LENGTH_BYTES && size >= length) { /* whole: open it where it lies */
-            sealed = bytes;
-            bytes += length;
-            size -= length;
-        } else if (fill(seal, &bytes, &size, LENGTH_BYTES + length)) {
-            sealed = seal->in + LENGTH_BYTES;
-        } else {
-            break;
-        }
-        seal->in_size = 0;
-        r = open_record(seal, sealed, length, deliver, context);
+        if (r == 0)
+            r = deliver(context, seal->plain, (size_t)length - OVERHEAD);
+        if (r)
+            return r;
     }
-    return r;
+    return length;
+}
+
+int cu_seal_open(struct cu_seal *seal, const void *data, size_t size, uint8_t *to, size_t *opened)
+{
+    const uint8_t *bytes = data, *sealed;
+    int length;
+
+    *opened = 0;
+    while ((length = next_record(seal, &bytes, &size, &sealed)) > 0) {
+        int r = open_record(seal, sealed, (size_t)length, to + *opened);
+
+        if (r)
+            return r;
+        *opened += (size_t)length - OVERHEAD;
+    }
+    return length;
 }

@@ -5,7 +5,8 @@
  *   24 bytes stream header, then records:  u32 length | ciphertext (length bytes, 18..65536)
  *
  * A record that was changed, dropped, repeated or moved fails to open. Links without encryption
- * have no cu_seal and pay nothing. */
+ * have no cu_seal and pay nothing. The two directions share nothing: a thread may seal while
+ * another opens. */
 #ifndef CU_NET_SEAL_H
 #define CU_NET_SEAL_H
 
@@ -24,7 +25,7 @@ struct cu_seal *cu_seal_new(const uint8_t key_send[32], const uint8_t key_receiv
                             struct cu_buf **header);
 /* Wipes the keys. NULL does nothing. */
 void cu_seal_free(struct cu_seal *seal);
-/* CU_SEAL_PLAIN_MAX bytes, where what comes in pieces may be gathered for cu_seal_record. */
+/* CU_SEAL_PLAIN_MAX bytes, where what goes out in pieces may be gathered for cu_seal_record. */
 uint8_t *cu_seal_room(struct cu_seal *seal);
 /* A record of plain, 1 to CU_SEAL_PLAIN_MAX bytes; it must be sent. NULL: out of memory. */
 struct cu_buf *cu_seal_record(struct cu_seal *seal, const void *plain, size_t size);
@@ -36,5 +37,9 @@ typedef int (*cu_seal_fn)(void *context, const void *bytes, size_t size);
 __attribute__((warn_unused_result)) int cu_seal_feed(struct cu_seal *seal, const void *bytes,
                                                      size_t size, cu_seal_fn deliver,
                                                      void *context);
+/* The same, but the decrypted bytes go to `to`, which has room for size + CU_SEAL_RECORD_MAX;
+ * *opened: how many, which are right whatever is returned. 0 or -EBADMSG. */
+__attribute__((warn_unused_result)) int cu_seal_open(struct cu_seal *seal, const void *bytes,
+                                                     size_t size, uint8_t *to, size_t *opened);
 
 #endif

@@ -10,8 +10,8 @@
  * Invariants: all on the loop thread. A link is in `links` until it is closed, in `waiting` until
  * it is up, in `dirty` while it has messages to flush or an end to tell. The memory of the
  * transport and of a link is freed only when libuv holds none of its handles (`open`,
- * `socket_open`, `resolve_open`). Socket buffer sizes are not set: that would switch off the
- * kernel's automatic tuning, which allows larger ones. */
+ * `socket_open`, `resolve_open`), and no job of the link is under way. Socket buffer sizes are not
+ * set: that would switch off the kernel's automatic tuning, which allows larger ones. */
 #include "net/tcp.h"
 
 #include "host/log.h"
@@ -49,7 +49,7 @@ void cu_tcp_unhold(struct cu_tcp *tcp)
     if (--tcp->open > 0)
         return;
     assert(tcp->open == 0 && cu_list_empty(&tcp->links) && cu_list_empty(&tcp->dirty));
-    free(tcp->rx);
+    cu_tcp_seal_close(tcp);
     (void)sodium_munlock(tcp, sizeof(*tcp)); /* wipes */
     free(tcp);
 }
@@ -295,9 +295,9 @@ struct cu_transport *cu_transport_tcp_create(const struct cu_transport_config *c
 {
     struct cu_tcp *tcp = calloc(1, sizeof(*tcp));
 
-    if (!tcp || !(tcp->rx = malloc(CU_TCP_RX_BYTES)) || sodium_init() < 0) {
+    if (!tcp || !cu_tcp_seal_open(tcp) || sodium_init() < 0) {
         if (tcp)
-            free(tcp->rx);
+            cu_tcp_seal_close(tcp);
         free(tcp);
         (void)cu_error_set(err, -ENOMEM, "no memory for the network");
         return NULL;

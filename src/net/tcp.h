@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The TCP transport's own structures, shared by tcp.c (transport, accepting, time limits),
- * tcp_link.c (connecting, handshake, life and death of a link), tcp_io.c (messages in and out) and
- * tcp_log.c (what is said of them). */
+ * tcp_link.c (connecting, handshake, life and death of a link), tcp_io.c (messages in and out),
+ * tcp_seal.c (encryption, here and on other threads) and tcp_log.c (what is said of them). */
 #ifndef CU_NET_TCP_H
 #define CU_NET_TCP_H
 
@@ -18,7 +18,16 @@
 
 #include <netinet/in.h>
 
-#define CU_TCP_RX_BYTES ((size_t)256 * 1024) /* shared: libuv reads and hands over in one step */
+#define CU_TCP_RX_BYTES ((size_t)256 * 1024)
+#define CU_TCP_IOV_MAX  256u /* below IOV_MAX (1,024); 4 KiB of stack */
+
+/* What was read, and what it is decrypted to when that is done on another thread. */
+struct cu_tcp_rx {
+    struct cu_tcp_rx *next; /* of the spare ones */
+    size_t size;
+    unsigned char bytes[CU_TCP_RX_BYTES];
+    unsigned char plain[CU_TCP_RX_BYTES + CU_SEAL_RECORD_MAX];
+};
 
 struct cu_tcp {
     struct cu_transport base;
@@ -43,9 +52,11 @@ struct cu_tcp {
     /* Lines about strangers, of whom thousands may connect from many hosts, and about connections
      * to this node that ended with an error. */
     struct cu_log_limit refused, ended;
-    unsigned char *rx; /* CU_TCP_RX_BYTES */
-    uint64_t room[2];  /* taken by unfinished payloads, [accepted] */
-    unsigned clients;  /* links of the copper command that are up */
+    struct cu_tcp_rx *rx; /* shared: libuv reads and hands over in one step */
+    struct cu_tcp_rx *rx_spare;
+    unsigned rx_spares, rx_count; /* all, with those that jobs have */
+    uint64_t room[2];             /* taken by unfinished payloads, [accepted] */
+    unsigned clients;             /* links of the copper command that are up */
     uv_timer_t tick;
     struct cu_auth_job auth_job;
     struct cu_network no_network; /* where the config has none */
@@ -69,6 +80,7 @@ struct cu_tcp_link {
     bool writing;      /* `write` is, for the first write_bytes of the send queue */
     bool high;         /* more than CU_LINK_HIGH_BYTES were queued: `drained` is to be told */
     bool client;       /* of the copper command, and up */
+    bool last_flush;   /* the link ends: nothing is handed to another thread any more */
     bool small_read;   /* a payload just ended: read the next head only, not the bytes behind it */
     uint32_t rank;
     int doom;             /* negative errno with which the link is to end at the end of this turn */
@@ -81,12 +93,13 @@ struct cu_tcp_link {
     uint32_t receiving;  /* length of the unfinished payload, 0: none */
     uint32_t tick_bytes; /* received since the last tick */
     unsigned slow_ticks;
-    uint64_t read_in;     /* the turn in which it was last read from */
-    unsigned owed;        /* CONTROLs from it without a RESULT */
-    struct cu_txq plain;  /* messages */
-    struct cu_txq sealed; /* records made of them; only with seal */
-    struct cu_seal *seal; /* NULL: not encrypted; then frames have tags */
-    struct cu_auth auth;  /* of what is sent */
+    uint64_t read_in;           /* the turn in which it was last read from */
+    unsigned owed;              /* CONTROLs from it without a RESULT */
+    struct cu_txq plain;        /* messages */
+    struct cu_txq sealed;       /* records made of them; only with seal */
+    struct cu_seal *seal;       /* NULL: not encrypted; then frames have tags */
+    struct cu_tcp_aside *aside; /* NULL: the loop thread seals and opens all */
+    struct cu_auth auth;        /* of what is sent */
     struct cu_frame frame;
     struct cu_tcp_opening *opening; /* until up */
 };
@@ -154,6 +167,27 @@ void cu_tcp_room_give(struct cu_tcp_link *link);
 /* link is a client's that has just come up. */
 void cu_tcp_room_for_client(struct cu_tcp_link *link);
 
+/* tcp_seal.c */
+/* The transport's own buffer to read into; false: no memory. */
+bool cu_tcp_seal_open(struct cu_tcp *tcp);
+void cu_tcp_seal_close(struct cu_tcp *tcp);
+/* For a link with a seal. Where the transport has a crew, and there is memory, it is used. */
+void cu_tcp_aside_init(struct cu_tcp_link *link);
+/* A job of the link is under way: its memory must stay. */
+bool cu_tcp_aside_busy(const struct cu_tcp_link *link);
+/* Not while it is busy. */
+void cu_tcp_aside_free(struct cu_tcp_link *link);
+/* Makes records of what is queued, now or later: then cu_tcp_flush is called again. 0, -ENOMEM. */
+__attribute__((warn_unused_result)) int cu_tcp_seal(struct cu_tcp_link *link);
+/* Where to read to, of a link with a seal; size 0: nothing can be read before a job is done. */
+unsigned char *cu_tcp_seal_room(struct cu_tcp_link *link, size_t *size);
+/* size bytes are there. As cu_tcp_feed; what another thread decrypts comes later. */
+__attribute__((warn_unused_result)) int cu_tcp_unseal(struct cu_tcp_link *link, size_t size);
+/* Reading has failed, or there is no room (UV_ENOBUFS). True: that waits for what a job has. */
+bool cu_tcp_unseal_first(struct cu_tcp_link *link, int error);
+/* Nothing is read from the link now, because a job is behind. */
+bool cu_tcp_seal_paused(const struct cu_tcp_link *link);
+
 /* tcp_log.c */
 /* Names the link after the address that is tried now. */
 void cu_tcp_name_attempt(struct cu_tcp_link *link, const union cu_address *address);
@@ -173,6 +207,16 @@ __attribute__((warn_unused_result)) int cu_tcp_read_start(struct cu_tcp_link *li
 /* Writes as much as the kernel accepts; the rest follows when the socket is writable. */
 void cu_tcp_flush(struct cu_tcp_link *link);
 void cu_tcp_mark(struct cu_tcp_link *link); /* to be flushed at the end of this turn, or later */
+/* Messages come in. 0; -EBADMSG, -ENOMEM, or what ends the link. */
+__attribute__((warn_unused_result)) int cu_tcp_feed(struct cu_tcp_link *link, const void *bytes,
+                                                    size_t size);
+/* What has come was taken, with this result: ends the link if it is not 0. Returns whether the link
+ * is still there. */
+bool cu_tcp_taken(struct cu_tcp_link *link, int result);
+/* Sends what a large payload that has just come was queued for. */
+void cu_tcp_flush_early(struct cu_tcp *tcp);
+/* Nothing comes any more: UV_EOF, or an error. */
+void cu_tcp_read_over(struct cu_tcp_link *link, int error);
 /* The handshake failed: at this address; there may be others. */
 void cu_tcp_opening_failed(struct cu_tcp_link *link, int error);
 /* Bytes of the handshake have come in. */

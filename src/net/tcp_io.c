@@ -4,8 +4,8 @@
  * payload straight into the buffer in which it will be cached.
  *
  * Invariants: while `writing`, the first write_bytes of the outgoing queue belong to libuv. The
- * shared receive buffer holds nothing between two callbacks. A callback of the user may close the
- * link: after each one the state is looked at again. */
+ * shared receive buffer holds nothing between two callbacks. Encryption: tcp_seal.c. A callback of
+ * the user may close the link: after each one the state is looked at again. */
 #include "net/tcp.h"
 
 #include <assert.h>
@@ -19,11 +19,8 @@
 #define SMALL_READ_BYTES 1024u
 /* Bytes of one read: memory that is new costs the loop a page fault for each of its pages. */
 #define READ_BYTES_MAX ((size_t)256 * 1024)
-#define IOV_COUNT      256u /* below IOV_MAX (1,024); 4 KiB of stack */
 /* Bytes of one write, which takes 0.3 to 1 ms. */
 #define WRITE_BYTES_MAX (UINT64_C(1) * 1024 * 1024)
-/* Encrypted bytes that may wait for the kernel. */
-#define SEALED_BYTES_MAX (UINT64_C(1024) * 1024)
 /* Writes in a row, before other links have their turn; fewer when the turn's time is used up. */
 #define WRITES_MAX 32
 /* So much is sent at once, not at the end of the turn: the next node has work meanwhile, and the
@@ -124,23 +121,6 @@ static void on_written(uv_write_t *request, int status)
         cu_tcp_flush(link);
 }
 
-static int make_records(struct cu_tcp_link *link)
-{
-    while (link->plain.bytes > 0 && link->sealed.bytes < SEALED_BYTES_MAX) {
-        uint8_t *plain = cu_seal_room(link->seal);
-        size_t size = cu_txq_copy(&link->plain, plain, CU_SEAL_PLAIN_MAX);
-        struct cu_buf *record = cu_seal_record(link->seal, plain, size);
-
-        /* A record that was made must be sent: the stream's counter has advanced. */
-        if (!record || cu_txq_push(&link->sealed, record, NULL)) {
-            cu_buf_unref(record);
-            return -ENOMEM;
-        }
-        cu_txq_advance(&link->plain, size);
-    }
-    return 0;
-}
-
 /* The last thing that a flush does: the callback may close the link. */
 static void tell_drained(struct cu_tcp_link *link)
 {
@@ -156,19 +136,20 @@ static void tell_drained(struct cu_tcp_link *link)
 void cu_tcp_flush(struct cu_tcp_link *link)
 {
     uv_stream_t *stream = (uv_stream_t *)&link->socket;
-    uv_buf_t iov[IOV_COUNT];
+    uv_buf_t iov[CU_TCP_IOV_MAX];
     uint64_t total;
     unsigned n;
     int r = 0;
 
-    if (link->state != CU_TCP_UP || link->writing)
+    if (link->state != CU_TCP_UP || link->writing || link->doom)
         return;
     for (int writes = 0;; writes++) {
-        if (link->seal && (r = make_records(link)))
+        if (link->seal && (r = cu_tcp_seal(link)))
             break;
-        n = cu_txq_peek(outgoing(link), iov, IOV_COUNT, WRITE_BYTES_MAX, &total);
+        n = cu_txq_peek(outgoing(link), iov, CU_TCP_IOV_MAX, WRITE_BYTES_MAX, &total);
         if (n == 0) {
-            tell_drained(link);
+            if (link->plain.bytes == 0) /* else a job has it */
+                tell_drained(link);
             return;
         }
         if (writes >= WRITES_MAX || (writes > 0 && cu_turn_spent(link->tcp->config.turn))) {
@@ -182,7 +163,7 @@ void cu_tcp_flush(struct cu_tcp_link *link)
             written(link, (uint64_t)r);
         if (r < 0 || (uint64_t)r < total) {
             r = 0;
-            n = cu_txq_peek(outgoing(link), iov, IOV_COUNT, WRITE_BYTES_MAX, &total);
+            n = cu_txq_peek(outgoing(link), iov, CU_TCP_IOV_MAX, WRITE_BYTES_MAX, &total);
             break;
         }
     }
@@ -208,16 +189,27 @@ static int on_message(void *context, const struct cu_msg *msg)
     return link->state == CU_TCP_UP ? 0 : -ECANCELED;
 }
 
-static int on_opened(void *context, const void *bytes, size_t size)
+int cu_tcp_feed(struct cu_tcp_link *link, const void *bytes, size_t size)
 {
-    struct cu_tcp_link *link = context;
-
     return cu_frame_feed(&link->frame, bytes, size, on_message, link);
 }
 
-/* Sends what a large payload that has just come was queued for. As at the end of a turn, a callback
- * may close any link, so the list is looked through again after each. */
-static void flush_early(struct cu_tcp *tcp)
+bool cu_tcp_taken(struct cu_tcp_link *link, int result)
+{
+    if (link->state == CU_TCP_CLOSED)
+        return false;
+    if (result == -EBADMSG)
+        cu_tcp_count(link->tcp, CU_COUNT_bad_messages, 1);
+    else if (result == -ENOMEM)
+        cu_tcp_count(link->tcp, CU_COUNT_no_memory, 1);
+    if (result)
+        cu_tcp_end(link, result);
+    return result == 0;
+}
+
+/* As at the end of a turn, a callback may close any link, so the list is looked through again after
+ * each. */
+void cu_tcp_flush_early(struct cu_tcp *tcp)
 {
     struct cu_list *found;
 
@@ -254,7 +246,7 @@ static bool may_read(struct cu_tcp_link *link)
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     struct cu_tcp_link *link = handle->data;
-    unsigned char *at = link->tcp->rx;
+    unsigned char *at = link->tcp->rx->bytes;
     size_t size = link->small_read ? SMALL_READ_BYTES : CU_TCP_RX_BYTES, rest;
 
     (void)suggested;
@@ -266,7 +258,9 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
         /* Reads no byte beyond this step: what follows may be encrypted. */
         at = link->opening->in + link->opening->in_size;
         size = cu_handshake_expects(&link->opening->handshake) - link->opening->in_size;
-    } else if (!link->seal && (rest = cu_frame_rest(&link->frame, &at)) > 0) {
+    } else if (link->seal) {
+        at = cu_tcp_seal_room(link, &size);
+    } else if ((rest = cu_frame_rest(&link->frame, &at)) > 0) {
         size = rest < READ_BYTES_MAX ? rest : READ_BYTES_MAX;
     }
     *buf = uv_buf_init((char *)at, (unsigned)size);
@@ -280,6 +274,16 @@ static int end_of_stream(struct cu_tcp_link *link)
     return cu_frame_partial(&link->frame) ? -ECONNRESET : 0;
 }
 
+void cu_tcp_read_over(struct cu_tcp_link *link, int error)
+{
+    if (error == UV_EOF)
+        error = end_of_stream(link);
+    if (link->state == CU_TCP_HANDSHAKE)
+        cu_tcp_opening_failed(link, error);
+    else
+        cu_tcp_end(link, error);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf)
 {
     struct cu_tcp_link *link = stream->data;
@@ -288,16 +292,12 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf)
     unsigned char *at;
     int r;
 
-    if (count == 0 || count == UV_ENOBUFS || /* EAGAIN; or the turn's time is used up */
-        link->state == CU_TCP_CLOSED)        /* by an earlier callback */
+    if (count == 0 || link->state == CU_TCP_CLOSED) /* EAGAIN; or by an earlier callback */
         return;
     if (count < 0) {
-        int error = count == UV_EOF ? end_of_stream(link) : (int)count;
-
-        if (link->state == CU_TCP_HANDSHAKE)
-            cu_tcp_opening_failed(link, error);
-        else
-            cu_tcp_end(link, error);
+        /* Without room the turn's time is used up. */
+        if (!cu_tcp_unseal_first(link, (int)count) && count != UV_ENOBUFS)
+            cu_tcp_read_over(link, (int)count);
         return;
     }
     link->base.heard_ns = uv_hrtime();
@@ -311,22 +311,14 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf)
     if (direct)
         r = cu_frame_filled(&link->frame, size, on_message, link);
     else if (link->seal)
-        r = cu_seal_feed(link->seal, buf->base, size, on_opened, link);
+        r = cu_tcp_unseal(link, size);
     else
-        r = cu_frame_feed(&link->frame, buf->base, size, on_message, link);
-    if (link->state == CU_TCP_CLOSED)
+        r = cu_tcp_feed(link, buf->base, size);
+    if (!cu_tcp_taken(link, r))
         return;
-    if (r == -EBADMSG)
-        cu_tcp_count(link->tcp, CU_COUNT_bad_messages, 1);
-    else if (r == -ENOMEM)
-        cu_tcp_count(link->tcp, CU_COUNT_no_memory, 1);
-    if (r) {
-        cu_tcp_end(link, r);
-        return;
-    }
     link->small_read = direct && !cu_frame_partial(&link->frame);
     if (link->small_read || link->seal)
-        flush_early(link->tcp);
+        cu_tcp_flush_early(link->tcp);
 }
 
 int cu_tcp_read_start(struct cu_tcp_link *link)

@@ -35,11 +35,13 @@ void cu_tcp_release(struct cu_tcp_link *link)
 {
     struct cu_tcp *tcp = link->tcp;
 
-    if (link->state != CU_TCP_CLOSED || link->socket_open || link->resolve_open)
+    if (link->state != CU_TCP_CLOSED || link->socket_open || link->resolve_open ||
+        cu_tcp_aside_busy(link))
         return;
     assert(cu_list_empty(&link->in_links) && cu_list_empty(&link->in_waiting) &&
            cu_list_empty(&link->in_dirty));
     opening_free(link);
+    cu_tcp_aside_free(link);
     cu_txq_clear(&link->plain);
     cu_txq_clear(&link->sealed);
     cu_seal_free(link->seal);
@@ -80,6 +82,7 @@ void cu_tcp_drop(struct cu_tcp_link *link)
     if (link->state == CU_TCP_CLOSED)
         return;
     link->high = false; /* no callback is called any more */
+    link->last_flush = true;
     if (link->state == CU_TCP_UP && !link->doom)
         cu_tcp_flush(link); /* a BYE message that fits the kernel's buffer is still sent */
     if (link->state == CU_TCP_CLOSED)
@@ -248,8 +251,10 @@ static void go_up(struct cu_tcp_link *link)
     cu_handshake_wipe(&link->opening->handshake);
     opening_free(link);
     cu_list_remove(&link->in_waiting);
-    if (link->seal)
+    if (link->seal) {
+        cu_tcp_aside_init(link);
         cu_tcp_mark(link);
+    }
     sodium_memzero(who.key_send, sizeof(who.key_send));
     sodium_memzero(who.key_receive, sizeof(who.key_receive));
     events->up(events->context, &link->base, peer_of(link), &who);

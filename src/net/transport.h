@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "core/peer.h"
 #include "host/network.h"
+#include "loop/crew.h"
 #include "loop/turn.h"
 #include "proto/handshake.h"
 #include "proto/job.h"
@@ -66,6 +67,8 @@ struct cu_transport_config {
     uint32_t receive_tick_ms;   /* what a second is in that (tests); 0: 1,000 */
     uint64_t send_queue_max_bytes; /* a link with more queued is slow and gets closed
                                       with ENOBUFS; 0: 256 MiB */
+    struct cu_crew *crew; /* borrowed: encrypts bulk data, and decrypts it; to be closed after
+                             cu_transport_destroy. NULL: the loop thread does it */
 };
 
 #define CU_TRANSPORT_PORT_IN_USE "port %u " CU_JOB_PORT_TAKEN ": choose another with -p"
@@ -106,7 +109,8 @@ __attribute__((warn_unused_result)) int cu_link_send(struct cu_link *link,
 uint64_t cu_link_queued(const struct cu_link *link);
 /* When bytes last arrived (uv_hrtime). */
 uint64_t cu_link_heard_ns(const struct cu_link *link);
-/* Closes without a `down`. What is queued and the kernel takes at once still goes out. */
+/* Closes without a `down`. What is queued and the kernel takes at once still goes out, as far as
+ * the crew is not encrypting what is before it. */
 void cu_link_close(struct cu_link *link);
 void *cu_link_data(const struct cu_link *link);
 void cu_link_set_data(struct cu_link *link, void *data);

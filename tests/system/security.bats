@@ -141,6 +141,40 @@ read_under_eyes() {
     run -0 peer node1 refused plain
 }
 
+# aside NODE: bytes that it has encrypted and decrypted on threads for that.
+aside() {
+    stats_to "$WORK/stats"
+    figures value "$WORK/stats" "$1" crypt_aside_bytes
+}
+
+@test "--encrypt with two cores: bulk data is encrypted on another thread, and arrives as it is; with one it is not" {
+    local node readers=()
+    head -c 30000000 /dev/urandom >"$WORK/large"
+    mkdir "$WORK/small"
+    for node in {1..100}; do
+        echo "small file $node" >"$WORK/small/$node"
+    done
+    up --encrypt -b 0,1
+    grep -q 'threads for encryption: 1"$' "$WORK/log/copperd-node2"-*.log
+    # Both directions of node2 are busy; small messages are between the large ones.
+    for node in node2 node3; do
+        on "$node" cat "$MOUNT$WORK/large" >"$WORK/large.$node" 3>&- &
+        readers+=($!)
+        on "$node" sh -c "cat '$MOUNT$WORK'/small/*" | cmp - <(cat "$WORK"/small/*)
+    done
+    wait "${readers[@]}"
+    cmp "$WORK/large" "$WORK/large.node2"
+    cmp "$WORK/large" "$WORK/large.node3"
+    # node2 seals all of it, in pieces that are large enough.
+    [ "$(aside node2)" -gt 20000000 ]
+    [ "$(aside node3)" -gt 0 ]
+    job_down
+    up --encrypt -b 1
+    on node3 cat "$MOUNT$WORK/large" | cmp - "$WORK/large"
+    [ "$(aside node2)" = 0 ]
+    rm -r "$WORK"/large* "$WORK/small"
+}
+
 # An ordinary user of node1 listens at an address that its name has, too, and passes on what he hears,
 # changed where he likes: his checksums are right, nothing is secret about them.
 rogue() {

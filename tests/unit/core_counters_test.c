@@ -115,6 +115,7 @@ static const char *const promised[] = {
     "recipe_bytes",
     "recipe_unused_bytes",
     "storage_given_up",
+    "crypt_aside_bytes",
 };
 /* clang-format on */
 

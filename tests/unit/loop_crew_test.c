@@ -184,6 +184,62 @@ static void what_was_asked_for_is_done_in_order_at_the_end(void **state)
     assert_int_equal(uv_loop_close(&loop), 0);
 }
 
+static unsigned pairs, again_in_turn, again_most;
+
+static void on_turn(uv_prepare_t *handle)
+{
+    (void)handle;
+    again_in_turn = 0;
+}
+
+static void again(struct cu_crew_job *job);
+
+/* The other of two jobs: it holds the thread until it is let go, so that the first is finished. */
+static void run_pair(struct cu_crew *crew)
+{
+    struct item *pair = &items[2 * pairs++];
+
+    pair[0] = (struct item){.job = {.work = work, .done = again}};
+    pair[1] = (struct item){.job = {.work = hang, .done = done}};
+    cu_crew_run(crew, &pair[0].job);
+    cu_crew_run(crew, &pair[1].job);
+    wait_for_hanging(1);
+    release(1);
+}
+
+static void again(struct cu_crew_job *job)
+{
+    (void)job;
+    if (++again_in_turn > again_most)
+        again_most = again_in_turn;
+    if (pairs < JOBS / 2)
+        run_pair(closed);
+}
+
+/* A thread that is as fast as the loop does not keep it from its other work: the next job is
+ * finished before this one is told. */
+static void what_is_finished_meanwhile_is_told_in_the_next_turn(void **state)
+{
+    uv_prepare_t prepare;
+    uv_loop_t loop;
+
+    (void)state;
+    assert_int_equal(uv_loop_init(&loop), 0);
+    uv_prepare_init(&loop, &prepare);
+    uv_prepare_start(&prepare, on_turn);
+    uv_unref((uv_handle_t *)&prepare);
+    closed = cu_crew_create(&loop, 1);
+    assert_non_null(closed);
+    run_pair(closed);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(told, JOBS / 2);
+    assert_int_equal(again_most, 1);
+    cu_crew_close(closed);
+    uv_close((uv_handle_t *)&prepare, NULL);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup(f, reset)
@@ -192,6 +248,7 @@ int main(void)
         TEST(no_more_than_the_bound_run),
         TEST(the_last_job_may_close_it),
         TEST(what_was_asked_for_is_done_in_order_at_the_end),
+        TEST(what_is_finished_meanwhile_is_told_in_the_next_turn),
     };
 #undef TEST
 

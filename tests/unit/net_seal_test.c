@@ -19,7 +19,7 @@ struct sealed {
     struct cu_seal *a, *b;
     unsigned char *bytes;
     size_t size;
-    unsigned char plain[200000], opened[200000];
+    unsigned char plain[200000], opened[300000];
     size_t opened_size;
 };
 
@@ -94,6 +94,28 @@ static void sealed_bytes_open_however_they_come(void **state)
     }
 }
 
+static void sealed_bytes_are_opened_into_room_that_is_given(void **state)
+{
+    static const size_t steps[] = {1, 5, 1000, 65536, 1u << 20};
+    struct sealed s;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        sealed_start(&s);
+        for (size_t at = 0; at < s.size; at += steps[i]) {
+            size_t part = s.size - at < steps[i] ? s.size - at : steps[i], opened;
+            uint8_t *room = malloc(part + CU_SEAL_RECORD_MAX);
+
+            assert_int_equal(cu_seal_open(s.b, s.bytes + at, part, room, &opened), 0);
+            assert_int_equal(on_opened(&s, room, opened), 0);
+            free(room);
+        }
+        assert_int_equal(s.opened_size, sizeof(s.plain));
+        assert_memory_equal(s.opened, s.plain, sizeof(s.plain));
+        sealed_stop(&s);
+    }
+}
+
 static void sealed_bytes_do_not_show_the_plain_ones(void **state)
 {
     struct sealed s;
@@ -122,6 +144,12 @@ static void a_changed_bit_anywhere_is_found(void **state)
         assert_memory_equal(s.opened, s.plain, s.opened_size); /* what came before is right */
         assert_true(s.opened_size < sizeof(s.plain));
         sealed_stop(&s);
+        sealed_start(&s);
+        s.bytes[places[i]] ^= 0x40;
+        assert_int_equal(cu_seal_open(s.b, s.bytes, s.size, s.opened, &s.opened_size), -EBADMSG);
+        assert_memory_equal(s.opened, s.plain, s.opened_size);
+        assert_true(s.opened_size < sizeof(s.plain));
+        sealed_stop(&s);
     }
 }
 
@@ -143,6 +171,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(sealed_bytes_open_however_they_come),
+        cmocka_unit_test(sealed_bytes_are_opened_into_room_that_is_given),
         cmocka_unit_test(sealed_bytes_do_not_show_the_plain_ones),
         cmocka_unit_test(a_changed_bit_anywhere_is_found),
         cmocka_unit_test(a_record_cannot_be_repeated),

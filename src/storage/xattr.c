@@ -7,7 +7,10 @@
 #include "base/hash.h"
 #include "proto/xattr.h"
 
+#include <endian.h>
 #include <errno.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/xattr.h>
@@ -44,6 +47,47 @@ static bool is_left_out(const char *name, int error)
            ((error == EACCES || error == EPERM || error == EOPNOTSUPP) && is_first(name));
 }
 
+/* A named entry of an ACL whose user or group has no number here: an idmapped mount, or a user
+ * namespace, does not map it. */
+static bool is_nobodys(const struct posix_acl_xattr_entry *entry)
+{
+    uint16_t tag = le16toh(entry->e_tag);
+
+    return (tag == ACL_USER || tag == ACL_GROUP) &&
+           le32toh(entry->e_id) == (uint32_t)ACL_UNDEFINED_ID;
+}
+
+/* Leaves such entries out of an ACL; its size then. Where storage is, they match no process. The
+ * kernel takes no ACL that has one from FUSE, and would refuse the file. Anything that is no ACL
+ * stays as it is. */
+static size_t without_nobodys(char *acl, size_t size)
+{
+    size_t kept = sizeof(struct posix_acl_xattr_header);
+
+    for (size_t at = kept; at + sizeof(struct posix_acl_xattr_entry) <= size;
+         at += sizeof(struct posix_acl_xattr_entry)) {
+        struct posix_acl_xattr_entry entry;
+
+        memcpy(&entry, acl + at, sizeof(entry));
+        if (is_nobodys(&entry))
+            continue;
+        memcpy(acl + kept, &entry, sizeof(entry));
+        kept += sizeof(entry);
+    }
+    return kept;
+}
+
+static bool is_acl(const char *name, const char *value, size_t size)
+{
+    struct posix_acl_xattr_header header;
+
+    if (!is_first(name) || strcmp(name, "security.capability") == 0 || size < sizeof(header) ||
+        (size - sizeof(header)) % sizeof(struct posix_acl_xattr_entry) != 0)
+        return false;
+    memcpy(&header, value, sizeof(header));
+    return le32toh(header.a_version) == POSIX_ACL_XATTR_VERSION;
+}
+
 /* One attribute onto value.bytes. One that has gone is left out; what else cannot be read keeps
  * its name and has an errno. */
 static int add(struct cu_storage_job *job, const char *on_disk, const char *name, char *value)
@@ -58,6 +102,8 @@ static int add(struct cu_storage_job *job, const char *on_disk, const char *name
         return errno == EINTR
                    ? -EINTR
                    : add_error(job, name, errno == ERANGE ? E2BIG : cu_error_shown(errno));
+    if (is_acl(name, value, (size_t)n))
+        n = (ssize_t)without_nobodys(value, (size_t)n);
     pair.value_len = (uint32_t)n;
     r = cu_xattr_append(&job->value.bytes, &pair);
     return r == -E2BIG ? add_error(job, name, E2BIG) : r;

@@ -260,3 +260,21 @@ user.00000 E2BIG" ]
     cmp <(on node3 getfacl -pc "$MOUNT$tmpfs/many") <(getfacl -pc "$tmpfs/many")
     on node3 cat "$MOUNT$tmpfs/many"
 }
+
+@test "an ACL over the kernel's bound fails alone, for all but the owner, and is counted" {
+    local tmpfs=$WORK/tmpfs count
+    mkdir "$tmpfs/acl"
+    for count in 507 508; do # as many named users, owner, group, mask and others: 4,092 and 4,100 bytes
+        echo "$count" >"$tmpfs/acl/$count"
+        setfacl -M <(printf 'u::rw-\ng::r--\no::---\n' && seq -f 'u:%.0f:r' 20001 $((20000 + count))) "$tmpfs/acl/$count"
+        cp -a "$tmpfs/acl/$count" "$tmpfs/acl/own$count"
+        chown 1234 "$tmpfs/acl/$count"
+    done
+    until_true on node3 test -d "$MOUNT$tmpfs/acl"
+    stats_to "$dir.before"
+    [ "$(on node3 cat "$MOUNT$tmpfs/acl/"{507,own507,own508})" = $'507\n507\n508' ]
+    run -1 on node3 cat "$MOUNT$tmpfs/acl/508"
+    [[ $output == *"Argument list too long"* ]]
+    stats_to "$dir.after"
+    [ "$(figures sum "$dir.before" "$dir.after" xattrs_over)" -gt 0 ]
+}

@@ -406,6 +406,36 @@ for top in sys.argv[1:]:
     for i in 1 2 3; do on node$i umount -l "$storage/mixed" "$storage/single"; done # files are kept open
 }
 
+# Owners, modes, sizes, contents and ACLs; of a name that no entry of an ACL has here, nothing.
+shown() {
+    # shellcheck disable=SC2016
+    on "$1" sh -c 'cd "$1" && find . -printf "%p %y %m %U %G %s %n %T@ %C@\n" | sort
+        find . | sort | xargs getfacl -np | grep -v "group:4294967295:"
+        for file in $(find . -type f | sort); do cat "$file" 2>&1; done' sh "$2"
+}
+
+@test "idmapped mounts: owners, modes and ACLs are the mount's, and a name that it does not map keeps nobody out" {
+    local dir=$storage/idmap id
+    mkdir -p "$dir"/{on/d,low,high}
+    for id in 0 1000 10001 4294967294; do
+        echo $id >"$dir/on/$id"
+        chown $id:$id "$dir/on/$id"
+        chmod 640 "$dir/on/$id"
+    done
+    ln "$dir/on/1000" "$dir/on/d/hard"
+    setfacl -m u:1000:r,g:10001:rw "$dir/on/0"
+    setfacl -d -m g:10001:rwx "$dir/on/d"
+    on node1 "$SYSTEM_DIR/idmapped" "$dir/on" "$dir/low" 0:10001:1 1000:0:1 || skip "no idmapped mounts here"
+    for id in node2 node3 node4; do on $id "$SYSTEM_DIR/idmapped" "$dir/on" "$dir/low" 0:10001:1 1000:0:1; done
+    on_all "$SYSTEM_DIR/idmapped" "$dir/on" "$dir/high" 0:100000:65536
+    for id in on low high; do
+        until_true on node4 test -e "$view/idmap/$id/0"
+        diff <(shown node1 "$dir/$id") <(shown node4 "$view/idmap/$id")
+    done
+    [ "$(on node4 stat -c %u "$view/idmap/"{on,low,high}/1000)" = $'1000\n0\n101000' ]
+    on_all umount -l "$dir/low" "$dir/high" # files are kept open
+}
+
 @test "btrfs subvolumes have numbers of their own" {
     command -v mkfs.btrfs >/dev/null || skip "needs mkfs.btrfs"
     grep -qw btrfs /proc/filesystems || skip "the kernel has no btrfs"

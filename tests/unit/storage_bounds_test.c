@@ -123,6 +123,8 @@ static void long_paths_are_reached_in_steps(void **state)
 static unsigned attr_count; /* 0: the real calls */
 static size_t attr_bytes;   /* of a value */
 static int list_errno;
+static const char *acl; /* the value of first_name; NULL: as that of the others */
+static size_t acl_size;
 ssize_t __real_llistxattr(const char *path, char *list, size_t size);
 ssize_t __real_lgetxattr(const char *path, const char *name, void *value, size_t size);
 ssize_t __wrap_llistxattr(const char *path, char *list, size_t size);
@@ -148,6 +150,10 @@ ssize_t __wrap_lgetxattr(const char *path, const char *name, void *value, size_t
 {
     if (attr_count == 0)
         return __real_lgetxattr(path, name, value, size);
+    if (acl && strcmp(name, first_name) == 0) {
+        memcpy(value, acl, acl_size);
+        return (ssize_t)acl_size;
+    }
     errno = strcmp(name, "user.00003") == 0 ? EIO : ENODATA;
     if (errno == EIO || (strncmp(name, "user.", 5) != 0 && strcmp(name, first_name) != 0))
         return -1;
@@ -205,6 +211,52 @@ static void a_list_over_the_bound_leaves_what_the_kernel_asks_for(void **state)
     attr_count = 0;
 }
 
+/* The value of first_name is given, and comes as this. */
+static void check_acl(const char *given, size_t given_size, const char *shown, size_t shown_size)
+{
+    struct cu_xattr pair;
+    size_t cursor = 0;
+
+    make_file("/file", 1);
+    attr_count = 1;
+    acl = given;
+    acl_size = given_size;
+    assert_int_equal(run_kind(CU_KIND_XATTR, "/file"), 0);
+    assert_int_equal(cu_xattr_next(done.value.bytes, &cursor, &pair), 1);
+    assert_memory_equal(pair.name, first_name, pair.name_len);
+    assert_int_equal(pair.value_len, shown_size);
+    assert_memory_equal(pair.value, shown, shown_size);
+    acl = NULL;
+    attr_count = 0;
+}
+
+/* Tag, permissions and number of an ACL's entries. */
+#define HEADER    "\2\0\0\0"
+#define NOBODY    "\xff\xff\xff\xff"
+#define OWNER     "\1\0\6\0" NOBODY
+#define GROUP_OBJ "\4\0\4\0" NOBODY
+#define MASK      "\x10\0\6\0" NOBODY
+#define OTHER     "\x20\0\0\0" NOBODY
+#define USER_0    "\2\0\4\0\0\0\0\0"
+#define GROUP_9   "\10\0\4\0\11\0\0\0"
+
+static void entries_that_name_nobody_are_left_out(void **state)
+{
+    static const char with[] =
+        HEADER OWNER "\2\0\7\0" NOBODY USER_0 GROUP_OBJ GROUP_9 "\10\0\6\0" NOBODY MASK OTHER;
+    static const char without[] = HEADER OWNER USER_0 GROUP_OBJ GROUP_9 MASK OTHER;
+
+    (void)state;
+    check_acl(with, sizeof(with) - 1, without, sizeof(without) - 1);
+    check_acl(without, sizeof(without) - 1, without, sizeof(without) - 1);
+    check_acl(HEADER, sizeof(HEADER) - 1, HEADER, sizeof(HEADER) - 1);
+    /* What is no ACL stays as it is: of another version, with half an entry, too short. */
+    check_acl("\3\0\0\0\2\0\7\0" NOBODY, 12, "\3\0\0\0\2\0\7\0" NOBODY, 12);
+    check_acl(with, sizeof(with) - 5, with, sizeof(with) - 5);
+    check_acl("\2", 1, "\2", 1);
+    check_acl("", 0, "", 0);
+}
+
 /* It is never opened: who looks it up gets the errno. */
 static void a_size_that_no_offset_reaches_is_refused(void **state)
 {
@@ -230,6 +282,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         TEST(long_paths_are_reached_in_steps),
         TEST(an_attribute_too_many_fails_alone),
+        TEST(entries_that_name_nobody_are_left_out),
         TEST(a_size_that_no_offset_reaches_is_refused),
         TEST(a_list_over_the_bound_leaves_what_the_kernel_asks_for),
     };

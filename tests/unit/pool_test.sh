@@ -1,6 +1,5 @@
 #!/bin/sh
-# tests/pool: each test is in the report of its build, whatever became of it; those that run alone come first, then
-# the long ones.
+# tests/pool: each test is in the report of its build, whatever became of it; the long ones come first.
 #
 # usage: pool_test.sh TOP
 # SPDX-License-Identifier: BSD-3-Clause
@@ -24,8 +23,6 @@ set_tests_properties(unit.skips PROPERTIES SKIP_RETURN_CODE 77)
 add_test(unit.not_there /nonexistent)
 add_test(system.partly echo "ok 1 # skip")
 set_tests_properties(system.partly PROPERTIES COST 50)
-add_test(system.alone true)
-set_tests_properties(system.alone PROPERTIES RUN_SERIAL ON)
 # As its name is a part of another one's.
 add_test(unit.good_too false)
 END
@@ -40,12 +37,11 @@ for mode in ci full; do
 done
 python3 "$top/tests/junit.py" build/two/report.xml ci >two
 printf '%s\t%s\n' fail system.partly fail unit.bad fail unit.good_too fail unit.not_there fail unit.skips \
-    pass system.alone pass unit.good | diff - one.ci
-printf '%s\t%s\n' fail unit.bad fail unit.good_too pass system.alone pass system.partly pass unit.good \
+    pass unit.good | diff - one.ci
+printf '%s\t%s\n' fail unit.bad fail unit.good_too pass system.partly pass unit.good \
     skip unit.not_there skip unit.skips | diff - one.full
 printf 'pass\tunit.good\n' | diff - two
-[ "$(sed -n '1s/^1.8 \([^ ]*\) \([^ ]*\) .*/\1 \2/p' said)" = "one: system.alone" ]
-[ "$(sed -n '2,3s/^[23].8 \([^ ]*\) \([^ ]*\) .*/\1 \2/p' said | xargs)" = "two: unit.good one: system.partly" ]
+[ "$(sed -n '1,2s/^[12].7 \([^ ]*\) \([^ ]*\) .*/\1 \2/p' said | xargs)" = "two: unit.good one: system.partly" ]
 grep -q '^said it' said
 "$top/tests/pool" 3 one >said
 python3 "$top/tests/junit.py" build/one/report.xml ci | sed 's/ (.*//' | sort | diff - one.ci

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "core/cache.h"
 #include "core/state.h"
+#include "core/waiters.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -308,6 +309,41 @@ static uint64_t window_of(const struct cu_core_config *c, uint32_t tree)
     return window > most && most > least ? most : window < least ? least : window;
 }
 
+/* Does somebody wait for the flight? It, too, who waits for a child's want that is not later. */
+static bool somebody_waits(const struct flight *flight)
+{
+    cu_list_for_each (link, &flight->waiters) {
+        if (!CU_LIST_ENTRY(link, struct waiter, link)->later)
+            return true;
+    }
+    return false;
+}
+
+/* What somebody waits for is never among what nobody waits for. */
+static void check_haste(struct cu_sim *sim, const struct cu_sim_node *node)
+{
+    const struct cu_core *core = node->core;
+
+    for (unsigned i = 0; i < LANES; i++) {
+        cu_list_for_each (link, &core->lanes[i].lines[LINE_LATER].queue) {
+            const struct flight *flight = CU_LIST_ENTRY(link, struct flight, link);
+
+            if (!flight->later || somebody_waits(flight))
+                cu_sim_violation(sim, "node %u: %s waits behind what nobody waits for", node->rank,
+                                 flight->object->name->path);
+        }
+    }
+    for (uint32_t t = 0; t < core->route_count; t++) {
+        cu_list_for_each (link, &core->routes[t].flights) {
+            const struct flight *flight = CU_LIST_ENTRY(link, struct flight, link);
+
+            if (flight->later && somebody_waits(flight))
+                cu_sim_violation(sim, "node %u: %s is asked for as if nobody waited", node->rank,
+                                 flight->object->name->path);
+        }
+    }
+}
+
 /* The bounds of src/core/flow.c: what a child may have in service, parked and not taken. */
 static void check_queues(struct cu_sim *sim, const struct cu_sim_node *node)
 {
@@ -347,6 +383,8 @@ void cu_sim_check_memory(struct cu_sim *sim, struct cu_sim_node *node)
                          (unsigned long long)held,
                          (unsigned long long)node->core->config.cache_bytes);
     check_queues(sim, node);
+    if (sim->config.faults)
+        check_haste(sim, node);
 }
 
 static void check_objects(struct cu_sim *sim, const struct cu_sim_node *node)
@@ -389,7 +427,8 @@ static void check_core(struct cu_sim *sim, const struct cu_sim_node *node)
             cu_sim_violation(sim, "node %u: %u asks of node %u are counted, none is out",
                              node->rank, neighbor->inflight, neighbor->rank);
         for (uint32_t t = 0; t < cu_sim_trees(sim); t++)
-            if (neighbor->flows[t].wants || neighbor->flows[t].bytes || neighbor->flows[t].waiting)
+            if (neighbor->flows[t].wants || neighbor->flows[t].bytes ||
+                neighbor->flows[t].waiting[LINE_NOW] || neighbor->flows[t].waiting[LINE_LATER])
                 cu_sim_violation(sim, "node %u: %u wants of node %u are still in service or parked",
                                  node->rank, neighbor->flows[t].wants, neighbor->rank);
     }

@@ -77,6 +77,7 @@ static void draw(struct cu_sim *sim)
     struct cu_sim_config *c = &sim->config;
     uint64_t d = cu_sim_mix(c->seed ^ 0x7368617065ull);
 
+    c->recipe |= c->faults && (d >> 32) % 3 == 0;
     if (c->fanout == CU_SIM_DRAWN)
         c->fanout = 1 + (uint32_t)(d % 8);
     if (c->trees == CU_SIM_DRAWN)

@@ -12,6 +12,7 @@ static int on_fetch(void *context, const struct cu_ahead_want *want, uint32_t ta
     struct cu_sim_node *node = context;
     struct cu_request what = cu_sim_request(want);
 
+    what.flags |= CU_WANT_LATER;
     return cu_core_want(node->core, &what, CU_SIM_FETCH | tag, node->sim->engine.now_ns);
 }
 

@@ -117,6 +117,7 @@ static const struct row {
     {"parents_lost", "parents lost", false},
     {"parents_changed", "parents changed", false},
     {"asked_again", "asked another parent", false},
+    {"asked_now", "asked once more, in haste", false},
     {"refused_busy", "children refused: busy", false},
     {"handshakes_refused", "strangers refused", false},
     {"bad_messages", "bad messages", false},

@@ -125,6 +125,7 @@ static int fetch(void *context, const struct cu_ahead_want *want, uint32_t tag)
     struct cu_request what = cu_front_ahead_request(want);
     uint64_t cookie = CU_STAGER_COOKIE | stager->epoch << EPOCH_SHIFT | tag;
 
+    what.flags |= CU_WANT_LATER;
     return cu_core_want(stager->config.core, &what, cookie, uv_hrtime());
 }
 

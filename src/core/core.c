@@ -120,6 +120,7 @@ int cu_core_want(struct cu_core *core, const struct cu_request *request, uint64_
     waiter->kind = (uint8_t)request->kind;
     waiter->piece = request->piece;
     waiter->advance = request->advance;
+    waiter->later = (request->flags & CU_WANT_LATER) != 0;
     cu_want(core, request, waiter);
     cu_lanes_pump(core);
     return 0;

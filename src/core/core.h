@@ -52,7 +52,8 @@ struct cu_core_config {
 /* A request of a driver. */
 struct cu_request {
     enum cu_kind kind;
-    uint8_t flags;    /* CU_WANT_CONTENT: have a small file's content ready, too; CU_WANT_HOME */
+    uint8_t flags;    /* CU_WANT_CONTENT: have a small file's content ready, too; CU_WANT_HOME;
+                         CU_WANT_LATER: nobody waits for it */
     const char *path; /* borrowed, normal form */
     size_t path_len;
     struct cu_version

@@ -6,6 +6,7 @@
 #include "core/effects.h"
 
 #include "core/flow.h"
+#include "core/haste.h"
 #include "core/object.h"
 #include "core/ready.h"
 #include "core/state.h"
@@ -89,7 +90,7 @@ static void effect_of_flight(struct cu_core *core, struct flight *flight, struct
     effect->send.msg = (struct cu_msg){.type = CU_MSG_WANT, .id = cu_slot_id(core, flight)};
     want = &effect->send.msg.want;
     want->kind = request.kind;
-    want->flags = request.flags;
+    want->flags = request.flags | cu_haste_flags(flight);
     want->tree = cu_flight_tree(core, flight);
     want->chunk = request.chunk;
     want->piece = request.piece;

@@ -8,6 +8,7 @@
 #include "core/advance.h"
 #include "core/bypass.h"
 #include "core/cache.h"
+#include "core/haste.h"
 #include "core/pieces.h"
 #include "core/readon.h"
 #include "core/state.h"
@@ -23,9 +24,10 @@
 enum cu_flight_action cu_flight_action(enum cu_flight_state state, enum cu_flight_event event)
 {
     static const enum cu_flight_action table[CU_FLIGHT_STATES][CU_FLIGHT_EVENTS] = {
-#define IGNORE  CU_ACTION_IGNORE
+#define NONE    CU_ACTION_IGNORE
 #define SERVE   CU_ACTION_SERVE
 #define WAIT    CU_ACTION_WAIT
+#define NOW     CU_ACTION_NOW
 #define START   CU_ACTION_START
 #define RESTART CU_ACTION_RESTART
 #define READ    CU_ACTION_READ
@@ -33,14 +35,15 @@ enum cu_flight_action cu_flight_action(enum cu_flight_state state, enum cu_fligh
 #define FILL    CU_ACTION_FILL
 #define FAIL    CU_ACTION_FAIL
 #define REMOVE  CU_ACTION_REMOVE
-        /*           WANT   EXPIRED REROUTE  ANSWER  BUSY    STORED  FAILED  CORRUPT DROP     EVICT */
-        /* ABSENT */ {START, START, IGNORE,  IGNORE, IGNORE, IGNORE, IGNORE, IGNORE, IGNORE,  REMOVE},
-        /* ASKING */ {WAIT,  WAIT,  RESTART, FILL,   READ,   IGNORE, FAIL,   READ,   RESTART, IGNORE},
-        /* READING*/ {WAIT,  WAIT,  RESTART, IGNORE, IGNORE, FILL,   FAIL,   FAIL,   AGAIN,   IGNORE},
-        /* FILLED */ {SERVE, START, IGNORE,  IGNORE, IGNORE, IGNORE, IGNORE, READ,   REMOVE,  REMOVE},
-#undef IGNORE
+        /*           WANT  EXPIRED  NOW   REROUTE  ANSWER BUSY  STORED FAILED CORRUPT DROP   EVICT */
+        /* ABSENT */ {START, START, NONE, NONE,    NONE,  NONE, NONE,  NONE,  NONE, NONE,    REMOVE},
+        /* ASKING */ {WAIT,  WAIT,  NOW,  RESTART, FILL,  READ, NONE,  FAIL,  READ, RESTART, NONE},
+        /* READING*/ {WAIT,  WAIT,  NOW,  RESTART, NONE,  NONE, FILL,  FAIL,  FAIL, AGAIN,   NONE},
+        /* FILLED */ {SERVE, START, NONE, NONE,    NONE,  NONE, NONE,  NONE,  READ, REMOVE,  REMOVE},
+#undef NONE
 #undef SERVE
 #undef WAIT
+#undef NOW
 #undef START
 #undef RESTART
 #undef READ
@@ -56,17 +59,6 @@ enum cu_flight_action cu_flight_action(enum cu_flight_state state, enum cu_fligh
 /* clang-format on */
 
 /* --- flights --------------------------------------------------------------------------------- */
-
-/* The tree of its path, whose root answers for the attributes. */
-static uint8_t home_of(const struct cu_core *core, const struct object *object)
-{
-    return (uint8_t)((object->name->hash >> 8) % core->config.tree_count);
-}
-
-uint8_t cu_flight_tree(const struct cu_core *core, const struct flight *flight)
-{
-    return flight->home ? home_of(core, flight->object) : flight->object->tree;
-}
 
 static uint64_t ahead_bytes(const struct cu_core *core, const struct object *object)
 {
@@ -101,6 +93,7 @@ static void leave(struct cu_core *core, struct flight *flight)
     if (flight->issued)
         cu_lane_ended(core, flight);
     flight->asked = CU_RANK_NONE;
+    flight->told = false;
     cu_list_remove(&flight->link);
     cu_list_remove(&flight->pending.link);
     cu_slot_give(core, flight);
@@ -194,17 +187,6 @@ static void read_here(struct cu_core *core, struct flight *flight, bool orphan)
         fail(core, flight->object, ENOMEM);
     else
         start_read(core, flight, orphan);
-}
-
-bool cu_flight_send_home(struct cu_core *core, struct flight *flight)
-{
-    const struct object *object = flight->object;
-
-    if (object->kind != CU_KIND_DATA || flight->home ||
-        core->routes[home_of(core, object)].parent == core->config.rank)
-        return false;
-    flight->home = true;
-    return true;
 }
 
 static void restart(struct cu_core *core, struct flight *flight)
@@ -323,8 +305,6 @@ static void count_used(struct cu_core *core, struct flight *flight, const struct
     flight->used = true;
     if (flight->ahead)
         COUNT(core, read_ahead_used);
-    else
-        cu_lane_wanted(core, flight);
 }
 
 static void park(struct flight *flight, struct waiter *waiter)
@@ -407,8 +387,10 @@ static void begin(struct cu_core *core, struct object *object, const struct flig
     if (object->state == CU_FLIGHT_FILLED)
         expire(core, object);
     flight = flight_new(object);
-    if (flight)
+    if (flight) {
         flight->read_on = in->read_on;
+        flight->later = in->read_on || (in->waiter && in->waiter->later);
+    }
     if (flight && in->request)
         flight->home = object->kind == CU_KIND_DATA && (in->request->flags & CU_WANT_HOME);
     if (!flight || start(core, flight) < 0) {
@@ -437,6 +419,8 @@ static void begin(struct cu_core *core, struct object *object, const struct flig
                object->state == CU_FLIGHT_READING ? CU_WHERE_STORAGE : CU_WHERE_PARENT);
     if (object->kind == CU_KIND_DIR)
         cu_renew_begun(core, object, in);
+    if (flight->check) /* its message has no kind */
+        cu_haste(core, flight);
 }
 
 void cu_flight_step(struct cu_core *core, struct object *object, enum cu_flight_event event,
@@ -450,7 +434,12 @@ void cu_flight_step(struct cu_core *core, struct object *object, enum cu_flight_
     case CU_ACTION_SERVE:
         serve(core, object, in);
         break;
+    case CU_ACTION_NOW:
+        cu_haste_of_all(core, object->flight);
+        break;
     case CU_ACTION_WAIT:
+        if (in->waiter && !in->waiter->later)
+            cu_haste(core, object->flight);
         count_want(core, in->waiter, CU_WHERE_FLIGHT);
         count_used(core, object->flight, in->waiter);
         note_use(core, object, in->waiter);

@@ -5,8 +5,10 @@
  *   READING  storage was asked, or will be    FILLED   the value is here
  *
  * A want of the kernel and a want of a child are the same event. Wants that arrive while an object
- * is ASKING or READING wait for that one flight. The table is total; the compiler checks its shape,
- * and tests/unit/core_flight_rules_test.c the rules for every entry. */
+ * is ASKING or READING wait for that one flight. A flight for which nobody waits gives way to all
+ * others on each node (`later`), until a want joins for which somebody waits. The table is total;
+ * the compiler checks its shape, and tests/unit/core_flight_rules_test.c the rules for every entry.
+ */
 #ifndef CU_CORE_FLIGHT_H
 #define CU_CORE_FLIGHT_H
 
@@ -34,6 +36,7 @@ enum cu_flight_state {
 enum cu_flight_event {
     CU_EVENT_WANT,    /* it is wanted, and the value held (if any) is valid */
     CU_EVENT_EXPIRED, /* it is wanted, and the value held is expired or known to be wrong */
+    CU_EVENT_NOW,     /* somebody waits from now on, where nobody did */
     CU_EVENT_REROUTE, /* the parent that was asked is gone, or there is one now (READING: only what
                          is not issued yet) */
     CU_EVENT_ANSWER,  /* the parent's value, or its lasting error */
@@ -44,12 +47,13 @@ enum cu_flight_event {
     CU_EVENT_DROP,    /* refresh: the value held is out of date */
     CU_EVENT_EVICT,   /* memory is needed */
 };
-#define CU_FLIGHT_EVENTS 10
+#define CU_FLIGHT_EVENTS 11
 
 enum cu_flight_action {
     CU_ACTION_IGNORE,  /* nothing to do in this state */
     CU_ACTION_SERVE,   /* answer from what is held */
     CU_ACTION_WAIT,    /* park on the flight */
+    CU_ACTION_NOW,     /* let it overtake what nobody waits for */
     CU_ACTION_START,   /* park, and ask the parent or, at the root, storage */
     CU_ACTION_RESTART, /* ask again, along the route as it is now */
     CU_ACTION_READ,    /* ask storage here, whatever the tree */
@@ -80,6 +84,8 @@ struct flight {
     bool again;              /* dropped while READING: read once more */
     bool content;            /* ATTR: ask for the content along */
     bool issued;             /* READING: the operation is under way */
+    bool told;               /* ASKING: the message has left */
+    bool later;              /* nobody waits for it: what somebody waits for goes first */
     bool ahead;              /* started by read-ahead */
     bool read_on;            /* started by reading on (readon.h) */
     bool used;               /* the same two: somebody has asked for it meanwhile */

@@ -12,6 +12,12 @@
  * with a want that hangs has one other want in service. When the bound is reached, other paths'
  * wants are refused instead of parked.
  *
+ * What nobody waits for (CU_WANT_LATER) is served when nothing else can be, and only within half of
+ * the window, so that there is always room for what somebody waits for. While that takes more than
+ * the other half, the rest waits, for as long as it lasts. No cycle of waiting comes of it: what
+ * somebody waits for never waits for what nobody waits for, because a want that joins such a flight
+ * makes it one that somebody waits for, on each node up to the root (CU_WANT_NOW).
+ *
  * Each tree has a window of its own. Within one tree, waiting always leads to the root, which waits
  * for no node. But the trees use the same nodes in different order, so with a common window a cycle
  * of nodes could wait for each other forever (deadlock).
@@ -40,6 +46,7 @@
 #define REFUSALS_BYTES    (2ull << 20) /* queued beyond the window: then the connection is closed */
 #define UNKNOWN_BYTES     4096u        /* of an answer whose size is not known yet */
 #define TURNS_MAX         256u         /* of paths that have to wait, at a time */
+#define LATER_SHARE       2u /* of a window and of what may be parked, a fraction, for LINE_LATER */
 
 struct parked {
     struct cu_list link; /* in flow_path->parked */
@@ -66,11 +73,12 @@ uint64_t cu_flow_window(const struct cu_core *core, uint32_t tree)
     return share > least ? share : least;
 }
 
-static uint64_t parked_max(const struct cu_core *core)
+static uint64_t parked_max(const struct cu_core *core, enum line line)
 {
     uint64_t share = core->config.cache_bytes / 32;
 
-    return share < PARKED_BYTES_MAX ? share : PARKED_BYTES_MAX;
+    share = share < PARKED_BYTES_MAX ? share : PARKED_BYTES_MAX;
+    return line == LINE_LATER ? share / LATER_SHARE : share;
 }
 
 static uint32_t answer_bytes(const struct cu_core *core, const struct cu_msg_want *want)
@@ -87,17 +95,25 @@ static uint32_t answer_bytes(const struct cu_core *core, const struct cu_msg_wan
 
 enum room {
     ROOM,
-    ROOM_LATER,
+    ROOM_NOT_YET,
     ROOM_TAKEN, /* by what hangs */
 };
 
 static bool is_full(const struct cu_core *core, const struct neighbor *neighbor,
-                    const struct flow *flow)
+                    const struct flow *flow, enum line line)
 {
     uint64_t window = cu_flow_window(core, (uint32_t)(flow - neighbor->flows));
+    uint32_t share = line == LINE_LATER ? LATER_SHARE : 1;
 
-    return flow->recent + flow->before >= WANTS_MAX ||
-           flow->recent_bytes + flow->before_bytes + neighbor->child_queued >= window;
+    return flow->recent + flow->before >= WANTS_MAX / share ||
+           flow->recent_bytes + flow->before_bytes + neighbor->child_queued >= window / share;
+}
+
+/* By what hangs, as much as what nobody waits for may share in. */
+static bool is_taken(const struct flow *flow, uint64_t window, enum line line)
+{
+    return line == LINE_LATER && (flow->bytes >= FLOW_WINDOWS_MAX * window / LATER_SHARE ||
+                                  flow->wants >= FLOW_WANTS_MAX / LATER_SHARE);
 }
 
 static enum room room_for(const struct cu_core *core, const struct neighbor *neighbor,
@@ -105,13 +121,13 @@ static enum room room_for(const struct cu_core *core, const struct neighbor *nei
 {
     uint64_t window = cu_flow_window(core, (uint32_t)(flow - neighbor->flows));
 
-    if (is_full(core, neighbor, flow))
-        return ROOM_LATER;
+    if (is_full(core, neighbor, flow, path->line) || is_taken(flow, window, path->line))
+        return ROOM_NOT_YET;
     if (cu_flowpath_hangs(path)) {
         bool more = path->recent + path->before == 0 && flow->wants < FLOW_WANTS_MAX / 2 &&
                     flow->bytes < (FLOW_WINDOWS_MAX - 1) * window;
 
-        return more ? ROOM : ROOM_LATER;
+        return more ? ROOM : ROOM_NOT_YET;
     }
     return flow->bytes < FLOW_WINDOWS_MAX * window && flow->wants < FLOW_WANTS_MAX ? ROOM
                                                                                    : ROOM_TAKEN;
@@ -123,23 +139,26 @@ static struct flow *flow_of(const struct cu_core *core, struct neighbor *neighbo
     return &neighbor->flows[tree < core->route_count ? tree : 0];
 }
 
-static void fill_request(struct cu_request *request, struct waiter *waiter,
-                         const struct cu_msg_want *want)
+static struct cu_request request_of(const struct cu_msg_want *want)
 {
-    *request = (struct cu_request){
+    return (struct cu_request){
         .kind = want->kind,
         .flags = want->flags,
         .path = want->path,
         .path_len = want->path_len,
         .chunk = want->chunk,
         .piece = want->piece,
+        .version = want->kind == CU_KIND_DIR ? (struct cu_version){0} : want->version,
     };
+}
+
+static void fill_waiter(struct waiter *waiter, const struct cu_msg_want *want)
+{
     waiter->piece = want->piece;
+    waiter->later = (want->flags & CU_WANT_LATER) != 0;
     waiter->content = want->kind == CU_KIND_ATTR && (want->flags & CU_WANT_CONTENT);
     if (want->kind == CU_KIND_DIR)
         waiter->held = want->version;
-    else
-        request->version = want->version;
 }
 
 static struct waiter *child_waiter(struct cu_core *core, const struct neighbor *neighbor,
@@ -163,11 +182,17 @@ static uint64_t key_of(const struct cu_msg_want *want)
                          want->piece);
 }
 
+static enum line line_of(const struct cu_msg_want *want)
+{
+    return want->flags & CU_WANT_LATER ? LINE_LATER : LINE_NOW;
+}
+
 static uint64_t path_key(const struct neighbor *neighbor, const struct flow *flow,
-                         const struct cu_msg_want *want)
+                         const struct cu_msg_want *want, enum line line)
 {
     uint64_t seed = (uint64_t)neighbor->rank << 8 | (uint64_t)(flow - neighbor->flows);
 
+    seed |= (uint64_t)line << 40;
     return cu_hash_seeded(want->path, want->path_len, seed);
 }
 
@@ -176,11 +201,11 @@ static int serve(struct cu_core *core, struct neighbor *neighbor, struct flow_pa
 {
     struct waiter *waiter = child_waiter(core, neighbor, id, want->kind, key_of(want));
     struct flow *flow = flow_of(core, neighbor, want->tree);
-    struct cu_request request;
+    const struct cu_request request = request_of(want);
 
     if (!waiter)
         return -ENOMEM;
-    fill_request(&request, waiter, want);
+    fill_waiter(waiter, want);
     waiter->bytes = answer_bytes(core, want);
     waiter->tree = want->tree;
     waiter->flow_key = path->key;
@@ -196,7 +221,7 @@ static int park(struct cu_core *core, struct flow *flow, struct flow_path *path,
     size_t size = sizeof(struct parked) + want->path_len;
     struct parked *parked;
 
-    if (core->parked_bytes + size > parked_max(core))
+    if (core->parked_bytes + size > parked_max(core, path->line))
         return -EBUSY;
     parked = cu_mem_take(size);
     if (!parked)
@@ -212,8 +237,8 @@ static int park(struct cu_core *core, struct flow *flow, struct flow_path *path,
     parked->path_len = want->path_len;
     memcpy(parked->path, want->path, want->path_len);
     if (cu_list_empty(&path->parked)) {
-        cu_list_push_back(&flow->turns, &path->turn);
-        flow->waiting++;
+        cu_list_push_back(&flow->turns[path->line], &path->turn);
+        flow->waiting[path->line]++;
     }
     cu_list_push_back(&path->parked, &parked->link);
     core->parked_bytes += size;
@@ -277,20 +302,27 @@ static int serve_or_drop(struct cu_core *core, struct neighbor *neighbor, struct
     return rc;
 }
 
+/* Those of a line are served in the order in which they came. */
+static bool is_next(const struct flow *flow, enum line line)
+{
+    return flow->waiting[line] == 0 && (line == LINE_NOW || flow->waiting[LINE_NOW] == 0);
+}
+
 int cu_flow_want(struct cu_core *core, struct neighbor *neighbor, uint64_t id,
                  const struct cu_msg_want *want)
 {
     struct flow *flow = flow_of(core, neighbor, want->tree);
+    enum line line = line_of(want);
     struct flow_path *path;
     enum room room;
     int rc;
 
     cu_flow_age(core, flow);
-    path = cu_flowpath_get(core, flow, path_key(neighbor, flow, want));
+    path = cu_flowpath_get(core, flow, path_key(neighbor, flow, want, line), line);
     if (!path)
         return refuse(core, neighbor, id, want, ENOMEM);
     room = room_for(core, neighbor, flow, path);
-    if (room == ROOM && flow->waiting == 0)
+    if (room == ROOM && is_next(flow, line))
         return serve_or_drop(core, neighbor, path, id, want);
     rc = room == ROOM_TAKEN ? -EBUSY : park(core, flow, path, id, want);
     if (rc == -EBUSY && room == ROOM)
@@ -300,6 +332,42 @@ int cu_flow_want(struct cu_core *core, struct neighbor *neighbor, uint64_t id,
         rc = refuse(core, neighbor, id, want, -rc);
     }
     return rc;
+}
+
+/* NULL: it is in service, or answered. */
+static struct parked *find_parked(const struct flow_path *path, uint64_t id)
+{
+    cu_list_for_each (link, &path->parked) {
+        struct parked *parked = CU_LIST_ENTRY(link, struct parked, link);
+
+        if (parked->id == id)
+            return parked;
+    }
+    return NULL;
+}
+
+int cu_flow_now(struct cu_core *core, struct neighbor *neighbor, uint64_t id,
+                const struct cu_msg_want *want)
+{
+    struct flow *flow = flow_of(core, neighbor, want->tree);
+    struct flow_path *path = cu_flowpath_find(core, path_key(neighbor, flow, want, LINE_LATER));
+    struct parked *parked = path ? find_parked(path, id) : NULL;
+    struct cu_msg_want now = *want;
+
+    now.flags &= (uint8_t)~CU_WANT_NOW;
+    if (!parked) {
+        const struct cu_request request = request_of(&now);
+
+        cu_want_now(core, &request);
+        return 0;
+    }
+    parked_free(core, parked);
+    if (cu_list_empty(&path->parked)) {
+        cu_list_remove(&path->turn);
+        flow->waiting[LINE_LATER]--;
+    }
+    cu_flowpath_unused(core, path);
+    return cu_flow_want(core, neighbor, id, &now);
 }
 
 void cu_flow_answered(struct cu_core *core, const struct waiter *waiter)
@@ -350,30 +418,31 @@ static int serve_parked(struct cu_core *core, struct neighbor *neighbor, struct 
 }
 
 /* One of each path, by turns. */
-static bool pump_flow(struct cu_core *core, struct neighbor *neighbor, struct flow *flow)
+static bool pump_line(struct cu_core *core, struct neighbor *neighbor, struct flow *flow,
+                      enum line line)
 {
     uint32_t idle = 0;
     bool moved = false;
 
-    if (flow->waiting == 0)
+    if (flow->waiting[line] == 0)
         return false;
     cu_flow_age(core, flow);
-    while (idle < flow->waiting && idle < TURNS_MAX && !is_full(core, neighbor, flow)) {
+    while (idle < flow->waiting[line] && idle < TURNS_MAX && !is_full(core, neighbor, flow, line)) {
         struct flow_path *path =
-            CU_LIST_ENTRY(cu_list_pop_front(&flow->turns), struct flow_path, turn);
+            CU_LIST_ENTRY(cu_list_pop_front(&flow->turns[line]), struct flow_path, turn);
         enum room room;
         int rc = 0;
 
         cu_flowpath_age(flow, path);
         room = room_for(core, neighbor, flow, path);
-        if (room != ROOM_LATER)
+        if (room != ROOM_NOT_YET)
             rc = serve_parked(core, neighbor, path, room);
-        idle = room == ROOM_LATER ? idle + 1 : 0;
-        moved = moved || (room != ROOM_LATER && rc == 0);
+        idle = room == ROOM_NOT_YET ? idle + 1 : 0;
+        moved = moved || (room != ROOM_NOT_YET && rc == 0);
         if (cu_list_empty(&path->parked))
-            flow->waiting--;
+            flow->waiting[line]--;
         else
-            cu_list_push_back(&flow->turns, &path->turn);
+            cu_list_push_back(&flow->turns[line], &path->turn);
         cu_flowpath_unused(core, path);
         if (rc < 0) /* without memory it stays, and comes when something was answered */
             break;
@@ -396,7 +465,8 @@ bool cu_flow_pump(struct cu_core *core)
         struct neighbor *neighbor = CU_LIST_ENTRY(link, struct neighbor, link);
 
         for (uint32_t t = 0; t < core->route_count; t++)
-            moved = pump_flow(core, neighbor, &neighbor->flows[t]) || moved;
+            for (unsigned line = 0; line < LINES; line++)
+                moved = pump_line(core, neighbor, &neighbor->flows[t], (enum line)line) || moved;
     }
     return moved;
 }

@@ -23,6 +23,10 @@ struct waiter;
  */
 int cu_flow_want(struct cu_core *core, struct neighbor *neighbor, uint64_t id,
                  const struct cu_msg_want *want);
+/* Somebody below the child waits now for what it wanted with CU_WANT_LATER: that overtakes others
+ * where it is parked, and where it is in service. Does nothing when it was answered. As above. */
+int cu_flow_now(struct cu_core *core, struct neighbor *neighbor, uint64_t id,
+                const struct cu_msg_want *want);
 /* An answer did not leave: the child is told EBUSY instead. -ENOMEM. */
 int cu_flow_unsent(struct cu_core *core, struct neighbor *neighbor, uint64_t id,
                    const struct cu_msg_answer *answer);

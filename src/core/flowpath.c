@@ -54,7 +54,8 @@ void cu_flow_init(struct flow *flow)
 {
     *flow = (struct flow){.wants = 0};
     cu_list_init(&flow->paths);
-    cu_list_init(&flow->turns);
+    for (unsigned i = 0; i < LINES; i++)
+        cu_list_init(&flow->turns[i]);
 }
 
 struct flow_path *cu_flowpath_find(const struct cu_core *core, uint64_t key)
@@ -70,7 +71,8 @@ struct flow_path *cu_flowpath_find(const struct cu_core *core, uint64_t key)
     return NULL;
 }
 
-struct flow_path *cu_flowpath_get(struct cu_core *core, struct flow *flow, uint64_t key)
+struct flow_path *cu_flowpath_get(struct cu_core *core, struct flow *flow, uint64_t key,
+                                  enum line line)
 {
     struct flow_path *path = cu_flowpath_find(core, key);
 
@@ -82,6 +84,7 @@ struct flow_path *cu_flowpath_get(struct cu_core *core, struct flow *flow, uint6
         cu_list_init(&path->turn);
         cu_list_init(&path->parked);
         path->key = key;
+        path->line = line;
         path->period = flow->period;
         cu_table_add(&core->flow_paths, &path->link);
         cu_list_push_back(&flow->paths, &path->all);

@@ -12,26 +12,31 @@
 
 struct cu_core;
 
+/* What somebody waits for, and what nobody waits for (CU_WANT_LATER). */
+enum line { LINE_NOW, LINE_LATER, LINES };
+
 /* A child's wants in one tree. In service: recent since the period began, before in the one before
  * it, and the rest hangs. */
 struct flow {
-    struct cu_list paths; /* struct flow_path */
-    struct cu_list turns; /* the same, those with parked wants */
-    uint32_t waiting;     /* length of turns */
-    uint32_t wants;       /* in service */
+    struct cu_list paths;        /* struct flow_path */
+    struct cu_list turns[LINES]; /* the same, those with parked wants */
+    uint32_t waiting[LINES];     /* length of turns */
+    uint32_t wants;              /* in service */
     uint32_t recent, before;
     uint32_t period; /* the last one in which something was counted */
     uint64_t bytes;  /* of the answers to those in service, at most */
     uint64_t recent_bytes, before_bytes;
 };
 
-/* A child's wants of one path in one tree; it goes with the last of them. */
+/* A child's wants of one path in one tree, those for which somebody waits or the others; it goes
+ * with the last of them. */
 struct flow_path {
     struct cu_table_link link; /* in core->flow_paths */
     struct cu_list all;        /* in flow->paths */
-    struct cu_list turn;       /* in flow->turns */
+    struct cu_list turn;       /* in flow->turns[line] */
     struct cu_list parked;     /* struct parked: not worked on yet */
-    uint64_t key;              /* of path, child and tree */
+    enum line line;            /* as it was parked or served */
+    uint64_t key;              /* of path, child, tree and line */
     uint32_t wants;            /* in service; as in struct flow: */
     uint32_t recent, before;
     uint32_t period;
@@ -49,7 +54,8 @@ uint64_t cu_flow_next_period(const struct cu_core *core);
 /* NULL: there is none. */
 struct flow_path *cu_flowpath_find(const struct cu_core *core, uint64_t key);
 /* The same, made where there is none. NULL: out of memory. */
-struct flow_path *cu_flowpath_get(struct cu_core *core, struct flow *flow, uint64_t key);
+struct flow_path *cu_flowpath_get(struct cu_core *core, struct flow *flow, uint64_t key,
+                                  enum line line);
 /* As its flow. */
 void cu_flowpath_age(const struct flow *flow, struct flow_path *path);
 /* Frees it. Its parked wants are gone, and so is its turn. */

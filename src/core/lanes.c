@@ -14,6 +14,7 @@
 #define STUCK_NS      (5 * S_NS)  /* no healthy storage takes as long */
 #define NEXT_STUCK_NS (1 * S_NS)  /* the same, where another operation hangs */
 #define GIVE_UP_NS    (60 * S_NS) /* a flight has waited for places of operations that hang */
+#define LATER_SHARE   2u          /* of what may hang, a fraction, for what nobody waits for */
 
 /* The operations of one path or of one file system that run in a lane, counted. In a table with
  * open addressing; a slot of count 0 is free. */
@@ -32,9 +33,10 @@ struct census {
 
 static void init(struct lane *lane, uint32_t max)
 {
-    cu_list_init(&lane->queue);
-    cu_list_init(&lane->blocked);
-    cu_list_init(&lane->later);
+    for (unsigned i = 0; i < LINES; i++) {
+        cu_list_init(&lane->lines[i].queue);
+        cu_list_init(&lane->lines[i].blocked);
+    }
     cu_list_init(&lane->running);
     lane->max = max;
     lane->give_up_ns = UINT64_MAX;
@@ -63,8 +65,7 @@ void cu_lane_queue(struct cu_core *core, struct flight *flight)
 
     assert(cu_list_empty(&flight->link) && !flight->issued);
     flight->asked_ns = core->now_ns;
-    cu_list_push_back(flight->read_on && !flight->used ? &lane->later : &lane->queue,
-                      &flight->link);
+    cu_list_push_back(&lane->lines[flight->later ? LINE_LATER : LINE_NOW].queue, &flight->link);
 }
 
 void cu_lane_wanted(struct cu_core *core, struct flight *flight)
@@ -244,6 +245,9 @@ static enum place place_for(const struct lane *lane, struct census *census,
     uint32_t here = space->count - smaller(space->stuck, stuck_max(lane));
     uint32_t spare = lane->max / 4;
 
+    if (flight->later && (space->stuck >= stuck_max(lane) / LATER_SHARE ||
+                          census->stuck >= stuck_max_all(lane) / LATER_SHARE))
+        return PLACE_HUNG;
     if (path->count >= path_max(lane, space->stuck))
         return PLACE_NOT_FOR_PATH;
     if (here < lane->max && all < lane->max)
@@ -299,16 +303,27 @@ static void refuse(struct cu_core *core, struct lane *lane, struct census *censu
         lane->give_up_ns = at;
 }
 
-/* Starts at most so many of the list; those that may not run are moved to the end of `blocked`,
- * where they keep their order. */
-static void examine(struct cu_core *core, struct lane *lane, struct census *census,
+/* What nobody waits for leaves a fourth of the lane free, so that what somebody asks for next
+ * starts at once. */
+static bool is_full_for(const struct lane *lane, const struct census *census, enum line line)
+{
+    uint32_t all = census->all - smaller(census->stuck, stuck_max_all(lane));
+
+    return line == LINE_LATER && all >= lane->max - lane->max / 4;
+}
+
+/* Starts at most so many of the list, which is one of the line's; those that may not run are moved
+ * to the end of its `blocked`, where they keep their order. */
+static void examine(struct cu_core *core, struct lane *lane, struct census *census, enum line line,
                     struct cu_list *from, uint32_t most)
 {
+    struct cu_list *blocked = &lane->lines[line].blocked;
+
     cu_list_for_each_safe (link, from) {
         struct flight *flight = CU_LIST_ENTRY(link, struct flight, link);
         enum place place;
 
-        if (most == 0)
+        if (most == 0 || is_full_for(lane, census, line))
             return;
         place = place_for(lane, census, flight);
         if (place == PLACE_FREE) {
@@ -316,33 +331,20 @@ static void examine(struct cu_core *core, struct lane *lane, struct census *cens
             most--;
             continue;
         }
-        if (from != &lane->blocked) {
+        if (from != blocked) {
             cu_list_remove(link);
-            cu_list_push_back(&lane->blocked, link);
+            cu_list_push_back(blocked, link);
         }
         refuse(core, lane, census, flight, place);
     }
 }
 
-/* What nobody waits for starts only when nothing else waits, and leaves a fourth of the lane free,
- * so that what somebody asks for next starts at once. */
-static void examine_later(struct cu_core *core, struct lane *lane, struct census *census)
-{
-    cu_list_for_each_safe (link, &lane->later) {
-        struct flight *flight = CU_LIST_ENTRY(link, struct flight, link);
-
-        if (!cu_list_empty(&lane->queue) || !cu_list_empty(&lane->blocked) ||
-            census->all - census->stuck >= lane->max - lane->max / 4 ||
-            place_for(lane, census, flight) != PLACE_FREE)
-            return;
-        issue(core, lane, census, flight);
-    }
-}
-
 static bool is_idle(const struct lane *lane)
 {
-    return cu_list_empty(&lane->queue) && cu_list_empty(&lane->blocked) &&
-           cu_list_empty(&lane->later);
+    for (unsigned i = 0; i < LINES; i++)
+        if (!cu_list_empty(&lane->lines[i].queue) || !cu_list_empty(&lane->lines[i].blocked))
+            return false;
+    return true;
 }
 
 /* When the next one is taken for stuck, or one that waits is given up, while others wait. The
@@ -379,20 +381,21 @@ static void pump(struct cu_core *core, struct lane *lane)
     if (!census_take(core, lane, &census))
         return;
     lane->ended = 0;
-    if (!cu_list_empty(&lane->blocked)) {
-        if (census.stuck > lane->stuck || core->now_ns >= lane->give_up_ns) {
-            most = UINT32_MAX;
-            lane->give_up_ns = UINT64_MAX;
-        }
-        lane->stuck = census.stuck;
-        examine(core, lane, &census, &lane->blocked, most);
+    if (census.stuck > lane->stuck || core->now_ns >= lane->give_up_ns) {
+        most = UINT32_MAX;
+        lane->give_up_ns = UINT64_MAX;
     }
-    examine(core, lane, &census, &lane->queue, UINT32_MAX);
-    examine_later(core, lane, &census);
+    lane->stuck = census.stuck;
+    for (unsigned i = 0; i < LINES; i++) {
+        struct lane_line *line = &lane->lines[i];
+
+        examine(core, lane, &census, (enum line)i, &line->blocked, most);
+        examine(core, lane, &census, (enum line)i, &line->queue, UINT32_MAX);
+    }
 }
 
-/* Blocked flights are tried again when operations have ended, one for each, or when more are
- * stuck, or one is to be given up. */
+/* Blocked flights are tried again when operations have ended, one of each line for each, or when
+ * more are stuck, or one is to be given up. */
 void cu_lanes_pump(struct cu_core *core)
 {
     for (unsigned i = 0; i < LANES; i++)

@@ -12,6 +12,7 @@
 #define CU_CORE_LANES_H
 
 #include "base/list.h"
+#include "core/flowpath.h"
 
 #include <stdint.h>
 
@@ -34,10 +35,14 @@ struct lane_alive {
     uint64_t asked_ns; /* when the last such operation was issued; 0: none */
 };
 
-struct lane {
+/* Flights that wait for their turn, for which somebody waits or nobody does. */
+struct lane_line {
     struct cu_list queue;   /* struct flight, READING, not issued */
     struct cu_list blocked; /* the same, older than those in queue: no place was free for them */
-    struct cu_list later;   /* READING, not issued: read on, and nobody waits for it */
+};
+
+struct lane {
+    struct lane_line lines[LINES];
     struct cu_list running; /* struct flight, READING, issued */
     uint32_t used;          /* length of running */
     uint32_t max;
@@ -55,7 +60,7 @@ void cu_lanes_clear(struct cu_core *core);
 void cu_lane_queue(struct cu_core *core, struct flight *flight);
 /* An operation that was issued has ended, or its result counts no more. */
 void cu_lane_ended(struct cu_core *core, struct flight *flight);
-/* Somebody waits from now on for a flight that was read on. */
+/* Somebody waits from now on for the flight (READING). */
 void cu_lane_wanted(struct cu_core *core, struct flight *flight);
 /* Issues reads while there is room. */
 void cu_lanes_pump(struct cu_core *core);

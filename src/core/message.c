@@ -25,9 +25,15 @@ static void lose(struct cu_core *core, struct cu_peer peer, int error)
 
 static void message_want(struct cu_core *core, struct neighbor *neighbor, const struct cu_msg *msg)
 {
-    COUNT(core, child_wants);
-    cu_refresh_heard(core, &msg->want);
-    if (cu_flow_want(core, neighbor, msg->id, &msg->want) == 0)
+    const struct cu_msg_want *want = &msg->want;
+    bool known = (want->flags & CU_WANT_NOW) != 0;
+    int rc;
+
+    core->counters[CU_COUNT_child_wants] += !known;
+    cu_refresh_heard(core, want);
+    rc = known ? cu_flow_now(core, neighbor, msg->id, want)
+               : cu_flow_want(core, neighbor, msg->id, want);
+    if (rc == 0)
         return;
     /* No memory for this answer, or it cannot be sent: the child finds another parent. */
     lose(core, cu_peer_child(neighbor->rank), ENOMEM);

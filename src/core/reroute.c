@@ -19,9 +19,10 @@ static void reroute_queued(struct cu_core *core, const struct route *route)
 {
     if (route->parent == core->config.rank || route->parent == CU_RANK_NONE)
         return;
-    reroute_list(core, route, &core->lanes[1].blocked);
-    reroute_list(core, route, &core->lanes[1].queue);
-    reroute_list(core, route, &core->lanes[1].later);
+    for (unsigned i = 0; i < LINES; i++) {
+        reroute_list(core, route, &core->lanes[1].lines[i].blocked);
+        reroute_list(core, route, &core->lanes[1].lines[i].queue);
+    }
 }
 
 void cu_flight_reroute(struct cu_core *core, struct route *route, uint32_t lost)

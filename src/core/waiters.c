@@ -158,8 +158,10 @@ void cu_waiters_forget_child(struct cu_core *core, uint32_t rank)
     for (uint32_t t = 0; t < core->route_count; t++)
         forget_child(&core->routes[t].flights, rank);
     for (unsigned i = 0; i < LANES; i++) {
-        forget_child(&core->lanes[i].queue, rank);
-        forget_child(&core->lanes[i].blocked, rank);
+        for (unsigned j = 0; j < LINES; j++) {
+            forget_child(&core->lanes[i].lines[j].queue, rank);
+            forget_child(&core->lanes[i].lines[j].blocked, rank);
+        }
         forget_child(&core->lanes[i].running, rank);
     }
 }

@@ -18,6 +18,7 @@ struct waiter {
     struct cu_list link; /* in flight->waiters */
     bool child;
     bool advance;           /* as in struct cu_request */
+    bool later;             /* wanted with CU_WANT_LATER, and nobody waits for it so far */
     bool content;           /* a child that wants a small file's content with its attr */
     bool check;             /* a question of a CHECK: answered with others (renew.h) */
     bool has_attr;          /* waits for that content; value holds the attr to send */

@@ -7,6 +7,7 @@
 #include "core/pieces.h"
 #include "core/state.h"
 #include "core/waiters.h"
+#include "proto/piece.h"
 
 #include <errno.h>
 
@@ -57,4 +58,36 @@ void cu_want(struct cu_core *core, const struct cu_request *request, struct wait
                    &(struct flight_input){.request = request, .waiter = waiter});
     if (request->flags & CU_WANT_HOME)
         turn_home(core, request);
+}
+
+/* The flight of the object, and of any part that the object's bytes are in: the want may wait for
+ * either (pieces.h). */
+static void hurry(struct cu_core *core, struct cu_request what)
+{
+    while (true) {
+        struct object *object = cu_cache_find(core, &what);
+
+        if (object)
+            cu_flight_step(core, object, CU_EVENT_NOW, &(struct flight_input){0});
+        if (what.kind != CU_KIND_DATA || what.piece == CU_PIECE_WHOLE)
+            return;
+        what.piece = (uint16_t)cu_piece_around(what.piece);
+    }
+}
+
+void cu_want_now(struct cu_core *core, const struct cu_request *request)
+{
+    const struct object *object;
+    struct cu_request content;
+
+    hurry(core, *request);
+    if (request->kind != CU_KIND_ATTR || !(request->flags & CU_WANT_CONTENT))
+        return;
+    object = cu_cache_find(core, request);
+    if (!object || object->state != CU_FLIGHT_FILLED || object->error)
+        return;
+    content = *request; /* the want has gone on to that (waiters.c) */
+    content.kind = CU_KIND_DATA;
+    content.version = cu_version_of(cu_object_attr(object));
+    hurry(core, content);
 }

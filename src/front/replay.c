@@ -250,6 +250,7 @@ int cu_front_fetch(void *context, const struct cu_ahead_want *want, uint32_t tag
 
     if (front->closing)
         return -ENOTCONN;
+    what.flags |= CU_WANT_LATER;
     what.advance = true;
     CU_FRONT_COUNT(front, recipe_asked);
     return cu_core_want(front->config.core, &what, CU_FRONT_NO_REQUEST | tag, uv_hrtime());

@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CU_PROTOCOL_VERSION 3u
+#define CU_PROTOCOL_VERSION 4u
 #define CU_MSG_HEAD         24u
 #define CU_MSG_META_MAX     66560u                  /* a path and fixed fields */
 #define CU_MSG_BULK_MAX     ((256u << 20) + 65536u) /* a listing at its bound */
@@ -46,6 +46,10 @@ enum cu_msg_type {
 #define CU_WANT_HOME                                                                               \
     2u /* DATA: storage where the asker is does not have that file: from where its attributes are  \
         */
+#define CU_WANT_LATER 4u /* nobody waits for it: all that somebody waits for goes first */
+#define CU_WANT_NOW                                                                                \
+    8u /* somebody waits now for what was wanted with CU_WANT_LATER and this id: no want of its    \
+        * own, and never answered */
 
 struct cu_msg_want {
     enum cu_kind kind;

@@ -79,9 +79,13 @@ bool cu_msg_bounds_head(const struct cu_msg_head *head)
 
 static unsigned want_flags(enum cu_kind kind)
 {
+    unsigned flags = CU_WANT_LATER | CU_WANT_NOW;
+
     if (kind == CU_KIND_ATTR)
-        return CU_WANT_CONTENT;
-    return kind == CU_KIND_DATA ? CU_WANT_HOME : 0;
+        flags |= CU_WANT_CONTENT;
+    else if (kind == CU_KIND_DATA)
+        flags |= CU_WANT_HOME;
+    return flags;
 }
 
 bool cu_msg_bounds_want(const struct cu_msg_want *want)
@@ -89,6 +93,8 @@ bool cu_msg_bounds_want(const struct cu_msg_want *want)
     if (!cu_msg_bounds_kind(want->kind) || want->tree >= CU_TREES_MAX)
         return false;
     if (want->flags & ~want_flags(want->kind))
+        return false;
+    if ((want->flags & CU_WANT_LATER) && (want->flags & CU_WANT_NOW))
         return false;
     if ((want->chunk || want->piece) && want->kind != CU_KIND_DATA)
         return false;

@@ -158,6 +158,12 @@ static void seed_wants(void)
         if (kind <= CU_KIND_DATA || kind == CU_KIND_HOLES)
             msg.want.version = (struct cu_version){3, {4, 5}, {6, 7}};
         write_msg(names[kind], &msg);
+        if (kind == CU_KIND_DATA) {
+            msg.want.flags = CU_WANT_LATER;
+            write_msg("want-later", &msg);
+            msg.want.flags = CU_WANT_NOW;
+            write_msg("want-now", &msg);
+        }
     }
 }
 

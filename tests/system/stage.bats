@@ -183,6 +183,57 @@ stage_hangs() {
     run -0 copper node3 stage "$tree/lib"
 }
 
+# hang_all_but FILE...: the names of the others in $source/many hang. One process tells all: pfsctl takes too long.
+hang_all_but() {
+    python3 -IS -c '
+import os, socket, sys
+control, source, shown, *but = sys.argv[1:]
+for name in sorted(set(os.listdir(source)) - set(but)):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+        s.connect(control)
+        s.sendall(b"".join(word.encode() + b"\0" for word in ("hang", shown + "/" + name, "stat")))
+        s.shutdown(socket.SHUT_WR)
+        assert s.recv(3) == b"ok\n"
+' "$PFS_CONTROL" "$source/many" "/$dir/many" "$@"
+}
+
+hanging_at_least() {
+    [ "$(pfs hanging)" -ge "$1" ]
+}
+
+# All that the stage asks for hangs, so whoever waited behind it would wait for ever: at the root, whose storage
+# has no place free for it, and at each node on the way, whose windows are for what is answered.
+@test "what a process asks for overtakes a stage, also what the stage has asked for before" {
+    local i file pid log
+    mkdir "$source/many"
+    for i in {1..400}; do echo "$i" >"$source/many/f$i"; done
+    echo asked >"$source/asked"
+    up
+    hang_all_but f200 f250 f300 f350 f400
+    log=$WORK/log.$dir
+    on node3 "$COPPER_BUILD/copper" stage -v "$MOUNT" "$tree/many" >"$log" 2>&1 3>&- &
+    pid=$!
+    until_true hanging_at_least 12 # three quarters of the lane of 16
+    for node in node4 node2; do
+        run -0 on "$node" timeout "$PATIENCE" cat "$MOUNT$tree/asked"
+        [ "$output" = asked ]
+    done
+    for file in f200 f250 f300 f350 f400; do
+        run -0 on node4 timeout "$PATIENCE" cat "$MOUNT$tree/many/$file"
+        [ "$output" = "${file#f}" ]
+    done
+    # Of node4's own stage, and of those on the way: asked for again, as somebody waits.
+    for node in node4 node3 node2; do [ "$(count $node asked_now)" -gt 0 ]; done
+    run ! grep -q '"state":"staged"' "$log"
+    pfs unhang
+    wait "$pid" || : # on a slow machine some names were given up, as others hung
+    run -0 copper node3 stage "$tree/many"
+    [ "$(figure state)" = staged ] && [ "$(figure errors)" = 0 ]
+    [ "$(figure objects)" = "$(figure objects_done)" ] && [ "$(figure objects)" -ge 400 ]
+    run -0 pfs twice
+    [[ ! $output =~ (^|$'\n')(stat|readdir|readlink|read)[[:space:]] ]]
+}
+
 @test "a second stage waits for the first; who asks for the same joins; each can be ended" {
     up
     stage_hangs

@@ -116,6 +116,7 @@ static const char *const promised[] = {
     "recipe_unused_bytes",
     "storage_given_up",
     "crypt_aside_bytes",
+    "asked_now",
 };
 /* clang-format on */
 

@@ -55,6 +55,20 @@ static void who_wants_is_served_or_waits_for_a_flight(void **state)
     }
 }
 
+/* What somebody waits for now, while nobody did, overtakes; what is not under way needs nothing. */
+static void only_what_is_under_way_is_hurried(void **state)
+{
+    (void)state;
+    FOR_EACH_STATE(s)
+    {
+        FOR_EACH_EVENT(e)
+        assert_int_equal(cu_flight_action(s, e) == CU_ACTION_NOW,
+                         e == CU_EVENT_NOW && in_flight(s));
+        if (!in_flight(s))
+            assert_int_equal(cu_flight_action(s, CU_EVENT_NOW), CU_ACTION_IGNORE);
+    }
+}
+
 static void an_object_has_one_flight(void **state)
 {
     (void)state;
@@ -323,6 +337,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_wants_is_served_or_waits_for_a_flight),
+        cmocka_unit_test(only_what_is_under_way_is_hurried),
         cmocka_unit_test(an_object_has_one_flight),
         cmocka_unit_test(only_what_is_here_and_believed_is_served),
         cmocka_unit_test(a_value_is_taken_of_who_was_asked),

@@ -42,6 +42,18 @@ static void wants(void **state)
     assert_true(cu_msg_bounds_want(&want));
     want.kind = CU_KIND_DIR;
     assert_false(cu_msg_bounds_want(&want));
+    for (enum cu_kind kind = CU_KIND_ATTR; kind < CU_KIND_COUNT; kind++) {
+        struct cu_msg_want any = {.kind = kind, .path = "/a", .path_len = 2};
+
+        any.flags = CU_WANT_LATER;
+        assert_true(cu_msg_bounds_want(&any));
+        any.flags = CU_WANT_NOW;
+        assert_true(cu_msg_bounds_want(&any));
+        any.flags = CU_WANT_LATER | CU_WANT_NOW;
+        assert_false(cu_msg_bounds_want(&any));
+        any.flags = CU_WANT_NOW << 1;
+        assert_false(cu_msg_bounds_want(&any));
+    }
     want.flags = 0;
     assert_true(cu_msg_bounds_want(&want));
     want.chunk = 1;

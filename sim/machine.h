@@ -21,6 +21,7 @@
     X(far_latency_ns, 20000) \
     X(nic_bytes_per_s, 1250000000)  /* each direction */ \
     /* the daemon's one loop thread */ \
+    X(wake_ns, 0)                   /* from a message's arrival until it runs, where it slept */ \
     X(receive_cpu_ns, 4000)         /* a message taken in, decoded, through the core */ \
     X(send_cpu_ns, 3000)            /* a message encoded and written */ \
     X(bulk_cpu_ps_per_byte, 300)    /* payload through the socket, each way */ \

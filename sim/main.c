@@ -17,7 +17,7 @@ static int one_run(struct cu_sim_options *o)
         return 2;
     }
     if (o->config.fanout == 0)
-        o->config.fanout = cu_tree_default_fanout(o->config.nodes);
+        o->config.fanout = CU_TREE_FANOUT;
     cu_sim_report(stdout, &o->config, &result, o->json);
     if (result.violations)
         fprintf(stderr, "violation: %s\n", result.first);

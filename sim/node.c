@@ -18,8 +18,8 @@
 uint64_t cu_sim_node_cpu(struct cu_sim *sim, struct cu_sim_node *node, uint64_t cost_ns)
 {
     cost_ns = cost_ns * 100 / node->slow;
-    if (node->cpu_ns < sim->engine.now_ns)
-        node->cpu_ns = sim->engine.now_ns;
+    if (node->cpu_ns < sim->engine.now_ns) /* it slept */
+        node->cpu_ns = sim->engine.now_ns + sim->config.machine.wake_ns;
     node->cpu_ns += cost_ns;
     node->cpu_busy_ns += cost_ns;
     return node->cpu_ns;

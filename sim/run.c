@@ -91,7 +91,7 @@ static void draw(struct cu_sim *sim)
     if (c->bulk_stripe == 0)
         c->bulk_stripe = cu_core_bulk(c->recipe).stripe;
     if (c->fanout == 0)
-        c->fanout = cu_tree_default_fanout(c->nodes);
+        c->fanout = CU_TREE_FANOUT;
 }
 
 /* All paths are added to the pool before the first core runs, and stay in it, because messages

@@ -46,11 +46,22 @@ static struct cu_task_child *child_of(struct cu_task *task, uint32_t rank)
     return NULL;
 }
 
+/* Each level below keeps the same part of the time, and the last one has so many parts of it. */
+#define LAST_PARTS 8u
+
+static uint64_t limit_below_ms(const struct cu_commands *commands, const struct cu_task *task)
+{
+    const struct cu_tree *tree = cu_core_tree(commands->config.core, 0);
+    uint32_t levels = cu_tree_height(tree, commands->config.limits.rank);
+
+    return task->timeout_ms - task->timeout_ms / (LAST_PARTS + (levels > 0 ? levels : 1));
+}
+
 /* What is sent to the children: the request, for what is below, with less time. */
-static struct cu_buf *request_below(const struct cu_task *task)
+static struct cu_buf *request_below(const struct cu_commands *commands, const struct cu_task *task)
 {
     json_t *request = json_copy(task->request);
-    uint64_t limit_ms = task->timeout_ms - task->timeout_ms / 8;
+    uint64_t limit_ms = limit_below_ms(commands, task);
     struct cu_buf *text;
 
     if (!request)
@@ -137,7 +148,7 @@ void cu_gather_start(struct cu_commands *commands, struct cu_task *task, uint64_
         return;
     }
     cu_own_part(commands, task, now_ns);
-    text = request_below(task);
+    text = request_below(commands, task);
     task->child_count = count;
     task->child_open = count;
     for (uint32_t i = 0; i < count; i++) {

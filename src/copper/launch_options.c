@@ -44,7 +44,7 @@ static const struct launch_option {
     {'v', "mount", "MOUNT",
      "mount directory ($COPPER_MOUNT, else /tmp/$USER/copper); %j: the job's number"},
     {'T', "trees", "N", "number of trees, each with its own root (1)"},
-    {'k', "fanout", "N", "children of a node (chosen from the number of nodes)"},
+    {'k', "fanout", "N", "children of a node in a tree (2)"},
     {'M', "max_cacheable_bytes", "SIZE", "larger files are read from storage by each node (10MB)"},
     {'m', "cache_bytes", "SIZE", "memory for the cache on a node (chosen from its memory)"},
     {'s', "ready_timeout_s", "SECONDS",

@@ -46,7 +46,7 @@ static struct cu_core_config core_config(const struct cu_daemon_config *config)
     return (struct cu_core_config){
         .rank = config->rank,
         .node_count = nodes,
-        .fanout = job->fanout != 0 ? job->fanout : cu_tree_default_fanout(nodes),
+        .fanout = job->fanout != 0 ? job->fanout : CU_TREE_FANOUT,
         .tree_count = job->trees < nodes ? job->trees : nodes,
         .cache_bytes = config->cache_bytes,
         .max_cacheable_bytes = job->max_cacheable_bytes,

@@ -255,6 +255,15 @@ uint32_t cu_tree_subtree_size(const struct cu_tree *tree, uint32_t rank)
     return end > first ? end - first : end + tree->node_count - first;
 }
 
+uint32_t cu_tree_height(const struct cu_tree *tree, uint32_t rank)
+{
+    uint32_t size = cu_tree_subtree_size(tree, rank), levels = 0;
+
+    for (; size > 1; levels++) /* the first block of a range is the largest */
+        size = (size - 1 + tree->fanout - 1) / tree->fanout;
+    return levels;
+}
+
 uint32_t cu_tree_candidates(const struct cu_tree *tree, uint32_t rank, uint32_t *out, uint32_t max)
 {
     uint32_t place = cu_tree_place(tree, rank);
@@ -272,11 +281,4 @@ uint32_t cu_tree_candidates(const struct cu_tree *tree, uint32_t rank, uint32_t 
             out[count++] = candidate;
     }
     return count;
-}
-
-uint32_t cu_tree_default_fanout(uint32_t node_count)
-{
-    /* A large job is limited by a parent's CPU, not by the number of levels (7 at 10,624 nodes):
-     * docs/design/fanout.md. */
-    return node_count <= 16 ? 2 : 4;
 }

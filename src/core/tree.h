@@ -48,7 +48,9 @@ uint32_t cu_tree_subtree_size(const struct cu_tree *tree, uint32_t rank);
  * there are no loops, whichever nodes are dead. Returns how many written (<= max). A node with no
  * living candidate is a root. */
 uint32_t cu_tree_candidates(const struct cu_tree *tree, uint32_t rank, uint32_t *out, uint32_t max);
-/* A fan-out for node_count nodes, when none is given. */
-uint32_t cu_tree_default_fanout(uint32_t node_count);
+/* Levels below rank. Not of a bulk tree. */
+uint32_t cu_tree_height(const struct cu_tree *tree, uint32_t rank);
+/* When none is given: docs/design/fanout.md. */
+#define CU_TREE_FANOUT 2u
 
 #endif

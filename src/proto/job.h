@@ -62,7 +62,7 @@ struct cu_job {
     char *network;          /* -n: transport, "tcp" or "tcp:INTERFACE" */
     char *address;          /* rule of base/netname.h; NULL: each node finds its own */
     uint64_t cache_bytes;   /* -m, 0: chosen by the daemon from the node's memory */
-    uint32_t fanout;        /* -k 1..1024, 0: chosen from the number of nodes */
+    uint32_t fanout;        /* -k 1..1024, 0: CU_TREE_FANOUT */
     uint16_t port;          /* -p 1024..65535; 0 only before the launcher chose one */
     bool encrypt;           /* --encrypt */
     bool profile;           /* -P */

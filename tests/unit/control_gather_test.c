@@ -34,7 +34,7 @@ static void test_gather_stats(void **state)
     assert_int_equal(node.outbox[0].peer.rank + node.outbox[1].peer.rank, 4);
     assert_true(json_is_true(json_object_get(node.outbox[0].json, "below")));
     assert_null(json_object_get(node.outbox[0].json, "all"));
-    assert_int_equal(json_integer_value(json_object_get(node.outbox[0].json, "timeout_ms")), 700);
+    assert_int_equal(json_integer_value(json_object_get(node.outbox[0].json, "timeout_ms")), 720);
     id = node.outbox[0].id;
     result_from(
         cu_peer_child(1), id,

@@ -151,15 +151,38 @@ static void subtrees_are_contiguous(void **state)
     }
 }
 
-static void default_fanout_keeps_trees_flat(void **state)
+static void the_height_is_that_of_the_deepest_node_below(void **state)
 {
     (void)state;
-    for (uint32_t n = 1; n < 11000; n += 97) {
-        struct cu_tree tree = cu_tree_make(n, cu_tree_default_fanout(n), 0, 1);
+    for (uint32_t n = 1; n <= 130; n += 3)
+        for (uint32_t k = 1; k <= 5; k++) {
+            struct cu_tree tree = cu_tree_make(n, k, 1, 2);
+            uint32_t deepest[130] = {0};
 
-        for (uint32_t rank = 0; rank < n; rank += 13)
-            assert_true(cu_tree_ancestors(&tree, rank, NULL, 0) <= 7);
+            for (uint32_t rank = 0; rank < n; rank++) {
+                uint32_t above[130], count = cu_tree_ancestors(&tree, rank, above, 130);
+
+                for (uint32_t i = 0; i < count; i++)
+                    if (deepest[above[i]] < i + 1)
+                        deepest[above[i]] = i + 1;
+            }
+            for (uint32_t rank = 0; rank < n; rank++)
+                assert_int_equal(cu_tree_height(&tree, rank), deepest[rank]);
+        }
+}
+
+static void the_default_makes_thirteen_levels_below_the_root_of_aurora(void **state)
+{
+    struct cu_tree tree = cu_tree_make(10624, CU_TREE_FANOUT, 0, 1);
+    uint32_t most = 0;
+
+    (void)state;
+    for (uint32_t rank = 0; rank < 10624; rank++) {
+        uint32_t ancestors = cu_tree_ancestors(&tree, rank, NULL, 0);
+
+        most = ancestors > most ? ancestors : most;
     }
+    assert_int_equal(most, 13);
 }
 
 static void bulk_trees_are_trees(void **state)
@@ -254,7 +277,8 @@ int main(void)
         cmocka_unit_test(ancestors_follow_parents),
         cmocka_unit_test(candidates_have_lower_places_and_no_repeats),
         cmocka_unit_test(subtrees_are_contiguous),
-        cmocka_unit_test(default_fanout_keeps_trees_flat),
+        cmocka_unit_test(the_height_is_that_of_the_deepest_node_below),
+        cmocka_unit_test(the_default_makes_thirteen_levels_below_the_root_of_aurora),
         cmocka_unit_test(bulk_trees_are_trees),
         cmocka_unit_test(a_node_has_children_in_one_bulk_tree),
         cmocka_unit_test(bulk_trees_have_different_roots),

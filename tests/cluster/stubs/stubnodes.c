@@ -309,9 +309,7 @@ static void begin_job(void)
     if (s.job.trees > 1 && s.job.hosts.count > 1)
         die("more than one tree");
     s.tree = cu_tree_make((uint32_t)s.job.hosts.count,
-                          s.job.fanout > 0 ? s.job.fanout
-                                           : cu_tree_default_fanout((uint32_t)s.job.hosts.count),
-                          0, 1);
+                          s.job.fanout > 0 ? s.job.fanout : CU_TREE_FANOUT, 0, 1);
     s.of = calloc(s.job.hosts.count, sizeof(struct speaker *));
     if (!s.of || cu_idset_init(&s.started, (uint32_t)s.job.hosts.count) != 0)
         die("out of memory");

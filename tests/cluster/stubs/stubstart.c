@@ -235,7 +235,7 @@ static int start_all(const char *file, char **words, int stays)
         }
         tell_nodes(starts ? "+" : "-", host);
         fprintf(to, "%s@copper %s %s %s\n", stays ? "7: " : "", host, stays && starts ? "-" : "0",
-                starts ? "" : "copper: stopped");
+                starts ? "" : "copper: stopped on this node");
     }
     fflush(to);
     fd = stays && starts ? open(beside("alive"), O_RDONLY) : -1;

@@ -173,16 +173,20 @@ run_as() {
 }
 
 @test "--view overlay: the same files, nothing asked again, and a name that appears is not seen" {
-    local user before after absent=$WORK/pfs/env/absent
+    local user before after try absent=$WORK/pfs/env/absent
     for user in alice root; do
         run -0 run_as $user node1 --view overlay tool
         [ "$output" = "from $(echo "$env"/lib/python3.*/site-packages)/tool/__init__.py of $env by $WORK/pfs/base/bin/python3" ]
         # Named directories: looking for them asks for names that do not exist. Writing does, too.
         run -0 run_as $user node1 --view overlay --over "$env,$WORK/pfs/base" env PYTHONDONTWRITEBYTECODE=1 tool
-        before=$(as_user $user node1 "$COPPER_BUILD/copper" stats --json)
-        run -0 run_as $user node1 --view overlay --over "$env,$WORK/pfs/base" env PYTHONDONTWRITEBYTECODE=1 tool
-        after=$(as_user $user node1 "$COPPER_BUILD/copper" stats --json)
-        diff <(grep fuse_ <<<"${before//,/$'\n'}") <(grep fuse_ <<<"${after//,/$'\n'}")
+        # The kernel may drop a page or a name of its own accord, but not each time.
+        for try in 1 2 3 4 5; do
+            before=$(as_user $user node1 "$COPPER_BUILD/copper" stats --json)
+            run -0 run_as $user node1 --view overlay --over "$env,$WORK/pfs/base" env PYTHONDONTWRITEBYTECODE=1 tool
+            after=$(as_user $user node1 "$COPPER_BUILD/copper" stats --json)
+            ! diff <(grep fuse_ <<<"${before//,/$'\n'}") <(grep fuse_ <<<"${after//,/$'\n'}") || break
+            [ $try -lt 5 ]
+        done
         # Its own namespace, with an overlay in the place of each directory.
         run -0 run_as $user node1 --view overlay grep -cE "^.* $WORK/pfs/(env|base) .* - overlay copper " /proc/self/mountinfo
         [ "$output" = 2 ]
@@ -245,13 +249,13 @@ imports() {
         for count in 8 48; do
             [ $user = alice ] || [ $count = 8 ] || continue # 48 processes take seconds
             # The kernel may drop a page of its own accord, but not each time.
-            for try in 1 2 3; do
+            for try in 1 2 3 4 5; do
                 before=$(fuse_requests $user node1 "$mount")
                 [[ $before == *'"fuse_'* ]]
                 run -0 imports $user node1 "$mount" $count
                 [ "$(grep -cxF "$file" <<<"$output")" = $count ]
                 ! diff <(echo "$before") <(fuse_requests $user node1 "$mount") || break
-                [ $try -lt 3 ]
+                [ $try -lt 5 ]
             done
         done
         as_user $user login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/stop_copper.sh" -v "$mount"

@@ -5,16 +5,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 set -u
 
-# By bytes: in a UTF-8 locale no pattern matches a byte that is no character, as in the comment of a job.
-sed() {
-    LC_ALL=C command sed "$@"
-}
-grep() {
-    LC_ALL=C command grep "$@"
-}
-awk() {
-    LC_ALL=C command awk "$@"
-}
+# By bytes: in a UTF-8 locale no pattern matches a byte that is no character, as in the comment of a job. Nothing of
+# the environment here reaches the job (common.sh does the same for each command, as there it does).
+LC_ALL=C
+export LC_ALL
 
 # fail VARIABLE TEXT
 fail() {

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/hostlist.h"
 #include "base/parse.h"
+#include "base/text.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -17,7 +18,6 @@
 /* Names are gathered with repeats up to here, then compacted: linear in the size of a PBS file. */
 #define GATHER_MAX       ((size_t)2 * CU_HOSTS_MAX)
 #define RANGE_DIGITS_MAX 9
-#define BYTE_ORDER_MARK  "\xef\xbb\xbf"
 #define SHOWN            64 /* bytes of a word in an error */
 
 struct gather {
@@ -317,16 +317,14 @@ static int take_line(struct gather *g, const char *line, size_t size)
 int cu_parse_hosts(const char *text, size_t size, struct cu_hosts *hosts, struct cu_error *err)
 {
     struct gather g = {.hosts = hosts, .err = err};
+    size_t mark = cu_text_mark(text, size);
     int rc = 0;
 
     memset(hosts, 0, sizeof(*hosts));
     if (size > INT32_MAX)
         return cu_error_set(err, -EINVAL, "host list: over 2 GiB");
-    if (size >= strlen(BYTE_ORDER_MARK) &&
-        memcmp(text, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0) {
-        text += strlen(BYTE_ORDER_MARK); /* editors of other systems put it in front of UTF-8 */
-        size -= strlen(BYTE_ORDER_MARK);
-    }
+    text += mark;
+    size -= mark;
     while (size > 0 && rc == 0) {
         const char *end = memchr(text, '\n', size);
         size_t line = end ? (size_t)(end - text) : size;

@@ -168,6 +168,14 @@ bool cu_text_is_word(const char *text, size_t size)
     return true;
 }
 
+size_t cu_text_mark(const char *text, size_t size)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    size_t len = strlen(mark);
+
+    return size >= len && memcmp(text, mark, len) == 0 ? len : 0;
+}
+
 const char *cu_text_size(uint64_t bytes, char out[CU_TEXT_SIZE_MAX])
 {
     static const char *const units[] = {"KB", "MB", "GB", "TB", "PB"};

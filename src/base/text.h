@@ -34,6 +34,9 @@ __attribute__((warn_unused_result)) int cu_text_unname(const char *text, char *o
  * empty? NULL cannot. */
 bool cu_text_is_word(const char *text, size_t size);
 
+/* Length of the byte order mark that some editors put in front of UTF-8; 0: there is none. */
+size_t cu_text_mark(const char *text, size_t size);
+
 #define CU_TEXT_SIZE_MAX 32u
 /* "12.3 MB" of 1,024s into out, which is returned. */
 const char *cu_text_size(uint64_t bytes, char out[CU_TEXT_SIZE_MAX]);

@@ -5,6 +5,7 @@
 #include "copper/launch_options.h"
 #include "proto/job_options.h"
 
+#include "base/text.h"
 #include "copper/launcher_choice.h"
 #include "host/netfs.h"
 #include "host/trust.h"
@@ -30,14 +31,9 @@ struct site {
     size_t seen_count;
 };
 
-/* Some editors put a byte order mark before the first line. */
 static char *trim(char *text)
 {
-    static const char mark[] = "\xef\xbb\xbf";
     char *end = text + strlen(text);
-
-    if (strncmp(text, mark, strlen(mark)) == 0)
-        text += strlen(mark);
 
     while (end > text && strchr(" \t\r\n", end[-1]))
         end--;
@@ -116,6 +112,7 @@ int cu_launch_site_path(char out[CU_PATH_MAX])
  * *file, NULL when it is not there; -EINVAL with err. */
 static int open_file(const char *path, FILE **file, struct cu_error *err)
 {
+    char head[3]; /* a byte order mark */
     int rc = cu_trust_as_program(path, err), fd;
 
     *file = NULL;
@@ -123,8 +120,13 @@ static int open_file(const char *path, FILE **file, struct cu_error *err)
         return rc == -ENOENT ? 0 : -EINVAL;
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     *file = fd >= 0 ? fdopen(fd, "r") : NULL;
-    if (*file)
+    if (*file) {
+        ssize_t n = pread(fd, head, sizeof(head), 0);
+
+        if (n > 0)
+            (void)lseek(fd, (off_t)cu_text_mark(head, (size_t)n), SEEK_SET);
         return 0;
+    }
     rc = cu_error_set(err, -EINVAL, "%s: %s", path, strerror(errno));
     if (fd >= 0)
         close(fd);

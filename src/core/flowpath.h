@@ -6,14 +6,12 @@
 
 #include "base/list.h"
 #include "base/table.h"
+#include "core/haste.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct cu_core;
-
-/* What somebody waits for, and what nobody waits for (CU_WANT_LATER). */
-enum line { LINE_NOW, LINE_LATER, LINES };
 
 /* A child's wants in one tree. In service: recent since the period began, before in the one before
  * it, and the rest hangs. */

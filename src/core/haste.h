@@ -9,6 +9,9 @@
 struct cu_core;
 struct flight;
 
+/* Where something has to wait: what somebody waits for, and what nobody waits for. */
+enum line { LINE_NOW, LINE_LATER, LINES };
+
 /* Somebody waits for the flight from now on. Does nothing where somebody did. */
 void cu_haste(struct cu_core *core, struct flight *flight);
 /* The same, for all who have joined it, and so for what they go on to (waiters.c). */

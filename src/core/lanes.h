@@ -12,7 +12,7 @@
 #define CU_CORE_LANES_H
 
 #include "base/list.h"
-#include "core/flowpath.h"
+#include "core/haste.h"
 
 #include <stdint.h>
 

@@ -120,6 +120,19 @@ static void a_word_stands_between_blanks(void **state)
     assert_false(cu_text_is_word("\xc3\xa9", 10));
 }
 
+static void a_byte_order_mark_is_one_at_the_beginning(void **state)
+{
+    (void)state;
+    assert_int_equal(cu_text_mark("\xef\xbb\xbf"
+                                  "a",
+                                  4),
+                     3);
+    assert_int_equal(cu_text_mark("\xef\xbb\xbf", 3), 3);
+    assert_int_equal(cu_text_mark("\xef\xbb\xbf", 2), 0);
+    assert_int_equal(cu_text_mark("a\xef\xbb\xbf", 4), 0);
+    assert_int_equal(cu_text_mark("", 0), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -130,6 +143,7 @@ int main(void)
         cmocka_unit_test(every_byte_of_a_name_comes_back),
         cmocka_unit_test(refuses_what_is_no_name),
         cmocka_unit_test(a_word_stands_between_blanks),
+        cmocka_unit_test(a_byte_order_mark_is_one_at_the_beginning),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

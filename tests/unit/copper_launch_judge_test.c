@@ -112,15 +112,20 @@ static void a_host_that_does_not_reach_its_parent(void **state)
     assert_only(5, "it does not reach its parent n1 a: timed out");
 }
 
-/* Through the launcher the root answers, and those below it do not reach it. */
+/* What is heard through the launcher, without the root's answer. */
+static void those_below_the_root_accuse_it(void)
+{
+    launch.relayed = true;
+    unreached(1, "n1 port 7: refused");
+    accuses(2, 1, "n1 a: refused");
+    accuses(5, 1, "n1 a: refused");
+}
+
 static void a_root_behind_a_firewall(void **state)
 {
     (void)state;
-    launch.relayed = true;
-    unreached(1, "n1 port 7: refused");
+    those_below_the_root_accuse_it();
     answers(1, false);
-    accuses(2, 1, "n1 a: refused");
-    accuses(5, 1, "n1 a: refused");
     assert_only(1, "its daemon cannot be reached from this host and 2 nodes: n1 port 7: refused");
 }
 
@@ -128,11 +133,8 @@ static void a_root_behind_a_firewall(void **state)
 static void silence_of_the_launcher_proves_nothing(void **state)
 {
     (void)state;
-    launch.relayed = true;
-    unreached(1, "n1 port 7: refused");
+    those_below_the_root_accuse_it();
     answers(1, false);
-    accuses(2, 1, "n1 a: refused");
-    accuses(5, 1, "n1 a: refused");
     is_silent(6);
     is_silent(7);
     assert_only(1, "its daemon cannot be reached from this host and 2 nodes: n1 port 7: refused");
@@ -142,10 +144,7 @@ static void silence_of_the_launcher_proves_nothing(void **state)
 static void a_parent_of_which_nothing_was_heard(void **state)
 {
     (void)state;
-    launch.relayed = true;
-    unreached(1, "n1 port 7: refused");
-    accuses(2, 1, "n1 a: refused");
-    accuses(5, 1, "n1 a: refused");
+    those_below_the_root_accuse_it();
     assert_only(1, "its daemon cannot be reached from this host and 2 nodes: n1 port 7: refused");
 
     end(NULL);

@@ -75,45 +75,46 @@ static void sealed_stop(struct sealed *s)
     free(s->bytes);
 }
 
-static void sealed_bytes_open_however_they_come(void **state)
+static void feed(struct sealed *s, const uint8_t *bytes, size_t size)
+{
+    assert_int_equal(cu_seal_feed(s->b, bytes, size, on_opened, s), 0);
+}
+
+static void open_into_room(struct sealed *s, const uint8_t *bytes, size_t size)
+{
+    uint8_t *room = malloc(size + CU_SEAL_RECORD_MAX);
+    size_t opened;
+
+    assert_int_equal(cu_seal_open(s->b, bytes, size, room, &opened), 0);
+    assert_int_equal(on_opened(s, room, opened), 0);
+    free(room);
+}
+
+static void open_in_steps(void (*take)(struct sealed *s, const uint8_t *bytes, size_t size))
 {
     static const size_t steps[] = {1, 5, 1000, 65536, 1u << 20};
     struct sealed s;
 
-    (void)state;
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         sealed_start(&s);
-        for (size_t at = 0; at < s.size; at += steps[i]) {
-            size_t part = s.size - at < steps[i] ? s.size - at : steps[i];
-
-            assert_int_equal(cu_seal_feed(s.b, s.bytes + at, part, on_opened, &s), 0);
-        }
+        for (size_t at = 0; at < s.size; at += steps[i])
+            take(&s, s.bytes + at, s.size - at < steps[i] ? s.size - at : steps[i]);
         assert_int_equal(s.opened_size, sizeof(s.plain));
         assert_memory_equal(s.opened, s.plain, sizeof(s.plain));
         sealed_stop(&s);
     }
 }
 
+static void sealed_bytes_open_however_they_come(void **state)
+{
+    (void)state;
+    open_in_steps(feed);
+}
+
 static void sealed_bytes_are_opened_into_room_that_is_given(void **state)
 {
-    static const size_t steps[] = {1, 5, 1000, 65536, 1u << 20};
-    struct sealed s;
-
     (void)state;
-    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        sealed_start(&s);
-        for (size_t at = 0; at < s.size; at += steps[i]) {
-            size_t part = s.size - at < steps[i] ? s.size - at : steps[i], opened;
-            uint8_t *room = malloc(part + CU_SEAL_RECORD_MAX);
-
-            assert_int_equal(cu_seal_open(s.b, s.bytes + at, part, room, &opened), 0);
-            assert_int_equal(on_opened(&s, room, opened), 0);
-            free(room);
-        }
-        assert_int_equal(s.opened_size, sizeof(s.plain));
-        assert_memory_equal(s.opened, s.plain, sizeof(s.plain));
-        sealed_stop(&s);
-    }
+    open_in_steps(open_into_room);
 }
 
 static void sealed_bytes_do_not_show_the_plain_ones(void **state)

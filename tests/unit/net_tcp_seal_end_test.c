@@ -63,7 +63,6 @@ static void a_link_ends_while_it_seals(void **state)
             a.transport = NULL;
         let_go();
         stop();
-        uv_run(&loop, UV_RUN_DEFAULT);
     }
 }
 
@@ -93,19 +92,24 @@ static void a_link_ends_while_it_opens(void **state)
         }
         assert_int_equal(b.messages, 0);
         stop();
-        uv_run(&loop, UV_RUN_DEFAULT);
     }
+}
+
+/* b's thread has a whole message, and goes on when it is let go. */
+static void a_chunk_is_held(void)
+{
+    start(1);
+    hold(crew_b);
+    send_chunk(a.link, 200000);
+    RUN_UNTIL(a.counters[CU_COUNT_peer_bytes_out] > 200000);
+    RUN_UNTIL(cu_tcp_aside_busy(tcp_link(&b)));
 }
 
 /* The end comes while a job has the last messages: they are told first. */
 static void what_came_before_the_end_is_told_before_it(void **state)
 {
     (void)state;
-    start(1);
-    hold(crew_b);
-    send_chunk(a.link, 200000);
-    RUN_UNTIL(a.counters[CU_COUNT_peer_bytes_out] > 200000);
-    RUN_UNTIL(cu_tcp_aside_busy(tcp_link(&b)));
+    a_chunk_is_held();
     send_ping(a.link, 0);
     cu_link_close(a.link);
     RUN_UNTIL(cu_tcp_seal_paused(tcp_link(&b)));
@@ -132,7 +136,6 @@ static void a_message_may_end_link_or_transport_while_the_next_job_runs(void **s
         if (destroy)
             b.transport = NULL;
         stop();
-        uv_run(&loop, UV_RUN_DEFAULT);
     }
 }
 
@@ -142,11 +145,7 @@ static void a_broken_record_in_a_job_ends_the_link_after_what_was_right(void **s
     uv_os_fd_t fd;
 
     (void)state;
-    start(1);
-    hold(crew_b);
-    send_chunk(a.link, 200000);
-    RUN_UNTIL(a.counters[CU_COUNT_peer_bytes_out] > 200000);
-    RUN_UNTIL(cu_tcp_aside_busy(tcp_link(&b)));
+    a_chunk_is_held();
     memset(garbage, 0x5a, sizeof(garbage));
     assert_int_equal(uv_fileno((uv_handle_t *)&tcp_link(&a)->socket, &fd), 0);
     assert_int_equal(send(fd, garbage, sizeof(garbage), 0), sizeof(garbage));
@@ -171,7 +170,6 @@ static void without_memory_for_a_record_the_link_ends(void **state)
         assert_int_equal(a.error, ENOMEM);
         assert_int_equal(b.messages, 0);
         stop();
-        uv_run(&loop, UV_RUN_DEFAULT);
     }
 }
 
@@ -190,7 +188,6 @@ static void without_memory_for_buffers_all_comes(void **state)
         assert_false(b.broken || b.disordered);
         assert_true((b.counters[CU_COUNT_crypt_aside_bytes] > 0) == (left > 0));
         stop();
-        uv_run(&loop, UV_RUN_DEFAULT);
     }
     no_aside = true; /* for the link's part */
     start(2);

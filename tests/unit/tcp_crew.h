@@ -107,6 +107,7 @@ static inline void stop(void)
     cu_transport_destroy(b.transport);
     cu_crew_close(crew_a);
     cu_crew_close(crew_b);
+    uv_run(&loop, UV_RUN_DEFAULT);
 }
 
 static inline void send_chunk(struct cu_link *link, size_t size)

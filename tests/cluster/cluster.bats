@@ -193,7 +193,7 @@ until_there() {
             kill -"$signal" "$up"
             wait "$up" || true
             end=$((SECONDS + PATIENCE))
-            while pgrep -f "(supervisor|keeper serve|cluster down|node-init) $dir" >/dev/null; do
+            while pgrep -f "(supervisor|keeper serve|cluster down|nodeinit) $dir" >/dev/null; do
                 [ "$SECONDS" -lt "$end" ]
             done
             echo "# $signal at $file: $(find "$dir" 2>/dev/null | wc -l)"

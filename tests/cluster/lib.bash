@@ -109,13 +109,13 @@ until_true() {
 
 # on NODE COMMAND...  on_all COMMAND...  as_user NAME NODE COMMAND...
 on() {
-    "$CLUSTER_BIN/cluster" run "$CLUSTER_DIR" "$@"
+    "$CLUSTER_DIR/noderun" "$CLUSTER_DIR" "$@"
 }
 
 as_user() {
     local user=$1
     shift
-    "$CLUSTER_BIN/cluster" run "$CLUSTER_DIR" --user "$user" "$@"
+    "$CLUSTER_DIR/noderun" "$CLUSTER_DIR" --user "$user" "$@"
 }
 
 on_all() {

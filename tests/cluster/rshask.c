@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* rshask DIR HOST COMMAND: what "keeper ask" does, without the time that an interpreter takes to
- * start: system tests start some ten thousand remote commands. Hands over its standard input,
- * output and error to the cluster's keeper, and exits with the command's status, 255 when nobody
- * answers. */
+/* rshask DIR HOST COMMAND: the end of rsh inside a node. Hands over its standard input, output and
+ * error to the cluster's keeper, and exits with the command's status, 255 when nobody answers. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -21,9 +21,7 @@ slurm_main() {
 }
 
 slurm_on() {
-    local node=$1
-    shift
-    (enter "$node" root keep "$@")
+    "$dir/noderun" "$dir" "$@"
 }
 
 # slurm_nodes PREFIX CPUS: what slurm.conf says of the nodes. With a prefix, Slurm calls them by names that no

@@ -17,7 +17,7 @@ sshd_up() {
     local dir=$CLUSTER_DIR/home/sshd node
     mkdir "$dir"
     ssh-keygen -q -t ed25519 -N '' -f "$dir/host"
-    printf '%s\n' "HostKey $dir/host" "UsePAM no" "StrictModes no" "MaxStartups 100" \
+    printf '%s\n' "HostKey $dir/host" "UsePAM no" "StrictModes no" "KexAlgorithms curve25519-sha256" "MaxStartups 100" \
         "AuthorizedKeysFile .ssh/authorized_keys" "PidFile none" "PasswordAuthentication no" >"$dir/config"
     # shellcheck disable=SC2016
     as_user alice login sh -ec 'mkdir -m 700 ~/.ssh

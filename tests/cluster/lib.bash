@@ -122,6 +122,25 @@ on_all() {
     "$CLUSTER_BIN/cluster" all "$CLUSTER_DIR" "$@"
 }
 
+# at_rest COMMAND...: the command prints the counters of all nodes (`copper stats --nodes --json`). Succeeds when nothing
+# is under way, nor has been since the last look: what a process asked for is read ahead after its end, too.
+at_rest() {
+    local seen
+    seen=$("$@" | /usr/bin/python3 -I -c '
+import json, sys
+counters = json.load(sys.stdin)["sum"]
+if counters["requests_waiting"] == counters["storage_waiting"] == 0:
+    print(*(value for name, value in counters.items() if name.startswith(("fuse_", "storage_"))))')
+    [ -n "$seen" ] && [ "$seen" = "${REST:-}" ] && return
+    REST=$seen
+    return 1
+}
+
+# Pages of files that this machine has taken away of its own accord and read again since it runs.
+refaults() {
+    awk '/^workingset_refault_file/ { print $2 }' /proc/vmstat
+}
+
 # daemon NODE, supervisor NODE: the pid of Copper's there, of each where there are several mounts.
 daemon() {
     on "$1" "$CLUSTER_BIN/daemons"

@@ -46,6 +46,7 @@ assert numpy.dot(numpy.arange(1000.0), numpy.ones(1000)) == 499500.0
 # What lies above the file system that counts is asked for first.
 begin_counting() {
     on_all stat -c '' "$MOUNT$WORK/pfs" >/dev/null
+    until_true at_rest copper login stats --nodes --json
     pfs reset
     stats_to "$before"
     began=$SECONDS
@@ -53,6 +54,7 @@ begin_counting() {
 
 # Sets $reopened: a file that was not read for 10 s is closed: on a slow machine it is opened again, so often.
 end_counting() {
+    until_true at_rest copper login stats --nodes --json
     stats_to "$after"
     reopened=$(((SECONDS - began) / 10))
     pfs counts >"$BATS_TEST_TMPDIR/counts"
@@ -83,6 +85,7 @@ end_counting() {
     # The same again: the kernels have it all. Where a round touched the mark up to which a kernel had read
     # ahead, the next one may still go on with that, but not for ever.
     for round in 2 3 4 5 6; do
+        until_true at_rest copper login stats --nodes --json
         stats_to "$before"
         pfs reset
         reclaimed=$(refaults)
@@ -106,11 +109,6 @@ looked_at_in_peace() {
     stats_to "$before"
     stats_to "$after"
     [ -z "$(figures grown "$before" "$after" handshakes_refused)" ]
-}
-
-# Pages of files that this machine has taken away and read again since it runs.
-refaults() {
-    awk '/^workingset_refault_file/ { print $2 }' /proc/vmstat
 }
 
 # roots TREES HOST...: as above with several trees, whose roots are these hosts.

@@ -177,12 +177,15 @@ counters = json.load(sys.stdin)["counters"]
 print(sum(counters[f"fuse_{name}"] for name in ("lookup", "getattr", "readlink", "read", "readdir")))'
 }
 
-# read_many: how many of these it takes to read many files on node4.
+# read_many: how many of these it takes to read many files on node4; and how many pages this machine has taken away of
+# its own accord and read again meanwhile.
 read_many() {
-    local before
+    local before taken
     before=$(requests)
+    taken=$(refaults)
     on node4 sh -c 'cat "$1"/site/many/* | cksum; readlink "$1/site/link.py"' _ "$mount$root"
-    echo $(($(requests) - before))
+    taken=$(($(refaults) - taken))
+    printf '%s\n' $(($(requests) - before)) $taken
 }
 
 @test "with --learn-wait the kernel has it, too: few requests are made" {
@@ -199,7 +202,8 @@ read_many() {
     run -1 on node4 pgrep copperd-warm
     mapfile -t warm < <(read_many)
     [ "${warm[*]:0:2}" = "${first[*]:0:2}" ]
-    [ $((4 * warm[2])) -lt "$cold" ]
+    echo "requests: $cold cold, ${warm[2]} warm; pages that came back: ${warm[3]}"
+    [ $((4 * (warm[2] - warm[3]))) -lt "$cold" ]
     stop
     run -0 copper login trace show kernel
     [ "$(grep -c "/site/many/[0-9]*$" <<<"$output")" = 160 ] # also those that were left out

@@ -42,6 +42,7 @@ teardown_file() {
 
 setup() {
     skip_unless_built
+    until_true at_rest copper login stats --nodes --json
     pfs reset
     file=f$BATS_TEST_NUMBER
     path=$MOUNT$WORK/pfs/$file

@@ -28,6 +28,7 @@ setup() {
 # The answers of all four nodes are read before and after the sum; where a node was not used between, they are equal.
 @test "latencies of all nodes add up exactly, and tell where answers were" {
     local i
+    until_true at_rest copper node1 stats --nodes --json
     for i in 1 2 3 4; do copper "node$i" stats --latency --json >"$BATS_TEST_TMPDIR/$i"; done
     copper node2 stats --all --latency --json >"$BATS_TEST_TMPDIR/sum"
     for i in 1 2 3 4; do copper "node$i" stats --latency --json >"$BATS_TEST_TMPDIR/$i.after"; done
@@ -215,6 +216,7 @@ EOF
 @test "copper report of a job that runs: its figures are those of copper stats --json" {
     command -v chromium >/dev/null || skip "chromium is not installed"
     cd "$BATS_TEST_TMPDIR"
+    until_true at_rest copper node1 stats --nodes --json
     copper node1 stats --nodes --json >before
     copper node1 report -o - >page.html
     copper node1 stats --nodes --json >after

@@ -50,8 +50,30 @@ cluster_up() {
     done
     [ -z "${PFS_NODES:-}" ] || shown+=(--mount "$PFS_NODES/%NODE%:$PFS_MOUNT")
     CLUSTER_DIR=$("$CLUSTER_BIN/cluster" up --owner $$ "${shown[@]}" "$@" 3>&-) || return 1
-    export CLUSTER_DIR
+    CLUSTER_UP=$(printf '%q ' --owner $$ "${shown[@]}" "$@")
+    export CLUSTER_DIR CLUSTER_UP
     [ -z "$(sanitizers)" ] || hear_sanitizers
+}
+
+# cluster_renew: the nodes as cluster_up has made them, without what a test has left on them that has failed.
+cluster_renew() {
+    local -a how
+    eval "how=($CLUSTER_UP)"
+    "$CLUSTER_BIN/cluster" down "$CLUSTER_DIR"
+    "$CLUSTER_BIN/cluster" up -d "$CLUSTER_DIR" "${how[@]}" 3>&- >/dev/null || return 1
+    [ -z "$(sanitizers)" ] || hear_sanitizers
+}
+
+# renew_after_failure COMMAND...: the end of a teardown. The command cleans up after a test; where that fails, or the test
+# has failed, the next one begins with new nodes, for which the file may have a function set_up_nodes.
+renew_after_failure() {
+    local status=0
+    "$@" || status=1
+    [ "$status" = 0 ] && [ -n "${BATS_TEST_COMPLETED:-}" ] || {
+        cluster_renew || return 1
+        ! declare -F set_up_nodes >/dev/null || set_up_nodes
+    }
+    return $status
 }
 
 # Fails when a sanitizer has reported an error on a node.
@@ -61,7 +83,7 @@ cluster_down() {
     sanitizers_are_silent || status=1
     "$CLUSTER_BIN/cluster" down "$CLUSTER_DIR"
     [ -z "${SANITIZERS_SAID:-}" ] || rm -rf --one-file-system "$SANITIZERS_SAID"
-    unset CLUSTER_DIR SANITIZERS_SAID
+    unset CLUSTER_DIR CLUSTER_UP SANITIZERS_SAID
     return $status
 }
 
@@ -74,7 +96,7 @@ sanitizers() {
 # also when a test hides /tmp.
 hear_sanitizers() {
     local to name
-    to=$(mktemp -d /srv/sanitizers.XXXXXX)
+    to=${SANITIZERS_SAID:-$(mktemp -d /srv/sanitizers.XXXXXX)}
     export SANITIZERS_SAID=$to
     chmod 1777 "$to"
     for name in ASAN LSAN UBSAN; do

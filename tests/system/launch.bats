@@ -17,7 +17,7 @@ setup() {
 }
 
 teardown() {
-    stop_all
+    renew_after_failure stop_all
 }
 
 @test "hosts from a list: all nodes serve when the launch has returned" {

@@ -19,8 +19,11 @@ setup() {
 
 teardown() {
     rsh=
-    stop --all -H "$nodes" >/dev/null
-    nothing_left
+    renew_after_failure stop_always
+}
+
+stop_always() {
+    stop --all -H "$nodes" >/dev/null && nothing_left
 }
 
 # left_out_is NODE NAME: what status says there.

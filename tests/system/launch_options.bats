@@ -18,8 +18,8 @@ setup() {
 }
 
 teardown() {
-    stop_all
     rm -rf "$CLUSTER_DIR/home/t"
+    renew_after_failure stop_all
 }
 
 # listening NODE: the addresses that copperd listens on there.

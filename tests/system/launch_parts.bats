@@ -22,8 +22,7 @@ setup() {
 }
 
 teardown() {
-    rsh=
-    stop_all
+    renew_after_failure stop_all
 }
 
 # rsh_where CASES: an rsh that notes "FROM TO WHAT" for each call, and behaves differently in some cases;

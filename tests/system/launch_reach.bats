@@ -22,11 +22,14 @@ setup() {
 }
 
 teardown() {
+    renew_after_failure open_and_stop
+}
+
+open_and_stop() {
     for node in node1 node5 login; do
-        on "$node" nft flush ruleset
+        on "$node" nft flush ruleset || return 1
     done
-    stop --all -H "$nodes" >/dev/null
-    nothing_left
+    stop --all -H "$nodes" >/dev/null && nothing_left
 }
 
 # filter NODE HOOK RULE: a firewall on that node; HOOK is input or output.

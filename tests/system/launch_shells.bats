@@ -9,6 +9,10 @@ setup_file() {
         [ -x "$(command -v "$tool")" ] || [ -x "/usr/sbin/$tool" ] || skip "needs $tool"
     done
     cluster_up -n 4
+    set_up_nodes
+}
+
+set_up_nodes() {
     sshd_up
 }
 
@@ -46,9 +50,11 @@ setup() {
 }
 
 teardown() {
-    on node4 nft flush ruleset
-    by ssh stop_copper.sh -H "$nodes" >/dev/null
-    nothing_left
+    renew_after_failure open_and_stop
+}
+
+open_and_stop() {
+    on node4 nft flush ruleset && by ssh stop_copper.sh -H "$nodes" >/dev/null && nothing_left
 }
 
 # by LAUNCHER PROGRAM [ARGUMENT...]: as alice on the login node.

@@ -56,20 +56,40 @@ problem() {
     printf '%s\n' "- - $*"
 }
 
+# Who ends a launcher sends its signal to all processes of it, and may do so more than once. None of these may end what
+# makes a file, of which only that knows the name, nor what removes the files: they would stay.
+#
+# new_file ARGUMENT...: of mktemp. In $(...) only.
+new_file() {
+    trap '' TERM INT HUP
+    mktemp "$@"
+}
+
+# clean: removes all files that the launcher has made. May be called twice.
+clean() {
+    trap '' TERM INT HUP
+    [ -z "$files" ] || rm -rf -- "$files"
+    [ -z "$shared" ] || rm -f -- "$shared"
+    job_is_over
+}
+
 # begin WORD...: the launcher's arguments. Sets files (a directory that goes with the launcher), hosts
 # (a file with a host a line), count, mode, how, and run_dir.
 begin() {
     mode=$1
     how=$1
     run_dir=${COPPER_RUN_DIR:--}
-    files=$(mktemp -d "${TMPDIR:-/tmp}/copper-launch.XXXXXX" 2>&1) || {
-        problem "$files"
-        exit 1
-    }
+    files=
     shared=
     id=$(grep '^id ' "$COPPER_INPUT")
-    trap 'rm -rf -- "$files"; [ -z "$shared" ] || rm -f -- "$shared"; job_is_over' EXIT
-    trap 'exit 143' TERM INT HUP
+    trap clean EXIT
+    trap 'clean; exit 143' TERM INT HUP
+    files=$(new_file -d "${TMPDIR:-/tmp}/copper-launch.XXXXXX" 2>&1) || {
+        said=$files
+        files=
+        problem "$said"
+        exit 1
+    }
     trap '' PIPE # the reader may have had enough
     hosts=$files/hosts
     cat 2>/dev/null >"$hosts" || {
@@ -105,7 +125,7 @@ share() {
     [ "$mode" = start ] || return 0
     home=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}
     dir=$(CDPATH='' cd -- "${COPPER_SHARED:-$home}" 2>/dev/null && pwd) || dir=${COPPER_SHARED:-$home}
-    if ! { shared=$(mktemp "$dir/.copper.XXXXXX" 2>/dev/null) && cat "$COPPER_INPUT" 2>/dev/null >"$shared"; }; then
+    if ! { shared=$(new_file "$dir/.copper.XXXXXX" 2>/dev/null) && cat "$COPPER_INPUT" 2>/dev/null >"$shared"; }; then
         problem "this launcher needs a directory that all nodes see: \"$dir\" cannot be written here;" \
             "set COPPER_SHARED to another"
         exit 1

@@ -20,11 +20,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define KILL_MS     3000 /* srun tells its tasks, ssh its server */
-#define SLOWER      3    /* so many times as long as the first command to end others may take */
+#define KILL_MS     3000  /* srun tells its tasks, ssh its server */
+#define CLEAN_MS    10000 /* more, for the launcher itself: it removes its files, of slow storage */
+#define BY_SIGNAL   128   /* with the signal's number, the status of a shell that one has ended */
+#define SLOWER      3     /* so many times as long as the first command to end others may take */
 #define COMMAND_MAX 16
 #define ENV_INPUT   "COPPER_INPUT" /* file to feed to each command */
 #define ENV_JOB     "COPPER_JOB" /* file that a launcher that stays removes at its end, or empty */
@@ -365,8 +368,8 @@ bool cu_launcher_tried(const struct cu_launcher *s, size_t i)
 
 bool cu_launcher_untouched(const struct cu_launcher *s, size_t i)
 {
-    return s->pid == 0 && !s->cut_off &&
-           (s->of[i].swallowed || (!cu_launcher_tried(s, i) && !s->of[i].passed));
+    return s->pid == 0 &&
+           (s->of[i].swallowed || (!s->cut_off && !cu_launcher_tried(s, i) && !s->of[i].passed));
 }
 
 static void reap(struct cu_launcher *s)
@@ -375,7 +378,8 @@ static void reap(struct cu_launcher *s)
 
     while (s->pid > 0 && waitpid(s->pid, &status, 0) < 0 && errno == EINTR)
         ;
-    s->cut_off = s->cut_off || WIFSIGNALED(status);
+    s->cut_off = s->cut_off || WIFSIGNALED(status) ||
+                 (WIFEXITED(status) && WEXITSTATUS(status) == BY_SIGNAL + SIGTERM);
     s->pid = 0;
 }
 
@@ -421,12 +425,26 @@ bool cu_launcher_wait(struct cu_launcher *s, int silence_ms)
     return true;
 }
 
+/* Waits for the launcher itself, while programs of it still hold the pipe. It is not reaped, so
+ * that its group stays its own. */
+static void await_leader(const struct cu_launcher *s)
+{
+    int fd = (int)syscall(SYS_pidfd_open, s->pid, 0);
+
+    if (fd >= 0 && cu_clock_wait(fd, POLLIN, cu_clock_ms() + CLEAN_MS) != 0)
+        cu_cli_say(stderr, "the launcher does not end: it is killed, and its files may stay");
+    if (fd >= 0)
+        close(fd);
+}
+
 void cu_launcher_kill(struct cu_launcher *s)
 {
     if (s->pid <= 0)
         return;
     kill(-s->pid, SIGTERM);
     if (!cu_launcher_wait(s, KILL_MS)) {
+        s->cut_off = true;
+        await_leader(s);
         kill(-s->pid, SIGKILL);
         reap(s);
     }

@@ -33,7 +33,7 @@ struct cu_launcher {
     pid_t pid; /* of the launcher and of its process group; 0 when reaped */
     int fd;    /* its lines; -1 after the end */
     bool stay;
-    bool cut_off; /* it was ended by a signal: lines may be lost */
+    bool cut_off; /* it or a program of it was ended by a signal: lines may be lost */
     bool begins;  /* it reports the hosts that it has begun with; else all of them count as begun */
     char line[1024];
     size_t line_len;
@@ -68,7 +68,8 @@ bool cu_launcher_tried(const struct cu_launcher *s, size_t i);
 /* Is it certain that no command was started on that host, and none will be? After the launcher's
  * end only. */
 bool cu_launcher_untouched(const struct cu_launcher *s, size_t i);
-/* Ends the launcher and what it started on this host. */
+/* Ends the launcher and what it started on this host. The launcher itself gets time to remove its
+ * files. */
 void cu_launcher_kill(struct cu_launcher *s);
 void cu_launcher_free(struct cu_launcher *s);
 

@@ -491,6 +491,48 @@ without_scontrol() {
     [ "$output" = $'n1 1 /t\374: no\nn2 1 /\377: no such file\n- - own: \200' ]
 }
 
+@test "a launcher that is told to end while it makes or removes a file leaves none" {
+    local shell word dir=$BATS_TEST_TMPDIR/files
+    # The signal reaches the group, as that of a launch, or of a program of the group that is ended, too.
+    stub mktemp <<END
+made=\$($(command -v mktemp) "\$@")
+case mktemp\$made in "\$WHEN"*) kill -TERM 0 ;; esac
+printf '%s\\n' "\$made"
+END
+    stub rm <<END
+for last; do :; done
+case rm\$last in "\$WHEN"*) kill -TERM 0 ;; esac
+exec $(command -v rm) "\$@"
+END
+    stub daemons <<'END'
+. "$COPPER_PARTS/common.sh"
+begin "$@"
+stays
+share
+echo begun >"$BEGUN"
+echo "n1 - " | told &
+finish
+END
+    for shell in sh bash; do
+        for word in mktemp"$dir/copper-launch." mktemp"$dir/.copper." rm"$dir/copper-launch." rm"$dir/.copper." rm"$dir/job"; do
+            mkdir "$dir"
+            printf 'id 0123\n' | tee "$dir/job" >"$dir/input"
+            echo n1 | env PATH="$stubs:$PATH" WHEN="$word" BEGUN="$dir/begun" TMPDIR="$dir" COPPER_SHARED="$dir" \
+                COPPER_PARTS="$top/launch" COPPER_INPUT="$dir/input" COPPER_JOB="$dir/job" COPPER_OUTPUT=no \
+                setsid -w "$shell" "$stubs/daemons" start x || [ $? = 143 ]
+            run -0 ls -A "$dir"
+            echo "$shell, $word: $output"
+            # The job's own file goes once daemons may have been begun, which end with the job.
+            case $word in
+            mktemp*/copper-launch.) [ "$output" = $'input\njob' ] ;;
+            mktemp*) [ "$output" = input ] ;;
+            *) [ "$output" = $'begun\ninput' ] ;;
+            esac
+            rm -r "$dir"
+        done
+    done
+}
+
 @test "words for a remote shell are quoted once, whatever is in them" {
     stub_nodes
     stub ssh <<'END'

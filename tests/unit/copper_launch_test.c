@@ -392,6 +392,8 @@ static void test_what_was_never_begun_with_is_untouched(void **state)
         {"echo begins; exit 1", {true, true, true, true}},
         {"echo 'n1 1 lost'", {false, false, false, false}},           /* it does not tell */
         {"echo begins; kill -KILL $$", {false, false, false, false}}, /* it may have known more */
+        {"echo begins; exit 143", {false, false, false, false}},      /* a shell's SIGTERM */
+        {"echo 'n4 93 '; kill -KILL $$", {false, false, false, true}},
     };
     struct cu_hosts hosts;
     struct cu_launcher s;

@@ -3,7 +3,9 @@
 #include "copper/launcher.h"
 
 #include "copper/launcher_choice.h"
+#include "host/clock.h"
 
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,8 +40,7 @@ static int remove_dir(void **state)
     return rmdir(dir);
 }
 
-/* Runs a launcher with this text on these hosts, to its end. */
-static void run(struct cu_launcher *s, const struct cu_hosts *hosts, const char *text)
+static void begin(struct cu_launcher *s, const struct cu_hosts *hosts, const char *text)
 {
     static const char *const command[] = {"true", NULL};
     const struct cu_launcher_config config = {
@@ -52,6 +53,12 @@ static void run(struct cu_launcher *s, const struct cu_hosts *hosts, const char 
     assert_int_equal(fclose(out), 0);
     assert_int_equal(chmod(program, 0700), 0);
     assert_int_equal(cu_launcher_spawn(s, &config, &err), 0);
+}
+
+/* Runs a launcher with this text on these hosts, to its end. */
+static void run(struct cu_launcher *s, const struct cu_hosts *hosts, const char *text)
+{
+    begin(s, hosts, text);
     assert_true(cu_launcher_wait(s, 60000));
 }
 
@@ -121,6 +128,30 @@ static void test_a_shell_that_took_the_input(void **state)
     cu_launcher_free(&s);
 }
 
+/* A launcher that cleans up on slow storage, while a program of it does not end. */
+static void test_a_launcher_may_clean_up(void **state)
+{
+    static char *names[] = {(char *)"n1"};
+    const struct cu_hosts hosts = {.names = names, .count = 1};
+    struct cu_launcher s;
+    char kept[128];
+
+    (void)state;
+    snprintf(kept, sizeof(kept), "%s/kept", dir);
+    begin(&s, &hosts,
+          "trap 'sleep 4; rm \"$COPPER_PARTS/kept\"; exit 143' TERM\n"
+          ": >\"$COPPER_PARTS/kept\"\n"
+          "{ trap '' TERM; echo 'n1 0 '; exec tail -f /dev/null; } &\nwait");
+    while (s.done == 0) {
+        assert_int_equal(cu_clock_wait(s.fd, POLLIN, INT64_MAX), 0);
+        assert_true(cu_launcher_take(&s));
+    }
+    cu_launcher_kill(&s);
+    assert_int_equal(access(kept, F_OK), -1);
+    assert_true(s.cut_off);
+    cu_launcher_free(&s);
+}
+
 /* Flux runs inside of a job of another scheduler; but its variable also reaches jobs that were
  * submitted from an instance, which are elsewhere. */
 static void test_a_flux_instance_inside_of_a_job(void **state)
@@ -158,6 +189,7 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_many_longer_names),
         cmocka_unit_test(test_a_shell_that_took_the_input),
+        cmocka_unit_test(test_a_launcher_may_clean_up),
         cmocka_unit_test(test_a_flux_instance_inside_of_a_job),
     };
 

@@ -113,7 +113,7 @@ static bool note_left(struct cu_job_stop *stop, const char *name, const char *te
     if (owner && stop->others++ == 0)
         snprintf(stop->other, sizeof(stop->other), "%s", owner + strlen(CU_LOCAL_STOP_SPARED));
     if (!owner && stop->silent++ == 0)
-        snprintf(stop->first, sizeof(stop->first), "%.100s: %.140s", name,
+        snprintf(stop->first, sizeof(stop->first), "%.100s: %.380s", name,
                  text ? text : "no answer");
     return !owner;
 }

@@ -17,7 +17,7 @@
 struct cu_job_stop {
     size_t stopped;     /* nodes that were running and are not any more */
     size_t silent;      /* nodes about which nothing is known */
-    char first[256];    /* one of them, and why */
+    char first[512];    /* one of them, and why */
     char *silent_hosts; /* all of them, as text, owned; NULL: not known */
     bool relay;         /* only the launcher leads to the daemons, whatever the job says */
     const struct cu_hosts *untouched; /* no command was started there, so none is to clean; in

@@ -30,9 +30,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TRY_MS          300 /* for one attempt to reach rank 0 */
-#define RETRY_MAX_MS    100
-#define OTHERS_MS       1000 /* after a failure: for other hosts to fail, too, and be named */
+#define TRY_MS       300 /* for one attempt to reach rank 0 */
+#define RETRY_MAX_MS 100
+/* After a failure: for other hosts to fail, too, and be named. As long again as the first took. */
+#define OTHERS_MS       1000
+#define OTHERS_MAX_MS   5000
 #define UNREACHED_MS    5000 /* for a host that listens on the network of -n to be reached */
 #define LAUNCHER_END_MS 2000 /* of one that stays, after it has removed the job's file */
 #define ANSWER_EARLY_MS 100  /* `wait` ends so long before the limit, to report missing nodes */
@@ -257,6 +259,13 @@ static void wait_once(struct cu_launch *l)
         cu_launch_progress_take(l);
 }
 
+static int64_t others_ms(int64_t first_ms)
+{
+    if (first_ms < OTHERS_MS)
+        return OTHERS_MS;
+    return first_ms < OTHERS_MAX_MS ? first_ms : OTHERS_MAX_MS;
+}
+
 static void run_until_finished(struct cu_launch *l)
 {
     int64_t now = cu_clock_ms();
@@ -275,7 +284,7 @@ static void run_until_finished(struct cu_launch *l)
         if (may_try(l) && now < l->limit_ms)
             cu_launch_relay(l, whom_to_ask(l, l->relay_at), now);
         if (l->launcher.failed > l->job->allow_missing && l->fail_ms == 0)
-            l->fail_ms = now + OTHERS_MS;
+            l->fail_ms = now + others_ms(now - l->start_ms);
         cu_launch_progress(l, now);
     }
     cu_launch_progress_end(l);
@@ -367,6 +376,7 @@ static int give_up(struct cu_launch *l, const struct cu_launch_paths *paths, uns
         cu_cli_say(stderr, "the job was stopped while it was being launched");
     else {
         cu_launch_look(l);
+        (void)cu_launcher_take(&l->launcher); /* what has come meanwhile */
         cu_launch_print_failure(l);
     }
     cu_client_close(&l->client);

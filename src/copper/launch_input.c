@@ -3,26 +3,13 @@
  * command, which every user of a host can read. */
 #include "copper/cli.h"
 #include "copper/launch_state.h"
+#include "copper/launcher.h"
 #include "copper/launcher_choice.h"
 #include "host/munge.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-/* Text in memory, as a descriptor. */
-static int memory_file(const char *text)
-{
-    int fd = memfd_create("job", MFD_CLOEXEC);
-
-    if (fd >= 0 && write(fd, text, strlen(text)) != (ssize_t)strlen(text)) {
-        close(fd);
-        fd = -1;
-    }
-    return fd;
-}
 
 /* The description with a credential in place of the key, or -errno with why. */
 static int sealed_file(const struct cu_job *job, struct cu_error *why)
@@ -37,7 +24,7 @@ static int sealed_file(const struct cu_job *job, struct cu_error *why)
     free(text);
     if (!sealed)
         return -EPERM;
-    fd = memory_file(sealed);
+    fd = cu_launcher_text_file(sealed);
     free(sealed);
     return fd >= 0 ? fd : cu_error_set(why, -ENOMEM, "out of memory");
 }

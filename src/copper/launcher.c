@@ -54,15 +54,26 @@ static int hosts_file(const struct cu_hosts *hosts)
     return fd;
 }
 
-/* In the child: descriptors 0 hosts, 1 lines, 2 ours, 3 where the commands' output goes. */
+int cu_launcher_text_file(const char *text)
+{
+    int fd = memfd_create("input", MFD_CLOEXEC);
+
+    if (fd >= 0 && write(fd, text, strlen(text)) != (ssize_t)strlen(text)) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+/* In the child: descriptors 0 hosts, 1 lines, 2 ours, 3 where the commands' output goes, 4 what
+ * they read unless it is a file with a name. */
 __attribute__((noreturn)) static void run_launcher(const char *program,
                                                    const struct cu_launcher_config *config,
-                                                   int hosts_fd, int lines_fd)
+                                                   int hosts_fd, int lines_fd, int input_fd)
 {
     const char *argv[COMMAND_MAX + 3] = {program, config->mode};
     int output = config->keep_stdout ? dup(1) : open("/dev/null", O_WRONLY);
     char self[CU_PATH_MAX] = "", missing[16];
-    int input_fd = config->input_fd;
     static const int ends[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM};
     sigset_t none;
     size_t n = 0;
@@ -77,11 +88,7 @@ __attribute__((noreturn)) static void run_launcher(const char *program,
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
         signal(ends[i], SIG_DFL);
     setsid();
-    setenv(ENV_INPUT,
-           config->input_fd > 0 ? "/dev/fd/4"
-           : config->input      ? config->input
-                                : "/dev/null",
-           1);
+    setenv(ENV_INPUT, input_fd > 0 ? "/dev/fd/4" : config->input, 1);
     if (readlink("/proc/self/exe", self, sizeof(self) - 1) > 0)
         setenv(ENV_PROGRAM, self, 1);
     setenv(ENV_JOB, config->job ? config->job : "", 1);
@@ -135,7 +142,7 @@ int cu_launcher_spawn(struct cu_launcher *s, const struct cu_launcher_config *co
                       struct cu_error *err)
 {
     char program[CU_PATH_MAX];
-    int fds[2] = {-1, -1}, hosts_fd = -1;
+    int fds[2] = {-1, -1}, hosts_fd = -1, line_fd = -1;
     int rc;
 
     memset(s, 0, sizeof(*s));
@@ -151,7 +158,10 @@ int cu_launcher_spawn(struct cu_launcher *s, const struct cu_launcher_config *co
     s->of = calloc(config->hosts->count, sizeof(*s->of));
     s->by_label = calloc(config->hosts->count, sizeof(*s->by_label));
     hosts_fd = hosts_file(config->hosts);
-    if (!s->of || !s->by_label || hosts_fd < 0) {
+    if (!config->input && config->input_fd <= 0)
+        line_fd = cu_launcher_text_file(CU_JOB_SHELL_LINE);
+    if (!s->of || !s->by_label || hosts_fd < 0 ||
+        (!config->input && config->input_fd <= 0 && line_fd < 0)) {
         rc = cu_error_set(err, -ENOMEM, "out of memory");
         goto out;
     }
@@ -161,7 +171,7 @@ int cu_launcher_spawn(struct cu_launcher *s, const struct cu_launcher_config *co
     }
     s->pid = fork();
     if (s->pid == 0)
-        run_launcher(program, config, hosts_fd, fds[1]);
+        run_launcher(program, config, hosts_fd, fds[1], line_fd >= 0 ? line_fd : config->input_fd);
     if (s->pid < 0) {
         rc = cu_error_set(err, -errno, "fork: %s", strerror(errno));
         s->pid = 0;
@@ -177,6 +187,8 @@ out:
         close(fds[1]);
     if (hosts_fd >= 0)
         close(hosts_fd);
+    if (line_fd >= 0)
+        close(line_fd);
     if (rc != 0)
         cu_launcher_free(s);
     return rc;

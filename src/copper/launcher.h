@@ -44,8 +44,10 @@ struct cu_launcher_config {
     const char *mode;           /* "start": the daemon, with its host's name; "run": a command */
     const char *const *command; /* NULL-terminated, words without blanks */
     const struct cu_hosts *hosts;
-    const char *input; /* file that each command gets as standard input, or NULL */
-    int input_fd;      /* instead of input, when above 0: borrowed */
+    /* File that each command gets as standard input. NULL: a line at which a shell ends that takes
+     * it for commands, so that it is told that it does. */
+    const char *input;
+    int input_fd;    /* instead of input, when above 0: borrowed */
     const char *job; /* file that the launcher removes at its end when its commands end with the job
                         ("stay"), or NULL */
     unsigned allow_missing; /* "start": hosts that need not be there */
@@ -71,6 +73,8 @@ bool cu_launcher_untouched(const struct cu_launcher *s, size_t i);
 /* Ends the launcher and what it started on this host. The launcher itself gets time to remove its
  * files. */
 void cu_launcher_kill(struct cu_launcher *s);
+/* This text in memory, as a descriptor; -1. */
+__attribute__((warn_unused_result)) int cu_launcher_text_file(const char *text);
 void cu_launcher_free(struct cu_launcher *s);
 
 #endif

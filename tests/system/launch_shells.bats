@@ -310,29 +310,38 @@ login_shell() {
 }
 
 @test "start-up files that start another shell: the reason, and the job's key is not read as a command" {
-    local shell launcher seen=$CLUSTER_DIR/home/seen key reason
+    local shell launcher seen=$CLUSTER_DIR/home/seen key reason with late line
     local home=$CLUSTER_DIR/home/alice rc=$CLUSTER_DIR/home/alice/.bashrc
     cp "$rc" "$BATS_TEST_TMPDIR/rc"
     mkdir -m 1777 "$seen"
     # What is sent, kept where no shell of alice's writes.
-    printf '#!/bin/sh\ntee "%s/$$" | exec ssh "$@"\n' "$seen" >"$CLUSTER_DIR/home/tee-ssh"
+    printf '#!/bin/sh\ncase $* in "${LATE:-none} "*copperd*) exec sleep 600 ;; esac\ntee "%s/$$" | exec ssh "$@"\n' \
+        "$seen" >"$CLUSTER_DIR/home/tee-ssh"
     chmod 755 "$CLUSTER_DIR/home/tee-ssh"
     reason='a start-up file of the login shell there starts another shell (as "exec zsh" does), which takes'
     for shell in zsh "zsh -i" dash "dash -i" bash "bash --norc -i" "bash -v" tcsh "tcsh -i" fish "fish -i"; do
         there_is "${shell%% *}" || continue
-        for launcher in rsh parts clush; do
+        for launcher in rsh late parts clush; do
             settings=(COPPER_RSH="$CLUSTER_DIR/home/tee-ssh" COPPER_RSH_PARTS=0)
             case $shell,$launcher in
             *,parts) settings[1]=COPPER_RSH_PARTS=2 ;;
+            zsh,late) settings+=(LATE=node4) ;;
             zsh,clush) there_is clush || continue ;;
-            *,clush) continue ;;
+            *,clush | *,late) continue ;;
             esac
             echo "exec $shell" | cat "$BATS_TEST_TMPDIR/rc" - >"$rc"
-            run -1 by "${launcher/parts/rsh}" launch_copper.sh -H "$nodes"
+            case $launcher in clush) with=clush ;; *) with=rsh ;; esac
+            run -1 by "$with" launch_copper.sh -H "$nodes"
             cat "$BATS_TEST_TMPDIR/rc" >"$rc"
             echo "$shell, $launcher: $output"
-            [[ $output == *"copper: node1: $reason"* && $output == *"copper: node4: $reason"* ]]
-            [ "${#lines[@]}" = 5 ]
+            # Of the four each has this reason: the launch names those that have ended in its time, its stop the others.
+            [[ ${lines[0]} == "copper: not all of 4 nodes are ready after "* ]]
+            late=$((4 - $(grep -c '^copper: node[1-4]: ' <<<"$output")))
+            [ "$late" = 0 ] || [[ ${lines[-1]} == "copper: $late node"*" could not be cleaned: node"[1-4]": "* ]]
+            [ "$launcher" != late ] || [[ ${lines[-1]} == *"stop_copper.sh -H node4" ]]
+            for line in "${lines[@]:1}"; do
+                [[ $line == *": node"[1-4]": $reason"* ]]
+            done
             [[ ! $output =~ (key|copper-job|copper-part) ]]
             if [ "$launcher" != clush ]; then
                 key=$(cat "$seen"/* | sed -n 's/^key //p' | head -n 1)
@@ -353,7 +362,13 @@ login_shell() {
     echo "exec dash" >>"$rc"
     run -1 by ssh stop_copper.sh -H node1,node2
     echo "$output"
+    [[ $output == *"node1: $reason"* ]]
+    # As where standard input does not reach it.
+    settings=(COPPER_RSH="ssh -n")
+    run -1 by rsh stop_copper.sh -H node1,node2
+    echo "$output"
     [[ $output == *"node1: its shell has not run the command"* ]]
+    settings=(X=1)
     cp "$BATS_TEST_TMPDIR/rc" "$rc"
     run -0 by ssh stop_copper.sh -H node1,node2
     [ "$output" = "copper: stopped on 2 nodes" ]

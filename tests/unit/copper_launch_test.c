@@ -417,10 +417,11 @@ static void test_a_launcher_gets_hosts_and_command(void **state)
 
     (void)state;
     assert_int_equal(cu_launch_hosts("n1,n2", &hosts, &err), 0);
-    spawn(&s, &hosts, "while read -r h; do echo \"$h 0 $1 $2 $# $COPPER_INPUT\"; done");
+    spawn(&s, &hosts,
+          "while read -r h; do echo \"$h 0 $1 $2 $# $(sh <\"$COPPER_INPUT\"; echo $?)\"; done");
     assert_false(s.stay);
     assert_int_equal(s.done, 2);
-    assert_string_equal(s.of[1].text, "run command 2 /dev/null");
+    assert_string_equal(s.of[1].text, "run command 2 93");
     cu_launcher_free(&s);
     cu_parse_hosts_free(&hosts);
 }

@@ -230,13 +230,15 @@ void cu_cache_remove(struct cu_core *core, struct object *object)
 }
 
 /* `but` has just been filled: it stays until the next one, so that a file larger than the budget
- * can still be read. Wants of children that are queued and answers that they have not taken use
- * memory, too: the cache shrinks by as much, down to half of its budget. It also shrinks by the
- * memory of the driver's names, but keeps at least a quarter of its budget. */
+ * can still be read. Wants of children that are queued, answers that they have not taken, and what
+ * storage is about to bring use memory, too: the cache shrinks by as much, down to half of its
+ * budget. It also shrinks by the memory of the driver's names, but keeps at least a quarter of its
+ * budget. */
 void cu_cache_evict(struct cu_core *core, const struct object *but)
 {
     uint64_t budget = core->config.cache_bytes;
-    uint64_t owed = core->queued_bytes + core->parked_bytes, outside = core->outside_bytes;
+    uint64_t owed = core->queued_bytes + core->parked_bytes + core->reading_bytes;
+    uint64_t outside = core->outside_bytes;
 
     budget -= outside < budget / 2 ? outside : budget / 2;
     budget -= owed < budget / 2 ? owed : budget / 2;

@@ -60,13 +60,6 @@ enum cu_flight_action cu_flight_action(enum cu_flight_state state, enum cu_fligh
 
 /* --- flights --------------------------------------------------------------------------------- */
 
-static uint64_t ahead_bytes(const struct cu_core *core, const struct object *object)
-{
-    if (object->kind != CU_KIND_DATA)
-        return 0;
-    return cu_piece_bytes(core->config.chunk_bytes, cu_object_data(object)->piece);
-}
-
 /* NULL: out of memory. The object must leave the lru list before. */
 static struct flight *flight_new(struct object *object)
 {
@@ -107,13 +100,14 @@ static struct flight *end(struct cu_core *core, struct object *object)
     assert(cu_object_in_flight(object) && flight->object == object);
     leave(core, flight);
     if (flight->ahead) {
-        assert(core->ahead.requests > 0 && core->ahead.bytes >= ahead_bytes(core, object));
+        assert(core->ahead.requests > 0 &&
+               core->ahead.bytes >= cu_object_fill_bytes(core->config.chunk_bytes, object));
         core->ahead.requests--;
-        core->ahead.bytes -= ahead_bytes(core, object);
+        core->ahead.bytes -= cu_object_fill_bytes(core->config.chunk_bytes, object);
     }
     if (flight->read_on) {
         core->reading_on.requests--;
-        core->reading_on.bytes -= ahead_bytes(core, object);
+        core->reading_on.bytes -= cu_object_fill_bytes(core->config.chunk_bytes, object);
     }
     object->state = CU_FLIGHT_ABSENT;
     cu_list_init(&object->lru);
@@ -407,12 +401,12 @@ static void begin(struct cu_core *core, struct object *object, const struct flig
     park(flight, in->waiter);
     if (in->read_on) {
         core->reading_on.requests++;
-        core->reading_on.bytes += ahead_bytes(core, object);
+        core->reading_on.bytes += cu_object_fill_bytes(core->config.chunk_bytes, object);
         COUNT(core, read_on);
     } else if (!in->waiter && !in->renew) {
         flight->ahead = true;
         core->ahead.requests++;
-        core->ahead.bytes += ahead_bytes(core, object);
+        core->ahead.bytes += cu_object_fill_bytes(core->config.chunk_bytes, object);
         COUNT(core, read_ahead);
     }
     count_want(core, in->waiter,

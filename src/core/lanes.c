@@ -106,12 +106,20 @@ static void note_alive(struct cu_core *core, struct lane *lane, const struct fli
     alive->asked_ns = flight->asked_ns;
 }
 
+/* Memory that storage fills for the operation. */
+static uint64_t reading_bytes(const struct cu_core *core, const struct flight *flight)
+{
+    return cu_object_fill_bytes(core->config.chunk_bytes, flight->object);
+}
+
 void cu_lane_ended(struct cu_core *core, struct flight *flight)
 {
     struct lane *lane = lane_of(core, flight);
 
     assert(flight->issued && lane->used > 0);
     note_alive(core, lane, flight);
+    assert(core->reading_bytes >= reading_bytes(core, flight));
+    core->reading_bytes -= reading_bytes(core, flight);
     lane->used--;
     lane->ended++;
     flight->issued = false;
@@ -265,6 +273,7 @@ static void issue(struct cu_core *core, struct lane *lane, struct census *census
     cu_list_remove(&flight->link);
     cu_list_push_back(&lane->running, &flight->link);
     lane->used++;
+    core->reading_bytes += reading_bytes(core, flight);
     flight->issued = true;
     flight->asked_ns = core->now_ns;
     census_add(census, flight, false);

@@ -8,6 +8,12 @@
 #include "proto/piece.h"
 #include "proto/xattr.h"
 
+uint32_t cu_object_fill_bytes(uint32_t chunk_bytes, const struct object *object)
+{
+    return object->kind == CU_KIND_DATA ? cu_piece_bytes(chunk_bytes, cu_object_data(object)->piece)
+                                        : 0;
+}
+
 size_t cu_object_size(enum cu_kind kind)
 {
     switch (kind) {

@@ -106,6 +106,9 @@ static inline bool cu_object_in_flight(const struct object *object)
 
 /* The memory that it takes, without its name and bytes. */
 size_t cu_object_size(enum cu_kind kind);
+/* Memory for what it is asked for: a chunk or a piece of one, at most; 0: any other, which is
+ * small. */
+uint32_t cu_object_fill_bytes(uint32_t chunk_bytes, const struct object *object);
 /* Bytes of content that it holds: of a chunk by its key, because the simulator's are stand-ins. */
 uint64_t cu_object_content_bytes(const struct cu_core *core, const struct object *object);
 /* The request for the object: its key, and the options of its flight. Borrows the path. */

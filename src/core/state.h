@@ -53,6 +53,7 @@ struct cu_core {
     uint64_t parked_bytes;           /* of all neighbors (flow.h) */
     struct cu_table flow_paths;      /* the same: the paths of their wants */
     uint64_t queued_bytes;           /* child_queued of all neighbors */
+    uint64_t reading_bytes;          /* chunks for which storage was asked (lanes.h) */
     uint64_t outside_bytes;          /* the driver's, for names */
 
     /* ready.h */

@@ -43,7 +43,8 @@ void cu_tcp_mark(struct cu_tcp_link *link)
 static uint64_t link_queued(const struct cu_link *base)
 {
     struct cu_tcp_link *link = cu_tcp_link_of(base);
-    uint64_t bytes = link->plain.bytes + link->sealed.bytes;
+    uint64_t bytes = link->plain.bytes + link->sealed.bytes +
+                     ((uint64_t)link->plain.count + link->sealed.count) * CU_LINK_EACH_BYTES;
 
     /* What libuv is about to write counts until the kernel has it. */
     assert(!link->writing || link->write_bytes <= outgoing(link)->bytes);

@@ -5,6 +5,7 @@
 #ifndef CU_NET_TRANSPORT_H
 #define CU_NET_TRANSPORT_H
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "core/peer.h"
 #include "host/network.h"
@@ -22,6 +23,8 @@ struct cu_transport;
 struct cu_link; /* one connection */
 
 #define CU_LINK_HIGH_BYTES (1ull << 20)
+/* Memory that each queued piece takes besides its bytes: most messages are one short piece. */
+#define CU_LINK_EACH_BYTES (sizeof(struct cu_buf) + sizeof(struct cu_buf *))
 
 struct cu_transport_events {
     void *context;
@@ -105,7 +108,8 @@ void cu_link_hush(struct cu_link *link, int error);
  * end. 0, -ENOMEM, -EINVAL, -ENOTCONN (not up, or about to end: then `down` follows). */
 __attribute__((warn_unused_result)) int cu_link_send(struct cu_link *link,
                                                      const struct cu_msg *msg);
-/* Bytes queued and not yet taken by the kernel. */
+/* Memory of what is queued and not yet taken by the kernel: its bytes, and CU_LINK_EACH_BYTES a
+ * piece. Pieces that others hold as well count in full. */
 uint64_t cu_link_queued(const struct cu_link *link);
 /* When bytes last arrived (uv_hrtime). */
 uint64_t cu_link_heard_ns(const struct cu_link *link);

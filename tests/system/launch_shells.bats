@@ -324,7 +324,6 @@ login_shell() {
         for launcher in rsh late parts clush; do
             settings=(COPPER_RSH="$CLUSTER_DIR/home/tee-ssh" COPPER_RSH_PARTS=0)
             case $shell,$launcher in
-            *" "*,parts) continue ;; # of its options nothing but the shell knows
             *,parts) settings[1]=COPPER_RSH_PARTS=2 ;;
             zsh,late) settings+=(LATE=node4) ;;
             zsh,clush) there_is clush || continue ;;

@@ -84,10 +84,10 @@ static void what_a_job_has_counts_as_queued_and_the_rest_waits(void **state)
     RUN_UNTIL(cu_tcp_aside_busy(tcp_link(&a)));
     assert_int_equal(cu_link_queued(a.link), queued);
     send_ping(a.link, 0);
-    assert_int_equal(cu_link_queued(a.link), queued + CU_MSG_HEAD);
+    assert_int_equal(cu_link_queued(a.link), queued + CU_MSG_HEAD + CU_LINK_EACH_BYTES);
     for (int i = 0; i < 10; i++)
         uv_run(&loop, UV_RUN_NOWAIT);
-    assert_int_equal(cu_link_queued(a.link), queued + CU_MSG_HEAD);
+    assert_int_equal(cu_link_queued(a.link), queued + CU_MSG_HEAD + CU_LINK_EACH_BYTES);
     assert_int_equal(b.messages + (uint64_t)drained, 0);
     let_go();
     RUN_UNTIL(b.messages == 2 && drained == 1);

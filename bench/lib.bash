@@ -147,11 +147,24 @@ spawn_all() {
     rm -f "$work"/span.*
 }
 
-# in_python PREFIX: words before "python3 ..." so that its library, packages and shared libraries
+# The interpreter whose imports are measured; one of a virtual environment brings that one's packages.
+bench_python=${COPPER_BENCH_PYTHON:-/usr/bin/python3}
+read -ra bench_modules <<<"${COPPER_BENCH_MODULES:-numpy torch}"
+
+# in_python PREFIX: words before "$bench_python ..." so that its library, packages and shared libraries
 # come from below PREFIX.
 in_python() {
+    local base packages libraries=$1/usr/lib/x86_64-linux-gnu:$1/lib/x86_64-linux-gnu
+    {
+        read -r base
+        read -r packages
+    } < <("$bench_python" -I -c 'import sys, sysconfig
+print(sys.base_prefix)
+print(sysconfig.get_path("purelib") if sys.prefix != sys.base_prefix else "")')
+    [ "$base" = /usr ] || libraries+=:$1$base/lib
     printf '%s\n' env -i PATH=/usr/bin:/bin HOME=/ OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=1 \
-        "PYTHONHOME=$1/usr" "LD_LIBRARY_PATH=$1/usr/lib/x86_64-linux-gnu:$1/lib/x86_64-linux-gnu"
+        "PYTHONHOME=$1$base" "LD_LIBRARY_PATH=$libraries"
+    [ -z "$packages" ] || printf '%s\n' "PYTHONPATH=$1$packages"
 }
 
 # daemon_cpu BEFORE AFTER: seconds of CPU that all daemons used between two stats files.

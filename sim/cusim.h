@@ -21,6 +21,7 @@ enum cu_sim_plant {
     CU_SIM_PLANT_ZERO_FILL,   /* storage fills what a short read lacks with zeros */
     CU_SIM_PLANT_MIXED,       /* storage reads a chunk without a check of the version */
     CU_SIM_PLANT_HOLES,       /* storage says that there are holes where there is data */
+    CU_SIM_PLANT_OVERTAKEN,   /* a message does not wait for the crew's job before it */
     CU_SIM_PLANT_COUNT
 };
 const char *cu_sim_plant_name(enum cu_sim_plant plant);
@@ -73,7 +74,9 @@ struct cu_sim_result {
     uint64_t unique_objects, storage_reads, storage_reads_direct, storage_revalidations;
     uint64_t requests, longest_ns; /* of the kernels; the slowest of them */
     uint64_t messages, wire_bytes;
-    uint64_t busiest_cpu_ppm, busiest_tx_ppm, busiest_rx_ppm; /* share of the first run */
+    /* Shares of the first run: of the loop's thread; of the crew's, all of a node together. */
+    uint64_t busiest_cpu_ppm, busiest_crew_ppm;
+    uint64_t busiest_tx_ppm, busiest_rx_ppm;
     uint32_t busiest_cpu_node, busiest_tx_node;
     uint64_t mds_busy_ppm, data_busy_ppm;
     uint64_t faults;

@@ -20,7 +20,7 @@
     X(group_latency_ns, 15000) \
     X(far_latency_ns, 20000) \
     X(nic_bytes_per_s, 1250000000)  /* each direction */ \
-    /* the daemon's one loop thread */ \
+    /* the daemon's loop thread */ \
     X(wake_ns, 0)                   /* from a message's arrival until it runs, where it slept */ \
     X(receive_cpu_ns, 4000)         /* a message taken in, decoded, through the core */ \
     X(send_cpu_ns, 3000)            /* a message encoded and written */ \
@@ -28,8 +28,12 @@
     X(handshake_cpu_ns, 150000)     /* a connection proven, each end */ \
     X(fuse_cpu_ns, 6000)            /* a request of the kernel: read, core, reply */ \
     X(fuse_bulk_cpu_ps_per_byte, 250) /* payload to the kernel */ \
-    X(hash_ps_per_byte, 100) \
     X(connect_timeout_ns, 2000000000) \
+    /* its crew, which receives and writes large payloads where there are several threads */ \
+    X(threads, 1)                   /* of a daemon, with the loop's: cores of -b; 1: no crew */ \
+    X(crew_bytes, 65536)            /* a payload from this size on is a job of it */ \
+    X(crew_cpu_ns, 2500)            /* of the loop: a job handed over, and again: taken back */ \
+    X(crew_wake_ns, 5000)           /* until a thread, or the loop, runs that slept meanwhile */ \
     /* the process and its kernel */ \
     X(fuse_wait_ns, 8000)           /* two context switches around a request */ \
     X(hit_ns, 600)                  /* a name or page that the kernel has */ \

@@ -44,6 +44,11 @@ uint64_t cu_sim_message_wire_bytes(const struct cu_sim *sim, const struct cu_msg
     return bytes + 8;
 }
 
+uint64_t cu_sim_message_cpu(const struct cu_sim *sim, const struct cu_msg *msg)
+{
+    return cu_sim_message_bulk(sim, msg) * sim->config.machine.bulk_cpu_ps_per_byte / 1000;
+}
+
 void cu_sim_message_drop(struct cu_sim *sim, struct cu_sim_message *message)
 {
     cu_msg_clear(&message->msg);

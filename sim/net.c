@@ -167,47 +167,87 @@ static void tell_empty(struct cu_sim *sim, struct cu_sim_conn *conn, unsigned en
     cu_sim_node_run(node);
 }
 
+/* The daemon has written it at at_ns: through the NIC, to the other end. */
+static void leave(struct cu_sim *sim, struct cu_sim_message *message, uint64_t at_ns)
+{
+    struct cu_sim_conn *conn = &sim->conns[message->conn];
+    struct cu_sim_node *node = &sim->nodes[conn->rank[message->from]];
+    uint64_t wire = cu_sim_transfer_ns(message->bytes, sim->config.machine.nic_bytes_per_s);
+    uint64_t last_ns = conn->last_ns[message->from], there;
+
+    cu_sim_line_leave(sim, &conn->out[message->from], message);
+    if (at_ns < node->tx_ns)
+        at_ns = node->tx_ns;
+    node->tx_ns = at_ns + wire;
+    node->tx_busy_ns += wire;
+    there = arrival(sim, conn, message->from, at_ns);
+    if (may_overtake(&message->msg) && cu_sim_rng_chance(&sim->fault_rng, sim->overtake_ppm)) {
+        sim->result->faults++;
+        conn->last_ns[message->from] = last_ns;
+        there += cu_sim_rng_below(&sim->fault_rng, 50 * CU_SIM_MS);
+    }
+    cu_sim_engine_push(&sim->engine, there, CU_SIM_ARRIVE, conn->rank[!message->from], 0, message);
+    if (there - message->sent_ns > sim->delay_max_ns)
+        sim->delay_max_ns = there - message->sent_ns;
+}
+
+/* The loop writes it, or hands it to the crew. */
+static void write_out(struct cu_sim *sim, struct cu_sim_node *node, struct cu_sim_message *message)
+{
+    struct cu_sim_line *line = &sim->conns[message->conn].out[message->from];
+    uint64_t cost_ns = sim->config.machine.send_cpu_ns;
+
+    if (cu_sim_crew_takes(sim, message))
+        cu_sim_crew_give(sim, node, line, message, cost_ns, CU_SIM_WRITTEN);
+    else
+        leave(sim, message,
+              cu_sim_node_cpu(sim, node, cost_ns + cu_sim_message_cpu(sim, &message->msg)));
+}
+
+/* A job is done: what waits behind it goes on. */
+static void written(struct cu_sim *sim, struct cu_sim_message *message)
+{
+    struct cu_sim_conn *conn = &sim->conns[message->conn];
+    struct cu_sim_node *node = node_of(sim, conn, message->from);
+    struct cu_sim_line *line = &conn->out[message->from];
+
+    if (!node || !conn->open[message->from]) {
+        cu_sim_line_drop(sim, line);
+        cu_sim_message_drop(sim, message);
+        return;
+    }
+    line->job = false;
+    leave(sim, message, sim->engine.now_ns);
+    cu_sim_crew_back(sim, node, 0);
+    while ((message = cu_sim_line_next(line)))
+        write_out(sim, node, message);
+}
+
 int cu_sim_net_send(struct cu_sim *sim, struct cu_sim_node *node, struct cu_peer peer,
                     struct cu_msg *msg, uint64_t *queued)
 {
-    const struct cu_sim_machine *machine = &sim->config.machine;
     struct cu_sim_link *link = find_link(node, peer);
-    uint64_t bytes = cu_sim_message_wire_bytes(sim, msg), leaves, wire, there, last_ns;
+    uint64_t bytes = cu_sim_message_wire_bytes(sim, msg);
     struct cu_sim_message *message;
     struct cu_sim_conn *conn;
 
     if (!link || !sim->conns[link->conn].up[end_of(peer)])
         return -ENOTCONN;
     conn = &sim->conns[link->conn];
-    leaves = cu_sim_node_cpu(sim, node,
-                             machine->send_cpu_ns + cu_sim_message_bulk(sim, msg) *
-                                                        machine->bulk_cpu_ps_per_byte / 1000);
-    wire = cu_sim_transfer_ns(bytes, machine->nic_bytes_per_s);
-    if (leaves < node->tx_ns)
-        leaves = node->tx_ns;
-    node->tx_ns = leaves + wire;
-    node->tx_busy_ns += wire;
     sim->result->messages++;
     sim->result->wire_bytes += bytes;
     message = cu_sim_message_new(sim);
     message->conn = link->conn;
     message->from = (uint8_t)end_of(peer);
     message->bytes = (uint32_t)bytes;
+    message->sent_ns = sim->engine.now_ns;
     message->msg = *msg; /* out of the effect */
     *msg = (struct cu_msg){0};
     cu_sim_message_own(sim, message);
-    last_ns = conn->last_ns[message->from];
-    there = arrival(sim, conn, message->from, leaves);
-    if (may_overtake(&message->msg) && cu_sim_rng_chance(&sim->fault_rng, sim->overtake_ppm)) {
-        sim->result->faults++;
-        conn->last_ns[message->from] = last_ns;
-        there += cu_sim_rng_below(&sim->fault_rng, 50 * CU_SIM_MS);
-    }
-    cu_sim_engine_push(&sim->engine, there, CU_SIM_ARRIVE, peer.rank, 0, message);
     conn->queued[message->from] += bytes;
     *queued = queue_seen(sim, conn, message->from);
-    if (there - sim->engine.now_ns > sim->delay_max_ns)
-        sim->delay_max_ns = there - sim->engine.now_ns;
+    if (cu_sim_line_enter(sim, &conn->out[message->from], message))
+        write_out(sim, node, message);
     return 0;
 }
 
@@ -226,20 +266,53 @@ static bool gone(struct cu_sim *sim, uint32_t index, unsigned end)
     return true;
 }
 
-/* Through the NIC; now the loop thread's turn. */
+/* The loop reads it, or has its payload read by the crew. */
+static void take_in(struct cu_sim *sim, struct cu_sim_node *node, struct cu_sim_message *message)
+{
+    struct cu_sim_line *line = &sim->conns[message->conn].in[!message->from];
+    uint64_t cost_ns = sim->config.machine.receive_cpu_ns;
+
+    if (cu_sim_crew_takes(sim, message))
+        cu_sim_crew_give(sim, node, line, message, 0, CU_SIM_TAKEN);
+    else
+        cu_sim_engine_push(
+            &sim->engine,
+            cu_sim_node_cpu(sim, node, cost_ns + cu_sim_message_cpu(sim, &message->msg)),
+            CU_SIM_DELIVER, node->rank, 0, message);
+}
+
+/* The payload is there; what waits in the socket behind it is next. */
+static void taken(struct cu_sim *sim, struct cu_sim_message *message)
+{
+    struct cu_sim_conn *conn = &sim->conns[message->conn];
+    struct cu_sim_node *node = node_of(sim, conn, !message->from);
+    struct cu_sim_line *line = &conn->in[!message->from];
+    uint64_t at_ns;
+
+    if (gone(sim, message->conn, !message->from) || !node) {
+        cu_sim_line_drop(sim, line);
+        cu_sim_message_drop(sim, message);
+        return;
+    }
+    line->job = false;
+    at_ns = cu_sim_crew_back(sim, node, sim->config.machine.receive_cpu_ns);
+    cu_sim_engine_push(&sim->engine, at_ns, CU_SIM_DELIVER, node->rank, 0, message);
+    while ((message = cu_sim_line_next(line)))
+        take_in(sim, node, message);
+}
+
+/* Through the NIC; now the daemon's turn. */
 static void received(struct cu_sim *sim, struct cu_sim_message *message)
 {
-    const struct cu_sim_machine *machine = &sim->config.machine;
-    struct cu_sim_node *node = node_of(sim, &sim->conns[message->conn], !message->from);
-    uint64_t cost = machine->receive_cpu_ns +
-                    cu_sim_message_bulk(sim, &message->msg) * machine->bulk_cpu_ps_per_byte / 1000;
+    struct cu_sim_conn *conn = &sim->conns[message->conn];
+    struct cu_sim_node *node = node_of(sim, conn, !message->from);
 
     if (gone(sim, message->conn, !message->from) || !node) {
         cu_sim_message_drop(sim, message);
         return;
     }
-    cu_sim_engine_push(&sim->engine, cu_sim_node_cpu(sim, node, cost), CU_SIM_DELIVER, node->rank,
-                       0, message);
+    if (cu_sim_line_enter(sim, &conn->in[!message->from], message))
+        take_in(sim, node, message);
 }
 
 static void arrive(struct cu_sim *sim, struct cu_sim_message *message)
@@ -292,6 +365,7 @@ static void deliver(struct cu_sim *sim, struct cu_sim_message *message)
         cu_sim_message_drop(sim, message);
         return;
     }
+    cu_sim_line_leave(sim, &conn->in[!message->from], message);
     if (answer && cu_sim_rng_chance(&sim->fault_rng, sim->corrupt_ppm)) {
         cu_sim_message_spoil(sim, &message->msg);
         node->reads_why++;
@@ -400,6 +474,12 @@ void cu_sim_net_event(struct cu_sim *sim, const struct cu_sim_event *event)
         break;
     case CU_SIM_DELIVER:
         deliver(sim, event->p);
+        break;
+    case CU_SIM_TAKEN:
+        taken(sim, event->p);
+        break;
+    case CU_SIM_WRITTEN:
+        written(sim, event->p);
         break;
     case CU_SIM_ACCEPT:
         accept_conn(sim, (uint32_t)event->a);

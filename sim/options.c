@@ -60,6 +60,8 @@ static const struct row table[] = {
      "the trace so many times, by new processes"},
     {"machine", "FILE", BOTH, MACHINE, 0, 0, 0, 0, "parameters of a machine (sim/machines)"},
     {"set", "NAME=VALUE", BOTH, PARAMETER, 0, 0, 0, 0, "one of them"},
+    {"threads", "N", BOTH, NUMBER, AT(config.machine.threads), 1, 17,
+     "of a daemon: its loop and a crew, which receives and writes large payloads"},
     {"seed", "S", CU_SIM_RUN, NUMBER, AT(config.seed), 0, UINT64_MAX,
      "of start times and, without a trace, of the workload"},
     {"from", "S", CU_SIM_SEEDS, NUMBER, AT(from), 0, UINT64_MAX, "first seed"},
@@ -202,7 +204,8 @@ static int set_plant(struct cu_sim_config *c, const struct row *row, const char 
             return 0;
         }
     }
-    return bad(row, text, "none, reply_twice, reply_lost, zero_fill, mixed_versions or holes");
+    return bad(row, text,
+               "none, reply_twice, reply_lost, zero_fill, mixed_versions, holes or overtaken");
 }
 
 static int set_content(struct cu_sim_config *c, const struct row *row, const char *text)

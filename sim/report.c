@@ -66,6 +66,8 @@ void cu_sim_report(FILE *out, const struct cu_sim_config *c, const struct cu_sim
     put(&sink, "fanout", c->fanout, "children");
     put(&sink, "trees", c->trees, "trees");
     put(&sink, "chunk", c->chunk_bytes, "bytes");
+    if (c->machine.threads > 1)
+        put(&sink, "threads", (double)c->machine.threads, "threads/daemon");
     put(&sink, "ready", (double)r->ready_ns / 1e9, "s");
     if (r->replayed_ns)
         put(&sink, "replayed", (double)r->replayed_ns / 1e9, "s");
@@ -79,6 +81,8 @@ void cu_sim_report(FILE *out, const struct cu_sim_config *c, const struct cu_sim
     put(&sink, "messages", (double)r->messages, "messages");
     put(&sink, "wire", (double)r->wire_bytes, "bytes");
     put(&sink, "busiest_cpu", (double)r->busiest_cpu_ppm / 1e4, "%");
+    if (c->machine.threads > 1)
+        put(&sink, "busiest_crew", (double)r->busiest_crew_ppm / 1e4, "%");
     put(&sink, "busiest_send", (double)r->busiest_tx_ppm / 1e4, "%");
     put(&sink, "busiest_receive", (double)r->busiest_rx_ppm / 1e4, "%");
     put(&sink, "metadata_busy", (double)r->mds_busy_ppm / 1e4, "%");

@@ -17,7 +17,7 @@
 const char *cu_sim_plant_name(enum cu_sim_plant plant)
 {
     static const char *const names[CU_SIM_PLANT_COUNT] = {
-        "none", "reply_twice", "reply_lost", "zero_fill", "mixed_versions", "holes"};
+        "none", "reply_twice", "reply_lost", "zero_fill", "mixed_versions", "holes", "overtaken"};
 
     return (unsigned)plant < CU_SIM_PLANT_COUNT ? names[plant] : NULL;
 }
@@ -130,6 +130,10 @@ static int set_up(struct cu_sim *sim, struct cu_error *err)
         sim->config.processes == 0)
         return cu_error_set(err, -EINVAL, "%u nodes, %u trees, %u processes", sim->config.nodes,
                             sim->config.trees, sim->config.processes);
+    if (sim->config.machine.threads == 0 || sim->config.machine.threads > CU_SIM_CREW_MAX + 1)
+        return cu_error_set(err, -EINVAL, "%llu threads: allowed is 1 to %u",
+                            (unsigned long long)sim->config.machine.threads, CU_SIM_CREW_MAX + 1);
+    sim->crew_size = (uint32_t)sim->config.machine.threads - 1;
     cu_sim_rng_seed(&sim->rng, sim->config.seed);
     cu_sim_rng_seed(&sim->fault_rng, sim->config.seed ^ 0x6661756c74ull);
     sim->req_free = UINT32_MAX;
@@ -208,6 +212,8 @@ static void dispatch(struct cu_sim *sim, const struct cu_sim_event *event)
     case CU_SIM_ARRIVE:
     case CU_SIM_RECEIVED:
     case CU_SIM_DELIVER:
+    case CU_SIM_TAKEN:
+    case CU_SIM_WRITTEN:
     case CU_SIM_ACCEPT:
     case CU_SIM_UP:
     case CU_SIM_TIMEOUT:
@@ -260,6 +266,8 @@ static void note_load(struct cu_sim *sim, uint64_t took)
             r->busiest_cpu_ppm = ppm(node->cpu_busy_ns, took);
             r->busiest_cpu_node = i;
         }
+        if (ppm(node->crew_busy_ns, took * sim->crew_size) > r->busiest_crew_ppm)
+            r->busiest_crew_ppm = ppm(node->crew_busy_ns, took * sim->crew_size);
         if (ppm(node->tx_busy_ns, took) > r->busiest_tx_ppm) {
             r->busiest_tx_ppm = ppm(node->tx_busy_ns, took);
             r->busiest_tx_node = i;
@@ -337,7 +345,8 @@ static void drop_events(struct cu_sim *sim)
 
     while (cu_sim_engine_pop(&sim->engine, &event)) {
         if (event.type == CU_SIM_ARRIVE || event.type == CU_SIM_RECEIVED ||
-            event.type == CU_SIM_DELIVER)
+            event.type == CU_SIM_DELIVER || event.type == CU_SIM_TAKEN ||
+            event.type == CU_SIM_WRITTEN)
             cu_sim_message_drop(sim, event.p);
         else if (event.type == CU_SIM_STORED)
             free(event.p);
@@ -349,6 +358,12 @@ static void tear_down(struct cu_sim *sim)
     struct cu_sim_message *message;
 
     drop_events(sim);
+    for (uint32_t i = 0; i < sim->conn_count; i++) {
+        for (unsigned end = 0; end < 2; end++) {
+            cu_sim_line_drop(sim, &sim->conns[i].out[end]);
+            cu_sim_line_drop(sim, &sim->conns[i].in[end]);
+        }
+    }
     for (uint32_t i = 0; sim->nodes && i < sim->config.nodes; i++)
         cu_sim_node_free(&sim->nodes[i]);
     while ((message = sim->spare)) {

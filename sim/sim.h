@@ -20,6 +20,8 @@
 
 #define CU_SIM_FETCH (1ull << 63) /* cookie of a want of a recipe */
 
+#define CU_SIM_CREW_MAX 16u /* threads beside the loop's */
+
 enum cu_sim_event_type {
     CU_SIM_BOOT,     /* a node's daemon starts; a: 1 with processes */
     CU_SIM_MOUNT,    /* its mount stands; a: incarnation, as in all below that say so */
@@ -38,7 +40,16 @@ enum cu_sim_event_type {
     CU_SIM_FAULT,    /* a: what (fault.c), p unused */
     CU_SIM_CLEAR,    /* the end of a fault that lasts */
     CU_SIM_REFRESH,  /* `copper refresh` reaches a node; a: generation it asks for */
+    CU_SIM_TAKEN,    /* a thread of the crew has received a payload; p: message */
+    CU_SIM_WRITTEN,  /* it has written one; p: message */
     CU_SIM_EVENT_COUNT
+};
+
+/* One direction of an end of a connection. */
+struct cu_sim_line {
+    struct cu_sim_message *first, *last; /* owned: what waits behind a job, in order */
+    bool job;                            /* the crew has one */
+    uint32_t entered, left;              /* messages so far */
 };
 
 struct cu_sim_conn {
@@ -48,6 +59,7 @@ struct cu_sim_conn {
     bool up[2];          /* told to its core */
     uint64_t last_ns[2]; /* when what end i sent last arrives: the order is kept */
     uint64_t queued[2];  /* bytes that end i has sent and the network not taken yet */
+    struct cu_sim_line out[2], in[2];
 };
 
 struct cu_sim_link {
@@ -56,10 +68,12 @@ struct cu_sim_link {
 };
 
 struct cu_sim_message {
-    struct cu_sim_message *next; /* in the pool */
+    struct cu_sim_message *next; /* in the pool, or in a line */
     uint32_t conn;
     uint8_t from; /* end */
     uint32_t bytes;
+    uint32_t number; /* in the line */
+    uint64_t sent_ns;
     struct cu_msg msg;
     uint8_t *bits; /* owned copy behind msg.ready.bits */
 };
@@ -91,7 +105,8 @@ struct cu_sim_node {
     uint32_t slow;                 /* percent: 100 is full speed */
     uint64_t frozen_ns;            /* until then it does nothing */
     uint64_t cpu_ns, tx_ns, rx_ns; /* free from then on */
-    uint64_t cpu_busy_ns, tx_busy_ns, rx_busy_ns;
+    uint64_t cpu_busy_ns, crew_busy_ns, tx_busy_ns, rx_busy_ns;
+    uint64_t crew_ns[CU_SIM_CREW_MAX]; /* each thread of the crew is free from then on */
     uint64_t refreshed_ns;     /* when the newest refresh that this node carried out was begun */
     struct cu_sim_link *links; /* owned */
     uint32_t link_count, link_capacity;
@@ -205,6 +220,7 @@ struct cu_sim {
     uint32_t parts; /* objects that a chunk may be: itself and, where processes jump, its pieces */
     uint32_t run;
     uint64_t run_start_ns;
+    uint32_t crew_size; /* threads of a daemon beside the loop's */
 
     struct cu_sim_conn *conns;
     uint32_t conn_count, conn_capacity;
@@ -297,6 +313,26 @@ void cu_sim_net_reset(struct cu_sim *sim, uint32_t conn);
 /* The node at `end` is gone; loud: the other end learns. */
 void cu_sim_net_abandon(struct cu_sim *sim, uint32_t conn, unsigned end, bool loud);
 
+/* crew.c */
+/* Does a thread of the crew receive or write its payload? */
+bool cu_sim_crew_takes(const struct cu_sim *sim, const struct cu_sim_message *message);
+/* The loop does that much with it, and hands it over. `done`: the event of its end. */
+void cu_sim_crew_give(struct cu_sim *sim, struct cu_sim_node *node, struct cu_sim_line *line,
+                      struct cu_sim_message *message, uint64_t cost_ns,
+                      enum cu_sim_event_type done);
+/* The loop takes back a job that is done now, and does that much with it: when that is done. */
+uint64_t cu_sim_crew_back(struct cu_sim *sim, struct cu_sim_node *node, uint64_t cost_ns);
+/* The next message of this direction. False: it waits in the line, which owns it then. */
+bool cu_sim_line_enter(struct cu_sim *sim, struct cu_sim_line *line,
+                       struct cu_sim_message *message);
+/* Takes the first that waits; NULL: none does, or a job is under way. */
+struct cu_sim_message *cu_sim_line_next(struct cu_sim_line *line);
+/* It is done with: a violation when one before it is not. */
+void cu_sim_line_leave(struct cu_sim *sim, struct cu_sim_line *line,
+                       const struct cu_sim_message *message);
+/* The end of the connection: what waits is dropped. */
+void cu_sim_line_drop(struct cu_sim *sim, struct cu_sim_line *line);
+
 /* message.c */
 struct cu_sim_message *cu_sim_message_new(struct cu_sim *sim);
 /* Copies what its msg points to, so that it outlives the core's call. */
@@ -306,6 +342,8 @@ void cu_sim_message_drop(struct cu_sim *sim, struct cu_sim_message *message);
 /* Bytes of payload, and of all of it on the wire. */
 uint64_t cu_sim_message_bulk(const struct cu_sim *sim, const struct cu_msg *msg);
 uint64_t cu_sim_message_wire_bytes(const struct cu_sim *sim, const struct cu_msg *msg);
+/* The time of a processor to put its payload through a socket. */
+uint64_t cu_sim_message_cpu(const struct cu_sim *sim, const struct cu_msg *msg);
 /* Spoils one bit of an answer's payload. */
 void cu_sim_message_spoil(struct cu_sim *sim, struct cu_msg *msg);
 

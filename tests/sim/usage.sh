@@ -30,6 +30,8 @@ refused 'walk: no such command' walk
 refused '--from: no such option' run --from 3
 refused '--nodes "0": allowed is 1 to 100000' run --nodes 0
 refused '--nodes "many": allowed is' run --nodes=many
+refused '--threads "18": allowed is 1 to 17' run --threads 18
+refused '0 threads: allowed is 1 to 17' run --set threads=0
 refused '--seed: a value is missing' run --seed
 refused '--direct=1: takes no value' run --direct=1
 refused '--set "nic=3": allowed is' run --set nic=3

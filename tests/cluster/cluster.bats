@@ -73,6 +73,15 @@ count() {
     run -0 on_all sh -c 'echo here'
     [ "$(sort <<<"$output")" = $'node1: here\nnode2: here\nnode3: here' ]
     run -1 on_all sh -c '[ "$(cat /proc/sys/kernel/hostname)" != node2 ]'
+    # Standard error, a last line that does not end, no input, as a user; whole lines, however long.
+    run -0 on_all --user alice sh -c 'cat; id -un >&2; printf "%s" end' <<<"lost"
+    [ "$(grep -oE 'node[123]: (alice|end)' <<<"$output" | sort -u | wc -l)" = 6 ]
+    [ "$(on_all sh -c 'head -c 300000 /dev/zero | tr "\0" x; echo; seq 20000' | awk '/^node[123]: [x0-9]*$/ { lines++ }
+        { bytes += length($2) } END { print lines, bytes }')" = "60003 $((3 * (300000 + 108894 - 20000)))" ]
+    "$CLUSTER_BIN/cluster" kill "$CLUSTER_DIR" node2
+    run -1 "$CLUSTER_BIN/cluster" all "$CLUSTER_DIR" uname -n
+    [ "$(sort <<<"$output")" = $'node1: node1\nnode2: cluster: node2 is dead\nnode3: node3' ]
+    run -2 on_all
 }
 
 @test "rsh is as ssh, from outside and from inside, also as a user" {

@@ -141,7 +141,7 @@ as_user() {
 }
 
 on_all() {
-    "$CLUSTER_BIN/cluster" all "$CLUSTER_DIR" "$@"
+    "$CLUSTER_DIR/noderun" "$CLUSTER_DIR" --all "$@"
 }
 
 # at_rest COMMAND...: the command prints the counters of all nodes (`copper stats --nodes --json`). Succeeds when nothing

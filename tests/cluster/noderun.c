@@ -5,6 +5,9 @@
  *       "cluster run": with the environment of the caller, as root; with --user, with that of a
  *       terminal of the user. Either has the lines of DIR/environment, too, in which %NODE% is the
  *       node's name. In the caller's directory, the user's home, or /, where there is no such one.
+ *   noderun DIR --all [--user NAME] COMMAND [ARGUMENT...]
+ *       "cluster all": the same on every node at once, without input, each line of what they say
+ *       after the node's name. Exits with 1 when one has failed.
  *   noderun DIR --rsh NAME NODE COMMAND
  *       As that user, with the caller's environment, in HOME, by /bin/sh: for the keeper.
  * Exits as the command does; 255: the node is dead; 2: there is no such node or user. */
@@ -12,6 +15,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <poll.h>
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
@@ -25,6 +29,8 @@
 
 #define CLEAN_PATH     "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 #define LINE_BYTES_MAX (2 * PATH_MAX)
+#define NODES_MAX      200
+#define READ_BYTES     ((size_t)1 << 16)
 
 struct asked {
     const char *dir, *node, *user; /* user: NULL: root, with the caller's environment */
@@ -212,34 +218,152 @@ static int same_end(pid_t child)
     }
 }
 
-int main(int argc, char **argv)
+/* Runs the command on the node, and ends as it does. */
+static int on_node(struct asked *asked)
 {
-    struct asked asked = {.dir = argc > 1 ? argv[1] : NULL};
-    int at = 2, fd;
     pid_t child;
+    int fd;
 
-    if (argc > 3 && (strcmp(argv[2], "--user") == 0 || strcmp(argv[2], "--rsh") == 0)) {
-        asked.user = argv[3];
-        asked.rsh = argv[2][2] == 'r';
-        at = 4;
-    }
-    if (argc < at + 2)
-        die(2, "run: usage");
-    asked.node = argv[at];
-    asked.command = argv + at + 1;
-    if (!is_node(asked.dir, asked.node))
-        die(2, "%s: no such node", asked.node);
-    fd = node_process(asked.dir, asked.node);
-    if (!getcwd(asked.where, sizeof(asked.where)))
-        strcpy(asked.where, "/");
+    if (!is_node(asked->dir, asked->node))
+        die(2, "%s: no such node", asked->node);
+    fd = node_process(asked->dir, asked->node);
+    if (!getcwd(asked->where, sizeof(asked->where)))
+        strcpy(asked->where, "/");
     if (setns(fd, CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWPID |
                       CLONE_NEWTIME) != 0)
-        die(255, "%s: %s", asked.node, strerror(errno));
+        die(255, "%s: %s", asked->node, strerror(errno));
     close(fd);
     child = fork(); /* the first process that is in the node's PID namespace */
     if (child == 0)
-        run(&asked);
+        run(asked);
     if (child < 0)
-        die(255, "%s: %s", asked.node, strerror(errno));
+        die(255, "%s: %s", asked->node, strerror(errno));
     return same_end(child);
+}
+
+/* One of all nodes: the process that runs the command there, and what it has said of a line that
+ * has not ended yet. */
+struct speaker {
+    char node[LINE_BYTES_MAX];
+    pid_t pid;
+    char *text;
+    size_t length;
+};
+
+/* Starts the command on the speaker's node. Returns where what it says is read. */
+static int start(struct asked *asked, struct speaker *speaker)
+{
+    int ends[2], nothing;
+
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        die(255, "pipe: %s", strerror(errno));
+    speaker->pid = fork();
+    if (speaker->pid < 0)
+        die(255, "fork: %s", strerror(errno));
+    if (speaker->pid == 0) {
+        nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        if (nothing < 0 || dup2(nothing, 0) < 0 || dup2(ends[1], 1) < 0 || dup2(ends[1], 2) < 0)
+            _exit(255);
+        close(ends[1]);
+        asked->node = speaker->node;
+        exit(on_node(asked));
+    }
+    close(ends[1]);
+    return ends[0];
+}
+
+static void say(const struct speaker *speaker, const char *line, size_t length)
+{
+    printf("%s: ", speaker->node);
+    fwrite(line, 1, length, stdout);
+}
+
+/* Prints the lines that have ended by now, and at the end of all the rest. Returns 0 then. */
+static int hear(struct speaker *speaker, int fd)
+{
+    char *line, *end;
+    ssize_t n;
+
+    speaker->text = realloc(speaker->text, speaker->length + READ_BYTES);
+    if (!speaker->text)
+        die(255, "%s", strerror(ENOMEM));
+    n = read(fd, speaker->text + speaker->length, READ_BYTES);
+    if (n < 0 && errno == EINTR)
+        return 1;
+    if (n <= 0) {
+        if (speaker->length > 0)
+            say(speaker, speaker->text, speaker->length);
+        free(speaker->text);
+        close(fd);
+        return 0;
+    }
+    line = speaker->text;
+    end = line + speaker->length;
+    speaker->length += (size_t)n;
+    while ((end = memchr(end, '\n', (size_t)(speaker->text + speaker->length - end)))) {
+        end++;
+        say(speaker, line, (size_t)(end - line));
+        line = end;
+    }
+    speaker->length -= (size_t)(line - speaker->text);
+    memmove(speaker->text, line, speaker->length);
+    return 1;
+}
+
+static int on_all_nodes(struct asked *asked)
+{
+    static struct speaker speakers[NODES_MAX];
+    struct pollfd fds[NODES_MAX];
+    nfds_t count = 0, open_now, i;
+    FILE *file = file_of(asked->dir, "hosts", "");
+    int status = 0, ended;
+
+    if (!file)
+        die(2, "%s: no cluster", asked->dir);
+    while (count < NODES_MAX && fgets(speakers[count].node, LINE_BYTES_MAX, file)) {
+        speakers[count].node[strcspn(speakers[count].node, "\n")] = '\0';
+        count++;
+    }
+    fclose(file);
+    for (i = 0; i < count; i++)
+        fds[i] = (struct pollfd){.fd = start(asked, &speakers[i]), .events = POLLIN};
+    for (open_now = count; open_now > 0;) {
+        if (poll(fds, count, -1) < 0 && errno != EINTR)
+            die(255, "poll: %s", strerror(errno));
+        for (i = 0; i < count; i++) {
+            if (fds[i].fd < 0 || !fds[i].revents || hear(&speakers[i], fds[i].fd))
+                continue;
+            fds[i].fd = -1; /* poll passes it over */
+            open_now--;
+        }
+        fflush(stdout);
+    }
+    for (i = 0; i < count; i++) {
+        if (waitpid(speakers[i].pid, &ended, 0) != speakers[i].pid || ended != 0)
+            status = 1;
+    }
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct asked asked = {.dir = argc > 1 ? argv[1] : NULL};
+    int at = 2, all;
+
+    all = argc > at && strcmp(argv[at], "--all") == 0;
+    at += all;
+    if (argc > at + 1 && (strcmp(argv[at], "--user") == 0 || strcmp(argv[at], "--rsh") == 0)) {
+        asked.user = argv[at + 1];
+        asked.rsh = argv[at][2] == 'r';
+        at += 2;
+    }
+    if (argc < at + 2 - all)
+        die(2, "%s: usage", all ? "all" : "run");
+    if (all) {
+        asked.command = argv + at;
+        return on_all_nodes(&asked);
+    }
+    asked.node = argv[at];
+    asked.command = argv + at + 1;
+    return on_node(&asked);
 }

@@ -48,7 +48,7 @@ copper() {
 
 # field NODE NAME: of copper status.
 field() {
-    copper "$1" status --json | python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$2"
+    "$COPPER_BIN/tests/cluster/jsonget" "$(copper "$1" status --json)" "$2"
 }
 
 # Prints what Copper has left on a node: nothing on a clean one, where the user's empty directory may stay.

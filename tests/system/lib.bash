@@ -156,10 +156,5 @@ figures() {
 
 # jq_get JSON a.0.b: the value there.
 jq_get() {
-    /usr/bin/python3 -I -c '
-import json, sys
-value = json.loads(sys.argv[1])
-for part in sys.argv[2].split("."):
-    value = value[int(part)] if isinstance(value, list) else value[part]
-print(value)' "$1" "$2"
+    "$PFS_BIN/jsonget" "$1" "$2"
 }

@@ -53,7 +53,7 @@ some_moment() {
     local end=$((SECONDS + PATIENCE))
     until reader_has "$1" "$at"; do # each look is short
         [ "$SECONDS" -lt "$end" ]
-        sleep 0.02
+        pause 0.02
     done
 }
 

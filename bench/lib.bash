@@ -73,10 +73,13 @@ bench_down() {
     exit "$status"
 }
 
+# Options of every launch, as of -b where the machine has cores for it.
+read -ra bench_launch <<<"${COPPER_BENCH_LAUNCH:-}"
+
 # launch [options]: Copper on all nodes; stop.
 launch() {
     "$CLUSTER_BIN/cluster" hosts "$CLUSTER_DIR" >"$work/hosts"
-    on login "$copper_bin/launch_copper.sh" -H "$work/hosts" -v "$mount" "$@" >"$work/launched"
+    on login "$copper_bin/launch_copper.sh" -H "$work/hosts" -v "$mount" "${bench_launch[@]}" "$@" >"$work/launched"
 }
 
 stop() {

@@ -70,6 +70,7 @@ static const struct row {
     {"bypass_bytes", "past the trees, above -M", true},
     {"peer_bytes_in", "from other nodes", true},
     {"peer_bytes_out", "to other nodes", true},
+    {"sockets_aside_bytes", "sent, received on other threads", true},
     {"crypt_aside_bytes", "encrypted on other threads", true},
     {"kernel_bytes", "to the kernel", true},
     {NULL, "Cache", false},

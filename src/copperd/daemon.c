@@ -211,11 +211,11 @@ static int start_network(struct cu_daemon *daemon, struct cu_error *err)
     };
     struct cu_socket_events events = cu_daemon_socket_events;
 
-    if (daemon->config.crypt_threads > 0)
-        daemon->crypt = cu_crew_create(&daemon->loop, daemon->config.crypt_threads);
-    if (daemon->config.crypt_threads > 0 && !daemon->crypt)
-        cu_log_warn("cannot start a thread for encryption: the loop's does it");
-    config.crew = daemon->crypt;
+    if (daemon->config.bulk_threads > 0)
+        daemon->bulk = cu_crew_create(&daemon->loop, daemon->config.bulk_threads);
+    if (daemon->config.bulk_threads > 0 && !daemon->bulk)
+        cu_log_warn("cannot start a thread for bulk data: the loop's does it");
+    config.crew = daemon->bulk;
     config.events.context = daemon;
     memcpy(config.identity.key, job->key, CU_KEY_BYTES);
     memcpy(config.identity.job_id, job->id, CU_JOB_ID_BYTES);

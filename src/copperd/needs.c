@@ -16,9 +16,9 @@
 /* And loop, log, kernel, supervisor, and one for each call of storage while nothing hangs. */
 #define THREADS (CU_PROCESS_WORKERS + 4u + 20u)
 /* A node has bulk data of few links at a time. */
-#define CRYPT_THREADS_MAX 16u
-#define STACK_BYTES       ((uint64_t)8 << 20)
-#define OTHER_BYTES       ((uint64_t)256 << 20) /* programs, heaps, buffers */
+#define BULK_THREADS_MAX 16u
+#define STACK_BYTES      ((uint64_t)8 << 20)
+#define OTHER_BYTES      ((uint64_t)256 << 20) /* programs, heaps, buffers */
 
 static int bind_cores(const struct cu_job *job, struct cu_needs *needs, struct cu_error *err)
 {
@@ -46,7 +46,7 @@ static int bind_cores(const struct cu_job *job, struct cu_needs *needs, struct c
 
 static int check_limits(const struct cu_job *job, struct cu_needs *needs, struct cu_error *err)
 {
-    const unsigned threads = THREADS + needs->crypt_threads;
+    const unsigned threads = THREADS + needs->bulk_threads;
     const uint64_t base = CU_RECOVERY_BYTES + OTHER_BYTES + threads * STACK_BYTES;
     struct cu_limits_need need = {.files = FILES_MIN, .tasks = threads};
     struct cu_error note = {""};
@@ -69,13 +69,11 @@ static int check_limits(const struct cu_job *job, struct cu_needs *needs, struct
 }
 
 /* One core is the loop's. */
-static unsigned crypt_threads(const struct cu_job *job, const struct cu_needs *needs)
+static unsigned bulk_threads(const struct cu_needs *needs)
 {
     size_t others = needs->bound ? needs->cores.count - 1 : 0;
 
-    if (!job->encrypt)
-        return 0;
-    return others < CRYPT_THREADS_MAX ? (unsigned)others : CRYPT_THREADS_MAX;
+    return others < BULK_THREADS_MAX ? (unsigned)others : BULK_THREADS_MAX;
 }
 
 int cu_needs_settle(const struct cu_job *job, struct cu_needs *needs, struct cu_error *err)
@@ -86,6 +84,6 @@ int cu_needs_settle(const struct cu_job *job, struct cu_needs *needs, struct cu_
     rc = bind_cores(job, needs, err);
     if (rc < 0)
         return rc;
-    needs->crypt_threads = crypt_threads(job, needs);
+    needs->bulk_threads = bulk_threads(needs);
     return check_limits(job, needs, err);
 }

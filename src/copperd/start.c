@@ -168,8 +168,8 @@ static void log_start(const struct start *start, const char *job_id)
     if (start->needs.bound) {
         cu_cores_text(&start->needs.cores, cores, sizeof(cores));
         cu_log_info("bound to cores %s", cores);
-        if (start->needs.crypt_threads > 0)
-            cu_log_info("threads for encryption: %u", start->needs.crypt_threads);
+        if (start->needs.bulk_threads > 0)
+            cu_log_info("threads for bulk data: %u", start->needs.bulk_threads);
     } else {
         cu_log_info("%s", start->needs.cores_note.text);
     }
@@ -230,7 +230,7 @@ static void serve(void *context, bool again)
         .allow_other = start->allow_other,
         .lease_kept = start->lease_kept,
         .spin_ns = spin_ns(start),
-        .crypt_threads = start->needs.crypt_threads,
+        .bulk_threads = start->needs.bulk_threads,
         .warmer = again ? NULL : cu_learn_fork(&start->job, wipe, start),
     };
     struct cu_error err = {""};

@@ -66,7 +66,7 @@ struct cu_daemon {
     uv_timer_t timer;        /* for the core's and the control plane's deadlines */
     uv_idle_t idle;          /* instead of the timer, for what is due at once */
     struct cu_crew *aside;   /* as long as the process */
-    struct cu_crew *crypt;   /* the same; NULL: none */
+    struct cu_crew *bulk;    /* the same; NULL: none */
     enum cu_daemon_phase phase;
     struct cu_crew_job unmount;
     uv_timer_t stop_timer;

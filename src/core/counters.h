@@ -75,6 +75,7 @@
     X(recipe_objects /* gauge */) X(recipe_done /* gauge */) X(recipe_sent) X(recipe_used) \
     X(recipe_bytes) X(recipe_unused_bytes /* gauge */) \
     X(storage_given_up /* operations that waited too long behind others that hang (lanes.h) */) \
+    X(sockets_aside_bytes /* sent, and received, on other threads than the loop's */)                \
     X(crypt_aside_bytes /* encrypted, and decrypted, on other threads than the loop's */) \
     X(asked_now /* wants that nobody waited for, sent up again as somebody does now */)
 /* clang-format on */

@@ -7,7 +7,6 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 #define STACK_BYTES ((size_t)1 << 20)     /* paths of 64 KiB lie there, several at a time */
@@ -190,6 +189,11 @@ void cu_crew_run(struct cu_crew *crew, struct cu_crew_job *job)
         (void)start_thread(crew); /* else those that there are take it, one after the other */
     uv_cond_signal(&crew->wake);
     uv_mutex_unlock(&crew->lock);
+}
+
+bool cu_crew_idle(const struct cu_crew *crew)
+{
+    return crew->jobs < crew->threads_max;
 }
 
 void cu_crew_close(struct cu_crew *crew)

@@ -7,6 +7,7 @@
 #ifndef CU_LOOP_CREW_H
 #define CU_LOOP_CREW_H
 
+#include <stdbool.h>
 #include <uv.h>
 
 struct cu_crew;
@@ -22,6 +23,8 @@ struct cu_crew_job {
  * that there are. NULL: no thread or no memory. The loop is kept alive while there are jobs. */
 struct cu_crew *cu_crew_create(uv_loop_t *loop, unsigned threads_max);
 void cu_crew_run(struct cu_crew *crew, struct cu_crew_job *job);
+/* Would a job be run at once, as far as the loop knows? */
+bool cu_crew_idle(const struct cu_crew *crew);
 /* Completes all jobs: waits for the threads, and `done` of each is called before this returns. So
  * none may hang. A job's `done` may call it if that is the last one. The memory is freed when libuv
  * has closed the handle, in a later turn of the loop. NULL does nothing. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The TCP transport's own structures, shared by tcp.c (transport, accepting, time limits),
  * tcp_link.c (connecting, handshake, life and death of a link), tcp_io.c (messages in and out),
- * tcp_seal.c (encryption, here and on other threads) and tcp_log.c (what is said of them). */
+ * tcp_seal.c (encryption, here and on other threads), tcp_bulk.c (sockets on other threads) and
+ * tcp_log.c (what is said of them). */
 #ifndef CU_NET_TCP_H
 #define CU_NET_TCP_H
 
@@ -99,6 +100,7 @@ struct cu_tcp_link {
     struct cu_txq sealed;       /* records made of them; only with seal */
     struct cu_seal *seal;       /* NULL: not encrypted; then frames have tags */
     struct cu_tcp_aside *aside; /* NULL: the loop thread seals and opens all */
+    struct cu_tcp_bulk *bulk;   /* NULL: the loop thread reads and writes all */
     struct cu_auth auth;        /* of what is sent */
     struct cu_frame frame;
     struct cu_tcp_opening *opening; /* until up */
@@ -143,6 +145,8 @@ struct cu_link *cu_tcp_connect(struct cu_transport *transport, uint32_t rank, co
 /* tcp_link.c */
 /* A new link, in the lists of the transport. NULL: out of memory. */
 struct cu_tcp_link *cu_tcp_link_new(struct cu_tcp *tcp, uint32_t timeout_ms);
+/* Of a link that is closed; not while a job uses the socket. */
+void cu_tcp_close_socket(struct cu_tcp_link *link);
 /* Frees the link when it is closed and libuv holds nothing of it. */
 void cu_tcp_release(struct cu_tcp_link *link);
 /* Connects to the next of the opening's addresses. */
@@ -188,6 +192,22 @@ bool cu_tcp_unseal_first(struct cu_tcp_link *link, int error);
 /* Nothing is read from the link now, because a job is behind. */
 bool cu_tcp_seal_paused(const struct cu_tcp_link *link);
 
+/* tcp_bulk.c */
+/* For a link without a seal. Where the transport has a crew, and there is memory, it is used. */
+void cu_tcp_bulk_init(struct cu_tcp_link *link);
+/* A job of the link is under way: socket and memory must stay. */
+bool cu_tcp_bulk_busy(const struct cu_tcp_link *link);
+/* One that receives: the frame is the job's. */
+bool cu_tcp_bulk_receives(const struct cu_tcp_link *link);
+/* Not while it is busy. */
+void cu_tcp_bulk_free(struct cu_tcp_link *link);
+/* True: a job has what is queued first, now or already; it calls cu_tcp_flush when it is done. */
+bool cu_tcp_bulk_send(struct cu_tcp_link *link);
+/* True: a job receives the payload under way, and libuv does not read. */
+bool cu_tcp_bulk_receive(struct cu_tcp_link *link);
+/* The loop has read so many bytes at once. */
+void cu_tcp_bulk_read(struct cu_tcp_link *link, size_t size);
+
 /* tcp_log.c */
 /* Names the link after the address that is tried now. */
 void cu_tcp_name_attempt(struct cu_tcp_link *link, const union cu_address *address);
@@ -206,10 +226,19 @@ void cu_tcp_tune(struct cu_tcp_link *link);
 __attribute__((warn_unused_result)) int cu_tcp_read_start(struct cu_tcp_link *link);
 /* Writes as much as the kernel accepts; the rest follows when the socket is writable. */
 void cu_tcp_flush(struct cu_tcp_link *link);
+/* Waits for room for the first bytes, at most so many; then the rest follows. */
+void cu_tcp_write(struct cu_tcp_link *link, uint64_t bytes_max);
+/* The kernel has taken the first bytes of what is queued. */
+void cu_tcp_written(struct cu_tcp_link *link, uint64_t bytes);
 void cu_tcp_mark(struct cu_tcp_link *link); /* to be flushed at the end of this turn, or later */
 /* Messages come in. 0; -EBADMSG, -ENOMEM, or what ends the link. */
 __attribute__((warn_unused_result)) int cu_tcp_feed(struct cu_tcp_link *link, const void *bytes,
                                                     size_t size);
+/* So many bytes have come. */
+void cu_tcp_heard(struct cu_tcp_link *link, uint64_t size);
+/* A message that was taken out of the frame. As cu_tcp_feed. */
+__attribute__((warn_unused_result)) int cu_tcp_give(struct cu_tcp_link *link,
+                                                    struct cu_frame_whole *whole);
 /* What has come was taken, with this result: ends the link if it is not 0. Returns whether the link
  * is still there. */
 bool cu_tcp_taken(struct cu_tcp_link *link, int result);

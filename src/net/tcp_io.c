@@ -97,7 +97,7 @@ const struct cu_link_ops cu_tcp_link_ops = {
     .close = link_close,
 };
 
-static void written(struct cu_tcp_link *link, uint64_t bytes)
+void cu_tcp_written(struct cu_tcp_link *link, uint64_t bytes)
 {
     cu_txq_advance(outgoing(link), bytes);
     cu_tcp_count(link->tcp, CU_COUNT_peer_bytes_out, bytes);
@@ -115,7 +115,7 @@ static void on_written(uv_write_t *request, int status)
         cu_tcp_end(link, status);
         return;
     }
-    written(link, link->write_bytes);
+    cu_tcp_written(link, link->write_bytes);
     if (cu_turn_spent(link->tcp->config.turn))
         cu_tcp_mark(link);
     else
@@ -134,6 +134,21 @@ static void tell_drained(struct cu_tcp_link *link)
         events->drained(events->context, &link->base);
 }
 
+void cu_tcp_write(struct cu_tcp_link *link, uint64_t bytes_max)
+{
+    uv_buf_t iov[CU_TCP_IOV_MAX];
+    uint64_t total;
+    unsigned n = cu_txq_peek(outgoing(link), iov, CU_TCP_IOV_MAX, bytes_max, &total);
+    int r;
+
+    link->write.data = link;
+    link->write_bytes = total;
+    r = uv_write(&link->write, (uv_stream_t *)&link->socket, iov, n, on_written);
+    link->writing = r == 0;
+    if (r)
+        cu_tcp_doom(link, r);
+}
+
 void cu_tcp_flush(struct cu_tcp_link *link)
 {
     uv_stream_t *stream = (uv_stream_t *)&link->socket;
@@ -145,6 +160,8 @@ void cu_tcp_flush(struct cu_tcp_link *link)
     if (link->state != CU_TCP_UP || link->writing || link->doom)
         return;
     for (int writes = 0;; writes++) {
+        if (cu_tcp_bulk_send(link))
+            return;
         if (link->seal && (r = cu_tcp_seal(link)))
             break;
         n = cu_txq_peek(outgoing(link), iov, CU_TCP_IOV_MAX, WRITE_BYTES_MAX, &total);
@@ -161,38 +178,40 @@ void cu_tcp_flush(struct cu_tcp_link *link)
         if (r < 0 && r != UV_EAGAIN)
             break;
         if (r > 0)
-            written(link, (uint64_t)r);
+            cu_tcp_written(link, (uint64_t)r);
         if (r < 0 || (uint64_t)r < total) {
-            r = 0;
-            n = cu_txq_peek(outgoing(link), iov, CU_TCP_IOV_MAX, WRITE_BYTES_MAX, &total);
-            break;
+            cu_tcp_write(link, WRITE_BYTES_MAX);
+            return;
         }
     }
-    if (r == 0) {
-        link->write.data = link;
-        link->write_bytes = total;
-        r = uv_write(&link->write, stream, iov, n, on_written);
-        link->writing = r == 0;
-    }
-    if (r)
-        cu_tcp_doom(link, r);
+    cu_tcp_doom(link, r);
 }
 
-static int on_message(void *context, const struct cu_msg *msg)
+static int deliver(void *context, const struct cu_msg *msg)
 {
     struct cu_tcp_link *link = context;
     const struct cu_transport_events *events = &link->tcp->config.events;
 
-    cu_tcp_room_give(link);
     if (msg->type == CU_MSG_CONTROL)
         link->owed++;
     events->message(events->context, &link->base, msg);
     return link->state == CU_TCP_UP ? 0 : -ECANCELED;
 }
 
+static int on_message(void *context, const struct cu_msg *msg)
+{
+    cu_tcp_room_give(context);
+    return deliver(context, msg);
+}
+
 int cu_tcp_feed(struct cu_tcp_link *link, const void *bytes, size_t size)
 {
     return cu_frame_feed(&link->frame, bytes, size, on_message, link);
+}
+
+int cu_tcp_give(struct cu_tcp_link *link, struct cu_frame_whole *whole)
+{
+    return cu_frame_give(whole, deliver, link);
 }
 
 bool cu_tcp_taken(struct cu_tcp_link *link, int result)
@@ -285,6 +304,13 @@ void cu_tcp_read_over(struct cu_tcp_link *link, int error)
         cu_tcp_end(link, error);
 }
 
+void cu_tcp_heard(struct cu_tcp_link *link, uint64_t size)
+{
+    link->base.heard_ns = uv_hrtime();
+    cu_tcp_count(link->tcp, CU_COUNT_peer_bytes_in, size);
+    link->tick_bytes += (uint32_t)size;
+}
+
 static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf)
 {
     struct cu_tcp_link *link = stream->data;
@@ -301,9 +327,7 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf)
             cu_tcp_read_over(link, (int)count);
         return;
     }
-    link->base.heard_ns = uv_hrtime();
-    cu_tcp_count(link->tcp, CU_COUNT_peer_bytes_in, size);
-    link->tick_bytes += (uint32_t)size;
+    cu_tcp_heard(link, size);
     if (link->state == CU_TCP_HANDSHAKE) {
         cu_tcp_opening_read(link, size);
         return;
@@ -318,6 +342,8 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf)
     if (!cu_tcp_taken(link, r))
         return;
     link->small_read = direct && !cu_frame_partial(&link->frame);
+    cu_tcp_bulk_read(link, size);
+    (void)cu_tcp_bulk_receive(link);
     if (link->small_read || link->seal)
         cu_tcp_flush_early(link->tcp);
 }

@@ -36,12 +36,13 @@ void cu_tcp_release(struct cu_tcp_link *link)
     struct cu_tcp *tcp = link->tcp;
 
     if (link->state != CU_TCP_CLOSED || link->socket_open || link->resolve_open ||
-        cu_tcp_aside_busy(link))
+        cu_tcp_aside_busy(link) || cu_tcp_bulk_busy(link))
         return;
     assert(cu_list_empty(&link->in_links) && cu_list_empty(&link->in_waiting) &&
            cu_list_empty(&link->in_dirty));
     opening_free(link);
     cu_tcp_aside_free(link);
+    cu_tcp_bulk_free(link);
     cu_txq_clear(&link->plain);
     cu_txq_clear(&link->sealed);
     cu_seal_free(link->seal);
@@ -59,6 +60,13 @@ static void on_socket_closed(uv_handle_t *handle)
     cu_tcp_release(link);
 }
 
+void cu_tcp_close_socket(struct cu_tcp_link *link)
+{
+    if (link->socket_open && !cu_tcp_bulk_busy(link) &&
+        !uv_is_closing((uv_handle_t *)&link->socket))
+        uv_close((uv_handle_t *)&link->socket, on_socket_closed);
+}
+
 /* To CLOSED: out of all lists, handles closing. The memory lives until release. */
 static void shut(struct cu_tcp_link *link)
 {
@@ -73,8 +81,9 @@ static void shut(struct cu_tcp_link *link)
     cu_list_remove(&link->in_dirty);
     if (link->resolve_open)
         (void)uv_cancel((uv_req_t *)&link->opening->resolve);
-    if (link->socket_open && !uv_is_closing((uv_handle_t *)&link->socket))
-        uv_close((uv_handle_t *)&link->socket, on_socket_closed);
+    if (cu_tcp_bulk_busy(link))
+        uv_read_stop((uv_stream_t *)&link->socket);
+    cu_tcp_close_socket(link);
 }
 
 void cu_tcp_drop(struct cu_tcp_link *link)
@@ -254,6 +263,8 @@ static void go_up(struct cu_tcp_link *link)
     if (link->seal) {
         cu_tcp_aside_init(link);
         cu_tcp_mark(link);
+    } else {
+        cu_tcp_bulk_init(link);
     }
     sodium_memzero(who.key_send, sizeof(who.key_send));
     sodium_memzero(who.key_receive, sizeof(who.key_receive));

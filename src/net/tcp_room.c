@@ -86,7 +86,8 @@ static void end_receiving(struct cu_tcp_link *link)
 {
     cu_tcp_count(link->tcp, CU_COUNT_receives_ended, 1);
     uv_read_stop((uv_stream_t *)&link->socket);
-    cu_frame_clear(&link->frame);
+    if (!cu_tcp_bulk_receives(link)) /* else with the link's memory */
+        cu_frame_clear(&link->frame);
     cu_tcp_room_give(link);
     cu_tcp_doom(link, -ENOBUFS);
 }

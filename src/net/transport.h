@@ -70,7 +70,8 @@ struct cu_transport_config {
     uint32_t receive_tick_ms;   /* what a second is in that (tests); 0: 1,000 */
     uint64_t send_queue_max_bytes; /* a link with more queued is slow and gets closed
                                       with ENOBUFS; 0: 256 MiB */
-    struct cu_crew *crew; /* borrowed: encrypts bulk data, and decrypts it; to be closed after
+    struct cu_crew *crew; /* borrowed: sends and receives large payloads, or, on links that are
+                             encrypted, encrypts and decrypts bulk data; to be closed after
                              cu_transport_destroy. NULL: the loop thread does it */
 };
 
@@ -114,7 +115,8 @@ uint64_t cu_link_queued(const struct cu_link *link);
 /* When bytes last arrived (uv_hrtime). */
 uint64_t cu_link_heard_ns(const struct cu_link *link);
 /* Closes without a `down`. What is queued and the kernel takes at once still goes out, as far as
- * the crew is not encrypting what is before it. */
+ * the crew is not encrypting what is before it; the connection ends when the crew is done with it.
+ */
 void cu_link_close(struct cu_link *link);
 void *cu_link_data(const struct cu_link *link);
 void cu_link_set_data(struct cu_link *link, void *data);

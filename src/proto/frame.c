@@ -104,19 +104,22 @@ static const unsigned char *gather(struct cu_frame *frame, const unsigned char *
     return *result == 0 && frame->stash_size >= need ? frame->stash : NULL;
 }
 
-static int hand_over(struct cu_frame *frame, const struct cu_msg_head *head,
-                     const unsigned char *begin, struct cu_buf *bulk, cu_frame_fn deliver,
-                     void *context)
+static int check(struct cu_frame *frame, const struct cu_msg_head *head, const unsigned char *begin,
+                 struct cu_buf *bulk)
 {
     size_t size = CU_MSG_HEAD + head->meta_len;
-    struct cu_msg msg;
-    int r = 0;
 
-    if (frame->auth_job)
-        r = cu_auth_check(&frame->auth, begin, size, digest_of(frame->auth_job, bulk),
-                          begin + size);
-    if (r == 0)
-        r = cu_msg_decode(head, begin + CU_MSG_HEAD, bulk, &msg);
+    return frame->auth_job ? cu_auth_check(&frame->auth, begin, size,
+                                           digest_of(frame->auth_job, bulk), begin + size)
+                           : 0;
+}
+
+static int hand_over(const struct cu_msg_head *head, const unsigned char *begin,
+                     struct cu_buf *bulk, cu_frame_fn deliver, void *context)
+{
+    struct cu_msg msg;
+    int r = cu_msg_decode(head, begin + CU_MSG_HEAD, bulk, &msg);
+
     if (r)
         return r;
     r = deliver(context, &msg);
@@ -215,7 +218,9 @@ static int feed_frame(struct cu_frame *frame, const unsigned char **bytes, size_
             return 0;
         }
     }
-    r = hand_over(frame, &head, begin, bulk, deliver, context);
+    r = check(frame, &head, begin, bulk);
+    if (r == 0)
+        r = hand_over(&head, begin, bulk, deliver, context);
     cu_buf_unref(bulk);
     frame->stash_size = 0;
     return r;
@@ -245,6 +250,13 @@ int cu_frame_feed(struct cu_frame *frame, const void *data, size_t size, cu_fram
     return r;
 }
 
+static void drop_whole(struct cu_frame_whole *whole)
+{
+    free(whole->begin);
+    cu_buf_unref(whole->bulk);
+    *whole = (struct cu_frame_whole){.begin = NULL};
+}
+
 size_t cu_frame_rest(struct cu_frame *frame, unsigned char **at)
 {
     if (!frame->bulk)
@@ -253,20 +265,45 @@ size_t cu_frame_rest(struct cu_frame *frame, unsigned char **at)
     return frame->head.bulk_len - frame->bulk_at;
 }
 
-int cu_frame_filled(struct cu_frame *frame, size_t size, cu_frame_fn deliver, void *context)
+void cu_frame_put(struct cu_frame *frame, size_t size)
 {
-    struct cu_buf *bulk = frame->bulk;
-    int r;
-
     frame->bulk_at += size;
     add_sums(frame, frame->bulk_at == frame->head.bulk_len);
+}
+
+int cu_frame_filled(struct cu_frame *frame, size_t size, cu_frame_fn deliver, void *context)
+{
+    struct cu_frame_whole whole;
+    int r;
+
+    cu_frame_put(frame, size);
     if (frame->bulk_at < frame->head.bulk_len)
         return 0;
+    r = cu_frame_take(frame, &whole);
+    return r ? r : cu_frame_give(&whole, deliver, context);
+}
+
+int cu_frame_take(struct cu_frame *frame, struct cu_frame_whole *whole)
+{
+    int r;
+
     end_sums(frame);
+    *whole =
+        (struct cu_frame_whole){.head = frame->head, .begin = frame->stash, .bulk = frame->bulk};
     frame->bulk = NULL;
     frame->bulk_at = 0;
-    r = hand_over(frame, &frame->head, frame->stash, bulk, deliver, context);
-    cu_buf_unref(bulk);
-    frame->stash_size = 0;
+    frame->stash = NULL;
+    frame->stash_size = frame->stash_capacity = 0;
+    r = check(frame, &whole->head, whole->begin, whole->bulk);
+    if (r)
+        drop_whole(whole);
+    return r;
+}
+
+int cu_frame_give(struct cu_frame_whole *whole, cu_frame_fn deliver, void *context)
+{
+    int r = hand_over(&whole->head, whole->begin, whole->bulk, deliver, context);
+
+    drop_whole(whole);
     return r;
 }

@@ -56,9 +56,27 @@ __attribute__((warn_unused_result)) int cu_frame_feed(struct cu_frame *frame, co
                                                       void *context);
 /* The rest of the payload under way: where to put the stream's next bytes. 0: none, use feed. */
 size_t cu_frame_rest(struct cu_frame *frame, unsigned char **at);
-/* size bytes (at most the rest) were put there. Returns as feed does. */
+/* size bytes (at most the rest) were put there: their sums are made. On any thread, as long as it
+ * alone uses the frame until cu_frame_filled. */
+void cu_frame_put(struct cu_frame *frame, size_t size);
+/* The same, and gives the message out when it is complete, as it may be before. Returns as feed
+ * does. */
 __attribute__((warn_unused_result)) int cu_frame_filled(struct cu_frame *frame, size_t size,
                                                         cu_frame_fn deliver, void *context);
+/* A frame with a payload that is complete, and its tag right. */
+struct cu_frame_whole {
+    struct cu_msg_head head;
+    unsigned char *begin; /* owned; head, fields, tag */
+    struct cu_buf *bulk;  /* owned */
+};
+
+/* Takes the payload that has come to its end (cu_frame_rest is 0 after cu_frame_put) out of the
+ * frame, so that the next may begin. 0; -EBADMSG: the frame may only be cleared, whole is empty. */
+__attribute__((warn_unused_result)) int cu_frame_take(struct cu_frame *frame,
+                                                      struct cu_frame_whole *whole);
+/* Gives out what was taken, which is empty then. Returns as feed does. */
+__attribute__((warn_unused_result)) int cu_frame_give(struct cu_frame_whole *whole,
+                                                      cu_frame_fn deliver, void *context);
 /* Has a frame begun and not ended? */
 bool cu_frame_partial(const struct cu_frame *frame);
 

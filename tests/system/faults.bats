@@ -187,12 +187,13 @@ bulk_is_right() {
     done
 }
 
-@test "a large file has trees of its own, with any -T: all nodes read a part of it, once, and one may die" {
-    local trees read
+@test "a large file has trees of its own, with any -T and on several cores: all nodes read a part of it, once, and one may die" {
+    local options read
     make_bulk "$WORK/source/bulk"
-    for trees in 1 3; do
+    for options in "-T 1 -b 0" "-T 3 -b 0" "-T 1 -b 0,1"; do
         job_down
-        job_up -k 2 -M 1G -E 600000 -T "$trees"
+        # shellcheck disable=SC2086
+        job_up -k 2 -M 1G -E 600000 $options
         stats_to "$BATS_TEST_TMPDIR/before"
         bulk_is_right 0 7 node{1..8}
         stats_to "$BATS_TEST_TMPDIR/after"
@@ -201,6 +202,12 @@ bulk_is_right() {
         # A reader that goes on gets the next two chunks, too.
         read=$(figures sum "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after" storage_bytes)
         [ "$read" -ge $((8 << 18)) ] && [ "$read" -le $((32 << 18)) ]
+        # With a second core its thread moves the bytes.
+        read=$(figures sum "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after" sockets_aside_bytes)
+        case $options in
+        *0,1) [ "$read" -gt $((4 << 20)) ] ;;
+        *) [ "$read" = 0 ] ;;
+        esac
     done
     kill_for_good node5
     bulk_is_right 8 15 node{1..4} node{6..8}

@@ -155,7 +155,7 @@ aside() {
         echo "small file $node" >"$WORK/small/$node"
     done
     up --encrypt -b 0,1
-    grep -q 'threads for encryption: 1"$' "$WORK/log/copperd-node2"-*.log
+    grep -q 'threads for bulk data: 1"$' "$WORK/log/copperd-node2"-*.log
     # Both directions of node2 are busy; small messages are between the large ones.
     for node in node2 node3; do
         on "$node" cat "$MOUNT$WORK/large" >"$WORK/large.$node" 3>&- &

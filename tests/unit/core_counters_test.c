@@ -115,6 +115,7 @@ static const char *const promised[] = {
     "recipe_bytes",
     "recipe_unused_bytes",
     "storage_given_up",
+    "sockets_aside_bytes",
     "crypt_aside_bytes",
     "asked_now",
 };

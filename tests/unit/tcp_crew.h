@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* For tests of encryption on other threads: two nodes with a crew each. A job is held by one before
+/* For tests of bulk data on other threads: two nodes with a crew each. A job is held by one before
  * it on the crew's only thread. */
 #ifndef TCP_CREW_H
 #define TCP_CREW_H
@@ -23,7 +23,9 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static struct hold held;
 static struct node a, b;
 static struct cu_crew *crew_a, *crew_b;
-static int drained; /* of a */
+static int drained;                /* of a */
+static bool plain;                 /* links are not encrypted */
+static uint64_t receive_max_bytes; /* of b; 0: the default */
 
 static inline void on_drained(void *context, struct cu_link *link)
 {
@@ -81,15 +83,16 @@ static inline void start_ticking(unsigned threads, uint32_t tick_ms, uint64_t se
     drained = 0;
     crew_a = threads > 0 ? cu_crew_create(&loop, threads) : NULL;
     crew_b = threads > 0 ? cu_crew_create(&loop, threads) : NULL;
-    config.identity.encrypt = true;
+    config.identity.encrypt = !plain;
     config.crew = crew_a;
     config.events.drained = on_drained;
     config.send_queue_max_bytes = send_queue_max_bytes;
     node_start(&a, &config);
     config = node_config(&b, 1);
-    config.identity.encrypt = true;
+    config.identity.encrypt = !plain;
     config.crew = crew_b;
     config.receive_tick_ms = tick_ms;
+    config.receive_max_bytes = receive_max_bytes;
     node_start(&b, &config);
     assert_non_null(cu_transport_connect(b.transport, 0, "127.0.0.1",
                                          cu_transport_port(a.transport), 5000, false));

@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Links whose large payloads are sent and received on other threads: order, sizes, what is bounded,
+ * and ends in each state. A job is held inside of its call of the kernel. */
+#include "tcp_crew.h"
+
+#include <fcntl.h>
+#include <sys/uio.h>
+
+enum call { SEND, RECEIVE };
+
+/* Guarded by lock. */
+static bool holding[2], inside[2];
+static size_t limit[2]; /* bytes of one call; 0: no limit */
+static bool change;     /* a byte that is received */
+static bool no_bulk;
+static int last_fd[2]; /* of a call */
+
+ssize_t __real_sendmsg(int fd, const struct msghdr *msg, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags);
+ssize_t __real_recvmsg(int fd, struct msghdr *msg, int flags);
+ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags);
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+
+static size_t enter(enum call call, int fd)
+{
+    size_t most;
+
+    pthread_mutex_lock(&lock);
+    last_fd[call] = fd;
+    inside[call] = true;
+    pthread_cond_broadcast(&changed);
+    while (holding[call])
+        pthread_cond_wait(&changed, &lock);
+    inside[call] = false;
+    most = limit[call];
+    pthread_mutex_unlock(&lock);
+    return most;
+}
+
+static void set(enum call call, bool on)
+{
+    pthread_mutex_lock(&lock);
+    holding[call] = on;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+}
+
+/* A job is inside of the call. */
+static bool is_inside(enum call call)
+{
+    bool is;
+
+    pthread_mutex_lock(&lock);
+    is = inside[call];
+    pthread_mutex_unlock(&lock);
+    return is;
+}
+
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+    size_t most = enter(SEND, fd);
+    struct iovec first = msg->msg_iov[0];
+    struct msghdr less = {.msg_iov = &first, .msg_iovlen = 1};
+
+    if (most == 0)
+        return __real_sendmsg(fd, msg, flags);
+    if (first.iov_len > most)
+        first.iov_len = most;
+    return __real_sendmsg(fd, &less, flags);
+}
+
+ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags)
+{
+    size_t most = enter(RECEIVE, fd);
+    ssize_t n;
+
+    if (most > 0 && msg->msg_iov[0].iov_len > most) {
+        msg->msg_iov[0].iov_len = most;
+        msg->msg_iovlen = 1;
+    }
+    n = __real_recvmsg(fd, msg, flags);
+    if (n > 0 && change)
+        *(unsigned char *)msg->msg_iov[0].iov_base ^= 1;
+    return n;
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    /* What a link has for its jobs. */
+    if (no_bulk && size > CU_TCP_IOV_MAX * sizeof(uv_buf_t) && size != sizeof(struct cu_tcp))
+        return NULL;
+    return __real_calloc(count, size);
+}
+
+static uint64_t aside(const struct node *node)
+{
+    return node->counters[CU_COUNT_sockets_aside_bytes];
+}
+
+static void all_sizes_go_both_ways_in_order(void **state)
+{
+    static const size_t sizes[] = {0,      1,      16000,   65535,    65536, 65600,   131038,
+                                   262144, 300000, 1048575, 3u << 20, 7,     1000000, 70000};
+    const uint64_t count = sizeof(sizes) / sizeof(sizes[0]);
+
+    (void)state;
+    for (unsigned threads = 0; threads <= 4; threads++) {
+        uint64_t total = 0;
+
+        start(threads);
+        a.reaction = SEND_BACK;
+        for (uint64_t i = 0; i < 3 * count; i++) {
+            total += sizes[i % count];
+            send_ping(b.link, i);
+            send_chunk(b.link, sizes[i % count]);
+            if (i % 3 == 0) /* some alone, some together */
+                RUN_UNTIL(b.messages == 2 * (i + 1));
+        }
+        RUN_UNTIL(b.messages == 6 * count);
+        assert_int_equal(a.bytes, total);
+        assert_int_equal(b.bytes, total);
+        assert_false(a.broken || b.broken || a.disordered || b.disordered || a.unsent);
+        RUN_UNTIL(cu_link_queued(a.link) + cu_link_queued(b.link) == 0);
+        assert_int_equal(a.counters[CU_COUNT_peer_bytes_in], b.counters[CU_COUNT_peer_bytes_out]);
+        assert_int_equal(b.counters[CU_COUNT_peer_bytes_in], a.counters[CU_COUNT_peer_bytes_out]);
+        if (threads == 0)
+            assert_int_equal(aside(&a) + aside(&b), 0);
+        else
+            assert_true(aside(&a) > 0 && aside(&b) > 0);
+        stop();
+    }
+}
+
+/* However little the kernel takes and gives at a time. */
+static void calls_may_do_a_part(void **state)
+{
+    (void)state;
+    for (size_t most = 1000; most < 300000; most *= 7) {
+        start(1);
+        limit[SEND] = most;
+        limit[RECEIVE] = most + 1;
+        for (uint64_t i = 0; i < 8; i++) {
+            send_ping(a.link, i);
+            send_chunk(a.link, 300000 + i);
+        }
+        RUN_UNTIL(b.messages == 16);
+        assert_false(b.broken || b.disordered);
+        limit[SEND] = limit[RECEIVE] = 0;
+        stop();
+    }
+}
+
+static void small_messages_stay_with_the_loop(void **state)
+{
+    const uint64_t count = 20000;
+
+    (void)state;
+    start(1);
+    for (uint64_t i = 0; i < count; i++)
+        send_ping(a.link, i);
+    RUN_UNTIL(b.messages == count);
+    assert_false(b.disordered);
+    assert_int_equal(aside(&a) + aside(&b), 0);
+    stop();
+}
+
+static void without_memory_or_an_idle_thread_the_loop_does_all(void **state)
+{
+    (void)state;
+    for (int busy = 0; busy < 2; busy++) {
+        no_bulk = !busy;
+        start(1);
+        no_bulk = false;
+        if (busy) {
+            hold(crew_a);
+            send_chunk(a.link, MANY);
+            RUN_UNTIL(b.messages == 1);
+            assert_int_equal(aside(&a), 0);
+            let_go();
+        } else {
+            send_chunk(a.link, MANY);
+            RUN_UNTIL(b.messages == 1);
+            assert_int_equal(aside(&a) + aside(&b), 0);
+        }
+        assert_false(b.broken);
+        stop();
+    }
+}
+
+static void what_a_job_has_counts_as_queued_and_the_rest_waits(void **state)
+{
+    uint64_t queued;
+
+    (void)state;
+    start(1);
+    set(SEND, true);
+    send_chunk(a.link, MANY);
+    queued = cu_link_queued(a.link);
+    assert_true(queued > MANY);
+    RUN_UNTIL(is_inside(SEND));
+    assert_int_equal(cu_link_queued(a.link), queued);
+    for (uint64_t i = 0; i < 100; i++) /* the queue grows */
+        send_ping(a.link, i);
+    queued += 100 * (CU_MSG_HEAD + CU_AUTH_TAG_BYTES + CU_LINK_EACH_BYTES);
+    assert_int_equal(cu_link_queued(a.link), queued);
+    for (int i = 0; i < 10; i++)
+        uv_run(&loop, UV_RUN_NOWAIT);
+    assert_int_equal(cu_link_queued(a.link), queued);
+    assert_int_equal(b.messages + (uint64_t)drained, 0);
+    set(SEND, false);
+    RUN_UNTIL(b.messages == 101 && drained == 1);
+    assert_false(b.broken || b.disordered);
+    assert_int_equal(cu_link_queued(a.link), 0);
+    stop();
+}
+
+static void more_than_may_be_queued_ends_the_link_while_a_job_runs(void **state)
+{
+    struct cu_msg msg = chunk_of(1u << 20);
+    int r = 0;
+
+    (void)state;
+    start_ticking(1, 0, MANY);
+    set(SEND, true);
+    for (int i = 0; i < 100 && r == 0; i++) {
+        r = cu_link_send(a.link, &msg);
+        uv_run(&loop, UV_RUN_NOWAIT);
+    }
+    cu_msg_clear(&msg);
+    assert_int_equal(r, -ENOTCONN);
+    RUN_UNTIL(a.downs == 1);
+    assert_int_equal(a.error, ENOBUFS);
+    set(SEND, false);
+    RUN_UNTIL(b.downs == 1);
+    stop();
+}
+
+/* The other end reads nothing for a while. */
+static void who_waits_for_room_goes_on_when_there_is_some(void **state)
+{
+    (void)state;
+    start(1);
+    set(RECEIVE, true);
+    send_chunk(a.link, 4 * MANY);
+    send_chunk(a.link, 4 * MANY);
+    RUN_UNTIL(tcp_link(&a)->writing);
+    assert_int_equal(drained, 0);
+    set(RECEIVE, false);
+    RUN_UNTIL(b.messages == 2 && drained == 1);
+    assert_false(b.broken);
+    stop();
+}
+
+static void a_slow_sender_is_still_ended(void **state)
+{
+    (void)state;
+    start_ticking(2, 1, 0);
+    send_chunk(a.link, 4 * MANY);
+    RUN_UNTIL(tcp_link(&b)->receiving > 0);
+    set(SEND, true);
+    RUN_UNTIL(b.downs == 1);
+    assert_int_equal(b.error, ETIMEDOUT);
+    set(SEND, false);
+    stop();
+}
+
+/* By a, by b, with a's transport. The socket stays open for the job: its number may not become
+ * another file's. */
+static void a_link_ends_while_it_sends(void **state)
+{
+    (void)state;
+    for (int how = 0; how < 3; how++) {
+        start(1);
+        set(SEND, true);
+        send_chunk(a.link, MANY);
+        RUN_UNTIL(is_inside(SEND));
+        if (how == 0)
+            cu_link_close(a.link);
+        else if (how == 1)
+            cu_link_close(b.link);
+        else
+            cu_transport_destroy(a.transport);
+        for (int i = 0; i < 10; i++)
+            uv_run(&loop, UV_RUN_NOWAIT);
+        assert_int_equal(fcntl(last_fd[SEND], F_GETFD), FD_CLOEXEC);
+        set(SEND, false);
+        RUN_UNTIL(a.downs + b.downs == 1);
+        assert_int_equal(a.downs, how == 1);
+        if (how == 2)
+            a.transport = NULL;
+        stop();
+    }
+}
+
+static void a_link_ends_while_it_receives(void **state)
+{
+    (void)state;
+    for (int how = 0; how < 3; how++) {
+        start(1);
+        set(RECEIVE, true);
+        send_chunk(a.link, 4 * MANY);
+        RUN_UNTIL(is_inside(RECEIVE));
+        if (how == 0)
+            cu_link_close(b.link);
+        else if (how == 1)
+            cu_transport_destroy(b.transport);
+        else
+            cu_link_close(a.link);
+        for (int i = 0; i < 10; i++)
+            uv_run(&loop, UV_RUN_NOWAIT);
+        assert_int_equal(fcntl(last_fd[RECEIVE], F_GETFD), FD_CLOEXEC);
+        set(RECEIVE, false);
+        RUN_UNTIL(a.downs + b.downs == 1);
+        if (how == 1)
+            b.transport = NULL;
+        if (how == 2)
+            assert_int_equal(b.error, ECONNRESET); /* not all of it was sent */
+        assert_int_equal(b.messages, 0);
+        stop();
+    }
+}
+
+/* A farewell, say. */
+static void what_is_queued_behind_a_job_goes_out_when_the_link_is_closed(void **state)
+{
+    (void)state;
+    start(1);
+    set(SEND, true);
+    send_chunk(a.link, 200000);
+    RUN_UNTIL(is_inside(SEND));
+    send_ping(a.link, 0);
+    cu_link_close(a.link);
+    set(SEND, false);
+    RUN_UNTIL(b.downs == 1);
+    assert_int_equal(b.messages, 2);
+    assert_int_equal(b.error, 0);
+    assert_false(b.broken || b.disordered);
+    stop();
+}
+
+static void what_came_before_the_end_is_told_before_it(void **state)
+{
+    (void)state;
+    start(1);
+    set(RECEIVE, true);
+    send_chunk(a.link, 200000);
+    send_ping(a.link, 0);
+    RUN_UNTIL(is_inside(RECEIVE));
+    cu_link_close(a.link);
+    for (int i = 0; i < 10; i++)
+        uv_run(&loop, UV_RUN_NOWAIT);
+    assert_int_equal(b.messages + (uint64_t)b.downs, 0);
+    set(RECEIVE, false);
+    RUN_UNTIL(b.downs == 1);
+    assert_int_equal(b.messages, 2);
+    assert_int_equal(b.error, 0);
+    assert_false(b.broken || b.disordered);
+    stop();
+}
+
+static void a_message_may_end_link_or_transport_while_jobs_run(void **state)
+{
+    (void)state;
+    for (int destroy = 0; destroy < 2; destroy++) {
+        start(3);
+        b.reaction = destroy ? DESTROY : CLOSE_LINK;
+        for (int i = 0; i < 40; i++) {
+            send_chunk(a.link, 150000);
+            send_chunk(b.link, 150000);
+        }
+        RUN_UNTIL(a.downs == 1);
+        assert_int_equal(b.messages, 1);
+        assert_int_equal(b.downs, 0);
+        if (destroy)
+            b.transport = NULL;
+        stop();
+    }
+}
+
+static void a_changed_byte_ends_the_link(void **state)
+{
+    (void)state;
+    start(1);
+    change = true;
+    send_chunk(a.link, MANY);
+    RUN_UNTIL(b.downs == 1);
+    change = false;
+    assert_int_equal(b.error, EBADMSG);
+    assert_int_equal(b.messages, 0);
+    assert_int_equal(b.counters[CU_COUNT_bad_messages], 1);
+    stop();
+}
+
+/* Others' payloads need the room of one whose job is under way. */
+static void a_link_loses_its_room_while_it_receives(void **state)
+{
+    struct cu_transport_config config;
+    struct node c;
+
+    (void)state;
+    receive_max_bytes = MANY + MANY / 2;
+    start(1);
+    receive_max_bytes = 0;
+    config = node_config(&c, 2);
+    node_start(&c, &config);
+    assert_non_null(cu_transport_connect(b.transport, 2, "127.0.0.1",
+                                         cu_transport_port(c.transport), 5000, false));
+    set(RECEIVE, true);
+    send_chunk(a.link, MANY);
+    RUN_UNTIL(is_inside(RECEIVE) && c.ups == 1);
+    send_chunk(c.link, MANY);
+    RUN_UNTIL(b.downs == 1);
+    assert_int_equal(b.error, ENOBUFS);
+    assert_int_equal(b.down_rank, 0);
+    set(RECEIVE, false);
+    RUN_UNTIL(b.messages == 1 && a.downs == 1);
+    assert_false(b.broken);
+    cu_transport_destroy(c.transport);
+    stop();
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, loop_setup, loop_teardown)
+    static const struct CMUnitTest tests[] = {
+        TEST(all_sizes_go_both_ways_in_order),
+        TEST(calls_may_do_a_part),
+        TEST(small_messages_stay_with_the_loop),
+        TEST(without_memory_or_an_idle_thread_the_loop_does_all),
+        TEST(what_a_job_has_counts_as_queued_and_the_rest_waits),
+        TEST(more_than_may_be_queued_ends_the_link_while_a_job_runs),
+        TEST(who_waits_for_room_goes_on_when_there_is_some),
+        TEST(a_slow_sender_is_still_ended),
+        TEST(a_link_ends_while_it_sends),
+        TEST(a_link_ends_while_it_receives),
+        TEST(what_is_queued_behind_a_job_goes_out_when_the_link_is_closed),
+        TEST(what_came_before_the_end_is_told_before_it),
+        TEST(a_message_may_end_link_or_transport_while_jobs_run),
+        TEST(a_changed_byte_ends_the_link),
+        TEST(a_link_loses_its_room_while_it_receives),
+    };
+#undef TEST
+
+    plain = true;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -15,6 +15,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -198,8 +199,8 @@ static int open_namespace(const char *pid)
     return fd;
 }
 
-/* ip -batch, in that network. */
-static void ip(int network, const char *text)
+/* ip -batch, in that network: was it done? */
+static bool ip_ran(int network, const char *text)
 {
     int ends[2], status;
     pid_t child;
@@ -218,7 +219,12 @@ static void ip(int network, const char *text)
     must((int)write(ends[1], text, strlen(text)), "write", "ip");
     close(ends[1]);
     must(waitpid(child, &status, 0), "wait", "ip");
-    if (status != 0) {
+    return status == 0;
+}
+
+static void ip(int network, const char *text)
+{
+    if (!ip_ran(network, text)) {
         errno = EIO;
         fail("ip -batch:", text);
     }
@@ -237,7 +243,7 @@ static void reach(uint32_t to)
 }
 
 /* One network: its port on the switch is called `port`. In the switch's network "n3" may still be
- * dying after a node's death. */
+ * dying after a node's death: it is deleted, unless the kernel does so at the same moment. */
 static void connect_to(int outside, int inside, const char *pid, const char *port,
                        const char *bridge, const char *device, const char *at, const char *mac)
 {
@@ -246,7 +252,8 @@ static void connect_to(int outside, int inside, const char *pid, const char *por
     must(setns(outside, CLONE_NEWNET), "setns", "switch");
     if (if_nametoindex(port) != 0) {
         snprintf(text, sizeof(text), "link del %s\n", port);
-        ip(outside, text);
+        if (!ip_ran(outside, text) && if_nametoindex(port) != 0)
+            ip(outside, text);
     }
     must(setns(inside, CLONE_NEWNET), "setns", name);
     snprintf(text, sizeof(text),

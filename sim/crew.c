@@ -2,21 +2,29 @@
 /* A daemon's crew of threads: a large payload is received or written by one of them, while the loop
  * does something else. A direction of a connection has at most one job at a time, and what comes
  * behind a job waits for its end, so that the order is kept. Jobs of other directions and
- * connections run beside it, as far as there are threads; the others wait for the first that is
- * free, in the order in which the loop has handed them over. */
+ * connections run beside it, as far as there are threads; as many wait for the first that is free,
+ * in the order in which the loop has handed them over. What is more the loop does itself. */
 #include "sim.h"
 
-bool cu_sim_crew_takes(const struct cu_sim *sim, const struct cu_sim_message *message)
+#define WAITING_PER_THREAD 8u /* as in loop/crew.h */
+
+bool cu_sim_crew_takes(const struct cu_sim *sim, const struct cu_sim_node *node,
+                       const struct cu_sim_message *message)
 {
-    return sim->crew_size &&
-           cu_sim_message_bulk(sim, &message->msg) >= sim->config.machine.crew_bytes;
+    uint32_t most = sim->crew_size * (1 + WAITING_PER_THREAD), jobs = 0;
+
+    if (cu_sim_message_bulk(sim, &message->msg) < sim->config.machine.crew_bytes)
+        return false;
+    for (uint32_t i = 0; i < most; i++)
+        jobs += node->crew_ends[i] > sim->engine.now_ns;
+    return jobs < most;
 }
 
 /* A job that is handed over at from_ns: when it will be done. */
 static uint64_t run(struct cu_sim *sim, struct cu_sim_node *node, uint64_t from_ns,
                     uint64_t cost_ns)
 {
-    uint64_t *free_ns = &node->crew_ns[0];
+    uint64_t *free_ns = &node->crew_ns[0], *end_ns;
 
     for (uint32_t i = 1; i < sim->crew_size; i++)
         if (node->crew_ns[i] < *free_ns)
@@ -26,6 +34,10 @@ static uint64_t run(struct cu_sim *sim, struct cu_sim_node *node, uint64_t from_
         *free_ns = from_ns + sim->config.machine.crew_wake_ns;
     *free_ns += cost_ns;
     node->crew_busy_ns += cost_ns;
+    end_ns = &node->crew_ends[0];
+    while (*end_ns > sim->engine.now_ns)
+        end_ns++;
+    *end_ns = *free_ns;
     return *free_ns;
 }
 

@@ -197,7 +197,7 @@ static void write_out(struct cu_sim *sim, struct cu_sim_node *node, struct cu_si
     struct cu_sim_line *line = &sim->conns[message->conn].out[message->from];
     uint64_t cost_ns = sim->config.machine.send_cpu_ns;
 
-    if (cu_sim_crew_takes(sim, message))
+    if (cu_sim_crew_takes(sim, node, message))
         cu_sim_crew_give(sim, node, line, message, cost_ns, CU_SIM_WRITTEN);
     else
         leave(sim, message,
@@ -272,7 +272,7 @@ static void take_in(struct cu_sim *sim, struct cu_sim_node *node, struct cu_sim_
     struct cu_sim_line *line = &sim->conns[message->conn].in[!message->from];
     uint64_t cost_ns = sim->config.machine.receive_cpu_ns;
 
-    if (cu_sim_crew_takes(sim, message))
+    if (cu_sim_crew_takes(sim, node, message))
         cu_sim_crew_give(sim, node, line, message, 0, CU_SIM_TAKEN);
     else
         cu_sim_engine_push(

@@ -236,6 +236,7 @@ void cu_sim_node_boot(struct cu_sim *sim, struct cu_sim_node *node)
     node->cpu_ns = node->tx_ns = node->rx_ns = sim->engine.now_ns;
     for (uint32_t i = 0; i < CU_SIM_CREW_MAX; i++)
         node->crew_ns[i] = sim->engine.now_ns;
+    memset(node->crew_ends, 0, sizeof(node->crew_ends));
     node->refreshed_ns = 0;
     node->dentry = cu_sim_alloc(sim->world->count, sizeof *node->dentry);
     node->page = cu_sim_alloc((size_t)sim->world->chunk_total * sim->parts, 1);

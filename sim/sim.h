@@ -107,6 +107,8 @@ struct cu_sim_node {
     uint64_t cpu_ns, tx_ns, rx_ns; /* free from then on */
     uint64_t cpu_busy_ns, crew_busy_ns, tx_busy_ns, rx_busy_ns;
     uint64_t crew_ns[CU_SIM_CREW_MAX]; /* each thread of the crew is free from then on */
+    uint64_t
+        crew_ends[9 * CU_SIM_CREW_MAX]; /* of the jobs that it has; those in the past are none */
     uint64_t refreshed_ns;     /* when the newest refresh that this node carried out was begun */
     struct cu_sim_link *links; /* owned */
     uint32_t link_count, link_capacity;
@@ -314,8 +316,9 @@ void cu_sim_net_reset(struct cu_sim *sim, uint32_t conn);
 void cu_sim_net_abandon(struct cu_sim *sim, uint32_t conn, unsigned end, bool loud);
 
 /* crew.c */
-/* Does a thread of the crew receive or write its payload? */
-bool cu_sim_crew_takes(const struct cu_sim *sim, const struct cu_sim_message *message);
+/* Does a thread of the crew receive or write its payload, now or soon? */
+bool cu_sim_crew_takes(const struct cu_sim *sim, const struct cu_sim_node *node,
+                       const struct cu_sim_message *message);
 /* The loop does that much with it, and hands it over. `done`: the event of its end. */
 void cu_sim_crew_give(struct cu_sim *sim, struct cu_sim_node *node, struct cu_sim_line *line,
                       struct cu_sim_message *message, uint64_t cost_ns,

@@ -7,11 +7,14 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define STACK_BYTES ((size_t)1 << 20)     /* paths of 64 KiB lie there, several at a time */
 #define IDLE_NS     UINT64_C(10000000000) /* after which a thread ends ... */
 #define KEPT        16u                   /* ... unless there are only so many */
+
+#define WAITING 8u /* for each thread, before the loop does well to help */
 
 struct queue {
     struct cu_crew_job *first, **end;
@@ -24,7 +27,7 @@ struct cu_crew {
     uv_mutex_t lock;
     uv_cond_t wake, gone;
     struct queue asked, finished; /* guarded by lock, as all below */
-    unsigned waiting;             /* length of asked */
+    atomic_uint waiting;          /* length of asked; read without the lock, too */
     unsigned running;             /* jobs that a thread has taken and not finished */
     unsigned threads;
     bool stop;
@@ -191,9 +194,14 @@ void cu_crew_run(struct cu_crew *crew, struct cu_crew_job *job)
     uv_mutex_unlock(&crew->lock);
 }
 
-bool cu_crew_idle(const struct cu_crew *crew)
+bool cu_crew_has_room(const struct cu_crew *crew)
 {
-    return crew->jobs < crew->threads_max;
+    return crew->jobs < (1 + WAITING) * crew->threads_max;
+}
+
+bool cu_crew_wanted(const struct cu_crew *crew)
+{
+    return atomic_load_explicit(&crew->waiting, memory_order_relaxed) > 0;
 }
 
 void cu_crew_close(struct cu_crew *crew)

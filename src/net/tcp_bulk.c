@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Sockets of links without encryption, for large payloads, on the threads of the transport's crew:
  * at most one job for each direction of a link, which keeps the order. Small messages never leave
- * the loop's thread, and no job waits when all threads are busy: then the loop does its work.
+ * the loop's thread. When many jobs wait for a thread, the loop does the work itself.
  *
  * Out: a job writes the first bytes of `plain`, which stay there, and count as queued, until it is
  * done. When the kernel takes no more, the loop waits for room with a few bytes of its own.
  *
  * In: from the begin of a large payload on, the link's frame is the job's, and libuv does not watch
  * the socket. The job receives the payload, makes its digest, and stops behind the next frame's
- * head. It waits for bytes that are on their way, but not for long.
+ * head. It waits for bytes that are on their way, but not for long, and not while others need the
+ * thread.
  *
  * Invariants: no job blocks for longer than WAITS * WAIT_NS. While one runs, the socket stays open
  * (cu_tcp_close_socket) and the link's memory stays (cu_tcp_release). */
@@ -63,7 +64,7 @@ struct cu_tcp_bulk {
 static bool may_start(const struct cu_tcp_link *link)
 {
     return link->bulk && link->state == CU_TCP_UP && !link->doom &&
-           cu_crew_idle(link->tcp->config.crew);
+           cu_crew_has_room(link->tcp->config.crew);
 }
 
 /* After a job of a link that has ended. */
@@ -219,7 +220,7 @@ static void receive_work(struct cu_crew_job *job)
         if (n > 0) {
             in->taken += (uint64_t)n;
         } else if (n == -EAGAIN || n == -EWOULDBLOCK) {
-            if (waits++ == WAITS || !await(in->fd))
+            if (waits++ == WAITS || cu_crew_wanted(in->link->tcp->config.crew) || !await(in->fd))
                 return;
         } else {
             in->over = n == 0 ? UV_EOF : (int)n;

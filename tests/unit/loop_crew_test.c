@@ -132,6 +132,33 @@ static void no_more_than_the_bound_run(void **state)
     assert_int_equal(uv_loop_close(&loop), 0);
 }
 
+static void it_tells_when_jobs_wait(void **state)
+{
+    struct cu_crew *crew;
+    uv_loop_t loop;
+
+    (void)state;
+    assert_int_equal(uv_loop_init(&loop), 0);
+    crew = cu_crew_create(&loop, 2);
+    assert_non_null(crew);
+    begin(crew, 0, 2, hang);
+    wait_for_hanging(2);
+    assert_false(cu_crew_wanted(crew));
+    begin(crew, 2, 3, hang);
+    assert_true(cu_crew_wanted(crew));
+    begin(crew, 3, 17, hang);
+    assert_true(cu_crew_has_room(crew));
+    begin(crew, 17, 18, hang);
+    assert_false(cu_crew_has_room(crew));
+    release(18);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_false(cu_crew_wanted(crew));
+    assert_true(cu_crew_has_room(crew));
+    cu_crew_close(crew);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 static struct cu_crew *closed;
 
 static void close_it(struct cu_crew_job *job)
@@ -246,6 +273,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         TEST(a_job_runs_while_others_hang),
         TEST(no_more_than_the_bound_run),
+        TEST(it_tells_when_jobs_wait),
         TEST(the_last_job_may_close_it),
         TEST(what_was_asked_for_is_done_in_order_at_the_end),
         TEST(what_is_finished_meanwhile_is_told_in_the_next_turn),

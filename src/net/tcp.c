@@ -327,7 +327,7 @@ struct cu_transport *cu_transport_tcp_create(const struct cu_transport_config *c
     tcp->listener.data = tcp;
     tcp->timer.data = tcp;
     tcp->pause.data = tcp;
-    tcp->watch_ns = UINT64_MAX;
+    tcp->watch_ns = tcp->stream_turn = UINT64_MAX;
     tcp->refusal.context = tcp;
     tcp->refusal.gone = on_refused;
     cu_deferred_init(&tcp->turn, config->loop, tcp, on_turn);

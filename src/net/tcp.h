@@ -47,6 +47,7 @@ struct cu_tcp {
     struct cu_list waiting; /* links that are not up yet, oldest first */
     unsigned unproven;      /* accepted ones among them */
     struct cu_list dirty;   /* links with something to do at the end of this turn, or of the next */
+    uint64_t stream_turn;   /* the last in which a stream of large payloads brought one */
     uint64_t share_turn;    /* the turn whose share of time for that began then */
     uint64_t share_began_ns;
     bool destroyed;
@@ -205,8 +206,8 @@ void cu_tcp_bulk_free(struct cu_tcp_link *link);
 bool cu_tcp_bulk_send(struct cu_tcp_link *link);
 /* True: a job receives the payload under way, and libuv does not read. */
 bool cu_tcp_bulk_receive(struct cu_tcp_link *link);
-/* The loop has read so many bytes at once. */
-void cu_tcp_bulk_read(struct cu_tcp_link *link, size_t size);
+/* The loop has read so many bytes at once. ended: a large payload has. */
+void cu_tcp_bulk_read(struct cu_tcp_link *link, size_t size, bool ended);
 
 /* tcp_log.c */
 /* Names the link after the address that is tried now. */

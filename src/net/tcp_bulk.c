@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Sockets of links without encryption, for large payloads, on the threads of the transport's crew:
  * at most one job for each direction of a link, which keeps the order. Small messages never leave
- * the loop's thread. When many jobs wait for a thread, the loop does the work itself.
+ * the loop's thread, and neither does a payload that comes or goes alone: that would only be later.
+ * When many jobs wait for a thread, the loop does the work itself.
  *
  * Out: a job writes the first bytes of `plain`, which stay there, and count as queued, until it is
  * done. When the kernel takes no more, the loop waits for room with a few bytes of its own.
@@ -25,7 +26,9 @@
 /* Waking a thread, and then the loop, takes 10 to 50 us: as long as 64 KiB. */
 #define ASIDE_BYTES ((size_t)64 * 1024)
 #define JOB_BYTES   (UINT64_C(1024) * 1024)
-#define PART_BYTES  ((size_t)256 * 1024) /* of one call: its digest finds it in the cache */
+/* More than one payload of a usual size, so there is a stream of them. */
+#define STREAM_BYTES ((size_t)512 * 1024)
+#define PART_BYTES   ((size_t)256 * 1024) /* of one call: its digest finds it in the cache */
 /* A job that brought less than this was not worth it: the loop reads until more comes at once. */
 #define WORTH_BYTES ((size_t)16 * 1024)
 #define NEXT_BYTES  1024u /* behind a payload: the next head, but little that must be copied */
@@ -41,7 +44,8 @@ struct out_job {
     uv_buf_t iov[CU_TCP_IOV_MAX];
     unsigned count;
     uint64_t sent;
-    int error; /* -EAGAIN: no room */
+    int error;     /* -EAGAIN: no room */
+    uint64_t turn; /* in which the last one was done */
 };
 
 struct in_job {
@@ -50,6 +54,8 @@ struct in_job {
     int fd;
     bool running;
     bool reluctant; /* the last one brought little */
+    bool begun;     /* the payload under way was a job's */
+    uint64_t turn;  /* in which the last large payload ended */
     uint64_t taken; /* of the payload */
     size_t next;    /* bytes behind it */
     int over;       /* nothing comes any more: UV_EOF or the error; 0: it does */
@@ -65,6 +71,11 @@ static bool may_start(const struct cu_tcp_link *link)
 {
     return link->bulk && link->state == CU_TCP_UP && !link->doom &&
            cu_crew_has_room(link->tcp->config.crew);
+}
+
+static uint64_t turn_of(const struct cu_tcp_link *link)
+{
+    return cu_turn_number(link->tcp->config.turn);
 }
 
 /* After a job of a link that has ended. */
@@ -144,6 +155,7 @@ static void on_sent(struct cu_crew_job *job)
     }
     cu_tcp_written(link, out->sent);
     cu_tcp_count(link->tcp, CU_COUNT_sockets_aside_bytes, out->sent);
+    out->turn = turn_of(link);
     if (out->error && !no_room)
         cu_tcp_doom(link, out->error);
     else if (no_room)
@@ -154,6 +166,16 @@ static void on_sent(struct cu_crew_job *job)
         cu_tcp_flush(link);
 }
 
+/* Is what is queued part of a stream: more than a payload, or behind one, here or where it came
+ * from? */
+static bool streams_out(const struct cu_tcp_link *link)
+{
+    uint64_t turn = turn_of(link);
+
+    return link->plain.bytes >= STREAM_BYTES || link->bulk->out.turn == turn ||
+           link->tcp->stream_turn == turn;
+}
+
 bool cu_tcp_bulk_send(struct cu_tcp_link *link)
 {
     struct out_job *out = link->bulk ? &link->bulk->out : NULL;
@@ -161,7 +183,8 @@ bool cu_tcp_bulk_send(struct cu_tcp_link *link)
 
     if (!out || out->running)
         return out;
-    if (link->plain.bytes < ASIDE_BYTES || link->last_flush || !may_start(link))
+    if (link->plain.bytes < ASIDE_BYTES || link->last_flush || !streams_out(link) ||
+        !may_start(link))
         return false;
     out->count = cu_txq_peek(&link->plain, out->iov, CU_TCP_IOV_MAX, JOB_BYTES, &bytes);
     if (bytes < ASIDE_BYTES) /* many small messages */
@@ -250,6 +273,7 @@ static int take_in(struct in_job *in)
     if (r)
         return r;
     cu_tcp_room_give(link);
+    cu_tcp_bulk_read(link, 0, true);
     if (ahead)
         r = cu_tcp_feed(link, in->behind, in->next);
     if (ahead && r == 0)
@@ -290,6 +314,7 @@ static void on_received(struct cu_crew_job *job)
     if (link->doom) /* ends with this turn */
         return;
     in->reluctant = bytes < WORTH_BYTES;
+    link->tcp->stream_turn = turn_of(link);
     if (bytes > 0)
         cu_tcp_heard(link, bytes);
     if (cu_frame_rest(&link->frame, &at) == 0)
@@ -305,26 +330,38 @@ static void on_received(struct cu_crew_job *job)
     cu_tcp_flush_early(link->tcp);
 }
 
+/* A payload that is large alone, or came right behind another one. */
+static bool streams_in(const struct in_job *in, size_t rest)
+{
+    return rest >= STREAM_BYTES || in->begun || in->turn == turn_of(in->link);
+}
+
 bool cu_tcp_bulk_receive(struct cu_tcp_link *link)
 {
     struct in_job *in = link->bulk ? &link->bulk->in : NULL;
     unsigned char *at;
+    size_t rest = cu_frame_rest(&link->frame, &at);
 
-    if (!in || in->reluctant || cu_frame_rest(&link->frame, &at) < ASIDE_BYTES || !may_start(link))
+    if (!in || rest < ASIDE_BYTES || in->reluctant || !streams_in(in, rest) || !may_start(link))
         return false;
     uv_read_stop((uv_stream_t *)&link->socket);
     in->taken = 0;
     in->next = 0;
     in->over = 0;
+    in->begun = true;
     in->running = true;
     cu_crew_run(link->tcp->config.crew, &in->job);
     return true;
 }
 
-void cu_tcp_bulk_read(struct cu_tcp_link *link, size_t size)
+void cu_tcp_bulk_read(struct cu_tcp_link *link, size_t size, bool ended)
 {
     if (link->bulk && size >= WORTH_BYTES)
         link->bulk->in.reluctant = false;
+    if (link->bulk && ended) {
+        link->bulk->in.begun = false;
+        link->bulk->in.turn = turn_of(link);
+    }
 }
 
 /* --- both ------------------------------------------------------------------------------------- */
@@ -341,6 +378,7 @@ void cu_tcp_bulk_init(struct cu_tcp_link *link)
     bulk->out.link = bulk->in.link = link;
     bulk->out.fd = bulk->in.fd = fd;
     bulk->out.job = (struct cu_crew_job){.work = send_work, .done = on_sent};
+    bulk->out.turn = bulk->in.turn = UINT64_MAX;
     bulk->in.job = (struct cu_crew_job){.work = receive_work, .done = on_received};
     link->bulk = bulk;
 }

@@ -342,7 +342,7 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf)
     if (!cu_tcp_taken(link, r))
         return;
     link->small_read = direct && !cu_frame_partial(&link->frame);
-    cu_tcp_bulk_read(link, size);
+    cu_tcp_bulk_read(link, size, link->small_read);
     (void)cu_tcp_bulk_receive(link);
     if (link->small_read || link->seal)
         cu_tcp_flush_early(link->tcp);

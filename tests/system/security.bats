@@ -141,10 +141,31 @@ read_under_eyes() {
     run -0 peer node1 refused plain
 }
 
-# aside NODE: bytes that it has encrypted and decrypted on threads for that.
+# aside NODE WHAT: bytes that it has moved, or encrypted and decrypted, on threads for that.
 aside() {
     stats_to "$WORK/stats"
-    figures value "$WORK/stats" "$1" crypt_aside_bytes
+    figures value "$WORK/stats" "$1" "$2_aside_bytes"
+}
+
+@test "with two cores a large file is sent and received on another thread, and arrives as it is; with one it is not" {
+    local node sent
+    head -c 60000000 /dev/urandom >"$WORK/large"
+    up -b 0,1
+    grep -q 'threads for bulk data: 1"$' "$WORK/log/copperd-node2"-*.log
+    for node in node2 node3; do
+        on "$node" cat "$MOUNT$WORK/large" | cmp - "$WORK/large"
+    done
+    [ "$(aside node2 sockets)" -gt 1000000 ]
+    [ "$(aside node3 sockets)" -gt 0 ]
+    # What comes alone is not worth a thread.
+    sent=$(aside node2 sockets)
+    on node3 cat "$MOUNT$WORK/secret" | cmp - "$WORK/secret"
+    [ "$(aside node2 sockets)" = "$sent" ]
+    job_down
+    up -b 1
+    on node3 cat "$MOUNT$WORK/large" | cmp - "$WORK/large"
+    [ "$(aside node2 sockets)" = 0 ]
+    rm "$WORK/large"
 }
 
 @test "--encrypt with two cores: bulk data is encrypted on another thread, and arrives as it is; with one it is not" {
@@ -166,12 +187,12 @@ aside() {
     cmp "$WORK/large" "$WORK/large.node2"
     cmp "$WORK/large" "$WORK/large.node3"
     # node2 seals all of it, in pieces that are large enough.
-    [ "$(aside node2)" -gt 20000000 ]
-    [ "$(aside node3)" -gt 0 ]
+    [ "$(aside node2 crypt)" -gt 20000000 ]
+    [ "$(aside node3 crypt)" -gt 0 ]
     job_down
     up --encrypt -b 1
     on node3 cat "$MOUNT$WORK/large" | cmp - "$WORK/large"
-    [ "$(aside node2)" = 0 ]
+    [ "$(aside node2 crypt)" = 0 ]
     rm -r "$WORK"/large* "$WORK/small"
 }
 

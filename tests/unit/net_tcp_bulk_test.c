@@ -165,6 +165,33 @@ static void small_messages_stay_with_the_loop(void **state)
     stop();
 }
 
+/* A thread would only make it come later. */
+static void a_payload_that_comes_alone_stays_with_the_loop(void **state)
+{
+    struct cu_turn turn;
+
+    (void)state;
+    cu_turn_init(&turn, &loop);
+    loop_turn = &turn;
+    start(2);
+    for (uint64_t i = 1; i <= 20; i++) {
+        send_chunk(a.link, 262144);
+        RUN_UNTIL(b.messages == i);
+        RUN_UNTIL(cu_link_queued(a.link) == 0);
+        uv_run(&loop, UV_RUN_NOWAIT);
+    }
+    assert_int_equal(aside(&a) + aside(&b), 0);
+    for (int i = 0; i < 20; i++)
+        send_chunk(a.link, 262144);
+    RUN_UNTIL(b.messages == 40);
+    assert_true(aside(&a) > 0);
+    assert_false(b.broken);
+    stop();
+    uv_close((uv_handle_t *)&turn.prepare, NULL);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    loop_turn = NULL;
+}
+
 static void nothing(struct cu_crew_job *job)
 {
     (void)job;
@@ -339,7 +366,7 @@ static void what_is_queued_behind_a_job_goes_out_when_the_link_is_closed(void **
     (void)state;
     start(1);
     set(SEND, true);
-    send_chunk(a.link, 200000);
+    send_chunk(a.link, 600000);
     RUN_UNTIL(is_inside(SEND));
     send_ping(a.link, 0);
     cu_link_close(a.link);
@@ -356,7 +383,7 @@ static void what_came_before_the_end_is_told_before_it(void **state)
     (void)state;
     start(1);
     set(RECEIVE, true);
-    send_chunk(a.link, 200000);
+    send_chunk(a.link, 600000);
     send_ping(a.link, 0);
     RUN_UNTIL(is_inside(RECEIVE));
     cu_link_close(a.link);
@@ -439,6 +466,7 @@ int main(void)
         TEST(all_sizes_go_both_ways_in_order),
         TEST(calls_may_do_a_part),
         TEST(small_messages_stay_with_the_loop),
+        TEST(a_payload_that_comes_alone_stays_with_the_loop),
         TEST(without_memory_or_a_free_thread_the_loop_does_all),
         TEST(what_a_job_has_counts_as_queued_and_the_rest_waits),
         TEST(more_than_may_be_queued_ends_the_link_while_a_job_runs),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* jsonget TEXT a.0.b: prints what the JSON text has there, scalars as Python does (None, True),
- * with a tenth of the time that an interpreter takes to start. Exits with 1 when there is no such
- * thing. */
+/* jsonget TEXT a.0.b: prints what the JSON text has there: strings as they are, None, True and
+ * False as Python does, all else as JSON, with a tenth of the time that an interpreter takes to
+ * start. Exits with 1 when there is no such thing. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>

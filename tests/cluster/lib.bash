@@ -119,9 +119,9 @@ sanitizers_are_silent() {
 # busy.
 export PATIENCE=150
 
-# pause SECONDS: as sleep, without a process where bats has a directory for a pipe that nobody writes to.
-pause() {
-    local REPLY pipe=${BATS_RUN_TMPDIR:-/nonexistent}/pause
+# nap SECONDS: as sleep, without a process where bats has a directory for a pipe that nobody writes to.
+nap() {
+    local REPLY pipe=${BATS_RUN_TMPDIR:-/nonexistent}/nap
     [ -p "$pipe" ] || mkfifo "$pipe" 2>/dev/null || {
         sleep "$1"
         return
@@ -135,7 +135,7 @@ until_true() {
     until "$@"; do
         [ $((SECONDS - began)) -lt "$PATIENCE" ] || return 1
         # The machine is for what is waited for, and most looks start several processes.
-        if [ $((SECONDS - began)) -lt 2 ]; then pause 0.02; else pause 0.15; fi
+        if [ $((SECONDS - began)) -lt 2 ]; then nap 0.02; else nap 0.15; fi
     done
 }
 

@@ -85,7 +85,7 @@ without_traces() {
             echo "$said"
             return 1
         }
-        pause 0.1
+        nap 0.1
     done
 }
 

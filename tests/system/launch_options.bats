@@ -116,8 +116,8 @@ in_job() {
 @test "-T: so many trees, each with another root" {
     launch -H "$nodes" -T 2
     run -0 field node1 trees
-    [[ $output == *"'tree': 1"* && $output != *"'tree': 2"* ]]
-    [[ $(field node3 trees) == *"'tree': 1, 'role': 'root'"* ]]
+    [[ $output == *'"tree": 1'* && $output != *'"tree": 2'* ]]
+    [[ $(field node3 trees) == *'"tree": 1, "role": "root"'* ]]
 }
 
 @test "-k: so many children" {

@@ -53,7 +53,7 @@ some_moment() {
     local end=$((SECONDS + PATIENCE))
     until reader_has "$1" "$at"; do # each look is short
         [ "$SECONDS" -lt "$end" ]
-        pause 0.02
+        nap 0.02
     done
 }
 

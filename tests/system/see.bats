@@ -472,7 +472,7 @@ left = {key for name, rule in schema["$defs"].items() for key in described(rule,
 assert not left, left
 EOF
     for node in node2 node3 node4; do
-        [[ "$(field "$node" trees)" == *"'root'"* ]] || dead=$node
+        [[ "$(field "$node" trees)" == *'"root"'* ]] || dead=$node
     done
     # shellcheck disable=SC2016 # of the shell there
     on "$dead" sh -c 'kill -9 $("$0" super) $("$0")' "$CLUSTER_BIN/daemons"

@@ -37,7 +37,7 @@ struct cu_daemon_config {
     struct cu_recovery *recovery; /* borrowed, opened */
     bool resumes;                 /* takes over from a daemon that died */
     uint64_t spin_ns;             /* how long the loop looks for events before it sleeps; 0: not */
-    unsigned bulk_threads;       /* for bulk data, beside the loop's; 0: that does it */
+    unsigned bulk_threads;        /* for bulk data, beside the loop's; 0: that does it */
     struct cu_lease_kept *lease_kept; /* borrowed */
     struct cu_warmer *warmer;         /* taken; NULL: nothing is put into the kernel in advance */
 };

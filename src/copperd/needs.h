@@ -15,7 +15,7 @@ struct cu_needs {
     struct cu_cores cores; /* what it is bound to; borrowed from the job */
     bool bound;
     struct cu_error cores_note; /* why it is not bound */
-    unsigned bulk_threads;     /* for bulk data, beside the loop's; 0: that does it */
+    unsigned bulk_threads;      /* for bulk data, beside the loop's; 0: that does it */
     uint64_t cache_bytes;
     struct cu_error memory_note; /* why this is less than -m; "": it is not */
 };

@@ -78,6 +78,13 @@ static uint64_t turn_of(const struct cu_tcp_link *link)
     return cu_turn_number(link->tcp->config.turn);
 }
 
+/* In this turn or the one before: the time of a turn is used up by a payload on a slow machine. Who
+ * asks again when the payload is there gets the next one later than that. */
+static bool just_now(const struct cu_tcp_link *link, uint64_t turn)
+{
+    return turn_of(link) - turn <= 1;
+}
+
 /* After a job of a link that has ended. */
 static void leave(struct cu_tcp_link *link)
 {
@@ -170,10 +177,8 @@ static void on_sent(struct cu_crew_job *job)
  * from? */
 static bool streams_out(const struct cu_tcp_link *link)
 {
-    uint64_t turn = turn_of(link);
-
-    return link->plain.bytes >= STREAM_BYTES || link->bulk->out.turn == turn ||
-           link->tcp->stream_turn == turn;
+    return link->plain.bytes >= STREAM_BYTES || just_now(link, link->bulk->out.turn) ||
+           just_now(link, link->tcp->stream_turn);
 }
 
 bool cu_tcp_bulk_send(struct cu_tcp_link *link)
@@ -333,7 +338,7 @@ static void on_received(struct cu_crew_job *job)
 /* A payload that is large alone, or came right behind another one. */
 static bool streams_in(const struct in_job *in, size_t rest)
 {
-    return rest >= STREAM_BYTES || in->begun || in->turn == turn_of(in->link);
+    return rest >= STREAM_BYTES || in->begun || just_now(in->link, in->turn);
 }
 
 bool cu_tcp_bulk_receive(struct cu_tcp_link *link)

@@ -155,8 +155,8 @@ aside() {
     for node in node2 node3; do
         on "$node" cat "$MOUNT$WORK/large" | cmp - "$WORK/large"
     done
+    # node2 has it all when node3 asks for many chunks at a time. Whether they come as a stream is the machine's affair.
     [ "$(aside node2 sockets)" -gt 1000000 ]
-    [ "$(aside node3 sockets)" -gt 0 ]
     # What comes alone is not worth a thread.
     sent=$(aside node2 sockets)
     on node3 cat "$MOUNT$WORK/secret" | cmp - "$WORK/secret"

@@ -48,7 +48,7 @@ copper() {
 
 # field NODE NAME: of copper status.
 field() {
-    "$COPPER_BIN/tests/cluster/jsonget" "$(copper "$1" status --json)" "$2"
+    "$PFS_BIN/jsonget" "$(copper "$1" status --json)" "$2"
 }
 
 # Prints what Copper has left on a node: nothing on a clean one, where the user's empty directory may stay.

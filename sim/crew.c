@@ -2,16 +2,15 @@
 /* A daemon's crew of threads: a large payload is received or written by one of them, while the loop
  * does something else. A direction of a connection has at most one job at a time, and what comes
  * behind a job waits for its end, so that the order is kept. Jobs of other directions and
- * connections run beside it, as far as there are threads; as many wait for the first that is free,
- * in the order in which the loop has handed them over. What is more the loop does itself. */
+ * connections run beside it, as far as there are threads; some more wait for the first that is
+ * free, in the order in which the loop has handed them over. What is more than that the loop does.
+ */
 #include "sim.h"
-
-#define WAITING_PER_THREAD 8u /* as in loop/crew.h */
 
 bool cu_sim_crew_takes(const struct cu_sim *sim, const struct cu_sim_node *node,
                        const struct cu_sim_message *message)
 {
-    uint32_t most = sim->crew_size * (1 + WAITING_PER_THREAD), jobs = 0;
+    uint32_t most = sim->crew_size * (1 + CU_SIM_CREW_WAITING), jobs = 0;
 
     if (cu_sim_message_bulk(sim, &message->msg) < sim->config.machine.crew_bytes)
         return false;

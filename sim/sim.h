@@ -20,7 +20,8 @@
 
 #define CU_SIM_FETCH (1ull << 63) /* cookie of a want of a recipe */
 
-#define CU_SIM_CREW_MAX 16u /* threads beside the loop's */
+#define CU_SIM_CREW_MAX     16u /* threads beside the loop's */
+#define CU_SIM_CREW_WAITING 8u  /* jobs that wait, for each of them; as in loop/crew.h */
 
 enum cu_sim_event_type {
     CU_SIM_BOOT,     /* a node's daemon starts; a: 1 with processes */
@@ -107,8 +108,8 @@ struct cu_sim_node {
     uint64_t cpu_ns, tx_ns, rx_ns; /* free from then on */
     uint64_t cpu_busy_ns, crew_busy_ns, tx_busy_ns, rx_busy_ns;
     uint64_t crew_ns[CU_SIM_CREW_MAX]; /* each thread of the crew is free from then on */
-    uint64_t
-        crew_ends[9 * CU_SIM_CREW_MAX]; /* of the jobs that it has; those in the past are none */
+    uint64_t crew_ends[(1 + CU_SIM_CREW_WAITING) *
+                       CU_SIM_CREW_MAX]; /* of the jobs that it has; those in the past are none */
     uint64_t refreshed_ns;     /* when the newest refresh that this node carried out was begun */
     struct cu_sim_link *links; /* owned */
     uint32_t link_count, link_capacity;

@@ -13,8 +13,7 @@
 #define STACK_BYTES ((size_t)1 << 20)     /* paths of 64 KiB lie there, several at a time */
 #define IDLE_NS     UINT64_C(10000000000) /* after which a thread ends ... */
 #define KEPT        16u                   /* ... unless there are only so many */
-
-#define WAITING 8u /* for each thread, before the loop does well to help */
+#define WAITING     8u                    /* for each thread, before the loop does well to help */
 
 struct queue {
     struct cu_crew_job *first, **end;

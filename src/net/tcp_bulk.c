@@ -150,8 +150,6 @@ static void on_sent(struct cu_crew_job *job)
 {
     struct out_job *out = (struct out_job *)job;
     struct cu_tcp_link *link = out->link;
-    bool no_room = out->error == -EAGAIN || out->error == -EWOULDBLOCK;
-
     out->running = false;
     if (link->state != CU_TCP_UP) {
         cu_txq_advance(&link->plain, out->sent);
@@ -163,10 +161,10 @@ static void on_sent(struct cu_crew_job *job)
     cu_tcp_written(link, out->sent);
     cu_tcp_count(link->tcp, CU_COUNT_sockets_aside_bytes, out->sent);
     out->turn = turn_of(link);
-    if (out->error && !no_room)
-        cu_tcp_doom(link, out->error);
-    else if (no_room)
+    if (out->error == -EAGAIN)
         cu_tcp_write(link, ROOM_BYTES);
+    else if (out->error)
+        cu_tcp_doom(link, out->error);
     else if (cu_turn_spent(link->tcp->config.turn))
         cu_tcp_mark(link);
     else
@@ -247,7 +245,7 @@ static void receive_work(struct cu_crew_job *job)
 
         if (n > 0) {
             in->taken += (uint64_t)n;
-        } else if (n == -EAGAIN || n == -EWOULDBLOCK) {
+        } else if (n == -EAGAIN) {
             if (waits++ == WAITS || cu_crew_wanted(in->link->tcp->config.crew) || !await(in->fd))
                 return;
         } else {

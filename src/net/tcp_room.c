@@ -39,7 +39,7 @@ static void on_tick(uv_timer_t *timer)
     cu_list_for_each (it, &tcp->links) {
         struct cu_tcp_link *link = CU_LIST_ENTRY(it, struct cu_tcp_link, in_links);
         bool slow = link->receiving > 0 && link->tick_bytes < TICK_BYTES &&
-                    !cu_tcp_seal_paused(link); /* then this end is */
+                    !cu_tcp_seal_paused(link) && !cu_tcp_bulk_receives(link); /* then this end is */
 
         link->slow_ticks = slow ? link->slow_ticks + 1 : 0;
         link->tick_bytes = 0;

@@ -113,28 +113,7 @@ static void all_sizes_go_both_ways_in_order(void **state)
 
     (void)state;
     for (unsigned threads = 0; threads <= 4; threads++) {
-        uint64_t total = 0;
-
-        start(threads);
-        a.reaction = SEND_BACK;
-        for (uint64_t i = 0; i < 3 * count; i++) {
-            total += sizes[i % count];
-            send_ping(b.link, i);
-            send_chunk(b.link, sizes[i % count]);
-            if (i % 3 == 0) /* some alone, some together */
-                RUN_UNTIL(b.messages == 2 * (i + 1));
-        }
-        RUN_UNTIL(b.messages == 6 * count);
-        assert_int_equal(a.bytes, total);
-        assert_int_equal(b.bytes, total);
-        assert_false(a.broken || b.broken || a.disordered || b.disordered || a.unsent);
-        RUN_UNTIL(cu_link_queued(a.link) + cu_link_queued(b.link) == 0);
-        assert_int_equal(a.counters[CU_COUNT_peer_bytes_in], b.counters[CU_COUNT_peer_bytes_out]);
-        assert_int_equal(b.counters[CU_COUNT_peer_bytes_in], a.counters[CU_COUNT_peer_bytes_out]);
-        if (threads == 0)
-            assert_int_equal(aside(&a) + aside(&b), 0);
-        else
-            assert_true(aside(&a) > 0 && aside(&b) > 0);
+        exchange(threads, sizes, count, 3, CU_COUNT_sockets_aside_bytes);
         stop();
     }
 }
@@ -312,6 +291,35 @@ static void a_slow_sender_is_still_ended(void **state)
     stop();
 }
 
+static unsigned ticks;
+
+static void on_tick(uv_timer_t *timer)
+{
+    (void)timer;
+    ticks++;
+}
+
+/* b's thread is held for many times as long as a slow sender is given. */
+static void who_does_not_read_does_not_call_the_sender_slow(void **state)
+{
+    uv_timer_t timer;
+
+    (void)state;
+    start_ticking(2, 1, 0);
+    set(RECEIVE, true);
+    send_chunk(a.link, 4 * MANY);
+    run_until_inside(RECEIVE);
+    uv_timer_init(&loop, &timer);
+    uv_timer_start(&timer, on_tick, 1, 1);
+    for (ticks = 0; ticks < 50;)
+        uv_run(&loop, UV_RUN_ONCE);
+    uv_close((uv_handle_t *)&timer, NULL);
+    assert_int_equal(b.downs, 0);
+    cu_link_close(b.link);
+    set(RECEIVE, false);
+    stop();
+}
+
 /* By a, by b, with a's transport. The socket stays open for the job: its number may not become
  * another file's. */
 static void a_link_ends_while_it_sends(void **state)
@@ -409,20 +417,7 @@ static void what_came_before_the_end_is_told_before_it(void **state)
 static void a_message_may_end_link_or_transport_while_jobs_run(void **state)
 {
     (void)state;
-    for (int destroy = 0; destroy < 2; destroy++) {
-        start(3);
-        b.reaction = destroy ? DESTROY : CLOSE_LINK;
-        for (int i = 0; i < 40; i++) {
-            send_chunk(a.link, 150000);
-            send_chunk(b.link, 150000);
-        }
-        RUN_UNTIL(a.downs == 1);
-        assert_int_equal(b.messages, 1);
-        assert_int_equal(b.downs, 0);
-        if (destroy)
-            b.transport = NULL;
-        stop();
-    }
+    a_message_ends(3);
 }
 
 static void a_changed_byte_ends_the_link(void **state)
@@ -481,6 +476,7 @@ int main(void)
         TEST(more_than_may_be_queued_ends_the_link_while_a_job_runs),
         TEST(who_waits_for_room_goes_on_when_there_is_some),
         TEST(a_slow_sender_is_still_ended),
+        TEST(who_does_not_read_does_not_call_the_sender_slow),
         TEST(a_link_ends_while_it_sends),
         TEST(a_link_ends_while_it_receives),
         TEST(what_is_queued_behind_a_job_goes_out_when_the_link_is_closed),

@@ -121,4 +121,52 @@ static inline void send_chunk(struct cu_link *link, size_t size)
     cu_msg_clear(&msg);
 }
 
+/* Each of the sizes so many times from b to a and back, a ping before each, some alone and some
+ * together; `aside` counts what the threads, of which each node has so many, did of it. */
+static inline void exchange(unsigned threads, const size_t *sizes, uint64_t count, uint64_t rounds,
+                            enum cu_counter aside)
+{
+    uint64_t total = 0;
+
+    start(threads);
+    a.reaction = SEND_BACK;
+    for (uint64_t i = 0; i < rounds * count; i++) {
+        total += sizes[i % count];
+        send_ping(b.link, i);
+        send_chunk(b.link, sizes[i % count]);
+        if (i % 3 == 0)
+            RUN_UNTIL(b.messages == 2 * (i + 1));
+    }
+    RUN_UNTIL(b.messages == 2 * rounds * count);
+    assert_int_equal(a.bytes, total);
+    assert_int_equal(b.bytes, total);
+    assert_false(a.broken || b.broken || a.disordered || b.disordered || a.unsent);
+    RUN_UNTIL(cu_link_queued(a.link) + cu_link_queued(b.link) == 0);
+    assert_int_equal(a.counters[CU_COUNT_peer_bytes_in], b.counters[CU_COUNT_peer_bytes_out]);
+    assert_int_equal(b.counters[CU_COUNT_peer_bytes_in], a.counters[CU_COUNT_peer_bytes_out]);
+    if (threads == 0)
+        assert_int_equal(a.counters[aside] + b.counters[aside], 0);
+    else
+        assert_true(a.counters[aside] > 0 && b.counters[aside] > 0);
+}
+
+/* b's user ends the link, or its transport, when the first of many chunks is there. */
+static inline void a_message_ends(unsigned threads)
+{
+    for (int destroy = 0; destroy < 2; destroy++) {
+        start(threads);
+        b.reaction = destroy ? DESTROY : CLOSE_LINK;
+        for (int i = 0; i < 40; i++) {
+            send_chunk(a.link, 150000);
+            send_chunk(b.link, 150000);
+        }
+        RUN_UNTIL(a.downs == 1);
+        assert_int_equal(b.messages, 1);
+        assert_int_equal(b.downs, 0);
+        if (destroy)
+            b.transport = NULL;
+        stop();
+    }
+}
+
 #endif

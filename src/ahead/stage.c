@@ -195,6 +195,7 @@ void cu_stage_destroy(struct cu_stage *s)
     queue_free(&s->given);
     queue_free(&s->dirs);
     cu_stage_item_free(s->manifest);
+    cu_recipe_free(s->begun);
     free(s->text);
     free(s->error_path);
     free(s);

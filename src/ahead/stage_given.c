@@ -57,6 +57,33 @@ static void ask(struct cu_stage *s, struct cu_stage_item *item)
         fail(s, item, ENOMEM);
 }
 
+bool cu_stage_has_begun(const struct cu_stage *s, const char *path, size_t path_len)
+{
+    uint32_t i;
+
+    return s->begun && cu_recipe_find(s->begun, path, path_len, &i) == 0;
+}
+
+/* Asks for the path, whose components are known, unless one that was given before leads to it. What
+ * is given in the other order is left out where the walk comes to it: take_entry. Without memory it
+ * is staged several times, which only takes more room. */
+static void begin(struct cu_stage *s, struct cu_stage_item *item)
+{
+    size_t len = item->path_len;
+
+    while (len > 1 && !cu_stage_has_begun(s, item->path, len))
+        len = cu_path_parent_len(item->path, len);
+    if (cu_stage_has_begun(s, item->path, len)) {
+        cu_stage_item_free(item);
+        return;
+    }
+    if (s->begun &&
+        cu_recipe_note(s->begun, item->path, item->path_len, CU_RECIPE_ATTR, 0) == -EINVAL)
+        fail(s, item, EINVAL);
+    else
+        cu_stage_name(s, item);
+}
+
 /* Asks for the next component, or for the path's end when all components are known. */
 static void follow(struct cu_stage *s, struct cu_stage_item *item)
 {
@@ -94,7 +121,7 @@ static void follow(struct cu_stage *s, struct cu_stage_item *item)
     }
     free(item->rest);
     item->rest = NULL;
-    cu_stage_name(s, item);
+    begin(s, item);
 }
 
 /* item is a link with this target. 0 or positive errno. */
@@ -161,6 +188,7 @@ void cu_stage_manifest(struct cu_stage *s, struct cu_stage_item *item, const str
         return;
     }
     s->text[item->size] = '\0';
+    s->begun = cu_recipe_new();
     if (value->content && value->content->size == item->size) {
         memcpy(s->text, value->content->data, item->size);
         item->done = item->size;

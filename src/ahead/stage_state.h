@@ -5,6 +5,7 @@
 #define CU_AHEAD_STAGE_STATE_H
 
 #include "ahead/stage.h"
+#include "proto/recipe.h"
 
 #define CU_STAGE_WALKS     384u /* requests for names and listings under way */
 #define CU_STAGE_LOADS     128u /* requests for chunks under way, at most */
@@ -76,10 +77,12 @@ struct cu_stage {
     struct cu_stage_item *unasked; /* in dirs: the first whose listing was not asked for */
     uint32_t asked;                /* in dirs, before it */
     struct cu_stage_item
-        *manifest;  /* owned; its chunk is the next one to ask for. NULL: none yet */
-    char *text;     /* owned: its text; NULL: there is none, or it is done */
-    size_t text_at; /* of the next line */
-    bool full;      /* not even names have room any more */
+        *manifest;           /* owned; its chunk is the next one to ask for. NULL: none yet */
+    char *text;              /* owned: its text; NULL: there is none, or it is done */
+    struct cu_recipe *begun; /* owned: the paths that it names, each to be staged with all below it;
+                                NULL: there is no manifest, or no memory */
+    size_t text_at;          /* of the next line */
+    bool full;               /* not even names have room any more */
 };
 
 /* stage.c */
@@ -102,6 +105,8 @@ void cu_stage_named(struct cu_stage *s, struct cu_stage_item *item, const struct
 void cu_stage_listed(struct cu_stage *s, struct cu_stage_item *item, const struct cu_value *value);
 
 /* stage_given.c */
+/* Has a path of the manifest begun there, so that it is staged, or will be, by itself? */
+bool cu_stage_has_begun(const struct cu_stage *s, const char *path, size_t path_len);
 /* One step of a path that was given, or of the manifest. False: nothing can be done now. */
 bool cu_stage_given(struct cu_stage *s);
 void cu_stage_resolved(struct cu_stage *s, struct cu_stage_item *item,

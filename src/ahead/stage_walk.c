@@ -104,6 +104,8 @@ static void take_entry(struct cu_stage *s)
         return;
     }
     len = cu_path_join(dir->path, dir->path_len, name, name_len, path, sizeof(path));
+    if (len > 0 && cu_stage_has_begun(s, path, (size_t)len))
+        return;
     item = len > 0 ? cu_stage_item_new(path, (size_t)len) : NULL;
     if (item)
         cu_stage_name(s, item);

@@ -85,7 +85,8 @@ struct cu_commands_hooks {
      * made so far. Asked when the core's effects are drained. */
     bool (*forgot)(void *context, uint64_t *failures);
     /* Begins a stage on this node, or tells how far it is (staged.error: borrowed until the next
-     * call). 0, -EBUSY: too many wait already; -ENOMEM. NULL: there is none. */
+     * call). 0, -EBUSY: too many wait already; -EUSERS: too many were staged; -ENOMEM. NULL:
+     * there is none. */
     int (*stage)(void *context, const struct cu_staged_order *order, struct cu_staged *staged);
     /* What this node has to tell of the job (-P), owned by the caller. NULL: out of memory, or
      * nothing. The function NULL: there is none. */

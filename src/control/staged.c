@@ -102,6 +102,16 @@ void cu_staged_add(json_t **sum, const json_t *more)
     take_text(*sum, more, "slowest");
 }
 
+static const char *error_text(int rc)
+{
+    if (rc == -EBUSY)
+        return "too many stages wait already";
+    if (rc == -EUSERS)
+        return "too many paths were staged one by one: stage a directory that holds them, or name "
+               "them in a manifest";
+    return strerror(-rc);
+}
+
 void cu_staged_own(struct cu_commands *commands, struct cu_task *task)
 {
     const struct cu_commands_hooks *hooks = &commands->config.hooks;
@@ -123,10 +133,7 @@ void cu_staged_own(struct cu_commands *commands, struct cu_task *task)
     if (rc == 0)
         rc = hooks->stage(hooks->context, &order, &staged);
     if (rc < 0)
-        staged = (struct cu_staged){.done = true,
-                                    .errors = 1,
-                                    .error = rc == -EBUSY ? "too many stages wait already"
-                                                          : strerror(-rc)};
+        staged = (struct cu_staged){.done = true, .errors = 1, .error = error_text(rc)};
     own = cu_staged_json(&staged, rank < hosts->count ? hosts->names[rank] : "?");
     cu_staged_add(&task->stage, own);
     json_decref(own);

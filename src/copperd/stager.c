@@ -16,9 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STAGES_MAX  64u /* that wait or run */
-#define KEPT_MAX    64u /* that are over, and of which is known what they put into the cache */
-#define ASKERS_MAX  8u  /* of one stage */
+#define STAGES_MAX  64u    /* that wait or run */
+#define KEPT_MAX    64u    /* that are over, and have no claim to the cache any more */
+#define CLAIMS_MAX  16384u /* that are over, and all that they put into the cache stays there */
+#define ASKERS_MAX  8u     /* of one stage */
 #define TURN_STEPS  256u
 #define TURN_BYTES  (8u << 20)
 #define EPOCH_SHIFT 32u
@@ -106,6 +107,31 @@ static uint64_t room_for(const struct cu_stager *stager, const struct stage *sta
     return all > taken ? all - taken : 0;
 }
 
+static bool has_no_claim(const struct stage *stage)
+{
+    return stage->over && stage->figures.held == 0;
+}
+
+/* Those that have no claim are kept for who asks how they ended: the last few of them. One with a
+ * claim is not forgotten: later ones would take its room. */
+static void forget_some(struct cu_stager *stager)
+{
+    uint32_t count = 0;
+
+    cu_list_for_each (it, &stager->stages)
+        count += has_no_claim(CU_LIST_ENTRY(it, struct stage, link));
+    cu_list_for_each_safe (it, &stager->stages) {
+        struct stage *stage = CU_LIST_ENTRY(it, struct stage, link);
+
+        if (count <= KEPT_MAX)
+            return;
+        if (!has_no_claim(stage))
+            continue;
+        stage_free(stager, stage);
+        count--;
+    }
+}
+
 void cu_stager_refreshed(struct cu_stager *stager, const char *path, size_t path_len)
 {
     cu_list_for_each_safe (it, &stager->stages) {
@@ -114,6 +140,7 @@ void cu_stager_refreshed(struct cu_stager *stager, const char *path, size_t path
         if (stage->over && cu_path_within(stage->path, stage->path_len, path, path_len))
             stage->figures.held = 0;
     }
+    forget_some(stager);
 }
 
 /* --- one stage ---------------------------------------------------------------------------------
@@ -168,8 +195,7 @@ static void end(struct cu_stager *stager, struct stage *stage)
     cu_log_info("staged %s: %llu objects, %llu bytes; %llu bytes found no room; %llu paths failed",
                 stage->path, (unsigned long long)f->objects_done, (unsigned long long)f->bytes_done,
                 (unsigned long long)f->over_bytes, (unsigned long long)f->errors);
-    if (stager->kept > KEPT_MAX)
-        stage_free(stager, CU_LIST_ENTRY(stager->stages.next, struct stage, link));
+    forget_some(stager);
 }
 
 /* --- rate ------------------------------------------------------------------------------------- */
@@ -376,6 +402,8 @@ int cu_stager_take(struct cu_stager *stager, const struct cu_staged_order *order
     }
     if (!stage && (stager->waiting >= STAGES_MAX || stager->closed))
         return -EBUSY;
+    if (!stage && stager->kept >= CLAIMS_MAX)
+        return -EUSERS;
     if (!stage)
         stage = add(stager, order);
     if (!stage)

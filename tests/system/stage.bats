@@ -152,6 +152,39 @@ stage_hangs() {
     run -2 copper node3 stage --manifest "$tree/list" "$tree"
 }
 
+# As find(1) prints it: a directory, and then what is in it. Or the other way round, or twice.
+@test "what a manifest names several times is staged once" {
+    local order
+    up
+    for order in cat tac "sort -R"; do
+        for i in 1 2; do find "$tree" -print; done | $order >"$WORK/source/list.$dir"
+        run -0 copper node3 stage --manifest "$WORK/pfs/list.$dir"
+        [ "$(figure bytes)" = "$(find "$source" -type f -printf '%s\n' | paste -sd+ | bc)" ]
+        # Each name, a listing of each directory, and the manifest.
+        [ "$(figure objects)" = $(($(find "$source" | wc -l) + $(find "$source" -type d | wc -l) + 1)) ]
+        [ "$(figure objects_done)" = "$(figure objects)" ]
+    done
+    rm "$WORK/source/list.$dir"
+}
+
+@test "each of many stages keeps its claim to the cache" {
+    for i in {101..170}; do echo "$i" >"$source/bin/f$i"; done
+    up
+    run -0 copper node3 stage "$tree"/bin/*
+    grep '"state":"staged"' <<<"$output" | python3 -c '
+import json, sys
+rooms = [json.loads(line)["room"] for line in sys.stdin]
+assert len(rooms) == 70 and all(a > b for a, b in zip(rooms, rooms[1:])), rooms'
+    # Another look at the same paths takes no more room, and a refresh gives it back.
+    local last
+    last=$(figure room)
+    run -0 copper node3 stage "$tree/bin/f170"
+    [ "$(figure room)" = "$last" ]
+    copper node3 refresh "$tree/bin"
+    run -0 copper node3 stage "$tree/bin/f170"
+    [ "$(figure room)" -gt "$last" ]
+}
+
 @test "unreadable files, hidden paths: the others are staged, and the first is named" {
     up
     pfs fail "/$dir/lib/pack/m7.py" EACCES open

@@ -457,6 +457,38 @@ static void a_manifest_names_paths(void **state)
     free(text);
 }
 
+/* Links lead to the same directory, too. */
+static void a_manifest_names_a_path_several_times(void **state)
+{
+    static const char *const names[] = {"f", "sub", NULL};
+    char want[80], *path;
+
+    (void)state;
+    give_manifest("/d/f\n/d\n/d/sub\n/l/sub\n/d/f\n");
+    while (left.count > 0) {
+        snprintf(want, sizeof(want), "%.70s", left.wants[0]);
+        path = strchr(want, '/');
+        assert_non_null(path);
+        if (strcmp(want, "attr /d/f") == 0)
+            file(path, 5);
+        else if (strcmp(want, "attr /l") == 0)
+            link_to(path, "d");
+        else if (want[0] == 'a')
+            dir(path);
+        else if (strcmp(want, "data /d/f 0") == 0)
+            chunk("/d/f", 0, 0);
+        else
+            list(path, strcmp(path, "/d") == 0 ? names : names + 2);
+    }
+    assert_int_equal(left.count, 0);
+    assert_true(cu_stage_figures(left.stage).over);
+    assert_int_equal(cu_stage_figures(left.stage).bytes, 5);
+    assert_int_equal(cu_stage_figures(left.stage).errors, 0);
+    /* the manifest; file; two directories with their listings */
+    assert_int_equal(cu_stage_figures(left.stage).objects, 6);
+    assert_int_equal(cu_stage_figures(left.stage).objects_done, 6);
+}
+
 static void a_manifest_that_is_none(void **state)
 {
     (void)state;
@@ -541,6 +573,7 @@ int main(void)
         cmocka_unit_test_teardown(no_more_than_a_window_is_under_way, end),
         cmocka_unit_test_teardown(links_on_the_way_are_followed, end),
         cmocka_unit_test_teardown(a_manifest_names_paths, end),
+        cmocka_unit_test_teardown(a_manifest_names_a_path_several_times, end),
         cmocka_unit_test_teardown(a_manifest_that_is_none, end),
         cmocka_unit_test_teardown(anything_may_stand_in_a_listing, end),
         cmocka_unit_test_teardown(it_may_end_at_any_moment, end),

@@ -6,6 +6,7 @@
 #include "copper/origin.h"
 #include "copper/prefix.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +17,8 @@ static int translate(const struct cu_origin *origin, const char *mount, const ch
     struct stat st;
     int rc;
 
+    if (given[0] == '\0') /* a variable that is not set, and not the working directory */
+        return cu_cli_fail(CU_EXIT_FAILED, "path: \"\": %s", strerror(ENOENT));
     if (given[0] != '/' && !getcwd(cwd, sizeof(cwd)))
         return cu_cli_fail(CU_EXIT_FAILED, "path: %s: there is no working directory", given);
     if (snprintf(joined, sizeof(joined), "%s%s%s", cwd, given[0] == '/' ? "" : "/", given) >=

@@ -40,6 +40,7 @@ struct stage {
     char id[CU_STAGED_ID + 1];
     char path[CU_TREE_PATH_MAX];
     struct cu_stage_show show;
+    int64_t begun_ms;   /* the command, with all its paths */
     int64_t changed_ms; /* when something was last heard that was new */
     int64_t heard_ms;   /* when a daemon last answered */
     uint64_t before;    /* what was known then */
@@ -147,7 +148,7 @@ static bool time_is_over(const struct stage *stage)
 {
     uint32_t limit = stage->options->timeout_s;
 
-    return limit > 0 && cu_clock_ms() - stage->show.begun_ms >= (int64_t)limit * 1000;
+    return limit > 0 && cu_clock_ms() - stage->begun_ms >= (int64_t)limit * 1000;
 }
 
 static void cancel(struct stage *stage)
@@ -239,7 +240,8 @@ static int stage_one(struct stage *stage, const char *given)
     int status, rc = cu_storage_path(stage->options->mount, given, stage->path);
 
     if (rc != 0)
-        return cu_cli_fail(CU_EXIT_FAILED, "%s: %s", given, strerror(-rc));
+        return cu_cli_fail(CU_EXIT_FAILED, "%s: %s", given[0] != '\0' ? given : "\"\"",
+                           strerror(-rc));
     randombytes_buf(random, sizeof(random));
     sodium_bin2hex(stage->id, sizeof(stage->id), random, sizeof(random));
     cu_stage_show_begin(&stage->show, stage->path,
@@ -274,6 +276,7 @@ static int run(const struct cu_command *command, int argc, char **argv)
     if (sodium_init() < 0)
         return cu_cli_fail(CU_EXIT_FAILED, "libsodium cannot be used");
     stage.options = &options;
+    stage.begun_ms = cu_clock_ms();
     take_signals();
     status = options.manifest ? stage_one(&stage, options.manifest) : CU_EXIT_OK;
     for (int i = options.first; i < argc && !interrupted; i++) {

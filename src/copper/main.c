@@ -145,7 +145,8 @@ int main(int argc, char **argv)
     if (argc < 2)
         return usage(stderr, CU_EXIT_USAGE);
     status = run(argc, argv);
-    if (fflush(stdout) != 0 && status == CU_EXIT_OK)
+    /* A command may have flushed before, and not looked at what came of it. */
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == CU_EXIT_OK)
         return cu_cli_fail(CU_EXIT_FAILED, "cannot write the output");
     return status;
 }

@@ -12,6 +12,8 @@ int cu_storage_path(const char *mount, const char *given, char out[CU_TREE_PATH_
     size_t mount_len = strlen(mount);
     int len;
 
+    if (given[0] == '\0')
+        return -ENOENT; /* as the kernel says; it is not the working directory */
     if (given[0] != '/' && !getcwd(here, sizeof(here)))
         return -errno;
     if (snprintf(whole, sizeof(whole), "%s%s%s", given[0] == '/' ? "" : here,

@@ -497,6 +497,8 @@ print([ctypes.CDLL(None).sigqueue(os.getpid(), signal.SIGRTMIN, None) for i in r
     [ "$output" = "$(printf '%s\n' "$mount$env/bin/tool" "$env/bin" "$mount$WORK/pfs/project")" ]
     run -1 as_user alice node1 "$COPPER_BUILD/copper" path /nowhere
     [ "$output" = "copper: path: /nowhere: Copper does not show it: No such file or directory" ]
+    run -1 as_user alice node1 "$COPPER_BUILD/copper" path ""
+    [ "$output" = 'copper: path: "": No such file or directory' ]
     run -0 as alice node1 "$COPPER_BUILD/copper" env
     [ "$output" = "export PATH='$mount$env/bin:$PATH';" ]
     run -0 as_user alice node1 env PYTHONPATH="/usr/lib:it's $env/lib:$env/lib" LD_LIBRARY_PATH=/lib "$COPPER_BUILD/copper" env --shell csh PYTHONPATH

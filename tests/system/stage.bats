@@ -150,6 +150,12 @@ stage_hangs() {
     [[ $output == *"$tree/bin: Invalid argument"* ]]
     run -2 copper node3 stage
     run -2 copper node3 stage --manifest "$tree/list" "$tree"
+    # A variable that is not set is not the working directory.
+    for words in "" "--manifest"; do
+        # shellcheck disable=SC2086 # a word or none
+        run -1 copper node3 stage $words ""
+        [ "$output" = "copper: \"\": No such file or directory" ]
+    done
 }
 
 # As find(1) prints it: a directory, and then what is in it. Or the other way round, or twice.
@@ -183,6 +189,20 @@ assert len(rooms) == 70 and all(a > b for a, b in zip(rooms, rooms[1:])), rooms'
     copper node3 refresh "$tree/bin"
     run -0 copper node3 stage "$tree/bin/f170"
     [ "$(figure room)" -gt "$last" ]
+}
+
+@test "output that cannot be written is said; --timeout is for all paths together" {
+    up
+    run -1 on node3 sh -c '"$1" stage -v "$2" "$3" >/dev/full' sh "$COPPER_BUILD/copper" "$MOUNT" "$tree/bin"
+    [[ $output == *"copper: cannot write the output"* ]]
+    stage_hangs
+    run -1 copper node2 stage --timeout 3 "$tree/lib" "$tree/lib/pack" "$tree/bin"
+    [ "$(grep -c ": is not over after 3 s; it goes on" <<<"$output")" = 3 ]
+    # The time is over when the second one begins: it is asked about once.
+    [ "$(grep -c "\"path\":\"$tree/lib/pack\"" <<<"$output")" = 1 ]
+    pfs unhang
+    wait "$pid"
+    run -0 copper node2 stage "$tree" # which waits for what went on
 }
 
 @test "unreadable files, hidden paths: the others are staged, and the first is named" {

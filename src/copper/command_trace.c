@@ -9,44 +9,54 @@
 #include "copper/reach.h"
 #include "copper/recipe_file.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+
+/* CU_EXIT_OK: path is that recipe's file. */
+static int find_file(const char *name, char path[CU_PATH_MAX])
+{
+    struct cu_error err;
+    int rc = cu_recipe_file_path(name, path, &err);
+
+    if (rc == 0)
+        return CU_EXIT_OK;
+    return cu_cli_fail(rc == -EINVAL ? CU_EXIT_USAGE : CU_EXIT_FAILED, "trace: %s", err.text);
+}
 
 static int read_recipe(const char *name, struct cu_recipe **recipe)
 {
     char path[CU_PATH_MAX];
     struct cu_error err;
-    int rc = cu_recipe_file_path(name, path, &err);
+    int status = find_file(name, path);
 
     *recipe = NULL;
-    if (rc == 0)
-        rc = cu_recipe_file_read(path, recipe, &err);
-    return rc == 0 ? CU_EXIT_OK : cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    if (status == CU_EXIT_OK && cu_recipe_file_read(path, recipe, &err) != 0)
+        return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    return status;
 }
 
-static int write_recipe(const char *name, const struct cu_recipe *recipe)
+static int write_recipe(const char *path, const struct cu_recipe *recipe)
 {
-    char path[CU_PATH_MAX];
     struct cu_error err;
-    int rc = cu_recipe_file_path(name, path, &err);
 
-    if (rc == 0)
-        rc = cu_recipe_file_write(path, recipe, &err);
-    if (rc != 0)
+    if (cu_recipe_file_write(path, recipe, &err) != 0)
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
-    cu_cli_say(stdout, "%s: %u paths", path, cu_recipe_count(recipe));
+    cu_cli_say(stdout, "%s: %u paths", path, cu_recipe_fits(recipe));
     return CU_EXIT_OK;
 }
 
 static int record(const struct cu_cli_options *options, char **names)
 {
     struct cu_recipe *recipe = NULL;
-    char told[CU_JOB_RECIPE_MAX + 1];
+    char told[CU_JOB_RECIPE_MAX + 1], path[CU_PATH_MAX];
     struct cu_client client;
     struct cu_error err;
-    int rc, status;
+    int rc, status = find_file(names[0], path);
 
+    if (status != CU_EXIT_OK)
+        return status;
     cu_progress_begin("asking all nodes");
     rc = cu_reach_mount(options->mount, &client, &err);
     if (rc == 0) {
@@ -54,7 +64,7 @@ static int record(const struct cu_cli_options *options, char **names)
         cu_client_close(&client);
     }
     cu_progress_end();
-    status = rc == 0 ? write_recipe(names[0], recipe) : cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    status = rc == 0 ? write_recipe(path, recipe) : cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
     cu_recipe_free(recipe);
     return status;
 }
@@ -62,7 +72,8 @@ static int record(const struct cu_cli_options *options, char **names)
 static int merge(const struct cu_cli_options *options, char **names)
 {
     struct cu_recipe *all = cu_recipe_new(), *more = NULL;
-    int status = CU_EXIT_OK;
+    char path[CU_PATH_MAX];
+    int status = find_file(names[0], path);
 
     (void)options;
     for (size_t i = 1; status == CU_EXIT_OK && names[i]; i++) {
@@ -72,7 +83,7 @@ static int merge(const struct cu_cli_options *options, char **names)
         cu_recipe_free(more);
     }
     if (status == CU_EXIT_OK)
-        status = write_recipe(names[0], all);
+        status = write_recipe(path, all);
     cu_recipe_free(all);
     return status;
 }

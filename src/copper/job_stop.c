@@ -269,6 +269,7 @@ void cu_job_stop_everywhere(const struct cu_job *job, const struct cu_launch_pat
 {
     char id[2 * CU_JOB_ID_BYTES + 1];
     const struct cu_local_stop_whose whose = {.job_id = id};
+    struct cu_recipe_taken taken = {0};
     struct cu_client client;
     struct cu_hosts there = {0}, gone = {0};
     int rc;
@@ -282,7 +283,8 @@ void cu_job_stop_everywhere(const struct cu_job *job, const struct cu_launch_pat
                                     : cu_reach_job(job, &client, NULL);
     cu_job_file_id(job, id);
     if (rc == 0 && (stop->recipe || cu_job_learns_by_command(job)))
-        cu_recipe_file_save(&client, stop->recipe);
+        cu_recipe_file_take(&client, &taken);
+    cu_recipe_file_keep(&taken, stop->recipe);
     if (rc == 0 && stop->log && (job->log_collect || stop->log->asked))
         cu_joblog_keep(&client, stop->log);
     if (rc == 0)

@@ -15,16 +15,10 @@
 #define SHOWN     32 /* bytes of each of the two names for people */
 #define WHOLE_MAX (8 * CU_PATH_MAX)
 
-/* What a recipe's name may not have is '_'. */
 static void put_name(char out[SHOWN + 1], const char *text)
 {
     snprintf(out, SHOWN + 1, "%.*s", SHOWN, text);
-    for (char *p = out; *p != '\0'; p++) {
-        const char one[] = {'x', *p, '\0'};
-
-        if (!cu_job_is_recipe_name(one))
-            *p = '_';
-    }
+    cu_job_make_recipe_name(out);
 }
 
 static bool name_of(const struct cu_choice *choice, const struct cu_origin *origin, char **argv,

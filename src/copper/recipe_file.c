@@ -5,6 +5,7 @@
  * on a network file system a process cannot tell at once that a name leads to another file now. */
 #include "copper/recipe_file.h"
 
+#include "base/hash.h"
 #include "control/recorded.h"
 #include "copper/cli.h"
 #include "host/clock.h"
@@ -14,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +27,7 @@
 #define ASK_MS      15000
 #define LOCK_MS     10000 /* the holder reads and writes one file, or was stopped */
 #define LOCK_TRY_MS 20
+#define SHOWN       64 /* bytes of a job's name that cannot be a recipe's */
 
 static const char *set_in_environment(const char *name)
 {
@@ -45,6 +48,12 @@ int cu_recipe_file_path(const char *name, char out[CU_PATH_MAX], struct cu_error
         len = snprintf(path, sizeof(path), "%s%s%s", name[0] == '/' ? "" : cwd,
                        name[0] == '/' ? "" : "/", name);
     } else {
+        if (!cu_job_is_recipe_name(name))
+            return cu_error_set(
+                err, -EINVAL,
+                "\"%.120s\" is not the name of a recipe; allowed are up to %u "
+                "letters, digits and . _ + -, not . in front, or a file with a slash",
+                name, CU_JOB_RECIPE_MAX);
         if (!dir && (dir = set_in_environment("XDG_DATA_HOME")))
             sub = "/copper/recipes";
         if (!dir && (dir = set_in_environment("HOME")))
@@ -60,23 +69,25 @@ int cu_recipe_file_path(const char *name, char out[CU_PATH_MAX], struct cu_error
     return 0;
 }
 
-/* The scheduler's name of the job as the name of a recipe; false: there is none. */
-static bool job_name(char out[64])
+/* The scheduler's name of the job as the name of a recipe; false: there is none. One that cannot be
+ * the name of a recipe is shown as far as it can, and told from others by its hash. */
+static bool job_name(char out[CU_JOB_RECIPE_MAX + 1])
 {
     static const char *const names[] = {"SLURM_JOB_NAME", "PBS_JOBNAME", "LSB_JOBNAME", "JOB_NAME",
                                         "FLUX_JOB_NAME"};
-    static const char allowed[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-";
     const char *value = NULL;
 
     for (size_t i = 0; !value && i < sizeof(names) / sizeof(names[0]); i++)
         value = set_in_environment(names[i]);
     if (!value)
         return false;
-    snprintf(out, 64, "%s", value);
-    for (char *p = out; *p != '\0'; p++)
-        if (!strchr(allowed, *p) || (p == out && *p == '.'))
-            *p = '_';
+    snprintf(out, CU_JOB_RECIPE_MAX + 1, "%s", value);
+    if (cu_job_is_recipe_name(value))
+        return true;
+    out[SHOWN] = '\0';
+    cu_job_make_recipe_name(out);
+    snprintf(out + strlen(out), CU_JOB_RECIPE_MAX + 1 - SHOWN, "-%016" PRIx64,
+             cu_hash_bytes(value, strlen(value)));
     return true;
 }
 
@@ -95,7 +106,7 @@ static void say_if_hidden(const struct cu_job *job, const char *path)
 
 int cu_recipe_file_choose(struct cu_job *job, struct cu_error *err)
 {
-    char path[CU_PATH_MAX], name[64];
+    char path[CU_PATH_MAX], name[CU_JOB_RECIPE_MAX + 1];
     const char *learn = job->learn;
     int rc;
 
@@ -113,6 +124,11 @@ int cu_recipe_file_choose(struct cu_job *job, struct cu_error *err)
     return cu_job_set(job, "recipe", path, "--learn", err);
 }
 
+static bool is_own(const struct stat *st)
+{
+    return S_ISREG(st->st_mode) && st->st_uid == geteuid();
+}
+
 int cu_recipe_file_read(const char *path, struct cu_recipe **recipe, struct cu_error *err)
 {
     char *bytes = NULL;
@@ -122,14 +138,17 @@ int cu_recipe_file_read(const char *path, struct cu_recipe **recipe, struct cu_e
 
     *recipe = NULL;
     if (fd < 0)
-        return cu_error_set(err, -errno, "%s: %s", path, strerror(errno));
-    if (fstat(fd, &st) != 0)
+        rc = errno == ELOOP ? -EPERM : -errno; /* a link */
+    else if (fstat(fd, &st) != 0)
         rc = -errno;
-    else if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)))
+    else if (!is_own(&st) || (st.st_mode & (S_IWGRP | S_IWOTH)))
         rc = -EPERM;
     else
         rc = cu_readfile_all(fd, CU_RECIPE_BYTES_MAX, &bytes, &size);
-    close(fd);
+    if (fd >= 0)
+        close(fd);
+    if (rc == -EFBIG)
+        rc = -EBADMSG;
     if (rc == 0)
         rc = cu_recipe_decode(bytes, size, recipe);
     free(bytes);
@@ -165,8 +184,19 @@ static int open_dir(const char *path, struct cu_trust_dir *dir, struct cu_error 
     return cu_trust_open_dir(parent, CU_TRUST_WAY, true, dir, err);
 }
 
+/* Only a file of this user is replaced: not a device, a pipe, or a link to what is elsewhere. */
+static int judge_replaced(int dir_fd, const char *name)
+{
+    struct stat st;
+
+    if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? 0 : -errno;
+    return is_own(&st) ? 0 : -EPERM;
+}
+
 int cu_recipe_file_write(const char *path, const struct cu_recipe *recipe, struct cu_error *err)
 {
+    uint32_t left_out = cu_recipe_count(recipe) - cu_recipe_fits(recipe);
     struct cu_buf *bytes = cu_recipe_encode(recipe);
     char next[CU_PATH_MAX + 32];
     struct cu_trust_dir dir = {.fd = -1};
@@ -174,13 +204,16 @@ int cu_recipe_file_write(const char *path, const struct cu_recipe *recipe, struc
     int fd = -1, rc;
 
     if (!bytes)
-        return cu_error_set(err, -ENOMEM, "%s: too many paths, or out of memory", path);
+        return cu_error_set(err, -ENOMEM, "%s: out of memory", path);
     snprintf(next, sizeof(next), ".%s.%ld", name, (long)getpid());
     rc = open_dir(path, &dir, err);
     if (rc != 0)
         goto out;
-    fd = cu_trust_open_file(dir.fd, next, CU_TRUST_REPLACE);
-    rc = fd < 0 ? fd : write_all(fd, bytes);
+    rc = judge_replaced(dir.fd, name);
+    if (rc == 0)
+        rc = fd = cu_trust_open_file(dir.fd, next, CU_TRUST_REPLACE);
+    if (fd >= 0)
+        rc = write_all(fd, bytes);
     if (fd >= 0 && close(fd) != 0 && rc == 0)
         rc = -errno;
     if (rc == 0 && renameat(dir.fd, next, dir.fd, name) != 0)
@@ -190,6 +223,8 @@ int cu_recipe_file_write(const char *path, const struct cu_recipe *recipe, struc
             unlinkat(dir.fd, next, 0);
         cu_error_set(err, rc, "%s: %s", path, cu_trust_file_error(rc));
     }
+    if (rc == 0 && left_out > 0)
+        cu_cli_say(stderr, "%s: has no room for the last %u paths", path, left_out);
     close(dir.fd);
 out:
     cu_buf_unref(bytes);
@@ -249,7 +284,7 @@ static int update(const char *path, const struct cu_recipe *used, struct cu_reci
     if (rc == -ENOENT || rc == -EBADMSG || rc == -ENOTSUP)
         rc = 0;
     if (rc == 0 && (rc = cu_recipe_update(*old, used, &next)) != 0)
-        cu_error_set(err, rc, "%s: too many paths, or out of memory", path);
+        cu_error_set(err, rc, "%s: out of memory", path);
     if (rc == 0)
         rc = cu_recipe_file_write(path, next, err);
     cu_recipe_free(next);
@@ -302,28 +337,36 @@ static void print_use(const struct cu_recipe *old, const struct cu_recipe *used)
                cu_cli_size(use.bytes - use.used_bytes, wasted));
 }
 
-void cu_recipe_file_save(struct cu_client *client, const char *path)
+void cu_recipe_file_take(struct cu_client *client, struct cu_recipe_taken *taken)
 {
-    struct cu_recipe *used = NULL, *old = NULL;
-    char name[CU_JOB_RECIPE_MAX + 1], told[CU_PATH_MAX];
     struct cu_error err;
-    int rc = cu_recipe_file_ask(client, &used, name, &err);
 
-    if (rc == 0 && !path) {
-        if (name[0] == '\0')
-            goto out;
-        rc = cu_recipe_file_path(name, told, &err);
+    if (cu_recipe_file_ask(client, &taken->used, taken->name, &err) != 0)
+        cu_cli_say(stderr, "the recipe is not kept: %s", err.text);
+}
+
+void cu_recipe_file_keep(struct cu_recipe_taken *taken, const char *path)
+{
+    struct cu_recipe *old = NULL;
+    char told[CU_PATH_MAX];
+    struct cu_error err;
+    int rc = 0;
+
+    /* A job that did nothing says nothing about the next. */
+    if (!taken->used || cu_recipe_count(taken->used) == 0 || (!path && taken->name[0] == '\0'))
+        goto out;
+    if (!path) {
+        rc = cu_recipe_file_path(taken->name, told, &err);
         path = told;
     }
-    if (rc == 0 && cu_recipe_count(used) == 0)
-        goto out; /* a job that did nothing says nothing about the next */
     if (rc == 0)
-        rc = cu_recipe_file_update(path, used, &old, &err);
+        rc = cu_recipe_file_update(path, taken->used, &old, &err);
     if (rc == 0 && old)
-        print_use(old, used);
+        print_use(old, taken->used);
     if (rc != 0)
         cu_cli_say(stderr, "the recipe is not kept: %s", err.text);
 out:
-    cu_recipe_free(used);
+    cu_recipe_free(taken->used);
     cu_recipe_free(old);
+    taken->used = NULL;
 }

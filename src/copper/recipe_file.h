@@ -42,9 +42,16 @@ __attribute__((warn_unused_result)) int cu_recipe_file_ask(struct cu_client *cli
                                                            struct cu_recipe **recipe,
                                                            char name[CU_JOB_RECIPE_MAX + 1],
                                                            struct cu_error *err);
-/* Asks for the record, brings the file up to date with it, and prints what of the file was used by
- * this job. path NULL: the file of the name that a command has told, if one has. Failures are said
- * on standard error; a job ends without a recipe as well. */
-void cu_recipe_file_save(struct cu_client *client, const char *path);
+/* What a job has recorded, between the end of its daemons and the write of the file. */
+struct cu_recipe_taken {
+    struct cu_recipe *used;           /* owned; NULL: nothing */
+    char name[CU_JOB_RECIPE_MAX + 1]; /* that a command has told; "": none */
+};
+/* Asks for the record. A failure is said on standard error; a job ends without a recipe as well. */
+void cu_recipe_file_take(struct cu_client *client, struct cu_recipe_taken *taken);
+/* Brings the file up to date with it, prints what of the file was used by the job, and empties
+ * taken. path NULL: the file of the name that was told, if there is one. Failures are said on
+ * standard error. */
+void cu_recipe_file_keep(struct cu_recipe_taken *taken, const char *path);
 
 #endif

@@ -26,7 +26,7 @@ struct shared {
     struct cu_warm_config config;
     char root[CU_PATH_MAX];
     size_t size; /* of the recipe */
-    unsigned char recipe[CU_WARMER_RECIPE_MAX];
+    unsigned char recipe[CU_RECIPE_BYTES_MAX];
 };
 
 struct cu_warmer {
@@ -154,7 +154,7 @@ int cu_warmer_watch(struct cu_warmer *w, uv_loop_t *loop, const struct cu_warmer
 
 int cu_warmer_give(struct cu_warmer *w, const void *recipe, size_t size)
 {
-    if (size > CU_WARMER_RECIPE_MAX)
+    if (size > CU_RECIPE_BYTES_MAX)
         return -EFBIG;
     memcpy(w->shared->recipe, recipe, size);
     w->shared->size = size;

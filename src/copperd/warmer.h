@@ -11,8 +11,6 @@
 #include <stddef.h>
 #include <uv.h>
 
-#define CU_WARMER_RECIPE_MAX (16u << 20)
-
 struct cu_warmer;
 
 struct cu_warmer_events {
@@ -27,7 +25,7 @@ struct cu_warmer *cu_warmer_fork(void (*strip)(void *context), void *context);
 /* From now on its end is told. Does not keep the loop alive. 0; -errno: it is killed and freed. */
 __attribute__((warn_unused_result)) int cu_warmer_watch(struct cu_warmer *warmer, uv_loop_t *loop,
                                                         const struct cu_warmer_events *events);
-/* The recipe's bytes, which are copied. -EFBIG: more than CU_WARMER_RECIPE_MAX. */
+/* The recipe's bytes, which are copied. -EFBIG: more than CU_RECIPE_BYTES_MAX. */
 __attribute__((warn_unused_result)) int cu_warmer_give(struct cu_warmer *warmer, const void *recipe,
                                                        size_t size);
 /* Lets it begin, with what it was given; once. config->root is shorter than CU_PATH_MAX. */

@@ -20,7 +20,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_MAX (16u << 20)         /* of a recipe; several hundred thousand paths */
 #define LOADS    (UINT64_C(1) << 62) /* cookie of a want of the recipe itself */
 #define TAG_ATTR UINT32_MAX
 
@@ -171,7 +170,7 @@ static const char *untrusted(const struct cu_attr *attr)
         return "belongs to another user";
     if (attr->mode & (S_IWGRP | S_IWOTH))
         return "can be written by others";
-    if (attr->size == 0 || attr->size > FILE_MAX)
+    if (attr->size == 0 || attr->size > CU_RECIPE_BYTES_MAX)
         return "has not the size of a recipe";
     return NULL;
 }

@@ -244,6 +244,13 @@ bool cu_job_is_recipe_name(const char *name)
            strspn(name, RECIPE_CHARS) == len;
 }
 
+void cu_job_make_recipe_name(char *text)
+{
+    for (char *p = text; *p != '\0'; p++)
+        if (!strchr(RECIPE_CHARS, *p) || (p == text && *p == '.'))
+            *p = '_';
+}
+
 bool cu_job_learns_by_command(const struct cu_job *job)
 {
     return job->learn && strcmp(job->learn, "auto") == 0 && !job->recipe;

@@ -97,6 +97,8 @@ struct cu_job {
 
 /* Can this be the name of a recipe, which is that of a file without its suffix? */
 bool cu_job_is_recipe_name(const char *name);
+/* Makes a part of such a name of text: what it may not have becomes '_'. */
+void cu_job_make_recipe_name(char *text);
 /* `learn auto`, of a job that has no name of its own: its commands tell the recipe's name. */
 bool cu_job_learns_by_command(const struct cu_job *job);
 

@@ -8,7 +8,7 @@
 #include "base/hash.h"
 #include "base/path.h"
 #include "base/table.h"
-#include "proto/wire.h"
+#include "proto/varint.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -22,7 +22,6 @@
 #define TAIL_BYTES  8u
 #define WHAT_ALL    (CU_RECIPE_ATTR | CU_RECIPE_CONTENT | CU_RECIPE_LISTING)
 #define CHUNK_END   ((uint64_t)INT64_MAX / CU_RECIPE_CHUNK + 1)
-#define VARINT_MAX  10u
 #define WHAT_BITS   4u
 
 struct entry {
@@ -285,6 +284,8 @@ int cu_recipe_update(const struct cu_recipe *old, const struct cu_recipe *used,
         if (rc == 0)
             recipe->entries[recipe->count - 1]->unused = e->unused + 1;
     }
+    if (rc == -E2BIG)
+        rc = 0; /* without the rest of the old ones */
     if (rc < 0) {
         cu_recipe_free(recipe);
         recipe = NULL;
@@ -294,31 +295,6 @@ int cu_recipe_update(const struct cu_recipe *old, const struct cu_recipe *used,
 }
 
 /* --- bytes ------------------------------------------------------------------------------------ */
-
-static void put_varint(struct cu_writer *w, uint64_t v)
-{
-    for (; v >= 128; v >>= 7)
-        cu_wire_put_u8(w, (uint8_t)(v | 128));
-    cu_wire_put_u8(w, (uint8_t)v);
-}
-
-/* A value that needs more than 64 bits, or ends in a byte of zeros, sets `failed`. */
-static uint64_t get_varint(struct cu_reader *r)
-{
-    uint64_t v = 0;
-
-    for (unsigned shift = 0; !r->failed; shift += 7) {
-        uint8_t byte = cu_wire_get_u8(r);
-
-        if (shift > 63 || (shift == 63 && byte > 1) || (shift > 0 && byte == 0))
-            break;
-        v |= (uint64_t)(byte & 127) << shift;
-        if (byte < 128)
-            return v;
-    }
-    r->failed = true;
-    return 0;
-}
 
 static size_t shared_with(const struct entry *e, const struct entry *before)
 {
@@ -334,52 +310,82 @@ static void put_entry(struct cu_writer *w, const struct entry *e, const struct e
     size_t shared = shared_with(e, before);
     uint64_t at = 0;
 
-    put_varint(w, shared);
-    put_varint(w, e->path_len - shared);
+    cu_varint_put(w, shared);
+    cu_varint_put(w, e->path_len - shared);
     cu_wire_put_bytes(w, e->path + shared, e->path_len - shared);
     cu_wire_put_u8(w, (uint8_t)(e->what | e->unused << WHAT_BITS));
-    put_varint(w, e->size);
-    put_varint(w, e->part_count);
+    cu_varint_put(w, e->size);
+    cu_varint_put(w, e->part_count);
     for (uint32_t i = 0; i < e->part_count; i++) {
-        put_varint(w, e->parts[i].first - at);
-        put_varint(w, e->parts[i].count - 1);
+        cu_varint_put(w, e->parts[i].first - at);
+        cu_varint_put(w, e->parts[i].count - 1);
         at = end_of(e->parts[i]);
     }
 }
 
+/* What put_entry writes. */
+static size_t entry_bytes(const struct entry *e, const struct entry *before)
+{
+    size_t shared = shared_with(e, before), added = e->path_len - shared;
+    size_t n = cu_varint_bytes(shared) + cu_varint_bytes(added) + added + 1 +
+               cu_varint_bytes(e->size) + cu_varint_bytes(e->part_count);
+    uint64_t at = 0;
+
+    for (uint32_t i = 0; i < e->part_count; i++) {
+        n += cu_varint_bytes(e->parts[i].first - at) + cu_varint_bytes(e->parts[i].count - 1);
+        at = end_of(e->parts[i]);
+    }
+    return n;
+}
+
+/* *bytes: of the recipe with these entries. */
+static uint32_t fits(const struct cu_recipe *recipe, size_t *bytes)
+{
+    uint32_t i = 0;
+
+    *bytes = HEAD_BYTES + TAIL_BYTES;
+    for (; i < recipe->count; i++) {
+        size_t more = entry_bytes(recipe->entries[i], i ? recipe->entries[i - 1] : NULL);
+
+        if (more > CU_RECIPE_BYTES_MAX - *bytes)
+            break;
+        *bytes += more;
+    }
+    return i;
+}
+
+uint32_t cu_recipe_fits(const struct cu_recipe *recipe)
+{
+    size_t bytes;
+
+    return fits(recipe, &bytes);
+}
+
 struct cu_buf *cu_recipe_encode(const struct cu_recipe *recipe)
 {
-    size_t bound = HEAD_BYTES + TAIL_BYTES;
+    size_t bytes;
+    uint32_t count = fits(recipe, &bytes);
+    struct cu_buf *buf = cu_buf_new(bytes);
     struct cu_writer w;
-    struct cu_buf *buf;
 
-    for (size_t i = 0; i < recipe->count; i++) {
-        const struct entry *e = recipe->entries[i];
-
-        bound += e->path_len + 1u + VARINT_MAX * (4 + 2 * (size_t)e->part_count);
-    }
-    buf = cu_buf_new(bound);
     if (!buf)
         return NULL;
-    cu_writer_init(&w, buf->data, buf->capacity);
+    cu_writer_init(&w, buf->data, bytes);
     cu_wire_put_bytes(&w, MAGIC, MAGIC_BYTES);
     cu_wire_put_u32(&w, FORMAT);
-    cu_wire_put_u32(&w, (uint32_t)recipe->count);
-    for (size_t i = 0; i < recipe->count; i++)
+    cu_wire_put_u32(&w, count);
+    for (uint32_t i = 0; i < count; i++)
         put_entry(&w, recipe->entries[i], i ? recipe->entries[i - 1] : NULL);
     cu_wire_put_u64(&w, cu_hash_bytes(buf->data, w.at));
-    assert(!w.failed);
-    buf->size = w.at;
-    if (buf->size <= CU_RECIPE_BYTES_MAX)
-        return buf;
-    cu_buf_unref(buf);
-    return NULL;
+    assert(!w.failed && w.at == bytes);
+    buf->size = bytes;
+    return buf;
 }
 
 /* path holds the path before, of *len bytes, and gets this one. */
 static int get_entry(struct cu_reader *r, struct cu_recipe *recipe, char *path, size_t *len)
 {
-    uint64_t shared = get_varint(r), added = get_varint(r), at = 0, size, parts;
+    uint64_t shared = cu_varint_get(r), added = cu_varint_get(r), at = 0, size, parts;
     const void *bytes;
     uint8_t what, unused;
     int rc;
@@ -390,8 +396,8 @@ static int get_entry(struct cu_reader *r, struct cu_recipe *recipe, char *path, 
     what = cu_wire_get_u8(r);
     unused = what >> WHAT_BITS;
     what &= (1u << WHAT_BITS) - 1;
-    size = get_varint(r);
-    parts = get_varint(r);
+    size = cu_varint_get(r);
+    parts = cu_varint_get(r);
     if (r->failed || !(what & CU_RECIPE_ATTR) || unused > CU_RECIPE_UNUSED_MAX ||
         parts > CU_RECIPE_PARTS_MAX)
         return -EBADMSG;
@@ -401,7 +407,7 @@ static int get_entry(struct cu_reader *r, struct cu_recipe *recipe, char *path, 
     *len = (size_t)(shared + added);
     rc = cu_recipe_note(recipe, path, *len, what, size);
     for (uint64_t i = 0; rc == 0 && i < parts; i++) {
-        uint64_t gap = get_varint(r), more = get_varint(r);
+        uint64_t gap = cu_varint_get(r), more = cu_varint_get(r);
 
         if (r->failed || gap > CHUNK_END || more > CHUNK_END || (i > 0 && gap == 0))
             return -EBADMSG;

@@ -19,8 +19,8 @@
 
 #define CU_RECIPE_CHUNK       (256u << 10) /* parts of files are counted in these */
 #define CU_RECIPE_ENTRIES_MAX 1000000u
-#define CU_RECIPE_PARTS_MAX   1024u /* of one file; the last one grows when there are more */
-#define CU_RECIPE_BYTES_MAX   (64u << 20)
+#define CU_RECIPE_PARTS_MAX   1024u       /* of one file; the last one grows when there are more */
+#define CU_RECIPE_BYTES_MAX   (16u << 20) /* for who writes, sends and reads one */
 #define CU_RECIPE_UNUSED_MAX  2u /* runs in which an entry was not used, after which it goes */
 
 /* What of a path is used. */
@@ -74,8 +74,8 @@ __attribute__((warn_unused_result)) int cu_recipe_merge(struct cu_recipe *into,
                                                         const struct cu_recipe *from);
 
 /* After a run that used what is in used: the new recipe in *out. Its entries are those of used,
- * then those of old that were not used, unless that was so too often. old may be NULL. 0, -ENOMEM,
- * -E2BIG. */
+ * then those of old that were not used, unless that was so too often, or there are too many. old
+ * may be NULL. 0, -ENOMEM. */
 __attribute__((warn_unused_result)) int
 cu_recipe_update(const struct cu_recipe *old, const struct cu_recipe *used, struct cu_recipe **out);
 
@@ -89,7 +89,9 @@ struct cu_recipe_use {
 struct cu_recipe_use cu_recipe_compare(const struct cu_recipe *recipe,
                                        const struct cu_recipe *used);
 
-/* New reference; NULL: out of memory, or over CU_RECIPE_BYTES_MAX. */
+/* So many of the first entries have room in CU_RECIPE_BYTES_MAX. */
+uint32_t cu_recipe_fits(const struct cu_recipe *recipe);
+/* These. New reference; NULL: out of memory. */
 struct cu_buf *cu_recipe_encode(const struct cu_recipe *recipe);
 /* 0 with a new recipe; -EBADMSG: malformed, cut or changed; -ENOTSUP: of another format; -ENOMEM.
  */

@@ -298,7 +298,16 @@ run_script() {
     run -0 copper node3 trace record "$CLUSTER_DIR/home/now.recipe"
     stop
     run -0 ls "$recipes"
-    [ "$output" = "_._my_job.recipe" ]
+    [[ $output =~ ^_\._my_job-[0-9a-f]{16}\.recipe$ ]]
+    # Each name has a recipe of its own, whatever of it can stand in that of a file.
+    for name in 模型 训练 'a b' 'a.b' a_b "$(printf %0120d 1)" "$(printf %0120d 2)"; do
+        SLURM_JOB_NAME=$name COPPER_LEARN=auto learn
+        start node2
+        stop
+    done
+    run -0 ls "$recipes"
+    [ "${#lines[@]}" = 8 ]
+    [[ $output == *"a.b.recipe"*"a_b.recipe"* ]]
 }
 
 @test "without a recipe the root reads a package on; other nodes, and who only looks, read nothing more" {
@@ -350,6 +359,18 @@ print(sum(importlib.import_module(f"whole.m{i}").n for i in range(1, 21)))' "$mo
     [[ $output == *'"paint" is no action; allowed are record, show and merge'* ]]
     run -1 copper login trace show three
     [[ $output == *"three.recipe: No such file or directory"* ]]
+    # A name that no launch takes; a file that is none.
+    for name in "" .. "my model" "$(printf %0101d 1)"; do
+        run -2 copper login trace merge "$name" one two
+        [[ $output == *"is not the name of a recipe; allowed are"* ]]
+    done
+    mkfifo "$recipes/pipe"
+    ln -s one.recipe "$recipes/two.link"
+    for name in pipe two.link; do
+        run -1 copper login trace merge "$recipes/$name" one two
+        [ "$output" = "copper: $recipes/$name: is there and not a file of this user alone" ]
+    done
+    [ -p "$recipes/pipe" ] && [ -L "$recipes/two.link" ]
     run -2 learn --learn a/b
     [[ $output == *'--learn: "a/b" is not the name of a recipe; allowed is auto, or up to 100 letters'* ]]
     run -2 learn --learn .x

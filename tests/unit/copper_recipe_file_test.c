@@ -11,7 +11,9 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -146,12 +148,63 @@ static void a_link_in_place_of_the_lock_is_not_followed(void **state)
     assert_true(save(file, "/a"));
 }
 
+static int write_to(const char *file)
+{
+    struct cu_recipe *recipe = cu_recipe_new();
+    struct cu_error err;
+    int rc;
+
+    assert_non_null(recipe);
+    assert_int_equal(cu_recipe_note(recipe, "/a", 2, CU_RECIPE_ATTR, 0), 0);
+    rc = cu_recipe_file_write(file, recipe, &err);
+    cu_recipe_free(recipe);
+    return rc;
+}
+
+/* A device in its place is one of these, too. */
+static void what_is_no_file_is_not_replaced(void **state)
+{
+    const char *pipe = at("/pipe"), *link = at("/link"), *file = at("/file"), *dir = at("/dir");
+    struct stat st;
+
+    (void)state;
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    assert_int_equal(mkdir(dir, 0700), 0);
+    assert_int_equal(write_to(file), 0);
+    assert_int_equal(symlink(file, link), 0);
+    assert_int_equal(write_to(pipe), -EPERM);
+    assert_int_equal(write_to(link), -EPERM);
+    assert_int_equal(write_to(dir), -EPERM);
+    assert_true(lstat(pipe, &st) == 0 && S_ISFIFO(st.st_mode));
+    assert_true(lstat(link, &st) == 0 && S_ISLNK(st.st_mode));
+    assert_int_equal(rmdir(dir), 0);
+    assert_int_equal(write_to(file), 0);
+    assert_true(has(file, "/a"));
+}
+
+/* Larger than any recipe: it is as damaged as another one, and makes room for the next. */
+static void a_file_of_any_size_is_replaced(void **state)
+{
+    const char *file = at("/huge.recipe");
+
+    (void)state;
+    for (off_t size = 0; size < 2 * (off_t)CU_RECIPE_BYTES_MAX; size += CU_RECIPE_BYTES_MAX - 1) {
+        int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+        assert_true(fd >= 0 && ftruncate(fd, size) == 0 && close(fd) == 0);
+        assert_true(save(file, "/a"));
+        assert_true(has(file, "/a"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_two_jobs_used_is_kept),
         cmocka_unit_test(one_that_was_killed_locks_nobody_out),
         cmocka_unit_test(a_link_in_place_of_the_lock_is_not_followed),
+        cmocka_unit_test(what_is_no_file_is_not_replaced),
+        cmocka_unit_test(a_file_of_any_size_is_replaced),
     };
 
     return cmocka_run_group_tests(tests, make_base, remove_base);

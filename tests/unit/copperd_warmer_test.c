@@ -109,7 +109,7 @@ static void a_recipe_that_is_none_ends_it(void **state)
     (void)state;
     warmer = start(&loop, &seen);
     assert_int_equal(cu_warmer_give(warmer, "CURECIPE", 8), 0);
-    assert_int_equal(cu_warmer_give(warmer, "", (size_t)CU_WARMER_RECIPE_MAX + 1), -EFBIG);
+    assert_int_equal(cu_warmer_give(warmer, "", (size_t)CU_RECIPE_BYTES_MAX + 1), -EFBIG);
     cu_warmer_begin(warmer, &config);
     finish(&loop, &seen);
     assert_false(seen.whole);

@@ -310,6 +310,48 @@ static void entries_that_nobody_writes_are_refused(void **state)
     assert_int_equal(MADE("\0\2/a\1\377\377\377\377\377\377\377\377\377\2\0", 1), -EBADMSG);
 }
 
+/* Long paths, of which each shares nothing with the one before. */
+static void note_long(struct cu_recipe *recipe, char first, unsigned count)
+{
+    static char path[60000];
+
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(path, sizeof(path), "/%c%05u", first + (char)(i % 2), i);
+        memset(path + 7, 'x', sizeof(path) - 7);
+        for (size_t at = 200; at < sizeof(path); at += 200)
+            path[at] = '/';
+        assert_int_equal(cu_recipe_note(recipe, path, sizeof(path), CU_RECIPE_ATTR, 0), 0);
+    }
+}
+
+/* Who reads one takes all that is written. What was not used lately is left out first. */
+static void what_has_no_room_in_the_file_is_left_out(void **state)
+{
+    struct cu_recipe *old = cu_recipe_new(), *used = cu_recipe_new(), *next, *read;
+    struct cu_buf *bytes;
+    uint32_t fits;
+
+    (void)state;
+    note_long(used, 'a', 150);
+    note_long(old, 'c', 150);
+    assert_int_equal(cu_recipe_update(old, used, &next), 0);
+    assert_int_equal(cu_recipe_count(next), 300);
+    fits = cu_recipe_fits(next);
+    assert_in_range(fits, 150, 299);
+    bytes = cu_recipe_encode(next);
+    assert_non_null(bytes);
+    assert_in_range(bytes->size, CU_RECIPE_BYTES_MAX - 60100, CU_RECIPE_BYTES_MAX);
+    assert_int_equal(cu_recipe_decode(bytes->data, bytes->size, &read), 0);
+    assert_int_equal(cu_recipe_count(read), fits);
+    for (uint32_t i = 0; i < fits; i++)
+        assert_int_equal(cu_recipe_get(read, i).path[1], i < 150 ? 'a' + i % 2 : 'c' + i % 2);
+    cu_buf_unref(bytes);
+    cu_recipe_free(read);
+    cu_recipe_free(next);
+    cu_recipe_free(old);
+    cu_recipe_free(used);
+}
+
 static void without_memory_nothing_is_lost(void **state)
 {
     struct cu_recipe *r = cu_recipe_new(), *again;
@@ -353,6 +395,7 @@ int main(void)
         cmocka_unit_test(what_is_no_use_of_a_path_is_refused),
         cmocka_unit_test(bytes_that_are_not_whole_are_refused),
         cmocka_unit_test(entries_that_nobody_writes_are_refused),
+        cmocka_unit_test(what_has_no_room_in_the_file_is_left_out),
         cmocka_unit_test(without_memory_nothing_is_lost),
     };
 

@@ -284,7 +284,6 @@ void cu_job_stop_everywhere(const struct cu_job *job, const struct cu_launch_pat
     cu_job_file_id(job, id);
     if (rc == 0 && (stop->recipe || cu_job_learns_by_command(job)))
         cu_recipe_file_take(&client, &taken);
-    cu_recipe_file_keep(&taken, stop->recipe);
     if (rc == 0 && stop->log && (job->log_collect || stop->log->asked))
         cu_joblog_keep(&client, stop->log);
     if (rc == 0)
@@ -292,6 +291,8 @@ void cu_job_stop_everywhere(const struct cu_job *job, const struct cu_launch_pat
     else
         cu_job_stop_each(&there, job->mount_dir, &whose, 0, paths, stop);
     cu_client_close(&client);
+    /* Not before: where the recipe's file system hangs, the job is stopped all the same. */
+    cu_recipe_file_keep(&taken, stop->recipe);
     if (gone.count > 0)
         stop->left_out = cu_hostlist_text(&gone, ',');
     free(there.names); /* the names themselves are the job's */

@@ -349,10 +349,15 @@ static void check_queues(struct cu_sim *sim, const struct cu_sim_node *node)
 {
     const struct cu_core *core = node->core;
     const struct cu_core_config *c = &core->config;
-    uint64_t answer = c->chunk_bytes + 65536ull, windows = 0;
+    uint64_t answer = c->chunk_bytes + 65536ull, windows = 0, flow_max[CU_TREES_MAX];
+    uint32_t trees = cu_sim_trees(sim);
 
-    for (uint32_t t = 0; t < cu_sim_trees(sim); t++)
-        windows += window_of(c, t) + answer;
+    for (uint32_t t = 0; t < trees; t++) {
+        uint64_t window = window_of(c, t);
+
+        windows += window + answer;
+        flow_max[t] = FLOW_WINDOWS_MAX * window + answer;
+    }
     if (core->parked_bytes > 8u << 20 || core->parked_bytes > c->cache_bytes / 32)
         cu_sim_violation(sim, "node %u: %llu bytes of wants are parked", node->rank,
                          (unsigned long long)core->parked_bytes);
@@ -362,9 +367,8 @@ static void check_queues(struct cu_sim *sim, const struct cu_sim_node *node)
         if (neighbor->child_queued > (512u << 10) + windows)
             cu_sim_violation(sim, "node %u: %llu bytes wait for node %u to take them", node->rank,
                              (unsigned long long)neighbor->child_queued, neighbor->rank);
-        for (uint32_t t = 0; t < cu_sim_trees(sim); t++)
-            if (neighbor->flows[t].wants > FLOW_WANTS_MAX ||
-                neighbor->flows[t].bytes > FLOW_WINDOWS_MAX * window_of(c, t) + answer)
+        for (uint32_t t = 0; t < trees; t++)
+            if (neighbor->flows[t].wants > FLOW_WANTS_MAX || neighbor->flows[t].bytes > flow_max[t])
                 cu_sim_violation(sim, "node %u: works on %u wants of node %u at a time", node->rank,
                                  neighbor->flows[t].wants, neighbor->rank);
     }

@@ -34,6 +34,10 @@
 #define STORAGE_WORKERS   (CU_LANE_RUNNING_MAX(STORAGE_SLOTS) + CU_LANE_RUNNING_MAX(ORPHAN_SLOTS) + 1)
 #define LISTING_BYTES_MIN (64u << 20)
 #define MISSING_GRACE     4 /* of the launch's time */
+/* The root's worker makes digests of so large values, so that the loop is not away for long; where
+ * it has cores of its own, of chunks, too. */
+#define PREPARED_BYTES       ((size_t)1024 * 1024)
+#define PREPARED_BYTES_ASIDE ((size_t)64 * 1024)
 #define NS_PER_MS         1000000ull
 #define NS_PER_S          1000000000ull
 
@@ -328,7 +332,8 @@ static int start_files(struct cu_daemon *daemon, const struct cu_core_config *li
     struct cu_storage_config storage = {
         .loop = &daemon->loop,
         .turn = &daemon->turn,
-        .prepare = cu_daemon_storage_prepare,
+        .prepare = daemon->config.job->hosts.count > 1 ? cu_daemon_storage_prepare : NULL,
+        .prepare_bytes = daemon->bulk ? PREPARED_BYTES_ASIDE : PREPARED_BYTES,
         .updated = on_storage_updated,
         .workers_max = STORAGE_WORKERS,
         .chunk_bytes = limits->chunk_bytes,

@@ -53,15 +53,17 @@ static int port_read(void *context, uint64_t id, const struct cu_request *reques
 {
     struct cu_daemon *daemon = context;
     struct cu_value value = {0};
+    bool own;
 
-    (void)direct;
     if (!cu_turn_spent(&daemon->turn) && cu_storage_at_once(daemon->storage, request, &value)) {
         cu_daemon_read_on(daemon, id, &value);
         cu_core_storage_done(daemon->core, id, &value, uv_hrtime());
         cu_value_clear(&value);
         return 0;
     }
-    return cu_storage_submit(daemon->storage, id, request) < 0 ? -ENOMEM : 0;
+    /* Chunks of a file above -M: each node reads its own. */
+    own = direct && request->kind == CU_KIND_DATA;
+    return cu_storage_submit(daemon->storage, id, request, own) < 0 ? -ENOMEM : 0;
 }
 
 static int port_connect(void *context, uint32_t rank)

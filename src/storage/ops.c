@@ -30,7 +30,6 @@
 #define LINK_TRIES      3
 #define INTERRUPTED_MAX 16u /* EINTR is no answer; but some storage gives no other */
 #define GETDENTS_BYTES  65536u
-#define PREPARED_BYTES  ((size_t)1024 * 1024)
 
 static bool is_hidden(const struct cu_storage_env *env, const char *path, size_t len)
 {
@@ -483,7 +482,7 @@ void cu_storage_run(struct cu_storage_env *env, struct cu_storage_job *job)
     while ((r = run(env, job)) == -EINTR && --tries > 0)
         cu_value_clear(&job->value);
     bytes = job->value.bytes;
-    if (r == 0 && env->prepare && bytes && bytes->size >= PREPARED_BYTES)
+    if (r == 0 && env->prepare && !job->own && bytes && bytes->size >= env->prepare_bytes)
         env->prepare(env->prepare_context, job->value.bytes);
     if (r == 0)
         return;

@@ -32,6 +32,7 @@ struct cu_storage_env {
     const struct cu_serve *serve;                         /* borrowed */
     void (*prepare)(void *context, struct cu_buf *bytes); /* NULL: nothing to be done */
     void *prepare_context;
+    size_t prepare_bytes;
     struct cu_fdcache *files; /* owned */
     struct cu_served *served; /* owned */
     struct cu_stamps stamps;
@@ -52,6 +53,7 @@ struct cu_storage_job {
     uint64_t chunk;
     uint16_t piece;
     struct cu_version version;
+    bool own;              /* not to be prepared */
     struct cu_value value; /* result */
     struct cu_storage_counts counts;
     const char *path; /* NUL-terminated, normal form, without the root */

@@ -340,7 +340,8 @@ bool cu_storage_knows(struct cu_storage *storage)
     return false;
 }
 
-int cu_storage_submit(struct cu_storage *storage, uint64_t id, const struct cu_request *request)
+int cu_storage_submit(struct cu_storage *storage, uint64_t id, const struct cu_request *request,
+                      bool own)
 {
     bool valid = cu_path_is_normal(request->path, request->path_len);
     struct cu_storage_op *op;
@@ -356,6 +357,7 @@ int cu_storage_submit(struct cu_storage *storage, uint64_t id, const struct cu_r
     op->job.chunk = request->chunk;
     op->job.piece = request->piece;
     op->job.version = request->version;
+    op->job.own = own;
     cu_list_push_back(&storage->pending, &op->in_pending);
     if (storage->pending_count++ == 0)
         uv_ref((uv_handle_t *)&storage->async);
@@ -427,6 +429,7 @@ struct cu_storage *cu_storage_create(const struct cu_storage_config *config, voi
     storage->env.inline_bytes = config->inline_bytes;
     storage->env.prepare = config->prepare;
     storage->env.prepare_context = context;
+    storage->env.prepare_bytes = config->prepare_bytes;
     storage->env.listing_bytes_max =
         config->listing_bytes_max ? config->listing_bytes_max : CU_DIR_BYTES_MAX;
     storage->env.files =

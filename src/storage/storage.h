@@ -33,6 +33,7 @@
 #include "core/core.h"
 #include "loop/turn.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
@@ -42,9 +43,10 @@ struct cu_storage;
 struct cu_served;
 
 struct cu_storage_config {
-    /* Called on a worker with a value's bytes of 1 MiB and more, before done gets them. NULL: not
-     */
+    /* Called on a worker with a value's bytes, of prepare_bytes and more, before done gets them.
+     * NULL: not */
     void (*prepare)(void *context, struct cu_buf *bytes);
+    size_t prepare_bytes;
     /* The mount table has been read, as cu_storage_knows wanted it. NULL: nobody waits for that. */
     void (*updated)(void *context);
     uv_loop_t *loop;
@@ -82,9 +84,10 @@ struct cu_storage *cu_storage_create(const struct cu_storage_config *config, voi
  *   HOLES   where request.version has no data. What storage cannot tell is data.
  *   XATTR   all attributes that this user may read.
  *   STATFS  of the file system that holds the path itself, link or not.
- * EINVAL for a path that is not in normal form. */
+ * EINVAL for a path that is not in normal form. own: no other node gets it: it is not prepared. */
 __attribute__((warn_unused_result)) int cu_storage_submit(struct cu_storage *storage, uint64_t id,
-                                                          const struct cu_request *request);
+                                                          const struct cu_request *request,
+                                                          bool own);
 /* A DATA request that needs no wait: a part of at most 64 KiB, of a file that is open here, on a
  * local file system (CU_FS_LOCAL), and in the page cache. True: *value is its answer, which the
  * caller clears. False: nothing was done, it is to be submitted. */

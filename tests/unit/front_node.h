@@ -106,7 +106,7 @@ static inline int node_read(void *context, uint64_t id, const struct cu_request 
 
     (void)direct;
     if (!n->hold)
-        return cu_storage_submit(n->storage, id, request);
+        return cu_storage_submit(n->storage, id, request, false);
     assert(i < NODE_HELD_MAX);
     n->held[i].id = id;
     n->held[i].request = *request;
@@ -120,7 +120,7 @@ static inline void node_submit(struct node *n, uint64_t id, const struct cu_requ
 {
     struct cu_value failed = {.error = ENOMEM};
 
-    if (cu_storage_submit(n->storage, id, request) < 0)
+    if (cu_storage_submit(n->storage, id, request, false) < 0)
         cu_core_storage_done(n->core, id, &failed, uv_hrtime());
 }
 

@@ -434,6 +434,57 @@ static void two_states_never_mix(void **state)
     assert_memory_equal(done.value.bytes->data, done.value.bytes->data + 1, CHUNK - 1);
 }
 
+static bool on_loop; /* something was prepared on the loop's thread */
+static uv_thread_t loop_thread;
+
+static void prepare(void *context, struct cu_buf *bytes)
+{
+    uv_thread_t self = uv_thread_self();
+
+    assert_ptr_equal(context, &done);
+    on_loop |= uv_thread_equal(&self, &loop_thread) != 0;
+    bytes->digested = true;
+}
+
+/* Reads a chunk; was it prepared? */
+static bool is_prepared(struct cu_version version, uint64_t chunk, bool own)
+{
+    struct cu_request request = request_of(CU_KIND_DATA, "/file");
+    unsigned count = done.count;
+
+    request.version = version;
+    request.chunk = chunk;
+    submit_for(&request, own);
+    while (done.count == count)
+        uv_run(&loop, UV_RUN_ONCE);
+    assert_int_equal(done.value.error, 0);
+    return done.value.bytes->digested;
+}
+
+/* The worker does it, while the bytes are in its cache; of what is small, or goes to no other node,
+ * nobody. */
+static void large_values_for_others_are_prepared_by_the_worker(void **state)
+{
+    struct cu_storage_config config = storage_config();
+    struct cu_version version;
+
+    (void)state;
+    cu_storage_destroy(storage);
+    config.prepare = prepare;
+    config.prepare_bytes = CHUNK;
+    storage = cu_storage_create(&config, &done, on_done, NULL);
+    assert_non_null(storage);
+    loop_thread = uv_thread_self();
+    on_loop = false;
+    make_file("/file", 2 * CHUNK + CHUNK - 1);
+    version = version_at("/file");
+    assert_true(is_prepared(version, 0, false));
+    assert_false(is_prepared(version, 1, true));
+    assert_true(is_prepared(version, 1, false));
+    assert_false(is_prepared(version, 2, false));
+    assert_false(on_loop);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, tree_setup, tree_teardown)
@@ -453,6 +504,7 @@ int main(void)
         TEST(what_is_no_file_any_more_is_stale),
         TEST(a_small_file_comes_with_its_attr),
         TEST(two_states_never_mix),
+        TEST(large_values_for_others_are_prepared_by_the_worker),
     };
 #undef TEST
 

@@ -145,13 +145,18 @@ static inline struct cu_request request_of(enum cu_kind kind, const char *path)
     return (struct cu_request){.kind = kind, .path = path, .path_len = strlen(path)};
 }
 
-static inline void submit(const struct cu_request *request)
+static inline void submit_for(const struct cu_request *request, bool own)
 {
     static uint64_t id;
     unsigned count = done.count;
 
-    assert_int_equal(cu_storage_submit(storage, ++id, request), 0);
+    assert_int_equal(cu_storage_submit(storage, ++id, request, own), 0);
     assert_int_equal(done.count, count); /* not from inside the call */
+}
+
+static inline void submit(const struct cu_request *request)
+{
+    submit_for(request, false);
 }
 
 /* Submits, waits; returns the value's error. The value stays in done until the next. */

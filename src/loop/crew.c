@@ -27,7 +27,7 @@ struct cu_crew {
     uv_cond_t wake, gone;
     struct queue asked, finished; /* guarded by lock, as all below */
     atomic_uint waiting;          /* length of asked; read without the lock, too */
-    unsigned running;             /* jobs that a thread has taken and not finished */
+    atomic_uint running;          /* jobs that a thread has taken and not finished; the same */
     unsigned threads;
     bool stop;
 };
@@ -196,6 +196,13 @@ void cu_crew_run(struct cu_crew *crew, struct cu_crew_job *job)
 bool cu_crew_has_room(const struct cu_crew *crew)
 {
     return crew->jobs < (1 + WAITING) * crew->threads_max;
+}
+
+bool cu_crew_idles(const struct cu_crew *crew)
+{
+    return atomic_load_explicit(&crew->waiting, memory_order_relaxed) +
+               atomic_load_explicit(&crew->running, memory_order_relaxed) <
+           crew->threads_max;
 }
 
 bool cu_crew_wanted(const struct cu_crew *crew)

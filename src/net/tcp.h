@@ -132,6 +132,12 @@ static inline struct cu_tcp_link *cu_tcp_link_of(const struct cu_link *link)
     return (struct cu_tcp_link *)link;
 }
 
+/* What is to be written to the socket. */
+static inline struct cu_txq *cu_tcp_outgoing(struct cu_tcp_link *link)
+{
+    return link->seal ? &link->sealed : &link->plain;
+}
+
 /* tcp.c */
 void cu_tcp_unhold(struct cu_tcp *tcp); /* drops a user of the transport's memory */
 void cu_tcp_watch(struct cu_tcp *tcp);  /* deadlines have changed */
@@ -190,24 +196,36 @@ unsigned char *cu_tcp_seal_room(struct cu_tcp_link *link, size_t *size);
 __attribute__((warn_unused_result)) int cu_tcp_unseal(struct cu_tcp_link *link, size_t size);
 /* Reading has failed, or there is no room (UV_ENOBUFS). True: that waits for what a job has. */
 bool cu_tcp_unseal_first(struct cu_tcp_link *link, int error);
-/* Nothing is read from the link now, because a job is behind. */
+/* The loop reads nothing from the link now, because a job is behind. */
 bool cu_tcp_seal_paused(const struct cu_tcp_link *link);
 
 /* tcp_bulk.c */
-/* For a link without a seal. Where the transport has a crew, and there is memory, it is used. */
+/* Where the transport has a crew, and there is memory, it is used. */
 void cu_tcp_bulk_init(struct cu_tcp_link *link);
 /* A job of the link is under way: socket and memory must stay. */
 bool cu_tcp_bulk_busy(const struct cu_tcp_link *link);
-/* One that receives: the frame is the job's. */
+/* One that receives: the loop reads nothing; without a seal the frame is the job's. */
 bool cu_tcp_bulk_receives(const struct cu_tcp_link *link);
 /* Not while it is busy. */
 void cu_tcp_bulk_free(struct cu_tcp_link *link);
-/* True: a job has what is queued first, now or already; it calls cu_tcp_flush when it is done. */
+/* True: a job has what is to be written first, now or already; it calls cu_tcp_flush when it is
+ * done. */
 bool cu_tcp_bulk_send(struct cu_tcp_link *link);
-/* True: a job receives the payload under way, and libuv does not read. */
+/* True: a job receives the payload under way, and libuv does not read. Not with a seal. */
 bool cu_tcp_bulk_receive(struct cu_tcp_link *link);
 /* The loop has read so many bytes at once. ended: a large payload has. */
 void cu_tcp_bulk_read(struct cu_tcp_link *link, size_t size, bool ended);
+/* With a seal: a payload of this size has ended; all that was opened is with the frame. */
+void cu_tcp_bulk_ended(struct cu_tcp_link *link, size_t size);
+void cu_tcp_bulk_fed(struct cu_tcp_link *link);
+/* True: a stream comes, and libuv does not read: a job that is about to start does
+ * (cu_tcp_bulk_fetch, on its thread), until cu_tcp_bulk_return. */
+bool cu_tcp_bulk_lend(struct cu_tcp_link *link);
+/* Adds what there is to the *size bytes at `at`, up to max; waits a little until they are `enough`.
+ * 0; what says that nothing comes any more: UV_EOF or the error. */
+int cu_tcp_bulk_fetch(const struct cu_tcp_link *link, unsigned char *at, size_t *size, size_t max,
+                      size_t enough);
+void cu_tcp_bulk_return(struct cu_tcp_link *link, size_t taken);
 
 /* tcp_log.c */
 /* Names the link after the address that is tried now. */

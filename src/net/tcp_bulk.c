@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Sockets of links without encryption, for large payloads, on the threads of the transport's crew:
- * at most one job for each direction of a link, which keeps the order. Small messages never leave
- * the loop's thread, and neither does a payload that comes or goes alone: that would only be later.
- * When many jobs wait for a thread, the loop does the work itself.
+/* Sockets, for large payloads, on the threads of the transport's crew: at most one job for each
+ * direction of a link, which keeps the order. Small messages never leave the loop's thread, and
+ * neither does a payload that comes or goes alone: that would only be later. When many jobs wait
+ * for a thread, the loop does the work itself; with encryption, which gives the threads enough to
+ * do, when none idles.
  *
- * Out: a job writes the first bytes of `plain`, which stay there, and count as queued, until it is
- * done. When the kernel takes no more, the loop waits for room with a few bytes of its own.
+ * Out: a job writes the first bytes that are queued for the socket, which stay there, and count as
+ * queued, until it is done. When the kernel takes no more, the loop waits for room with a few bytes
+ * of its own.
  *
- * In: from the begin of a large payload on, the link's frame is the job's, and libuv does not watch
- * the socket. The job receives the payload, makes its digest, and stops behind the next frame's
- * head. It waits for bytes that are on their way, but not for long, and not while others need the
- * thread.
+ * In, with encryption: the socket is lent to the job that opens what comes (tcp_seal.c).
+ *
+ * In, without: from the begin of a large payload on, the link's frame is the job's, and libuv does
+ * not watch the socket. The job receives the payload, makes its digest, and stops behind the next
+ * frame's head. It waits for bytes that are on their way, but not for long, and not while others
+ * need the thread.
  *
  * Invariants: no job blocks for longer than WAITS * WAIT_NS. While one runs, the socket stays open
  * (cu_tcp_close_socket) and the link's memory stays (cu_tcp_release). */
@@ -69,8 +73,10 @@ struct cu_tcp_bulk {
 
 static bool may_start(const struct cu_tcp_link *link)
 {
+    const struct cu_crew *crew = link->tcp->config.crew;
+
     return link->bulk && link->state == CU_TCP_UP && !link->doom &&
-           cu_crew_has_room(link->tcp->config.crew);
+           (link->seal ? cu_crew_idles(crew) : cu_crew_has_room(crew));
 }
 
 static uint64_t turn_of(const struct cu_tcp_link *link)
@@ -139,10 +145,11 @@ static void send_last(struct cu_tcp_link *link)
     unsigned n;
     int r = 1;
 
-    while (r > 0 && (n = cu_txq_peek(&link->plain, iov, CU_TCP_IOV_MAX, JOB_BYTES, &total)) > 0) {
+    while (r > 0 &&
+           (n = cu_txq_peek(cu_tcp_outgoing(link), iov, CU_TCP_IOV_MAX, JOB_BYTES, &total)) > 0) {
         r = uv_try_write((uv_stream_t *)&link->socket, iov, n);
         if (r > 0)
-            cu_txq_advance(&link->plain, (uint64_t)r);
+            cu_txq_advance(cu_tcp_outgoing(link), (uint64_t)r);
     }
 }
 
@@ -152,7 +159,7 @@ static void on_sent(struct cu_crew_job *job)
     struct cu_tcp_link *link = out->link;
     out->running = false;
     if (link->state != CU_TCP_UP) {
-        cu_txq_advance(&link->plain, out->sent);
+        cu_txq_advance(cu_tcp_outgoing(link), out->sent);
         if (link->last_flush && out->error == 0)
             send_last(link);
         leave(link);
@@ -175,8 +182,8 @@ static void on_sent(struct cu_crew_job *job)
  * from? */
 static bool streams_out(const struct cu_tcp_link *link)
 {
-    return link->plain.bytes >= STREAM_BYTES || just_now(link, link->bulk->out.turn) ||
-           just_now(link, link->tcp->stream_turn);
+    return link->plain.bytes + link->sealed.bytes >= STREAM_BYTES ||
+           just_now(link, link->bulk->out.turn) || just_now(link, link->tcp->stream_turn);
 }
 
 bool cu_tcp_bulk_send(struct cu_tcp_link *link)
@@ -186,10 +193,10 @@ bool cu_tcp_bulk_send(struct cu_tcp_link *link)
 
     if (!out || out->running)
         return out;
-    if (link->plain.bytes < ASIDE_BYTES || link->last_flush || !streams_out(link) ||
+    if (cu_tcp_outgoing(link)->bytes < ASIDE_BYTES || link->last_flush || !streams_out(link) ||
         !may_start(link))
         return false;
-    out->count = cu_txq_peek(&link->plain, out->iov, CU_TCP_IOV_MAX, JOB_BYTES, &bytes);
+    out->count = cu_txq_peek(cu_tcp_outgoing(link), out->iov, CU_TCP_IOV_MAX, JOB_BYTES, &bytes);
     if (bytes < ASIDE_BYTES) /* many small messages */
         return false;
     out->sent = 0;
@@ -201,29 +208,6 @@ bool cu_tcp_bulk_send(struct cu_tcp_link *link)
 
 /* --- in --------------------------------------------------------------------------------------- */
 
-/* Bytes of the payload, and behind it; 0: the other end has closed; -errno. */
-static ssize_t receive_some(struct in_job *in)
-{
-    unsigned char *at;
-    size_t rest = cu_frame_rest(&in->link->frame, &at);
-    struct iovec iov[2] = {{.iov_base = at, .iov_len = rest < PART_BYTES ? rest : PART_BYTES},
-                           {.iov_base = in->behind, .iov_len = sizeof(in->behind)}};
-    struct msghdr msg = {.msg_iov = iov, .msg_iovlen = rest <= PART_BYTES ? 2 : 1};
-    ssize_t n;
-
-    do
-        n = recvmsg(in->fd, &msg, MSG_DONTWAIT);
-    while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return -errno;
-    if ((size_t)n > iov[0].iov_len) {
-        in->next = (size_t)n - iov[0].iov_len;
-        n = (ssize_t)iov[0].iov_len;
-    }
-    cu_frame_put(&in->link->frame, (size_t)n);
-    return n;
-}
-
 /* Has something come? */
 static bool await(int fd)
 {
@@ -233,25 +217,61 @@ static bool await(int fd)
     return ppoll(&entry, 1, &limit, NULL) > 0;
 }
 
+/* Receives what there is, or is on its way: *waits more times. UV_EOF; -errno, -EAGAIN: nothing. */
+static ssize_t receive(const struct in_job *in, struct msghdr *msg, int *waits)
+{
+    ssize_t n;
+
+    for (;;) {
+        do
+            n = recvmsg(in->fd, msg, MSG_DONTWAIT);
+        while (n < 0 && errno == EINTR);
+        if (n != 0)
+            n = n < 0 ? -errno : n;
+        else
+            n = UV_EOF;
+        if (n != -EAGAIN || *waits == 0 || cu_crew_wanted(in->link->tcp->config.crew) ||
+            !await(in->fd))
+            return n;
+        --*waits;
+    }
+}
+
+/* Bytes of the payload, and behind it; else as receive. */
+static ssize_t receive_some(struct in_job *in, int *waits)
+{
+    unsigned char *at;
+    size_t rest = cu_frame_rest(&in->link->frame, &at);
+    struct iovec iov[2] = {{.iov_base = at, .iov_len = rest < PART_BYTES ? rest : PART_BYTES},
+                           {.iov_base = in->behind, .iov_len = sizeof(in->behind)}};
+    struct msghdr msg = {.msg_iov = iov, .msg_iovlen = rest <= PART_BYTES ? 2 : 1};
+    ssize_t n = receive(in, &msg, waits);
+
+    if (n < 0)
+        return n;
+    if ((size_t)n > iov[0].iov_len) {
+        in->next = (size_t)n - iov[0].iov_len;
+        n = (ssize_t)iov[0].iov_len;
+    }
+    cu_frame_put(&in->link->frame, (size_t)n);
+    return n;
+}
+
 static void receive_work(struct cu_crew_job *job)
 {
     struct in_job *in = (struct in_job *)job;
     struct cu_frame *frame = &in->link->frame;
     unsigned char *at;
-    int waits = 0;
+    int waits = WAITS;
 
     while (cu_frame_rest(frame, &at) > 0 && in->taken < JOB_BYTES) {
-        ssize_t n = receive_some(in);
+        ssize_t n = receive_some(in, &waits);
 
-        if (n > 0) {
-            in->taken += (uint64_t)n;
-        } else if (n == -EAGAIN) {
-            if (waits++ == WAITS || cu_crew_wanted(in->link->tcp->config.crew) || !await(in->fd))
-                return;
-        } else {
-            in->over = n == 0 ? UV_EOF : (int)n;
+        if (n < 0) {
+            in->over = n == -EAGAIN ? 0 : (int)n;
             return;
         }
+        in->taken += (uint64_t)n;
     }
 }
 
@@ -345,7 +365,8 @@ bool cu_tcp_bulk_receive(struct cu_tcp_link *link)
     unsigned char *at;
     size_t rest = cu_frame_rest(&link->frame, &at);
 
-    if (!in || rest < ASIDE_BYTES || in->reluctant || !streams_in(in, rest) || !may_start(link))
+    if (!in || link->seal || rest < ASIDE_BYTES || in->reluctant || !streams_in(in, rest) ||
+        !may_start(link))
         return false;
     uv_read_stop((uv_stream_t *)&link->socket);
     in->taken = 0;
@@ -365,6 +386,67 @@ void cu_tcp_bulk_read(struct cu_tcp_link *link, size_t size, bool ended)
         link->bulk->in.begun = false;
         link->bulk->in.turn = turn_of(link);
     }
+}
+
+void cu_tcp_bulk_ended(struct cu_tcp_link *link, size_t size)
+{
+    if (size >= ASIDE_BYTES)
+        cu_tcp_bulk_read(link, 0, true);
+}
+
+void cu_tcp_bulk_fed(struct cu_tcp_link *link)
+{
+    struct in_job *in = link->bulk ? &link->bulk->in : NULL;
+    unsigned char *at;
+    size_t rest = cu_frame_rest(&link->frame, &at);
+
+    if (in && rest > 0 && streams_in(in, rest))
+        in->begun = true;
+}
+
+bool cu_tcp_bulk_lend(struct cu_tcp_link *link)
+{
+    struct in_job *in = link->bulk ? &link->bulk->in : NULL;
+
+    if (!in || !streams_in(in, 0) || !may_start(link))
+        return false;
+    uv_read_stop((uv_stream_t *)&link->socket);
+    in->running = true;
+    return true;
+}
+
+int cu_tcp_bulk_fetch(const struct cu_tcp_link *link, unsigned char *at, size_t *size, size_t max,
+                      size_t enough)
+{
+    int waits = WAITS;
+
+    while (*size < max) {
+        struct iovec iov = {.iov_base = at + *size, .iov_len = max - *size};
+        struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+        ssize_t n;
+
+        if (*size >= enough)
+            waits = 0;
+        n = receive(&link->bulk->in, &msg, &waits);
+        if (n < 0)
+            return n == -EAGAIN ? 0 : (int)n;
+        *size += (size_t)n;
+    }
+    return 0;
+}
+
+void cu_tcp_bulk_return(struct cu_tcp_link *link, size_t taken)
+{
+    link->bulk->in.running = false;
+    if (link->state != CU_TCP_UP) {
+        cu_tcp_close_socket(link);
+        return;
+    }
+    if (taken == 0)
+        return;
+    cu_tcp_count(link->tcp, CU_COUNT_sockets_aside_bytes, taken);
+    link->tcp->stream_turn = turn_of(link);
+    cu_tcp_heard(link, taken);
 }
 
 /* --- both ------------------------------------------------------------------------------------- */

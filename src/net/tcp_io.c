@@ -27,11 +27,6 @@
  * bytes are still in the processor's cache. */
 #define EARLY_BYTES (UINT64_C(256) * 1024)
 
-static struct cu_txq *outgoing(struct cu_tcp_link *link)
-{
-    return link->seal ? &link->sealed : &link->plain;
-}
-
 void cu_tcp_mark(struct cu_tcp_link *link)
 {
     if (!cu_list_empty(&link->in_dirty))
@@ -47,7 +42,7 @@ static uint64_t link_queued(const struct cu_link *base)
                      ((uint64_t)link->plain.count + link->sealed.count) * CU_LINK_EACH_BYTES;
 
     /* What libuv is about to write counts until the kernel has it. */
-    assert(!link->writing || link->write_bytes <= outgoing(link)->bytes);
+    assert(!link->writing || link->write_bytes <= cu_tcp_outgoing(link)->bytes);
     if (link->writing)
         bytes -= link->write_bytes - uv_stream_get_write_queue_size((uv_stream_t *)&link->socket);
     return bytes;
@@ -99,7 +94,7 @@ const struct cu_link_ops cu_tcp_link_ops = {
 
 void cu_tcp_written(struct cu_tcp_link *link, uint64_t bytes)
 {
-    cu_txq_advance(outgoing(link), bytes);
+    cu_txq_advance(cu_tcp_outgoing(link), bytes);
     cu_tcp_count(link->tcp, CU_COUNT_peer_bytes_out, bytes);
 }
 
@@ -138,7 +133,7 @@ void cu_tcp_write(struct cu_tcp_link *link, uint64_t bytes_max)
 {
     uv_buf_t iov[CU_TCP_IOV_MAX];
     uint64_t total;
-    unsigned n = cu_txq_peek(outgoing(link), iov, CU_TCP_IOV_MAX, bytes_max, &total);
+    unsigned n = cu_txq_peek(cu_tcp_outgoing(link), iov, CU_TCP_IOV_MAX, bytes_max, &total);
     int r;
 
     link->write.data = link;
@@ -160,11 +155,11 @@ void cu_tcp_flush(struct cu_tcp_link *link)
     if (link->state != CU_TCP_UP || link->writing || link->doom)
         return;
     for (int writes = 0;; writes++) {
-        if (cu_tcp_bulk_send(link))
-            return;
         if (link->seal && (r = cu_tcp_seal(link)))
             break;
-        n = cu_txq_peek(outgoing(link), iov, CU_TCP_IOV_MAX, WRITE_BYTES_MAX, &total);
+        if (cu_tcp_bulk_send(link))
+            return;
+        n = cu_txq_peek(cu_tcp_outgoing(link), iov, CU_TCP_IOV_MAX, WRITE_BYTES_MAX, &total);
         if (n == 0) {
             if (link->plain.bytes == 0) /* else a job has it */
                 tell_drained(link);
@@ -200,7 +195,11 @@ static int deliver(void *context, const struct cu_msg *msg)
 
 static int on_message(void *context, const struct cu_msg *msg)
 {
-    cu_tcp_room_give(context);
+    struct cu_tcp_link *link = context;
+
+    if (link->seal)
+        cu_tcp_bulk_ended(link, link->receiving);
+    cu_tcp_room_give(link);
     return deliver(context, msg);
 }
 

@@ -260,11 +260,10 @@ static void go_up(struct cu_tcp_link *link)
     cu_handshake_wipe(&link->opening->handshake);
     opening_free(link);
     cu_list_remove(&link->in_waiting);
+    cu_tcp_bulk_init(link);
     if (link->seal) {
         cu_tcp_aside_init(link);
         cu_tcp_mark(link);
-    } else {
-        cu_tcp_bulk_init(link);
     }
     sodium_memzero(who.key_send, sizeof(who.key_send));
     sodium_memzero(who.key_receive, sizeof(who.key_receive));

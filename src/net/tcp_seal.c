@@ -8,10 +8,13 @@
  * the kernel: while it takes those of one, the next are made.
  *
  * In: the buffer that was read into goes to the job with all that is in it. What comes meanwhile is
- * gathered in a second one, which is the next job. When that is full, reading pauses.
+ * gathered in a second one, which is the next job. When that is full, reading pauses. While a
+ * stream of large payloads comes, the job has the socket, too: it fills its buffer from it first,
+ * and nothing is gathered.
  *
  * Invariants: while a job runs, its direction of the seal is the job's. `paused` and `next` need a
- * running job, and the link's memory stays until that is done (cu_tcp_release). */
+ * running job, and the link's memory stays until that is done (cu_tcp_release). libuv reads unless
+ * `paused` or a job has the socket. */
 #include "net/tcp.h"
 
 #include <assert.h>
@@ -45,6 +48,8 @@ struct unseal_job {
     struct cu_crew_job job;
     struct cu_tcp_link *link;
     struct cu_tcp_rx *rx; /* NULL: not running */
+    bool receives;        /* it has the socket, and libuv does not read */
+    size_t had;           /* bytes in rx before it received */
     size_t opened;
     int error;
     struct cu_tcp_rx *next; /* what has come since, if anything was read */
@@ -234,14 +239,19 @@ int cu_tcp_seal(struct cu_tcp_link *link)
 static void unseal_work(struct cu_crew_job *job)
 {
     struct unseal_job *in = (struct unseal_job *)job;
+    struct cu_tcp_rx *rx = in->rx;
 
-    in->error =
-        cu_seal_open(in->link->seal, in->rx->bytes, in->rx->size, in->rx->plain, &in->opened);
+    if (in->receives)
+        in->over =
+            cu_tcp_bulk_fetch(in->link, rx->bytes, &rx->size, CU_TCP_RX_BYTES, UNSEAL_ASIDE_BYTES);
+    in->error = cu_seal_open(in->link->seal, rx->bytes, rx->size, rx->plain, &in->opened);
 }
 
-static void start_unseal(struct unseal_job *in, struct cu_tcp_rx *rx)
+static void start_unseal(struct unseal_job *in, struct cu_tcp_rx *rx, bool receives)
 {
     in->rx = rx;
+    in->had = rx->size;
+    in->receives = receives;
     cu_crew_run(in->link->tcp->config.crew, &in->job);
 }
 
@@ -251,18 +261,27 @@ static void pause_reading(struct unseal_job *in)
     uv_read_stop((uv_stream_t *)&in->link->socket);
 }
 
-/* The thread goes on before the loop looks at what it has opened. */
-static void go_on(struct unseal_job *in)
+/* The thread goes on before the loop looks at what it has opened. received: it had the socket. A
+ * job that brought little was not worth it: the loop reads until more comes at once. */
+static void go_on(struct unseal_job *in, bool received, size_t size)
 {
+    struct cu_tcp *tcp = in->link->tcp;
     struct cu_tcp_rx *next = in->next;
+    bool over = in->over != 0, receives; /* a job that receives may write it */
     int r = 0;
 
     in->next = NULL;
-    if (next)
-        start_unseal(in, next);
-    if (in->paused && !in->over) {
+    if (!next && received && !over && size >= UNSEAL_ASIDE_BYTES)
+        next = rx_take(tcp);
+    receives = next && !over && cu_tcp_bulk_lend(in->link);
+    if (next && (receives || next->size > 0))
+        start_unseal(in, next, receives);
+    else
+        rx_give(tcp, next);
+    if ((in->paused || received) && !over) {
         in->paused = false;
-        r = cu_tcp_read_start(in->link);
+        if (!receives)
+            r = cu_tcp_read_start(in->link);
     }
     if (r)
         cu_tcp_doom(in->link, r);
@@ -275,9 +294,13 @@ static void on_opened(struct cu_crew_job *job)
     struct cu_tcp *tcp = link->tcp;
     struct cu_tcp_rx *rx = in->rx;
     size_t opened = in->opened;
+    bool received = in->receives;
     int error = in->error, r;
 
     in->rx = NULL;
+    in->receives = false;
+    if (received)
+        cu_tcp_bulk_return(link, rx->size - in->had);
     if (link->state != CU_TCP_UP || link->doom) {
         if (link->state == CU_TCP_UP) /* ends with this turn; its frame may be cleared */
             uv_read_stop((uv_stream_t *)&link->socket);
@@ -287,11 +310,12 @@ static void on_opened(struct cu_crew_job *job)
     }
     cu_tcp_count(tcp, CU_COUNT_crypt_aside_bytes, opened);
     if (error == 0)
-        go_on(in);
+        go_on(in, received, rx->size);
     r = cu_tcp_feed(link, rx->plain, opened);
     rx_give(tcp, rx);
     if (!cu_tcp_taken(link, r ? r : error))
         return;
+    cu_tcp_bulk_fed(link);
     if (!in->rx && in->over)
         cu_tcp_read_over(link, in->over);
     else
@@ -331,7 +355,7 @@ int cu_tcp_unseal(struct cu_tcp_link *link, size_t size)
     }
     if (in && size >= UNSEAL_ASIDE_BYTES && (fresh = rx_take(tcp))) {
         tcp->rx->size = size;
-        start_unseal(in, tcp->rx);
+        start_unseal(in, tcp->rx, cu_tcp_bulk_lend(link));
         tcp->rx = fresh;
         return 0;
     }

@@ -70,7 +70,7 @@ struct cu_transport_config {
     uint32_t receive_tick_ms;   /* what a second is in that (tests); 0: 1,000 */
     uint64_t send_queue_max_bytes; /* a link with more queued is slow and gets closed
                                       with ENOBUFS; 0: 256 MiB */
-    struct cu_crew *crew; /* borrowed: sends and receives large payloads, or, on links that are
+    struct cu_crew *crew; /* borrowed: sends and receives large payloads, and, on links that are
                              encrypted, encrypts and decrypts bulk data; to be closed after
                              cu_transport_destroy. NULL: the loop thread does it */
 };

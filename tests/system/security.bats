@@ -189,10 +189,13 @@ aside() {
     # node2 seals all of it, in pieces that are large enough.
     [ "$(aside node2 crypt)" -gt 20000000 ]
     [ "$(aside node3 crypt)" -gt 0 ]
+    # Its socket was the thread's while that had time.
+    [ "$(aside node2 sockets)" -gt 0 ]
     job_down
     up --encrypt -b 1
     on node3 cat "$MOUNT$WORK/large" | cmp - "$WORK/large"
     [ "$(aside node2 crypt)" = 0 ]
+    [ "$(aside node2 sockets)" = 0 ]
     rm -r "$WORK"/large* "$WORK/small"
 }
 

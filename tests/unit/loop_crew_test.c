@@ -141,8 +141,12 @@ static void it_tells_when_jobs_wait(void **state)
     assert_int_equal(uv_loop_init(&loop), 0);
     crew = cu_crew_create(&loop, 2);
     assert_non_null(crew);
-    begin(crew, 0, 2, hang);
+    begin(crew, 0, 1, hang);
+    wait_for_hanging(1);
+    assert_true(cu_crew_idles(crew));
+    begin(crew, 1, 2, hang);
     wait_for_hanging(2);
+    assert_false(cu_crew_idles(crew));
     assert_false(cu_crew_wanted(crew));
     begin(crew, 2, 3, hang);
     assert_true(cu_crew_wanted(crew));
@@ -154,6 +158,7 @@ static void it_tells_when_jobs_wait(void **state)
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_false(cu_crew_wanted(crew));
     assert_true(cu_crew_has_room(crew));
+    assert_true(cu_crew_idles(crew));
     cu_crew_close(crew);
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&loop), 0);

@@ -1,96 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Links whose large payloads are sent and received on other threads: order, sizes, what is bounded,
  * and ends in each state. A job is held inside of its call of the kernel. */
-#include "tcp_crew.h"
+#include "tcp_calls.h"
 
 #include <fcntl.h>
-#include <sys/uio.h>
 
-enum call { SEND, RECEIVE };
-
-/* Guarded by lock. */
-static bool holding[2], inside[2];
-static size_t limit[2]; /* bytes of one call; 0: no limit */
-static bool change;     /* a byte that is received */
 static bool no_bulk;
-static int last_fd[2]; /* of a call */
 
-ssize_t __real_sendmsg(int fd, const struct msghdr *msg, int flags);
-ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags);
-ssize_t __real_recvmsg(int fd, struct msghdr *msg, int flags);
-ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags);
 void *__real_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size);
-
-static size_t enter(enum call call, int fd)
-{
-    size_t most;
-
-    pthread_mutex_lock(&lock);
-    last_fd[call] = fd;
-    inside[call] = true;
-    pthread_cond_broadcast(&changed);
-    while (holding[call])
-        pthread_cond_wait(&changed, &lock);
-    inside[call] = false;
-    most = limit[call];
-    pthread_mutex_unlock(&lock);
-    return most;
-}
-
-static void set(enum call call, bool on)
-{
-    pthread_mutex_lock(&lock);
-    holding[call] = on;
-    pthread_cond_broadcast(&changed);
-    pthread_mutex_unlock(&lock);
-}
-
-/* A job is inside of the call. */
-static bool is_inside(enum call call)
-{
-    bool is;
-
-    pthread_mutex_lock(&lock);
-    is = inside[call];
-    pthread_mutex_unlock(&lock);
-    return is;
-}
-
-/* A thread that gets there does not wake the loop. */
-static void run_until_inside(enum call call)
-{
-    while (!is_inside(call))
-        uv_run(&loop, UV_RUN_NOWAIT);
-}
-
-ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
-{
-    size_t most = enter(SEND, fd);
-    struct iovec first = msg->msg_iov[0];
-    struct msghdr less = {.msg_iov = &first, .msg_iovlen = 1};
-
-    if (most == 0)
-        return __real_sendmsg(fd, msg, flags);
-    if (first.iov_len > most)
-        first.iov_len = most;
-    return __real_sendmsg(fd, &less, flags);
-}
-
-ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags)
-{
-    size_t most = enter(RECEIVE, fd);
-    ssize_t n;
-
-    if (most > 0 && msg->msg_iov[0].iov_len > most) {
-        msg->msg_iov[0].iov_len = most;
-        msg->msg_iovlen = 1;
-    }
-    n = __real_recvmsg(fd, msg, flags);
-    if (n > 0 && change)
-        *(unsigned char *)msg->msg_iov[0].iov_base ^= 1;
-    return n;
-}
 
 void *__wrap_calloc(size_t count, size_t size)
 {
@@ -98,11 +16,6 @@ void *__wrap_calloc(size_t count, size_t size)
     if (no_bulk && size > CU_TCP_IOV_MAX * sizeof(uv_buf_t) && size != sizeof(struct cu_tcp))
         return NULL;
     return __real_calloc(count, size);
-}
-
-static uint64_t aside(const struct node *node)
-{
-    return node->counters[CU_COUNT_sockets_aside_bytes];
 }
 
 static void all_sizes_go_both_ways_in_order(void **state)

@@ -31,8 +31,7 @@ int cu_launched_expect(struct cu_commands *commands, uint64_t now_ns)
     cu_list_push_back(&commands->tasks, &task->link);
     commands->task_count++;
     if (cu_deadline_arm(&commands->deadlines, &task->deadline,
-                        now_ns +
-                            ((uint64_t)job->ready_timeout_s * 1000 + CONFIRM_MS) * NS_PER_MS) == 0)
+                        now_ns + (cu_job_launch_ms(job) + CONFIRM_MS) * NS_PER_MS) == 0)
         return 0;
     cu_task_free(commands, task);
     return -ENOMEM;

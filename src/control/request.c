@@ -165,7 +165,7 @@ const char *cu_request_check(struct cu_commands *commands, struct cu_task *task)
     bool below = json_is_true(json_object_get(task->request, "below"));
 
     if (task->op == CU_OP_WAIT)
-        task->timeout_ms = (uint64_t)commands->config.job->ready_timeout_s * 1000;
+        task->timeout_ms = cu_job_launch_ms(commands->config.job);
     else
         task->timeout_ms = task->op == CU_OP_TOP ? CU_SAMPLED_TIMEOUT_MS : CU_TASK_TIMEOUT_MS;
     if (json_is_integer(timeout)) {

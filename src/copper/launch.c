@@ -444,7 +444,7 @@ int cu_launch_run(const struct cu_job *job, struct cu_job_file *file,
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
     }
     l.start_ms = cu_clock_ms();
-    l.limit_ms = l.start_ms + (int64_t)job->ready_timeout_s * 1000;
+    l.limit_ms = l.start_ms + (int64_t)cu_job_launch_ms(job);
     l.progress_ms = l.start_ms + CU_LAUNCH_PROGRESS_MS;
     l.terminal = isatty(2) == 1;
     l.signal_fd = block_signals();

@@ -157,7 +157,7 @@ void cu_learn_told(struct cu_daemon *daemon, const char *path)
 void cu_learn_start(struct cu_daemon *daemon)
 {
     const struct cu_job *job = daemon->config.job;
-    bool waits = job->recipe && job->learn_wait;
+    uint64_t waits_ms = cu_job_learn_ms(job);
 
     uv_timer_init(&daemon->loop, &daemon->learn_timer);
     daemon->learn_timer.data = daemon;
@@ -165,9 +165,9 @@ void cu_learn_start(struct cu_daemon *daemon)
     daemon->rate_timer.data = daemon;
     start_warmer(daemon);
     if (job->recipe && !start_replay(daemon, job->recipe))
-        waits = false;
-    if (!waits)
+        waits_ms = 0;
+    if (waits_ms == 0)
         cu_core_mounted(daemon->core, uv_hrtime());
     else
-        uv_timer_start(&daemon->learn_timer, on_timer, (uint64_t)job->ready_timeout_s * 500, 0);
+        uv_timer_start(&daemon->learn_timer, on_timer, waits_ms, 0);
 }

@@ -256,6 +256,16 @@ bool cu_job_learns_by_command(const struct cu_job *job)
     return job->learn && strcmp(job->learn, "auto") == 0 && !job->recipe;
 }
 
+uint64_t cu_job_learn_ms(const struct cu_job *job)
+{
+    return job->recipe && job->learn_wait ? job->ready_timeout_s * UINT64_C(500) : 0;
+}
+
+uint64_t cu_job_launch_ms(const struct cu_job *job)
+{
+    return job->ready_timeout_s * UINT64_C(1000) + cu_job_learn_ms(job);
+}
+
 static int set_recipe(char **at, const char *value)
 {
     return cu_job_is_recipe_name(value) ? replace_string(at, value) : -EINVAL;

@@ -101,6 +101,11 @@ bool cu_job_is_recipe_name(const char *name);
 void cu_job_make_recipe_name(char *text);
 /* `learn auto`, of a job that has no name of its own: its commands tell the recipe's name. */
 bool cu_job_learns_by_command(const struct cu_job *job);
+/* How long a node that has come waits for its recipe before it counts as ready, at most; 0: it does
+ * not wait. */
+uint64_t cu_job_learn_ms(const struct cu_job *job);
+/* How long the launch takes at most: a node that comes within ready_timeout_s can wait then. */
+uint64_t cu_job_launch_ms(const struct cu_job *job);
 
 /* All defaults of the option table; strings are owned; id, key and hosts are empty. Logs go to
  * run_dir/logs. 0, -ENOMEM, -EINVAL (one of both is no absolute path, or the mount is "/"). On

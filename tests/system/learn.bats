@@ -129,6 +129,22 @@ replay_is_over() {
     nothing_left
 }
 
+# Nothing of the recipe comes in time, and node3 begins after half of it. It waits as long as the others do, and the
+# launch waits for it.
+@test "a node that starts late waits for the recipe, too, and is not missing for that" {
+    local within
+    within=$(limit 10)
+    learn --learn late
+    start node4
+    stop
+    printf '%s\n' '#!/bin/sh' "case \$1\$* in node3*copperd*) sleep $((within * 6 / 10)) ;; esac" \
+        "exec $CLUSTER_BIN/rsh \"\$@\"" >"$CLUSTER_DIR/home/late"
+    chmod 755 "$CLUSTER_DIR/home/late"
+    rsh=$CLUSTER_DIR/home/late run -0 learn --learn late --learn-wait --storage-rate 1 -s "$within"
+    [[ $output == "copper: 4 nodes ready at "* ]]
+    [ "$(count node3 recipe_done)" -lt "$(count node3 recipe_objects)" ]
+}
+
 @test "without --learn-wait the launch does not wait; what comes later is right" {
     learn --learn test2
     start node3

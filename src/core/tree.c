@@ -6,11 +6,6 @@
 
 #include <stdbool.h>
 
-/* With a rotation by N/T alone, heads of blocks would fall on heads of blocks, so that the same
- * nodes forward in all trees (docs/design/trees.md). In a small job it does not matter. */
-#define SHIFT       3u
-#define SHIFT_NODES 64u
-
 /* A group of 8 has 8 heads, one in each tree, and a head sends to at most 9 others an eighth of a
  * file each. */
 #define GROUP_NODES  8u
@@ -23,14 +18,22 @@ struct range {
     uint32_t hi;
 };
 
+/* As many trees as a head has turns differ in their turn, and further ones in the offset, which is
+ * less than the distance of two that take turns with the root: each tree has another root. Where
+ * nodes are too few for that, each has another offset. */
 struct cu_tree cu_tree_make(uint32_t node_count, uint32_t fanout, uint32_t tree,
                             uint32_t tree_count)
 {
     struct cu_tree made = {.node_count = node_count, .fanout = fanout};
+    uint32_t turns = fanout < tree_count ? fanout : tree_count;
+    uint32_t offsets = (tree_count + turns - 1) / turns;
 
-    made.offset = (uint32_t)((uint64_t)tree * node_count / tree_count);
-    if (node_count >= SHIFT_NODES && node_count / tree_count > SHIFT * (tree_count - 1))
-        made.offset += SHIFT * tree;
+    if (node_count / 2 / turns < offsets) {
+        turns = 1;
+        offsets = tree_count;
+    }
+    made.turn = tree / offsets;
+    made.offset = (uint32_t)((uint64_t)(tree % offsets) * node_count / offsets / turns);
     return made;
 }
 
@@ -96,47 +99,13 @@ struct cu_tree cu_tree_make_bulk(uint32_t node_count, uint32_t tree, uint32_t tr
     return made;
 }
 
-/* --- places ---------------------------------------------------------------------------------- */
-
-uint32_t cu_tree_place(const struct cu_tree *tree, uint32_t rank)
-{
-    uint32_t group, at;
-
-    if (!tree->groups)
-        return rank >= tree->offset ? rank - tree->offset : rank + tree->node_count - tree->offset;
-    group = group_of(tree, rank);
-    at = rank - group_start(tree, group);
-    if (at == tree->member)
-        return head_place(tree, group);
-    return tree->groups + rank - group - (at > tree->member ? 1 : 0);
-}
-
-uint32_t cu_tree_rank(const struct cu_tree *tree, uint32_t place)
-{
-    if (!tree->groups)
-        return (uint32_t)(((uint64_t)place + tree->offset) % tree->node_count);
-    return place < tree->groups ? head_rank(tree, place) : other_rank(tree, place - tree->groups);
-}
+/* --- blocks ---------------------------------------------------------------------------------- */
 
 /* The places that are cut into blocks: those of a bulk tree's heads, or all. */
 static struct range all_blocks(const struct cu_tree *tree)
 {
     return (struct range){0, tree->groups ? tree->groups : tree->node_count};
 }
-
-/* The place that is looked for among the blocks: a bulk tree's group has that of its head. */
-static uint32_t block_place(const struct cu_tree *tree, uint32_t rank)
-{
-    return tree->groups ? head_place(tree, group_of(tree, rank)) : cu_tree_place(tree, rank);
-}
-
-/* Is it a member of a bulk tree's group, and not its head? */
-static bool is_other(const struct cu_tree *tree, uint32_t rank)
-{
-    return tree->groups && cu_tree_place(tree, rank) >= tree->groups;
-}
-
-/* --- blocks ---------------------------------------------------------------------------------- */
 
 /* Number of blocks below the head of a range. */
 static uint32_t block_count(const struct cu_tree *tree, struct range range)
@@ -158,7 +127,8 @@ static struct range block_at(const struct cu_tree *tree, struct range range, uin
     return block;
 }
 
-static struct range block_of(const struct cu_tree *tree, struct range range, uint32_t place)
+/* Which block holds a place below the head. */
+static uint32_t block_index(const struct cu_tree *tree, struct range range, uint32_t place)
 {
     uint32_t rest = range.hi - range.lo - 1;
     uint32_t blocks = block_count(tree, range);
@@ -166,9 +136,89 @@ static struct range block_of(const struct cu_tree *tree, struct range range, uin
     uint32_t i = place - range.lo - 1;
 
     if (i < larger * (size + 1))
-        return block_at(tree, range, i / (size + 1));
-    return block_at(tree, range, larger + (i - larger * (size + 1)) / size);
+        return i / (size + 1);
+    return larger + (i - larger * (size + 1)) / size;
 }
+
+static struct range block_of(const struct cu_tree *tree, struct range range, uint32_t place)
+{
+    return block_at(tree, range, block_index(tree, range, place));
+}
+
+/* --- turns ----------------------------------------------------------------------------------- */
+
+/* Number i of the places that take turns with the head of a range: itself, and the last place of
+ * each block but the last block, whose last place takes turns with a head further up, or with none.
+ * The last place of a range has no children. */
+static uint32_t turn_at(const struct cu_tree *tree, struct range range, uint32_t i)
+{
+    return i == 0 ? range.lo : block_at(tree, range, i - 1).hi - 1;
+}
+
+/* The place of the node that has this one at turn 0, or the other way round. */
+static uint32_t take_turns(const struct cu_tree *tree, uint32_t place, bool back)
+{
+    struct range range = all_blocks(tree);
+    uint32_t blocks = block_count(tree, range), i = 0, turn;
+
+    if (tree->turn == 0)
+        return place;
+    while (place != range.lo && i == 0) {
+        uint32_t block = block_index(tree, range, place);
+        struct range below = block_at(tree, range, block);
+
+        if (place == below.hi - 1 && block + 1 < blocks) {
+            i = block + 1;
+        } else {
+            range = below;
+            blocks = block_count(tree, range);
+        }
+    }
+    if (blocks == 0)
+        return place;
+    turn = tree->turn % blocks;
+    return turn_at(tree, range, (i + (back ? turn : blocks - turn)) % blocks);
+}
+
+/* --- places ---------------------------------------------------------------------------------- */
+
+uint32_t cu_tree_place(const struct cu_tree *tree, uint32_t rank)
+{
+    uint32_t group, at;
+
+    if (!tree->groups) {
+        at = rank >= tree->offset ? rank - tree->offset : rank + tree->node_count - tree->offset;
+        return take_turns(tree, at, false);
+    }
+    group = group_of(tree, rank);
+    at = rank - group_start(tree, group);
+    if (at == tree->member)
+        return head_place(tree, group);
+    return tree->groups + rank - group - (at > tree->member ? 1 : 0);
+}
+
+uint32_t cu_tree_rank(const struct cu_tree *tree, uint32_t place)
+{
+    if (!tree->groups) {
+        place = take_turns(tree, place, true);
+        return (uint32_t)(((uint64_t)place + tree->offset) % tree->node_count);
+    }
+    return place < tree->groups ? head_rank(tree, place) : other_rank(tree, place - tree->groups);
+}
+
+/* The place that is looked for among the blocks: a bulk tree's group has that of its head. */
+static uint32_t block_place(const struct cu_tree *tree, uint32_t rank)
+{
+    return tree->groups ? head_place(tree, group_of(tree, rank)) : cu_tree_place(tree, rank);
+}
+
+/* Is it a member of a bulk tree's group, and not its head? */
+static bool is_other(const struct cu_tree *tree, uint32_t rank)
+{
+    return tree->groups && cu_tree_place(tree, rank) >= tree->groups;
+}
+
+/* --- ancestors and children ------------------------------------------------------------------ */
 
 /* The range headed by a place; parent receives the head above it (the place itself for the root).
  */

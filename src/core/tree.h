@@ -2,9 +2,11 @@
 /* Tree arithmetic: parents and children, computed from (rank, node count, fan-out, tree) alone.
  *
  * A tree over places [lo, hi): the head is lo; the rest is cut into k contiguous blocks of sizes
- * that differ by at most one, larger first, each a subtree. Places are ranks rotated by the tree's
- * offset, t * N / T and a little more from 64 nodes on: tree 0 has place = rank. O(log N) each, no
- * tables.
+ * that differ by at most one, larger first, each a subtree. Tree 0 has place = rank. In the others
+ * places are ranks rotated by an offset, and the heads take turns with nodes that have no children,
+ * so that not the same nodes forward in all trees: a head of k blocks with the last places of all
+ * of these but one. In k trees that differ in their turn alone each of these nodes is the head in
+ * one. O(log N) each, no tables.
  *
  * A bulk tree, for large files: the ranks are cut into groups of neighbors, and in bulk tree t the
  * member t of each group is its head. The heads form a binary tree as above; the other members of a
@@ -19,7 +21,8 @@
 struct cu_tree {
     uint32_t node_count; /* >= 1 */
     uint32_t fanout;     /* >= 1 */
-    uint32_t offset;     /* rank of place 0; of a bulk tree: its group */
+    uint32_t offset;     /* a rank, place 0 without turns; of a bulk tree: the group of place 0 */
+    uint32_t turn;       /* which of those that take turns is the head; 0: the head's own place */
     uint32_t groups;     /* 0: no bulk tree */
     uint32_t member;     /* of a bulk tree: which of each group is the head */
 };

@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -73,22 +74,56 @@ static void large_jobs_have_different_roots(void **state)
     }
 }
 
-/* Else several trees are worth no more than one. */
-static void not_the_same_nodes_forward_in_all_trees(void **state)
+static void small_jobs_have_different_roots(void **state)
 {
     (void)state;
-    for (uint32_t n = 64; n <= 1024; n *= 4) {
-        for (uint32_t rank = 0; rank < n; rank++) {
-            uint32_t children = 0;
+    for (uint32_t n = 1; n <= 33; n++)
+        for (uint32_t k = 1; k <= 40; k += k < 5 ? 1 : 7)
+            for (uint32_t trees = 1; trees <= n; trees++) {
+                bool is_root[33] = {false};
 
-            for (uint32_t t = 0; t < 4; t++) {
-                struct cu_tree tree = cu_tree_make(n, 4, t, 4);
+                for (uint32_t t = 0; t < trees; t++) {
+                    struct cu_tree tree = cu_tree_make(n, k, t, trees);
 
-                children += cu_tree_children(&tree, rank, NULL, 0);
+                    check_tree(&tree);
+                    assert_false(is_root[cu_tree_rank(&tree, 0)]);
+                    is_root[cu_tree_rank(&tree, 0)] = true;
+                }
             }
-            assert_true(children <= 12); /* four in each would be 16 */
+}
+
+/* The most that a node has in all of these trees. */
+static uint32_t most_children(uint32_t n, uint32_t k, uint32_t trees)
+{
+    uint32_t most = 0;
+
+    for (uint32_t rank = 0; rank < n; rank++) {
+        uint32_t children = 0;
+
+        for (uint32_t t = 0; t < trees; t++) {
+            struct cu_tree tree = cu_tree_make(n, k, t, trees);
+
+            children += cu_tree_children(&tree, rank, NULL, 0);
         }
+        most = children > most ? children : most;
     }
+    return most;
+}
+
+/* Else several trees are worth no more than one, or less. With a fan-out of 2, and an even number
+ * of trees, no node sends more than the mean. */
+static void nodes_take_turns_at_forwarding(void **state)
+{
+    (void)state;
+    for (uint32_t n = 32; n <= 10624; n += n < 200 ? 1 : 3477)
+        for (uint32_t trees = 2; trees <= 8; trees += 2) {
+            assert_true(most_children(n, CU_TREE_FANOUT, trees) <= trees);
+            assert_true(most_children(n, CU_TREE_FANOUT, trees - 1) <= trees);
+        }
+    /* A head of fewer blocks than the fan-out has fewer turns: some nodes are head twice. */
+    for (uint32_t k = 3; k <= 9; k++)
+        for (uint32_t n = 32; n <= 200; n++)
+            assert_true(most_children(n, k, k) <= 2 * k - 2);
 }
 
 static void trees_have_different_roots(void **state)
@@ -273,7 +308,8 @@ int main(void)
         cmocka_unit_test(every_tree_is_a_tree),
         cmocka_unit_test(trees_have_different_roots),
         cmocka_unit_test(large_jobs_have_different_roots),
-        cmocka_unit_test(not_the_same_nodes_forward_in_all_trees),
+        cmocka_unit_test(small_jobs_have_different_roots),
+        cmocka_unit_test(nodes_take_turns_at_forwarding),
         cmocka_unit_test(ancestors_follow_parents),
         cmocka_unit_test(candidates_have_lower_places_and_no_repeats),
         cmocka_unit_test(subtrees_are_contiguous),

@@ -38,8 +38,8 @@
  * it has cores of its own, of chunks, too. */
 #define PREPARED_BYTES       ((size_t)1024 * 1024)
 #define PREPARED_BYTES_ASIDE ((size_t)64 * 1024)
-#define NS_PER_MS         1000000ull
-#define NS_PER_S          1000000000ull
+#define NS_PER_MS            1000000ull
+#define NS_PER_S             1000000000ull
 
 static struct cu_core_config core_config(const struct cu_daemon_config *config)
 {

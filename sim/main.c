@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* copper-sim: one run with its figures, or many seeds with faults and their verdict. */
 #include "base/error.h"
+#include "base/mem.h"
 #include "core/tree.h"
 #include "options.h"
 #include "report.h"
@@ -43,12 +44,14 @@ static int many_seeds(struct cu_sim_options *o)
     struct cu_sim_result result;
     struct cu_error err;
 
+    cu_mem_return_later(); /* in a small run the next node takes what one gives back */
     for (uint64_t seed = o->from; seed - o->from < o->count; seed++) {
         o->config.seed = seed;
         if (cu_sim_run(&o->config, &result, &err) < 0) {
             fprintf(stderr, "copper-sim: %s\n", err.text);
             return 2;
         }
+        cu_mem_return();
         tell(o, seed, &result);
         cu_sim_seeds_add(&sum, seed, &result);
         if (sum.failed && o->stop)

@@ -18,8 +18,7 @@ struct cu_warmer *cu_learn_fork(const struct cu_job *job, void (*strip)(void *co
 /* Sets those of the front's events that a recipe needs; before the front is created. */
 void cu_learn_events(struct cu_daemon *daemon, struct cu_front_events *events);
 /* Once the front works. Without a recipe, or without --learn-wait, the node counts as ready at
- * once; else when all of the recipe is here and in the kernel, or after
- * cu_job_learn_ms. */
+ * once; else when all of the recipe is here and in the kernel, or after cu_job_learn_ms. */
 void cu_learn_start(struct cu_daemon *daemon);
 /* The recipe that a command of the job has named, once the front works: the node is ready already,
  * and asks for what it names beside the job's own requests. To be called once. */

@@ -4,6 +4,7 @@
  * its answer, and when rank 0 is not reached from here, the line goes without. */
 #include "copper/cli.h"
 #include "copper/launch_state.h"
+#include "copper/progress.h"
 #include "host/clock.h"
 
 #include <inttypes.h>
@@ -40,13 +41,14 @@ static void ask(struct cu_launch *l)
 
 void cu_launch_progress(struct cu_launch *l, int64_t now_ms)
 {
-    char recipe[96];
+    char recipe[96], line[192];
 
     if (!l->terminal || now_ms < l->progress_ms)
         return;
     put_recipe(l, recipe, sizeof(recipe));
-    fprintf(stderr, "\r\033[Kcopper: %zu nodes, %zu started%s, %lld s ", l->job->hosts.count,
-            l->launcher.done, recipe, (long long)((now_ms - l->start_ms) / 1000));
+    snprintf(line, sizeof(line), "copper: %zu nodes, %zu started%s, %lld s ", l->job->hosts.count,
+             l->launcher.done, recipe, (long long)((now_ms - l->start_ms) / 1000));
+    cu_progress_put(line);
     l->progress_ms = now_ms + CU_LAUNCH_PROGRESS_MS;
     l->progress_shown = true;
     ask(l);
@@ -74,6 +76,6 @@ void cu_launch_progress_end(struct cu_launch *l)
         cu_client_close(&l->progress);
     l->progress_asked = false;
     if (l->progress_shown)
-        fputs("\r\033[K", stderr);
+        cu_progress_clear();
     l->progress_shown = false;
 }

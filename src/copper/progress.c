@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A progress line on the terminal that counts seconds during a long wait, and is removed
- * afterwards. A thread of its own writes it, so that the waiting code need not know of it and no
- * wait is interrupted. Nothing is shown when standard error is not a terminal. */
+/* The line that counts seconds is written by a thread of its own, so that the waiting code need not
+ * know of it and no wait is interrupted. Nothing is shown when standard error is not a terminal. */
 #include "copper/progress.h"
 
 #include "host/clock.h"
@@ -10,6 +9,8 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,12 +23,39 @@ static struct {
     char what[96]; /* written before the thread is there */
 } progress;
 
+/* Bytes of the text that fit into a line, and leave the cursor in it; no part of a character. */
+static size_t fits(const char *text)
+{
+    struct winsize size;
+    size_t len = strlen(text), at = 0;
+
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+        return len;
+    for (size_t columns = 1; at < len && columns < size.ws_col; columns++)
+        do
+            at++;
+        while (at < len && ((unsigned char)text[at] & 0xc0) == 0x80);
+    return at;
+}
+
+void cu_progress_put(const char *text)
+{
+    fprintf(stderr, "\r\033[K%.*s", (int)fits(text), text);
+    fflush(stderr);
+}
+
+void cu_progress_clear(void)
+{
+    fputs("\r\033[K", stderr);
+}
+
 static void *show(void *unused)
 {
     int64_t now_ns = cu_clock_ns();
     struct timespec next = {.tv_sec = now_ns / CU_CLOCK_NS_PER_S,
                             .tv_nsec = now_ns % CU_CLOCK_NS_PER_S};
     unsigned seconds = 0;
+    char line[128];
 
     (void)unused;
     pthread_mutex_lock(&progress.mutex);
@@ -36,12 +64,14 @@ static void *show(void *unused)
         while (!progress.over &&
                pthread_cond_timedwait(&progress.change, &progress.mutex, &next) == 0)
             ;
-        if (!progress.over)
-            fprintf(stderr, "\rcopper: %s, %u s ", progress.what, ++seconds);
+        if (progress.over)
+            break;
+        snprintf(line, sizeof(line), "copper: %s, %u s ", progress.what, ++seconds);
+        cu_progress_put(line);
     }
     pthread_mutex_unlock(&progress.mutex);
     if (seconds > 0)
-        fputs("\r\033[K", stderr);
+        cu_progress_clear();
     return NULL;
 }
 

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "control/shown.h"
 #include "copper/cli.h"
+#include "copper/progress.h"
 #include "host/clock.h"
 
 #include <inttypes.h>
@@ -84,8 +85,7 @@ static void show_bar(struct cu_stage_show *show, const json_t *stage, uint64_t s
              cu_cli_size((uint64_t)rate, sizes[2]), cu_cli_number(stage, "done"),
              cu_cli_number(stage, "nodes") + silent, slow, eta,
              silent > 0 ? ", some nodes do not answer" : "");
-    fprintf(stderr, "\r\033[K%s", line);
-    fflush(stderr);
+    cu_progress_put(line);
 }
 
 void cu_stage_show_progress(struct cu_stage_show *show, const json_t *stage, uint64_t silent)
@@ -106,7 +106,7 @@ void cu_stage_show_progress(struct cu_stage_show *show, const json_t *stage, uin
 void cu_stage_show_end(struct cu_stage_show *show)
 {
     if (!show->json && !show->quiet && show->shown_ms > 0)
-        fputs("\r\033[K", stderr);
+        cu_progress_clear();
 }
 
 void cu_stage_show_result(const struct cu_stage_show *show, const json_t *stage, uint64_t silent,

@@ -13,7 +13,6 @@ struct cu_stage_show {
     bool quiet;       /* neither: standard error is no terminal, and no lines are wanted */
     int64_t begun_ms, shown_ms;
     uint64_t begun_bytes; /* that were there at the first look */
-    char last[256];       /* what was shown */
 };
 
 /* json: was asked for. */

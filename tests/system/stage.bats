@@ -129,6 +129,17 @@ stage_hangs() {
         "$(figure seconds)" "$(figure bytes)"
 }
 
+# A line that is longer than the terminal cannot be removed from it.
+@test "on a narrow terminal the progress takes one line" {
+    up
+    run -0 on node4 "$SYSTEM_DIR/terminal" --columns 30 "$COPPER_BUILD/copper" stage -v "$MOUNT" --rate 2M "$tree"
+    python3 -c '
+import sys
+lines = sys.argv[1].split("\r\033[K")[1:]
+assert any("[" in line for line in lines), lines
+assert all(len(line) < 30 for line in lines[:-1]), lines' "$output"
+}
+
 @test "a manifest: paths, links on the way, what is missing" {
     ln -s pack "$source/lib/latest"
     ln -s "$tree/bin" "$source/tools"

@@ -131,7 +131,7 @@ roots() {
 }
 
 @test "three trees: three roots share the work, nothing is read twice" {
-    roots 3 node1 node3 node6
+    roots 3 node1 node3 node5
 }
 
 # numpy_on NODE: one process, which asks of a file, too, whether it is a terminal.

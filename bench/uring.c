@@ -7,6 +7,7 @@
  *       WAY    device, ring: sleeps in epoll, as a daemon's loop does; device_read, ring_wait:
  *              sleeps in the call that brings the next request; ring_given: as ring, but the bytes
  *              of a file need not be copied into the ring's memory first
+ *              device_copied: as device, but the bytes of a file are copied first, to one buffer
  *       WHAT   lookup (of names never asked for), getattr, read (128 KiB each, direct)
  *       WHERE  same, other: the clients' core and the server's
  *     prints "REQUESTS_A_SECOND MEDIAN_US SERVER_CPU_US CLIENT_CPU_US", the last two for a request

@@ -92,6 +92,7 @@ struct server {
     bool sleeps_in_call; /* in that which brings the next request, not in epoll */
     bool given;          /* the file's bytes are in the ring's memory already */
     bool ended;
+    bool copies;       /* the file's bytes to one buffer, from which they are sent */
     uint64_t *asked;   /* requests that came; shared */
     char *bytes;       /* of the large file */
     struct held *held; /* NULL: none is held */

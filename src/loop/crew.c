@@ -198,10 +198,10 @@ bool cu_crew_has_room(const struct cu_crew *crew)
     return crew->jobs < (1 + WAITING) * crew->threads_max;
 }
 
-bool cu_crew_idles(const struct cu_crew *crew)
+bool cu_crew_idles(const struct cu_crew *crew, unsigned jobs)
 {
     return atomic_load_explicit(&crew->waiting, memory_order_relaxed) +
-               atomic_load_explicit(&crew->running, memory_order_relaxed) <
+               atomic_load_explicit(&crew->running, memory_order_relaxed) + jobs <=
            crew->threads_max;
 }
 

@@ -26,9 +26,8 @@ void cu_crew_run(struct cu_crew *crew, struct cu_crew_job *job);
 /* Do fewer than 8 jobs for each thread wait, as far as the loop knows? Else a loop that could do
  * the work itself does well to do it. */
 bool cu_crew_has_room(const struct cu_crew *crew);
-/* Does a thread do nothing, and no job wait for one, or may one more thread be started? Else who
- * has other threads to choose from does well to do so. */
-bool cu_crew_idles(const struct cu_crew *crew);
+/* Could so many more jobs run now, each on a thread of its own? */
+bool cu_crew_idles(const struct cu_crew *crew, unsigned jobs);
 /* Do jobs wait for a thread? On any thread: one that waits for something may do so later. */
 bool cu_crew_wanted(const struct cu_crew *crew);
 /* Completes all jobs: waits for the threads, and `done` of each is called before this returns. So

@@ -2,8 +2,8 @@
 /* Sockets, for large payloads, on the threads of the transport's crew: at most one job for each
  * direction of a link, which keeps the order. Small messages never leave the loop's thread, and
  * neither does a payload that comes or goes alone: that would only be later. When many jobs wait
- * for a thread, the loop does the work itself; with encryption, which gives the threads enough to
- * do, when none idles.
+ * for a thread, the loop does the work itself; with encryption, which is most of the work and
+ * always a thread's, also when no second one would idle.
  *
  * Out: a job writes the first bytes that are queued for the socket, which stay there, and count as
  * queued, until it is done. When the kernel takes no more, the loop waits for room with a few bytes
@@ -76,7 +76,7 @@ static bool may_start(const struct cu_tcp_link *link)
     const struct cu_crew *crew = link->tcp->config.crew;
 
     return link->bulk && link->state == CU_TCP_UP && !link->doom &&
-           (link->seal ? cu_crew_idles(crew) : cu_crew_has_room(crew));
+           (link->seal ? cu_crew_idles(crew, 2) : cu_crew_has_room(crew));
 }
 
 static uint64_t turn_of(const struct cu_tcp_link *link)

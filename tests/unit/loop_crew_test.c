@@ -141,12 +141,15 @@ static void it_tells_when_jobs_wait(void **state)
     assert_int_equal(uv_loop_init(&loop), 0);
     crew = cu_crew_create(&loop, 2);
     assert_non_null(crew);
+    assert_true(cu_crew_idles(crew, 2));
+    assert_false(cu_crew_idles(crew, 3));
     begin(crew, 0, 1, hang);
     wait_for_hanging(1);
-    assert_true(cu_crew_idles(crew));
+    assert_true(cu_crew_idles(crew, 1));
+    assert_false(cu_crew_idles(crew, 2));
     begin(crew, 1, 2, hang);
     wait_for_hanging(2);
-    assert_false(cu_crew_idles(crew));
+    assert_false(cu_crew_idles(crew, 1));
     assert_false(cu_crew_wanted(crew));
     begin(crew, 2, 3, hang);
     assert_true(cu_crew_wanted(crew));
@@ -158,7 +161,7 @@ static void it_tells_when_jobs_wait(void **state)
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_false(cu_crew_wanted(crew));
     assert_true(cu_crew_has_room(crew));
-    assert_true(cu_crew_idles(crew));
+    assert_true(cu_crew_idles(crew, 2));
     cu_crew_close(crew);
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&loop), 0);

@@ -12,11 +12,25 @@ static void all_sizes_go_both_ways_in_order(void **state)
     const uint64_t count = sizeof(sizes) / sizeof(sizes[0]);
 
     (void)state;
-    for (unsigned threads = 2; threads <= 4; threads++) {
+    for (unsigned threads = 3; threads <= 4; threads++) {
         exchange(threads, sizes, count, 3, CU_COUNT_sockets_aside_bytes);
         assert_true(a.counters[CU_COUNT_crypt_aside_bytes] > b.bytes);
         stop();
     }
+}
+
+/* It has encryption to do, which is more work than all else. */
+static void one_thread_never_has_the_sockets(void **state)
+{
+    (void)state;
+    start(1);
+    send_chunk(a.link, 4 * MANY);
+    send_chunk(b.link, 4 * MANY);
+    RUN_UNTIL(a.messages + b.messages == 2);
+    assert_false(a.broken || b.broken);
+    assert_true(a.counters[CU_COUNT_crypt_aside_bytes] > MANY);
+    assert_int_equal(aside(&a) + aside(&b), 0);
+    stop();
 }
 
 /* However little the kernel takes and gives at a time. */
@@ -297,6 +311,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, loop_setup, loop_teardown)
     static const struct CMUnitTest tests[] = {
         TEST(all_sizes_go_both_ways_in_order),
+        TEST(one_thread_never_has_the_sockets),
         TEST(calls_may_do_a_part),
         TEST(a_payload_that_comes_alone_stays_with_the_loop),
         TEST(the_loop_writes_nothing_while_a_job_does),

@@ -299,7 +299,29 @@ processes() {
         [ -z "$bad" ]'
 }
 
-# The probe is the one in statfs(2), while the daemon is frozen; what it holds open is counted.
+not_mounted_at() {
+    on_all sh -c '! mountpoint -q "$1"' sh "$1"
+}
+
+@test "where the directory of recipes hangs, the job is stopped all the same, and its recipe kept later" {
+    local second=/tmp/copper-test/second stopping
+    mkdir -m 700 "$source/recipes"
+    echo text >"$source/file"
+    export COPPER_RECIPES=$WORK/pfs/$dir/recipes
+    on login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/launch_copper.sh" -H "$CLUSTER_DIR/job-hosts" \
+        -v "$second" -s "$PATIENCE" --learn hangs
+    on node3 cat "$second$WORK/pfs/$dir/file"
+    pfs hang "/$dir/recipes"
+    on login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/stop_copper.sh" -v "$second" >"$WORK/stopped" 2>&1 3>&- &
+    stopping=$!
+    until_true not_mounted_at "$second"
+    pfs unhang
+    wait "$stopping"
+    [[ $(cat "$WORK/stopped") == *"copper: stopped on 3 nodes"* ]]
+    [ -s "$source/recipes/hangs.recipe" ]
+}
+
+# The last test: the job ends on node1. The probe is the one in statfs(2), while the daemon is frozen; what it holds open is counted.
 # shellcheck disable=SC2016
 probe_holds='
     until [ -n "$held" ]; do
@@ -331,26 +353,4 @@ probe_holds='
     [ "$status" = 0 ]
     [ "$output" = 1 ]
     until_true on node3 test -d "$leaf"
-}
-
-not_mounted_at() {
-    on_all sh -c '! mountpoint -q "$1"' sh "$1"
-}
-
-@test "where the directory of recipes hangs, the job is stopped all the same, and its recipe kept later" {
-    local second=/tmp/copper-test/second stopping
-    mkdir -m 700 "$source/recipes"
-    echo text >"$source/file"
-    export COPPER_RECIPES=$WORK/pfs/$dir/recipes
-    on login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/launch_copper.sh" -H "$CLUSTER_DIR/job-hosts" \
-        -v "$second" -s "$PATIENCE" --learn hangs
-    on node3 cat "$second$WORK/pfs/$dir/file"
-    pfs hang "/$dir/recipes"
-    on login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/stop_copper.sh" -v "$second" >"$WORK/stopped" 2>&1 3>&- &
-    stopping=$!
-    until_true not_mounted_at "$second"
-    pfs unhang
-    wait "$stopping"
-    [[ $(cat "$WORK/stopped") == *"copper: stopped on 3 nodes"* ]]
-    [ -s "$source/recipes/hangs.recipe" ]
 }

@@ -88,6 +88,9 @@ __attribute__((format(printf, 2, 3))) void cu_cli_say(FILE *out, const char *for
 /* The hosts that a result names as "silent", of which there are count; path: what it is about, or
  * NULL. */
 int cu_cli_fail_silent(const char *path, const json_t *result, uint64_t count);
+/* Standard output could not be written: says so, unless who read it has gone, as head(1) does,
+ * which is no failure of the command. Returns the exit status. */
+int cu_cli_unwritten(void);
 /* Prints the object as one JSON text on standard output. Exit status. */
 int cu_cli_print_json(const json_t *object);
 /* "12.3 MB" of 1,024s into out, which is returned. */

@@ -47,9 +47,7 @@ static int write_page(const json_t *job, const char *path)
     struct cu_error err;
 
     if (strcmp(path, "-") == 0)
-        return cu_report_page(job, stdout) == 0
-                   ? CU_EXIT_OK
-                   : cu_cli_fail(CU_EXIT_FAILED, "report: cannot write the output");
+        return cu_report_page(job, stdout) == 0 ? CU_EXIT_OK : cu_cli_unwritten();
     if (cu_report_page_file(job, path, &err) != 0)
         return cu_cli_fail(CU_EXIT_FAILED, "report: %s", err.text);
     printf("%s\n", path);

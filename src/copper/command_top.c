@@ -151,8 +151,10 @@ static int print(struct top *top)
         if (top->page.lacks)
             status = CU_EXIT_FAILED;
     }
-    if (fflush(stdout) != 0 || status != CU_EXIT_OK)
+    if (status != CU_EXIT_OK)
         return cu_cli_fail(CU_EXIT_FAILED, "cannot write the output");
+    if (fflush(stdout) != 0)
+        return cu_cli_unwritten();
     return CU_EXIT_OK;
 }
 

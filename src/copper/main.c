@@ -3,7 +3,6 @@
 #include "copper/cli.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -134,14 +133,6 @@ static void hold_standard(void)
             (void)open("/dev/null", (fd == 0 ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
 }
 
-/* Who reads the output has gone, as head(1) does: that is no failure of the command. */
-static bool nobody_reads(void)
-{
-    struct pollfd out = {.fd = STDOUT_FILENO};
-
-    return poll(&out, 1, 0) == 1 && (out.revents & POLLERR);
-}
-
 int main(int argc, char **argv)
 {
     int status;
@@ -155,7 +146,7 @@ int main(int argc, char **argv)
         return usage(stderr, CU_EXIT_USAGE);
     status = run(argc, argv);
     /* A command may have flushed before, and not looked at what came of it. */
-    if ((fflush(stdout) != 0 || ferror(stdout)) && status == CU_EXIT_OK && !nobody_reads())
-        return cu_cli_fail(CU_EXIT_FAILED, "cannot write the output");
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == CU_EXIT_OK)
+        return cu_cli_unwritten();
     return status;
 }

@@ -181,6 +181,9 @@ EOF
     [ "${#lines[@]}" = 2 ]
     [[ ${lines[0]} =~ ^"a second"\ +requests ]]
     [[ ${lines[1]} =~ ^[0-9:]{8}\ +[0-9]+\ +[0-9]+ ]]
+    run -0 on node4 sh -c "$COPPER_BIN/copper report -o - | head -n 1"
+    [[ $output == '<!'* ]]
+    [ "${#lines[@]}" = 1 ]
     run -0 on node4 sh -c "$COPPER_BIN/copper stats --all --watch=1 --json | head -n 1"
     python3 -c 'import json, sys; r = json.load(sys.stdin); assert 0 < r["seconds"] and r["waiting"] == 0' <<<"$output"
     run -2 copper node4 stats --watch 0

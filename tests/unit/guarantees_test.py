@@ -13,14 +13,23 @@ with open(os.path.join(top, "docs/guarantees.md"), encoding="utf-8") as page:
     text = page.read()
 
 
+def read(path):
+    """The file with the headers of its own directory that it includes: tests may stand in them."""
+    with open(path, encoding="utf-8") as file:
+        lines = file.read()
+    for header in re.findall(r'^#include "([a-z0-9_]+\.h)"', lines, re.M):
+        header = os.path.join(os.path.dirname(path), header)
+        if os.path.exists(header):
+            lines += read(header)
+    return lines
+
+
 def source(name):
     for path in ("tests/system/%s.bats" % name, "tests/unit/%s_test.c" % name):
         if os.path.exists(os.path.join(top, path)):
-            with open(os.path.join(top, path), encoding="utf-8") as file:
-                return file.read()
+            return read(os.path.join(top, path))
     if name == "sim":
-        with open(os.path.join(top, "sim/CMakeLists.txt"), encoding="utf-8") as file:
-            return file.read()
+        return read(os.path.join(top, "sim/CMakeLists.txt"))
     return "" if name == "fuzz" else None
 
 

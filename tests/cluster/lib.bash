@@ -131,11 +131,17 @@ nap() {
 
 # until_true COMMAND...: repeats the command until it succeeds; fails when that takes too long.
 until_true() {
-    local began=$SECONDS
+    local began=$SECONDS looked pause_ms
+    looked=${EPOCHREALTIME/[^0-9]/}
     until "$@"; do
         [ $((SECONDS - began)) -lt "$PATIENCE" ] || return 1
-        # The machine is for what is waited for, and most looks start several processes.
-        if [ $((SECONDS - began)) -lt 2 ]; then nap 0.02; else nap 0.15; fi
+        # The machine is for what is waited for: a look may have a third of the time, and most start several processes.
+        pause_ms=$(((${EPOCHREALTIME/[^0-9]/} - looked) / 500))
+        [ $((SECONDS - began)) -lt 2 ] || [ $pause_ms -ge 150 ] || pause_ms=150
+        [ $pause_ms -ge 20 ] || pause_ms=20
+        [ $pause_ms -le 1000 ] || pause_ms=1000
+        nap $((pause_ms / 1000)).$(((pause_ms % 1000) / 100))$(((pause_ms % 100) / 10))
+        looked=${EPOCHREALTIME/[^0-9]/}
     done
 }
 

@@ -55,6 +55,7 @@ static int check_owner(struct cu_client *client, const char *mount)
 static int run(const struct cu_command *command, int argc, char **argv)
 {
     struct cu_cli_options options;
+    struct cu_joblog_taken *log;
     struct cu_client client;
     struct cu_error err;
     json_t *request, *result = NULL;
@@ -80,12 +81,14 @@ static int run(const struct cu_command *command, int argc, char **argv)
         cu_client_close(&client);
         return status;
     }
-    cu_joblog_keep(&client, &(struct cu_joblog){.asked = options.log_collect, .file = options.log});
+    log = cu_joblog_take(&client,
+                         &(struct cu_joblog){.asked = options.log_collect, .file = options.log});
     request = json_pack("{s:s,s:b}", "op", "stop", "all", 1);
     rc = cu_client_call(&client, request, STOP_MS, &result, &err);
     json_decref(request);
     ended = rc == 0 && cu_client_await_end(&client);
     cu_client_close(&client);
+    cu_joblog_keep(log);
     if (rc != 0)
         return cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
     cu_progress_end();

@@ -13,6 +13,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* CU_EXIT_OK: path is that recipe's file. */
 static int find_file(const char *name, char path[CU_PATH_MAX])
@@ -37,6 +38,15 @@ static int read_recipe(const char *name, struct cu_recipe **recipe)
     return status;
 }
 
+/* CU_EXIT_OK: *fd keeps others from writing the file until it is closed. */
+static int lock(const char *path, int *fd)
+{
+    struct cu_error err;
+
+    *fd = cu_recipe_file_lock(path, &err);
+    return *fd < 0 ? cu_cli_fail(CU_EXIT_FAILED, "%s", err.text) : CU_EXIT_OK;
+}
+
 static int write_recipe(const char *path, const struct cu_recipe *recipe)
 {
     struct cu_error err;
@@ -53,7 +63,7 @@ static int record(const struct cu_cli_options *options, char **names)
     char told[CU_JOB_RECIPE_MAX + 1], path[CU_PATH_MAX];
     struct cu_client client;
     struct cu_error err;
-    int rc, status = find_file(names[0], path);
+    int rc, fd = -1, status = find_file(names[0], path);
 
     if (status != CU_EXIT_OK)
         return status;
@@ -64,18 +74,25 @@ static int record(const struct cu_cli_options *options, char **names)
         cu_client_close(&client);
     }
     cu_progress_end();
-    status = rc == 0 ? write_recipe(path, recipe) : cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    status = rc == 0 ? lock(path, &fd) : cu_cli_fail(CU_EXIT_FAILED, "%s", err.text);
+    if (status == CU_EXIT_OK)
+        status = write_recipe(path, recipe);
+    if (fd >= 0)
+        close(fd);
     cu_recipe_free(recipe);
     return status;
 }
 
+/* What is written may be one of those that are read. */
 static int merge(const struct cu_cli_options *options, char **names)
 {
     struct cu_recipe *all = cu_recipe_new(), *more = NULL;
     char path[CU_PATH_MAX];
-    int status = find_file(names[0], path);
+    int fd = -1, status = find_file(names[0], path);
 
     (void)options;
+    if (status == CU_EXIT_OK)
+        status = lock(path, &fd);
     for (size_t i = 1; status == CU_EXIT_OK && names[i]; i++) {
         status = read_recipe(names[i], &more);
         if (status == CU_EXIT_OK && (!all || cu_recipe_merge(all, more) != 0))
@@ -84,6 +101,8 @@ static int merge(const struct cu_cli_options *options, char **names)
     }
     if (status == CU_EXIT_OK)
         status = write_recipe(path, all);
+    if (fd >= 0)
+        close(fd);
     cu_recipe_free(all);
     return status;
 }

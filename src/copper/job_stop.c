@@ -270,6 +270,7 @@ void cu_job_stop_everywhere(const struct cu_job *job, const struct cu_launch_pat
     char id[2 * CU_JOB_ID_BYTES + 1];
     const struct cu_local_stop_whose whose = {.job_id = id};
     struct cu_recipe_taken taken = {0};
+    struct cu_joblog_taken *log = NULL;
     struct cu_client client;
     struct cu_hosts there = {0}, gone = {0};
     int rc;
@@ -285,14 +286,15 @@ void cu_job_stop_everywhere(const struct cu_job *job, const struct cu_launch_pat
     if (rc == 0 && (stop->recipe || cu_job_learns_by_command(job)))
         cu_recipe_file_take(&client, &taken);
     if (rc == 0 && stop->log && (job->log_collect || stop->log->asked))
-        cu_joblog_keep(&client, stop->log);
+        log = cu_joblog_take(&client, stop->log);
     if (rc == 0)
         stop_through(&client, &there, gone.count, job->mount_dir, id, paths, stop);
     else
         cu_job_stop_each(&there, job->mount_dir, &whose, 0, paths, stop);
     cu_client_close(&client);
-    /* Not before: where the recipe's file system hangs, the job is stopped all the same. */
+    /* Not before: where a file system hangs, the job is stopped all the same. */
     cu_recipe_file_keep(&taken, stop->recipe);
+    cu_joblog_keep(log);
     if (gone.count > 0)
         stop->left_out = cu_hostlist_text(&gone, ',');
     free(there.names); /* the names themselves are the job's */
@@ -304,6 +306,7 @@ int cu_job_stop_local(const char *mount_dir, bool all, const struct cu_launch_pa
 {
     char owner[CU_SESSION_MAX], mine[CU_SESSION_MAX];
     const struct cu_local_stop_whose whose = {.owner = all ? NULL : mine};
+    struct cu_joblog_taken *log = NULL;
     struct cu_client client;
     struct cu_hosts hosts = {0};
     int rc = cu_client_open_here(mount_dir, &client, err);
@@ -315,11 +318,12 @@ int cu_job_stop_local(const char *mount_dir, bool all, const struct cu_launch_pa
         snprintf(stop->other, sizeof(stop->other), "%s", owner);
     } else if (rc == 0) {
         if (stop->log)
-            cu_joblog_keep(&client, stop->log);
+            log = cu_joblog_take(&client, stop->log);
         stop_through(&client, &hosts, 0, mount_dir, NULL, paths, stop);
     }
     cu_parse_hosts_free(&hosts);
     cu_client_close(&client);
+    cu_joblog_keep(log);
     if (rc == 0)
         return 0;
     cu_session_owner(mine);

@@ -6,6 +6,7 @@
 #include "copper/jobreport.h"
 #include "copper/jobtables.h"
 #include "copper/report_page.h"
+#include "host/replace.h"
 #include "host/rundir.h"
 #include "host/trust.h"
 
@@ -43,37 +44,33 @@ static const struct file {
 };
 
 /* 0 or -errno. */
+static int write_text(const struct file *file, const json_t *report, FILE *out)
+{
+    errno = 0;
+    if (file->whole)
+        return file->whole(report, out);
+    file->table(out, report);
+    return ferror(out) ? errno != 0 ? -errno : -EIO : 0;
+}
+
+/* 0 or -errno. */
 static int write_file(int dir_fd, const struct file *file, const json_t *report)
 {
-    char next[64];
-    int fd, rc = 0;
-    FILE *out;
+    struct cu_replace replace;
+    int fd = cu_replace_begin(&replace, dir_fd, file->name), rc = 0;
+    FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
 
-    snprintf(next, sizeof(next), ".%s.%ld", file->name, (long)getpid());
-    fd = cu_trust_open_file(dir_fd, next, CU_TRUST_REPLACE);
     if (fd < 0)
         return fd;
-    out = fdopen(fd, "w");
     if (!out) {
         rc = -errno;
         close(fd);
-        goto out;
+    } else {
+        rc = write_text(file, report, out);
+        if (fclose(out) != 0 && rc == 0)
+            rc = -errno;
     }
-    errno = 0;
-    if (file->table)
-        file->table(out, report);
-    else
-        rc = file->whole(report, out);
-    if (ferror(out))
-        rc = errno != 0 ? -errno : -EIO;
-    if (fclose(out) != 0 && rc == 0)
-        rc = -errno;
-    if (rc == 0 && renameat(dir_fd, next, dir_fd, file->name) != 0)
-        rc = -errno;
-out:
-    if (rc != 0)
-        unlinkat(dir_fd, next, 0);
-    return rc;
+    return cu_replace_end(&replace, rc);
 }
 
 int cu_jobdir_open(const char *parent, const char *job, char path[CU_PATH_MAX],

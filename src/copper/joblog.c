@@ -2,7 +2,11 @@
 /* The log comes page by page, each merged in the tree, and is written as it comes: no node and not
  * this process holds more than some pages, whatever the length of the log. What is not there is
  * said in the file, at its place: lines that a node did not keep (their numbers lack), nodes that
- * do not answer, and what comes behind the end when the time is over. */
+ * do not answer, and what comes behind the end when the time is over.
+ *
+ * While the daemons run, the log goes to a file without a name in /tmp, which does not hang. Where
+ * it belongs may hang (a dead file server, a reader that does not read): that is looked at when the
+ * job is stopped. */
 #include "copper/joblog.h"
 
 #include "base/path.h"
@@ -13,6 +17,7 @@
 #include "copper/progress.h"
 #include "host/clock.h"
 #include "host/logline.h"
+#include "host/replace.h"
 #include "host/trust.h"
 
 #include <errno.h>
@@ -28,13 +33,12 @@
 #define ALL_MS  60000
 #define NAME    "job.log"
 
-struct collector {
-    struct cu_client *client;
-    const struct cu_joblog *wish;
+struct cu_joblog_taken {
+    struct cu_client *client; /* while the daemons run */
+    struct cu_joblog wish;
+    char job[2 * CU_JOB_ID_BYTES + 1];
     struct utsname self;
-    FILE *out;
-    struct cu_trust_dir dir; /* fd -1: out is not in the job's directory */
-    char path[CU_PATH_MAX + 16], next[64];
+    FILE *out;      /* without a name; NULL: there is no log to collect */
     uint32_t *last; /* owned: number of the last line of each rank */
     size_t ranks;
     struct cu_logpage_at at; /* of the last line */
@@ -43,7 +47,7 @@ struct collector {
 };
 
 /* A line of this process. */
-static void note(struct collector *c, const char *text, uint64_t lost)
+static void note(struct cu_joblog_taken *c, const char *text, uint64_t lost)
 {
     char line[CU_LOGLINE_BYTES];
     size_t len = cu_logline_make(&(struct cu_logline){.level = CU_LOG_WARN,
@@ -56,62 +60,9 @@ static void note(struct collector *c, const char *text, uint64_t lost)
     fwrite(line, 1, len, c->out);
 }
 
-static int open_file(struct collector *c, const char *job, struct cu_error *err)
-{
-    const char *file = c->wish->file;
-    int fd;
-
-    if (file && strcmp(file, "-") == 0) {
-        c->out = stdout;
-        return 0;
-    }
-    if (file) {
-        snprintf(c->path, sizeof(c->path), "%s", file);
-        fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
-        if (fd < 0)
-            return cu_error_set(err, -errno, "%s: %s", file, strerror(errno));
-    } else {
-        char dir[CU_PATH_MAX];
-        int rc = cu_jobdir_open(c->wish->parent, job, dir, &c->dir, err);
-
-        if (rc != 0)
-            return rc;
-        snprintf(c->path, sizeof(c->path), "%s/" NAME, dir);
-        snprintf(c->next, sizeof(c->next), "." NAME ".%ld", (long)getpid());
-        fd = cu_trust_open_file(c->dir.fd, c->next, CU_TRUST_REPLACE);
-        if (fd < 0)
-            return cu_error_set(err, fd, "%s: %s", c->path, cu_trust_file_error(fd));
-    }
-    c->out = fdopen(fd, "w");
-    if (c->out)
-        return 0;
-    close(fd);
-    return cu_error_set(err, -ENOMEM, "out of memory");
-}
-
-/* Closes the file, which gets its name when it is complete. -errno with err. */
-static int close_file(struct collector *c, int rc, struct cu_error *err)
-{
-    errno = 0;
-    if (c->out && (fflush(c->out) != 0 || ferror(c->out)) && rc == 0)
-        rc = cu_error_set(err, errno != 0 ? -errno : -EIO, "%s: %s",
-                          c->out == stdout ? "standard output" : c->path,
-                          strerror(errno != 0 ? errno : EIO));
-    if (c->out && c->out != stdout)
-        fclose(c->out);
-    if (c->dir.fd < 0)
-        return rc;
-    if (rc == 0 && renameat(c->dir.fd, c->next, c->dir.fd, NAME) != 0)
-        rc = cu_error_set(err, -errno, "%s: %s", c->path, strerror(errno));
-    if (rc != 0)
-        unlinkat(c->dir.fd, c->next, 0);
-    close(c->dir.fd);
-    return rc;
-}
-
 /* The lines of that rank between its last one and this one are not there: said with this line's
  * time and node. */
-static int count_gap(struct collector *c, const struct cu_logpage_at *at, const char *line)
+static int count_gap(struct cu_joblog_taken *c, const struct cu_logpage_at *at, const char *line)
 {
     const char *node = strstr(line, " node=\""), *end = node ? strchr(node + 7, '"') : NULL;
     uint32_t gap;
@@ -139,7 +90,7 @@ static int count_gap(struct collector *c, const struct cu_logpage_at *at, const 
 }
 
 /* Which nodes are silent, where that changes. */
-static void note_silent(struct collector *c, const json_t *result)
+static void note_silent(struct cu_joblog_taken *c, const json_t *result)
 {
     const char *lacking = cu_cli_text(result, "lacking");
     char text[CU_LOGLINE_BYTES];
@@ -162,7 +113,7 @@ static void note_silent(struct collector *c, const json_t *result)
 }
 
 /* Lines of other nodes may be anything; here they are lines. */
-static int write_page(struct collector *c, const struct cu_logpage *page)
+static int write_page(struct cu_joblog_taken *c, const struct cu_logpage *page)
 {
     for (size_t i = 0; i < cu_logpage_count(page); i++) {
         char line[CU_TEXT_BYTES(CU_LOGPAGE_LINE_MAX)];
@@ -186,9 +137,9 @@ static int write_page(struct collector *c, const struct cu_logpage *page)
 
 /* The next page. 1: and there is more; 0: that was all, or there is no log to collect; -errno with
  * err. */
-static int take_page(struct collector *c, uint64_t *left, struct cu_error *err)
+static int take_page(struct cu_joblog_taken *c, uint64_t *left, struct cu_error *err)
 {
-    json_t *request = json_pack("{s:s, s:b, s:b}", "op", "log", "all", 1, "asked", c->wish->asked);
+    json_t *request = json_pack("{s:s, s:b, s:b}", "op", "log", "all", 1, "asked", c->wish.asked);
     char after[CU_LOGPAGE_AT_TEXT + 1];
     struct cu_logpage *page = NULL;
     json_t *result = NULL;
@@ -204,19 +155,20 @@ static int take_page(struct collector *c, uint64_t *left, struct cu_error *err)
     page = cu_logged_read(json_object_get(result, "page"));
     if (!page)
         rc = cu_error_set(err, -EBADMSG, "%s: sends no log", c->client->name);
-    if (rc == 0 && !c->out)
-        rc = open_file(c, cu_cli_text(result, "job"), err);
+    if (rc == 0 && !c->out && !(c->out = tmpfile()))
+        rc = cu_error_set(err, -errno, "a temporary file in /tmp: %s", strerror(errno));
     if (rc != 0)
         goto out;
+    snprintf(c->job, sizeof(c->job), "%s", cu_cli_text(result, "job"));
     note_silent(c, result);
     rc = write_page(c, page);
-    if (rc == -EIO)
-        rc = 0; /* is told when the file is closed */
-    else if (rc != 0)
+    if (rc == -EBADMSG)
         cu_error_set(err, rc, "%s: sends a log that is none", c->client->name);
+    else if (rc != 0)
+        cu_error_set(err, rc, "a temporary file in /tmp: %s", strerror(-rc));
     *left = cu_logpage_left(page);
     if (rc == 0)
-        rc = *left > 0 && cu_logpage_count(page) > 0 && !ferror(c->out);
+        rc = *left > 0 && cu_logpage_count(page) > 0;
 out:
     cu_logpage_free(page);
     json_decref(result);
@@ -224,12 +176,120 @@ out:
     return rc;
 }
 
-static void say(const struct collector *c)
+static void say_failed(const char *what, const char *why)
 {
-    FILE *out = c->out == stdout ? stderr : stdout;
+    cu_progress_end();
+    cu_cli_say(stderr, "%s: %s", what, why);
+    cu_progress_begin("stopping");
+}
 
-    cu_cli_say(out, "log: %s%s%" PRIu64 " lines%s", c->out == stdout ? "" : c->path,
-               c->out == stdout ? "" : ", ", c->lines,
+static void free_taken(struct cu_joblog_taken *c)
+{
+    if (c->out)
+        fclose(c->out);
+    free(c->last);
+    free(c->lacking);
+    free(c);
+}
+
+struct cu_joblog_taken *cu_joblog_take(struct cu_client *client, const struct cu_joblog *wish)
+{
+    struct cu_joblog_taken *c = calloc(1, sizeof(*c));
+    int64_t deadline_ms = cu_clock_ms() + ALL_MS;
+    struct cu_error err = {""};
+    uint64_t left = 0;
+    int rc = 0;
+
+    if (c) {
+        *c = (struct cu_joblog_taken){.client = client, .wish = *wish};
+        uname(&c->self);
+        do {
+            rc = take_page(c, &left, &err);
+        } while (rc > 0 && cu_clock_ms() < deadline_ms);
+    }
+    if (c && c->out) {
+        if (rc < 0)
+            say_failed("the log ends early", err.text);
+        if (rc < 0)
+            note(c, err.text, 0);
+        else if (left > 0)
+            note(c, "the log ends here: the time for it was over", left);
+        if (rc >= 0)
+            c->left_out += left;
+        return c; /* what is there is kept */
+    }
+    if (!c || rc < 0)
+        say_failed("the log is not collected", c ? err.text : "out of memory");
+    if (c)
+        free_taken(c);
+    return NULL;
+}
+
+/* --- where it belongs ------------------------------------------------------------------------- */
+
+static int copy(FILE *from, int to)
+{
+    char bytes[65536];
+    size_t n;
+
+    if (fflush(from) != 0 || fseek(from, 0, SEEK_SET) != 0)
+        return -errno;
+    while ((n = fread(bytes, 1, sizeof(bytes), from)) > 0)
+        for (size_t at = 0; at < n;) {
+            ssize_t written = write(to, bytes + at, n - at);
+
+            if (written < 0 && errno != EINTR)
+                return -errno;
+            at += written > 0 ? (size_t)written : 0;
+        }
+    return ferror(from) ? -EIO : 0;
+}
+
+/* 0; -errno with err. */
+static int write_stdout(struct cu_joblog_taken *c, struct cu_error *err)
+{
+    int rc = fflush(stdout) != 0 ? -errno : copy(c->out, STDOUT_FILENO);
+
+    return rc == 0 ? 0 : cu_error_set(err, rc, "standard output: %s", strerror(-rc));
+}
+
+static int write_given(struct cu_joblog_taken *c, const char *file, struct cu_error *err)
+{
+    int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
+    int rc = fd < 0 ? -errno : copy(c->out, fd);
+
+    if (fd >= 0 && close(fd) != 0 && rc == 0)
+        rc = -errno;
+    return rc == 0 ? 0 : cu_error_set(err, rc, "%s: %s", file, strerror(-rc));
+}
+
+/* In the job's directory it gets its name when it is complete. */
+static int write_usual(struct cu_joblog_taken *c, char path[CU_PATH_MAX + 16], struct cu_error *err)
+{
+    struct cu_replace replace;
+    struct cu_trust_dir dir;
+    char in[CU_PATH_MAX];
+    int rc = cu_jobdir_open(c->wish.parent, c->job, in, &dir, err), fd;
+
+    if (rc != 0)
+        return rc;
+    snprintf(path, CU_PATH_MAX + 16, "%s/" NAME, in);
+    rc = fd = cu_replace_begin(&replace, dir.fd, NAME);
+    if (fd >= 0) {
+        rc = copy(c->out, fd);
+        if (close(fd) != 0 && rc == 0)
+            rc = -errno;
+        rc = cu_replace_end(&replace, rc);
+    }
+    close(dir.fd);
+    return rc == 0 ? 0 : cu_error_set(err, rc, "%s: %s", path, cu_trust_file_error(rc));
+}
+
+static void say(const struct cu_joblog_taken *c, const char *path)
+{
+    FILE *out = path ? stdout : stderr;
+
+    cu_cli_say(out, "log: %s%s%" PRIu64 " lines%s", path ? path : "", path ? ", " : "", c->lines,
                c->left_out == 0 && !(c->lacking && c->lacking[0]) ? " of all nodes" : "");
     if (c->left_out > 0)
         cu_cli_say(stderr, "log: %" PRIu64 " more lines are left out: it says where", c->left_out);
@@ -237,35 +297,25 @@ static void say(const struct collector *c)
         cu_cli_say(stderr, "log: no answer from %s", c->lacking);
 }
 
-void cu_joblog_keep(struct cu_client *client, const struct cu_joblog *wish)
+void cu_joblog_keep(struct cu_joblog_taken *taken)
 {
-    struct collector c = {.client = client, .wish = wish, .dir = {.fd = -1}};
-    int64_t deadline_ms = cu_clock_ms() + ALL_MS;
-    struct cu_error err = {""};
-    uint64_t left = 0;
+    char usual[CU_PATH_MAX + 16];
+    const char *file = taken ? taken->wish.file : NULL, *path = file ? file : usual;
+    struct cu_error err;
     int rc;
 
-    uname(&c.self);
-    do {
-        rc = take_page(&c, &left, &err);
-    } while (rc > 0 && cu_clock_ms() < deadline_ms);
-    if (!c.out && rc == 0)
-        return; /* nothing to collect */
+    if (!taken)
+        return;
     cu_progress_end();
-    if (c.out && rc < 0) {
-        note(&c, err.text, 0);
-        cu_cli_say(stderr, "the log ends early: %s", err.text);
-        rc = 0; /* what is there is kept */
-    } else if (c.out && left > 0) {
-        note(&c, "the log ends here: the time for it was over", left);
-        c.left_out += left;
+    if (file && strcmp(file, "-") == 0) {
+        path = NULL;
+        rc = write_stdout(taken, &err);
+    } else {
+        rc = file ? write_given(taken, file, &err) : write_usual(taken, usual, &err);
     }
-    rc = close_file(&c, rc > 0 ? 0 : rc, &err);
     if (rc != 0)
         cu_cli_say(stderr, "the log is not collected: %s", err.text);
-    else if (c.out)
-        say(&c);
-    cu_progress_begin("stopping");
-    free(c.last);
-    free(c.lacking);
+    else
+        say(taken, path);
+    free_taken(taken);
 }

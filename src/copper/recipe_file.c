@@ -10,6 +10,7 @@
 #include "copper/cli.h"
 #include "host/clock.h"
 #include "host/readfile.h"
+#include "host/replace.h"
 #include "host/trust.h"
 #include "proto/serve.h"
 
@@ -194,39 +195,39 @@ static int judge_replaced(int dir_fd, const char *name)
     return is_own(&st) ? 0 : -EPERM;
 }
 
+static int replace(int dir_fd, const char *name, const struct cu_buf *bytes)
+{
+    struct cu_replace replace;
+    int rc = judge_replaced(dir_fd, name), fd = -1;
+
+    if (rc == 0)
+        rc = fd = cu_replace_begin(&replace, dir_fd, name);
+    if (fd < 0)
+        return rc;
+    rc = write_all(fd, bytes);
+    if (close(fd) != 0 && rc == 0)
+        rc = -errno;
+    return cu_replace_end(&replace, rc);
+}
+
 int cu_recipe_file_write(const char *path, const struct cu_recipe *recipe, struct cu_error *err)
 {
     uint32_t left_out = cu_recipe_count(recipe) - cu_recipe_fits(recipe);
     struct cu_buf *bytes = cu_recipe_encode(recipe);
-    char next[CU_PATH_MAX + 32];
-    struct cu_trust_dir dir = {.fd = -1};
-    const char *name = strrchr(path, '/') + 1;
-    int fd = -1, rc;
+    struct cu_trust_dir dir;
+    int rc;
 
     if (!bytes)
         return cu_error_set(err, -ENOMEM, "%s: out of memory", path);
-    snprintf(next, sizeof(next), ".%s.%ld", name, (long)getpid());
     rc = open_dir(path, &dir, err);
-    if (rc != 0)
-        goto out;
-    rc = judge_replaced(dir.fd, name);
-    if (rc == 0)
-        rc = fd = cu_trust_open_file(dir.fd, next, CU_TRUST_REPLACE);
-    if (fd >= 0)
-        rc = write_all(fd, bytes);
-    if (fd >= 0 && close(fd) != 0 && rc == 0)
-        rc = -errno;
-    if (rc == 0 && renameat(dir.fd, next, dir.fd, name) != 0)
-        rc = -errno;
-    if (rc != 0) {
-        if (fd >= 0)
-            unlinkat(dir.fd, next, 0);
-        cu_error_set(err, rc, "%s: %s", path, cu_trust_file_error(rc));
+    if (rc == 0) {
+        rc = replace(dir.fd, strrchr(path, '/') + 1, bytes);
+        close(dir.fd);
+        if (rc != 0)
+            cu_error_set(err, rc, "%s: %s", path, cu_trust_file_error(rc));
     }
     if (rc == 0 && left_out > 0)
         cu_cli_say(stderr, "%s: has no room for the last %u paths", path, left_out);
-    close(dir.fd);
-out:
     cu_buf_unref(bytes);
     return rc;
 }
@@ -249,8 +250,7 @@ static int wait_for_lock(int fd)
     return 0;
 }
 
-/* Until the descriptor is closed no other process brings the file up to date. -errno with err. */
-static int lock(const char *path, struct cu_error *err)
+int cu_recipe_file_lock(const char *path, struct cu_error *err)
 {
     char name[CU_PATH_MAX + 8];
     struct cu_trust_dir dir = {.fd = -1};
@@ -267,7 +267,7 @@ static int lock(const char *path, struct cu_error *err)
     if (fd >= 0)
         close(fd);
     return rc == -EBUSY
-               ? cu_error_set(err, rc, "%s: another job has been writing it for %d s", path,
+               ? cu_error_set(err, rc, "%s: another process has been writing it for %d s", path,
                               LOCK_MS / 1000)
                : cu_error_set(err, rc, "%s: its lock, %s: %s", path, name, cu_trust_file_error(rc));
 }
@@ -294,7 +294,7 @@ static int update(const char *path, const struct cu_recipe *used, struct cu_reci
 int cu_recipe_file_update(const char *path, const struct cu_recipe *used, struct cu_recipe **old,
                           struct cu_error *err)
 {
-    int fd = lock(path, err), rc;
+    int fd = cu_recipe_file_lock(path, err), rc;
 
     *old = NULL;
     if (fd < 0)

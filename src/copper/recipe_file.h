@@ -26,7 +26,10 @@ __attribute__((warn_unused_result)) int cu_recipe_file_choose(struct cu_job *job
  * with err. */
 __attribute__((warn_unused_result)) int
 cu_recipe_file_read(const char *path, struct cu_recipe **recipe, struct cu_error *err);
-/* Replaces the file as a whole. 0, or -errno with err: it is as before. */
+/* Waits until no other process writes the file, whose directory is made where there is none. A
+ * descriptor: until it is closed no other one writes it; or -errno with err. */
+__attribute__((warn_unused_result)) int cu_recipe_file_lock(const char *path, struct cu_error *err);
+/* Replaces the file as a whole, by who has the lock. 0, or -errno with err: it is as before. */
 __attribute__((warn_unused_result)) int
 cu_recipe_file_write(const char *path, const struct cu_recipe *recipe, struct cu_error *err);
 /* Brings the file up to date with what a job used, after other jobs that do so now. *old: a new

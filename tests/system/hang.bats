@@ -303,22 +303,41 @@ not_mounted_at() {
     on_all sh -c '! mountpoint -q "$1"' sh "$1"
 }
 
-@test "where the directory of recipes hangs, the job is stopped all the same, and its recipe kept later" {
+@test "where recipe, log and report go hangs: the job is stopped all the same, and they are kept later" {
     local second=/tmp/copper-test/second stopping
-    mkdir -m 700 "$source/recipes"
+    mkdir -m 700 "$source/kept"
     echo text >"$source/file"
-    export COPPER_RECIPES=$WORK/pfs/$dir/recipes
+    export COPPER_RECIPES=$WORK/pfs/$dir/kept
     on login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/launch_copper.sh" -H "$CLUSTER_DIR/job-hosts" \
-        -v "$second" -s "$PATIENCE" --learn hangs
+        -v "$second" -s "$PATIENCE" --learn hangs --log-collect -l 2 -P -d "$COPPER_RECIPES"
     on node3 cat "$second$WORK/pfs/$dir/file"
-    pfs hang "/$dir/recipes"
+    pfs hang "/$dir/kept"
     on login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/stop_copper.sh" -v "$second" >"$WORK/stopped" 2>&1 3>&- &
     stopping=$!
     until_true not_mounted_at "$second"
+    kill -0 "$stopping" # it waits to write
     pfs unhang
     wait "$stopping"
-    [[ $(cat "$WORK/stopped") == *"copper: stopped on 3 nodes"* ]]
-    [ -s "$source/recipes/hangs.recipe" ]
+    run -0 cat "$WORK/stopped"
+    [[ $output == *"copper: log: $COPPER_RECIPES/copper-"*"copper: report: $COPPER_RECIPES/copper-"*"copper: stopped on 3 nodes"* ]]
+    [ -s "$source/kept/hangs.recipe" ]
+    grep -q 'node="node3"' "$source"/kept/copper-*/job.log
+    # A pipe that is full, and nobody who reads.
+    on login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/launch_copper.sh" -H "$CLUSTER_DIR/job-hosts" \
+        -v "$second" -s "$PATIENCE" --log-collect -l 2
+    mkfifo "$WORK/slow"
+    exec 5<>"$WORK/slow"
+    head -c 65536 /dev/zero >&5
+    on login env COPPER_RSH="$CLUSTER_BIN/rsh" "$COPPER_BUILD/stop_copper.sh" -v "$second" --log-collect - \
+        >"$WORK/slow" 2>/dev/null 3>&- 5>&- &
+    stopping=$!
+    until_true not_mounted_at "$second"
+    kill -0 "$stopping"
+    exec 6<"$WORK/slow" 5>&-
+    cat <&6 >"$WORK/stopped"
+    exec 6<&-
+    wait "$stopping"
+    grep -aq 'node="node3"' "$WORK/stopped"
 }
 
 # The last test: the job ends on node1. The probe is the one in statfs(2), while the daemon is frozen; what it holds open is counted.

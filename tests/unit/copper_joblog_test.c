@@ -131,7 +131,7 @@ static void keep(const struct cu_joblog *wish)
     assert_true(pid >= 0);
     if (pid == 0)
         be_daemon();
-    cu_joblog_keep(&client, wish);
+    cu_joblog_keep(cu_joblog_take(&client, wish));
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0); /* all was asked for */
     for (size_t i = 0; i < answer_count; i++)

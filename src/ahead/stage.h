@@ -8,8 +8,9 @@
  * below a path that is staged, too. Links in a path itself are followed.
  *
  * A manifest is a file with a path on each line, absolute or relative to the manifest's directory;
- * empty lines and those that begin with '#' mean nothing. What it names several times, or below
- * another path that it names, is staged once.
+ * empty lines and those that begin with '#' mean nothing. One that has a NUL has a NUL behind each
+ * path, which is taken as it is. What it names several times, or below another path that it names,
+ * is staged once.
  *
  * Invariants: requests and bytes under way stay within a window; what is asked for stays within
  * `room`, so that nothing of it displaces another part of it; what waits to be asked for is

@@ -228,21 +228,36 @@ void cu_stage_manifest_chunk(struct cu_stage *s, uint32_t chunk, const struct cu
     }
 }
 
-/* The next line of a text that is complete. False: it was the last one. */
-static bool take_line(struct cu_stage *s)
+/* The next path of a text that is complete, which can be none: an empty line, a comment. NULL: it
+ * was the last one. */
+static const char *next_path(struct cu_stage *s, size_t *len)
 {
-    const char *line = s->text + s->text_at, *dir = s->manifest->path;
-    struct cu_stage_item *item;
-    size_t text_len, dir_len;
+    const char *at = s->text + s->text_at;
 
     if (s->text_at >= s->manifest->size)
-        return false;
-    text_len = strcspn(line, "\n");
-    s->text_at += text_len + 1;
-    if (text_len > 0 && line[text_len - 1] == '\r')
-        text_len--;
-    if (text_len == 0 || line[0] == '#')
-        return true;
+        return NULL;
+    if (s->text_at == 0)
+        s->nul = memchr(at, '\0', s->manifest->size) != NULL;
+    *len = s->nul ? strlen(at) : strcspn(at, "\n");
+    s->text_at += *len + 1;
+    if (s->nul)
+        return at;
+    if (*len > 0 && at[*len - 1] == '\r')
+        --*len;
+    if (at[0] == '#')
+        *len = 0;
+    return at;
+}
+
+/* False: the text is over. */
+static bool take_path(struct cu_stage *s)
+{
+    size_t text_len, dir_len;
+    const char *line = next_path(s, &text_len), *dir = s->manifest->path;
+    struct cu_stage_item *item;
+
+    if (!line || text_len == 0)
+        return line;
     dir_len = line[0] == '/' ? 0 : cu_path_parent_len(dir, s->manifest->path_len);
     item = cu_stage_item_new("/", 1);
     if (item)
@@ -273,7 +288,7 @@ static bool read_manifest(struct cu_stage *s)
     }
     if (item->open > 0)
         return false;
-    if (item->error || s->full || !take_line(s))
+    if (item->error || s->full || !take_path(s))
         end_manifest(s, item->error);
     return true;
 }

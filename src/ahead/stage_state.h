@@ -81,7 +81,8 @@ struct cu_stage {
     char *text;              /* owned: its text; NULL: there is none, or it is done */
     struct cu_recipe *begun; /* owned: the paths that it names, each to be staged with all below it;
                                 NULL: there is no manifest, or no memory */
-    size_t text_at;          /* of the next line */
+    size_t text_at;          /* of the next path */
+    bool nul;                /* a NUL ends a path, not the line */
     bool full;               /* not even names have room any more */
 };
 

@@ -65,8 +65,11 @@ bool cu_parse_is_host(const char *name, size_t len)
 
 static int refuse(const struct gather *g, const char *why)
 {
-    return cu_error_set(g->err, -EINVAL, "host list, line %u: \"%.*s%s\" %s", g->line,
-                        g->word_len < SHOWN ? g->word_len : SHOWN, g->word,
+    char shown[CU_TEXT_BYTES(SHOWN)];
+
+    cu_text_line(shown, sizeof(shown), g->word,
+                 (size_t)(g->word_len < SHOWN ? g->word_len : SHOWN));
+    return cu_error_set(g->err, -EINVAL, "host list, line %u: \"%s%s\" %s", g->line, shown,
                         g->word_len > SHOWN ? "..." : "", why);
 }
 

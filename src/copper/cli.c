@@ -42,7 +42,7 @@ static const struct known_option {
     {'w', "--wait", NULL, "return when all nodes are ready, or have all of it"},
     {'W', "--no-wait", NULL, "return when all nodes have begun"},
     {'t', "--timeout", "SECONDS", "wait at most so long"},
-    {'m', "--manifest", "FILE", "a list of paths instead, one a line"},
+    {'m', "--manifest", "FILE", "a list of paths instead, one a line, or with NULs"},
     {'R', "--rate", "SIZE", "ask storage for at most so many bytes a second"},
     {'i', "--job-id", "ID", "only the daemon of this job"},
     {'e', "--except-job", "ID", "not the daemon of this job"},

@@ -273,6 +273,11 @@ static int run(const struct cu_command *command, int argc, char **argv)
     if ((options.first == argc) != (options.manifest != NULL))
         return cu_cli_fail(CU_EXIT_USAGE,
                            "stage: needs a PATH, or else --manifest FILE; see copper stage --help");
+    if (options.manifest && strcmp(options.manifest, "-") == 0)
+        return cu_cli_fail(CU_EXIT_USAGE,
+                           "stage: --manifest: each node reads the list itself, so \"-\" is not "
+                           "standard input; allowed is a file that all nodes see (./- is one of "
+                           "that name)");
     if (sodium_init() < 0)
         return cu_cli_fail(CU_EXIT_FAILED, "libsodium cannot be used");
     stage.options = &options;

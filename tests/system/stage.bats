@@ -159,6 +159,13 @@ assert all(len(line) < 30 for line in lines[:-1]), lines' "$output"
     [[ $output == *"2 paths could not be staged: $tree/"*"none"*": No such file or directory"* ]]
     run -1 copper node3 stage --manifest "$tree/bin"
     [[ $output == *"$tree/bin: Invalid argument"* ]]
+    # As find -print0 writes it: any byte may stand in a name.
+    echo y >"$source/bin/"$'two\nlines'
+    (cd "$source" && find bin -type f -print0) >"$source/list3"
+    run -0 copper node3 stage --manifest "$tree/list3"
+    [ "$(figure objects)" = 3 ] && [ "$(figure bytes)" -ge 4 ]
+    run -2 copper node3 stage --manifest -
+    [[ $output == *'each node reads the list itself, so "-" is not standard input; allowed is a file that all nodes see'* ]]
     run -2 copper node3 stage
     run -2 copper node3 stage --manifest "$tree/list" "$tree"
     # A variable that is not set is not the working directory.

@@ -405,18 +405,23 @@ static void links_on_the_way_are_followed(void **state)
     assert_int_equal(cu_stage_figures(left.stage).error, ELOOP);
 }
 
-static void give_manifest(const char *text)
+static void give_manifest_of(const char *text, size_t size)
 {
-    struct cu_value value = {.attr = {.mode = S_IFREG, .size = strlen(text), .blocks = 1}};
+    struct cu_value value = {.attr = {.mode = S_IFREG, .size = size, .blocks = 1}};
 
     begin("/m/list", 1u << 30, true);
     run();
     dir("/");
     dir("/m");
     answer("attr /m/list", &value);
-    value.content = cu_buf_copy(text, strlen(text));
+    value.content = cu_buf_copy(text, size);
     answer("attr /m/list", &value);
     cu_buf_unref(value.content);
+}
+
+static void give_manifest(const char *text)
+{
+    give_manifest_of(text, strlen(text));
 }
 
 static void a_manifest_names_paths(void **state)
@@ -455,6 +460,34 @@ static void a_manifest_names_paths(void **state)
     assert_true(cu_stage_figures(left.stage).over);
     assert_int_equal(cu_stage_figures(left.stage).errors, 0);
     free(text);
+}
+
+/* As find(1) -print0 writes it: any byte may stand in a name. */
+static void a_manifest_with_a_nul_behind_each_path(void **state)
+{
+    static const char text[] = "/a\nb\0#c\0\0/d\r\n\0e";
+
+    (void)state;
+    give_manifest_of(text, sizeof(text) - 1);
+    assert_int_equal(left.count, 4);
+    for (int i = 0; i < 2; i++)
+        file("/a\nb", 0);
+    dir("/m");
+    dir("/m");
+    for (int i = 0; i < 2; i++) {
+        file("/m/#c", 0);
+        file("/d\r\n", 0);
+        file("/m/e", 0);
+    }
+    assert_true(cu_stage_figures(left.stage).over);
+    assert_int_equal(cu_stage_figures(left.stage).errors, 0);
+    assert_int_equal(cu_stage_figures(left.stage).objects, 5); /* the manifest is one */
+    end(NULL);
+    give_manifest_of("/x\0", 3);
+    file("/x", 0);
+    file("/x", 0);
+    assert_true(cu_stage_figures(left.stage).over);
+    assert_int_equal(cu_stage_figures(left.stage).errors, 0);
 }
 
 /* Links lead to the same directory, too. */
@@ -573,6 +606,7 @@ int main(void)
         cmocka_unit_test_teardown(no_more_than_a_window_is_under_way, end),
         cmocka_unit_test_teardown(links_on_the_way_are_followed, end),
         cmocka_unit_test_teardown(a_manifest_names_paths, end),
+        cmocka_unit_test_teardown(a_manifest_with_a_nul_behind_each_path, end),
         cmocka_unit_test_teardown(a_manifest_names_a_path_several_times, end),
         cmocka_unit_test_teardown(a_manifest_that_is_none, end),
         cmocka_unit_test_teardown(anything_may_stand_in_a_listing, end),

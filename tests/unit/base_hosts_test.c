@@ -129,6 +129,7 @@ static void refuses_nul_bytes(void **state)
 
     (void)state;
     assert_int_equal(cu_parse_hosts("ab\0cd", 5, &hosts, &err), -EINVAL);
+    assert_memory_equal(err.text, "host list, line 1: \"ab\\x00cd\" is not a host name", 48);
     assert_int_equal(cu_parse_hosts("ab\0cd", 2, &hosts, NULL), 0);
     assert_string_equal(hosts.names[0], "ab");
     cu_parse_hosts_free(&hosts);

@@ -11,6 +11,10 @@
 
 #include <stdio.h>
 
+#define WAITS                                                                                      \
+    "still waits for its recipe (--learn-wait): with a larger -s it has more time, without "       \
+    "--learn-wait it is ready at once"
+
 /* Was it heard what its daemon says, or why it says nothing? */
 static bool is_known(const struct cu_launch_found *host)
 {
@@ -78,9 +82,13 @@ static bool judge_host(struct cu_launch *l, size_t i)
         return false;
     if (!found->answers)
         say_fault(l, i, NULL, found->at);
-    else if (found->parent < 0)
-        return found->text[0] != '\0';
-    else if (!is_at_fault(l, parent))
+    else if (found->parent < 0 && found->text[0] != '\0')
+        return true;
+    else if (found->parent < 0) {
+        if (found->waits) /* that is no reason why another one is not ready */
+            snprintf(found->text, sizeof(found->text), WAITS);
+        return false;
+    } else if (!is_at_fault(l, parent))
         snprintf(found->text, sizeof(found->text), "it does not reach its parent %s", found->at);
     else if (l->found[parent].answers || !is_known(&l->found[parent]))
         say_fault(l, parent, l->job->hosts.names[i], found->at);

@@ -57,6 +57,7 @@ static void take(struct cu_launch *l, size_t i, const json_t *answer)
     found->parent = rank_of(&l->job->hosts, json_string_value(json_object_get(first, "host")));
     snprintf(found->at, sizeof(found->at), "%.200s: %.150s", cu_cli_text(first, "at"),
              cu_cli_text(first, "error"));
+    found->waits = json_is_true(json_object_get(answer, "recipe_waits"));
     json_array_foreach (json_object_get(answer, "peers"), k, peer)
         found->serves = found->serves || strcmp(cu_cli_text(peer, "is"), "child") == 0;
 }

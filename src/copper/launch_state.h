@@ -19,6 +19,7 @@ struct cu_launch_found {
     bool answers;      /* this host reaches its daemon */
     bool silent;       /* no answer came through the launcher in time */
     bool serves;       /* other nodes have joined it */
+    bool waits;        /* for its recipe (--learn-wait) */
     bool excused;      /* it waits for another one, which is named */
     unsigned accusers; /* nodes that do not reach it */
     ssize_t parent;    /* the host that its daemon does not reach, -1: none */

@@ -176,6 +176,7 @@ static void hook_describe(void *context, json_t *result)
     }
     json_object_set_new(result, "peers", peers);
     add_unreached(daemon, result);
+    json_object_set_new(result, "recipe_waits", json_boolean(cu_learn_waits(daemon)));
     json_object_set_new(result, "peer_count", json_integer(daemon->links.up_count));
     if (!daemon->front)
         return;

@@ -146,6 +146,11 @@ static bool start_replay(struct cu_daemon *daemon, const char *path)
     return false;
 }
 
+bool cu_learn_waits(const struct cu_daemon *daemon)
+{
+    return uv_is_active((const uv_handle_t *)&daemon->learn_timer);
+}
+
 void cu_learn_told(struct cu_daemon *daemon, const char *path)
 {
     if (!daemon->front || daemon->phase != CU_PHASE_SERVING)

@@ -6,6 +6,8 @@
 
 #include "front/front.h"
 
+#include <stdbool.h>
+
 struct cu_daemon;
 struct cu_job;
 struct cu_warmer;
@@ -20,6 +22,8 @@ void cu_learn_events(struct cu_daemon *daemon, struct cu_front_events *events);
 /* Once the front works. Without a recipe, or without --learn-wait, the node counts as ready at
  * once; else when all of the recipe is here and in the kernel, or after cu_job_learn_ms. */
 void cu_learn_start(struct cu_daemon *daemon);
+/* Does the node not count as ready only because it waits for its recipe? */
+bool cu_learn_waits(const struct cu_daemon *daemon);
 /* The recipe that a command of the job has named, once the front works: the node is ready already,
  * and asks for what it names beside the job's own requests. To be called once. */
 void cu_learn_told(struct cu_daemon *daemon, const char *path);

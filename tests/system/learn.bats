@@ -145,6 +145,28 @@ replay_is_over() {
     [ "$(count node3 recipe_done)" -lt "$(count node3 recipe_objects)" ]
 }
 
+# node3 begins when the time for that is over, so the launch ends before it has waited for its recipe.
+@test "a node that began too late and waits for its recipe is told so" {
+    learn --learn later
+    start node4
+    stop
+    printf '%s\n' '#!/bin/sh' "case \$1\$* in node3*copperd*) sleep \$((\$(cat $CLUSTER_DIR/home/within) * 6 / 5)) ;; esac" \
+        "exec $CLUSTER_BIN/rsh \"\$@\"" >"$CLUSTER_DIR/home/later"
+    chmod 755 "$CLUSTER_DIR/home/later"
+    waits_is_said() {
+        [[ $output == *"copper: node3: still waits for its recipe (--learn-wait): with a larger -s "* ]]
+    }
+    for within in 5 20 80; do
+        echo "$within" >"$CLUSTER_DIR/home/within"
+        rsh=$CLUSTER_DIR/home/later run -1 learn --learn later --learn-wait --storage-rate 1 -s "$within"
+        echo "$output"
+        if waits_is_said; then break; fi
+    done
+    waits_is_said
+    [[ $output != *"did not join"* ]]
+    nothing_left
+}
+
 @test "without --learn-wait the launch does not wait; what comes later is right" {
     learn --learn test2
     start node3

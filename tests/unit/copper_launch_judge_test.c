@@ -166,6 +166,29 @@ static void silence_is_told_where_nothing_else_is_known(void **state)
     assert_false(found[4].excused); /* the silence of one explains nothing of another */
 }
 
+/* It has joined, and is no reason why another one has not; a fault of another one is told, too. */
+static void a_host_that_waits_for_its_recipe_is_told_so(void **state)
+{
+    static const char waits[] = "still waits for its recipe (--learn-wait)";
+
+    (void)state;
+    answers(6, false);
+    found[5].waits = true;
+    cu_launch_judge(&launch);
+    assert_memory_equal(found[5].text, waits, sizeof(waits) - 1);
+    assert_false(found[6].excused);
+
+    end(NULL);
+    begin(NULL);
+    answers(6, false);
+    found[5].waits = true;
+    fails(2, "n2: refused");
+    cu_launch_judge(&launch);
+    assert_memory_equal(found[5].text, waits, sizeof(waits) - 1);
+    assert_string_equal(found[1].text, "its daemon cannot be reached from this host: n2: refused");
+    assert_true(found[6].excused);
+}
+
 /* The way is at fault, not each host: nobody is named. */
 static void no_host_is_reached(void **state)
 {
@@ -190,6 +213,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(silence_of_the_launcher_proves_nothing, begin, end),
         cmocka_unit_test_setup_teardown(a_parent_of_which_nothing_was_heard, begin, end),
         cmocka_unit_test_setup_teardown(silence_is_told_where_nothing_else_is_known, begin, end),
+        cmocka_unit_test_setup_teardown(a_host_that_waits_for_its_recipe_is_told_so, begin, end),
         cmocka_unit_test_setup_teardown(no_host_is_reached, begin, end),
     };
 

@@ -279,6 +279,8 @@ static int launch(int argc, char **argv)
         cu_job_free(&options.job);
         return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);
     }
+    if (options.waits_for_none)
+        cu_cli_say(stderr, "--learn-wait: there is nothing to wait for without --learn NAME");
     if (cu_recipe_file_choose(&options.job, &err) != 0) {
         cu_job_free(&options.job);
         return cu_cli_fail(CU_EXIT_USAGE, "%s", err.text);

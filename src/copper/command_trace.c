@@ -88,15 +88,19 @@ static int merge(const struct cu_cli_options *options, char **names)
 {
     struct cu_recipe *all = cu_recipe_new(), *more = NULL;
     char path[CU_PATH_MAX];
-    int fd = -1, status = find_file(names[0], path);
+    int fd = -1, rc, status = find_file(names[0], path);
 
     (void)options;
     if (status == CU_EXIT_OK)
         status = lock(path, &fd);
     for (size_t i = 1; status == CU_EXIT_OK && names[i]; i++) {
         status = read_recipe(names[i], &more);
-        if (status == CU_EXIT_OK && (!all || cu_recipe_merge(all, more) != 0))
-            status = cu_cli_fail(CU_EXIT_FAILED, "%s: too many paths, or out of memory", names[i]);
+        rc = status == CU_EXIT_OK && all ? cu_recipe_merge(all, more) : -ENOMEM;
+        if (status == CU_EXIT_OK && rc == -E2BIG)
+            status = cu_cli_fail(CU_EXIT_FAILED, "%s: with these, there are more than %u paths",
+                                 names[i], CU_RECIPE_ENTRIES_MAX);
+        else if (status == CU_EXIT_OK && rc != 0)
+            status = cu_cli_fail(CU_EXIT_FAILED, "%s: out of memory", names[i]);
         cu_recipe_free(more);
     }
     if (status == CU_EXIT_OK)

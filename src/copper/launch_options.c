@@ -275,6 +275,7 @@ int cu_launch_options(int argc, char **argv, const char *site, struct cu_launch_
     }
     if (rc == 0)
         rc = settle_log(options, err);
+    options->waits_for_none = has_bit(options->by_word, "learn_wait") && !options->job.learn;
     if (rc == 0 && !options->help && !options->version)
         rc = cu_launch_places(&options->job, err);
     if (rc != 0)

@@ -18,6 +18,7 @@ struct cu_launch_options {
     bool once;          /* --once */
     /* Bit i: option i of proto/job_options.h was set by the site's file, by a word of argv. */
     uint64_t by_site, by_word;
+    bool waits_for_none; /* --learn-wait was given, and no recipe */
 };
 
 /* argv[0] is skipped; site: file with the site's defaults, or NULL. Links in paths of the options

@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,15 @@ static const char *set_in_environment(const char *name)
     const char *value = getenv(name);
 
     return value && value[0] != '\0' ? value : NULL;
+}
+
+/* The home directory, which a batch job's environment may lack; NULL: there is none. */
+static const char *home(void)
+{
+    const char *dir = set_in_environment("HOME");
+    const struct passwd *user = dir ? NULL : getpwuid(geteuid());
+
+    return user && user->pw_dir[0] == '/' ? user->pw_dir : dir;
 }
 
 int cu_recipe_file_path(const char *name, char out[CU_PATH_MAX], struct cu_error *err)
@@ -57,10 +67,12 @@ int cu_recipe_file_path(const char *name, char out[CU_PATH_MAX], struct cu_error
                 name, CU_JOB_RECIPE_MAX);
         if (!dir && (dir = set_in_environment("XDG_DATA_HOME")))
             sub = "/copper/recipes";
-        if (!dir && (dir = set_in_environment("HOME")))
+        if (!dir && (dir = home()))
             sub = "/.local/share/copper/recipes";
         if (!dir)
-            return cu_error_set(err, -EINVAL, "recipes are kept below $HOME, which is not set");
+            return cu_error_set(err, -EINVAL,
+                                "recipes are kept in $COPPER_RECIPES, or below $HOME: neither is "
+                                "set, and this user has no home directory");
         if (dir[0] != '/')
             return cu_error_set(err, -EINVAL, "recipes: \"%.64s\" is not an absolute path", dir);
         len = snprintf(path, sizeof(path), "%s%s/%s.recipe", dir, sub, name);
@@ -109,16 +121,21 @@ int cu_recipe_file_choose(struct cu_job *job, struct cu_error *err)
 {
     char path[CU_PATH_MAX], name[CU_JOB_RECIPE_MAX + 1];
     const char *learn = job->learn;
+    bool is_auto = learn && strcmp(learn, "auto") == 0;
     int rc;
 
     if (!learn || strcmp(learn, "off") == 0)
         return 0;
-    if (strcmp(learn, "auto") == 0) {
+    if (is_auto) {
         if (!job_name(name))
             return 0; /* not in a job that has a name */
         learn = name;
     }
     rc = cu_recipe_file_path(learn, path, err);
+    if (rc != 0 && is_auto) { /* this user may not even know of it */
+        cu_cli_say(stderr, "--learn auto: %s: there is no recipe", err->text);
+        return 0;
+    }
     if (rc != 0)
         return rc;
     say_if_hidden(job, path);

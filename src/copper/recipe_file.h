@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Where recipes (proto/recipe.h) are kept: a file each, readable by their user only, in
  * $COPPER_RECIPES, else $XDG_DATA_HOME/copper/recipes, else ~/.local/share/copper/recipes. The
- * directory must be on storage that all nodes see. */
+ * directory must be on storage that all nodes see. ~ is $HOME, else that of the user's entry. */
 #ifndef CU_COPPER_RECIPE_FILE_H
 #define CU_COPPER_RECIPE_FILE_H
 
@@ -18,7 +18,7 @@
 __attribute__((warn_unused_result)) int cu_recipe_file_path(const char *name, char out[CU_PATH_MAX],
                                                             struct cu_error *err);
 /* Sets job->recipe by job->learn: "auto" is the scheduler's name of the job, "off" is none. 0, or
- * -errno with err. */
+ * -errno with err. Where there is no directory for it, "auto" is none, too, and that is said. */
 __attribute__((warn_unused_result)) int cu_recipe_file_choose(struct cu_job *job,
                                                               struct cu_error *err);
 

@@ -378,6 +378,12 @@ print(sum(importlib.import_module(f"whole.m{i}").n for i in range(1, 21)))' "$mo
     stop || true
     run -0 --separate-stderr learn --learn seen
     [ -z "$stderr" ]
+    stop
+    run -0 --separate-stderr learn --learn-wait
+    [ "$stderr" = "copper: --learn-wait: there is nothing to wait for without --learn NAME" ]
+    stop
+    COPPER_LEARN=off run -0 --separate-stderr learn --learn-wait
+    [ -z "$stderr" ]
 }
 
 @test "trace: merge, and what is wrong" {

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -197,6 +198,48 @@ static void a_file_of_any_size_is_replaced(void **state)
     }
 }
 
+/* As of a batch job that gets nothing of its user's environment. */
+static void without_home_it_is_the_users(void **state)
+{
+    const struct passwd *user = getpwuid(geteuid());
+    char path[CU_PATH_MAX], wanted[CU_PATH_MAX];
+    struct cu_error err;
+
+    (void)state;
+    unsetenv("COPPER_RECIPES");
+    unsetenv("XDG_DATA_HOME");
+    assert_int_equal(setenv("HOME", base, 1), 0);
+    assert_int_equal(cu_recipe_file_path("x", path, &err), 0);
+    assert_string_equal(path, at("/.local/share/copper/recipes/x.recipe"));
+    assert_non_null(user);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(i == 0 ? unsetenv("HOME") : setenv("HOME", "", 1), 0);
+        snprintf(wanted, sizeof(wanted), "%s/.local/share/copper/recipes/x.recipe", user->pw_dir);
+        assert_int_equal(cu_recipe_file_path("x", path, &err), 0);
+        assert_string_equal(path, wanted);
+    }
+}
+
+/* A launch that was told to learn is refused; one of a site that learns by itself is not. */
+static void without_a_directory_auto_learns_nothing(void **state)
+{
+    struct cu_error err;
+    struct cu_job job;
+
+    (void)state;
+    assert_int_equal(cu_job_init(&job, "/m", "/run"), 0);
+    assert_int_equal(setenv("COPPER_RECIPES", "relative", 1), 0);
+    assert_int_equal(setenv("SLURM_JOB_NAME", "x", 1), 0);
+    assert_int_equal(cu_job_set(&job, "learn", "auto", "--learn", &err), 0);
+    assert_int_equal(cu_recipe_file_choose(&job, &err), 0);
+    assert_null(job.recipe);
+    assert_int_equal(cu_job_set(&job, "learn", "x", "--learn", &err), 0);
+    assert_int_equal(cu_recipe_file_choose(&job, &err), -EINVAL);
+    cu_job_free(&job);
+    unsetenv("COPPER_RECIPES");
+    unsetenv("SLURM_JOB_NAME");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +248,8 @@ int main(void)
         cmocka_unit_test(a_link_in_place_of_the_lock_is_not_followed),
         cmocka_unit_test(what_is_no_file_is_not_replaced),
         cmocka_unit_test(a_file_of_any_size_is_replaced),
+        cmocka_unit_test(without_home_it_is_the_users),
+        cmocka_unit_test(without_a_directory_auto_learns_nothing),
     };
 
     return cmocka_run_group_tests(tests, make_base, remove_base);

@@ -24,6 +24,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -43,6 +44,7 @@ struct cu_joblog_taken {
     size_t ranks;
     struct cu_logpage_at at; /* of the last line */
     uint64_t lines, left_out;
+    bool early;    /* it ends before its end, as was said */
     char *lacking; /* owned: nodes of which the last page knew nothing, "": none */
 };
 
@@ -112,27 +114,42 @@ static void note_silent(struct cu_joblog_taken *c, const json_t *result)
     }
 }
 
+/* 0 or -errno: the file in /tmp has no room, or worse. */
+static int flush(struct cu_joblog_taken *c)
+{
+    int rc = fflush(c->out) != 0 ? -errno : ferror(c->out) ? -EIO : 0;
+
+    if (rc != 0) {
+        __fpurge(c->out);
+        clearerr(c->out);
+    }
+    return rc;
+}
+
 /* Lines of other nodes may be anything; here they are lines. */
 static int write_page(struct cu_joblog_taken *c, const struct cu_logpage *page)
 {
-    for (size_t i = 0; i < cu_logpage_count(page); i++) {
+    size_t lines = 0;
+    int rc = 0, flushed;
+
+    for (size_t i = 0; rc == 0 && i < cu_logpage_count(page); i++) {
         char line[CU_TEXT_BYTES(CU_LOGPAGE_LINE_MAX)];
         struct cu_logpage_at at;
         size_t len;
         const char *bytes = cu_logpage_line(page, i, &at, &len);
-        int rc;
 
-        if (cu_logpage_compare(&at, &c->at) <= 0)
-            return -EBADMSG;
         cu_text_line(line, sizeof(line), bytes, len);
-        rc = count_gap(c, &at, line);
+        rc = cu_logpage_compare(&at, &c->at) <= 0 ? -EBADMSG : count_gap(c, &at, line);
         if (rc != 0)
-            return rc;
+            break;
         fprintf(c->out, "%s\n", line);
         c->at = at;
-        c->lines++;
+        lines++;
     }
-    return ferror(c->out) ? -EIO : 0;
+    flushed = flush(c);
+    if (flushed == 0)
+        c->lines += lines;
+    return rc != 0 ? rc : flushed;
 }
 
 /* The next page. 1: and there is more; 0: that was all, or there is no log to collect; -errno with
@@ -210,10 +227,12 @@ struct cu_joblog_taken *cu_joblog_take(struct cu_client *client, const struct cu
     if (c && c->out) {
         if (rc < 0)
             say_failed("the log ends early", err.text);
+        c->early = rc < 0;
         if (rc < 0)
             note(c, err.text, 0);
         else if (left > 0)
             note(c, "the log ends here: the time for it was over", left);
+        (void)flush(c);
         if (rc >= 0)
             c->left_out += left;
         return c; /* what is there is kept */
@@ -230,19 +249,20 @@ struct cu_joblog_taken *cu_joblog_take(struct cu_client *client, const struct cu
 static int copy(FILE *from, int to)
 {
     char bytes[65536];
-    size_t n;
+    off_t at = 0;
+    ssize_t n;
 
-    if (fflush(from) != 0 || fseek(from, 0, SEEK_SET) != 0)
-        return -errno;
-    while ((n = fread(bytes, 1, sizeof(bytes), from)) > 0)
-        for (size_t at = 0; at < n;) {
-            ssize_t written = write(to, bytes + at, n - at);
+    while ((n = pread(fileno(from), bytes, sizeof(bytes), at)) > 0) {
+        for (ssize_t done = 0; done < n;) {
+            ssize_t written = write(to, bytes + done, (size_t)(n - done));
 
             if (written < 0 && errno != EINTR)
                 return -errno;
-            at += written > 0 ? (size_t)written : 0;
+            done += written > 0 ? written : 0;
         }
-    return ferror(from) ? -EIO : 0;
+        at += n;
+    }
+    return n < 0 ? -errno : 0;
 }
 
 /* 0; -errno with err. */
@@ -290,7 +310,7 @@ static void say(const struct cu_joblog_taken *c, const char *path)
     FILE *out = path ? stdout : stderr;
 
     cu_cli_say(out, "log: %s%s%" PRIu64 " lines%s", path ? path : "", path ? ", " : "", c->lines,
-               c->left_out == 0 && !(c->lacking && c->lacking[0]) ? " of all nodes" : "");
+               c->early || c->left_out > 0 || (c->lacking && c->lacking[0]) ? "" : " of all nodes");
     if (c->left_out > 0)
         cu_cli_say(stderr, "log: %" PRIu64 " more lines are left out: it says where", c->left_out);
     if (c->lacking && c->lacking[0] != '\0')

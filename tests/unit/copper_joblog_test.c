@@ -8,12 +8,14 @@
 
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -215,6 +217,28 @@ static void test_nothing_to_collect(void **state)
     assert_int_equal(access(file, F_OK), -1);
 }
 
+/* What has been gathered is kept. */
+static void test_no_room_in_tmp(void **state)
+{
+    struct rlimit before, small;
+    char text[2001];
+    struct line lines[] = {{10, 0, 1, text}, {11, 0, 2, text}, {12, 0, 3, text}};
+
+    (void)state;
+    memset(text, 'x', sizeof(text));
+    text[sizeof(text) - 1] = '\0';
+    answer(&lines[0], 1, 2, "");
+    answer(&lines[1], 2, 0, "");
+    assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = 3000;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    keep(&(struct cu_joblog){.asked = true, .file = file});
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_memory_equal(content(file), text, sizeof(text) - 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +246,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_silent_nodes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_does_not_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nothing_to_collect, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_room_in_tmp, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

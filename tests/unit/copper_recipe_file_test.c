@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -198,6 +199,34 @@ static void a_file_of_any_size_is_replaced(void **state)
     }
 }
 
+/* No room, or no more of the user's quota. */
+static void a_write_that_fails_leaves_the_file_as_it_was(void **state)
+{
+    char file[256], used[4096];
+    struct rlimit before, small;
+
+    (void)state;
+    assert_int_equal(mkdir(at("/full"), 0700), 0);
+    snprintf(file, sizeof(file), "%s", at("/full/a.recipe"));
+    assert_true(save(file, "/a"));
+    assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = 1000;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    memset(used, 'x', sizeof(used));
+    for (size_t i = 0; i < sizeof(used); i += 100)
+        used[i] = '/';
+    used[sizeof(used) - 1] = '\0';
+    assert_false(save(file, used));
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_true(has(file, "/a"));
+    assert_false(has(file, used));
+    assert_int_equal(unlink(file), 0);
+    assert_int_equal(unlink(at("/full/.a.recipe.lock")), 0);
+    assert_int_equal(rmdir(at("/full")), 0); /* nothing else is left */
+}
+
 /* As of a batch job that gets nothing of its user's environment. */
 static void without_home_it_is_the_users(void **state)
 {
@@ -248,6 +277,7 @@ int main(void)
         cmocka_unit_test(a_link_in_place_of_the_lock_is_not_followed),
         cmocka_unit_test(what_is_no_file_is_not_replaced),
         cmocka_unit_test(a_file_of_any_size_is_replaced),
+        cmocka_unit_test(a_write_that_fails_leaves_the_file_as_it_was),
         cmocka_unit_test(without_home_it_is_the_users),
         cmocka_unit_test(without_a_directory_auto_learns_nothing),
     };

@@ -376,7 +376,7 @@ static void check_queues(struct cu_sim *sim, const struct cu_sim_node *node)
 
 void cu_sim_check_memory(struct cu_sim *sim, struct cu_sim_node *node)
 {
-    uint64_t held = cu_core_counters(node->core)[CU_COUNT_cached_bytes];
+    uint64_t held = cu_core_counters(node->core)[CU_COUNT_cached_bytes] + node->core->held_bytes;
     /* one chunk and one listing may be held past the budget while they are handed out */
     uint64_t more = 2ull * sim->config.chunk_bytes + 8192;
 
@@ -408,7 +408,7 @@ static void check_objects(struct cu_sim *sim, const struct cu_sim_node *node)
         }
     }
     if (count != core->counters[CU_COUNT_cached_objects] ||
-        charged != core->counters[CU_COUNT_cached_bytes])
+        charged != core->counters[CU_COUNT_cached_bytes] || core->held_bytes > 0)
         cu_sim_violation(sim, "node %u: accounts are wrong: %llu objects, %llu bytes", node->rank,
                          (unsigned long long)count, (unsigned long long)charged);
 }

@@ -230,10 +230,10 @@ void cu_cache_remove(struct cu_core *core, struct object *object)
 }
 
 /* `but` has just been filled: it stays until the next one, so that a file larger than the budget
- * can still be read. Wants of children that are queued, answers that they have not taken, and what
- * storage is about to bring use memory, too: the cache shrinks by as much, down to half of its
- * budget. It also shrinks by the memory of the driver's names, but keeps at least a quarter of its
- * budget. */
+ * can still be read. Listings whose versions are being asked for stay, too, and count. Wants of
+ * children that are queued, answers that they have not taken, and what storage is about to bring
+ * use memory, too: the cache shrinks by as much, down to half of its budget. It also shrinks by the
+ * memory of the driver's names, but keeps at least a quarter of its budget. */
 void cu_cache_evict(struct cu_core *core, const struct object *but)
 {
     uint64_t budget = core->config.cache_bytes;
@@ -245,7 +245,7 @@ void cu_cache_evict(struct cu_core *core, const struct object *but)
     cu_list_for_each_safe (link, &core->lru) {
         struct object *object = CU_LIST_ENTRY(link, struct object, lru);
 
-        if (core->counters[CU_COUNT_cached_bytes] <= budget)
+        if (core->counters[CU_COUNT_cached_bytes] + core->held_bytes <= budget)
             return;
         if (object == but)
             continue;

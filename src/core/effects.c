@@ -74,7 +74,7 @@ static void effect_of_flight(struct cu_core *core, struct flight *flight, struct
     struct cu_request request = cu_object_request(object);
     struct cu_msg_want *want;
 
-    if (flight->check && object->state == CU_FLIGHT_ASKING &&
+    if (flight->check && !flight->told && object->state == CU_FLIGHT_ASKING &&
         cu_renew_message(core, flight, effect))
         return;
     hold_name(core, object, effect);

@@ -99,6 +99,8 @@ static struct flight *end(struct cu_core *core, struct object *object)
 
     assert(cu_object_in_flight(object) && flight->object == object);
     leave(core, flight);
+    assert(core->held_bytes >= flight->held_bytes);
+    core->held_bytes -= flight->held_bytes;
     if (flight->ahead) {
         assert(core->ahead.requests > 0 &&
                core->ahead.bytes >= cu_object_fill_bytes(core->config.chunk_bytes, object));
@@ -374,8 +376,18 @@ static void expire(struct cu_core *core, struct object *object)
     cu_cache_wasted(core, object);
 }
 
+/* What a flight keeps from before, with its charge, takes memory until the flight ends. */
+static void hold(struct cu_core *core, struct flight *flight, uint32_t charge)
+{
+    if (!flight->object->bytes)
+        return;
+    flight->held_bytes = charge;
+    core->held_bytes += charge;
+}
+
 static void begin(struct cu_core *core, struct object *object, const struct flight_input *in)
 {
+    uint32_t charge = object->charge;
     struct flight *flight;
 
     if (object->state == CU_FLIGHT_FILLED)
@@ -383,7 +395,7 @@ static void begin(struct cu_core *core, struct object *object, const struct flig
     flight = flight_new(object);
     if (flight) {
         flight->read_on = in->read_on;
-        flight->later = in->read_on || (in->waiter && in->waiter->later);
+        flight->later = in->read_on || in->renew || (in->waiter && in->waiter->later);
     }
     if (flight && in->request)
         flight->home = object->kind == CU_KIND_DATA && (in->request->flags & CU_WANT_HOME);
@@ -397,6 +409,7 @@ static void begin(struct cu_core *core, struct object *object, const struct flig
         flight->content = (in->request->flags & CU_WANT_CONTENT) != 0;
         flight->stale = in->request->version;
     }
+    hold(core, flight, charge);
     cu_advance_asked(flight, in->waiter);
     park(flight, in->waiter);
     if (in->read_on) {
@@ -413,8 +426,6 @@ static void begin(struct cu_core *core, struct object *object, const struct flig
                object->state == CU_FLIGHT_READING ? CU_WHERE_STORAGE : CU_WHERE_PARENT);
     if (object->kind == CU_KIND_DIR)
         cu_renew_begun(core, object, in);
-    if (flight->check) /* its message has no kind */
-        cu_haste(core, flight);
 }
 
 void cu_flight_step(struct cu_core *core, struct object *object, enum cu_flight_event event,

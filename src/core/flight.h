@@ -84,7 +84,7 @@ struct flight {
     bool again;              /* dropped while READING: read once more */
     bool content;            /* ATTR: ask for the content along */
     bool issued;             /* READING: the operation is under way */
-    bool told;               /* ASKING: the message has left */
+    bool told;               /* ASKING: the message has left, if only in a CHECK */
     bool later;              /* nobody waits for it: what somebody waits for goes first */
     bool ahead;              /* started by read-ahead */
     bool read_on;            /* started by reading on (readon.h) */
@@ -93,6 +93,7 @@ struct flight {
     bool kernel;             /* this node's kernel waits for it */
     bool first;              /* the same, and did before a recipe */
     bool check;              /* DIR: asked about in a CHECK (renew.h) */
+    uint32_t held_bytes;     /* DIR: of the listing held meanwhile; in core->held_bytes */
     bool home;               /* DATA: from where the attributes are, along the tree of the path */
 };
 

@@ -20,10 +20,16 @@ void cu_haste(struct cu_core *core, struct flight *flight)
     }
 }
 
+static void hasten(struct waiter *waiter)
+{
+    waiter->hastened = waiter->hastened || waiter->later;
+    waiter->later = false;
+}
+
 void cu_haste_of_all(struct cu_core *core, struct flight *flight)
 {
     cu_list_for_each (link, &flight->waiters)
-        CU_LIST_ENTRY(link, struct waiter, link)->later = false;
+        hasten(CU_LIST_ENTRY(link, struct waiter, link));
     cu_haste(core, flight);
 }
 

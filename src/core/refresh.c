@@ -254,13 +254,24 @@ bool cu_refresh_message(struct cu_core *core, struct neighbor *neighbor, enum cu
     return false;
 }
 
+/* What a request under way was to confirm is out of date, too: the version says nothing. */
+static void outdate(struct cu_core *core, struct object *object)
+{
+    if (cu_object_in_flight(object) && object->kind == CU_KIND_DIR)
+        cu_object_forget(object);
+    cu_flight_drop(core, object);
+}
+
 /* Requests under way may still return the old state. */
 static void restart_flights(struct cu_core *core, const struct refresh *r)
 {
     for (uint32_t i = 0; i < core->slot_count; i++) {
         struct flight *flight = core->slots[i].flight;
+        enum verdict verdict = flight ? judge(r, flight->object) : CURRENT;
 
-        if (flight && judge(r, flight->object) != CURRENT)
+        if (verdict == OUTDATED)
+            outdate(core, flight->object);
+        else if (verdict == DOUBTED)
             cu_flight_drop(core, flight->object);
     }
 }
@@ -344,7 +355,7 @@ void cu_refresh_heard(struct cu_core *core, const struct cu_msg_want *want)
         return;
     object = cu_cache_find(core, &request);
     if (object)
-        cu_flight_drop(core, object);
+        outdate(core, object);
 }
 
 uint32_t cu_refresh_asks_for(const struct cu_core *core)

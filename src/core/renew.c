@@ -167,13 +167,50 @@ static bool goes_with(const struct cu_core *core, const struct flight *one,
                       const struct flight *other)
 {
     return other->check && other->object->state == CU_FLIGHT_ASKING && other->asked == one->asked &&
+           !other->told && !cu_version_is_none(&cu_object_dir(other->object)->version) &&
            cu_flight_tree(core, other) == cu_flight_tree(core, one);
+}
+
+/* The others that can go with it and for which nobody waits, or somebody does. False: it is full.
+ */
+static bool add_others(struct cu_core *core, struct cu_check_writer *writer,
+                       const struct flight *flight, bool later)
+{
+    cu_list_for_each_safe (link, &core->pending) {
+        struct pending *pending = CU_LIST_ENTRY(link, struct pending, link);
+        struct flight *other = CU_LIST_ENTRY(pending, struct flight, pending);
+
+        if (pending->kind != PENDING_FLIGHT || other->later != later ||
+            !goes_with(core, flight, other))
+            continue;
+        if (add(core, writer, other) < 0)
+            return false; /* the next message has it */
+        other->told = true;
+        cu_list_remove(link);
+    }
+    return true;
+}
+
+/* What somebody waits for stands first. Returns how many questions that are. */
+static uint16_t add_all(struct cu_core *core, struct cu_check_writer *writer,
+                        const struct flight *flight)
+{
+    uint32_t now;
+    bool room = add(core, writer, flight) == 0;
+
+    if (room && !flight->later)
+        room = add_others(core, writer, flight, false);
+    now = flight->later ? 0 : writer->count;
+    if (room)
+        (void)add_others(core, writer, flight, true);
+    return (uint16_t)now;
 }
 
 bool cu_renew_message(struct cu_core *core, struct flight *flight, struct cu_effect *effect)
 {
     struct cu_check_writer *writer = malloc(sizeof *writer);
     struct cu_msg *msg = &effect->send.msg;
+    uint16_t now;
 
     flight->check = writer != NULL;
     if (!writer)
@@ -181,24 +218,16 @@ bool cu_renew_message(struct cu_core *core, struct flight *flight, struct cu_eff
     writer->list = NULL;
     writer->count = 0;
     writer->last_len = 0;
-    if (add(core, writer, flight) == 0)
-        cu_list_for_each_safe (link, &core->pending) {
-            struct pending *pending = CU_LIST_ENTRY(link, struct pending, link);
-            const struct flight *other = CU_LIST_ENTRY(pending, struct flight, pending);
-
-            if (pending->kind != PENDING_FLIGHT || !goes_with(core, flight, other))
-                continue;
-            if (add(core, writer, other) < 0)
-                break; /* the next message has it */
-            cu_list_remove(link);
-        }
+    now = add_all(core, writer, flight);
     flight->check = writer->count > 1;
     if (flight->check) {
+        flight->told = true;
         effect->type = CU_EFFECT_SEND;
         effect->send.peer = cu_peer_parent(flight->asked);
         *msg = (struct cu_msg){.type = CU_MSG_CHECK};
         msg->check.generation = cu_refresh_asks_for(core);
         msg->check.tree = cu_flight_tree(core, flight);
+        msg->check.now = now;
         msg->check.list = writer->list;
         COUNT(core, checks);
         core->counters[CU_COUNT_checked] += writer->count;
@@ -237,7 +266,7 @@ static void answer(struct cu_core *core, struct neighbor *neighbor, uint64_t id,
     if (checks->due_ns)
         return;
     checks->due_ns =
-        core->now_ns + (ROUND_NS << (checks->rounds < ROUNDS_LONG ? checks->rounds : ROUNDS_LONG));
+        core->now_ns + (ROUND_NS << (checks->late < ROUNDS_LONG ? checks->late : ROUNDS_LONG));
     if (checks->due_ns < core->renews.due_ns)
         core->renews.due_ns = checks->due_ns;
 }
@@ -248,7 +277,7 @@ static bool may_open(const struct checks *checks, const struct cu_check_question
 }
 
 static int open_question(struct cu_core *core, struct neighbor *neighbor, const struct cu_msg *msg,
-                         const struct cu_check_question *question)
+                         const struct cu_check_question *question, bool later)
 {
     struct cu_msg_want want = {
         .kind = CU_KIND_DIR,
@@ -278,39 +307,55 @@ static int open_question(struct cu_core *core, struct neighbor *neighbor, const 
     waiter->kind = CU_KIND_DIR;
     waiter->held = question->version;
     waiter->bytes = question->path_len;
+    waiter->later = later;
+    waiter->period = neighbor->checks.round;
+    neighbor->checks.awaited++;
     neighbor->checks.open++;
     neighbor->checks.open_bytes += waiter->bytes;
     cu_want(core, &request, waiter);
     return 0;
 }
 
-static void send_if_complete(struct cu_core *core, struct neighbor *neighbor)
+static void send_answers(struct cu_core *core, struct neighbor *neighbor)
 {
-    if (neighbor->checks.open == 0 && neighbor->checks.count > 0)
+    if (neighbor->checks.count > 0)
         cu_neighbors_todo(core, neighbor, SEND_CHECKED);
 }
 
 int cu_renew_asked(struct cu_core *core, struct neighbor *neighbor, const struct cu_msg *msg)
 {
+    struct checks *checks = &neighbor->checks;
     struct cu_check_question question;
     struct cu_check_reader reader;
     int rc;
 
     if (cu_flow_is_deaf(core, neighbor))
         return -ENOBUFS;
-    neighbor->checks.open++; /* that of the message, so that no answer is sent before its end */
+    checks->late = 0;
+    checks->open++; /* that of the message, so that no answer is sent before its end */
+    checks->awaited++;
     cu_check_reader_init(&reader, msg->check.list);
     for (;;) {
         rc = cu_check_next(&reader, &question);
         if (rc <= 0)
             break;
-        rc = open_question(core, neighbor, msg, &question);
+        rc = open_question(core, neighbor, msg, &question, reader.count > msg->check.now);
         if (rc < 0)
             break;
     }
-    neighbor->checks.open--;
-    send_if_complete(core, neighbor);
+    checks->open--;
+    if (--checks->awaited == 0)
+        send_answers(core, neighbor);
     return rc;
+}
+
+/* Answers wait for the rest, but not for what was late already when the question came, and not
+ * where somebody has come to wait for one. True: they are sent. */
+static bool is_due(struct checks *checks, const struct waiter *waiter)
+{
+    bool last = waiter->period == checks->round && --checks->awaited == 0;
+
+    return last || checks->open == 0 || waiter->hastened;
 }
 
 void cu_renew_answered(struct cu_core *core, struct waiter *waiter)
@@ -328,8 +373,9 @@ void cu_renew_answered(struct cu_core *core, struct waiter *waiter)
         answer(core, neighbor, waiter->cookie, ASK_NS);
     else
         answer(core, neighbor, waiter->cookie, core->now_ns - age_ns);
+    if (is_due(&neighbor->checks, waiter))
+        send_answers(core, neighbor);
     cu_waiter_free(waiter);
-    send_if_complete(core, neighbor);
 }
 
 /* It has waited for others, and has grown older. */
@@ -374,7 +420,9 @@ bool cu_renew_answers(struct cu_core *core, struct neighbor *neighbor, struct cu
     checks->count -= count;
     memmove(checks->answers, checks->answers + count, checks->count * sizeof *checks->answers);
     checks->due_ns = 0;
-    checks->rounds = checks->open ? checks->rounds + 1 : 0;
+    checks->round++;
+    checks->awaited = 0;
+    checks->late++;
     if (checks->count)
         cu_neighbors_todo(core, neighbor, SEND_CHECKED);
     else if (checks->open == 0)

@@ -2,9 +2,10 @@
 /* Listings whose time is over are renewed together. A program that starts again uses the
  * directories that it used before. So when this node's kernel needs a listing that has expired,
  * those that were used together with it are renewed, too: all in one message to the parent (CHECK),
- * which the parent answers from what it knows, or asks for in the same way. Each listing has a
- * flight of its own, so whatever can happen to a request (a lost parent, a refresh, other waiters)
- * happens to it as to any other. docs/design/later.md has the rules.
+ * which the parent answers from what it knows, or asks for in the same way. Nobody waits for them,
+ * so they give way (haste.h) until somebody does. Each listing has a flight of its own, so whatever
+ * can happen to a request (a lost parent, a refresh, other waiters) happens to it as to any other.
+ * docs/design/later.md has the rules.
  *
  * This node's kernel uses a listing: cu_renew_used. A child's CHECK: its questions are wants whose
  * waiters (waiter->check) are answered together. */
@@ -45,7 +46,9 @@ struct checks {
     uint32_t room;
     uint32_t open;       /* questions without an answer */
     uint32_t open_bytes; /* their paths */
-    uint32_t rounds;     /* messages sent while questions were open */
+    uint32_t round;      /* messages sent; a question knows in which it came */
+    uint32_t awaited;    /* of the open ones, those of this round */
+    uint32_t late;       /* messages sent since the last CHECK while questions were open */
     uint64_t due_ns;     /* when answers are sent although questions are open; 0: no answers */
 };
 

@@ -33,7 +33,8 @@ struct cu_core {
     struct cu_names *names;
     bool own_names;
     struct cu_table objects;
-    struct cu_list lru; /* struct object, oldest first */
+    struct cu_list lru;  /* struct object, oldest first */
+    uint64_t held_bytes; /* of listings whose versions are being asked for, in flight */
 
     /* slots.h */
     struct slot *slots;

@@ -19,6 +19,7 @@ struct waiter {
     bool child;
     bool advance;           /* as in struct cu_request */
     bool later;             /* wanted with CU_WANT_LATER, and nobody waits for it so far */
+    bool hastened;          /* was so, until somebody did */
     bool content;           /* a child that wants a small file's content with its attr */
     bool check;             /* a question of a CHECK: answered with others (renew.h) */
     bool has_attr;          /* waits for that content; value holds the attr to send */
@@ -31,7 +32,7 @@ struct waiter {
     uint64_t cookie;        /* kernel's cookie or child's message id */
     uint64_t key;           /* child: cu_object_key of what answers */
     uint64_t flow_key;      /* child: of the path, in flow.c */
-    uint32_t period;        /* child: in which its service began, as in flow.h */
+    uint32_t period;        /* child: in which its service began, as in flow.h; check: its round */
     struct cu_version held; /* DIR: version that the child holds */
     struct cu_value value;  /* filled when answered */
 };

@@ -207,7 +207,7 @@ static int get_check(struct cu_reader *r, struct cu_buf *bulk, struct cu_msg *ms
     msg->check.generation = cu_wire_get_u32(r);
     msg->check.tree = cu_wire_get_u8(r);
     reserved = cu_wire_get_u8(r);
-    reserved |= cu_wire_get_u16(r);
+    msg->check.now = cu_wire_get_u16(r);
     return cu_reader_done(r) && reserved == 0 && cu_msg_bounds_msg(msg) ? 0 : -EBADMSG;
 }
 
@@ -255,7 +255,7 @@ static struct cu_buf *put_meta(struct cu_writer *w, const struct cu_msg *msg)
         cu_wire_put_u32(w, msg->check.generation);
         cu_wire_put_u8(w, msg->check.tree);
         cu_wire_put_u8(w, 0);
-        cu_wire_put_u16(w, 0);
+        cu_wire_put_u16(w, msg->check.now);
         payload = msg->check.list;
         break;
     case CU_MSG_CHECKED:

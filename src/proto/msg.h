@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CU_PROTOCOL_VERSION 4u
+#define CU_PROTOCOL_VERSION 5u
 #define CU_MSG_HEAD         24u
 #define CU_MSG_META_MAX     66560u                  /* a path and fixed fields */
 #define CU_MSG_BULK_MAX     ((256u << 20) + 65536u) /* a listing at its bound */
@@ -48,8 +48,8 @@ enum cu_msg_type {
         */
 #define CU_WANT_LATER 4u /* nobody waits for it: all that somebody waits for goes first */
 #define CU_WANT_NOW                                                                                \
-    8u /* somebody waits now for what was wanted with CU_WANT_LATER and this id: no want of its    \
-        * own, and never answered */
+    8u /* somebody waits now for what was wanted with CU_WANT_LATER and this id, or asked in a     \
+        * CHECK: no want of its own, and never answered */
 
 struct cu_msg_want {
     enum cu_kind kind;
@@ -93,6 +93,8 @@ struct cu_msg {
         struct {
             uint32_t generation; /* CHECK: as in a WANT; CHECKED: 0 */
             uint8_t tree;        /* the same */
+            uint16_t now;        /* CHECK: of the questions, somebody waits for the first ones;
+                                    nobody for the rest, as with CU_WANT_LATER; CHECKED: 0 */
             struct cu_buf *list; /* owned reference: questions, or answers (proto/check.h) */
         } check;
         struct {

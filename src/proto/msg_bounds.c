@@ -203,9 +203,10 @@ bool cu_msg_bounds_msg(const struct cu_msg *msg)
         return msg->control.json && msg->control.json->size > 0 &&
                msg->control.json->size <= bounds_of[msg->type].bulk_max;
     case CU_MSG_CHECK:
-        return msg->check.tree < CU_TREES_MAX && cu_check_is_valid(msg->check.list);
+        return msg->check.tree < CU_TREES_MAX && msg->check.now <= CU_CHECK_MAX &&
+               cu_check_is_valid(msg->check.list);
     case CU_MSG_CHECKED:
-        return msg->check.generation == 0 && msg->check.tree == 0 &&
+        return msg->check.generation == 0 && msg->check.tree == 0 && msg->check.now == 0 &&
                cu_check_answers_are_valid(msg->check.list);
     case CU_MSG_JOIN:
     case CU_MSG_PING:

@@ -74,7 +74,7 @@ look_at_processes() {
 }
 
 knows_of_both() {
-    grep -q "other version of Copper's protocol: 5, here 4" "$WORK/log/copperd-$1"-*.log
+    grep -q "other version of Copper's protocol: 6, here 5" "$WORK/log/copperd-$1"-*.log
 }
 
 @test "daemons of two versions refuse each other, say which they have, and each serves its node" {

@@ -38,6 +38,7 @@ struct node {
     struct cu_msg_want want;
     char path[32]; /* of read, cut */
     unsigned checks, checked;
+    unsigned check_now;
     struct cu_buf *list; /* of the last CHECK or CHECKED */
 };
 
@@ -81,6 +82,7 @@ static inline int port_send(void *context, struct cu_peer peer, struct cu_msg *m
     } else if (msg->type == CU_MSG_CHECK || msg->type == CU_MSG_CHECKED) {
         n->checks += msg->type == CU_MSG_CHECK;
         n->checked += msg->type == CU_MSG_CHECKED;
+        n->check_now = msg->check.now;
         cu_buf_unref(n->list);
         n->list = cu_buf_ref(msg->check.list);
     }

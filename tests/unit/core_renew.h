@@ -73,6 +73,7 @@ static inline struct cu_buf *questions_of(uint64_t size, uint64_t id)
     return writer.list;
 }
 
+/* Nobody waits for any of them. */
 static inline void child_check(struct node *node, uint32_t rank, uint64_t size, uint64_t id)
 {
     struct cu_msg msg = {.type = CU_MSG_CHECK};

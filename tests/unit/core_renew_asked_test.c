@@ -28,12 +28,12 @@ static void a_root_reads_in_parallel_and_answers_once(void **state)
 
     (void)state;
     child_check(root, 1, 9, 100);
-    assert_int_equal(root->reads, 4); /* its lane */
+    assert_int_equal(root->reads, 3); /* of its lane of 4 */
     child_check(root, 2, 8, 200);     /* another version; waits for the same */
-    give_all(root, &v, 0, 4);
+    give_all(root, &v, 0, 3);
     assert_int_equal(root->checked, 0);
     assert_int_equal(root->reads, DIRS);
-    give_all(root, &v, 4, 2);
+    give_all(root, &v, 3, 3);
     assert_int_equal(root->checked, 2);
     assert_int_equal(confirmed(root, &asks), 0); /* the last: to child 2 */
     assert_int_equal(asks, DIRS);
@@ -66,6 +66,82 @@ static void what_hangs_does_not_keep_the_rest(void **state)
     give_all(root, &v, 2, 4);
     assert_int_equal(root->checked, 2);
     assert_int_equal(confirmed(root, &asks), DIRS - 1);
+    cu_value_clear(&v);
+    node_free(root);
+}
+
+static void child_now(struct node *root, uint32_t rank, const char *path, uint64_t id)
+{
+    child_want(root, rank, CU_KIND_DIR, path, CU_WANT_NOW, id);
+}
+
+/* One of dead servers and of thousands of directories must not hold up who waits. */
+static void what_nobody_waits_for_leaves_room_for_who_does(void **state)
+{
+    struct node *root = root_with_children();
+
+    (void)state;
+    child_check(root, 1, 9, 100); /* they hang */
+    assert_int_equal(root->reads, 3);
+    child_want(root, 2, CU_KIND_ATTR, "/bin", 0, 7);
+    assert_int_equal(root->reads, 4);
+    assert_string_equal(root->path, "/bin");
+    stored(root, &(struct cu_value){.error = ENOENT});
+    assert_int_equal(root->answers, 1);
+    child_now(root, 1, dirs[5], 105); /* it overtakes two */
+    assert_int_equal(root->reads, 5);
+    assert_string_equal(root->path, dirs[5]);
+    node_free(root);
+}
+
+static void who_waits_for_one_does_not_wait_for_the_rest(void **state)
+{
+    struct node *root = root_with_children();
+    struct cu_value v = listing_value(3);
+    uint32_t asks;
+
+    (void)state;
+    child_check(root, 1, 9, 100);
+    child_now(root, 1, dirs[1], 101);
+    give_all(root, &v, 0, 1);
+    assert_int_equal(root->checked, 0);
+    give_all(root, &v, 1, 1);
+    assert_int_equal(root->checked, 1);
+    assert_int_equal(confirmed(root, &asks), 2);
+    assert_int_equal(root->answers, 0);
+    cu_value_clear(&v);
+    node_free(root);
+}
+
+/* The first of six hangs for a long time: what is asked later is answered at once all the same. */
+static void a_question_that_hangs_does_not_delay_later_ones(void **state)
+{
+    struct node *root = root_with_children();
+    struct cu_value v = listing_value(3);
+    struct cu_msg msg = {.type = CU_MSG_CHECK};
+    static struct cu_check_writer writer;
+    uint32_t asks;
+
+    (void)state;
+    child_check(root, 1, 9, 100);
+    give_all(root, &v, 1, 2);
+    give_all(root, &v, 3, 3);
+    root->now += 30 * MS_NS;
+    cu_core_tick(root->core, root->now);
+    drain(root);
+    assert_int_equal(root->checked, 1);
+    writer = (struct cu_check_writer){0};
+    for (unsigned i = 1; i < DIRS; i++)
+        assert_int_equal(
+            cu_check_add(&writer, &(struct cu_check_question){200 + i, v.version, dirs[i],
+                                                              (uint16_t)strlen(dirs[i])}),
+            0);
+    msg.check.list = writer.list;
+    cu_core_message(root->core, cu_peer_child(1), &msg, root->now);
+    drain(root);
+    assert_int_equal(root->checked, 2);
+    assert_int_equal(confirmed(root, &asks), DIRS - 1);
+    cu_buf_unref(writer.list);
     cu_value_clear(&v);
     node_free(root);
 }
@@ -149,8 +225,10 @@ static void an_interior_node_merges(void **state)
     assert_int_equal(questions(node, dirs[0]), DIRS);
     child_check(node, 3, 9, 200);
     use(node, dirs[3]);
+    child_want(node, 3, CU_KIND_DIR, dirs[3], CU_WANT_NOW, 203);
     assert_int_equal(node->checks, 1);
-    assert_int_equal(node->wants, DIRS);
+    assert_int_equal(node->wants, DIRS + 1); /* that somebody waits is said once */
+    assert_int_equal(node->want.flags, CU_WANT_NOW);
     confirm(node, 100, -1, 0);
     assert_int_equal(node->checked, 2);
     assert_int_equal(confirmed(node, &asks), DIRS);
@@ -229,7 +307,8 @@ static void answers_for_a_full_message_do_not_wait(void **state)
     (void)state;
     for (unsigned i = 0; i < 3 * CU_CHECK_MAX / DIRS + 1; i++)
         child_check(root, 1, 9, 1000 * i);
-    assert_int_equal(root->checked, 2); /* CU_CHECK_MAX, and what there was besides */
+    /* CU_CHECK_MAX, what there was besides; and the last, which has nothing to wait for */
+    assert_int_equal(root->checked, 3);
     assert_true(cu_check_answers(root->list) <= DIRS);
     node_free(root);
 }
@@ -308,6 +387,9 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_root_reads_in_parallel_and_answers_once),
         cmocka_unit_test(what_hangs_does_not_keep_the_rest),
+        cmocka_unit_test(what_nobody_waits_for_leaves_room_for_who_does),
+        cmocka_unit_test(who_waits_for_one_does_not_wait_for_the_rest),
+        cmocka_unit_test(a_question_that_hangs_does_not_delay_later_ones),
         cmocka_unit_test(an_answer_grows_older_while_it_waits_for_others),
         cmocka_unit_test(an_answer_that_expires_while_it_waits_confirms_nothing),
         cmocka_unit_test(a_child_that_goes_is_forgotten),

@@ -52,18 +52,101 @@ static void all_that_were_used_together_go_in_one_message(void **state)
     assert_int_equal(leaf->wants, DIRS);
     assert_int_equal(questions(leaf, dirs[2]), DIRS); /* what is waited for comes first */
     assert_int_equal(leaf->replies, replies);
-    use(leaf, dirs[4]); /* waits */
     confirm(leaf, 0, -1, 0);
-    assert_int_equal(leaf->replies, replies + 2);
+    assert_int_equal(leaf->replies, replies + 1);
     for (unsigned i = 0; i < DIRS; i++)
         use(leaf, dirs[i]);
-    assert_int_equal(leaf->replies, replies + 2 + DIRS);
+    assert_int_equal(leaf->replies, replies + 1 + DIRS);
     assert_int_equal(leaf->checks, 1);
     assert_int_equal(leaf->wants, DIRS);
     assert_int_equal(counter(leaf, CU_COUNT_renewed), DIRS - 1);
     assert_int_equal(counter(leaf, CU_COUNT_renewed_used), DIRS - 1);
     assert_int_equal(counter(leaf, CU_COUNT_checked), DIRS);
     assert_int_equal(cu_core_ahead(leaf->core).requests, 0);
+    node_free(leaf);
+}
+
+static uint64_t id_of(const struct node *leaf, const char *path)
+{
+    static struct cu_check_reader reader;
+    struct cu_check_question q;
+
+    cu_check_reader_init(&reader, leaf->list);
+    while (cu_check_next(&reader, &q) == 1)
+        if (q.path_len == strlen(path) && memcmp(q.path, path, q.path_len) == 0)
+            return q.id;
+    fail();
+    return 0;
+}
+
+static void nobody_waits_for_what_is_renewed_ahead_until_somebody_does(void **state)
+{
+    struct node *leaf = used_leaf();
+    unsigned replies = leaf->replies;
+
+    (void)state;
+    later(leaf, 10 * TTL);
+    use(leaf, dirs[2]);
+    assert_int_equal(leaf->check_now, 1);
+    use(leaf, dirs[4]);
+    assert_int_equal(leaf->wants, DIRS + 1);
+    assert_int_equal(leaf->want.flags, CU_WANT_NOW);
+    assert_true(leaf->want_id == id_of(leaf, dirs[4]));
+    use(leaf, dirs[4]); /* the parent knows */
+    assert_int_equal(leaf->wants, DIRS + 1);
+    confirm(leaf, 0, -1, 0);
+    assert_int_equal(leaf->replies, replies + 3);
+    assert_int_equal(leaf->disconnects, 0);
+    assert_int_equal(leaf->checks, 1);
+    node_free(leaf);
+}
+
+/* Its version was right, but says nothing of what a refresh is for. */
+static void a_refresh_forgets_what_a_request_under_way_was_to_confirm(void **state)
+{
+    struct node *leaf = used_leaf();
+
+    (void)state;
+    later(leaf, 10 * TTL);
+    use(leaf, dirs[4]);
+    assert_int_equal(leaf->checks, 1);
+    cu_core_refresh(leaf->core, "/opt/x", 6, 1, leaf->now);
+    drain(leaf);
+    assert_int_equal(leaf->wants, DIRS + 2); /* /opt is compared, as it contains the name */
+    assert_true(cu_version_is_none(&leaf->want.version));
+    assert_int_equal(leaf->want.generation, 1);
+    node_free(leaf);
+}
+
+/* What is held meanwhile, and what has come meanwhile, take no more than the budget together. */
+static void listings_that_are_asked_about_count_as_memory(void **state)
+{
+    struct node *leaf = leaf_new();
+    struct cu_value listing = listing_value(5000), attr = attr_value(1, 1);
+    uint64_t budget = leaf->core->config.cache_bytes;
+    char path[16];
+
+    (void)state;
+    for (unsigned i = 0; i < DIRS; i++) {
+        use(leaf, dirs[i]);
+        answer(leaf, 0, CU_KIND_DIR, leaf->want_id, &listing);
+    }
+    assert_true(counter(leaf, CU_COUNT_cached_bytes) > budget / 3);
+    assert_int_equal(counter(leaf, CU_COUNT_evictions), 0);
+    later(leaf, 10 * TTL);
+    use(leaf, dirs[0]);
+    assert_int_equal(leaf->checks, 1);
+    for (unsigned i = 0; i < 6000; i++) {
+        snprintf(path, sizeof path, "/f%u", i);
+        want(leaf, CU_KIND_ATTR, path, 1);
+        answer(leaf, 0, CU_KIND_ATTR, leaf->want_id, &attr);
+    }
+    assert_true(leaf->core->held_bytes > budget / 3);
+    assert_true(counter(leaf, CU_COUNT_cached_bytes) + leaf->core->held_bytes <= budget);
+    confirm(leaf, 0, -1, 0);
+    assert_int_equal(leaf->core->held_bytes, 0);
+    assert_true(counter(leaf, CU_COUNT_cached_bytes) <= budget);
+    cu_value_clear(&listing);
     node_free(leaf);
 }
 
@@ -149,11 +232,10 @@ static void a_changed_listing_is_asked_for_when_it_is_needed(void **state)
     for (unsigned i = 1; i < DIRS; i++)
         use(leaf, dirs[i]);
     /* One of these is not held any more: its WANT names no version. */
-    assert_int_equal(leaf->wants, DIRS + 1);
-    assert_true(cu_version_is_none(&leaf->want.version));
-    give(leaf, false);
+    assert_int_equal(leaf->wants, DIRS + 1 + 2); /* and two are waited for now */
+    assert_int_equal(leaf->want.flags, CU_WANT_NOW);
     confirm(leaf, 0, 0, CU_CHECK_ASK); /* this one is waited for */
-    assert_int_equal(leaf->wants, DIRS + 2);
+    assert_int_equal(leaf->wants, DIRS + 2 + 2);
     assert_int_equal(leaf->want.version.size, 9);
     v.version.size = 10;
     answer(leaf, 0, CU_KIND_DIR, leaf->want_id, &v);
@@ -309,6 +391,9 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_that_were_used_together_go_in_one_message),
+        cmocka_unit_test(nobody_waits_for_what_is_renewed_ahead_until_somebody_does),
+        cmocka_unit_test(a_refresh_forgets_what_a_request_under_way_was_to_confirm),
+        cmocka_unit_test(listings_that_are_asked_about_count_as_memory),
         cmocka_unit_test(names_are_answered_from_renewed_listings_for_as_long_as_they_are_valid),
         cmocka_unit_test(what_was_used_at_another_time_is_left_alone),
         cmocka_unit_test(what_is_not_used_is_not_renewed_again),

@@ -165,7 +165,7 @@ static void another_version_is_told_and_logged_by_the_server(void **state)
     answer[4] += 2; /* as that version would write it */
     cu_handshake_client_start(&client, &config.identity, hello);
     assert_int_equal(cu_handshake_feed(&client, answer, hello, &out_size), -EPROTONOSUPPORT);
-    assert_true(logged("another version of Copper's protocol: 5, here 4"));
+    assert_true(logged("another version of Copper's protocol: 6, here 5"));
     close(fd);
     cu_transport_destroy(a.transport);
 }
@@ -200,7 +200,7 @@ static void another_version_is_logged_by_the_client(void **state)
     RUN_UNTIL(b.downs == 1);
     assert_int_equal(b.error, EPROTONOSUPPORT);
     assert_true(logged("cannot join 127.0.0.1:"));
-    assert_true(logged("another version of Copper's protocol: 6, here 4"));
+    assert_true(logged("another version of Copper's protocol: 7, here 5"));
     close(fd);
     close(listener);
     cu_transport_destroy(b.transport);

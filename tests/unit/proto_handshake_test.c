@@ -162,8 +162,8 @@ static void hashes_are_as_documented(void **state)
 
 static void bytes_are_as_drawn(void **state)
 {
-    static const uint8_t hello[] = {'C', 'P', 'R', '1', 4, 0, 1, 1, 7, 0, 0, 0, 0x39, 0x30, 0, 0};
-    static const uint8_t challenge[] = {'C', 'P', 'R', '1', 4, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t hello[] = {'C', 'P', 'R', '1', 5, 0, 1, 1, 7, 0, 0, 0, 0x39, 0x30, 0, 0};
+    static const uint8_t challenge[] = {'C', 'P', 'R', '1', 5, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0};
     uint8_t public[32];
     struct talk t;
 
@@ -408,7 +408,7 @@ static void another_version_is_told_to_both(void **state)
     assert_int_equal(t.challenge_len, CU_CHALLENGE_BYTES);
     assert_int_equal(t.challenge[6], 1);
     assert_int_equal(cu_handshake_explain(&t.server, -EPROTONOSUPPORT, &err), -EPROTONOSUPPORT);
-    assert_non_null(strstr(err.text, "other version of Copper's protocol: 9, here 4"));
+    assert_non_null(strstr(err.text, "other version of Copper's protocol: 9, here 5"));
     t.challenge[4] = 3;
     t.challenge[5] = 1;
     assert_int_equal(feed_challenge(&t), -EPROTONOSUPPORT);

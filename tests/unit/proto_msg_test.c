@@ -282,7 +282,8 @@ static void control_carries_json(void **state)
 
 static void checks_carry_lists(void **state)
 {
-    struct cu_msg msg = {.type = CU_MSG_CHECK, .check = {.generation = 7, .tree = 3}}, out;
+    struct cu_msg msg = {.type = CU_MSG_CHECK, .check = {.generation = 7, .tree = 3, .now = 1}};
+    struct cu_msg out;
     struct cu_check_writer writer = {0};
     struct cu_check_question question = {
         .id = 5, .version = {.size = 1}, .path = "/a", .path_len = 2};
@@ -294,19 +295,24 @@ static void checks_carry_lists(void **state)
     f = round_trip(&msg, &out);
     assert_int_equal(out.check.generation, 7);
     assert_int_equal(out.check.tree, 3);
+    assert_int_equal(out.check.now, 1);
     assert_ptr_equal(out.check.list, msg.check.list);
     cu_msg_clear(&out);
     damage(&f, CU_MSG_HEAD + 4, CU_TREES_MAX); /* the tree */
     damage(&f, CU_MSG_HEAD + 5, 1);            /* reserved */
-    damage(&f, CU_MSG_HEAD + 7, 1);
+    damage(&f, CU_MSG_HEAD + 7, 0x80);         /* more than a CHECK has questions */
     frame_free(&f);
     msg.check.list->size--;
     refuses_to_encode(&msg);
     msg.type = CU_MSG_CHECKED;
     msg.check.generation = 0;
     msg.check.tree = 0;
+    msg.check.now = 0;
     refuses_to_encode(&msg);
     msg.check.list->size = CU_CHECK_ANSWER;
+    msg.check.now = 1;
+    refuses_to_encode(&msg);
+    msg.check.now = 0;
     f = round_trip(&msg, &out);
     assert_ptr_equal(out.check.list, msg.check.list);
     cu_msg_clear(&out);

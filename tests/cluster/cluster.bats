@@ -49,6 +49,46 @@ count() {
     [ "$output" = 1777 ]
 }
 
+@test "what is done to /dev on a node is done to that node's alone" {
+    seen() { stat -c '%n %F %t:%T %a %i %Z' /dev/null /dev/fuse; }
+    # The device numbers of what is mounted at /dev and below it.
+    mounted() { awk '$5 ~ "^/dev(/|$)" { print $3 }' /proc/self/mountinfo | sort -u; }
+    seen >"$BATS_TEST_TMPDIR/before"
+    cluster_up -n 2
+    # Before anything is changed: none of it is the machine's, or the other node's.
+    mounted >"$BATS_TEST_TMPDIR/machine"
+    for node in node1 node2; do
+        on "$node" bash -c "$(declare -f mounted); mounted" >"$BATS_TEST_TMPDIR/$node"
+        [ "$(wc -l <"$BATS_TEST_TMPDIR/$node")" = 3 ]
+    done
+    run -0 sort "$BATS_TEST_TMPDIR"/{machine,node1,node2}
+    [ "$(uniq -d <<<"$output")" = "" ]
+    on node1 sh -ec 'rm /dev/null /dev/fuse; echo text >/dev/null; chmod 700 /dev'
+    seen | diff "$BATS_TEST_TMPDIR/before" -
+    run -1 on --user alice node1 test -e /dev/zero
+    usable() {
+        on --user alice "$1" sh -ec '
+            echo text >/dev/null
+            [ -z "$(cat /dev/null)" ]
+            [ "$(head -c 3 /dev/zero | od -An -tx1)" = " 00 00 00" ]
+            [ "$(head -c 9 /dev/urandom | wc -c)" = 9 ]
+            ! echo text >/dev/full
+            : <>/dev/fuse
+            echo text | cat /dev/stdin >/dev/shm/own
+            exec 3</dev/shm/own && [ "$(cat /dev/fd/3)" = text ]' 2>/dev/null
+        # A terminal of the node, by its name.
+        run -0 on --user alice "$1" python3 -c 'import os, pty
+leader, follower = pty.openpty()
+name = os.ttyname(follower)
+os.close(os.open(name, os.O_RDWR | os.O_NOCTTY))
+print(name)'
+        [ "$output" = /dev/pts/0 ]
+    }
+    usable node2
+    "$CLUSTER_BIN/cluster" restart "$CLUSTER_DIR" node1
+    usable node1
+}
+
 @test "a prefix names the nodes, --bind shows a path below /tmp" {
     mkdir -p "$BATS_TEST_TMPDIR/shown"
     echo text >"$BATS_TEST_TMPDIR/shown/file"

@@ -29,6 +29,7 @@
 
 #define LINE_BYTES_MAX (2 * PATH_MAX)
 #define TEXT_BYTES_MAX 4096
+#define LOOPS          32u
 
 static const char *dir, *name, *interface, *address, *switch_pid, *ready;
 
@@ -305,6 +306,62 @@ static void network(const char *pid)
     close(outside);
 }
 
+static void device(const char *place, mode_t type, mode_t mode, unsigned major, unsigned minor)
+{
+    must(mknod(place, type | mode, makedev(major, minor)), "mknod", place);
+}
+
+/* Whatever is done to /dev on a node, as root, too, is done to that node's alone. Each name is
+ * there with the number that it has on every machine; of loop devices so many that some are free.
+ * No console and no /dev/kmsg, which are the machine's. */
+static void fill_devices(bool fuse, bool loops)
+{
+    static const struct {
+        const char *name;
+        unsigned major, minor;
+    } all[] = {
+        {"null", 1, 3},    {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8},
+        {"urandom", 1, 9}, {"tty", 5, 0},  {"ptmx", 5, 2},
+    };
+    char path[LINE_BYTES_MAX];
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+        device(all[i].name, S_IFCHR, 0666, all[i].major, all[i].minor);
+    if (fuse)
+        device("fuse", S_IFCHR, 0666, 10, 229);
+    if (loops)
+        device("loop-control", S_IFCHR, 0600, 10, 237);
+    for (unsigned i = 0; loops && i < LOOPS; i++)
+        device(path_of(path, "loop%u", i), S_IFBLK, 0600, 7, i);
+    must(symlink("/proc/self/fd", "fd"), "symlink", "fd");
+    must(symlink("/proc/self/fd/0", "stdin"), "symlink", "stdin");
+    must(symlink("/proc/self/fd/1", "stdout"), "symlink", "stdout");
+    must(symlink("/proc/self/fd/2", "stderr"), "symlink", "stderr");
+    must(mkdir("pts", 0755), "mkdir", "pts");
+    must(mount("devpts", "pts", "devpts", MS_NOSUID | MS_NOEXEC, "gid=5,mode=620,ptmxmode=666"),
+         "mount", "pts");
+    must(mkdir("shm", 0755), "mkdir", "shm");
+}
+
+/* The tmpfs is built aside, below the node's own /run. The machine's /dev is not even below it. */
+static void devices(void)
+{
+    bool fuse = exists("/dev/fuse", S_IFCHR), loops = exists("/dev/loop-control", S_IFCHR);
+    mode_t mask = umask(0);
+
+    private_tmpfs("/dev/shm", "1777");
+    must(mkdir("/run/dev", 0755), "mkdir", "/run/dev");
+    must(mount("devices", "/run/dev", "tmpfs", MS_NOSUID, "mode=755,size=1m"), "mount", "/run/dev");
+    must(chdir("/run/dev"), "chdir", "/run/dev");
+    fill_devices(fuse, loops);
+    must(mount("/dev/shm", "shm", NULL, MS_MOVE, NULL), "mount", "/dev/shm");
+    while (umount2("/dev", MNT_DETACH) == 0)
+        ;
+    must(mount("/run/dev", "/dev", NULL, MS_MOVE, NULL), "mount", "/dev");
+    must(rmdir("/run/dev"), "rmdir", "/run/dev");
+    umask(mask);
+}
+
 static void files(void)
 {
     static const char *const shared[] = {"hosts", "resolv.conf", "passwd", "group"};
@@ -319,15 +376,10 @@ static void files(void)
     private_tmpfs("/var/tmp", "1777");
     private_tmpfs("/var/log", "755");
     private_tmpfs("/run", "755");
-    private_tmpfs("/dev/shm", "1777");
+    devices();
     put("/run/cluster-dir", path_of(from, "%s\n", dir), 0);
     must(mkdir("/run/lock", 0755), "mkdir", "/run/lock");
     must(chmod("/run/lock", 01777), "chmod", "/run/lock");
-    if (exists("/dev/fuse", S_IFCHR)) {
-        must(mknod("/run/fuse", S_IFCHR | 0666, makedev(10, 229)), "mknod", "/run/fuse");
-        must(chmod("/run/fuse", 0666), "chmod", "/run/fuse");
-        must(mount("/run/fuse", "/dev/fuse", NULL, MS_BIND, NULL), "bind", "/dev/fuse");
-    }
     private_tmpfs("/tmp", "1777");
     must(mount("proc", "/proc", "proc", 0, NULL), "mount", "/proc");
     own_mounts();

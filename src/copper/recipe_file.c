@@ -340,15 +340,13 @@ int cu_recipe_file_ask(struct cu_client *client, struct cu_recipe **recipe,
     return *recipe ? 0 : cu_error_set(err, -EBADMSG, "%s: sends no recipe", client->name);
 }
 
-/* What the job's nodes have asked for in advance, and how much of it was for nothing. */
+/* What the recipe had the job's nodes ask for, and how much of it was for nothing. */
 static void print_use(const struct cu_recipe *old, const struct cu_recipe *used)
 {
     struct cu_recipe_use use = cu_recipe_compare(old, used);
     char all[32], wasted[32];
 
-    cu_cli_say(stdout,
-               "recipe: %llu paths and %s were asked for in advance; %llu paths and %s of them "
-               "were not used",
+    cu_cli_say(stdout, "recipe: of the %llu paths and %s in it, %llu paths and %s were not used",
                (unsigned long long)use.entries, cu_cli_size(use.bytes, all),
                (unsigned long long)(use.entries - use.used_entries),
                cu_cli_size(use.bytes - use.used_bytes, wasted));

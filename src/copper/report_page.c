@@ -7,6 +7,7 @@
 
 #include "base/path.h"
 #include "copper/report_parts.h"
+#include "host/replace.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -71,36 +72,46 @@ int cu_report_page(const json_t *job, FILE *out)
     return fflush(out) == 0 && !ferror(out) ? 0 : -EIO;
 }
 
-/* A file beside path, as open as others that this process makes; NULL with errno. */
-static FILE *open_beside(const char *path, char name[CU_PATH_MAX])
+/* A new file beside path, as open as others that this process makes; NULL with errno. */
+static FILE *open_beside(const char *path, struct cu_replace *replace)
 {
+    char dir[CU_PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    size_t len = slash ? (size_t)(slash + 1 - path) : 0;
     mode_t mask = umask(0);
     FILE *out = NULL;
-    int fd, wrong;
+    int fd, dir_fd;
 
     umask(mask);
-    if (snprintf(name, CU_PATH_MAX, "%s.XXXXXX", path) >= CU_PATH_MAX) {
+    if (snprintf(dir, sizeof(dir), "%.*s.", (int)len, path) >= (int)sizeof(dir)) {
         errno = ENAMETOOLONG;
         return NULL;
     }
-    fd = mkostemp(name, O_CLOEXEC);
+    dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir_fd < 0)
+        return NULL;
+    fd = cu_replace_begin(replace, dir_fd, path + len);
     if (fd >= 0 && fchmod(fd, 0666 & ~mask) == 0)
         out = fdopen(fd, "w");
     if (fd >= 0 && !out) {
-        wrong = errno;
+        int rc = cu_replace_end(replace, -errno);
+
         close(fd);
-        unlink(name);
-        errno = wrong;
+        fd = rc;
+    }
+    if (!out) {
+        close(dir_fd);
+        errno = -fd;
     }
     return out;
 }
 
 int cu_report_page_file(const json_t *job, const char *path, struct cu_error *err)
 {
-    char name[CU_PATH_MAX] = "";
+    struct cu_replace replace;
     struct stat st;
     bool replaces = stat(path, &st) != 0 || S_ISREG(st.st_mode); /* not a device or a pipe */
-    FILE *out = replaces ? open_beside(path, name) : fopen(path, "we");
+    FILE *out = replaces ? open_beside(path, &replace) : fopen(path, "we");
     int rc;
 
     if (!out)
@@ -109,11 +120,9 @@ int cu_report_page_file(const json_t *job, const char *path, struct cu_error *er
     rc = cu_report_page(job, out);
     if (fclose(out) != 0 || rc != 0)
         rc = errno != 0 ? -errno : -EIO;
-    if (rc == 0 && replaces && rename(name, path) != 0)
-        rc = -errno;
-    if (rc == 0)
-        return 0;
-    if (replaces)
-        unlink(name);
-    return cu_error_set(err, rc, "%s: %s", path, strerror(-rc));
+    if (replaces) {
+        rc = cu_replace_end(&replace, rc);
+        close(replace.dir_fd);
+    }
+    return rc == 0 ? 0 : cu_error_set(err, rc, "%s: %s", path, strerror(-rc));
 }

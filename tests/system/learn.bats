@@ -189,7 +189,7 @@ replay_is_over() {
     run -0 copper node3 stats --prometheus
     [[ $output == *"copper_recipe_sent_total"* && $output == *"copper_recipe_unused_bytes"* ]]
     run -0 stop
-    [[ $output =~ "copper: recipe: "[0-9]+" paths and "[0-9.]+" "[KM]"B were asked for in advance; "[0-9]+" paths and 0 B of them were not used"$'\n'"copper: stopped on 4 nodes" ]]
+    [[ $output =~ "copper: recipe: of the "[0-9]+" paths and "[0-9.]+" "[KM]"B in it, "[0-9]+" paths and 0 B were not used"$'\n'"copper: stopped on 4 nodes" ]]
 }
 
 # A listing gives the kernel the names that are here with their attributes, and it asks for none of them.
@@ -203,7 +203,7 @@ replay_is_over() {
     until_true replay_is_over node4
     on node4 ls -l "$mount$root/listed"
     run -0 stop
-    [[ $output == *" were asked for in advance; 0 paths and 0 B of them were not used"* ]]
+    [[ $output == *" in it, 0 paths and 0 B were not used"* ]]
     run -0 copper login trace show test6
     [[ $output == *" $root/listed/a"* && $output == *" $root/listed/c"* ]]
 }
@@ -303,7 +303,7 @@ run_script() {
     until_true replay_is_over node4
     [ "$(count node4 recipe_asked)" -gt 5 ]
     run -0 stop
-    [[ $output == *"copper: recipe: "*" paths and "*" were asked for in advance"* ]]
+    [[ $output == *"copper: recipe: of the "*" paths and "*" in it, "* ]]
     # Another command has a recipe of its own, and so has the same one in another prefix.
     learn --learn auto
     run_script node4 other.py

@@ -63,6 +63,9 @@ count() {
     done
     run -0 sort "$BATS_TEST_TMPDIR"/{machine,node1,node2}
     [ "$(uniq -d <<<"$output")" = "" ]
+    # What not each machine has.
+    some() { stat -c '%n %F %t:%T' /dev/fuse /dev/net/tun /dev/loop-control 2>/dev/null || true; }
+    [ "$(on node2 bash -c "$(declare -f some); some")" = "$(some)" ]
     on node1 sh -ec 'rm /dev/null /dev/fuse; echo text >/dev/null; chmod 700 /dev'
     seen | diff "$BATS_TEST_TMPDIR/before" -
     run -1 on --user alice node1 test -e /dev/zero

@@ -312,26 +312,29 @@ static void device(const char *place, mode_t type, mode_t mode, unsigned major, 
 }
 
 /* Whatever is done to /dev on a node, as root, too, is done to that node's alone. Each name is
- * there with the number that it has on every machine; of loop devices so many that some are free.
- * No console and no /dev/kmsg, which are the machine's. */
-static void fill_devices(bool fuse, bool loops)
+ * there with the number that it has on every machine, some only where this machine has them; of
+ * loop devices so many that some are free. No console and no /dev/kmsg, which are the machine's. */
+static void fill_devices(void)
 {
     static const struct {
         const char *name;
+        mode_t mode;
         unsigned major, minor;
+        bool some; /* machines have it */
     } all[] = {
-        {"null", 1, 3},    {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8},
-        {"urandom", 1, 9}, {"tty", 5, 0},  {"ptmx", 5, 2},
+        {"null", 0666, 1, 3, false},      {"zero", 0666, 1, 5, false},
+        {"full", 0666, 1, 7, false},      {"random", 0666, 1, 8, false},
+        {"urandom", 0666, 1, 9, false},   {"tty", 0666, 5, 0, false},
+        {"ptmx", 0666, 5, 2, false},      {"fuse", 0666, 10, 229, true},
+        {"net/tun", 0666, 10, 200, true}, {"loop-control", 0600, 10, 237, true},
     };
     char path[LINE_BYTES_MAX];
 
+    must(mkdir("net", 0755), "mkdir", "net");
     for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
-        device(all[i].name, S_IFCHR, 0666, all[i].major, all[i].minor);
-    if (fuse)
-        device("fuse", S_IFCHR, 0666, 10, 229);
-    if (loops)
-        device("loop-control", S_IFCHR, 0600, 10, 237);
-    for (unsigned i = 0; loops && i < LOOPS; i++)
+        if (!all[i].some || exists(path_of(path, "/dev/%s", all[i].name), S_IFCHR))
+            device(all[i].name, S_IFCHR, all[i].mode, all[i].major, all[i].minor);
+    for (unsigned i = 0; exists("loop-control", S_IFCHR) && i < LOOPS; i++)
         device(path_of(path, "loop%u", i), S_IFBLK, 0600, 7, i);
     must(symlink("/proc/self/fd", "fd"), "symlink", "fd");
     must(symlink("/proc/self/fd/0", "stdin"), "symlink", "stdin");
@@ -346,14 +349,13 @@ static void fill_devices(bool fuse, bool loops)
 /* The tmpfs is built aside, below the node's own /run. The machine's /dev is not even below it. */
 static void devices(void)
 {
-    bool fuse = exists("/dev/fuse", S_IFCHR), loops = exists("/dev/loop-control", S_IFCHR);
     mode_t mask = umask(0);
 
     private_tmpfs("/dev/shm", "1777");
     must(mkdir("/run/dev", 0755), "mkdir", "/run/dev");
     must(mount("devices", "/run/dev", "tmpfs", MS_NOSUID, "mode=755,size=1m"), "mount", "/run/dev");
     must(chdir("/run/dev"), "chdir", "/run/dev");
-    fill_devices(fuse, loops);
+    fill_devices();
     must(mount("/dev/shm", "shm", NULL, MS_MOVE, NULL), "mount", "/dev/shm");
     while (umount2("/dev", MNT_DETACH) == 0)
         ;

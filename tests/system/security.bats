@@ -208,7 +208,12 @@ rogue() {
     until_true test -e "$WORK/rogue/listens"
 }
 
+relay_is_told() {
+    grep -q "cannot join node1 10.77.0.200.*arrived at another address" "$WORK/log/copperd-node2"-*.log
+}
+
 @test "a relay at another address of a host's name learns and changes nothing, and is passed by" {
+    local i
     mkdir -p "$WORK/rogue"
     chmod 777 "$WORK/rogue"
     rm -f "$WORK"/rogue/*
@@ -216,14 +221,21 @@ rogue() {
     # shellcheck disable=SC2016
     on node2 sh -c 'cp /etc/hosts /tmp/hosts; { echo "10.77.0.200 node1"; cat /tmp/hosts; } >/etc/hosts'
     rogue
-    up -p 23456 -n tcp:eth0
-    on node2 cat "$MOUNT$WORK/secret" | cmp - "$WORK/secret"
-    on node3 cat "$MOUNT$WORK/secret" | cmp - "$WORK/secret"
-    until_true parent_is node2 node1
+    # One of several addresses has 250 ms at first. Where the relay took longer, nothing has come of it, and the log
+    # says that: once more.
+    for ((i = 0; i < 10; i++)); do
+        [ "$i" = 0 ] || job_down
+        rm -f "$WORK"/log/*
+        up -p 23456 -n tcp:eth0
+        on node2 cat "$MOUNT$WORK/secret" | cmp - "$WORK/secret"
+        on node3 cat "$MOUNT$WORK/secret" | cmp - "$WORK/secret"
+        until_true parent_is node2 node1
+        run ! grep -qa swordfish "$WORK/rogue/heard"
+        ! relay_is_told || break
+    done
     # It did try, and the log says why that was nothing.
     [ -s "$WORK/rogue/heard" ]
-    run ! grep -qa swordfish "$WORK/rogue/heard"
-    grep -q "cannot join node1 10.77.0.200.*arrived at another address" "$WORK/log/copperd-node2"-*.log
+    relay_is_told
     job_down
     # With encryption it may pass on, and what it changes ends the connection.
     rm -f "$WORK/rogue/heard" "$WORK"/log/*

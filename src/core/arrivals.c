@@ -146,16 +146,6 @@ static struct flight *asked_of(const struct cu_core *core, uint32_t rank, uint64
                                                                                         : NULL;
 }
 
-/* Since storage said what a parent answers, which counts from when the request came. Rounded
- * towards older. */
-static uint32_t age_ms(const struct cu_core *core, const struct flight *flight, int32_t before_ms)
-{
-    uint64_t asked_ms = (core->now_ns - flight->asked_ns + MS_NS - 1) / MS_NS;
-    int64_t age = (asked_ms < UINT32_MAX ? (int64_t)asked_ms : UINT32_MAX) + before_ms;
-
-    return age < 0 ? 0 : age < UINT32_MAX ? (uint32_t)age : UINT32_MAX;
-}
-
 void cu_arrival_answer(struct cu_core *core, uint32_t rank, uint64_t id,
                        const struct cu_msg_answer *answer)
 {
@@ -164,10 +154,7 @@ void cu_arrival_answer(struct cu_core *core, uint32_t rank, uint64_t id,
     if (!flight)
         return; /* late: the request went to another parent since */
     if (fits(core, flight->object, answer)) {
-        struct cu_value value = answer->value; /* its references stay the answer's */
-
-        value.age_ms = age_ms(core, flight, answer->before_ms);
-        result(core, flight->object, &value, false);
+        result(core, flight->object, &answer->value, false);
         return;
     }
     COUNT(core, wrong_answers);
@@ -204,13 +191,11 @@ void cu_arrival_checked(struct cu_core *core, uint32_t rank, const struct cu_buf
             cu_neighbors_distrust(core, rank);
             break;
         }
-        if (answer.before_ms == CU_CHECK_ASK)
+        if (answer.age_ms == CU_CHECK_ASK)
             unconfirmed(core, flight);
         else
             result(core, flight->object,
-                   &(struct cu_value){.unchanged = true,
-                                      .age_ms = age_ms(core, flight, answer.before_ms)},
-                   false);
+                   &(struct cu_value){.unchanged = true, .age_ms = answer.age_ms}, false);
     }
     cu_renew_flush(core);
 }

@@ -49,7 +49,6 @@ static void effect_of_answer(struct cu_core *core, struct waiter *waiter, struct
     effect->send.msg = (struct cu_msg){.type = CU_MSG_ANSWER, .id = waiter->cookie};
     effect->send.msg.answer.kind = (enum cu_kind)waiter->kind;
     effect->send.msg.answer.generation = core->generation;
-    effect->send.msg.answer.before_ms = waiter->before_ms;
     effect->send.msg.answer.key = waiter->key;
     effect->send.msg.answer.value = waiter->value;
 }

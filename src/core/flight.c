@@ -251,9 +251,8 @@ static void fill(struct cu_core *core, struct object *object, const struct cu_va
 
 uint32_t cu_flight_age_ms(const struct cu_core *core, const struct object *object)
 {
-    uint64_t age = core->now_ns > object->valid_ns ? core->now_ns - object->valid_ns : 0;
+    uint64_t age = core->now_ns > object->valid_ns ? (core->now_ns - object->valid_ns) / MS_NS : 0;
 
-    age = (age + MS_NS - 1) / MS_NS;
     return age > UINT32_MAX ? UINT32_MAX : (uint32_t)age;
 }
 

@@ -255,12 +255,12 @@ static int make_room(struct checks *checks)
     return 0;
 }
 
-static void answer(struct cu_core *core, struct neighbor *neighbor, struct checked one)
+static void answer(struct cu_core *core, struct neighbor *neighbor, uint64_t id, uint64_t valid_ns)
 {
     struct checks *checks = &neighbor->checks;
 
     assert(checks->count < checks->room);
-    checks->answers[checks->count++] = one;
+    checks->answers[checks->count++] = (struct checked){.id = id, .valid_ns = valid_ns};
     if (checks->count >= CU_CHECK_MAX) /* a message is full */
         cu_neighbors_todo(core, neighbor, SEND_CHECKED);
     if (checks->due_ns)
@@ -297,7 +297,7 @@ static int open_question(struct cu_core *core, struct neighbor *neighbor, const 
     cu_refresh_heard(core, &want);
     waiter = may_open(&neighbor->checks, question) ? cu_waiter_new(core) : NULL;
     if (!waiter) {
-        answer(core, neighbor, (struct checked){.id = question->id, .valid_ns = ASK_NS});
+        answer(core, neighbor, question->id, ASK_NS);
         return 0;
     }
     waiter->child = true;
@@ -369,22 +369,24 @@ void cu_renew_answered(struct cu_core *core, struct waiter *waiter)
     assert(neighbor->checks.open_bytes >= waiter->bytes);
     neighbor->checks.open--;
     neighbor->checks.open_bytes -= waiter->bytes;
-    answer(core, neighbor,
-           (struct checked){.id = waiter->cookie,
-                            .came_ns = waiter->came_ns,
-                            .valid_ns = confirmed && age_ns <= core->now_ns ? core->now_ns - age_ns
-                                                                            : ASK_NS});
+    if (!confirmed || age_ns > core->now_ns)
+        answer(core, neighbor, waiter->cookie, ASK_NS);
+    else
+        answer(core, neighbor, waiter->cookie, core->now_ns - age_ns);
     if (is_due(&neighbor->checks, waiter))
         send_answers(core, neighbor);
     cu_waiter_free(waiter);
 }
 
 /* It has waited for others, and has grown older. */
-static int32_t before_ms(const struct cu_core *core, const struct checked *answer)
+static uint32_t age_of(const struct cu_core *core, const struct checked *answer)
 {
-    if (answer->valid_ns == ASK_NS || core->now_ns - answer->valid_ns >= core->config.enoent_ttl_ns)
+    uint64_t age_ns = core->now_ns - answer->valid_ns;
+
+    if (answer->valid_ns == ASK_NS || age_ns >= core->config.enoent_ttl_ns ||
+        age_ns / MS_NS >= CU_CHECK_ASK)
         return CU_CHECK_ASK;
-    return cu_waiter_before_ms(answer->came_ns, answer->valid_ns);
+    return (uint32_t)(age_ns / MS_NS);
 }
 
 static struct cu_buf *list_of(const struct cu_core *core, const struct checks *checks,
@@ -393,10 +395,9 @@ static struct cu_buf *list_of(const struct cu_core *core, const struct checks *c
     struct cu_buf *list = cu_buf_new((size_t)count * CU_CHECK_ANSWER);
 
     for (uint32_t i = 0; list && i < count; i++)
-        cu_check_put_answer(
-            list->data + (size_t)i * CU_CHECK_ANSWER,
-            (struct cu_check_answer){.id = checks->answers[i].id,
-                                     .before_ms = before_ms(core, &checks->answers[i])});
+        cu_check_put_answer(list->data + (size_t)i * CU_CHECK_ANSWER,
+                            (struct cu_check_answer){.id = checks->answers[i].id,
+                                                     .age_ms = age_of(core, &checks->answers[i])});
     return list;
 }
 

@@ -36,7 +36,6 @@ struct renews {
 /* An answer that waits for others. */
 struct checked {
     uint64_t id;
-    uint64_t came_ns;  /* the question */
     uint64_t valid_ns; /* when storage said so; UINT64_MAX: not confirmed */
 };
 

@@ -13,18 +13,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-int32_t cu_waiter_before_ms(uint64_t came_ns, uint64_t valid_ns)
-{
-    uint64_t ms;
-
-    if (valid_ns >= came_ns) {
-        ms = (valid_ns - came_ns) / MS_NS;
-        return ms < INT32_MAX ? -(int32_t)ms : -INT32_MAX;
-    }
-    ms = (came_ns - valid_ns + MS_NS - 1) / MS_NS;
-    return ms < INT32_MAX ? (int32_t)ms : INT32_MAX;
-}
-
 struct waiter *cu_waiter_new(struct cu_core *core)
 {
     struct waiter *waiter = calloc(1, sizeof *waiter);
@@ -33,7 +21,6 @@ struct waiter *cu_waiter_new(struct cu_core *core)
         COUNT(core, no_memory);
         return NULL;
     }
-    waiter->came_ns = core->now_ns;
     cu_list_init(&waiter->link);
     cu_list_init(&waiter->pending.link);
     return waiter;
@@ -65,7 +52,6 @@ void cu_waiter_fail(struct cu_core *core, struct waiter *waiter, int error)
     if (!waiter->has_attr) { /* else: the attr alone, without the content */
         cu_value_clear(&waiter->value);
         waiter->value.error = error;
-        waiter->before_ms = cu_waiter_before_ms(waiter->came_ns, core->now_ns);
     }
     send_off(core, waiter);
 }
@@ -119,7 +105,6 @@ void cu_waiter_answer(struct cu_core *core, const struct object *object, struct 
     }
     cu_object_peek(object, value);
     value->age_ms = cu_flight_age_ms(core, object);
-    waiter->before_ms = cu_waiter_before_ms(waiter->came_ns, object->valid_ns);
     if (waiter->child && object->kind == CU_KIND_DIR && object->error == 0 &&
         cu_version_equal(&waiter->held, &value->version)) {
         value->bytes = NULL;

@@ -32,16 +32,11 @@ struct waiter {
     uint64_t cookie;        /* kernel's cookie or child's message id */
     uint64_t key;           /* child: cu_object_key of what answers */
     uint64_t flow_key;      /* child: of the path, in flow.c */
-    int32_t before_ms;      /* child, once answered: as in struct cu_check_answer */
-    uint64_t came_ns;       /* when it was wanted */
     uint32_t period;        /* child: in which its service began, as in flow.h; check: its round */
     struct cu_version held; /* DIR: version that the child holds */
     struct cu_value value;  /* filled when answered */
 };
 
-/* What storage said at valid_ns, counted from came_ns, when it was wanted: rounded towards older.
- */
-int32_t cu_waiter_before_ms(uint64_t came_ns, uint64_t valid_ns);
 /* NULL: out of memory, which is counted. */
 struct waiter *cu_waiter_new(struct cu_core *core);
 /* It is on no list. NULL does nothing. */

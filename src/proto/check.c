@@ -109,7 +109,7 @@ void cu_check_put_answer(void *bytes, struct cu_check_answer answer)
 
     cu_writer_init(&w, bytes, CU_CHECK_ANSWER);
     cu_wire_put_u64(&w, answer.id);
-    cu_wire_put_u32(&w, (uint32_t)answer.before_ms);
+    cu_wire_put_u32(&w, answer.age_ms);
 }
 
 struct cu_check_answer cu_check_get_answer(const struct cu_buf *list, uint32_t index)
@@ -119,7 +119,7 @@ struct cu_check_answer cu_check_get_answer(const struct cu_buf *list, uint32_t i
 
     cu_reader_init(&r, list->data + (size_t)index * CU_CHECK_ANSWER, CU_CHECK_ANSWER);
     answer.id = cu_wire_get_u64(&r);
-    answer.before_ms = (int32_t)cu_wire_get_u32(&r);
+    answer.age_ms = cu_wire_get_u32(&r);
     return answer;
 }
 

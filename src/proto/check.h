@@ -4,7 +4,7 @@
  * own, that of the asker's flight, so neither side has to remember the message.
  *
  * Questions, without padding: u64 id, version (32 bytes), u16 bytes of the path that are those of
- * the path before, u16 bytes that follow, these bytes. Answers: u64 id, i32 before_ms. */
+ * the path before, u16 bytes that follow, these bytes. Answers: u64 id, u32 age_ms. */
 #ifndef CU_PROTO_CHECK_H
 #define CU_PROTO_CHECK_H
 
@@ -20,7 +20,7 @@
 #define CU_CHECK_BYTES_MAX   (512u << 10) /* of questions */
 #define CU_CHECK_ANSWER      12u          /* bytes of an answer */
 #define CU_CHECK_ANSWERS_MAX (CU_CHECK_MAX * CU_CHECK_ANSWER)
-#define CU_CHECK_ASK         INT32_MAX /* instead of a time: not confirmed, ask for the listing */
+#define CU_CHECK_ASK         UINT32_MAX /* instead of an age: not confirmed, ask for the listing */
 
 struct cu_check_question {
     uint64_t id;
@@ -31,10 +31,7 @@ struct cu_check_question {
 
 struct cu_check_answer {
     uint64_t id;
-    /* The version is right: storage had said so that long before the question came, or, where this
-     * is negative, said so that long after; or CU_CHECK_ASK. So the asker, who knows when it asked,
-     * counts all the time that question and answer were on their way. */
-    int32_t before_ms;
+    uint32_t age_ms; /* the version is right, as storage said so long ago; or CU_CHECK_ASK */
 };
 
 /* What makes a list of questions. All zero before the first. */

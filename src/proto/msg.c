@@ -82,7 +82,7 @@ static void put_answer(struct cu_writer *w, const struct cu_msg_answer *answer,
     cu_wire_put_u8(w, (uint8_t)flags);
     cu_wire_put_u16(w, target ? (uint16_t)target->size : 0);
     cu_wire_put_u32(w, answer->generation);
-    cu_wire_put_u32(w, (uint32_t)answer->before_ms);
+    cu_wire_put_u32(w, v->age_ms);
     cu_wire_put_u64(w, answer->key);
     if (v->error)
         return;
@@ -167,7 +167,7 @@ static int get_answer(struct cu_reader *r, int error, struct cu_buf *bulk,
     flags = cu_wire_get_u8(r);
     target_len = cu_wire_get_u16(r);
     answer->generation = cu_wire_get_u32(r);
-    answer->before_ms = (int32_t)cu_wire_get_u32(r);
+    v->age_ms = cu_wire_get_u32(r);
     answer->key = cu_wire_get_u64(r);
     v->error = error;
     v->unchanged = flags & ANSWER_UNCHANGED;

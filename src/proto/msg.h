@@ -67,9 +67,8 @@ struct cu_msg_want {
 struct cu_msg_answer {
     enum cu_kind kind;
     uint32_t generation;
-    int32_t before_ms;     /* as in struct cu_check_answer */
     uint64_t key;          /* cu_object_key of what is answered */
-    struct cu_value value; /* its error is also the head's error; age_ms is not sent */
+    struct cu_value value; /* its error is also the head's error */
 };
 
 struct cu_msg {

@@ -172,7 +172,6 @@ static void write_answer(const char *name, enum cu_kind kind, const struct cu_va
     struct cu_msg msg = {.type = CU_MSG_ANSWER, .id = 9};
 
     msg.answer = (struct cu_msg_answer){.kind = kind, .generation = 2, .key = 11, .value = *value};
-    msg.answer.before_ms = value->error ? 3 : 0;
     write_msg(name, &msg);
     cu_msg_clear(&msg);
 }
@@ -215,7 +214,7 @@ static void seed_answers(void)
     FUZZ_CHECK(cu_holes_append(&holes, (struct cu_hole){4096, 1 << 20}) == 0);
     write_answer("answer-holes", CU_KIND_HOLES,
                  &(struct cu_value){.version = version, .bytes = holes, .hash = 83});
-    write_answer("answer-error", CU_KIND_ATTR, &(struct cu_value){.error = ENOENT});
+    write_answer("answer-error", CU_KIND_ATTR, &(struct cu_value){.error = ENOENT, .age_ms = 3});
 }
 
 static void seed_other_messages(void)

@@ -55,7 +55,7 @@ static void negative_answer_lives_for_its_time(void **state)
     want(n, CU_KIND_ATTR, "/no", 2);
     assert_int_equal(n->reads, 1);
     assert_int_equal(n->error, ENOENT);
-    assert_int_equal(n->value.age_ms, 2000);
+    assert_int_equal(n->value.age_ms, 1999);
     n->now += 1;
     want(n, CU_KIND_ATTR, "/no", 3);
     assert_int_equal(n->reads, 2);

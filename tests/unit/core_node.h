@@ -33,7 +33,6 @@ struct node {
     unsigned replies, reads, wants, answers, forgets, connects, disconnects;
     uint64_t cookie, read_id, want_id, want_key;
     int error;
-    int32_t before_ms;     /* of the last answer */
     struct cu_value value; /* of the last reply or answer */
     struct cu_request read;
     struct cu_msg_want want;
@@ -78,7 +77,6 @@ static inline int port_send(void *context, struct cu_peer peer, struct cu_msg *m
     } else if (msg->type == CU_MSG_ANSWER) {
         n->answers++;
         n->error = msg->answer.value.error;
-        n->before_ms = msg->answer.before_ms;
         cu_value_clear(&n->value);
         cu_value_copy(&n->value, &msg->answer.value);
     } else if (msg->type == CU_MSG_CHECK || msg->type == CU_MSG_CHECKED) {
@@ -254,23 +252,16 @@ static inline void child_want(struct node *n, uint32_t rank, enum cu_kind kind, 
     drain(n);
 }
 
-static inline void answer_aged(struct node *n, uint32_t rank, enum cu_kind kind, uint64_t id,
-                               const struct cu_value *value, int32_t before_ms)
+static inline void answer(struct node *n, uint32_t rank, enum cu_kind kind, uint64_t id,
+                          const struct cu_value *value)
 {
     struct cu_msg msg = {.type = CU_MSG_ANSWER, .id = id};
 
     msg.answer.kind = kind;
     msg.answer.key = n->want_key;
-    msg.answer.before_ms = before_ms;
     msg.answer.value = *value;
     cu_core_message(n->core, cu_peer_parent(rank), &msg, n->now);
     drain(n);
-}
-
-static inline void answer(struct node *n, uint32_t rank, enum cu_kind kind, uint64_t id,
-                          const struct cu_value *value)
-{
-    answer_aged(n, rank, kind, id, value, 0);
 }
 
 static inline struct node *leaf_new(void)

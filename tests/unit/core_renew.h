@@ -16,9 +16,9 @@ static inline void use(struct node *leaf, const char *path)
     want(leaf, CU_KIND_DIR, path, 1);
 }
 
-/* Sends CHECKED with the answers to the last CHECK: before_ms, but odd_before_ms for the question
- * of that number (-1: none). */
-static inline void confirm(struct node *leaf, int32_t before_ms, int odd, int32_t odd_before_ms)
+/* Sends CHECKED with the answers to the last CHECK: age_ms, but `odd` for the question of that
+ * number (-1: none). */
+static inline void confirm(struct node *leaf, uint32_t age_ms, int odd, uint32_t odd_age_ms)
 {
     static struct cu_check_reader reader;
     struct cu_msg msg = {.type = CU_MSG_CHECKED};
@@ -29,7 +29,7 @@ static inline void confirm(struct node *leaf, int32_t before_ms, int odd, int32_
     cu_check_reader_init(&reader, leaf->list);
     for (int i = 0; cu_check_next(&reader, &q) == 1; i++) {
         cu_check_put_answer(list->data + list->size,
-                            (struct cu_check_answer){q.id, i == odd ? odd_before_ms : before_ms});
+                            (struct cu_check_answer){q.id, i == odd ? odd_age_ms : age_ms});
         list->size += CU_CHECK_ANSWER;
     }
     msg.check.list = list;
@@ -90,7 +90,7 @@ static inline unsigned confirmed(const struct node *node, uint32_t *asks)
 
     *asks = 0;
     for (uint32_t i = 0; i < cu_check_answers(node->list); i++) {
-        if (cu_check_get_answer(node->list, i).before_ms == CU_CHECK_ASK)
+        if (cu_check_get_answer(node->list, i).age_ms == CU_CHECK_ASK)
             ++*asks;
         else
             count++;

@@ -17,7 +17,8 @@ static struct cu_msg answer_of(enum cu_kind kind)
     return (struct cu_msg){
         .type = CU_MSG_ANSWER,
         .id = UINT64_MAX,
-        .answer = {.kind = kind, .generation = 3, .key = 0x0102030405060708, .before_ms = -250}};
+        .answer = {
+            .kind = kind, .generation = 3, .key = 0x0102030405060708, .value = {.age_ms = 250}}};
 }
 
 static struct cu_attr regular(uint64_t size)
@@ -41,9 +42,9 @@ static void answer_carries_an_attr_as_drawn(void **state)
     static const unsigned char start[] = {
         124,  0,    0,   0,   2,   0,   0,   0,   2,    0, 0, 0, 0, 0, 0,
         0,    255,  255, 255, 255, 255, 255, 255, 255,  1, 1, 0, 0, 3, 0,
-        0,    0,    6,   255, 255, 255, 8,   7,   6,    5, 4, 3, 2, 1, /* kind, payload, no target,
-                                                                                    generation, age,
-                                                                            key */
+        0,    0,    250, 0,   0,   0,   8,   7,   6,    5, 4, 3, 2, 1, /* kind, payload, no target,
+                                                                                  generation, age,
+                                                                          key */
         0xa0, 0x81, 0,   0,   2,   0,   0,   0,   0xe8, 3, 0, 0};      /* mode, nlink, uid */
     struct cu_msg answer = answer_of(CU_KIND_ATTR), out;
     struct cu_value *v = &answer.answer.value;
@@ -61,7 +62,7 @@ static void answer_carries_an_attr_as_drawn(void **state)
     assert_ptr_equal(out.answer.value.content, v->content);
     assert_true(out.answer.value.content_hash == 0x1122334455667788);
     assert_null(out.answer.value.bytes);
-    assert_int_equal(out.answer.before_ms, -250);
+    assert_int_equal(out.answer.value.age_ms, 250);
     assert_int_equal(out.answer.generation, 3);
     assert_true(out.answer.key == 0x0102030405060708);
     assert_memory_equal(&out.answer.value.attr.atime.sec, &v->attr.atime.sec, sizeof(int64_t));
@@ -374,7 +375,7 @@ static void an_error_travels_alone(void **state)
         assert_null(f.bulk);
         assert_int_equal(out.answer.kind, kind);
         assert_int_equal(out.answer.value.error, ENOENT);
-        assert_int_equal(out.answer.before_ms, -250);
+        assert_int_equal(out.answer.value.age_ms, 250);
         assert_int_equal(out.answer.generation, 3);
         assert_null(out.answer.value.bytes);
         damage(&f, 10, 0); /* success without fields */

@@ -153,14 +153,14 @@ static void answers_come_back(void **state)
 
     (void)state;
     list->size = 2 * CU_CHECK_ANSWER;
-    cu_check_put_answer(list->data, (struct cu_check_answer){7, -1999});
+    cu_check_put_answer(list->data, (struct cu_check_answer){7, 1999});
     cu_check_put_answer(list->data + CU_CHECK_ANSWER, (struct cu_check_answer){8, CU_CHECK_ASK});
     assert_true(cu_check_answers_are_valid(list));
     assert_int_equal(cu_check_answers(list), 2);
     a = cu_check_get_answer(list, 0);
-    assert_true(a.id == 7 && a.before_ms == -1999);
+    assert_true(a.id == 7 && a.age_ms == 1999);
     a = cu_check_get_answer(list, 1);
-    assert_true(a.id == 8 && a.before_ms == CU_CHECK_ASK);
+    assert_true(a.id == 8 && a.age_ms == CU_CHECK_ASK);
     list->size--;
     assert_false(cu_check_answers_are_valid(list));
     list->size = 0;

@@ -87,7 +87,7 @@ static FILE *open_beside(const char *path, struct cu_replace *replace)
         errno = ENAMETOOLONG;
         return NULL;
     }
-    dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (dir_fd < 0)
         return NULL;
     fd = cu_replace_begin(replace, dir_fd, path + len);

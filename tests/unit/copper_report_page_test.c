@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <sodium.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -167,6 +168,29 @@ static void a_file_is_whole_or_as_it_was(void **state)
     rmdir(dir);
 }
 
+static void a_directory_need_not_be_listed(void **state)
+{
+    char dir[] = "/tmp/copper-report-XXXXXX", path[64];
+    json_t *job = json_object();
+    struct cu_error err;
+    bool root = geteuid() == 0; /* whom no mode keeps out */
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/page.html", dir);
+    assert_int_equal(chmod(dir, 0300), 0);
+    if (root) {
+        assert_int_equal(chown(dir, 65534, (gid_t)-1), 0);
+        assert_int_equal(seteuid(65534), 0);
+    }
+    assert_int_equal(cu_report_page_file(job, path, &err), 0);
+    if (root)
+        assert_int_equal(seteuid(0), 0);
+    json_decref(job);
+    assert_int_equal(unlink(path), 0);
+    rmdir(dir);
+}
+
 /* Through a link, so that a page which replaces it replaces no device. */
 static void what_is_no_file_is_written_to(void **state)
 {
@@ -210,6 +234,7 @@ int main(void)
         cmocka_unit_test(what_is_in_the_data_comes_back_and_ends_no_element),
         cmocka_unit_test(the_policy_is_of_the_code_that_is_there),
         cmocka_unit_test(a_file_is_whole_or_as_it_was),
+        cmocka_unit_test(a_directory_need_not_be_listed),
         cmocka_unit_test(what_is_no_file_is_written_to),
         cmocka_unit_test(a_full_disk_is_told),
     };
